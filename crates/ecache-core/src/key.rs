@@ -1,0 +1,410 @@
+//! What an entry is called: the key of a call, byte for byte FiftyOne's, or any text that was chosen.
+//!
+//! A call's key is the SHA-256 of its *preimage*, a JSON list of the arguments and then of the scopes that
+//! have a value. Nothing says which scope a value belongs to: that is FiftyOne's, and an entry's recorded
+//! identity tells such calls apart.
+
+use std::any::type_name;
+use std::borrow::Borrow;
+use std::fmt;
+use std::sync::Arc;
+
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+use thiserror::Error;
+
+use crate::python_json::{Json, ParseError, write_string};
+use crate::stored::{self, StoredError};
+
+/// The key of an entry within its store: 1 byte to 64 KiB of any UTF-8, control characters included.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key(Arc<str>);
+
+/// A text cannot be a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("a key is 1 to {} bytes long, not {length}", Key::MAX_LENGTH)]
+pub struct KeyError {
+    /// The length of the text in bytes
+    pub length: usize,
+}
+
+impl Key {
+    /// The length of the longest key, in bytes.
+    pub const MAX_LENGTH: usize = 64 * 1024;
+
+    /// Makes a key of a text.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the text is empty or longer than [`MAX_LENGTH`](Key::MAX_LENGTH).
+    pub fn new(text: impl Into<Arc<str>>) -> Result<Self, KeyError> {
+        let text = text.into();
+        match text.len() {
+            1..=Key::MAX_LENGTH => Ok(Key(text)),
+            length => Err(KeyError { length }),
+        }
+    }
+
+    /// Returns the key of a call: the hash of its [`preimage`].
+    pub fn of_call(arguments: &[Json], scopes: &CallScopes<'_>) -> Self {
+        Key::of_preimage(&preimage(arguments, scopes))
+    }
+
+    /// Returns the SHA-256 of a preimage, in hexadecimal.
+    pub fn of_preimage(preimage: &str) -> Self {
+        Key::of_hash(&Sha256::digest(preimage).into())
+    }
+
+    /// Returns the key of a call from the SHA-256 of its preimage.
+    pub fn of_hash(hash: &[u8; 32]) -> Self {
+        let nibbles = hash.iter().flat_map(|byte| [byte >> 4, byte & 0xF]);
+        let digits = nibbles.map(|nibble| char::from(b"0123456789abcdef"[usize::from(nibble)]));
+        Key(digits.collect::<String>().into())
+    }
+
+    /// Returns the text of the key.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl Borrow<str> for Key {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+/// The values that a call's scopes add to its key, in this order; one that is empty adds nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CallScopes<'a> {
+    /// The operator that is executing
+    pub operator_uri: Option<&'a str>,
+    /// The operator prompt that is open
+    pub prompt_id: Option<&'a str>,
+    /// The user's JWT: a secret
+    pub user_request_token: Option<&'a str>,
+    /// The user
+    pub user_id: Option<&'a str>,
+}
+
+impl<'a> CallScopes<'a> {
+    fn values(&self) -> impl Iterator<Item = &'a str> {
+        [
+            self.operator_uri,
+            self.prompt_id,
+            self.user_request_token,
+            self.user_id,
+        ]
+        .into_iter()
+        .flatten()
+        .filter(|value| !value.is_empty())
+    }
+}
+
+/// One scope of a cached function: whether it is declared, and what the call's context has for it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Scope<'a> {
+    /// The function does not depend on it
+    #[default]
+    Off,
+    /// The function does, and the context has this value, if any
+    On(Option<&'a str>),
+}
+
+impl<'a> Scope<'a> {
+    fn value(self) -> Option<&'a str> {
+        match self {
+            Scope::Off => None,
+            Scope::On(value) => value.filter(|value| !value.is_empty()),
+        }
+    }
+
+    fn lacks_value(self) -> bool {
+        self != Scope::Off && self.value().is_none()
+    }
+}
+
+/// The scopes that a cached function declares, for one call.
+///
+/// Only [`resolve`](DeclaredScopes::resolve) makes [`CallScopes`] of them, so that no call gets a key that
+/// FiftyOne would not cache.
+///
+/// ```
+/// use ecache_core::key::{DeclaredScopes, Scope};
+///
+/// let anonymous = DeclaredScopes { user_id: Scope::On(None), ..Default::default() };
+/// assert_eq!(anonymous.resolve(), None);
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DeclaredScopes<'a> {
+    /// The operator that is executing
+    pub operator_uri: Scope<'a>,
+    /// The operator prompt that is open
+    pub prompt_id: Scope<'a>,
+    /// The user's JWT: a secret
+    pub user_request_token: Scope<'a>,
+    /// The user
+    pub user_id: Scope<'a>,
+}
+
+impl<'a> DeclaredScopes<'a> {
+    /// Returns the values that go into the key, or `None` if the call must not be cached.
+    ///
+    /// It must not when the user or the JWT is declared and unknown: what it returns would be served to
+    /// everybody. An unknown operator or prompt only leaves its part of the key out.
+    pub fn resolve(self) -> Option<CallScopes<'a>> {
+        if self.user_request_token.lacks_value() || self.user_id.lacks_value() {
+            return None;
+        }
+        Some(CallScopes {
+            operator_uri: self.operator_uri.value(),
+            prompt_id: self.prompt_id.value(),
+            user_request_token: self.user_request_token.value(),
+            user_id: self.user_id.value(),
+        })
+    }
+}
+
+/// Returns the text that the key of a call hashes.
+///
+/// The arguments are taken as they are; [`parse_arguments`] has ordered the members of their sets. The
+/// scopes are in the text in clear, a JWT too.
+pub fn preimage(arguments: &[Json], scopes: &CallScopes<'_>) -> String {
+    let mut preimage = Preimage::default();
+    for argument in arguments {
+        preimage.push_json(argument);
+    }
+    preimage.finish(scopes)
+}
+
+/// Collects the preimage of a call from arguments of any types, without a tree in between.
+///
+/// ```
+/// use ecache_core::key::{CallScopes, Preimage};
+///
+/// let mut preimage = Preimage::default();
+/// preimage.push("a.png")?;
+/// preimage.push(&(1, 0.5))?;
+/// let scopes = CallScopes { user_id: Some("ann"), ..Default::default() };
+/// assert_eq!(
+///     preimage.finish(&scopes),
+///     r#"["a.png", {"_cls": "tuple", "values": [1, 0.5]}, "ann"]"#
+/// );
+/// # Ok::<(), ecache_core::stored::StoredError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Preimage {
+    text: Vec<u8>,
+}
+
+impl Default for Preimage {
+    /// Begins with no arguments.
+    fn default() -> Self {
+        // Most calls fit, so that a hit in memory allocates once.
+        let mut text = Vec::with_capacity(256);
+        text.push(b'[');
+        Preimage { text }
+    }
+}
+
+impl Preimage {
+    /// Collects the arguments that `push` pushes.
+    ///
+    /// # Errors
+    ///
+    /// Fails when `push` does.
+    ///
+    /// ```
+    /// use ecache_core::key::Preimage;
+    ///
+    /// let arguments = Preimage::of_arguments(|arguments| {
+    ///     arguments.push("a.png")?;
+    ///     arguments.push(&8)
+    /// })?;
+    /// assert_eq!(arguments.arguments(), r#"["a.png", 8]"#);
+    /// # Ok::<(), ecache_core::stored::StoredError>(())
+    /// ```
+    pub fn of_arguments(
+        push: impl FnOnce(&mut Preimage) -> Result<(), StoredError>,
+    ) -> Result<Self, StoredError> {
+        let mut preimage = Preimage::default();
+        push(&mut preimage)?;
+        Ok(preimage)
+    }
+
+    /// Adds the next positional argument, in its stored form.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the argument has no stored form (see [`stored::write()`]); the call has no key then.
+    pub fn push<T: Serialize + ?Sized>(&mut self, argument: &T) -> Result<(), StoredError> {
+        stored::write_canonical(argument, self.next())
+    }
+
+    /// Adds the next positional argument, which is in its stored form already.
+    pub fn push_json(&mut self, argument: &Json) {
+        argument.write_sorted_to(self.next());
+    }
+
+    /// Adds what a `key_fn` made of the arguments, as FiftyOne does: the elements of a list or tuple one by one, and
+    /// anything else as one.
+    ///
+    /// # Errors
+    ///
+    /// Fails like [`push`](Preimage::push).
+    pub fn push_each<T: Serialize + ?Sized>(&mut self, arguments: &T) -> Result<(), StoredError> {
+        let mut text = Vec::new();
+        stored::write_canonical(arguments, &mut text)?;
+        let elements = text
+            .strip_prefix(br#"{"_cls": "tuple", "values": ["#)
+            .and_then(|rest| rest.strip_suffix(b"]}"))
+            .or_else(|| text.strip_prefix(b"[")?.strip_suffix(b"]"));
+        match elements {
+            Some(b"") => {}
+            Some(elements) => self.next().extend_from_slice(elements),
+            None => self.next().extend_from_slice(&text),
+        }
+        Ok(())
+    }
+
+    /// Adds the name of a type parameter: `parse::<u8>` does not return what `parse::<f64>` does.
+    ///
+    /// # Errors
+    ///
+    /// None; it returns what [`push`](Preimage::push) does.
+    pub fn push_type<T: ?Sized>(&mut self) -> Result<(), StoredError> {
+        self.push(type_name::<T>())
+    }
+
+    /// Adds the name of a method's own type if it has parameters: those of `Model<u8>` and of `Model<f64>` share
+    /// one cache.
+    ///
+    /// # Errors
+    ///
+    /// None; it returns what [`push`](Preimage::push) does.
+    pub fn push_self_type<T: ?Sized>(&mut self) -> Result<(), StoredError> {
+        match type_name::<T>().contains('<') {
+            true => self.push_type::<T>(),
+            false => Ok(()),
+        }
+    }
+
+    /// The length of the arguments' text so far: it tells calls apart whose text is the same but for which
+    /// part of it is an argument and which a scope.
+    pub fn arguments_length(&self) -> usize {
+        self.text.len()
+    }
+
+    /// The arguments as JSON text, an array.
+    pub fn arguments(&self) -> String {
+        let mut text = String::from_utf8_lossy(&self.text).into_owned();
+        text.push(']');
+        text
+    }
+
+    /// Adds the scopes, and returns the text.
+    pub fn finish(mut self, scopes: &CallScopes<'_>) -> String {
+        for value in scopes.values() {
+            write_string(value.as_bytes(), self.next());
+        }
+        self.text.push(b']');
+        String::from_utf8(self.text).expect("json.dumps writes ASCII")
+    }
+
+    /// Begins the next element of the list, and returns where to write it.
+    fn next(&mut self) -> &mut Vec<u8> {
+        if self.text != b"[" {
+            self.text.extend_from_slice(b", ");
+        }
+        &mut self.text
+    }
+}
+
+/// A text is not the arguments of a call.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum ArgumentsError {
+    /// It is not JSON.
+    #[error("the arguments are not JSON: {0}")]
+    Json(#[from] ParseError),
+    /// It is not a list.
+    #[error("the arguments are not a JSON list")]
+    NotAList,
+}
+
+/// Reads the positional arguments of a call from a JSON list in stored form.
+///
+/// The members of sets are put into canonical order: FiftyOne hashes them in whatever order Python has them,
+/// which makes a key per process.
+///
+/// # Errors
+///
+/// Fails when the text is not JSON, or not a list.
+pub fn parse_arguments(text: &[u8]) -> Result<Vec<Json>, ArgumentsError> {
+    let mut arguments = Json::parse(text)?;
+    stored::order_sets(&mut arguments);
+    match arguments {
+        Json::Array(arguments) => Ok(arguments),
+        _ => Err(ArgumentsError::NotAList),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_one_byte_to_64_kib() {
+        assert_eq!(Key::new("\0").map(|key| key.to_string()), Ok("\0".into()));
+        assert!(Key::new("x".repeat(Key::MAX_LENGTH)).is_ok());
+        assert_eq!(Key::new(""), Err(KeyError { length: 0 }));
+        let error = Key::new("x".repeat(65537)).expect_err("too long");
+        assert_eq!(
+            error.to_string(),
+            "a key is 1 to 65536 bytes long, not 65537"
+        );
+    }
+
+    #[test]
+    fn a_key_fns_list_or_tuple_is_the_arguments_and_anything_else_one() {
+        fn each<T: Serialize>(value: T) -> String {
+            let arguments = Preimage::of_arguments(|arguments| arguments.push_each(&value));
+            arguments.expect("it has a stored form").arguments()
+        }
+        assert_eq!(each(("a", 1)), r#"["a", 1]"#);
+        assert_eq!(each(vec!["a", "b"]), r#"["a", "b"]"#);
+        assert_eq!(each(Vec::<u8>::new()), "[]");
+        assert_eq!(each("[a]"), r#"["[a]"]"#);
+        assert_eq!(each(7), "[7]");
+    }
+
+    #[test]
+    fn a_type_with_parameters_is_part_of_the_key() {
+        let arguments = Preimage::of_arguments(|arguments| {
+            arguments.push_type::<u8>()?;
+            arguments.push_self_type::<String>()?;
+            arguments.push_self_type::<Vec<u8>>()
+        });
+        assert_eq!(
+            arguments.expect("names are text").arguments(),
+            r#"["u8", "alloc::vec::Vec<u8>"]"#
+        );
+    }
+
+    #[test]
+    fn sets_in_arguments_have_one_order() {
+        let text =
+            br#"[[{"_cls": "set", "values": ["b", {"_cls": "set", "values": [2, 1]}, "a", "b"]}]]"#;
+        let arguments = parse_arguments(text).expect("arguments");
+        assert_eq!(
+            preimage(&arguments, &CallScopes::default()),
+            r#"[[{"_cls": "set", "values": ["a", "b", {"_cls": "set", "values": [1, 2]}]}]]"#
+        );
+        assert_eq!(parse_arguments(b"{}"), Err(ArgumentsError::NotAList));
+    }
+}

@@ -1,0 +1,100 @@
+//! Python's strings, which unlike Rust's may hold lone surrogates.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use super::write::write_string;
+
+/// A Python string: Unicode text that may also hold lone surrogates.
+///
+/// Kept as WTF-8, so that comparing the bytes is comparing by code point, which is how Python sorts.
+#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PyString(Box<[u8]>);
+
+impl PyString {
+    /// Returns the text, or `None` when it holds a lone surrogate.
+    pub fn as_str(&self) -> Option<&str> {
+        std::str::from_utf8(&self.0).ok()
+    }
+
+    /// Returns the text with U+FFFD in place of each byte of a lone surrogate.
+    pub fn to_string_lossy(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(&self.0)
+    }
+
+    /// Returns the text as WTF-8.
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// Keeps what the parser has collected.
+    pub(super) fn from_wtf8(bytes: &[u8]) -> Self {
+        PyString(bytes.into())
+    }
+}
+
+impl From<&str> for PyString {
+    fn from(text: &str) -> Self {
+        PyString(text.as_bytes().into())
+    }
+}
+
+impl From<String> for PyString {
+    fn from(text: String) -> Self {
+        PyString(text.into_bytes().into())
+    }
+}
+
+/// Shows the string as JSON text, in which lone surrogates stay visible.
+impl fmt::Debug for PyString {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = Vec::new();
+        write_string(&self.0, &mut text);
+        formatter.write_str(&String::from_utf8_lossy(&text))
+    }
+}
+
+/// Appends the UTF-16 code unit of a `\u` escape to WTF-8 text.
+///
+/// A low surrogate joins a high one directly before it. Bytes of surrogates come from escapes alone, so the
+/// end of the text tells whether there is one.
+pub(super) fn push_unit(text: &mut Vec<u8>, unit: u16) {
+    let code_point = match (unit, text.as_slice()) {
+        (0xDC00..=0xDFFF, [.., 0xED, second @ 0xA0..=0xAF, third]) => {
+            let high = u32::from(second & 0x0F) << 6 | u32::from(third & 0x3F);
+            text.truncate(text.len() - 3);
+            0x1_0000 + (high << 10 | u32::from(unit & 0x3FF))
+        }
+        _ => u32::from(unit),
+    };
+    match char::from_u32(code_point) {
+        Some(character) => text.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes()),
+        None => text.extend_from_slice(&[
+            0xE0 | (code_point >> 12) as u8,
+            0x80 | (code_point >> 6 & 0x3F) as u8,
+            0x80 | (code_point & 0x3F) as u8,
+        ]),
+    }
+}
+
+/// Yields the code points of WTF-8 text, lone surrogates included.
+pub(super) fn code_points(mut text: &[u8]) -> impl Iterator<Item = u32> {
+    std::iter::from_fn(move || {
+        let (&lead, _) = text.split_first()?;
+        let (length, initial) = match lead {
+            0x00..=0x7F => (1, lead),
+            0x80..=0xDF => (2, lead & 0x1F),
+            0xE0..=0xEF => (3, lead & 0x0F),
+            0xF0..=0xFF => (4, lead & 0x07),
+        };
+        let (sequence, rest) = text.split_at(length.min(text.len()));
+        text = rest;
+        Some(
+            sequence[1..]
+                .iter()
+                .fold(u32::from(initial), |point, byte| {
+                    point << 6 | u32::from(byte & 0x3F)
+                }),
+        )
+    })
+}

@@ -1,0 +1,154 @@
+//! FiftyOne's stored form: how values and arguments that are more than JSON become JSON, and come back.
+//!
+//! Any type with serde's traits has a stored form:
+//!
+//! | Rust | stored as |
+//! |---|---|
+//! | tuple, tuple struct, array `[T; N]` (a tuple to serde) | `{"_cls": "tuple", "values": [...]}` |
+//! | `Vec`, slice, any other sequence | a list |
+//! | bytes (`serde_bytes`) | `{"_cls": "bytes", "value": base64}` |
+//! | [`Set`], [`set`](mod@set) | `{"_cls": "set", "values": [...]}`, members in canonical order, each once |
+//! | [`Date`], [`date`] | `{"_cls": "date", "value": ISO 8601}` |
+//! | [`DateTime`], [`datetime`] | `{"_cls": "datetime", "value": ISO 8601}` |
+//! | struct, map | a dict; keys that are no strings as Python spells them in JSON: `1`, `true`, `null`, `1e-05` |
+//! | enum | its variant's name, or `{name: content}` |
+//! | `()`, unit struct, `None` | `null` |
+//! | `Some`, newtype struct | what they hold |
+//! | `f32` | the `f64` of the same value, as Python would |
+//!
+//! Everything reads back. Reading also takes the value out of these objects where the type asks for less: a
+//! `Vec` reads a tuple or set, a `String` (or a chrono type's own `Deserialize`) reads a date. An object with
+//! any other `_cls` is somebody's own dict.
+//!
+//! There is one serializer, and it writes text. A tree, where one is wanted, is parsed from it: that costs
+//! less to maintain than a second serializer with the same rules, and nothing on the way of a hit needs one.
+
+mod map_key;
+mod read;
+mod types;
+mod write;
+
+use serde::de::DeserializeOwned;
+use serde::ser::{Error, Serialize};
+use thiserror::Error;
+
+use crate::python_json::{Json, KeyOrder, MAX_DEPTH};
+pub use types::{Date, DateTime, Set, date, datetime, set};
+
+/// A value has no stored form, or a stored form is not one of the type that was asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum StoredError {
+    /// The value nests deeper than a text may that is to be read again.
+    #[error("lists and dicts nested deeper than {MAX_DEPTH}")]
+    TooDeep,
+    /// A map has a key that Python's `json` would not take.
+    #[error("a map's key must be a string, number, boolean or null, not {0}")]
+    Key(&'static str),
+    /// A string with a lone surrogate was to be read as text.
+    #[error("a string holds a lone surrogate, which Rust's cannot")]
+    LoneSurrogate,
+    /// An integer beyond 128 bits was to be read.
+    #[error("the integer {0} does not fit 128 bits")]
+    BigInteger(Box<str>),
+    /// The type's own `Serialize` or `Deserialize` refused.
+    #[error("{0}")]
+    Refused(String),
+}
+
+impl Error for StoredError {
+    fn custom<T: std::fmt::Display>(message: T) -> Self {
+        StoredError::Refused(message.to_string())
+    }
+}
+
+impl serde::de::Error for StoredError {
+    fn custom<T: std::fmt::Display>(message: T) -> Self {
+        StoredError::Refused(message.to_string())
+    }
+}
+
+/// Returns the stored form of a value, with the keys of its maps and structs in their own order.
+///
+/// # Errors
+///
+/// Fails like [`write()`].
+pub fn to_json<T: Serialize + ?Sized>(value: &T) -> Result<Json, StoredError> {
+    let mut text = Vec::new();
+    write(value, &mut text)?;
+    Json::parse(&text).map_err(Error::custom)
+}
+
+/// Reads a value from its stored form.
+///
+/// # Errors
+///
+/// Fails when the stored form is not one of `T`.
+///
+/// ```
+/// use ecache_core::python_json::Json;
+/// use ecache_core::stored;
+///
+/// let pair = Json::parse(br#"{"_cls": "tuple", "values": [1, "one"]}"#)?;
+/// assert_eq!(stored::from_json::<(u8, String)>(&pair)?, (1, "one".into()));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn from_json<T: DeserializeOwned>(json: &Json) -> Result<T, StoredError> {
+    T::deserialize(read::Reader(json))
+}
+
+/// Appends the text of a value's stored form: what Python's `json.dumps` would write.
+///
+/// What was appended before an error stays.
+///
+/// # Errors
+///
+/// Fails on a map key that is a sequence or map, on nesting beyond [`MAX_DEPTH`], on a date outside of
+/// Python's years, and when the type's own `Serialize` does.
+pub fn write<T: Serialize + ?Sized>(value: &T, out: &mut Vec<u8>) -> Result<(), StoredError> {
+    value.serialize(write::Writer::new(out, KeyOrder::Insertion))
+}
+
+/// Appends the canonical text of a value: what Python's `json.dumps(..., sort_keys=True)` would write.
+///
+/// Equal values have equal texts, however their maps and sets are ordered: this is what keys are made of.
+///
+/// # Errors
+///
+/// Fails like [`write()`].
+///
+/// ```
+/// use ecache_core::stored;
+///
+/// let mut text = Vec::new();
+/// stored::write_canonical(&("é", [0.1_f32]), &mut text)?;
+/// # let text = String::from_utf8(text).expect("ASCII");
+/// assert_eq!(
+///     text,
+///     r#"{"_cls": "tuple", "values": ["\u00e9", {"_cls": "tuple", "values": [0.10000000149011612]}]}"#
+/// );
+/// # Ok::<(), stored::StoredError>(())
+/// ```
+pub fn write_canonical<T: Serialize + ?Sized>(
+    value: &T,
+    out: &mut Vec<u8>,
+) -> Result<(), StoredError> {
+    value.serialize(write::Writer::new(out, KeyOrder::Sorted))
+}
+
+/// Puts the members of every set in a stored form into canonical order, each once.
+///
+/// Python writes a set in the order of its hashes, which differ from one process to the next.
+pub fn order_sets(json: &mut Json) {
+    match json {
+        Json::Array(values) => values.iter_mut().for_each(order_sets),
+        Json::Object(entries) => entries.iter_mut().for_each(|(_, value)| order_sets(value)),
+        _ => {}
+    }
+    if json.get("_cls").and_then(Json::as_str) != Some("set") {
+        return;
+    }
+    if let Some(Json::Array(members)) = json.get_mut("values") {
+        members.sort_by_cached_key(Json::dumps_sorted);
+        members.dedup_by_key(|member| member.dumps_sorted());
+    }
+}

@@ -1,0 +1,281 @@
+//! The deserializer: a stored form as whatever type is asked for.
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use serde::de::value::{
+    BorrowedStrDeserializer, MapAccessDeserializer, MapDeserializer, SeqDeserializer,
+};
+use serde::de::{Deserializer, Error, IntoDeserializer, Visitor};
+use serde::forward_to_deserialize_any;
+
+use super::StoredError;
+use crate::python_json::{Json, PyString};
+
+/// Reads one value.
+#[derive(Clone, Copy)]
+pub(super) struct Reader<'de>(pub(super) &'de Json);
+
+/// What an object with one of FiftyOne's `_cls` holds.
+enum Class<'de> {
+    Date(&'de Json),
+    Bytes(&'de str),
+    Values(&'de [Json]),
+}
+
+impl<'de> Class<'de> {
+    fn of(json: &'de Json) -> Option<Self> {
+        let Json::Object(entries) = json else {
+            return None;
+        };
+        if entries.len() != 2 {
+            return None;
+        }
+        match (
+            json.get("_cls")?.as_str()?,
+            json.get("value"),
+            json.get("values"),
+        ) {
+            ("tuple" | "set", None, Some(Json::Array(values))) => Some(Class::Values(values)),
+            ("date" | "datetime", Some(text @ Json::String(_)), None) => Some(Class::Date(text)),
+            ("bytes", Some(text), None) => text.as_str().map(Class::Bytes),
+            _ => None,
+        }
+    }
+}
+
+fn text(string: &PyString) -> Result<&str, StoredError> {
+    string.as_str().ok_or(StoredError::LoneSurrogate)
+}
+
+fn visit_values<'de, V: Visitor<'de>>(
+    values: &'de [Json],
+    visitor: V,
+) -> Result<V::Value, StoredError> {
+    let mut values = SeqDeserializer::new(values.iter().map(Reader));
+    let value = visitor.visit_seq(&mut values)?;
+    values.end()?;
+    Ok(value)
+}
+
+fn entries<'de>(
+    entries: &'de [(PyString, Json)],
+) -> MapDeserializer<'de, impl Iterator<Item = (KeyReader<'de>, Reader<'de>)>, StoredError> {
+    MapDeserializer::new(
+        entries
+            .iter()
+            .map(|(key, value)| (KeyReader(key), Reader(value))),
+    )
+}
+
+fn visit_entries<'de, V: Visitor<'de>>(
+    object: &'de [(PyString, Json)],
+    visitor: V,
+) -> Result<V::Value, StoredError> {
+    let mut entries = entries(object);
+    let value = visitor.visit_map(&mut entries)?;
+    entries.end()?;
+    Ok(value)
+}
+
+fn visit_big_integer<'de, V: Visitor<'de>>(
+    digits: &str,
+    visitor: V,
+) -> Result<V::Value, StoredError> {
+    if let Ok(integer) = digits.parse() {
+        visitor.visit_u64(integer)
+    } else if let Ok(integer) = digits.parse() {
+        visitor.visit_i128(integer)
+    } else if let Ok(integer) = digits.parse() {
+        visitor.visit_u128(integer)
+    } else {
+        Err(StoredError::BigInteger(digits.into()))
+    }
+}
+
+impl<'de> Deserializer<'de> for Reader<'de> {
+    type Error = StoredError;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, StoredError> {
+        match self.0 {
+            Json::Null => visitor.visit_unit(),
+            Json::Bool(value) => visitor.visit_bool(*value),
+            Json::Integer(integer) => visitor.visit_i64(*integer),
+            Json::BigInteger(digits) => visit_big_integer(digits, visitor),
+            Json::Float(float) => visitor.visit_f64(*float),
+            Json::String(string) => visitor.visit_borrowed_str(text(string)?),
+            Json::Array(values) => visit_values(values, visitor),
+            Json::Object(object) => match Class::of(self.0) {
+                Some(Class::Date(text)) => Reader(text).deserialize_any(visitor),
+                Some(Class::Bytes(text)) => {
+                    let bytes = BASE64_STANDARD.decode(text).map_err(StoredError::custom)?;
+                    visitor.visit_byte_buf(bytes)
+                }
+                Some(Class::Values(values)) => visit_values(values, visitor),
+                None => visit_entries(object, visitor),
+            },
+        }
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, StoredError> {
+        match self.0 {
+            Json::Null => visitor.visit_none(),
+            _ => visitor.visit_some(self),
+        }
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, StoredError> {
+        visitor.visit_newtype_struct(self)
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        _variants: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, StoredError> {
+        match self.0 {
+            Json::String(string) => visitor.visit_enum(BorrowedStrDeserializer::new(text(string)?)),
+            Json::Object(object) if object.len() == 1 => {
+                visitor.visit_enum(MapAccessDeserializer::new(entries(object)))
+            }
+            _ => Err(StoredError::custom(
+                "expected a variant's name, alone or as the one key of a dict",
+            )),
+        }
+    }
+
+    /// Hands out a dict as it is, even one with a `_cls` of FiftyOne's.
+    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, StoredError> {
+        match self.0 {
+            Json::Object(object) => visit_entries(object, visitor),
+            _ => self.deserialize_any(visitor),
+        }
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        _fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, StoredError> {
+        self.deserialize_map(visitor)
+    }
+
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, StoredError> {
+        visitor.visit_unit()
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit
+        unit_struct seq tuple tuple_struct identifier
+    }
+}
+
+impl<'de> IntoDeserializer<'de, StoredError> for Reader<'de> {
+    type Deserializer = Self;
+
+    fn into_deserializer(self) -> Self {
+        self
+    }
+}
+
+/// Reads the key of a map, which may have been a number, a boolean or null.
+#[derive(Clone, Copy)]
+struct KeyReader<'de>(&'de PyString);
+
+impl<'de> KeyReader<'de> {
+    /// Visits what the text parses as, or else the text, which the visitor then refuses by name.
+    fn parsed<T: std::str::FromStr, V: Visitor<'de>>(
+        self,
+        visit: impl FnOnce(V, T) -> Result<V::Value, StoredError>,
+        visitor: V,
+    ) -> Result<V::Value, StoredError> {
+        let text = text(self.0)?;
+        match text.parse() {
+            Ok(value) => visit(visitor, value),
+            Err(_) => visitor.visit_borrowed_str(text),
+        }
+    }
+}
+
+macro_rules! read_parsed {
+    ($($method:ident $visit:ident)*) => {
+        $(
+            fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, StoredError> {
+                self.parsed(V::$visit, visitor)
+            }
+        )*
+    };
+}
+
+impl<'de> Deserializer<'de> for KeyReader<'de> {
+    type Error = StoredError;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, StoredError> {
+        visitor.visit_borrowed_str(text(self.0)?)
+    }
+
+    read_parsed! {
+        deserialize_bool visit_bool
+        deserialize_i8 visit_i8 deserialize_i16 visit_i16 deserialize_i32 visit_i32
+        deserialize_i64 visit_i64 deserialize_i128 visit_i128
+        deserialize_u8 visit_u8 deserialize_u16 visit_u16 deserialize_u32 visit_u32
+        deserialize_u64 visit_u64 deserialize_u128 visit_u128
+        deserialize_f32 visit_f32 deserialize_f64 visit_f64
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, StoredError> {
+        match text(self.0)? {
+            "null" => visitor.visit_none(),
+            _ => visitor.visit_some(self),
+        }
+    }
+
+    fn deserialize_unit<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, StoredError> {
+        match text(self.0)? {
+            "null" => visitor.visit_unit(),
+            text => visitor.visit_borrowed_str(text),
+        }
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, StoredError> {
+        visitor.visit_newtype_struct(self)
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        _variants: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, StoredError> {
+        visitor.visit_enum(BorrowedStrDeserializer::new(text(self.0)?))
+    }
+
+    fn deserialize_unit_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, StoredError> {
+        self.deserialize_unit(visitor)
+    }
+
+    forward_to_deserialize_any! {
+        char str string bytes byte_buf seq tuple tuple_struct map struct identifier ignored_any
+    }
+}
+
+impl<'de> IntoDeserializer<'de, StoredError> for KeyReader<'de> {
+    type Deserializer = Self;
+
+    fn into_deserializer(self) -> Self {
+        self
+    }
+}

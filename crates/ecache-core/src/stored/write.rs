@@ -1,0 +1,499 @@
+//! The serializer: a value's stored form as JSON text, written in one go.
+
+use std::borrow::Cow;
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use serde::ser::{self, Serialize};
+
+use super::StoredError;
+use super::map_key::MapKey;
+use super::types::{DATE, DATETIME, SET};
+use crate::python_json::{KeyOrder, MAX_DEPTH, write_float, write_integer, write_string};
+
+/// Writes one value.
+pub(super) struct Writer<'a> {
+    out: &'a mut Vec<u8>,
+    order: KeyOrder,
+    /// How many lists and dicts are open around the value
+    depth: usize,
+    sequence: Sequence,
+}
+
+/// What a sequence is written as.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Sequence {
+    /// A list, or a tuple if it has a fixed length
+    Plain,
+    Set,
+}
+
+impl<'a> Writer<'a> {
+    pub(super) fn new(out: &'a mut Vec<u8>, order: KeyOrder) -> Self {
+        Writer {
+            out,
+            order,
+            depth: 0,
+            sequence: Sequence::Plain,
+        }
+    }
+
+    fn text(self, text: &str) -> Result<(), StoredError> {
+        self.out.extend_from_slice(text.as_bytes());
+        Ok(())
+    }
+
+    fn integer(self, integer: impl std::fmt::Display) -> Result<(), StoredError> {
+        write_integer(integer, self.out);
+        Ok(())
+    }
+
+    /// Writes a value and the brace that closes what `opening` opened.
+    fn class<T: Serialize + ?Sized>(self, opening: &str, value: &T) -> Result<(), StoredError> {
+        let mut compound = self.open(opening, "}", Items::AsTheyCome)?;
+        value.serialize(compound.writer())?;
+        compound.close()
+    }
+
+    /// Begins `{variant: `.
+    fn variant(&mut self, variant: &str) {
+        self.out.push(b'{');
+        write_string(variant.as_bytes(), self.out);
+        self.out.extend_from_slice(b": ");
+    }
+
+    fn sequence(self, opening: &str, closing: &'static str) -> Result<Compound<'a>, StoredError> {
+        match self.sequence {
+            Sequence::Plain => self.open(opening, closing, Items::AsTheyCome),
+            Sequence::Set => {
+                let members = Items::Members(Vec::new());
+                self.open(r#"{"_cls": "set", "values": ["#, "]}", members)
+            }
+        }
+    }
+
+    fn dict(self, opening: &str, closing: &'static str) -> Result<Compound<'a>, StoredError> {
+        let items = match self.order {
+            KeyOrder::Insertion => Items::AsTheyCome,
+            KeyOrder::Sorted => Items::Keys(Vec::new()),
+        };
+        self.open(opening, closing, items)
+    }
+
+    /// Opens as many lists and dicts as `closing` has brackets.
+    fn open(
+        self,
+        opening: &str,
+        closing: &'static str,
+        items: Items,
+    ) -> Result<Compound<'a>, StoredError> {
+        let depth = self.depth + closing.len();
+        if depth > MAX_DEPTH {
+            return Err(StoredError::TooDeep);
+        }
+        self.out.extend_from_slice(opening.as_bytes());
+        Ok(Compound {
+            start: self.out.len(),
+            out: self.out,
+            order: self.order,
+            depth,
+            items,
+            closing,
+        })
+    }
+}
+
+const TUPLE: &str = r#"{"_cls": "tuple", "values": ["#;
+
+impl<'a> ser::Serializer for Writer<'a> {
+    type Ok = ();
+    type Error = StoredError;
+    type SerializeSeq = Compound<'a>;
+    type SerializeTuple = Compound<'a>;
+    type SerializeTupleStruct = Compound<'a>;
+    type SerializeTupleVariant = Compound<'a>;
+    type SerializeMap = Compound<'a>;
+    type SerializeStruct = Compound<'a>;
+    type SerializeStructVariant = Compound<'a>;
+
+    fn serialize_bool(self, value: bool) -> Result<(), StoredError> {
+        self.text(if value { "true" } else { "false" })
+    }
+
+    fn serialize_i8(self, value: i8) -> Result<(), StoredError> {
+        self.integer(value)
+    }
+
+    fn serialize_i16(self, value: i16) -> Result<(), StoredError> {
+        self.integer(value)
+    }
+
+    fn serialize_i32(self, value: i32) -> Result<(), StoredError> {
+        self.integer(value)
+    }
+
+    fn serialize_i64(self, value: i64) -> Result<(), StoredError> {
+        self.integer(value)
+    }
+
+    fn serialize_i128(self, value: i128) -> Result<(), StoredError> {
+        self.integer(value)
+    }
+
+    fn serialize_u8(self, value: u8) -> Result<(), StoredError> {
+        self.integer(value)
+    }
+
+    fn serialize_u16(self, value: u16) -> Result<(), StoredError> {
+        self.integer(value)
+    }
+
+    fn serialize_u32(self, value: u32) -> Result<(), StoredError> {
+        self.integer(value)
+    }
+
+    fn serialize_u64(self, value: u64) -> Result<(), StoredError> {
+        self.integer(value)
+    }
+
+    fn serialize_u128(self, value: u128) -> Result<(), StoredError> {
+        self.integer(value)
+    }
+
+    fn serialize_f32(self, value: f32) -> Result<(), StoredError> {
+        self.serialize_f64(value.into())
+    }
+
+    fn serialize_f64(self, value: f64) -> Result<(), StoredError> {
+        write_float(value, self.out);
+        Ok(())
+    }
+
+    fn serialize_char(self, value: char) -> Result<(), StoredError> {
+        self.serialize_str(value.encode_utf8(&mut [0; 4]))
+    }
+
+    fn serialize_str(self, value: &str) -> Result<(), StoredError> {
+        write_string(value.as_bytes(), self.out);
+        Ok(())
+    }
+
+    fn serialize_bytes(self, value: &[u8]) -> Result<(), StoredError> {
+        self.class(
+            r#"{"_cls": "bytes", "value": "#,
+            &BASE64_STANDARD.encode(value),
+        )
+    }
+
+    fn serialize_none(self) -> Result<(), StoredError> {
+        self.text("null")
+    }
+
+    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<(), StoredError> {
+        value.serialize(self)
+    }
+
+    fn serialize_unit(self) -> Result<(), StoredError> {
+        self.text("null")
+    }
+
+    fn serialize_unit_struct(self, _name: &'static str) -> Result<(), StoredError> {
+        self.text("null")
+    }
+
+    fn serialize_unit_variant(
+        self,
+        _name: &'static str,
+        _index: u32,
+        variant: &'static str,
+    ) -> Result<(), StoredError> {
+        self.serialize_str(variant)
+    }
+
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(
+        self,
+        name: &'static str,
+        value: &T,
+    ) -> Result<(), StoredError> {
+        match name {
+            DATE => self.class(r#"{"_cls": "date", "value": "#, value),
+            DATETIME => self.class(r#"{"_cls": "datetime", "value": "#, value),
+            // The order of a set's members is that of their canonical texts.
+            SET => value.serialize(Writer {
+                sequence: Sequence::Set,
+                order: KeyOrder::Sorted,
+                ..self
+            }),
+            _ => value.serialize(self),
+        }
+    }
+
+    fn serialize_newtype_variant<T: Serialize + ?Sized>(
+        mut self,
+        _name: &'static str,
+        _index: u32,
+        variant: &'static str,
+        value: &T,
+    ) -> Result<(), StoredError> {
+        self.variant(variant);
+        self.class("", value)
+    }
+
+    fn serialize_seq(self, _length: Option<usize>) -> Result<Compound<'a>, StoredError> {
+        self.sequence("[", "]")
+    }
+
+    fn serialize_tuple(self, _length: usize) -> Result<Compound<'a>, StoredError> {
+        self.sequence(TUPLE, "]}")
+    }
+
+    fn serialize_tuple_struct(
+        self,
+        _name: &'static str,
+        length: usize,
+    ) -> Result<Compound<'a>, StoredError> {
+        self.serialize_tuple(length)
+    }
+
+    fn serialize_tuple_variant(
+        mut self,
+        _name: &'static str,
+        _index: u32,
+        variant: &'static str,
+        _length: usize,
+    ) -> Result<Compound<'a>, StoredError> {
+        self.variant(variant);
+        self.open(TUPLE, "]}}", Items::AsTheyCome)
+    }
+
+    fn serialize_map(self, _length: Option<usize>) -> Result<Compound<'a>, StoredError> {
+        self.dict("{", "}")
+    }
+
+    fn serialize_struct(
+        self,
+        _name: &'static str,
+        _length: usize,
+    ) -> Result<Compound<'a>, StoredError> {
+        self.dict("{", "}")
+    }
+
+    fn serialize_struct_variant(
+        mut self,
+        _name: &'static str,
+        _index: u32,
+        variant: &'static str,
+        _length: usize,
+    ) -> Result<Compound<'a>, StoredError> {
+        self.variant(variant);
+        self.dict("{", "}}")
+    }
+}
+
+/// Writes a list or dict, item by item.
+pub(super) struct Compound<'a> {
+    out: &'a mut Vec<u8>,
+    order: KeyOrder,
+    depth: usize,
+    /// Where the first item begins in `out`
+    start: usize,
+    items: Items,
+    closing: &'static str,
+}
+
+/// What must be known of items in order to arrange them when all are written; each begins at an offset.
+enum Items {
+    AsTheyCome,
+    Members(Vec<usize>),
+    Keys(Vec<(Cow<'static, str>, usize)>),
+}
+
+impl Compound<'_> {
+    fn writer(&mut self) -> Writer<'_> {
+        Writer {
+            depth: self.depth,
+            ..Writer::new(self.out, self.order)
+        }
+    }
+
+    /// Begins an item, and returns its offset.
+    fn begin(&mut self) -> usize {
+        if self.out.len() > self.start {
+            self.out.extend_from_slice(SEPARATOR);
+        }
+        self.out.len()
+    }
+
+    fn element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), StoredError> {
+        let offset = self.begin();
+        if let Items::Members(offsets) = &mut self.items {
+            offsets.push(offset);
+        }
+        value.serialize(self.writer())
+    }
+
+    fn key(&mut self, key: Cow<'static, str>) {
+        let offset = self.begin();
+        write_string(key.as_bytes(), self.out);
+        self.out.extend_from_slice(b": ");
+        if let Items::Keys(keys) = &mut self.items {
+            keys.push((key, offset));
+        }
+    }
+
+    fn close(self) -> Result<(), StoredError> {
+        match self.items {
+            Items::AsTheyCome => {}
+            Items::Members(offsets) => {
+                let text = self.out.split_off(self.start);
+                let mut members = cut(&text, self.start, offsets);
+                members.sort_unstable();
+                members.dedup();
+                self.out.extend_from_slice(&members.join(SEPARATOR));
+            }
+            Items::Keys(keys) if keys.is_sorted_by(|left, right| left.0 < right.0) => {}
+            Items::Keys(keys) => {
+                let text = self.out.split_off(self.start);
+                let entries = cut(&text, self.start, keys.iter().map(|(_, offset)| *offset));
+                let mut entries: Vec<_> = keys.iter().map(|(key, _)| key).zip(entries).collect();
+                entries.sort_by_key(|(key, _)| *key);
+                // As in a text that is parsed, the last of two equal keys wins.
+                entries.dedup_by(|later, kept| {
+                    let repeats = later.0 == kept.0;
+                    if repeats {
+                        *kept = *later;
+                    }
+                    repeats
+                });
+                let entries: Vec<_> = entries.into_iter().map(|(_, entry)| entry).collect();
+                self.out.extend_from_slice(&entries.join(SEPARATOR));
+            }
+        }
+        self.out.extend_from_slice(self.closing.as_bytes());
+        Ok(())
+    }
+}
+
+const SEPARATOR: &[u8] = b", ";
+
+/// Cuts the text of items, which begins at `start`, at their offsets.
+fn cut(text: &[u8], start: usize, offsets: impl IntoIterator<Item = usize>) -> Vec<&[u8]> {
+    let mut pieces = Vec::new();
+    let mut rest = text;
+    let mut done = start;
+    for offset in offsets.into_iter().skip(1) {
+        let (piece, after) = rest.split_at(offset - done);
+        pieces.push(&piece[..piece.len() - SEPARATOR.len()]);
+        (rest, done) = (after, offset);
+    }
+    if !text.is_empty() {
+        pieces.push(rest);
+    }
+    pieces
+}
+
+impl ser::SerializeSeq for Compound<'_> {
+    type Ok = ();
+    type Error = StoredError;
+
+    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), StoredError> {
+        self.element(value)
+    }
+
+    fn end(self) -> Result<(), StoredError> {
+        self.close()
+    }
+}
+
+impl ser::SerializeTuple for Compound<'_> {
+    type Ok = ();
+    type Error = StoredError;
+
+    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), StoredError> {
+        self.element(value)
+    }
+
+    fn end(self) -> Result<(), StoredError> {
+        self.close()
+    }
+}
+
+impl ser::SerializeTupleStruct for Compound<'_> {
+    type Ok = ();
+    type Error = StoredError;
+
+    fn serialize_field<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), StoredError> {
+        self.element(value)
+    }
+
+    fn end(self) -> Result<(), StoredError> {
+        self.close()
+    }
+}
+
+impl ser::SerializeTupleVariant for Compound<'_> {
+    type Ok = ();
+    type Error = StoredError;
+
+    fn serialize_field<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), StoredError> {
+        self.element(value)
+    }
+
+    fn end(self) -> Result<(), StoredError> {
+        self.close()
+    }
+}
+
+impl ser::SerializeMap for Compound<'_> {
+    type Ok = ();
+    type Error = StoredError;
+
+    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), StoredError> {
+        let key = key.serialize(MapKey)?;
+        self.key(key);
+        Ok(())
+    }
+
+    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), StoredError> {
+        value.serialize(self.writer())
+    }
+
+    fn end(self) -> Result<(), StoredError> {
+        self.close()
+    }
+}
+
+impl ser::SerializeStruct for Compound<'_> {
+    type Ok = ();
+    type Error = StoredError;
+
+    fn serialize_field<T: Serialize + ?Sized>(
+        &mut self,
+        key: &'static str,
+        value: &T,
+    ) -> Result<(), StoredError> {
+        self.key(Cow::Borrowed(key));
+        value.serialize(self.writer())
+    }
+
+    fn end(self) -> Result<(), StoredError> {
+        self.close()
+    }
+}
+
+impl ser::SerializeStructVariant for Compound<'_> {
+    type Ok = ();
+    type Error = StoredError;
+
+    fn serialize_field<T: Serialize + ?Sized>(
+        &mut self,
+        key: &'static str,
+        value: &T,
+    ) -> Result<(), StoredError> {
+        ser::SerializeStruct::serialize_field(self, key, value)
+    }
+
+    fn end(self) -> Result<(), StoredError> {
+        self.close()
+    }
+}

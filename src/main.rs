@@ -1,0 +1,3 @@
+//! The `ecache` command.
+
+fn main() {}
