@@ -1,0 +1,153 @@
+//! The contract of [`Backend`] as tests: what every backend must do, whatever it keeps entries in.
+//!
+//! A backend's own tests call [`check`] with a way to make an empty one; [`random`] holds two backends, and
+//! a backend and [`Filter::matches`](crate::filter::Filter::matches), against each other.
+
+mod import;
+mod large;
+mod names;
+mod random;
+mod remove;
+mod scan;
+mod stores;
+mod write;
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use super::memory::MemoryBackend;
+use super::sqlite::{Access, SqliteBackend};
+use super::{Backend, Condition, Content, Put, Row, Rows, Scan, Values};
+use crate::entry::Entry;
+use crate::filter::Filter;
+use crate::key::Key;
+use crate::scope::{Address, StoreAddress};
+use crate::time::Timestamp;
+use crate::value::Kind;
+
+/// One behaviour of an empty backend.
+type Behaviour = (&'static str, fn(&dyn Backend));
+
+/// Checks every behaviour, each on a backend of its own.
+pub(crate) fn check<B: Deref<Target: Backend + Sized>>(make: impl Fn() -> B) {
+    let behaviours = [
+        write::BEHAVIOURS,
+        large::BEHAVIOURS,
+        import::BEHAVIOURS,
+        scan::BEHAVIOURS,
+        remove::BEHAVIOURS,
+        stores::BEHAVIOURS,
+        names::BEHAVIOURS,
+    ];
+    for (name, behaviour) in behaviours.into_iter().flatten() {
+        println!("{name}");
+        behaviour(&*make());
+    }
+}
+
+/// A SQLite store in a folder of its own, and the folder.
+struct TemporarySqlite {
+    backend: SqliteBackend,
+    _folder: tempfile::TempDir,
+}
+
+impl TemporarySqlite {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("store.db");
+        Self {
+            backend: SqliteBackend::open(&path, Access::Write).expect("a new store"),
+            _folder: folder,
+        }
+    }
+}
+
+impl Deref for TemporarySqlite {
+    type Target = SqliteBackend;
+
+    fn deref(&self) -> &SqliteBackend {
+        &self.backend
+    }
+}
+
+#[test]
+fn memory_keeps_the_contract() {
+    check(|| Box::new(MemoryBackend::new()));
+}
+
+#[test]
+fn sqlite_keeps_the_contract() {
+    check(TemporarySqlite::new);
+}
+
+/// The moment at which the behaviours take place.
+const NOW: Timestamp = Timestamp::from_millis(1_795_415_570_948);
+const SECOND: i64 = 1000;
+const DAY: i64 = 86_400 * SECOND;
+
+/// A moment that many milliseconds after [`NOW`].
+fn at(millis: i64) -> Timestamp {
+    Timestamp::from_millis(NOW.as_millis() + millis)
+}
+
+fn address(store: &str, key: &str) -> Address {
+    StoreAddress::new(store).entry(Key::new(key).expect("a valid key"))
+}
+
+/// An entry of bytes, written at [`NOW`].
+fn entry(store: &str, key: &str) -> Entry {
+    Entry::new(address(store, key), Kind::Bytes, NOW)
+}
+
+fn expiring(store: &str, key: &str, expires_at: Timestamp) -> Entry {
+    Entry {
+        expires_at: Some(expires_at),
+        ..entry(store, key)
+    }
+}
+
+fn name(text: &str) -> Option<Arc<str>> {
+    Some(text.into())
+}
+
+fn inline(bytes: impl Into<Vec<u8>>) -> Content {
+    Content::Inline(bytes.into())
+}
+
+/// Writes an entry with a value of three bytes.
+fn put(backend: &dyn Backend, entry: &Entry) -> Put {
+    put_if(backend, entry, &Condition::Always)
+}
+
+fn put_if(backend: &dyn Backend, entry: &Entry, condition: &Condition) -> Put {
+    backend
+        .put(entry, &inline(*b"abc"), condition, NOW)
+        .expect("an entry is written")
+}
+
+/// The entries of a scan; none is damaged.
+fn entries(rows: Rows<'_>) -> Vec<(Entry, Option<Content>)> {
+    let entry = |row| match row {
+        Ok(Row::Entry(entry, content)) => (*entry, content),
+        other => panic!("not an entry: {other:?}"),
+    };
+    rows.map(entry).collect()
+}
+
+fn scan(backend: &dyn Backend, scan: &Scan) -> Vec<(Entry, Option<Content>)> {
+    entries(backend.scan(scan, NOW).expect("a scan"))
+}
+
+/// Everything that a collection has, with values.
+fn everything(backend: &dyn Backend) -> Vec<(Entry, Option<Content>)> {
+    let values = Values::Include;
+    let all = Scan::new(Filter::default());
+    scan(backend, &Scan { values, ..all })
+}
+
+fn keys(entries: &[(Entry, Option<Content>)]) -> Vec<&str> {
+    entries
+        .iter()
+        .map(|(entry, _)| entry.address.key.as_str())
+        .collect()
+}

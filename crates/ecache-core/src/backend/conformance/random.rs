@@ -1,0 +1,342 @@
+//! Random stores and random operations: SQLite against the definition of a filter, and against the model.
+
+use proptest::prelude::*;
+use proptest::sample::select;
+
+use super::*;
+use crate::backend::{
+    Commit, Dimension, Direction, OnConflict, Record, Sort, StoreMetadata, StoreRecord, Touch, Use,
+    no_progress,
+};
+use crate::entry::Policy;
+use crate::error::Error;
+use crate::filter::{Capacity, DatasetPattern, Freshness, Pattern, Selection, Usage};
+use crate::glob::Glob;
+use crate::scope::Scopes;
+use crate::value::Value;
+
+/// Few names, so that filters meet them, and each with a look-alike.
+const NAMES: [&str; 6] = ["a", "A", "a\0b", "*", "語", "ab"];
+const HASH: &str = "ad1e85b9ddae68414f8527434b5e44d4a88bf484c85c05bd622d01f23d6a8a88";
+const GLOBS: [&str; 7] = ["*", "a*", "?", "[ab]*", "\\*", "ad1e85*", "*b"];
+const ARGUMENTS: [&str; 5] = ["[\"a\", 1]", "[{\"b\": 1}]", "[]", "\"a\"", "not JSON"];
+
+/// Moments around [`NOW`], some of them beyond the clock skew.
+fn time() -> impl Strategy<Value = Timestamp> {
+    select(vec![-1_000_000_000_000, -400, -1, 0, 1, 200, 300, 301, 500])
+        .prop_map(|s| at(s * SECOND))
+}
+
+fn maybe<T: std::fmt::Debug>(value: impl Strategy<Value = T>) -> impl Strategy<Value = Option<T>> {
+    proptest::option::weighted(0.3, value)
+}
+
+fn names() -> impl Strategy<Value = &'static str> {
+    select(NAMES.to_vec())
+}
+
+fn scope() -> impl Strategy<Value = Option<Arc<str>>> {
+    proptest::option::of(names().prop_map(Arc::from))
+}
+
+fn stores() -> impl Strategy<Value = StoreAddress> {
+    let collection = select(vec![crate::scope::DEFAULT_COLLECTION, "other"]);
+    (collection, names(), scope()).prop_map(|(collection, store, dataset_id)| StoreAddress {
+        collection: collection.into(),
+        dataset_id,
+        ..StoreAddress::new(store)
+    })
+}
+
+fn addresses() -> impl Strategy<Value = Address> {
+    let key = prop_oneof![4 => names(), 1 => Just(HASH)];
+    (stores(), key).prop_map(|(store, key)| store.entry(Key::new(key).expect("a valid key")))
+}
+
+prop_compose! {
+    fn entries()(
+        address in addresses(),
+        policy in select(vec![Policy::Persist, Policy::Evict]),
+        kind in select(vec![Kind::Text, Kind::Bytes, Kind::Command]),
+        created_at in time(),
+        (updated_at, expires_at, last_used_at) in (maybe(time()), maybe(time()), maybe(time())),
+        hits in 0..5_u64,
+        (user_id, operator_uri, prompt_id) in (scope(), scope(), scope()),
+        args in maybe(select(ARGUMENTS.to_vec())),
+        cost_ms in maybe(0..9_u64),
+    ) -> Entry {
+        Entry {
+            policy,
+            created_at,
+            updated_at,
+            expires_at,
+            last_used_at,
+            hits,
+            scopes: Scopes { user_id, operator_uri, prompt_id, jwt_sha256: None },
+            args: args.map(String::from),
+            cost_ms,
+            ..Entry::new(address, kind, NOW)
+        }
+    }
+}
+
+/// Values of few lengths, around those that filters ask for.
+fn values() -> impl Strategy<Value = Vec<u8>> {
+    let length = prop_oneof![8 => 0..4_usize, 1 => 65_535..65_538_usize];
+    length.prop_map(|length| vec![b'x'; length])
+}
+
+fn records() -> impl Strategy<Value = Vec<Record>> {
+    let record = (entries(), values());
+    let record = record.prop_map(|(entry, value)| Record::Entry(Box::new(entry), value));
+    proptest::collection::vec(record, 0..30)
+}
+
+fn patterns() -> impl Strategy<Value = Pattern> {
+    let glob = select(GLOBS.to_vec());
+    prop_oneof![
+        names().prop_map(Pattern::exact),
+        Just(Pattern::exact(HASH)),
+        glob.prop_map(|glob| Pattern::Glob(Glob::new(glob).expect("a well-formed pattern"))),
+    ]
+}
+
+/// Mostly no condition, so that filters with one or two conditions are the rule.
+fn few<T: std::fmt::Debug>(value: impl Strategy<Value = T>) -> impl Strategy<Value = Vec<T>> {
+    proptest::option::weighted(0.2, proptest::collection::vec(value, 1..3))
+        .prop_map(Option::unwrap_or_default)
+}
+
+fn rarely<T: std::fmt::Debug>(value: impl Strategy<Value = T>) -> impl Strategy<Value = Option<T>> {
+    proptest::option::weighted(0.15, value)
+}
+
+prop_compose! {
+    fn filters()(
+        stores in few(patterns()),
+        datasets in few(prop_oneof![
+            Just(DatasetPattern::Unlinked),
+            patterns().prop_map(DatasetPattern::Id),
+        ]),
+        keys in few(patterns()),
+        (users, operators, prompts) in (few(patterns()), few(patterns()), few(patterns())),
+        arguments in few(prop_oneof![
+            patterns(),
+            select(vec!["1", "{\"b\": 1}"]).prop_map(Pattern::exact),
+        ]),
+        policy in rarely(select(vec![Policy::Persist, Policy::Evict])),
+        freshness in rarely(select(vec![Freshness::Fresh, Freshness::Expired])),
+        (written_before, written_after) in (rarely(time()), rarely(time())),
+        (unused_since, expires_by) in (rarely(time()), rarely(time())),
+        larger_than in rarely(select(vec![0, 2, 65_535, 65_536, u64::MAX])),
+    ) -> Filter {
+        Filter {
+            stores, datasets, keys, users, operators, prompts, arguments, policy, freshness,
+            written_before, written_after, unused_since, expires_by, larger_than,
+            ..Filter::default()
+        }
+    }
+}
+
+prop_compose! {
+    fn selections()(
+        any_of in proptest::collection::vec(filters(), 0..3),
+        beyond in rarely((filters(), maybe(0..9_u64), maybe(0..9_u64))),
+    ) -> Selection {
+        let beyond = beyond.map(|(scope, max_size, max_entries)| Capacity {
+            scope,
+            max_size,
+            max_entries,
+        });
+        Selection { any_of, beyond }
+    }
+}
+
+#[derive(Clone, Debug)]
+enum Operation {
+    Put(Entry, Vec<u8>, Condition),
+    Import(Vec<Record>, OnConflict, Commit),
+    Remove(Selection),
+    Touch(Selection, Touch),
+    Uses(Vec<Use>),
+    Metadata(StoreAddress, Option<StoreMetadata>),
+}
+
+fn operations() -> impl Strategy<Value = Operation> {
+    let condition = prop_oneof![
+        Just(Condition::Always),
+        Just(Condition::IfAbsent),
+        values().prop_map(|value| Condition::IfValue(Value::bytes(value))),
+    ];
+    let on_conflict = vec![
+        OnConflict::Replace,
+        OnConflict::Keep,
+        OnConflict::Newer,
+        OnConflict::Fail,
+    ];
+    let touch = (
+        maybe(maybe(time())),
+        maybe(select(vec![Policy::Persist, Policy::Evict])),
+    );
+    let touch = touch.prop_map(|(expires_at, policy)| Touch { expires_at, policy });
+    let one = (addresses(), time(), 0..5_u64).prop_map(|(address, used_at, hits)| Use {
+        address,
+        used_at,
+        hits,
+    });
+    let metadata = (time(), maybe(time())).prop_map(|(created_at, updated_at)| StoreMetadata {
+        value: "{}".into(),
+        created_at,
+        updated_at,
+        policy: Policy::Persist,
+    });
+    prop_oneof![
+        6 => (entries(), values(), condition).prop_map(|(e, v, c)| Operation::Put(e, v, c)),
+        2 => (records(), select(on_conflict), select(vec![Commit::Whole, Commit::Every(3)]))
+            .prop_map(|(r, o, c)| Operation::Import(r, o, c)),
+        2 => selections().prop_map(Operation::Remove),
+        2 => (selections(), touch).prop_map(|(s, t)| Operation::Touch(s, t)),
+        2 => proptest::collection::vec(one, 0..5).prop_map(Operation::Uses),
+        1 => (stores(), maybe(metadata)).prop_map(|(s, m)| Operation::Metadata(s, m)),
+    ]
+}
+
+/// Does one operation, and returns what it said, as text: errors cannot be compared.
+fn run(backend: &dyn Backend, operation: &Operation) -> String {
+    match operation {
+        Operation::Put(entry, value, condition) => {
+            let put = backend.put(entry, &inline(value.clone()), condition, NOW);
+            format!("{put:?}")
+        }
+        Operation::Import(records, on_conflict, commit) => {
+            let mut records = records.iter().cloned().map(Ok);
+            let imported = backend.import(&mut records, *on_conflict, *commit, &mut no_progress);
+            match imported {
+                // Of several conflicts, any may be named.
+                Err(Error::Conflict { .. }) => "a conflict".into(),
+                imported => format!("{imported:?}"),
+            }
+        }
+        Operation::Remove(selection) => {
+            let usage = backend.usage(selection, NOW).expect("a count");
+            let removed = backend.remove(selection, NOW, &mut no_progress);
+            assert_eq!(removed.expect("a removal"), usage);
+            format!("{usage:?}")
+        }
+        Operation::Touch(selection, touch) => {
+            format!("{:?}", backend.touch(selection, *touch, NOW))
+        }
+        Operation::Uses(uses) => format!("{:?}", backend.record_uses(uses)),
+        Operation::Metadata(store, metadata) => {
+            format!("{:?}", backend.set_metadata(store, metadata.as_ref()))
+        }
+    }
+}
+
+fn fill(backend: &dyn Backend, records: &[Record]) {
+    let mut records = records.iter().cloned().map(Ok);
+    let imported = backend.import(
+        &mut records,
+        OnConflict::Replace,
+        Commit::Whole,
+        &mut no_progress,
+    );
+    imported.expect("an import");
+}
+
+/// The entries of both collections, with values.
+fn contents(backend: &dyn Backend) -> Vec<(Entry, Option<Content>)> {
+    let other = Scan {
+        values: Values::Include,
+        ..Scan::new(Filter {
+            collection: "other".into(),
+            ..Filter::default()
+        })
+    };
+    let mut all = everything(backend);
+    all.extend(scan(backend, &other));
+    all
+}
+
+const SORTS: [Sort; 9] = [
+    Sort::Stored,
+    Sort::Key,
+    Sort::Created,
+    Sort::Updated,
+    Sort::Expires,
+    Sort::Used,
+    Sort::Size,
+    Sort::Hits,
+    Sort::Cost,
+];
+const DIMENSIONS: [Dimension; 5] = [
+    Dimension::Store,
+    Dimension::Dataset,
+    Dimension::User,
+    Dimension::Operator,
+    Dimension::Prompt,
+];
+
+fn facts(
+    backend: &dyn Backend,
+    filter: &Filter,
+) -> (Vec<Vec<Entry>>, Vec<Vec<super::super::Group>>) {
+    let sorted = |sort, direction, limit| {
+        let scan_sorted = Scan {
+            sort,
+            direction,
+            limit,
+            ..Scan::new(filter.clone())
+        };
+        let rows = scan(backend, &scan_sorted);
+        rows.into_iter().map(|(entry, _)| entry).collect::<Vec<_>>()
+    };
+    let scans = SORTS.iter().flat_map(|sort| {
+        [
+            sorted(*sort, Direction::Ascending, None),
+            sorted(*sort, Direction::Descending, Some(3)),
+        ]
+    });
+    let groups = DIMENSIONS.iter().map(|by| {
+        let groups = backend.groups(filter, *by, NOW);
+        groups.expect("groups")
+    });
+    (scans.collect(), groups.collect())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_filter_means_what_its_definition_says(
+        records in records(),
+        filters in proptest::collection::vec(filters(), 8),
+    ) {
+        let sqlite = TemporarySqlite::new();
+        fill(&*sqlite, &records);
+        let all: Vec<Entry> = everything(&*sqlite).into_iter().map(|(entry, _)| entry).collect();
+        for filter in filters {
+            let expected: Vec<&Entry> = all.iter().filter(|e| filter.matches(e, NOW)).collect();
+            let found = scan(&*sqlite, &Scan::new(filter.clone()));
+            prop_assert_eq!(found.iter().map(|(entry, _)| entry).collect::<Vec<_>>(), expected.clone());
+            let usage = sqlite.usage(&filter.into(), NOW).expect("a count");
+            let bytes = expected.iter().map(|entry| entry.size).sum();
+            prop_assert_eq!(usage, Usage { entries: expected.len() as u64, bytes });
+        }
+    }
+
+    #[test]
+    fn sqlite_does_what_the_model_does(
+        operations in proptest::collection::vec(operations(), 1..12),
+        filter in filters(),
+    ) {
+        let (sqlite, model) = (TemporarySqlite::new(), MemoryBackend::new());
+        for operation in &operations {
+            prop_assert_eq!(run(&*sqlite, operation), run(&model, operation), "{:?}", operation);
+        }
+        prop_assert_eq!(contents(&*sqlite), contents(&model));
+        prop_assert_eq!(facts(&*sqlite, &filter), facts(&model, &filter));
+        let stores = |backend: &dyn Backend| -> Vec<StoreRecord> { backend.stores().expect("the stores") };
+        prop_assert_eq!(stores(&*sqlite), stores(&model));
+    }
+}

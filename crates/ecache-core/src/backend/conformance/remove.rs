@@ -1,0 +1,183 @@
+//! Removing, counting and touching what a selection means.
+
+use super::*;
+use crate::backend::{Touch, Use, no_progress};
+use crate::entry::Policy;
+use crate::filter::{Capacity, Freshness, Pattern, Selection, Usage};
+
+pub(super) const BEHAVIOURS: &[Behaviour] = &[
+    ("nothing selected, nothing removed", nothing),
+    ("a union removes what any of its filters means, once", union),
+    (
+        "a capacity takes the least recently used of policy evict",
+        capacity,
+    ),
+    (
+        "a capacity counts what is left by the union",
+        capacity_after_union,
+    ),
+    ("a removal forgets the hits", forgets_hits),
+    ("a touch changes lifetime and policy alone", touch),
+    ("what a touch changes is counted once", touched_once),
+];
+
+fn remove(backend: &dyn Backend, selection: &Selection) -> Usage {
+    let counted = backend.usage(selection, NOW).expect("a count");
+    let removed = backend.remove(selection, NOW, &mut no_progress);
+    assert_eq!(removed.expect("a removal"), counted, "the dry run is true");
+    counted
+}
+
+fn by_key(patterns: &[&str]) -> Filter {
+    Filter {
+        keys: patterns.iter().copied().map(Pattern::exact).collect(),
+        ..Filter::default()
+    }
+}
+
+fn three(entries: u64) -> Usage {
+    Usage {
+        entries,
+        bytes: 3 * entries,
+    }
+}
+
+fn nothing(backend: &dyn Backend) {
+    put(backend, &entry("s", "k"));
+    assert_eq!(remove(backend, &Selection::default()), three(0));
+    assert_eq!(remove(backend, &by_key(&["none"]).into()), three(0));
+    assert_eq!(everything(backend).len(), 1);
+}
+
+fn union(backend: &dyn Backend) {
+    for key in ["a", "b", "c", "d"] {
+        put(backend, &entry("s", key));
+    }
+    let selection = Selection {
+        any_of: vec![by_key(&["c", "a"]), by_key(&["a", "b"]), by_key(&["x"])],
+        beyond: None,
+    };
+    assert_eq!(remove(backend, &selection), three(3));
+    assert_eq!(keys(&everything(backend)), ["d"]);
+}
+
+fn beyond(max_size: Option<u64>, max_entries: Option<u64>) -> Option<Capacity> {
+    Some(Capacity {
+        scope: Filter::default(),
+        max_size,
+        max_entries,
+    })
+}
+
+/// Entries `0` to `4`, used in that order; `1` is of policy `persist`.
+fn used_in_order(backend: &dyn Backend) {
+    for number in [3, 1, 0, 4, 2] {
+        let policy = match number {
+            1 => Policy::Persist,
+            _ => Policy::Evict,
+        };
+        let entry = Entry {
+            policy,
+            ..entry("s", &number.to_string())
+        };
+        put(backend, &entry);
+        let one = Use {
+            address: entry.address,
+            // Some beyond the present: a clock that was set back does not keep entries for ever.
+            used_at: at(number * 10 - 20),
+            hits: 1,
+        };
+        backend.record_uses(&[one]).expect("hits are recorded");
+    }
+}
+
+fn capacity(backend: &dyn Backend) {
+    used_in_order(backend);
+    let limit = |beyond| Selection {
+        any_of: Vec::new(),
+        beyond,
+    };
+    assert_eq!(remove(backend, &limit(beyond(None, None))), three(0));
+    assert_eq!(remove(backend, &limit(beyond(Some(15), Some(5)))), three(0));
+    assert_eq!(remove(backend, &limit(beyond(Some(14), None))), three(1));
+    let mut left = everything(backend);
+    left.sort_by(|one, two| one.0.address.cmp(&two.0.address));
+    assert_eq!(keys(&left), ["1", "2", "3", "4"]);
+    assert_eq!(remove(backend, &limit(beyond(None, Some(2)))), three(2));
+    assert_eq!(keys(&everything(backend)).len(), 2);
+    assert_eq!(remove(backend, &limit(beyond(Some(0), None))), three(1));
+    assert_eq!(keys(&everything(backend)), ["1"], "what persists stays");
+}
+
+fn capacity_after_union(backend: &dyn Backend) {
+    used_in_order(backend);
+    let selection = Selection {
+        any_of: vec![by_key(&["4"])],
+        beyond: beyond(None, Some(3)),
+    };
+    assert_eq!(remove(backend, &selection), three(2));
+    let mut left = everything(backend);
+    left.sort_by(|one, two| one.0.address.cmp(&two.0.address));
+    assert_eq!(keys(&left), ["1", "2", "3"]);
+}
+
+fn forgets_hits(backend: &dyn Backend) {
+    used_in_order(backend);
+    assert_eq!(remove(backend, &Filter::default().into()), three(5));
+    put(backend, &entry("s", "0"));
+    let (entry, _) = everything(backend).remove(0);
+    assert_eq!((entry.last_used_at, entry.hits), (None, 0));
+}
+
+fn touch(backend: &dyn Backend) {
+    let old = expiring("s", "a", at(DAY));
+    put(backend, &old);
+    put(backend, &entry("s", "b"));
+    let touch = |expires_at, policy| {
+        let touch = Touch { expires_at, policy };
+        let touched = backend.touch(&by_key(&["a"]).into(), touch, NOW);
+        let (entry, _) = everything(backend).remove(0);
+        (touched.expect("a touch"), entry)
+    };
+    let size = 3;
+    let expected = Entry { size, ..old };
+    assert_eq!(touch(None, None), (three(0), expected.clone()));
+    let expected = Entry {
+        policy: Policy::Persist,
+        ..expected
+    };
+    let persist = Some(Policy::Persist);
+    assert_eq!(touch(None, persist), (three(1), expected.clone()));
+    let expected = Entry {
+        expires_at: Some(at(1)),
+        ..expected
+    };
+    assert_eq!(touch(Some(Some(at(1))), None), (three(1), expected.clone()));
+    let expected = Entry {
+        expires_at: None,
+        policy: Policy::Evict,
+        ..expected
+    };
+    let evict = Some(Policy::Evict);
+    assert_eq!(touch(Some(None), evict), (three(1), expected));
+    let (other, _) = everything(backend).remove(1);
+    assert_eq!((other.policy, other.expires_at), (Policy::Evict, None));
+}
+
+fn touched_once(backend: &dyn Backend) {
+    put(backend, &expiring("s", "a", NOW));
+    let expired = Filter {
+        freshness: Some(Freshness::Expired),
+        ..Filter::default()
+    };
+    let selection = Selection {
+        any_of: vec![expired.clone(), by_key(&["a"]), expired],
+        beyond: None,
+    };
+    let touch = Touch {
+        expires_at: Some(Some(at(-1))),
+        policy: None,
+    };
+    let touched = backend.touch(&selection, touch, NOW).expect("a touch");
+    assert_eq!(touched, three(1));
+}

@@ -1,0 +1,175 @@
+//! Reading many entries.
+
+use super::*;
+use crate::backend::{Direction, Sort, Use, no_progress};
+use crate::filter::Pattern;
+
+pub(super) const BEHAVIOURS: &[Behaviour] = &[
+    ("a scan sorts by every property, both ways", sorted),
+    ("a scan comes store by store, oldest first", stored_order),
+    ("a scan gives no more than its limit", limited),
+    ("a scan reads many pages of every kind", many_pages),
+    (
+        "what is written while a scan is read does not disturb it",
+        written_while_read,
+    ),
+];
+
+/// Three entries that differ in everything that can be sorted by: `b`, `a`, `c` are first, second, last.
+fn differing(backend: &dyn Backend) {
+    for (rank, key) in [(1, "a"), (0, "b"), (2, "c")] {
+        let entry = Entry {
+            created_at: at(rank - 10),
+            updated_at: Some(at(rank - 5)),
+            expires_at: (rank < 2).then(|| at(DAY + rank)),
+            cost_ms: (rank > 0).then_some(rank as u64),
+            ..entry("s", key)
+        };
+        let content = inline(vec![0; 10 + rank as usize]);
+        let put = backend.put(&entry, &content, &Condition::Always, NOW);
+        put.expect("an entry is written");
+        if rank > 0 {
+            let one = Use {
+                address: entry.address,
+                used_at: at(rank),
+                hits: rank as u64,
+            };
+            backend.record_uses(&[one]).expect("hits are recorded");
+        }
+    }
+}
+
+fn sorted(backend: &dyn Backend) {
+    differing(backend);
+    for (sort, mut expected) in [
+        (Sort::Stored, ["a", "b", "c"]),
+        (Sort::Key, ["a", "b", "c"]),
+        (Sort::Created, ["b", "a", "c"]),
+        (Sort::Updated, ["b", "a", "c"]),
+        (Sort::Expires, ["b", "a", "c"]),
+        (Sort::Used, ["b", "a", "c"]),
+        (Sort::Size, ["b", "a", "c"]),
+        (Sort::Hits, ["b", "a", "c"]),
+        (Sort::Cost, ["b", "a", "c"]),
+    ] {
+        for direction in [Direction::Ascending, Direction::Descending] {
+            for limit in [None, Some(2)] {
+                let found = scan(
+                    backend,
+                    &Scan {
+                        sort,
+                        direction,
+                        limit,
+                        ..Scan::new(Filter::default())
+                    },
+                );
+                let expected = &expected[..limit.map_or(3, |_| 2)];
+                assert_eq!(keys(&found), expected, "{sort:?} {direction:?}");
+            }
+            expected.reverse();
+        }
+    }
+}
+
+fn stored_order(backend: &dyn Backend) {
+    for (store, key) in [("t", "z"), ("s", "a"), ("t", "y"), ("s", "b"), ("t", "x")] {
+        put(backend, &entry(store, key));
+    }
+    put(backend, &entry("t", "z"));
+    let all = everything(backend);
+    assert_eq!(
+        keys(&all),
+        ["z", "y", "x", "a", "b"],
+        "a store stays together"
+    );
+}
+
+fn limited(backend: &dyn Backend) {
+    differing(backend);
+    for limit in 0..5 {
+        let found = scan(
+            backend,
+            &Scan {
+                limit: Some(limit),
+                ..Scan::new(Filter::default())
+            },
+        );
+        assert_eq!(found.len() as u64, limit.min(3));
+    }
+}
+
+/// Enough entries, and enough bytes, for several pages of whatever size.
+fn fill(backend: &dyn Backend, count: usize, size: usize) -> Vec<String> {
+    let keys: Vec<String> = (0..count).map(|number| format!("{number:05}")).collect();
+    let mut records = keys.iter().map(|key| {
+        let user_id = name("ann");
+        let mut entry = entry("s", key);
+        entry.scopes.user_id = user_id;
+        Ok(crate::backend::Record::Entry(
+            Box::new(entry),
+            vec![7; size],
+        ))
+    });
+    let imported = backend.import(
+        &mut records,
+        crate::backend::OnConflict::Fail,
+        crate::backend::Commit::Whole,
+        &mut no_progress,
+    );
+    imported.expect("an import");
+    drop(records);
+    keys
+}
+
+fn many_pages(backend: &dyn Backend) {
+    let expected = fill(backend, 2500, 4096);
+    let by_user = Filter {
+        users: vec![Pattern::exact("ann")],
+        ..Filter::default()
+    };
+    for filter in [Filter::default(), by_user] {
+        for sort in [Sort::Stored, Sort::Key] {
+            for values in [Values::Omit, Values::Include] {
+                let scan_all = Scan {
+                    sort,
+                    values,
+                    ..Scan::new(filter.clone())
+                };
+                assert!(keys(&scan(backend, &scan_all)) == expected);
+            }
+        }
+    }
+}
+
+fn written_while_read(backend: &dyn Backend) {
+    let expected = fill(backend, 2500, 1);
+    let scan = Scan {
+        sort: Sort::Stored,
+        ..Scan::new(Filter::default())
+    };
+    let mut rows = backend.scan(&scan, NOW).expect("a scan");
+    rows.by_ref().take(10).for_each(drop);
+    // A lock that the scan held would have these wait for it.
+    put(backend, &entry("s", "new"));
+    put(backend, &entry("s", &expected[0]));
+    let removed = backend.remove(
+        &Filter {
+            keys: vec![Pattern::exact(&*expected[2400])],
+            ..Filter::default()
+        }
+        .into(),
+        NOW,
+        &mut no_progress,
+    );
+    assert_eq!(removed.expect("a removal").entries, 1);
+    backend.compact(NOW).expect("compacted");
+    let rest = entries(rows);
+    let seen = keys(&rest);
+    let untouched = expected[10..2400].iter().chain(&expected[2401..]);
+    let missing = untouched.filter(|key| !seen.contains(&key.as_str()));
+    assert_eq!(missing.count(), 0, "what was not touched is read");
+    let mut once = seen.clone();
+    once.sort_unstable();
+    once.dedup();
+    assert_eq!(once.len(), seen.len(), "nothing is read twice");
+}

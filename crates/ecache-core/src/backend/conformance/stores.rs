@@ -1,0 +1,190 @@
+//! Stores, their metadata, and statistics.
+
+use super::*;
+use crate::backend::{Dimension, Group, StoreMetadata, StoreRecord, Use};
+use crate::entry::Policy;
+use crate::filter::Usage;
+use crate::scope::Scopes;
+
+pub(super) const BEHAVIOURS: &[Behaviour] = &[
+    ("a store exists by its entries or its metadata", existence),
+    ("stores come by collection, name and dataset", order),
+    ("collections with the same names do not mix", collections),
+    ("groups add up what they are made of", groups),
+    ("a description counts what is there", description),
+];
+
+fn metadata(value: &str) -> StoreMetadata {
+    StoreMetadata {
+        value: value.into(),
+        created_at: at(-1),
+        updated_at: Some(NOW),
+        policy: Policy::Evict,
+    }
+}
+
+fn existence(backend: &dyn Backend) {
+    let store = StoreAddress::new("s").with_dataset("d");
+    let set = |metadata: Option<&StoreMetadata>| {
+        backend.set_metadata(&store, metadata).expect("metadata")
+    };
+    let stores = || backend.stores().expect("the stores");
+    assert_eq!(stores(), []);
+    for value in ["{\"a\": 1}", "null"] {
+        set(Some(&metadata(value)));
+        let expected = StoreRecord {
+            address: store.clone().into(),
+            metadata: Some(metadata(value)),
+        };
+        assert_eq!(stores(), [expected]);
+    }
+    set(None);
+    assert_eq!(stores(), []);
+    let entry = Entry::new(
+        store.entry(Key::new("k").expect("a valid key")),
+        Kind::Text,
+        NOW,
+    );
+    put(backend, &entry);
+    let expected = StoreRecord {
+        address: store.clone().into(),
+        metadata: None,
+    };
+    assert_eq!(stores(), [expected]);
+    let all = Filter::store(&store).into();
+    let remove = backend.remove(&all, NOW, &mut crate::backend::no_progress);
+    remove.expect("a removal");
+    assert_eq!(stores(), []);
+}
+
+fn in_collection(collection: &str, store: &str) -> StoreAddress {
+    StoreAddress {
+        collection: collection.into(),
+        ..StoreAddress::new(store)
+    }
+}
+
+fn order(backend: &dyn Backend) {
+    let expected = [
+        in_collection("A", "z"),
+        in_collection("b", "S"),
+        in_collection("b", "s"),
+        in_collection("b", "s").with_dataset("1"),
+        in_collection("b", "s").with_dataset("2"),
+        in_collection("b", "é"),
+    ];
+    for store in expected.iter().rev() {
+        let set = backend.set_metadata(store, Some(&metadata("0")));
+        set.expect("metadata");
+    }
+    let stores = backend.stores().expect("the stores");
+    let stores: Vec<_> = stores
+        .iter()
+        .map(|store| (*store.address).clone())
+        .collect();
+    assert_eq!(stores, expected);
+}
+
+fn collections(backend: &dyn Backend) {
+    for (collection, keys) in [("one", 1), ("two", 2)] {
+        for key in 0..keys {
+            let key = Key::new(key.to_string()).expect("a valid key");
+            let address = in_collection(collection, "s").entry(key);
+            put(backend, &Entry::new(address, Kind::Text, NOW));
+        }
+    }
+    let filter = |collection: &str| Filter {
+        collection: collection.into(),
+        ..Filter::default()
+    };
+    let count = |collection| scan(backend, &Scan::new(filter(collection))).len();
+    assert_eq!([count("one"), count("two"), count("three")], [1, 2, 0]);
+    let remove = backend.remove(&filter("two").into(), NOW, &mut crate::backend::no_progress);
+    assert_eq!(remove.expect("a removal").entries, 2);
+    assert_eq!([count("one"), count("two")], [1, 0]);
+}
+
+fn groups(backend: &dyn Backend) {
+    let scoped = |store: &str, key, user: Option<&str>, written, expires| {
+        let address = StoreAddress::new(store).with_dataset("d");
+        Entry {
+            created_at: at(written),
+            updated_at: Some(at(written + 1)),
+            expires_at: Some(at(expires)),
+            cost_ms: Some(10),
+            scopes: Scopes {
+                user_id: user.map(Into::into),
+                ..Scopes::default()
+            },
+            ..Entry::new(
+                address.entry(Key::new(key).expect("a valid key")),
+                Kind::Text,
+                NOW,
+            )
+        }
+    };
+    let first = scoped("s", "a", Some("ann"), -5, 0);
+    put(backend, &first);
+    put(backend, &scoped("t", "a", Some("ann"), -9, DAY));
+    put(backend, &scoped("t", "b", None, -7, DAY));
+    let persistent = Entry {
+        policy: Policy::Persist,
+        ..entry("s", "c")
+    };
+    put(backend, &persistent);
+    let one = Use {
+        address: first.address,
+        used_at: NOW,
+        hits: 4,
+    };
+    backend.record_uses(&[one]).expect("hits are recorded");
+    let groups = |by| {
+        let groups = backend.groups(&Filter::default(), by, NOW);
+        groups.expect("groups")
+    };
+    let usage = |entries| Usage {
+        entries,
+        bytes: entries * 3,
+    };
+    let ann = Group {
+        name: name("ann"),
+        usage: usage(2),
+        expired: usage(1),
+        persistent: 0,
+        hits: 4,
+        saved_ms: 40,
+        oldest: Some(at(-9)),
+        newest: Some(at(-4)),
+    };
+    let nobody = Group {
+        name: None,
+        usage: usage(2),
+        expired: usage(0),
+        persistent: 1,
+        hits: 0,
+        saved_ms: 0,
+        oldest: Some(at(-7)),
+        newest: Some(NOW),
+    };
+    assert_eq!(groups(Dimension::User), [nobody, ann]);
+    let named = |by| {
+        let groups = groups(by).into_iter();
+        let named = groups.map(|group| (group.name.as_deref().map(String::from), group.usage));
+        named.collect::<Vec<_>>()
+    };
+    let text = |name: &str| Some(name.to_owned());
+    let stores = [(text("s"), usage(2)), (text("t"), usage(2))];
+    assert_eq!(named(Dimension::Store), stores);
+    let datasets = [(None, usage(1)), (text("d"), usage(3))];
+    assert_eq!(named(Dimension::Dataset), datasets);
+    assert_eq!(named(Dimension::Operator), [(None, usage(4))]);
+    assert_eq!(named(Dimension::Prompt), [(None, usage(4))]);
+}
+
+fn description(backend: &dyn Backend) {
+    put(backend, &entry("s", "a"));
+    put(backend, &entry("t", "a"));
+    let described = backend.describe().expect("a description");
+    assert_eq!((described.stores, described.entries), (2, 2));
+    assert_eq!(described.schema_version, described.known_schema_version);
+}

@@ -1,0 +1,266 @@
+//! Looking up and writing single entries.
+
+use super::*;
+use crate::backend::{Lookup, Touch, Use};
+use crate::entry::{CLOCK_SKEW, Policy};
+use crate::filter::{Freshness, Selection, Usage};
+use crate::scope::Scopes;
+use crate::value::Value;
+
+pub(super) const BEHAVIOURS: &[Behaviour] = &[
+    ("every field comes back as it was written", every_field),
+    (
+        "a look-up tells hit, stale and missing apart",
+        lookup_variants,
+    ),
+    ("many look-ups answer in order", many_lookups),
+    ("a put always creates or replaces", put_always),
+    (
+        "a put if absent takes an expired entry for absent",
+        put_if_absent,
+    ),
+    ("a put if value compares JSON by what it says", put_if_value),
+    (
+        "an overwrite renews the lifetime and keeps the history",
+        overwrite,
+    ),
+    (
+        "an entry from the future is neither served nor removed",
+        clock_skew,
+    ),
+    (
+        "recorded hits add up, and those of no entry are dropped",
+        record_uses,
+    ),
+    (
+        "a generation grows when something is no longer what it was",
+        generation,
+    ),
+    ("a change token changes with every write", change_token),
+];
+
+fn hit(backend: &dyn Backend, address: &Address) -> (Entry, Content) {
+    match backend.lookup(address, NOW).expect("a look-up") {
+        Lookup::Hit(entry, content) => (*entry, content),
+        other => panic!("no hit: {other:?}"),
+    }
+}
+
+fn every_field(backend: &dyn Backend) {
+    let full = Entry {
+        address: StoreAddress::new("s")
+            .with_dataset("6b03")
+            .entry(Key::new("k").expect("a valid key")),
+        policy: Policy::Persist,
+        kind: Kind::Json,
+        size: 7,
+        created_at: at(-5),
+        updated_at: Some(at(-4)),
+        expires_at: Some(at(DAY)),
+        last_used_at: None,
+        hits: 0,
+        scopes: Scopes {
+            user_id: name("u"),
+            operator_uri: name("@acme/op"),
+            prompt_id: name("p"),
+            jwt_sha256: Some([7; 32]),
+        },
+        function: name("f"),
+        args: Some("[1, \"x\"]".into()),
+        cost_ms: Some(12),
+    };
+    let bare = Entry {
+        size: 2,
+        updated_at: None,
+        ..entry("s", "bare")
+    };
+    for (entry, value) in [(full, "[1, 2 ]"), (bare, "{}")] {
+        let content = inline(value);
+        backend
+            .put(&entry, &content, &Condition::Always, NOW)
+            .expect("an entry is written");
+        assert_eq!(hit(backend, &entry.address), (entry, content));
+    }
+}
+
+fn lookup_variants(backend: &dyn Backend) {
+    put(backend, &entry("s", "fresh"));
+    put(backend, &expiring("s", "expired", NOW));
+    let lookup = |store, key| {
+        backend
+            .lookup(&address(store, key), NOW)
+            .expect("a look-up")
+    };
+    assert!(matches!(lookup("s", "fresh"), Lookup::Hit(..)));
+    assert!(matches!(lookup("s", "expired"), Lookup::Stale(entry) if entry.size == 3));
+    assert_eq!(lookup("s", "none"), Lookup::Missing);
+    assert_eq!(lookup("none", "fresh"), Lookup::Missing);
+}
+
+fn many_lookups(backend: &dyn Backend) {
+    put(backend, &entry("s", "a"));
+    put(backend, &entry("t", "b"));
+    let addresses = [address("t", "b"), address("t", "a"), address("s", "a")];
+    let lookups = backend.lookup_many(&addresses, NOW).expect("look-ups");
+    let found = lookups.iter().map(|lookup| match lookup {
+        Lookup::Hit(entry, _) => Some(entry.address.clone()),
+        _ => None,
+    });
+    let [tb, _, sa] = addresses;
+    assert_eq!(found.collect::<Vec<_>>(), [Some(tb), None, Some(sa)]);
+}
+
+fn put_always(backend: &dyn Backend) {
+    assert_eq!(put(backend, &entry("s", "k")), Put::Created);
+    assert_eq!(put(backend, &entry("s", "k")), Put::Replaced);
+    let put = backend.put(&entry("s", "k"), &inline("x"), &Condition::Always, NOW);
+    assert_eq!(put.expect("an entry is written"), Put::Replaced);
+    assert_eq!(hit(backend, &address("s", "k")).1, inline("x"));
+    assert_eq!(everything(backend).len(), 1);
+}
+
+fn put_if_absent(backend: &dyn Backend) {
+    let expired = expiring("s", "k", NOW);
+    let put_if_absent = |entry: &Entry| put_if(backend, entry, &Condition::IfAbsent);
+    assert_eq!(put_if_absent(&expired), Put::Created);
+    assert_eq!(put_if_absent(&entry("s", "k")), Put::Replaced);
+    assert_eq!(put_if_absent(&expired), Put::Refused);
+    assert_eq!(hit(backend, &address("s", "k")).0.expires_at, None);
+}
+
+fn put_if_value(backend: &dyn Backend) {
+    let json = |text: &str| Value::json(text).expect("JSON");
+    let put = |value: &str, condition| {
+        let entry = Entry {
+            kind: Kind::Json,
+            ..entry("s", "k")
+        };
+        let put = backend.put(&entry, &inline(value), &condition, NOW);
+        put.expect("no error")
+    };
+    let refused = put("1", Condition::IfValue(json("1")));
+    assert_eq!(refused, Put::Refused, "there is no entry");
+    put(r#"{"a": 1, "b": [2.0]}"#, Condition::Always);
+    let other = Condition::IfValue(json(r#"{"a": 1}"#));
+    assert_eq!(put("2", other), Put::Refused);
+    let same = Condition::IfValue(json(r#"{"b":[2.0],"a":1}"#));
+    assert_eq!(put("2", same), Put::Replaced);
+    let kind = Condition::IfValue(Value::text("2"));
+    assert_eq!(put("3", kind), Put::Refused, "text is not a number");
+    super::put(backend, &expiring("s", "k", NOW));
+    let expired = Condition::IfValue(Value::bytes("abc"));
+    assert_eq!(put("3", expired), Put::Refused, "the entry is expired");
+}
+
+fn overwrite(backend: &dyn Backend) {
+    let old = Entry {
+        policy: Policy::Persist,
+        ..entry("s", "k")
+    };
+    put(backend, &old);
+    let one = Use {
+        address: old.address.clone(),
+        used_at: at(1),
+        hits: 3,
+    };
+    backend.record_uses(&[one]).expect("hits are recorded");
+    let new = Entry {
+        created_at: at(2),
+        updated_at: Some(at(2)),
+        cost_ms: Some(5),
+        ..expiring("s", "k", at(DAY))
+    };
+    put(backend, &new);
+    let expected = Entry {
+        created_at: NOW,
+        last_used_at: Some(at(1)),
+        hits: 3,
+        size: 3,
+        ..new
+    };
+    assert_eq!(hit(backend, &expected.address).0, expected);
+}
+
+fn clock_skew(backend: &dyn Backend) {
+    let skew = i64::try_from(CLOCK_SKEW.as_millis()).expect("a short time");
+    let future = |key, written| Entry {
+        created_at: at(written),
+        updated_at: Some(at(written)),
+        ..expiring("s", key, at(10 * DAY))
+    };
+    put(backend, &future("skewed", skew));
+    put(backend, &future("future", skew + 1));
+    let lookup = |key| backend.lookup(&address("s", key), NOW).expect("a look-up");
+    assert!(matches!(lookup("skewed"), Lookup::Hit(..)));
+    assert!(matches!(lookup("future"), Lookup::Stale(_)));
+    let matching = |freshness| {
+        let filter = Filter {
+            freshness: Some(freshness),
+            ..Filter::default()
+        };
+        scan(backend, &Scan::new(filter))
+    };
+    assert_eq!(keys(&matching(Freshness::Fresh)), ["skewed"]);
+    assert!(matching(Freshness::Expired).is_empty());
+    let expired = Filter {
+        freshness: Some(Freshness::Expired),
+        ..Filter::default()
+    };
+    let removed = backend.remove(&expired.into(), NOW, &mut super::super::no_progress);
+    assert_eq!(removed.expect("a removal"), Usage::default());
+    let absent = put_if(backend, &entry("s", "future"), &Condition::IfAbsent);
+    assert_eq!(absent, Put::Replaced);
+}
+
+fn record_uses(backend: &dyn Backend) {
+    put(backend, &entry("s", "k"));
+    let one = |key, used, hits| Use {
+        address: address("s", key),
+        used_at: at(used),
+        hits,
+    };
+    let uses = [one("k", 5, 2), one("none", 5, 1), one("k", 3, 1)];
+    backend.record_uses(&uses).expect("hits are recorded");
+    backend.record_uses(&[]).expect("no hits are recorded");
+    let (entry, _) = hit(backend, &address("s", "k"));
+    assert_eq!((entry.last_used_at, entry.hits), (Some(at(5)), 3));
+    assert_eq!(everything(backend).len(), 1);
+}
+
+fn generation(backend: &dyn Backend) {
+    let store = StoreAddress::new("s");
+    let generation = || backend.generation(&store).expect("a generation");
+    let selection = || Selection::from(Filter::store(&store));
+    assert_eq!(generation(), 0);
+    put(backend, &entry("s", "a"));
+    put(backend, &entry("s", "b"));
+    let created = generation();
+    assert_eq!(created, 0, "a new entry makes no other one wrong");
+    put(backend, &entry("s", "a"));
+    let replaced = generation();
+    assert!(replaced > created);
+    let touch = Touch {
+        policy: Some(Policy::Persist),
+        ..Touch::default()
+    };
+    backend.touch(&selection(), touch, NOW).expect("a touch");
+    let touched = generation();
+    assert!(touched > replaced);
+    put(backend, &entry("t", "a"));
+    put(backend, &entry("t", "a"));
+    assert_eq!(generation(), touched, "another store has its own");
+    let refused = put_if(backend, &entry("s", "a"), &Condition::IfAbsent);
+    assert_eq!((refused, generation()), (Put::Refused, touched));
+    backend
+        .remove(&selection(), NOW, &mut super::super::no_progress)
+        .expect("a removal");
+    assert!(generation() > touched);
+}
+
+fn change_token(backend: &dyn Backend) {
+    let token = || backend.change_token().expect("a change token");
+    let first = token();
+    assert_eq!(token(), first);
+    put(backend, &entry("s", "k"));
+    assert_ne!(token(), first);
+}

@@ -1,0 +1,575 @@
+//! Entries in memory: the contract in its simplest form, and an empty store where there is no file.
+//!
+//! It refuses to be fast: every verb walks all entries and asks [`Filter::matches`]. That makes it the
+//! model that other backends are compared with.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::{
+    Backend, Chunked, Commit, Condition, Content, Description, Dimension, Direction, Group,
+    Imported, Lookup, OnConflict, Progress, Put, Record, Row, Rows, STAGED_FOR, Scan, Sort,
+    StoreMetadata, StoreRecord, Touch, Use, Values, lookup_enough,
+};
+use crate::entry::{Entry, MAX_COUNT, Policy};
+use crate::error::{Error, Result};
+use crate::filter::{Capacity, Filter, Selection, Usage};
+use crate::scope::{Address, StoreAddress};
+use crate::time::Timestamp;
+use crate::value::{CHUNK_SIZE, Value};
+
+/// A store in memory.
+#[derive(Debug, Default)]
+pub struct MemoryBackend {
+    state: Mutex<State>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct State {
+    stores: BTreeMap<StoreAddress, Store>,
+    entries: BTreeMap<Address, Stored>,
+    blobs: BTreeMap<i64, Blob>,
+    last_blob: i64,
+    last_sequence: u64,
+    changes: u64,
+}
+
+#[derive(Clone, Debug)]
+struct Store {
+    /// Stores are numbered in the order in which they came
+    number: usize,
+    generation: u64,
+    metadata: Option<StoreMetadata>,
+}
+
+#[derive(Clone, Debug)]
+struct Stored {
+    /// The store's number, and the order in which entries came
+    position: (usize, u64),
+    entry: Entry,
+    content: Content,
+}
+
+#[derive(Clone, Debug)]
+struct Blob {
+    bytes: Arc<[u8]>,
+    staged_at: Timestamp,
+}
+
+impl MemoryBackend {
+    /// An empty store.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn read(&self) -> MutexGuard<'_, State> {
+        // Changes are made on a copy or cannot panic half-way.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> MutexGuard<'_, State> {
+        let mut state = self.read();
+        state.changes += 1;
+        state
+    }
+}
+
+impl State {
+    fn store(&mut self, address: &StoreAddress) -> &mut Store {
+        let number = self.stores.len();
+        self.stores.entry(address.clone()).or_insert(Store {
+            number,
+            generation: 0,
+            metadata: None,
+        })
+    }
+
+    fn bump_generation(&mut self, address: &StoreAddress) {
+        self.store(address).generation += 1;
+    }
+
+    fn lookup(&self, address: &Address, now: Timestamp) -> Lookup {
+        match self.entries.get(address) {
+            None => Lookup::Missing,
+            Some(Stored { entry, .. }) if !entry.is_fresh(now) => {
+                Lookup::Stale(Box::new(entry.clone()))
+            }
+            Some(Stored { entry, content, .. }) => {
+                Lookup::Hit(Box::new(entry.clone()), content.clone())
+            }
+        }
+    }
+
+    fn chunk(&self, chunked: &Chunked, index: u64) -> Result<&[u8]> {
+        let blob = self.blobs.get(&chunked.id).ok_or(Error::Replaced)?;
+        let mut chunks = blob.bytes.chunks(CHUNK_SIZE);
+        let index = usize::try_from(index).unwrap_or(usize::MAX);
+        chunks.nth(index).ok_or(Error::Replaced)
+    }
+
+    fn value(&self, stored: &Stored) -> Result<Value> {
+        let bytes = match &stored.content {
+            Content::Inline(bytes) => bytes.clone(),
+            Content::Chunked(chunked) => {
+                let blob = self.blobs.get(&chunked.id).ok_or(Error::Replaced)?;
+                blob.bytes.to_vec()
+            }
+        };
+        let kind = stored.entry.kind;
+        Ok(Value { kind, bytes })
+    }
+
+    fn keep(&mut self, bytes: Vec<u8>, now: Timestamp) -> Content {
+        if bytes.len() <= CHUNK_SIZE {
+            return Content::Inline(bytes);
+        }
+        self.last_blob += 1;
+        let size = bytes.len() as u64;
+        let blob = Blob {
+            bytes: bytes.into(),
+            staged_at: now,
+        };
+        self.blobs.insert(self.last_blob, blob);
+        Content::Chunked(Chunked {
+            id: self.last_blob,
+            size,
+        })
+    }
+
+    /// Writes an entry as it is.
+    fn insert(&mut self, entry: Entry, content: Content) -> Put {
+        let number = self.store(&entry.address.store).number;
+        let entry = Entry {
+            size: content.size(),
+            hits: entry.hits.min(MAX_COUNT),
+            cost_ms: entry.cost_ms.map(|cost| cost.min(MAX_COUNT)),
+            ..entry
+        };
+        let address = entry.address.clone();
+        let position = self.entries.get(&address).map(|old| old.position);
+        let put = match position {
+            None => Put::Created,
+            Some(_) => {
+                self.discard(&address, &content);
+                Put::Replaced
+            }
+        };
+        self.last_sequence += 1;
+        let stored = Stored {
+            position: position.unwrap_or((number, self.last_sequence)),
+            entry,
+            content,
+        };
+        self.entries.insert(address, stored);
+        put
+    }
+
+    /// Removes an entry, but not the chunks that `kept` names.
+    fn discard(&mut self, address: &Address, kept: &Content) {
+        if let Some(old) = self.entries.remove(address) {
+            self.bump_generation(&address.store);
+            if old.content != *kept
+                && let Content::Chunked(chunked) = old.content
+            {
+                self.blobs.remove(&chunked.id);
+            }
+        }
+    }
+
+    /// Drops a staged value, unless an entry names it.
+    fn drop_staged(&mut self, content: &Content) {
+        let named = self.entries.values().any(|other| other.content == *content);
+        if let (false, Content::Chunked(chunked)) = (named, content) {
+            self.blobs.remove(&chunked.id);
+        }
+    }
+
+    fn put(
+        &mut self,
+        entry: &Entry,
+        content: &Content,
+        condition: &Condition,
+        now: Timestamp,
+    ) -> Result<Put> {
+        self.store(&entry.address.store);
+        let existing = self.entries.get(&entry.address);
+        let fresh = existing.filter(|existing| existing.entry.is_fresh(now));
+        let holds = match (condition, fresh) {
+            (Condition::Always, _) | (Condition::IfAbsent, None) => true,
+            (Condition::IfAbsent, Some(_)) | (Condition::IfValue(_), None) => false,
+            (Condition::IfValue(expected), Some(fresh)) => self.value(fresh)?.same(expected),
+        };
+        if !holds {
+            return Ok(Put::Refused);
+        }
+        if let Content::Chunked(chunked) = content
+            && !self.blobs.contains_key(&chunked.id)
+        {
+            return Err(Error::Replaced);
+        }
+        let mut entry = entry.clone();
+        match existing {
+            None => (entry.last_used_at, entry.hits) = (None, 0),
+            Some(Stored { entry: old, .. }) => {
+                entry.created_at = old.created_at;
+                (entry.last_used_at, entry.hits) = (old.last_used_at, old.hits);
+            }
+        }
+        Ok(self.insert(entry, content.clone()))
+    }
+
+    fn import(
+        &mut self,
+        record: Record,
+        on_conflict: OnConflict,
+        imported: &mut Imported,
+    ) -> Result<()> {
+        let (entry, value) = match record {
+            Record::Entry(entry, value) => (entry, value),
+            Record::Store(store) => {
+                let address = &store.address;
+                if let Some(old) = &self.store(address).metadata {
+                    let old = old.written_at();
+                    let new = store
+                        .metadata
+                        .as_ref()
+                        .map_or(old, StoreMetadata::written_at);
+                    if on_conflict.keeps(|| address.document(), old, new)? {
+                        imported.kept += 1;
+                        return Ok(());
+                    }
+                }
+                imported.stores += 1;
+                self.set_metadata(address, store.metadata.as_ref());
+                return Ok(());
+            }
+        };
+        if let Some(Stored { entry: old, .. }) = self.entries.get(&entry.address) {
+            let address = || entry.address.clone();
+            if on_conflict.keeps(address, old.written_at(), entry.written_at())? {
+                imported.kept += 1;
+                return Ok(());
+            }
+        }
+        let content = self.keep(value, entry.written_at());
+        match self.insert(*entry, content) {
+            Put::Replaced => imported.replaced += 1,
+            _ => imported.created += 1,
+        }
+        Ok(())
+    }
+
+    fn set_metadata(&mut self, address: &StoreAddress, metadata: Option<&StoreMetadata>) {
+        self.bump_generation(address);
+        self.store(address).metadata = metadata.cloned();
+    }
+
+    fn matching(&self, filter: &Filter, now: Timestamp) -> impl Iterator<Item = &Stored> {
+        let entries = self.entries.values();
+        entries.filter(move |stored| filter.matches(&stored.entry, now))
+    }
+
+    /// What a selection means, by the order in which it came.
+    fn selected(&self, selection: &Selection, now: Timestamp) -> BTreeMap<(usize, u64), &Entry> {
+        let any_of = selection.any_of.iter();
+        let mut selected: BTreeMap<_, _> = any_of
+            .flat_map(|filter| self.matching(filter, now))
+            .map(|stored| (stored.position, &stored.entry))
+            .collect();
+        if let Some(capacity) = &selection.beyond {
+            let left = self.matching(&capacity.scope, now);
+            let left = left.filter(|stored| !selected.contains_key(&stored.position));
+            let beyond = beyond(capacity, left.collect());
+            selected.extend(beyond);
+        }
+        selected
+    }
+}
+
+/// What of `left` is beyond a capacity.
+fn beyond<'a>(capacity: &Capacity, mut left: Vec<&'a Stored>) -> Vec<((usize, u64), &'a Entry)> {
+    left.sort_by_key(|stored| (stored.entry.used_at(), stored.position));
+    let mut usage = usage(left.iter().map(|stored| &stored.entry));
+    let mut beyond = Vec::new();
+    for Stored {
+        position, entry, ..
+    } in left
+    {
+        let fits = capacity
+            .max_entries
+            .is_none_or(|most| usage.entries <= most)
+            && capacity.max_size.is_none_or(|most| usage.bytes <= most);
+        if !fits && entry.policy == Policy::Evict {
+            usage.entries -= 1;
+            usage.bytes -= entry.size;
+            beyond.push((*position, entry));
+        }
+    }
+    beyond
+}
+
+fn usage<'a>(entries: impl Iterator<Item = &'a Entry>) -> Usage {
+    let mut usage = Usage::default();
+    for entry in entries {
+        usage += Usage {
+            entries: 1,
+            bytes: entry.size,
+        };
+    }
+    usage
+}
+
+/// A number for each entry that sorts as `sort` says; keys are compared by themselves.
+fn rank(entry: &Entry, sort: Sort) -> i64 {
+    let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+    match sort {
+        Sort::Stored | Sort::Key => 0,
+        Sort::Created => entry.created_at.as_millis(),
+        Sort::Updated => entry.written_at().as_millis(),
+        Sort::Expires => entry.expires_at.map_or(i64::MAX, Timestamp::as_millis),
+        Sort::Used => entry.used_at().as_millis(),
+        Sort::Size => number(entry.size),
+        Sort::Hits => number(entry.hits),
+        Sort::Cost => entry.cost_ms.map_or(-1, number),
+    }
+}
+
+impl Backend for MemoryBackend {
+    fn lookup(&self, address: &Address, now: Timestamp) -> Result<Lookup> {
+        Ok(self.read().lookup(address, now))
+    }
+
+    fn lookup_many(&self, addresses: &[Address], now: Timestamp) -> Result<Vec<Lookup>> {
+        let state = self.read();
+        lookup_enough(addresses, |address| Ok(state.lookup(address, now)))
+    }
+
+    fn stage(&self, value: &mut dyn Read, now: Timestamp) -> Result<Content> {
+        let mut bytes = Vec::new();
+        value.read_to_end(&mut bytes)?;
+        Ok(self.write().keep(bytes, now))
+    }
+
+    fn read_chunk(&self, chunked: &Chunked, index: u64) -> Result<Vec<u8>> {
+        self.read().chunk(chunked, index).map(<[u8]>::to_vec)
+    }
+
+    fn put(
+        &self,
+        entry: &Entry,
+        content: &Content,
+        condition: &Condition,
+        now: Timestamp,
+    ) -> Result<Put> {
+        let mut state = self.write();
+        let put = entry
+            .check()
+            .and_then(|()| state.put(entry, content, condition, now));
+        if !matches!(put, Ok(Put::Created | Put::Replaced)) {
+            state.drop_staged(content);
+        }
+        put
+    }
+
+    fn import(
+        &self,
+        records: &mut dyn Iterator<Item = Result<Record>>,
+        on_conflict: OnConflict,
+        commit: Commit,
+        progress: Progress<'_>,
+    ) -> Result<Imported> {
+        let size = match commit {
+            Commit::Whole | Commit::Rehearse => usize::MAX,
+            Commit::Every(size) => size.max(1),
+        };
+        let mut imported = Imported::default();
+        let mut done = 0;
+        let mut records = records.peekable();
+        while records.peek().is_some() {
+            let mut state = self.write();
+            let mut draft = state.clone();
+            for record in records.by_ref().take(size) {
+                let record = record?;
+                record.check()?;
+                draft.import(record, on_conflict, &mut imported)?;
+                done += 1;
+            }
+            if commit != Commit::Rehearse {
+                *state = draft;
+            }
+        }
+        // Nothing is left to be stopped.
+        let _ = progress(done);
+        Ok(imported)
+    }
+
+    fn scan(&self, scan: &Scan, now: Timestamp) -> Result<Rows<'_>> {
+        let state = self.read();
+        let mut found: Vec<&Stored> = state.matching(&scan.filter, now).collect();
+        found.sort_by(|one, two| {
+            let rank = |stored: &Stored| (rank(&stored.entry, scan.sort), stored.position);
+            let key = |stored: &Stored| match scan.sort {
+                Sort::Key => Some(stored.entry.address.key.clone()),
+                _ => None,
+            };
+            key(one).cmp(&key(two)).then(rank(one).cmp(&rank(two)))
+        });
+        if scan.direction == Direction::Descending {
+            found.reverse();
+        }
+        let limit = scan.limit.map(usize::try_from);
+        found.truncate(limit.map_or(usize::MAX, |limit| limit.unwrap_or(usize::MAX)));
+        let row = |stored: &Stored| {
+            let content = (scan.values == Values::Include).then(|| stored.content.clone());
+            Ok(Row::Entry(Box::new(stored.entry.clone()), content))
+        };
+        let rows: Vec<_> = found.into_iter().map(row).collect();
+        Ok(Box::new(rows.into_iter()))
+    }
+
+    fn usage(&self, selection: &Selection, now: Timestamp) -> Result<Usage> {
+        let state = self.read();
+        Ok(usage(state.selected(selection, now).into_values()))
+    }
+
+    fn remove(
+        &self,
+        selection: &Selection,
+        now: Timestamp,
+        progress: Progress<'_>,
+    ) -> Result<Usage> {
+        let mut state = self.write();
+        let selected = state.selected(selection, now);
+        let removed = usage(selected.values().copied());
+        let addresses: Vec<Address> = selected.values().map(|e| e.address.clone()).collect();
+        for address in addresses {
+            state.discard(&address, &Content::Inline(Vec::new()));
+        }
+        // Nothing is left to be stopped.
+        let _ = progress(removed.entries);
+        Ok(removed)
+    }
+
+    fn touch(&self, selection: &Selection, touch: Touch, now: Timestamp) -> Result<Usage> {
+        if touch == Touch::default() {
+            return Ok(Usage::default());
+        }
+        let mut state = self.write();
+        let selected = state.selected(selection, now);
+        let touched = usage(selected.values().copied());
+        let addresses: Vec<Address> = selected.values().map(|e| e.address.clone()).collect();
+        for address in addresses {
+            state.bump_generation(&address.store);
+            if let Some(Stored { entry, .. }) = state.entries.get_mut(&address) {
+                entry.expires_at = touch.expires_at.unwrap_or(entry.expires_at);
+                entry.policy = touch.policy.unwrap_or(entry.policy);
+            }
+        }
+        Ok(touched)
+    }
+
+    fn record_uses(&self, uses: &[Use]) -> Result<()> {
+        let mut state = self.write();
+        for one in uses {
+            if let Some(Stored { entry, .. }) = state.entries.get_mut(&one.address) {
+                entry.hits = entry.hits.saturating_add(one.hits).min(MAX_COUNT);
+                entry.last_used_at = entry.last_used_at.max(Some(one.used_at));
+            }
+        }
+        Ok(())
+    }
+
+    fn stores(&self) -> Result<Vec<StoreRecord>> {
+        let state = self.read();
+        let exists = |address: &StoreAddress, store: &Store| {
+            let mut entries = state.entries.keys();
+            store.metadata.is_some() || entries.any(|entry| *entry.store == *address)
+        };
+        let stores = state.stores.iter();
+        Ok(stores
+            .filter(|(address, store)| exists(address, store))
+            .map(|(address, store)| StoreRecord {
+                address: Arc::new(address.clone()),
+                metadata: store.metadata.clone(),
+            })
+            .collect())
+    }
+
+    fn set_metadata(&self, store: &StoreAddress, metadata: Option<&StoreMetadata>) -> Result<()> {
+        store.check()?;
+        self.write().set_metadata(store, metadata);
+        Ok(())
+    }
+
+    fn names(&self, of: Dimension) -> Result<Vec<Arc<str>>> {
+        let state = self.read();
+        let entries = state.entries.values().map(|stored| &stored.entry);
+        let names: BTreeSet<Arc<str>> = entries
+            .filter_map(|entry| of.name(&entry.address.store, &entry.scopes))
+            .collect();
+        Ok(names.into_iter().collect())
+    }
+
+    fn groups(&self, filter: &Filter, by: Dimension, now: Timestamp) -> Result<Vec<Group>> {
+        let state = self.read();
+        let mut groups: BTreeMap<Option<Arc<str>>, Group> = BTreeMap::new();
+        for Stored { entry, .. } in state.matching(filter, now) {
+            let Entry {
+                address, scopes, ..
+            } = entry;
+            let name = by.name(&address.store, scopes);
+            let expired = entry.is_expired(now);
+            groups.entry(name).or_default().merge(Group {
+                name: None,
+                usage: usage([entry].into_iter()),
+                expired: usage([entry].into_iter().filter(|_| expired)),
+                persistent: u64::from(entry.policy == Policy::Persist),
+                hits: entry.hits,
+                saved_ms: entry.hits.saturating_mul(entry.cost_ms.unwrap_or(0)),
+                oldest: Some(entry.created_at),
+                newest: Some(entry.written_at()),
+            });
+        }
+        let named = |(name, group)| Group { name, ..group };
+        Ok(groups.into_iter().map(named).collect())
+    }
+
+    fn generation(&self, store: &StoreAddress) -> Result<u64> {
+        let state = self.read();
+        Ok(state.stores.get(store).map_or(0, |store| store.generation))
+    }
+
+    fn change_token(&self) -> Result<u64> {
+        Ok(self.read().changes)
+    }
+
+    fn compact(&self, now: Timestamp) -> Result<()> {
+        self.collect_garbage(now)
+    }
+
+    fn collect_garbage(&self, now: Timestamp) -> Result<()> {
+        let mut state = self.write();
+        let State { blobs, entries, .. } = &mut *state;
+        let named = |id: i64| {
+            let mut contents = entries.values().map(|stored| &stored.content);
+            contents.any(|content| matches!(content, Content::Chunked(chunked) if chunked.id == id))
+        };
+        blobs.retain(|id, blob| blob.staged_at >= now.saturating_sub(STAGED_FOR) || named(*id));
+        Ok(())
+    }
+
+    fn describe(&self) -> Result<Description> {
+        Ok(Description {
+            engine: "memory".into(),
+            path: None,
+            file_size: 0,
+            wal_size: 0,
+            free_size: 0,
+            schema_version: 0,
+            known_schema_version: 0,
+            stores: self.stores()?.len() as u64,
+            entries: self.read().entries.len() as u64,
+        })
+    }
+}

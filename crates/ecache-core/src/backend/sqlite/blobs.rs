@@ -1,0 +1,252 @@
+//! Large values: written chunk by chunk ahead of the entry that names them.
+//!
+//! Each chunk is a transaction of its own, so that a slow stream holds no lock.
+
+use std::io::Read;
+
+use rusqlite::Connection;
+
+use super::SqliteBackend;
+use super::open::SHORT_WAIT;
+use super::row::{MAX_CHUNKS, MAX_SIZE, chunk_checksum, chunk_id};
+use crate::backend::{Chunked, Content};
+use crate::error::{Error, Result};
+use crate::time::Timestamp;
+use crate::value::CHUNK_SIZE;
+
+impl SqliteBackend {
+    pub(super) fn stage_value(&self, value: &mut dyn Read, now: Timestamp) -> Result<Content> {
+        let first = read_chunk(value)?;
+        if first.len() < CHUNK_SIZE {
+            return Ok(Content::Inline(first));
+        }
+        let second = read_chunk(value)?;
+        if second.is_empty() {
+            return Ok(Content::Inline(first));
+        }
+        let id = self.transaction(|transaction| {
+            transaction
+                .prepare_cached("INSERT INTO blobs(created_at) VALUES (?1)")
+                .and_then(|mut statement| statement.insert([now.as_millis()]))
+                .map_err(|error| self.error(error))
+        })?;
+        match self.stage_chunks(id, first, second, value) {
+            Ok(size) => Ok(Content::Chunked(Chunked { id, size })),
+            Err(error) => {
+                // The first error says more than a failure to clean up; what stays is found as garbage.
+                let _ = self.discard(id);
+                Err(error)
+            }
+        }
+    }
+
+    fn stage_chunks(
+        &self,
+        blob: i64,
+        first: Vec<u8>,
+        second: Vec<u8>,
+        rest: &mut dyn Read,
+    ) -> Result<u64> {
+        self.write_chunk(blob, 0, &first)?;
+        drop(first);
+        let (mut index, mut bytes) = (1, second);
+        let mut size = CHUNK_SIZE as u64;
+        while !bytes.is_empty() {
+            if index >= MAX_CHUNKS {
+                return Err(Error::TooLarge {
+                    size,
+                    limit: MAX_SIZE,
+                });
+            }
+            self.write_chunk(blob, index, &bytes)?;
+            size += bytes.len() as u64;
+            index += 1;
+            bytes = read_chunk(rest)?;
+        }
+        Ok(size)
+    }
+
+    fn write_chunk(&self, blob: i64, index: u64, bytes: &[u8]) -> Result<()> {
+        self.transaction(|transaction| {
+            let sqlite = |error| self.error(error);
+            // A stream that paused for a day was taken for one whose process died.
+            if !exists(transaction, blob).map_err(sqlite)? {
+                return Err(Error::Replaced);
+            }
+            insert_chunk(transaction, blob, index, bytes).map_err(sqlite)
+        })
+    }
+
+    /// Removes a staged value, unless an entry names it. Does not wait long for other writers.
+    pub(super) fn discard(&self, blob: i64) -> Result<()> {
+        self.transaction_within(SHORT_WAIT, |transaction| {
+            let named = transaction
+                .prepare_cached("SELECT 1 FROM entries WHERE blob = ?1")
+                .and_then(|mut statement| statement.exists([blob]));
+            match named {
+                Ok(true) => Ok(()),
+                Ok(false) => delete(transaction, blob),
+                Err(error) => Err(error),
+            }
+            .map_err(|error| self.error(error))
+        })
+    }
+}
+
+/// Reads until a chunk is full or the input ends.
+fn read_chunk(input: &mut dyn Read) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    input.take(CHUNK_SIZE as u64).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn insert_chunk(
+    connection: &Connection,
+    blob: i64,
+    index: u64,
+    bytes: &[u8],
+) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("INSERT INTO chunks(id, checksum, bytes) VALUES (?1, ?2, ?3)")?
+        .execute((
+            chunk_id(blob, index),
+            chunk_checksum(blob, index, bytes),
+            bytes,
+        ))?;
+    Ok(())
+}
+
+/// Keeps a value that is in memory in chunks, within a transaction.
+pub(super) fn insert(
+    connection: &Connection,
+    bytes: &[u8],
+    now: Timestamp,
+) -> rusqlite::Result<Chunked> {
+    let id = connection
+        .prepare_cached("INSERT INTO blobs(created_at) VALUES (?1)")?
+        .insert([now.as_millis()])?;
+    for (index, chunk) in bytes.chunks(CHUNK_SIZE).enumerate() {
+        insert_chunk(connection, id, index as u64, chunk)?;
+    }
+    Ok(Chunked {
+        id,
+        size: bytes.len() as u64,
+    })
+}
+
+pub(super) fn exists(connection: &Connection, blob: i64) -> rusqlite::Result<bool> {
+    connection
+        .prepare_cached("SELECT 1 FROM blobs WHERE id = ?1")?
+        .exists([blob])
+}
+
+/// Removes the chunks of a large value.
+pub(super) fn delete(connection: &Connection, blob: i64) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("DELETE FROM chunks WHERE id >= ?1 AND id < ?2")?
+        .execute((chunk_id(blob, 0), chunk_id(blob + 1, 0)))?;
+    connection
+        .prepare_cached("DELETE FROM blobs WHERE id = ?1")?
+        .execute([blob])?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+    use crate::backend::sqlite::Access;
+    use crate::backend::{Backend, Condition};
+    use crate::entry::Entry;
+    use crate::key::Key;
+    use crate::scope::StoreAddress;
+    use crate::value::Kind;
+
+    const NOW: Timestamp = Timestamp::from_millis(1_795_415_570_948);
+    const LARGE: usize = 3 * CHUNK_SIZE;
+
+    /// Zeros without end, before each of which something is done.
+    struct Doing<F>(F);
+
+    impl<F: FnMut()> Read for Doing<F> {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            (self.0)();
+            buffer.fill(0);
+            Ok(buffer.len())
+        }
+    }
+
+    fn backend(folder: &tempfile::TempDir) -> SqliteBackend {
+        let path = folder.path().join("store.db");
+        SqliteBackend::open(&path, Access::Write).expect("a new store")
+    }
+
+    fn count(backend: &SqliteBackend, table: &str) -> i64 {
+        let connection = backend.connection().expect("a connection");
+        let sql = format!("SELECT count(*) FROM {table}");
+        let count = connection.query_row(&sql, (), |row| row.get(0));
+        count.expect("a count")
+    }
+
+    fn put(backend: &SqliteBackend, content: &Content) -> Result<crate::backend::Put> {
+        let address = StoreAddress::new("s").entry(Key::new("k").expect("a valid key"));
+        let entry = Entry::new(address, Kind::Bytes, NOW);
+        backend.put(&entry, content, &Condition::Always, NOW)
+    }
+
+    #[test]
+    fn no_chunk_is_written_to_a_value_that_was_collected() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let backend = backend(&folder);
+        let later = NOW.saturating_add(2 * crate::backend::STAGED_FOR);
+        let mut stream = Doing(|| {
+            let collected = backend.collect_garbage(later);
+            collected.expect("garbage is collected");
+        });
+        let staged = backend.stage(&mut (&mut stream).take(LARGE as u64), NOW);
+        assert!(matches!(staged, Err(Error::Replaced)), "{staged:?}");
+        assert_eq!(
+            (count(&backend, "chunks"), count(&backend, "blobs")),
+            (0, 0)
+        );
+    }
+
+    #[test]
+    fn chunks_of_no_value_are_collected() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let backend = backend(&folder);
+        let named = backend.stage(&mut &*vec![1; LARGE], NOW).expect("staged");
+        put(&backend, &named).expect("an entry");
+        let connection = backend.connection().expect("a connection");
+        insert_chunk(&connection, 99, 0, b"lost").expect("a chunk");
+        drop(connection);
+        backend.collect_garbage(NOW).expect("garbage is collected");
+        assert_eq!(
+            (count(&backend, "chunks"), count(&backend, "blobs")),
+            (3, 1)
+        );
+    }
+
+    #[test]
+    fn a_value_whose_entry_cannot_be_written_is_dropped() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let backend = backend(&folder);
+        let named = backend.stage(&mut &*vec![1; LARGE], NOW).expect("staged");
+        put(&backend, &named).expect("an entry");
+        let staged = backend.stage(&mut &*vec![2; LARGE], NOW).expect("staged");
+        // No id is left: the store has its first and its last one.
+        let connection = backend.connection().expect("a connection");
+        connection
+            .execute_batch("UPDATE entries SET key = 'other', id = store << 32 | 0xffffffff; \
+                 INSERT INTO entries(id, store, key, policy, kind, size, created_at, checksum, value) \
+                 SELECT store << 32, store, 'first', 1, 2, 0, 0, 0, x'' FROM entries")
+            .expect("a full store");
+        drop(connection);
+        for content in [&staged, &named] {
+            let put = put(&backend, content);
+            assert!(matches!(put, Err(Error::Unsupported(_))), "{put:?}");
+        }
+        assert_eq!(count(&backend, "blobs"), 1, "but not the one of an entry");
+    }
+}

@@ -1,0 +1,123 @@
+//! Statistics: one pass over the entries, grouped here rather than in SQL.
+//!
+//! Measured on ten million entries, SQLite's GROUP BY takes fifteen times as long as reading the rows
+//! and adding them up.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use rusqlite::{Connection, OptionalExtension, Row};
+
+use super::SqliteBackend;
+use super::names::Names;
+use super::query::{Plan, WRITTEN};
+use super::row::{number, policy_number, size};
+use crate::backend::{Dimension, Group};
+use crate::entry::Policy;
+use crate::error::Result;
+use crate::filter::{Filter, Usage};
+use crate::time::Timestamp;
+
+impl SqliteBackend {
+    pub(super) fn group(
+        &self,
+        filter: &Filter,
+        by: Dimension,
+        now: Timestamp,
+    ) -> Result<Vec<Group>> {
+        let connection = self.connection()?;
+        let snapshot = connection
+            .unchecked_transaction()
+            .map_err(|error| self.error(error))?;
+        let plan = self.plan(&snapshot, filter, now)?;
+        group(&snapshot, &self.names, &plan, by, now).map_err(|error| self.error(error))
+    }
+}
+
+fn group(
+    connection: &Connection,
+    names: &Names,
+    plan: &Plan,
+    by: Dimension,
+    now: Timestamp,
+) -> rusqlite::Result<Vec<Group>> {
+    let column = match by {
+        Dimension::Store | Dimension::Dataset => "e.store",
+        Dimension::User => "e.user",
+        Dimension::Operator => "e.operator",
+        Dimension::Prompt => "e.prompt",
+    };
+    let mut by_id: HashMap<Option<i64>, Group> = HashMap::new();
+    let columns = format!("{column}, e.size, e.policy, e.expires_at, e.created_at, {WRITTEN}");
+    for range in plan.ranges() {
+        plan.select(connection, &columns, range, |row| {
+            add(by_id.entry(number(row, 0)?).or_default(), row, now)
+        })?;
+    }
+    add_uses(connection, plan, column, &mut by_id)?;
+    // Several stores have the same name, and several the same dataset.
+    let mut by_name: BTreeMap<Option<Arc<str>>, Group> = BTreeMap::new();
+    for (id, group) in by_id {
+        let store = |id| names.store(connection, id).optional();
+        let name = match (by, id) {
+            (Dimension::Store, Some(id)) => store(id)?.map(|store| store.store_name.clone()),
+            (Dimension::Dataset, Some(id)) => store(id)?.and_then(|store| store.dataset_id.clone()),
+            _ => names.name(connection, id).optional()?.flatten(),
+        };
+        by_name.entry(name).or_default().merge(group);
+    }
+    let named = |(name, group)| Group { name, ..group };
+    Ok(by_name.into_iter().map(named).collect())
+}
+
+fn add(group: &mut Group, row: &Row<'_>, now: Timestamp) -> rusqlite::Result<()> {
+    let usage = Usage {
+        entries: 1,
+        bytes: size(row, 1)?,
+    };
+    let time = |column| Ok::<_, rusqlite::Error>(number(row, column)?.map(Timestamp::from_millis));
+    group.merge(Group {
+        name: None,
+        usage,
+        expired: match time(3)? {
+            Some(expires) if expires <= now => usage,
+            _ => Usage::default(),
+        },
+        persistent: u64::from(number(row, 2)? == Some(policy_number(Policy::Persist))),
+        hits: 0,
+        saved_ms: 0,
+        oldest: time(4)?,
+        newest: time(5)?,
+    });
+    Ok(())
+}
+
+/// Adds the recorded hits; entries that were never hit have none to read.
+fn add_uses(
+    connection: &Connection,
+    plan: &Plan,
+    column: &str,
+    groups: &mut HashMap<Option<i64>, Group>,
+) -> rusqlite::Result<()> {
+    let condition = plan.condition();
+    for range in plan.ranges() {
+        let sql = format!(
+            "SELECT {column}, u.hits, e.cost_ms \
+             FROM uses AS u CROSS JOIN entries AS e ON e.id = u.entry \
+             WHERE u.entry > ?1 AND u.entry <= ?2 AND {condition}"
+        );
+        let mut statement = connection.prepare_cached(&sql)?;
+        let mut rows = statement.query(rusqlite::params_from_iter(plan.bound(range)))?;
+        while let Some(row) = rows.next()? {
+            let count = |column| {
+                let number = number(row, column)?.and_then(|number| u64::try_from(number).ok());
+                Ok::<_, rusqlite::Error>(number.unwrap_or(0))
+            };
+            let (hits, cost) = (count(1)?, count(2)?);
+            let group = groups.entry(number(row, 0)?).or_default();
+            group.hits = group.hits.saturating_add(hits);
+            group.saved_ms = group.saved_ms.saturating_add(hits.saturating_mul(cost));
+        }
+    }
+    Ok(())
+}

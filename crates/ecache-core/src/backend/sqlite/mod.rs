@@ -1,0 +1,408 @@
+//! The store in one SQLite file.
+//!
+//! | file | its job |
+//! |---|---|
+//! | `open` | trust, ownership of the format, settings of a connection |
+//! | `schema` | tables, indexes, migrations |
+//! | `names` | interned stores, users, operators, prompts, functions |
+//! | `query` | from a filter to SQL |
+//! | `row` | from a row to an entry, checksums |
+//! | `read`, `write`, `import`, `remove`, `groups` | the verbs |
+//! | `blobs` | large values, in chunks |
+//! | `reserve` | space put by for clearing a full disk |
+//! | `memory` | SQLite's allocator |
+//!
+//! Designs weighed: one connection behind a mutex (readers would wait for writers, which WAL makes
+//! needless), one per thread (a thread pool would keep as many open), and a pool that opens another when all
+//! are in use (chosen). The process's own connections coordinate through SQLite as other processes do.
+
+mod blobs;
+mod groups;
+mod import;
+mod memory;
+mod names;
+mod open;
+mod query;
+mod read;
+mod remove;
+mod reserve;
+mod row;
+mod schema;
+mod stores;
+mod write;
+
+use std::fs;
+use std::io::Read;
+use std::ops::{Deref, DerefMut};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use rusqlite::Connection;
+
+pub use memory::use_global_allocator;
+pub use open::{Access, BUSY_TIMEOUT};
+
+use super::{
+    Backend, Chunked, Commit, Condition, Content, Description, Dimension, Group, Imported, Lookup,
+    OnConflict, Progress, Put, Record, Rows, Scan, StoreMetadata, StoreRecord, Touch, Use,
+    lookup_enough,
+};
+use crate::entry::Entry;
+use crate::error::{Error, Result};
+use crate::filter::{Filter, Selection, Usage};
+use crate::scope::{Address, StoreAddress};
+use crate::time::Timestamp;
+use names::Names;
+use open::SHORT_WAIT;
+use query::Plan;
+
+/// A store in a SQLite file.
+///
+/// ```
+/// use ecache_core::backend::sqlite::{Access, SqliteBackend};
+/// use ecache_core::backend::{Backend, Condition, Content, Lookup};
+/// use ecache_core::entry::Entry;
+/// use ecache_core::key::Key;
+/// use ecache_core::scope::StoreAddress;
+/// use ecache_core::time::Timestamp;
+/// use ecache_core::value::Kind;
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("store.db");
+/// let store = SqliteBackend::open(&path, Access::Write)?;
+/// let address = StoreAddress::new("thumbnails").entry(Key::new("cat.jpg")?);
+/// let now = Timestamp::from_millis(1_795_415_570_948);
+/// let entry = Entry::new(address.clone(), Kind::Bytes, now);
+/// store.put(&entry, &Content::Inline(vec![1, 2, 3]), &Condition::Always, now)?;
+/// let Lookup::Hit(entry, content) = store.lookup(&address, now)? else { panic!("it was just written") };
+/// assert_eq!(content, Content::Inline(vec![1, 2, 3]));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct SqliteBackend {
+    path: PathBuf,
+    access: Access,
+    patience: Duration,
+    names: Names,
+    idle: Mutex<Vec<Connection>>,
+    watcher: Mutex<Option<Connection>>,
+}
+
+impl SqliteBackend {
+    /// Opens the store at `path`; to write, it is created if there is none.
+    ///
+    /// # Errors
+    /// [`Error::Missing`] if there is none to read, [`Error::NotAStore`], [`Error::Foreign`],
+    /// [`Error::NewerSchema`], [`Error::Untrusted`] and [`Error::Permission`] if it is refused, which leaves the
+    /// file untouched, and [`Error::Damaged`] if SQLite cannot read it.
+    pub fn open(path: &Path, access: Access) -> Result<Self> {
+        Self::open_within(path, access, BUSY_TIMEOUT)
+    }
+
+    /// As [`SqliteBackend::open`], but waits for other processes' writes no longer than `patience`, where
+    /// [`BUSY_TIMEOUT`] is usual.
+    ///
+    /// # Errors
+    /// Those of [`SqliteBackend::open`], and [`Error::Busy`].
+    pub fn open_within(path: &Path, access: Access, patience: Duration) -> Result<Self> {
+        let path = open::absolute(path)?;
+        let connection = connect(&path, access, patience)?;
+        Ok(Self {
+            path,
+            access,
+            patience,
+            names: Names::default(),
+            idle: Mutex::new(vec![connection]),
+            watcher: Mutex::new(None),
+        })
+    }
+
+    /// A connection that nobody else uses.
+    fn connection(&self) -> Result<Pooled<'_>> {
+        let idle = lock(&self.idle).pop();
+        let connection = match idle {
+            Some(connection) => connection,
+            None => connect(&self.path, self.access, self.patience)?,
+        };
+        Ok(Pooled {
+            backend: self,
+            connection: Some(connection),
+        })
+    }
+
+    fn plan(&self, connection: &Connection, filter: &Filter, now: Timestamp) -> Result<Plan> {
+        Plan::new(connection, filter, now).map_err(|error| self.error(error))
+    }
+
+    fn error(&self, error: rusqlite::Error) -> Error {
+        having_waited(self.patience, open::sqlite_error(&self.path, error))
+    }
+
+    /// Moves what is in the log to the file; a reader elsewhere may prevent that, which does no harm.
+    ///
+    /// While it waits for readers it holds the write lock, so it does not wait long.
+    fn checkpoint(&self, connection: &Connection) {
+        let _ = connection
+            .busy_timeout(SHORT_WAIT)
+            .and_then(|()| connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", (), |_| Ok(())));
+        connection
+            .busy_timeout(self.patience)
+            .expect("SQLite takes any timeout for an open connection");
+    }
+
+    /// Gives the free pages back to the file system.
+    fn shrink(&self) -> Result<()> {
+        let connection = self.connection()?;
+        let freed = remove::free_pages(&connection);
+        self.checkpoint(&connection);
+        freed.map_err(|error| self.error(error))
+    }
+}
+
+impl Drop for SqliteBackend {
+    fn drop(&mut self) {
+        let idle = std::mem::take(&mut *lock(&self.idle));
+        let watcher = lock(&self.watcher).take();
+        for connection in idle.into_iter().chain(watcher) {
+            match self.access {
+                Access::Read => drop(connection),
+                Access::Write => open::close(connection, &self.path),
+            }
+        }
+    }
+}
+
+/// Says how long it was that another process wrote.
+fn having_waited(waited: Duration, error: Error) -> Error {
+    match error {
+        Error::Busy { .. } => Error::Busy { waited },
+        other => other,
+    }
+}
+
+fn connect(path: &Path, access: Access, patience: Duration) -> Result<Connection> {
+    let connection = open::open(path, access, patience).map_err(|e| having_waited(patience, e))?;
+    query::register(&connection).map_err(|error| open::sqlite_error(path, error))?;
+    if access == Access::Write {
+        reserve::create(path);
+    }
+    Ok(connection)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    // A connection is put back whole or not at all, so a panic elsewhere leaves nothing half done.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A connection that goes back to the pool.
+struct Pooled<'a> {
+    backend: &'a SqliteBackend,
+    connection: Option<Connection>,
+}
+
+impl Deref for Pooled<'_> {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        self.connection.as_ref().expect("taken only when dropped")
+    }
+}
+
+impl DerefMut for Pooled<'_> {
+    fn deref_mut(&mut self) -> &mut Connection {
+        self.connection.as_mut().expect("taken only when dropped")
+    }
+}
+
+impl Drop for Pooled<'_> {
+    fn drop(&mut self) {
+        // One that could not roll back, as on a failing disk, is closed instead.
+        if let Some(connection) = self.connection.take()
+            && connection.is_autocommit()
+        {
+            lock(&self.backend.idle).push(connection);
+        }
+    }
+}
+
+impl Backend for SqliteBackend {
+    fn lookup(&self, address: &Address, now: Timestamp) -> Result<Lookup> {
+        self.lookup_with(&*self.connection()?, address, now)
+    }
+
+    fn lookup_many(&self, addresses: &[Address], now: Timestamp) -> Result<Vec<Lookup>> {
+        let connection = self.connection()?;
+        let snapshot = connection
+            .unchecked_transaction()
+            .map_err(|error| self.error(error))?;
+        match self.lookup_sorted(&snapshot, addresses, now)? {
+            Some(lookups) => Ok(lookups),
+            None => lookup_enough(addresses, |address| {
+                self.lookup_with(&snapshot, address, now)
+            }),
+        }
+    }
+
+    fn stage(&self, value: &mut dyn Read, now: Timestamp) -> Result<Content> {
+        self.stage_value(value, now)
+    }
+
+    fn read_chunk(&self, chunked: &Chunked, index: u64) -> Result<Vec<u8>> {
+        self.chunk(chunked, index)
+    }
+
+    fn put(
+        &self,
+        entry: &Entry,
+        content: &Content,
+        condition: &Condition,
+        now: Timestamp,
+    ) -> Result<Put> {
+        self.put_entry(entry, content, condition, now)
+    }
+
+    fn import(
+        &self,
+        records: &mut dyn Iterator<Item = Result<Record>>,
+        on_conflict: OnConflict,
+        commit: Commit,
+        progress: Progress<'_>,
+    ) -> Result<Imported> {
+        self.import_records(records, on_conflict, commit, progress)
+    }
+
+    fn scan(&self, scan: &Scan, now: Timestamp) -> Result<Rows<'_>> {
+        Ok(Box::new(self.rows(scan, now)?))
+    }
+
+    fn usage(&self, selection: &Selection, now: Timestamp) -> Result<Usage> {
+        self.count(selection, now)
+    }
+
+    fn remove(
+        &self,
+        selection: &Selection,
+        now: Timestamp,
+        progress: Progress<'_>,
+    ) -> Result<Usage> {
+        self.delete(selection, now, progress)
+    }
+
+    fn touch(&self, selection: &Selection, touch: Touch, now: Timestamp) -> Result<Usage> {
+        self.update(selection, touch, now)
+    }
+
+    fn record_uses(&self, uses: &[Use]) -> Result<()> {
+        self.write_uses(uses)
+    }
+
+    fn stores(&self) -> Result<Vec<StoreRecord>> {
+        self.read_stores()
+    }
+
+    fn set_metadata(&self, store: &StoreAddress, metadata: Option<&StoreMetadata>) -> Result<()> {
+        self.write_metadata(store, metadata)
+    }
+
+    fn groups(&self, filter: &Filter, by: Dimension, now: Timestamp) -> Result<Vec<Group>> {
+        self.group(filter, by, now)
+    }
+
+    fn names(&self, of: Dimension) -> Result<Vec<Arc<str>>> {
+        self.read_names(of)
+    }
+
+    fn generation(&self, store: &StoreAddress) -> Result<u64> {
+        let connection = self.connection()?;
+        let generation = || -> rusqlite::Result<u64> {
+            match self.names.store_id(&connection, store)? {
+                Some(id) => connection
+                    .prepare_cached("SELECT generation FROM stores WHERE id = ?1")?
+                    .query_row([id], |row| row.get(0)),
+                None => Ok(0),
+            }
+        };
+        generation().map_err(|error| self.error(error))
+    }
+
+    fn change_token(&self) -> Result<u64> {
+        // `data_version` compares with what the same connection saw before, so one is kept for it.
+        let mut watcher = lock(&self.watcher);
+        let connection = match watcher.take() {
+            Some(connection) => connection,
+            None => connect(&self.path, self.access, self.patience)?,
+        };
+        let version = connection
+            .prepare_cached("PRAGMA data_version")
+            .and_then(|mut statement| statement.query_row((), |row| row.get(0)))
+            .map_err(|error| self.error(error));
+        *watcher = Some(connection);
+        version
+    }
+
+    fn collect_garbage(&self, now: Timestamp) -> Result<()> {
+        self.delete_garbage(now)
+    }
+
+    fn compact(&self, now: Timestamp) -> Result<()> {
+        self.collect_garbage(now)?;
+        let connection = self.connection()?;
+        open::vacuum(&connection).map_err(|error| self.error(error))?;
+        self.checkpoint(&connection);
+        Ok(())
+    }
+
+    fn describe(&self) -> Result<Description> {
+        let connection = self.connection()?;
+        let number = |sql: &str| -> Result<u64> {
+            let value = connection.query_row(sql, (), |row| row.get(0));
+            value.map_err(|error| self.error(error))
+        };
+        let size = |path: &Path| fs::metadata(path).map_or(0, |file| file.len());
+        Ok(Description {
+            engine: format!("SQLite {}", rusqlite::version()),
+            path: Some(self.path.clone()),
+            file_size: size(&self.path),
+            wal_size: size(&open::with_suffix(&self.path, "-wal")),
+            free_size: number("PRAGMA freelist_count")? * number("PRAGMA page_size")?,
+            schema_version: number("PRAGMA user_version")? as i64,
+            known_schema_version: schema::VERSION,
+            stores: self.read_stores()?.len() as u64,
+            entries: number("SELECT count(*) FROM entries")?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::*;
+    use crate::key::Key;
+    use crate::value::Kind;
+
+    #[test]
+    fn a_checkpoint_does_not_wait_for_a_reader() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("store.db");
+        let backend = SqliteBackend::open(&path, Access::Write).expect("a new store");
+        let connection = backend.connection().expect("a connection");
+        let reader = backend.connection().expect("a connection");
+        let snapshot = reader.unchecked_transaction().expect("a snapshot");
+        let count = snapshot.query_row("SELECT count(*) FROM entries", (), |row| row.get(0));
+        assert_eq!(count, Ok(0));
+        let now = Timestamp::from_millis(1_795_415_570_948);
+        let address = StoreAddress::new("s").entry(Key::new("k").expect("a valid key"));
+        let entry = Entry::new(address, Kind::Bytes, now);
+        let content = Content::Inline(vec![1]);
+        let put = backend.put(&entry, &content, &Condition::Always, now);
+        put.expect("an entry");
+        let started = Instant::now();
+        backend.checkpoint(&connection);
+        assert!(started.elapsed() < Duration::from_secs(5));
+        let timeout: u64 = connection
+            .pragma_query_value(None, "busy_timeout", |row| row.get(0))
+            .expect("a timeout");
+        assert_eq!(Duration::from_millis(timeout), BUSY_TIMEOUT);
+    }
+}

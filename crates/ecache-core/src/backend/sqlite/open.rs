@@ -1,0 +1,506 @@
+//! Opening the file: whether it may be trusted, whether it is ours, and how a connection is set up.
+//!
+//! Once there is a file, only SQLite itself opens it: closing a descriptor of one's own would drop the
+//! locks that other connections of this process hold on it (POSIX).
+
+use std::fs::{self, DirBuilder, OpenOptions};
+use std::io::ErrorKind;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use rusqlite::config::DbConfig;
+use rusqlite::limits::Limit;
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+
+use super::schema;
+use crate::error::{Error, Result};
+
+/// How long a write waits for other writers: 32 processes that write with `synchronous=FULL` were seen to
+/// wait for 4.4 s.
+pub const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long is waited for other writers where it can be left for another time.
+pub(super) const SHORT_WAIT: Duration = Duration::from_millis(50);
+
+/// SQLite before 3.51.3 can corrupt a database in WAL mode.
+const OLDEST_SQLITE: i32 = 3_051_003;
+
+/// A writer that closes the file leaves a log of up to so many bytes, about two hundred pages.
+const LOG_LEFT: u64 = 800 << 10;
+
+/// The write-ahead log is cut back to this many bytes.
+const JOURNAL_SIZE_LIMIT: i64 = 4 << 20;
+
+/// Whether a store may be changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Reads only; the file must be there, and the folder may be read-only
+    Read,
+    /// Reads and writes; a missing file is created
+    Write,
+}
+
+/// Makes a path absolute, so that SQLite can neither take it for a URI nor for `:memory:`.
+pub(super) fn absolute(path: &Path) -> Result<PathBuf> {
+    if path.as_os_str().is_empty() {
+        let message = "the path of the store is empty";
+        return Err(Error::Unsupported(message.into()));
+    }
+    Ok(std::path::absolute(path)?)
+}
+
+/// Opens a connection to the store at an absolute path.
+///
+/// It waits no longer than `patience` for other processes, now and later.
+pub(super) fn open(path: &Path, access: Access, patience: Duration) -> Result<Connection> {
+    assert!(
+        rusqlite::version_number() >= OLDEST_SQLITE,
+        "linked with a SQLite that can corrupt a database in WAL mode"
+    );
+    if access == Access::Write {
+        create(path)?;
+    }
+    check_file(path)?;
+    match access {
+        Access::Read => open_read(path, patience),
+        Access::Write => open_write(path, patience),
+    }
+}
+
+/// Creates an empty file that only this user can read, in a folder that only this user can enter.
+///
+/// SQLite gives its own files (`-wal`, `-shm`) the mode of this one.
+fn create(path: &Path) -> Result<()> {
+    /// Held until the new file's descriptor is closed, so that no other thread has locks on it by then.
+    static CREATING: Mutex<()> = Mutex::new(());
+    let _creating = CREATING.lock().unwrap_or_else(PoisonError::into_inner);
+    let denied = |error: std::io::Error| match error.kind() {
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => Error::Permission {
+            attempt: "create",
+            path: path.into(),
+        },
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Error::Full { path: path.into() },
+        ErrorKind::NotADirectory | ErrorKind::AlreadyExists => Error::NotAStore {
+            path: path.into(),
+            what: "below a file",
+        },
+        _ => Error::Io(error),
+    };
+    if path.exists() {
+        return Ok(());
+    }
+    if let Some(folder) = path.parent() {
+        let mut builder = DirBuilder::new();
+        builder.recursive(true).mode(0o700);
+        builder.create(folder).map_err(denied)?;
+        // Before anything is put there: a folder that is refused stays as it is.
+        check_owner(folder, &fs::metadata(folder)?)?;
+    }
+    let mut options = OpenOptions::new();
+    match options.write(true).create_new(true).mode(0o600).open(path) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(denied(error)),
+        _ => Ok(()),
+    }
+}
+
+/// Refuses what is not a regular file, and what other users could have made or changed.
+fn check_file(path: &Path) -> Result<()> {
+    let file = match fs::metadata(path) {
+        Ok(file) => file,
+        Err(error) => {
+            return Err(match error.kind() {
+                ErrorKind::NotFound => Error::Missing { path: path.into() },
+                ErrorKind::PermissionDenied => Error::Permission {
+                    attempt: "read",
+                    path: path.into(),
+                },
+                ErrorKind::NotADirectory => Error::NotAStore {
+                    path: path.into(),
+                    what: "below a file",
+                },
+                _ => Error::Io(error),
+            });
+        }
+    };
+    let kind = file.file_type();
+    let what = match kind {
+        _ if kind.is_dir() => "a folder",
+        _ if kind.is_fifo() => "a named pipe",
+        _ if kind.is_socket() => "a socket",
+        _ if !kind.is_file() => "a device",
+        _ => "",
+    };
+    if !what.is_empty() {
+        return Err(Error::NotAStore {
+            path: path.into(),
+            what,
+        });
+    }
+    check_owner(path, &file)?;
+    let link = fs::symlink_metadata(path)?;
+    if !link.is_symlink() {
+        return check_beside(path);
+    }
+    check_user(path, &link)?;
+    check_folder(path)?;
+    // SQLite keeps its files beside the one that a link leads to.
+    check_beside(&fs::canonicalize(path)?)
+}
+
+/// Refuses a folder, and files of SQLite's in it, through which other users could change or read a store.
+///
+/// In a sticky folder anybody can put a log beside a store whose own log is not there yet.
+fn check_beside(path: &Path) -> Result<()> {
+    check_folder(path)?;
+    for suffix in ["-wal", "-shm", "-journal"] {
+        let path = with_suffix(path, suffix);
+        let file = match fs::symlink_metadata(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == ErrorKind::NotFound => continue,
+            Err(error) => return Err(Error::Io(error)),
+        };
+        if !file.is_file() {
+            let why = "it is not a regular file".into();
+            return Err(Error::Untrusted { path, why });
+        }
+        check_owner(&path, &file)?;
+    }
+    Ok(())
+}
+
+fn check_folder(path: &Path) -> Result<()> {
+    match path.parent() {
+        Some(folder) => check_owner(folder, &fs::metadata(folder)?),
+        None => Ok(()),
+    }
+}
+
+fn check_user(path: &Path, file: &fs::Metadata) -> Result<()> {
+    let user = rustix::process::geteuid().as_raw();
+    match file.uid() {
+        0 => Ok(()),
+        owner if owner == user => Ok(()),
+        owner => Err(Error::Untrusted {
+            path: path.into(),
+            why: format!("it belongs to another user (uid {owner})"),
+        }),
+    }
+}
+
+/// A file or folder that others may write to cannot be trusted, except a sticky folder such as `/tmp`.
+fn check_owner(path: &Path, file: &fs::Metadata) -> Result<()> {
+    const STICKY: u32 = 0o1000;
+    let mode = file.mode();
+    let sticky = file.is_dir() && mode & STICKY != 0;
+    if !sticky {
+        check_user(path, file)?;
+    }
+    let by_group = mode & 0o020 != 0 && file.gid() != rustix::process::getegid().as_raw();
+    if (mode & 0o002 != 0 || by_group) && !sticky {
+        return Err(Error::Untrusted {
+            path: path.into(),
+            why: format!("other users can write to it (mode {:04o})", mode & 0o7777),
+        });
+    }
+    Ok(())
+}
+
+fn open_write(path: &Path, patience: Duration) -> Result<Connection> {
+    let sqlite = |error| sqlite_error(path, error);
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut connection = Connection::open_with_flags(path, flags).map_err(sqlite)?;
+    configure(&connection, patience).map_err(sqlite)?;
+    let version = match header(&connection, path)? {
+        Header::Ours(version) => version,
+        Header::Empty => {
+            // Only possible as long as the file has no page at all.
+            connection
+                .pragma_update(None, "auto_vacuum", "INCREMENTAL")
+                .map_err(sqlite)?;
+            0
+        }
+    };
+    enable_wal(&connection, path, patience)?;
+    if version < schema::VERSION {
+        schema::migrate(&mut connection).map_err(sqlite)?;
+    }
+    check_schema(&connection, path)?;
+    let pragmas = format!(
+        "PRAGMA synchronous=NORMAL; PRAGMA journal_size_limit={JOURNAL_SIZE_LIMIT}; PRAGMA secure_delete=FAST;"
+    );
+    connection.execute_batch(&pragmas).map_err(sqlite)?;
+    Ok(connection)
+}
+
+fn open_read(path: &Path, patience: Duration) -> Result<Connection> {
+    match try_open_read(path, patience, false) {
+        Err(Error::Permission { .. }) if !has_log(path) => try_open_read(path, patience, true),
+        Err(Error::Permission { .. }) if !log_index(path).exists() => {
+            Err(Error::Unsupported(format!(
+                "the store {} has changes in its write-ahead log, which cannot be read without write access to its folder",
+                path.display()
+            )))
+        }
+        result => result,
+    }
+}
+
+/// Closes a writer's connection; if the log has become long and nobody else has the file open, SQLite moves
+/// it into the file, without waiting for anybody.
+///
+/// Processes that write once and end would let it grow for ever: that it is in the file already is forgotten
+/// with the last connection, so each would move all of it again and begin none anew, and each reader would
+/// read all of it first. A log of 1600 pages made a hit take four times as long.
+pub(super) fn close(connection: Connection, path: &Path) {
+    let log = fs::metadata(with_suffix(path, "-wal")).map_or(0, |log| log.len());
+    if log > LOG_LEFT {
+        // Where it fails, the log stays as long as it is.
+        let _ = connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false);
+    }
+    drop(connection);
+}
+
+/// A log that is not empty holds entries that the file itself does not have yet.
+fn has_log(path: &Path) -> bool {
+    fs::metadata(with_suffix(path, "-wal")).is_ok_and(|log| log.len() > 0)
+}
+
+fn log_index(path: &Path) -> PathBuf {
+    with_suffix(path, "-shm")
+}
+
+/// The path of a file that SQLite keeps beside the store.
+pub(super) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+/// Opens for reading; `immutable` where SQLite can create nothing in the folder and need not.
+fn try_open_read(path: &Path, patience: Duration, immutable: bool) -> Result<Connection> {
+    let sqlite = |error| sqlite_error(path, error);
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = match immutable {
+        false => Connection::open_with_flags(path, flags),
+        true => Connection::open_with_flags(uri(path), flags | OpenFlags::SQLITE_OPEN_URI),
+    }
+    .map_err(sqlite)?;
+    configure(&connection, patience).map_err(sqlite)?;
+    match header(&connection, path)? {
+        Header::Empty => Err(Error::Missing { path: path.into() }),
+        Header::Ours(version) if version < schema::VERSION => Err(Error::Unsupported(format!(
+            "the store {} has the older schema version {version}; any command that writes to it brings it to {}",
+            path.display(),
+            schema::VERSION
+        ))),
+        Header::Ours(_) => {
+            check_schema(&connection, path)?;
+            Ok(connection)
+        }
+    }
+}
+
+fn uri(path: &Path) -> String {
+    let mut uri = String::from("file://");
+    for byte in path.as_os_str().as_bytes() {
+        match byte {
+            b'/' | b'-' | b'_' | b'.' | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' => {
+                uri.push(char::from(*byte));
+            }
+            _ => uri.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    uri.push_str("?immutable=1");
+    uri
+}
+
+fn configure(connection: &Connection, patience: Duration) -> rusqlite::Result<()> {
+    connection.busy_timeout(patience)?;
+    for (config, on) in [
+        (DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true),
+        (DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false),
+        (DbConfig::SQLITE_DBCONFIG_DQS_DML, false),
+        (DbConfig::SQLITE_DBCONFIG_DQS_DDL, false),
+        (DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false),
+        (DbConfig::SQLITE_DBCONFIG_ENABLE_VIEW, false),
+        // SQLite would otherwise prepare a statement anew each time that a value is bound which a partial
+        // index could depend on: ten times what a look-up costs.
+        (DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true),
+        // A closing process would otherwise wait for the disk four times, and a file that is refused
+        // would have its log moved into it. The log is kept short by itself.
+        (DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true),
+        // Plans do not depend on the values that are bound: otherwise SQLite plans the look-up anew each time,
+        // since a value might make one of the partial indexes usable, which takes twenty times as long as the
+        // look-up itself.
+        (DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true),
+    ] {
+        connection.set_db_config(config, on)?;
+    }
+    connection.set_limit(Limit::SQLITE_LIMIT_ATTACHED, 0)?;
+    Ok(())
+}
+
+/// Writes the file anew without its free pages.
+pub(super) fn vacuum(connection: &Connection) -> rusqlite::Result<()> {
+    // SQLite attaches the file that it writes to.
+    connection.set_limit(Limit::SQLITE_LIMIT_ATTACHED, 1)?;
+    let vacuumed = connection.execute_batch("VACUUM");
+    connection.set_limit(Limit::SQLITE_LIMIT_ATTACHED, 0)?;
+    vacuumed
+}
+
+enum Header {
+    Empty,
+    Ours(i64),
+}
+
+/// Whose file it is. Read as of one moment: another process may just be creating it.
+fn header(connection: &Connection, path: &Path) -> Result<Header> {
+    let foreign = |why: String| Error::Foreign {
+        path: path.into(),
+        why,
+    };
+    let sqlite = |error: rusqlite::Error| match error.sqlite_error_code() {
+        Some(ErrorCode::NotADatabase) => foreign("it is no database at all".into()),
+        _ => sqlite_error(path, error),
+    };
+    let snapshot = connection.unchecked_transaction().map_err(sqlite)?;
+    let number = |sql: &str| -> Result<i64> {
+        snapshot
+            .query_row(sql, (), |row| row.get(0))
+            .map_err(sqlite)
+    };
+    let application = number("PRAGMA application_id")?;
+    let version = number("PRAGMA user_version")?;
+    if application == i64::from(schema::APPLICATION_ID) {
+        return match version {
+            version if version > schema::VERSION => Err(Error::NewerSchema {
+                path: path.into(),
+                found: version,
+                known: schema::VERSION,
+            }),
+            version => Ok(Header::Ours(version)),
+        };
+    }
+    let tables = number("SELECT count(*) FROM sqlite_schema")?;
+    match (application, version, tables) {
+        (0, 0, 0) => Ok(Header::Empty),
+        _ => Err(foreign(format!(
+            "it is the SQLite database of another application (application id {application:#x}, {tables} tables and indexes)"
+        ))),
+    }
+}
+
+fn check_schema(connection: &Connection, path: &Path) -> Result<()> {
+    let ours = schema::is_ours(connection).map_err(|error| sqlite_error(path, error))?;
+    match ours {
+        true => Ok(()),
+        false => Err(Error::Foreign {
+            path: path.into(),
+            why: "its tables are not those of this release".into(),
+        }),
+    }
+}
+
+/// Retries by hand: SQLite does not apply the busy timeout to this pragma, so two processes that create the
+/// same store would otherwise race.
+fn enable_wal(connection: &Connection, path: &Path, patience: Duration) -> Result<()> {
+    let started = Instant::now();
+    let mode: String = connection
+        .pragma_query_value(None, "journal_mode", |row| row.get(0))
+        .map_err(|error| sqlite_error(path, error))?;
+    if mode == "wal" {
+        return Ok(());
+    }
+    loop {
+        let result = connection
+            .pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get::<_, String>(0));
+        match result {
+            Err(error)
+                if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
+                    && started.elapsed() < patience =>
+            {
+                std::thread::sleep(Duration::from_millis(2));
+            }
+            Ok(mode) if mode == "wal" => return Ok(()),
+            // As on a file system without shared memory. Other modes lock readers out, and lose more.
+            Ok(mode) => {
+                return Err(Error::Unsupported(format!(
+                    "the store {} cannot have a write-ahead log where it is (SQLite keeps to journal mode {mode})",
+                    path.display()
+                )));
+            }
+            Err(error) => return Err(sqlite_error(path, error)),
+        }
+    }
+}
+
+/// Tells SQLite's errors apart as far as a user can act on them.
+pub(super) fn sqlite_error(path: &Path, error: rusqlite::Error) -> Error {
+    let path = path.to_path_buf();
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Error::Busy {
+            waited: BUSY_TIMEOUT,
+        },
+        Some(ErrorCode::DiskFull) => Error::Full { path },
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Error::Damaged {
+            path,
+            detail: error.to_string(),
+        },
+        Some(ErrorCode::ReadOnly) => Error::Permission {
+            attempt: "write",
+            path,
+        },
+        Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => Error::Permission {
+            attempt: "open",
+            path,
+        },
+        _ => Error::Sqlite(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::sqlite::SqliteBackend;
+    use crate::backend::{Backend, Condition, Content};
+    use crate::entry::Entry;
+    use crate::key::Key;
+    use crate::scope::StoreAddress;
+    use crate::time::Timestamp;
+    use crate::value::Kind;
+
+    #[test]
+    fn the_log_that_single_writes_leave_stays_short() {
+        const NOW: Timestamp = Timestamp::from_millis(1_795_415_570_948);
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("store.db");
+        let mut longest = 0;
+        for number in 0..150 {
+            // Each as a process of its own would: it is the only one to have the file open.
+            let backend = SqliteBackend::open(&path, Access::Write).expect("the store");
+            let key = Key::new(number.to_string()).expect("a valid key");
+            let entry = Entry::new(StoreAddress::new("s").entry(key), Kind::Bytes, NOW);
+            let content = Content::Inline(vec![7; 20_000]);
+            backend
+                .put(&entry, &content, &Condition::Always, NOW)
+                .expect("a write");
+            drop(backend);
+            let log = fs::metadata(with_suffix(&path, "-wal")).map_or(0, |log| log.len());
+            longest = longest.max(log);
+        }
+        assert!(longest > 0, "no log was left to the next");
+        assert!(longest < 2 * LOG_LEFT, "{longest}");
+    }
+
+    #[test]
+    fn a_store_without_a_write_ahead_log_is_refused() {
+        let connection = Connection::open_in_memory().expect("a database");
+        let enabled = enable_wal(&connection, Path::new("store.db"), BUSY_TIMEOUT);
+        let error = enabled.expect_err("memory has no log").to_string();
+        assert!(error.contains("journal mode memory"), "{error}");
+    }
+}

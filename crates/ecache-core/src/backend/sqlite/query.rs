@@ -1,0 +1,528 @@
+//! From a filter to SQL: which stores, which index, which conditions.
+//!
+//! Names are looked up first, so that a statement compares integers only. A plan is run once for each range
+//! of `id`: a store's entries are one range, and every index on a scope ends in the `id`, so that "this user in
+//! that store" is one contiguous piece of an index. The index is named (`INDEXED BY`), since SQLite has no
+//! statistics here and was seen to guess wrong by a factor of a hundred.
+
+use std::rc::Rc;
+
+use rusqlite::functions::{Context, FunctionFlags};
+use rusqlite::types::{ToSql, ToSqlOutput, Value as SqlValue, ValueRef};
+use rusqlite::{Connection, params_from_iter};
+
+use super::names::{NameKind, store_address};
+use super::schema::LARGE;
+use crate::entry::{CLOCK_SKEW, Policy};
+use crate::filter::{DatasetPattern, Filter, Freshness, Pattern, arguments_match};
+use crate::glob::Glob;
+use crate::time::Timestamp;
+
+/// When an entry was last written, as `entries_written` has it.
+pub(super) const WRITTEN: &str = "coalesce(e.updated_at, e.created_at)";
+
+/// When an entry was last of use.
+pub(super) const USED: &str = "max(coalesce(e.updated_at, e.created_at), coalesce(\
+     (SELECT last_used_at FROM uses WHERE entry = e.id), e.updated_at, e.created_at))";
+
+/// A filter, made ready for one file as of one moment.
+#[derive(Debug)]
+pub(super) struct Plan {
+    /// The index that leads to the entries; `None` where they are a range of the table
+    pub(super) index: Option<&'static str>,
+    /// Whether the entries of a range come in order of their `id`
+    pub(super) ordered: bool,
+    /// The stores to visit, in order; `None` for all in one range
+    stores: Option<Vec<i64>>,
+    condition: String,
+    parameters: Vec<Parameter>,
+}
+
+/// A bound value.
+#[derive(Clone, Debug)]
+pub(super) enum Parameter {
+    One(SqlValue),
+    Many(Rc<Vec<SqlValue>>),
+}
+
+impl Parameter {
+    /// A list of ids.
+    pub(super) fn many(ids: impl IntoIterator<Item = i64>) -> Self {
+        Self::Many(Rc::new(ids.into_iter().map(SqlValue::Integer).collect()))
+    }
+}
+
+impl ToSql for Parameter {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        match self {
+            Self::One(value) => value.to_sql(),
+            Self::Many(values) => values.to_sql(),
+        }
+    }
+}
+
+/// A range of `id`, and the store it belongs to if it is one store's.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Range {
+    /// Only ids above this one
+    pub(super) after: i64,
+    /// Only ids up to this one
+    pub(super) end: i64,
+}
+
+impl Range {
+    /// The ids of one store's entries.
+    pub(super) fn store(store: i64) -> Self {
+        Self {
+            after: (store << 32) - 1,
+            end: (store << 32) | 0xffff_ffff,
+        }
+    }
+
+    /// One id alone.
+    pub(super) fn one(id: i64) -> Self {
+        Self {
+            after: id - 1,
+            end: id,
+        }
+    }
+
+    const ALL: Self = Self {
+        after: 0,
+        end: i64::MAX,
+    };
+}
+
+impl Plan {
+    /// Looks up the filter's names and chooses the index.
+    pub(super) fn new(
+        connection: &Connection,
+        filter: &Filter,
+        now: Timestamp,
+    ) -> rusqlite::Result<Self> {
+        let mut plan = Self {
+            index: None,
+            ordered: true,
+            stores: None,
+            condition: String::from("TRUE"),
+            parameters: Vec::new(),
+        };
+        plan.narrow_by_key(filter);
+        for (kind, column, index, patterns) in [
+            (
+                NameKind::Prompt,
+                "e.prompt",
+                "entries_prompt",
+                &filter.prompts,
+            ),
+            (NameKind::User, "e.user", "entries_user", &filter.users),
+            (
+                NameKind::Operator,
+                "e.operator",
+                "entries_operator",
+                &filter.operators,
+            ),
+        ] {
+            if !patterns.is_empty() {
+                let ids = matching_names(connection, kind, patterns)?;
+                if plan.index.is_none() {
+                    plan.ordered = ids.len() == 1;
+                    plan.index = Some(index);
+                }
+                plan.narrow_by_ids(column, ids);
+            }
+        }
+        plan.narrow_by_state(filter, now);
+        plan.narrow_by_arguments(filter);
+        if plan.begins_with_store() || !is_whole_file(connection, filter)? {
+            plan.stores = Some(matching_stores(connection, filter)?);
+        }
+        Ok(plan)
+    }
+
+    /// The ranges to visit, in order of `id`.
+    pub(super) fn ranges(&self) -> Vec<Range> {
+        match &self.stores {
+            None => vec![Range::ALL],
+            Some(stores) => stores.iter().map(|store| Range::store(*store)).collect(),
+        }
+    }
+
+    fn begins_with_store(&self) -> bool {
+        !matches!(
+            self.index,
+            None | Some("entries_prompt" | "entries_user" | "entries_operator")
+        )
+    }
+
+    /// `FROM … WHERE …` for one range, whose bounds are the parameters 1 and 2.
+    ///
+    /// SQLite leaves out the join where no column of it is used.
+    pub(super) fn source(&self) -> String {
+        let index = match self.index {
+            Some(index) => format!("INDEXED BY {index}"),
+            None => "NOT INDEXED".into(),
+        };
+        let store = match self.begins_with_store() {
+            true => "e.store = ?2 >> 32 AND ",
+            false => "",
+        };
+        let range = match self.ordered {
+            true => "e.id > ?1 AND e.id <= ?2",
+            false => "+e.id > ?1 AND +e.id <= ?2",
+        };
+        let condition = &self.condition;
+        format!(
+            "FROM entries AS e {index} LEFT JOIN uses AS u ON u.entry = e.id \
+             WHERE {store}{range} AND {condition}"
+        )
+    }
+
+    /// The same where the range is one known id.
+    pub(super) fn source_by_id(&self) -> String {
+        let condition = &self.condition;
+        format!(
+            "FROM entries AS e NOT INDEXED LEFT JOIN uses AS u ON u.entry = e.id \
+             WHERE e.id > ?1 AND e.id <= ?2 AND {condition}"
+        )
+    }
+
+    /// The conditions alone; their parameters follow the two bounds of a range.
+    ///
+    /// They do not name the stores: an id, whose upper half is the store, was selected with them.
+    pub(super) fn condition(&self) -> &str {
+        &self.condition
+    }
+
+    /// Adds that only entries of policy `evict` are meant, last used at `time` or before.
+    pub(super) fn narrow_to_least_used(&mut self, time: i64) {
+        self.and("e.policy = 1");
+        self.compare(&format!("{USED} <="), time);
+    }
+
+    /// Runs `SELECT {columns}` over one range.
+    pub(super) fn select(
+        &self,
+        connection: &Connection,
+        columns: &str,
+        range: Range,
+        mut visit: impl FnMut(&rusqlite::Row<'_>) -> rusqlite::Result<()>,
+    ) -> rusqlite::Result<()> {
+        let sql = format!("SELECT {columns} {}", self.source());
+        let mut statement = connection.prepare_cached(&sql)?;
+        let mut rows = statement.query(params_from_iter(self.bound(range)))?;
+        while let Some(row) = rows.next()? {
+            visit(row)?;
+        }
+        Ok(())
+    }
+
+    /// The parameters of [`Plan::source`] for one range.
+    pub(super) fn bound(&self, range: Range) -> impl Iterator<Item = Parameter> {
+        [range.after, range.end]
+            .map(|id| Parameter::One(id.into()))
+            .into_iter()
+            .chain(self.parameters.iter().cloned())
+    }
+
+    fn bind(&mut self, value: impl Into<SqlValue>) -> String {
+        self.bind_parameter(Parameter::One(value.into()))
+    }
+
+    fn bind_parameter(&mut self, parameter: Parameter) -> String {
+        self.parameters.push(parameter);
+        format!("?{}", self.parameters.len() + 2)
+    }
+
+    fn and(&mut self, condition: &str) {
+        self.condition.push_str(" AND ");
+        self.condition.push_str(condition);
+    }
+
+    fn narrow_by_ids(&mut self, column: &str, ids: Vec<SqlValue>) {
+        match <[SqlValue; 1]>::try_from(ids) {
+            Ok([id]) => {
+                let id = self.bind(id);
+                self.and(&format!("{column} = {id}"));
+            }
+            Err(ids) => {
+                let ids = self.bind_parameter(Parameter::Many(Rc::new(ids)));
+                self.and(&format!("{column} IN rarray({ids})"));
+            }
+        }
+    }
+
+    fn narrow_by_key(&mut self, filter: &Filter) {
+        let mut alternatives = Vec::new();
+        let mut exact = Vec::new();
+        for pattern in &filter.keys {
+            match pattern {
+                Pattern::Exact(key) => exact.push(stored_key(key)),
+                Pattern::Glob(glob) => {
+                    let glob = self.bind(glob.to_string());
+                    alternatives.push(format!("key_matches(e.key, {glob})"));
+                }
+            }
+        }
+        if alternatives.is_empty() && !exact.is_empty() {
+            self.index = Some("entries_key");
+            self.ordered = false;
+            return self.narrow_by_ids("e.key", exact);
+        }
+        if !exact.is_empty() {
+            let exact = self.bind_parameter(Parameter::Many(Rc::new(exact)));
+            alternatives.push(format!("e.key IN rarray({exact})"));
+        }
+        if !alternatives.is_empty() {
+            self.and(&format!("({})", alternatives.join(" OR ")));
+        }
+    }
+
+    fn narrow_by_arguments(&mut self, filter: &Filter) {
+        let mut alternatives = Vec::new();
+        for pattern in &filter.arguments {
+            let (glob, text) = spell(pattern);
+            let (glob, text) = (self.bind(glob), self.bind(text));
+            alternatives.push(format!("argument_matches(e.args, {glob}, {text})"));
+        }
+        if !alternatives.is_empty() {
+            self.and(&format!("({})", alternatives.join(" OR ")));
+        }
+    }
+
+    /// Chooses an index for what is left, and adds the conditions on columns.
+    fn narrow_by_state(&mut self, filter: &Filter, now: Timestamp) {
+        let expired = filter.freshness == Some(Freshness::Expired);
+        let large = filter.larger_than.is_some_and(|size| size >= LARGE);
+        let aged = filter.written_before.is_some()
+            || filter.written_after.is_some()
+            || filter.unused_since.is_some();
+        if self.index.is_none() {
+            self.index = match () {
+                () if expired || filter.expires_by.is_some() => Some("entries_expiry"),
+                () if large => Some("entries_large"),
+                () if filter.policy == Some(Policy::Persist) => Some("entries_persist"),
+                () if aged => Some("entries_written"),
+                () => None,
+            };
+            self.ordered = matches!(self.index, None | Some("entries_persist"));
+        }
+        match filter.policy {
+            // Literal, so that SQLite sees that the partial index covers it.
+            Some(Policy::Persist) => self.and("e.policy = 0"),
+            Some(Policy::Evict) => self.and("e.policy = 1"),
+            None => {}
+        }
+        let now_at = now.as_millis();
+        match filter.freshness {
+            Some(Freshness::Expired) => self.compare("e.expires_at <=", now_at),
+            Some(Freshness::Fresh) => {
+                let (now, skewed) = self.bind_fresh(now);
+                self.and(&format!(
+                    "(e.expires_at IS NULL OR (e.expires_at > {now} AND {WRITTEN} <= {skewed}))"
+                ));
+            }
+            None => {}
+        }
+        if let Some(time) = filter.expires_by {
+            let (now, skewed) = self.bind_fresh(now);
+            self.compare("e.expires_at <=", time.as_millis());
+            self.and(&format!("e.expires_at > {now} AND {WRITTEN} <= {skewed}"));
+        }
+        if let Some(time) = filter.written_before {
+            self.compare(&format!("{WRITTEN} <"), time.as_millis());
+        }
+        if let Some(time) = filter.written_after {
+            self.compare(&format!("{WRITTEN} >="), time.as_millis());
+        }
+        if let Some(time) = filter.unused_since {
+            // What was not written before cannot be unused since; this half has an index.
+            self.compare(&format!("{WRITTEN} <"), time.as_millis());
+            self.compare(&format!("{USED} <"), time.as_millis());
+        }
+        if let Some(size) = filter.larger_than {
+            self.compare("e.size >", i64::try_from(size).unwrap_or(i64::MAX));
+            if large {
+                self.and("e.size >= 65536");
+            }
+        }
+    }
+
+    fn bind_fresh(&mut self, now: Timestamp) -> (String, String) {
+        let skewed = now.saturating_add(CLOCK_SKEW);
+        (self.bind(now.as_millis()), self.bind(skewed.as_millis()))
+    }
+
+    fn compare(&mut self, left: &str, right: i64) {
+        let right = self.bind(right);
+        self.and(&format!("{left} {right}"));
+    }
+}
+
+/// A key as it is kept: 64 lower-case hex digits as 32 bytes, anything else as text.
+pub(super) fn stored_key(key: &str) -> SqlValue {
+    match hash_bytes(key) {
+        Some(hash) => SqlValue::Blob(hash.to_vec()),
+        None => SqlValue::Text(key.into()),
+    }
+}
+
+/// The bytes of 64 lower-case hex digits.
+pub(super) fn hash_bytes(key: &str) -> Option<[u8; 32]> {
+    fn digit(byte: u8) -> Option<u8> {
+        match byte {
+            b'0'..=b'9' => Some(byte - b'0'),
+            b'a'..=b'f' => Some(byte - b'a' + 10),
+            _ => None,
+        }
+    }
+    let digits: &[u8; 64] = key.as_bytes().try_into().ok()?;
+    let mut hash = [0; 32];
+    for (byte, pair) in hash.iter_mut().zip(digits.chunks_exact(2)) {
+        *byte = digit(pair[0])? << 4 | digit(pair[1])?;
+    }
+    Some(hash)
+}
+
+/// 32 bytes as 64 lower-case hex digits.
+pub(super) fn hex(hash: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut text = String::with_capacity(hash.len() * 2);
+    for byte in hash {
+        text.push(char::from(DIGITS[usize::from(byte >> 4)]));
+        text.push(char::from(DIGITS[usize::from(byte & 15)]));
+    }
+    text
+}
+
+/// Whether every entry of the file is in a store that the filter can mean.
+fn is_whole_file(connection: &Connection, filter: &Filter) -> rusqlite::Result<bool> {
+    let collections: (Option<String>, Option<String>) = connection
+        .prepare_cached(
+            "SELECT (SELECT min(collection) FROM stores), (SELECT max(collection) FROM stores)",
+        )?
+        .query_row((), |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let only = |name: Option<String>| name.is_some_and(|name| name == filter.collection);
+    let any_store = filter.stores.is_empty() && filter.datasets.is_empty();
+    Ok(any_store && only(collections.0) && only(collections.1))
+}
+
+/// The ids of the stores that the filter can mean.
+fn matching_stores(connection: &Connection, filter: &Filter) -> rusqlite::Result<Vec<i64>> {
+    let exact_stores = exact(&filter.stores);
+    let exact_datasets = filter
+        .datasets
+        .iter()
+        .map(|dataset| match dataset {
+            DatasetPattern::Unlinked => Some(SqlValue::Text(String::new())),
+            DatasetPattern::Id(Pattern::Exact(id)) => Some(SqlValue::Text(id.clone())),
+            DatasetPattern::Id(Pattern::Glob(_)) => None,
+        })
+        .collect::<Option<Vec<_>>>();
+    let mut parameters = vec![Parameter::One(filter.collection.clone().into())];
+    let condition = match (exact_stores, exact_datasets) {
+        (Some(names), _) if !names.is_empty() => {
+            parameters.push(Parameter::Many(Rc::new(names)));
+            "collection = ?1 AND name IN rarray(?2)"
+        }
+        (_, Some(datasets)) if !datasets.is_empty() => {
+            parameters.push(Parameter::Many(Rc::new(datasets)));
+            "collection = ?1 AND dataset IN rarray(?2)"
+        }
+        _ => "collection = ?1",
+    };
+    let sql = format!("SELECT id, collection, name, dataset FROM stores WHERE {condition}");
+    let mut statement = connection.prepare_cached(&sql)?;
+    let mut rows = statement.query(params_from_iter(&parameters))?;
+    let mut ids = Vec::new();
+    while let Some(row) = rows.next()? {
+        if filter.matches_store(&store_address(row, 1)?) {
+            ids.push(row.get::<_, i64>(0)?);
+        }
+    }
+    ids.sort_unstable();
+    Ok(ids)
+}
+
+fn exact(patterns: &[Pattern]) -> Option<Vec<SqlValue>> {
+    let text = |pattern: &Pattern| match pattern {
+        Pattern::Exact(name) => Some(SqlValue::Text(name.clone())),
+        Pattern::Glob(_) => None,
+    };
+    patterns.iter().map(text).collect()
+}
+
+/// The ids of the names that match.
+fn matching_names(
+    connection: &Connection,
+    kind: NameKind,
+    patterns: &[Pattern],
+) -> rusqlite::Result<Vec<SqlValue>> {
+    let mut ids = Vec::new();
+    if let Some(names) = exact(patterns) {
+        let sql = "SELECT id FROM names WHERE kind = ?1 AND name IN rarray(?2)";
+        let mut statement = connection.prepare_cached(sql)?;
+        let mut rows = statement.query((kind as i64, Rc::new(names)))?;
+        while let Some(row) = rows.next()? {
+            ids.push(SqlValue::Integer(row.get(0)?));
+        }
+        return Ok(ids);
+    }
+    let mut statement = connection.prepare_cached("SELECT id, name FROM names WHERE kind = ?1")?;
+    let mut rows = statement.query([kind as i64])?;
+    while let Some(row) = rows.next()? {
+        let name = row.get_ref(1)?.as_str()?;
+        if patterns.iter().any(|pattern| pattern.matches(name)) {
+            ids.push(SqlValue::Integer(row.get(0)?));
+        }
+    }
+    Ok(ids)
+}
+
+/// A pattern as two bound values: whether it is a glob, and its text.
+fn spell(pattern: &Pattern) -> (i64, String) {
+    match pattern {
+        Pattern::Exact(text) => (0, text.clone()),
+        Pattern::Glob(glob) => (1, glob.to_string()),
+    }
+}
+
+/// Gives SQL the comparisons that it has no words for.
+pub(super) fn register(connection: &Connection) -> rusqlite::Result<()> {
+    rusqlite::vtab::array::load_module(connection)?;
+    let flags = FunctionFlags::SQLITE_UTF8
+        | FunctionFlags::SQLITE_DETERMINISTIC
+        | FunctionFlags::SQLITE_INNOCUOUS;
+    connection.create_scalar_function("key_matches", 2, flags, |context| {
+        let glob = pattern(context, 1, true)?;
+        Ok(match context.get_raw(0) {
+            ValueRef::Blob(hash) => glob.matches(&hex(hash)),
+            ValueRef::Text(key) => std::str::from_utf8(key).is_ok_and(|key| glob.matches(key)),
+            _ => false,
+        })
+    })?;
+    connection.create_scalar_function("argument_matches", 3, flags, |context| {
+        let glob = context.get_raw(1).as_i64()? == 1;
+        let pattern = pattern(context, 2, glob)?;
+        let args = context.get_raw(0).as_str_or_null()?;
+        Ok(arguments_match(std::slice::from_ref(&*pattern), args))
+    })
+}
+
+/// The pattern in an argument, read once for a statement.
+fn pattern(
+    context: &Context<'_>,
+    argument: i32,
+    glob: bool,
+) -> rusqlite::Result<std::sync::Arc<Pattern>> {
+    context.get_or_create_aux(argument, |value| {
+        let text = value.as_str()?;
+        Ok::<_, Box<dyn std::error::Error + Send + Sync>>(match glob {
+            true => Pattern::Glob(Glob::new(text)?),
+            false => Pattern::exact(text),
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests;

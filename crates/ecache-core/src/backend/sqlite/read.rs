@@ -1,0 +1,449 @@
+//! Looking up single entries, and reading many page by page.
+//!
+//! No read transaction outlives a page: whoever prints to a pipe that blocks must not keep the write-ahead
+//! log from being reused. A page begins behind the last id of the one before; where the index does not
+//! give the entries in order of their id, the ids are collected first (8 bytes each), and for another order
+//! what they are sorted by (8 bytes more, 40 for a key that is a hash).
+
+use std::cmp::Ordering;
+use std::sync::{Arc, LazyLock};
+
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, params_from_iter};
+
+use super::SqliteBackend;
+use super::query::{Plan, Range, USED, WRITTEN, hex, stored_key};
+use super::row::{self, COLUMNS, RowError};
+use crate::backend::{Chunked, Content, Direction, LOOKUP_SIZE, Lookup, Row, Scan, Sort, Values};
+use crate::error::{Error, Result};
+use crate::key::Key;
+use crate::scope::{Address, StoreAddress};
+use crate::time::Timestamp;
+
+/// Entries read in one transaction, and how many bytes of their values, so that memory stays flat.
+const PAGE: usize = 1000;
+const PAGE_BYTES: usize = 4 << 20;
+
+/// One entry with its value, by store and key.
+static LOOKUP: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "SELECT {COLUMNS}, e.value FROM entries AS e INDEXED BY entries_key \
+         LEFT JOIN uses AS u ON u.entry = e.id WHERE e.store = ?1 AND e.key = ?2"
+    )
+});
+
+impl SqliteBackend {
+    pub(super) fn lookup_with(
+        &self,
+        connection: &Connection,
+        address: &Address,
+        now: Timestamp,
+    ) -> Result<Lookup> {
+        let found = self.try_lookup(connection, address, now);
+        match found {
+            Ok(lookup) => Ok(lookup),
+            Err(RowError::Damaged) => Ok(Lookup::Damaged(address.clone())),
+            Err(RowError::Sqlite(error)) => Err(self.error(error)),
+        }
+    }
+
+    fn try_lookup(
+        &self,
+        connection: &Connection,
+        address: &Address,
+        now: Timestamp,
+    ) -> Result<Lookup, RowError> {
+        let Some(store) = self.names.store_id(connection, &address.store)? else {
+            return Ok(Lookup::Missing);
+        };
+        let mut statement = connection.prepare_cached(&LOOKUP)?;
+        let mut rows = statement.query((store, stored_key(address.key.as_str())))?;
+        let Some(row) = rows.next()? else {
+            return Ok(Lookup::Missing);
+        };
+        let entry = row::entry(connection, &self.names, row)?;
+        // An index that was damaged can lead to the wrong row.
+        if entry.address != *address {
+            return Err(RowError::Damaged);
+        }
+        if !entry.is_fresh(now) {
+            return Ok(Lookup::Stale(Box::new(entry)));
+        }
+        let content = row::content(connection, &entry, row)?;
+        Ok(Lookup::Hit(Box::new(entry), content))
+    }
+
+    /// Looks up entries in the order of the index, so that a batch of them shares its pages; `None` if their
+    /// values are too much at once.
+    pub(super) fn lookup_sorted(
+        &self,
+        connection: &Connection,
+        addresses: &[Address],
+        now: Timestamp,
+    ) -> Result<Option<Vec<Lookup>>> {
+        let mut order: Vec<usize> = (0..addresses.len()).collect();
+        order.sort_unstable_by_key(|index| &addresses[*index].key);
+        let mut found: Vec<(usize, Lookup)> = Vec::with_capacity(addresses.len());
+        let mut size = 0;
+        for index in order {
+            let lookup = self.lookup_with(connection, &addresses[index], now)?;
+            if let Lookup::Hit(_, Content::Inline(value)) = &lookup {
+                size += value.len();
+            }
+            if size > LOOKUP_SIZE {
+                return Ok(None);
+            }
+            found.push((index, lookup));
+        }
+        found.sort_unstable_by_key(|(index, _)| *index);
+        Ok(Some(found.into_iter().map(|(_, lookup)| lookup).collect()))
+    }
+
+    pub(super) fn chunk(&self, chunked: &Chunked, index: u64) -> Result<Vec<u8>> {
+        let connection = self.connection()?;
+        match row::chunk(&connection, chunked, index) {
+            Ok(Some(bytes)) => Ok(bytes),
+            Ok(None) => Err(Error::Replaced),
+            Err(RowError::Damaged) => Err(Error::Damaged {
+                path: self.path.clone(),
+                detail: "a chunk of a large value does not match its checksum".into(),
+            }),
+            Err(RowError::Sqlite(error)) => Err(self.error(error)),
+        }
+    }
+
+    pub(super) fn rows(&self, scan: &Scan, now: Timestamp) -> Result<RowsOf<'_>> {
+        let connection = self.connection()?;
+        let plan = self.plan(&connection, &scan.filter, now)?;
+        let streams =
+            plan.ordered && scan.sort == Sort::Stored && scan.direction == Direction::Ascending;
+        let source = if streams {
+            let mut ranges = plan.ranges();
+            ranges.reverse();
+            Source::Ranges(ranges)
+        } else {
+            let ids = sorted_ids(&connection, &plan, scan).map_err(|e| self.error(e))?;
+            Source::Ids(ids.into_iter())
+        };
+        drop(connection);
+        Ok(RowsOf {
+            backend: self,
+            plan,
+            source,
+            values: scan.values,
+            left: scan.limit.unwrap_or(u64::MAX),
+            page: Vec::new().into_iter(),
+        })
+    }
+}
+
+/// The rows of a scan.
+pub(super) struct RowsOf<'a> {
+    backend: &'a SqliteBackend,
+    plan: Plan,
+    source: Source,
+    values: Values,
+    left: u64,
+    page: std::vec::IntoIter<Row>,
+}
+
+enum Source {
+    /// Ranges still to be read, the last one first
+    Ranges(Vec<Range>),
+    /// Ids still to be read
+    Ids(std::vec::IntoIter<i64>),
+}
+
+impl Source {
+    fn next(&mut self) -> Option<Range> {
+        match self {
+            Self::Ranges(ranges) => ranges.pop(),
+            Self::Ids(ids) => ids.next().map(Range::one),
+        }
+    }
+
+    /// Leaves what is behind the id `after` in `range` for later.
+    fn resume(&mut self, range: Range, after: i64) {
+        if let Self::Ranges(ranges) = self {
+            ranges.push(Range { after, ..range });
+        }
+    }
+}
+
+impl Iterator for RowsOf<'_> {
+    type Item = Result<Row>;
+
+    fn next(&mut self) -> Option<Result<Row>> {
+        while self.left > 0 {
+            if let Some(row) = self.page.next() {
+                self.left -= 1;
+                return Some(Ok(row));
+            }
+            match self.next_page() {
+                Ok(page) if page.is_empty() => return None,
+                Ok(page) => self.page = page.into_iter(),
+                Err(error) => {
+                    self.left = 0;
+                    return Some(Err(error));
+                }
+            }
+        }
+        None
+    }
+}
+
+/// Rows that were read in one transaction.
+#[derive(Default)]
+struct Page {
+    rows: Vec<Row>,
+    bytes: usize,
+    /// The id of the last row
+    last: i64,
+}
+
+impl Page {
+    fn is_full(&self) -> bool {
+        self.rows.len() >= PAGE || self.bytes >= PAGE_BYTES
+    }
+
+    fn push(&mut self, id: i64, row: Row) {
+        if let Row::Entry(_, Some(Content::Inline(bytes))) = &row {
+            self.bytes += bytes.len();
+        }
+        self.last = id;
+        self.rows.push(row);
+    }
+}
+
+impl RowsOf<'_> {
+    /// The next rows; none at the end.
+    fn next_page(&mut self) -> Result<Vec<Row>> {
+        let connection = self.backend.connection()?;
+        let snapshot = connection
+            .unchecked_transaction()
+            .map_err(|error| self.backend.error(error))?;
+        let sql = self.sql();
+        let mut page = Page::default();
+        while !page.is_full()
+            && let Some(range) = self.source.next()
+        {
+            self.read(&snapshot, &sql, range, &mut page)?;
+            if page.is_full() {
+                self.source.resume(range, page.last);
+            }
+        }
+        Ok(page.rows)
+    }
+
+    fn sql(&self) -> String {
+        let source = match &self.source {
+            Source::Ranges(_) => format!("{} ORDER BY e.id", self.plan.source()),
+            Source::Ids(_) => self.plan.source_by_id(),
+        };
+        match self.values {
+            Values::Omit => format!("SELECT {COLUMNS} {source}"),
+            Values::Include => format!("SELECT {COLUMNS}, e.value {source}"),
+        }
+    }
+
+    /// Reads the rows of one range until the page is full.
+    fn read(
+        &self,
+        connection: &Connection,
+        sql: &str,
+        range: Range,
+        page: &mut Page,
+    ) -> Result<()> {
+        let sqlite = |error| self.backend.error(error);
+        let mut statement = connection.prepare_cached(sql).map_err(sqlite)?;
+        let mut rows = statement
+            .query(params_from_iter(self.plan.bound(range)))
+            .map_err(sqlite)?;
+        while !page.is_full()
+            && let Some(row) = rows.next().map_err(sqlite)?
+        {
+            let id = row.get(0).map_err(sqlite)?;
+            page.push(id, self.row(connection, row)?);
+        }
+        Ok(())
+    }
+
+    fn row(&self, connection: &Connection, row: &rusqlite::Row<'_>) -> Result<Row> {
+        let names = &self.backend.names;
+        let entry = row::entry(connection, names, row).and_then(|entry| {
+            let content = match self.values {
+                Values::Omit => None,
+                Values::Include => Some(row::content(connection, &entry, row)?),
+            };
+            Ok(Row::Entry(Box::new(entry), content))
+        });
+        match entry {
+            Ok(row) => Ok(row),
+            Err(RowError::Sqlite(error)) => Err(self.backend.error(error)),
+            Err(RowError::Damaged) => {
+                let address = self.damaged_address(connection, row);
+                address.map_err(|error| self.backend.error(error))
+            }
+        }
+    }
+
+    /// What can still be said of a row that is no entry.
+    fn damaged_address(
+        &self,
+        connection: &Connection,
+        row: &rusqlite::Row<'_>,
+    ) -> rusqlite::Result<Row> {
+        const UNREADABLE: &str = "(unreadable)";
+        let key = row::key(row.get_ref(2)?)
+            .unwrap_or_else(|| Key::new(UNREADABLE).expect("a short key is valid"));
+        let store = row
+            .get(1)
+            .and_then(|id| self.backend.names.store(connection, id))
+            .unwrap_or_else(|_| Arc::new(StoreAddress::new(UNREADABLE)));
+        Ok(Row::Damaged(Address { store, key }))
+    }
+}
+
+/// The ids of a plan in the order of a scan, no more than it asks for.
+fn sorted_ids(connection: &Connection, plan: &Plan, scan: &Scan) -> rusqlite::Result<Vec<i64>> {
+    let column = match scan.sort {
+        // Ids alone, as in `ls --reverse` of millions of entries.
+        Sort::Stored => return sorted_by(connection, plan, scan, "NULL", |_| ()),
+        Sort::Key => return sorted_by(connection, plan, scan, "e.key", SortKey::new),
+        Sort::Created => "e.created_at",
+        Sort::Updated => WRITTEN,
+        Sort::Expires => "coalesce(e.expires_at, 9223372036854775807)",
+        Sort::Used => USED,
+        Sort::Size => "e.size",
+        Sort::Hits => "coalesce(u.hits, 0)",
+        Sort::Cost => "coalesce(e.cost_ms, -1)",
+    };
+    sorted_by(connection, plan, scan, column, |value| {
+        // What is damaged comes last.
+        value.as_i64().unwrap_or(i64::MAX)
+    })
+}
+
+/// The same, sorted by what `key` makes of a column, and then by id.
+fn sorted_by<K: Ord>(
+    connection: &Connection,
+    plan: &Plan,
+    scan: &Scan,
+    column: &str,
+    key: impl Fn(ValueRef<'_>) -> K,
+) -> rusqlite::Result<Vec<i64>> {
+    let limit = scan.limit.map_or(usize::MAX, |limit| {
+        usize::try_from(limit).unwrap_or(usize::MAX)
+    });
+    let mut found: Vec<(K, i64)> = Vec::new();
+    let columns = format!("e.id, {column}");
+    for range in plan.ranges() {
+        plan.select(connection, &columns, range, |row| {
+            found.push((key(row.get_ref(1)?), row.get(0)?));
+            // Of a long list, no more than twice what is asked for is kept at any time.
+            if found.len() / 2 > limit {
+                order(&mut found, scan.direction, limit);
+            }
+            Ok(())
+        })?;
+    }
+    order(&mut found, scan.direction, limit);
+    Ok(found.into_iter().map(|(_, id)| id).collect())
+}
+
+fn order<K: Ord>(found: &mut Vec<(K, i64)>, direction: Direction, limit: usize) {
+    found.sort_unstable();
+    if direction == Direction::Descending {
+        found.reverse();
+    }
+    found.truncate(limit);
+}
+
+/// A key to sort by: a hash as its 32 bytes, which have the order of its digits.
+#[derive(PartialEq, Eq)]
+enum SortKey {
+    Hash([u8; 32]),
+    Text(Box<[u8]>),
+}
+
+impl SortKey {
+    /// Of a column; one that is damaged comes first.
+    fn new(value: ValueRef<'_>) -> Self {
+        if let ValueRef::Blob(bytes) = value
+            && let Ok(hash) = bytes.try_into()
+        {
+            return Self::Hash(hash);
+        }
+        Self::Text(match row::key(value) {
+            Some(key) => key.as_str().as_bytes().into(),
+            None => [].into(),
+        })
+    }
+}
+
+impl Ord for SortKey {
+    fn cmp(&self, other: &Self) -> Ordering {
+        match (self, other) {
+            (Self::Hash(one), Self::Hash(two)) => one.cmp(two),
+            (Self::Text(one), Self::Text(two)) => one.cmp(two),
+            (Self::Hash(one), Self::Text(two)) => hex(one).as_bytes().cmp(two),
+            (Self::Text(one), Self::Hash(two)) => (**one).cmp(hex(two).as_bytes()),
+        }
+    }
+}
+
+impl PartialOrd for SortKey {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::StatementStatus;
+
+    use super::*;
+    use crate::backend::Backend;
+    use crate::backend::sqlite::Access;
+
+    #[test]
+    fn a_look_up_is_planned_once() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let backend = SqliteBackend::open(&folder.path().join("store.db"), Access::Write);
+        let backend = backend.expect("a store");
+        let store = StoreAddress::new("s");
+        let now = Timestamp::from_millis(0);
+        backend
+            .set_metadata(&store, None)
+            .expect("a store with an id");
+        for key in ["a", "b", "c"] {
+            let address = store.entry(Key::new(key).expect("a key"));
+            assert_eq!(
+                backend.lookup(&address, now).expect("a look-up"),
+                Lookup::Missing
+            );
+        }
+        let connection = backend.connection().expect("the connection");
+        let statement = connection.prepare_cached(&LOOKUP).expect("the statement");
+        assert_eq!(statement.get_status(StatementStatus::Run), 3);
+        assert_eq!(statement.get_status(StatementStatus::RePrepare), 0);
+    }
+
+    #[test]
+    fn keys_that_are_hashes_sort_among_others_as_text() {
+        let hash = |byte| SortKey::new(ValueRef::Blob(&[byte; 32]));
+        let text = |text: &'static str| SortKey::new(ValueRef::Text(text.as_bytes()));
+        let sorted = [
+            SortKey::new(ValueRef::Null),
+            text("1"),
+            hash(0x1a),
+            hash(0x1b),
+            text("1c"),
+            text("AD"),
+            text("ad1"),
+            hash(0xad),
+            text("b"),
+        ];
+        assert!(sorted.is_sorted());
+    }
+}

@@ -1,0 +1,520 @@
+//! Removing, touching and counting what a selection means.
+//!
+//! The ids are collected first and sorted, so that the table is walked once from front to back; then they
+//! are removed in transactions that hold the lock for a fraction of a second, each with the condition
+//! repeated: an entry that was renewed in between stays. A removal on a full disk gives up the file that
+//! was put by for it (see `reserve`) and goes on in small steps, each of which gives space back.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use rusqlite::{Connection, Transaction, params_from_iter};
+
+use super::query::{Parameter, Plan, Range, USED};
+use super::row::{self, policy_number};
+use super::{SqliteBackend, blobs, reserve, write};
+use crate::backend::{Progress, STAGED_FOR, Touch, no_progress};
+use crate::entry::Policy;
+use crate::error::{Error, Result};
+use crate::filter::{Capacity, Selection, Usage};
+use crate::time::Timestamp;
+
+/// How long a batch aims to hold the write lock.
+const LOCK_TIME: Duration = Duration::from_millis(75);
+
+/// Entries in the first batch; [`SMALLEST_BATCH`] is that of every batch on a full disk.
+const FIRST_BATCH: usize = 1000;
+const SMALLEST_BATCH: usize = 50;
+const LARGEST_BATCH: usize = 50_000;
+
+/// Counts entries and adds up their sizes, as [`row::size`] has them.
+const COUNT: &str =
+    "count(*), coalesce(sum(e.size) FILTER (WHERE e.size BETWEEN 0 AND 1 << 40), 0)";
+
+/// Some of the entries that a selection meant when they were collected, in order.
+struct Part {
+    ids: Vec<i64>,
+    /// Under which condition they are still meant
+    plan: Plan,
+}
+
+/// How a change is cut into transactions.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Pace {
+    /// By how long each holds the write lock
+    Timed,
+    /// As small as can be, each giving back the space that it freed
+    Frugal,
+}
+
+impl SqliteBackend {
+    pub(super) fn count(&self, selection: &Selection, now: Timestamp) -> Result<Usage> {
+        let connection = self.connection()?;
+        let snapshot = connection
+            .unchecked_transaction()
+            .map_err(|error| self.error(error))?;
+        count(&snapshot, selection, now).map_err(|error| self.error(error))
+    }
+
+    pub(super) fn delete(
+        &self,
+        selection: &Selection,
+        now: Timestamp,
+        progress: Progress<'_>,
+    ) -> Result<Usage> {
+        let mut done = Usage::default();
+        let mut change = |pace| {
+            let parts = self.select(selection, now)?;
+            self.change(&parts, pace, &mut done, progress, delete_batch)
+        };
+        if !reserve::is_needed(&self.path) {
+            match change(Pace::Timed) {
+                Err(Error::Full { .. }) => {}
+                result => return result.map(|()| done),
+            }
+        }
+        reserve::release(&self.path);
+        let result = match self.delete_all(selection, now) {
+            Ok(None) => change(Pace::Frugal),
+            Ok(Some(removed)) => {
+                done += removed;
+                Ok(())
+            }
+            Err(error) => Err(error),
+        };
+        reserve::create(&self.path);
+        result.map(|()| done)
+    }
+
+    /// Empties the file in one transaction if the selection means all that there is.
+    ///
+    /// Measured on a file system of 3 MB: single deletions change every page before they free it, and
+    /// the log of all those pages can neither be written nor moved into the file. A `DELETE` without
+    /// a condition frees pages without writing them, and once the file is cut back within the same
+    /// transaction, nothing is left to be moved.
+    fn delete_all(&self, selection: &Selection, now: Timestamp) -> Result<Option<Usage>> {
+        let oldest = now.saturating_sub(STAGED_FOR);
+        let usage = self.transaction(|transaction| {
+            let delete = || -> rusqlite::Result<Option<Usage>> {
+                let usage = count(transaction, selection, now)?;
+                let all: u64 =
+                    transaction.query_row("SELECT count(*) FROM entries", (), |row| row.get(0))?;
+                // Without entries nothing would be gained, and what another process is staging would be lost.
+                if all == 0 || usage.entries != all || is_staged_since(transaction, oldest)? {
+                    return Ok(None);
+                }
+                for sql in [
+                    "DELETE FROM entries",
+                    "DELETE FROM uses",
+                    "DELETE FROM chunks",
+                    "DELETE FROM blobs",
+                    "UPDATE stores SET generation = generation + 1",
+                ] {
+                    transaction.execute(sql, ())?;
+                }
+                free_pages(transaction)?;
+                Ok(Some(usage))
+            };
+            delete().map_err(|error| self.error(error))
+        })?;
+        self.checkpoint(&*self.connection()?);
+        Ok(usage)
+    }
+
+    pub(super) fn update(
+        &self,
+        selection: &Selection,
+        touch: Touch,
+        now: Timestamp,
+    ) -> Result<Usage> {
+        let mut done = Usage::default();
+        let parts = self.select(selection, now)?;
+        self.change(
+            &parts,
+            Pace::Timed,
+            &mut done,
+            &mut no_progress,
+            |transaction, plan, ids| touch_batch(transaction, plan, ids, touch),
+        )?;
+        Ok(done)
+    }
+
+    /// Runs `batch` over the selected ids and adds up what it did, whether it fails later or not.
+    fn change(
+        &self,
+        parts: &[Part],
+        pace: Pace,
+        done: &mut Usage,
+        progress: Progress<'_>,
+        batch: impl Fn(&Transaction<'_>, &Plan, &[i64]) -> rusqlite::Result<Usage>,
+    ) -> Result<()> {
+        let mut size = match pace {
+            Pace::Timed => FIRST_BATCH,
+            Pace::Frugal => SMALLEST_BATCH,
+        };
+        for Part { ids, plan } in parts {
+            let mut rest = ids.as_slice();
+            while !rest.is_empty() {
+                let (ids, later) = rest.split_at(size.min(rest.len()));
+                let started = Instant::now();
+                *done += self.transaction(|transaction| {
+                    batch(transaction, plan, ids).map_err(|error| self.error(error))
+                })?;
+                rest = later;
+                match pace {
+                    Pace::Timed => size = next_batch(ids.len(), started.elapsed()),
+                    Pace::Frugal => self.shrink()?,
+                }
+                if progress(done.entries).is_break() {
+                    return Err(Error::Interrupted { done: *done });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn select(&self, selection: &Selection, now: Timestamp) -> Result<Vec<Part>> {
+        let connection = self.connection()?;
+        let snapshot = connection
+            .unchecked_transaction()
+            .map_err(|error| self.error(error))?;
+        select(&snapshot, selection, now).map_err(|error| self.error(error))
+    }
+}
+
+/// How many entries the next batch takes, so that it holds the lock for [`LOCK_TIME`].
+fn next_batch(count: usize, took: Duration) -> usize {
+    let per_entry = took.as_secs_f64() / count as f64;
+    let fitting = LOCK_TIME.as_secs_f64() / per_entry.max(1e-9);
+    (fitting as usize).clamp(
+        SMALLEST_BATCH,
+        (count * 2).clamp(SMALLEST_BATCH, LARGEST_BATCH),
+    )
+}
+
+fn count(
+    connection: &Connection,
+    selection: &Selection,
+    now: Timestamp,
+) -> rusqlite::Result<Usage> {
+    let mut usage = Usage::default();
+    if let (None, [filter]) = (&selection.beyond, selection.any_of.as_slice()) {
+        let plan = Plan::new(connection, filter, now)?;
+        for range in plan.ranges() {
+            plan.select(connection, COUNT, range, |row| {
+                usage += Usage {
+                    entries: row.get(0)?,
+                    bytes: row.get(1)?,
+                };
+                Ok(())
+            })?;
+        }
+        return Ok(usage);
+    }
+    let mut statement = connection.prepare_cached("SELECT size FROM entries WHERE id = ?1")?;
+    for part in select(connection, selection, now)? {
+        for id in part.ids {
+            usage += one(statement.query_row([id], |row| row::size(row, 0))?);
+        }
+    }
+    Ok(usage)
+}
+
+/// Cuts the free pages off the file.
+pub(super) fn free_pages(connection: &Connection) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare("PRAGMA incremental_vacuum")?;
+    let mut pages = statement.query(())?;
+    // Each step frees one page.
+    while pages.next()?.is_some() {}
+    Ok(())
+}
+
+/// Whether there is a value that no entry names, but that its writer may still come for.
+fn is_staged_since(connection: &Connection, oldest: Timestamp) -> rusqlite::Result<bool> {
+    let sql = "SELECT 1 FROM blobs AS b WHERE created_at >= ?1 \
+               AND NOT EXISTS (SELECT 1 FROM entries WHERE blob = b.id)";
+    connection.prepare(sql)?.exists([oldest.as_millis()])
+}
+
+fn one(bytes: u64) -> Usage {
+    Usage { entries: 1, bytes }
+}
+
+/// Collects the ids that a selection means; none is in two parts.
+fn select(
+    connection: &Connection,
+    selection: &Selection,
+    now: Timestamp,
+) -> rusqlite::Result<Vec<Part>> {
+    let mut parts = Vec::new();
+    let mut known: Vec<i64> = Vec::new();
+    for filter in &selection.any_of {
+        let plan = Plan::new(connection, filter, now)?;
+        let mut ids = Vec::new();
+        for range in plan.ranges() {
+            plan.select(connection, "e.id", range, |row| {
+                ids.push(row.get(0)?);
+                Ok(())
+            })?;
+        }
+        ids.sort_unstable();
+        if !known.is_empty() {
+            ids.retain(|id| known.binary_search(id).is_err());
+        }
+        if selection.any_of.len() > 1 || selection.beyond.is_some() {
+            known.extend_from_slice(&ids);
+            known.sort_unstable();
+        }
+        parts.push(Part { ids, plan });
+    }
+    if let Some(capacity) = &selection.beyond {
+        parts.push(beyond(connection, capacity, &known, now)?);
+    }
+    Ok(parts)
+}
+
+/// What is beyond a capacity, once the ids in `gone` (in order) are gone.
+fn beyond(
+    connection: &Connection,
+    capacity: &Capacity,
+    gone: &[i64],
+    now: Timestamp,
+) -> rusqlite::Result<Part> {
+    let mut plan = Plan::new(connection, &capacity.scope, now)?;
+    let mut left = Usage::default();
+    let mut candidates: Vec<(i64, i64, u64)> = Vec::new();
+    let columns = format!("e.id, e.size, e.policy, {USED}");
+    for range in plan.ranges() {
+        plan.select(connection, &columns, range, |row| {
+            let (id, size) = (row.get(0)?, row::size(row, 1)?);
+            if gone.binary_search(&id).is_ok() {
+                return Ok(());
+            }
+            left += one(size);
+            if row::number(row, 2)? == Some(policy_number(Policy::Evict)) {
+                candidates.push((row::number(row, 3)?.unwrap_or(i64::MAX), id, size));
+            }
+            Ok(())
+        })?;
+    }
+    candidates.sort_unstable();
+    let fits = |left: &Usage| {
+        capacity.max_entries.is_none_or(|most| left.entries <= most)
+            && capacity.max_size.is_none_or(|most| left.bytes <= most)
+    };
+    let mut ids = Vec::new();
+    let mut latest = i64::MIN;
+    for (used_at, id, size) in candidates {
+        if fits(&left) {
+            break;
+        }
+        left.entries -= 1;
+        left.bytes -= size;
+        latest = used_at;
+        ids.push(id);
+    }
+    ids.sort_unstable();
+    // What is used in the meantime stays.
+    plan.narrow_to_least_used(latest);
+    Ok(Part { ids, plan })
+}
+
+/// The conditions and parameters under which `ids` are still meant.
+fn still_meant(plan: &Plan, ids: &[i64]) -> (String, Vec<Parameter>) {
+    let range = Range {
+        after: ids.first().map_or(0, |first| first - 1),
+        end: ids.last().copied().unwrap_or(0),
+    };
+    let mut parameters: Vec<Parameter> = plan.bound(range).collect();
+    parameters.push(Parameter::many(ids.iter().copied()));
+    // With the plus, SQLite takes the list and not the range to find them.
+    let condition = format!(
+        "+e.id > ?1 AND +e.id <= ?2 AND {} AND e.id IN rarray(?{})",
+        plan.condition(),
+        parameters.len()
+    );
+    (condition, parameters)
+}
+
+fn delete_batch(
+    transaction: &Transaction<'_>,
+    plan: &Plan,
+    ids: &[i64],
+) -> rusqlite::Result<Usage> {
+    let (condition, parameters) = still_meant(plan, ids);
+    let sql = format!("DELETE FROM entries AS e WHERE {condition} RETURNING id, size, blob");
+    let mut usage = Usage::default();
+    let (mut ids, mut blobs, mut stores) = (Vec::new(), Vec::new(), BTreeSet::new());
+    let mut statement = transaction.prepare_cached(&sql)?;
+    let mut rows = statement.query(params_from_iter(&parameters))?;
+    while let Some(row) = rows.next()? {
+        let id: i64 = row.get(0)?;
+        ids.push(id);
+        usage += one(row::size(row, 1)?);
+        blobs.extend(row::number(row, 2)?);
+        stores.insert(id >> 32);
+    }
+    transaction
+        .prepare_cached("DELETE FROM uses WHERE entry IN rarray(?1)")?
+        .execute([Parameter::many(ids)])?;
+    for blob in blobs {
+        blobs::delete(transaction, blob)?;
+    }
+    for store in stores {
+        write::bump_generation(transaction, store)?;
+    }
+    Ok(usage)
+}
+
+fn touch_batch(
+    transaction: &Transaction<'_>,
+    plan: &Plan,
+    ids: &[i64],
+    touch: Touch,
+) -> rusqlite::Result<Usage> {
+    let (condition, mut parameters) = still_meant(plan, ids);
+    let mut assignments = Vec::new();
+    let mut assign = |column: &str, value: Option<i64>| {
+        parameters.push(Parameter::One(value.into()));
+        assignments.push(format!("{column} = ?{}", parameters.len()));
+    };
+    if let Some(expires_at) = touch.expires_at {
+        assign("expires_at", expires_at.map(Timestamp::as_millis));
+    }
+    if let Some(policy) = touch.policy {
+        assign("policy", Some(policy_number(policy)));
+    }
+    if assignments.is_empty() {
+        return Ok(Usage::default());
+    }
+    let assignments = assignments.join(", ");
+    let sql = format!("UPDATE entries AS e SET {assignments} WHERE {condition} RETURNING id, size");
+    let mut usage = Usage::default();
+    let mut stores = BTreeSet::new();
+    let mut statement = transaction.prepare_cached(&sql)?;
+    let mut rows = statement.query(params_from_iter(&parameters))?;
+    while let Some(row) = rows.next()? {
+        stores.insert(row.get::<_, i64>(0)? >> 32);
+        usage += one(row::size(row, 1)?);
+    }
+    for store in stores {
+        write::bump_generation(transaction, store)?;
+    }
+    Ok(usage)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::sqlite::Access;
+    use crate::backend::{Backend, Condition, Content};
+    use crate::entry::Entry;
+    use crate::filter::Filter;
+    use crate::key::Key;
+    use crate::scope::StoreAddress;
+    use crate::value::Kind;
+
+    const NOW: Timestamp = Timestamp::from_millis(1_795_415_570_948);
+
+    fn put(backend: &SqliteBackend, number: usize) -> Result<()> {
+        let key = Key::new(number.to_string()).expect("a valid key");
+        let entry = Entry::new(StoreAddress::new("s").entry(key), Kind::Bytes, NOW);
+        let content = Content::Inline(vec![7; 1000]);
+        backend
+            .put(&entry, &content, &Condition::Always, NOW)
+            .map(drop)
+    }
+
+    fn backend(folder: &tempfile::TempDir) -> SqliteBackend {
+        let path = folder.path().join("store.db");
+        SqliteBackend::open(&path, Access::Write).expect("a new store")
+    }
+
+    #[test]
+    fn a_file_that_cannot_grow_is_full_and_can_be_cleared() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let backend = backend(&folder);
+        let connection = backend.connection().expect("a connection");
+        connection
+            .pragma_update_and_check(None, "max_page_count", 100, |_| Ok(()))
+            .expect("a limit");
+        drop(connection);
+        let fill = || (0..1000).find_map(|number| put(&backend, number).err());
+        assert!(matches!(fill(), Some(Error::Full { .. })));
+        let all = Filter::default().into();
+        let counted = backend.usage(&all, NOW).expect("a count");
+        let removed = backend.remove(&all, NOW, &mut no_progress);
+        assert_eq!(removed.expect("a removal"), counted);
+        put(&backend, 0).expect("there is space again");
+        assert!(matches!(fill(), Some(Error::Full { .. })));
+    }
+
+    #[test]
+    fn emptying_a_full_disk_keeps_what_is_being_staged() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let backend = backend(&folder);
+        let all = Filter::default().into();
+        let large = vec![7; 2 * crate::value::CHUNK_SIZE];
+        let staged = backend.stage(&mut &*large, NOW).expect("staged");
+        let emptied = backend.delete_all(&all, NOW).expect("a removal");
+        assert_eq!(emptied, None, "there is no entry");
+        put(&backend, 0).expect("an entry");
+        let emptied = backend.delete_all(&all, NOW).expect("a removal");
+        assert_eq!(emptied, None, "one by one instead");
+        let staged = crate::backend::read_value(&backend, Kind::Bytes, staged);
+        assert!(staged.expect("a value").bytes == large);
+        let later = NOW.saturating_add(2 * STAGED_FOR);
+        let emptied = backend.delete_all(&all, later).expect("a removal");
+        assert_eq!(emptied.map(|usage| usage.entries), Some(1));
+    }
+
+    #[test]
+    fn ids_are_looked_up_and_not_searched_for() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let backend = backend(&folder);
+        let connection = backend.connection().expect("a connection");
+        let plan = Plan::new(&connection, &Filter::default(), NOW).expect("a plan");
+        let (condition, parameters) = still_meant(&plan, &[1, 2]);
+        let sql = format!("EXPLAIN QUERY PLAN DELETE FROM entries AS e WHERE {condition}");
+        let steps: String = connection
+            .query_row(&sql, params_from_iter(&parameters), |row| row.get(3))
+            .expect("a query plan");
+        assert_eq!(steps, "SEARCH e USING INTEGER PRIMARY KEY (rowid=?)");
+    }
+
+    #[test]
+    fn what_was_used_since_it_was_selected_stays() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let backend = backend(&folder);
+        for number in 0..3 {
+            put(&backend, number).expect("an entry");
+        }
+        let selection = Selection {
+            any_of: Vec::new(),
+            beyond: Some(Capacity {
+                scope: Filter::default(),
+                max_size: None,
+                max_entries: Some(1),
+            }),
+        };
+        let parts = backend.select(&selection, NOW).expect("a selection");
+        let address = StoreAddress::new("s").entry(Key::new("0").expect("a valid key"));
+        let one = crate::backend::Use {
+            address,
+            used_at: Timestamp::from_millis(NOW.as_millis() + 1),
+            hits: 1,
+        };
+        backend.record_uses(&[one]).expect("a hit is recorded");
+        let mut done = Usage::default();
+        backend
+            .change(
+                &parts,
+                Pace::Timed,
+                &mut done,
+                &mut no_progress,
+                delete_batch,
+            )
+            .expect("a removal");
+        assert_eq!(done.entries, 1);
+    }
+}

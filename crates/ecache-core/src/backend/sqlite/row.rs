@@ -1,0 +1,230 @@
+//! From a row to an entry, and the checksum that says whether its value is what was written.
+
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, Row};
+use xxhash_rust::xxh3::Xxh3;
+
+use super::names::Names;
+use super::query::hex;
+use crate::backend::{Chunked, Content};
+use crate::entry::{Entry, Policy};
+use crate::key::Key;
+use crate::scope::{Address, Scopes};
+use crate::time::Timestamp;
+use crate::value::{CHUNK_SIZE, Kind};
+
+/// The columns of an entry, in the order in which [`entry`] reads them.
+pub(super) const COLUMNS: &str = "e.id, e.store, e.key, e.policy, e.kind, e.size, e.created_at, \
+     e.updated_at, e.expires_at, e.user, e.operator, e.prompt, e.function, e.cost_ms, e.jwt_sha256, \
+     e.args, u.last_used_at, u.hits, e.checksum, e.blob";
+
+/// The column of the value, where it is selected behind [`COLUMNS`].
+const VALUE: usize = 20;
+
+/// The numbers by which policies and kinds are kept.
+pub(super) fn policy_number(policy: Policy) -> i64 {
+    match policy {
+        Policy::Persist => 0,
+        Policy::Evict => 1,
+    }
+}
+
+pub(super) fn policy(number: i64) -> Option<Policy> {
+    match number {
+        0 => Some(Policy::Persist),
+        1 => Some(Policy::Evict),
+        _ => None,
+    }
+}
+
+pub(super) fn kind_number(kind: Kind) -> i64 {
+    match kind {
+        Kind::Json => 0,
+        Kind::Text => 1,
+        Kind::Bytes => 2,
+        Kind::Command => 3,
+    }
+}
+
+pub(super) fn kind(number: i64) -> Option<Kind> {
+    [Kind::Json, Kind::Text, Kind::Bytes, Kind::Command]
+        .into_iter()
+        .find(|kind| kind_number(*kind) == number)
+}
+
+/// Why a row is no entry: SQLite failed, or what it holds makes no sense.
+pub(super) enum RowError {
+    Sqlite(rusqlite::Error),
+    Damaged,
+}
+
+impl From<rusqlite::Error> for RowError {
+    fn from(error: rusqlite::Error) -> Self {
+        match error {
+            // The file is intact to SQLite, but the value in the column is of the wrong type.
+            rusqlite::Error::FromSqlConversionFailure(..)
+            | rusqlite::Error::InvalidColumnType(..)
+            | rusqlite::Error::IntegralValueOutOfRange(..)
+            | rusqlite::Error::Utf8Error(..)
+            | rusqlite::Error::QueryReturnedNoRows => Self::Damaged,
+            other => Self::Sqlite(other),
+        }
+    }
+}
+
+impl From<rusqlite::types::FromSqlError> for RowError {
+    fn from(_: rusqlite::types::FromSqlError) -> Self {
+        Self::Damaged
+    }
+}
+
+/// A number of a row whose other columns may be damaged, as this one may be.
+///
+/// What counts and removes goes on over damaged rows: they must not keep a store from being cleared.
+pub(super) fn number(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<i64>> {
+    Ok(match row.get_ref(column)? {
+        ValueRef::Integer(number) => Some(number),
+        _ => None,
+    })
+}
+
+/// The size that a row claims, or nothing where no value has such a size.
+pub(super) fn size(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
+    let size = number(row, column)?.and_then(|size| u64::try_from(size).ok());
+    Ok(size.filter(|size| *size <= MAX_SIZE).unwrap_or(0))
+}
+
+/// The key of a row whose other columns may be damaged.
+pub(super) fn key(value: ValueRef<'_>) -> Option<Key> {
+    match value {
+        ValueRef::Blob(hash) if hash.len() == 32 => Key::new(hex(hash)).ok(),
+        ValueRef::Text(text) => Key::new(std::str::from_utf8(text).ok()?).ok(),
+        _ => None,
+    }
+}
+
+/// The entry of a row of [`COLUMNS`].
+pub(super) fn entry(
+    connection: &Connection,
+    names: &Names,
+    row: &Row<'_>,
+) -> Result<Entry, RowError> {
+    let time = |column| -> rusqlite::Result<Option<Timestamp>> {
+        Ok(row
+            .get::<_, Option<i64>>(column)?
+            .map(Timestamp::from_millis))
+    };
+    let name = |column| -> rusqlite::Result<_> { names.name(connection, row.get(column)?) };
+    // The store is read from an index, and the id says where the row is: a damaged index can lead to
+    // the same key of another store, which the checksum does not tell apart.
+    let (id, store): (i64, i64) = (row.get(0)?, row.get(1)?);
+    if id >> 32 != store {
+        return Err(RowError::Damaged);
+    }
+    Ok(Entry {
+        address: Address {
+            store: names.store(connection, store)?,
+            key: key(row.get_ref(2)?).ok_or(RowError::Damaged)?,
+        },
+        policy: policy(row.get(3)?).ok_or(RowError::Damaged)?,
+        kind: kind(row.get(4)?).ok_or(RowError::Damaged)?,
+        size: row.get(5)?,
+        created_at: Timestamp::from_millis(row.get(6)?),
+        updated_at: time(7)?,
+        expires_at: time(8)?,
+        scopes: Scopes {
+            user_id: name(9)?,
+            operator_uri: name(10)?,
+            prompt_id: name(11)?,
+            jwt_sha256: row.get(14)?,
+        },
+        function: name(12)?,
+        cost_ms: row.get(13)?,
+        args: row.get(15)?,
+        last_used_at: time(16)?,
+        hits: row.get::<_, Option<u64>>(17)?.unwrap_or(0),
+    })
+}
+
+/// The verified value of a row of [`COLUMNS`] and the value, which belongs to `entry`.
+pub(super) fn content(
+    connection: &Connection,
+    entry: &Entry,
+    row: &Row<'_>,
+) -> Result<Content, RowError> {
+    let (stored, blob): (i64, Option<i64>) = (row.get(18)?, row.get(19)?);
+    let bytes = row.get_ref(VALUE)?.as_blob()?;
+    let content = match blob {
+        Some(id) => Content::Chunked(Chunked {
+            id,
+            size: entry.size,
+        }),
+        None if bytes.len() as u64 == entry.size => Content::Inline(bytes.to_vec()),
+        None => return Err(RowError::Damaged),
+    };
+    if checksum(entry.address.key.as_str(), entry.kind, &content) != stored {
+        return Err(RowError::Damaged);
+    }
+    if let Content::Chunked(chunked) = &content {
+        for index in 0..chunked.chunks() {
+            chunk(connection, chunked, index)?.ok_or(RowError::Damaged)?;
+        }
+    }
+    Ok(content)
+}
+
+/// The checksum of an entry: of its key and kind as well, so that a value cannot turn up under another.
+/// The chunks of a large value have checksums of their own.
+pub(super) fn checksum(key: &str, kind: Kind, content: &Content) -> i64 {
+    let mut hash = Xxh3::new();
+    hash.update(&[kind_number(kind) as u8]);
+    hash.update(&(key.len() as u64).to_le_bytes());
+    hash.update(key.as_bytes());
+    match content {
+        Content::Inline(bytes) => hash.update(bytes),
+        Content::Chunked(chunked) => {
+            hash.update(&chunked.id.to_le_bytes());
+            hash.update(&chunked.size.to_le_bytes());
+        }
+    }
+    hash.digest() as i64
+}
+
+/// Up to so many chunks make a value: `chunks.id` is `blob << 20 | index`.
+pub(super) const MAX_CHUNKS: u64 = 1 << 20;
+
+/// The longest value, in bytes.
+pub(super) const MAX_SIZE: u64 = MAX_CHUNKS * CHUNK_SIZE as u64;
+
+/// The ids of a blob's chunks.
+pub(super) fn chunk_id(blob: i64, index: u64) -> i64 {
+    (blob << 20) | index as i64
+}
+
+pub(super) fn chunk_checksum(blob: i64, index: u64, bytes: &[u8]) -> i64 {
+    let mut hash = Xxh3::new();
+    hash.update(&blob.to_le_bytes());
+    hash.update(&index.to_le_bytes());
+    hash.update(bytes);
+    hash.digest() as i64
+}
+
+/// One verified chunk, `None` if it is gone.
+pub(super) fn chunk(
+    connection: &Connection,
+    chunked: &Chunked,
+    index: u64,
+) -> Result<Option<Vec<u8>>, RowError> {
+    let sql = "SELECT checksum, bytes FROM chunks WHERE id = ?1";
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut rows = statement.query([chunk_id(chunked.id, index)])?;
+    let Some(row) = rows.next()? else {
+        return Ok(None);
+    };
+    let stored: i64 = row.get(0)?;
+    let bytes = row.get_ref(1)?.as_blob()?;
+    match chunk_checksum(chunked.id, index, bytes) == stored {
+        true => Ok(Some(bytes.to_vec())),
+        false => Err(RowError::Damaged),
+    }
+}

@@ -1,0 +1,461 @@
+//! Writing single entries, and what an import writes them with.
+
+use std::time::Duration;
+
+use rusqlite::types::ToSqlOutput;
+use rusqlite::{Connection, OptionalExtension, ToSql, Transaction, TransactionBehavior, ffi};
+
+use super::names::{self, NameKind};
+use super::query::{Range, stored_key};
+use super::row::{RowError, checksum, chunk, kind, kind_number, number, policy_number};
+use super::{SqliteBackend, blobs, having_waited};
+use crate::backend::{Chunked, Condition, Content, Put, StoreMetadata};
+use crate::entry::{Entry, MAX_COUNT};
+use crate::error::{Error, Result};
+use crate::scope::StoreAddress;
+use crate::time::Timestamp;
+use crate::value::{Kind, Value};
+
+/// What is known of an entry that a write is about to replace.
+pub(super) struct Existing {
+    pub(super) id: i64,
+    blob: Option<i64>,
+    created_at: i64,
+    pub(super) written_at: Timestamp,
+    is_fresh: bool,
+}
+
+/// The parts of an entry that were interned.
+pub(super) struct Interned {
+    pub(super) store: i64,
+    pub(super) user: Option<i64>,
+    pub(super) operator: Option<i64>,
+    pub(super) prompt: Option<i64>,
+    pub(super) function: Option<i64>,
+}
+
+impl Interned {
+    pub(super) fn new(connection: &Connection, entry: &Entry) -> rusqlite::Result<Self> {
+        let name = |kind, name: &Option<std::sync::Arc<str>>| {
+            names::intern_name(connection, kind, name.as_deref())
+        };
+        Ok(Self {
+            store: names::intern_store(connection, &entry.address.store)?,
+            user: name(NameKind::User, &entry.scopes.user_id)?,
+            operator: name(NameKind::Operator, &entry.scopes.operator_uri)?,
+            prompt: name(NameKind::Prompt, &entry.scopes.prompt_id)?,
+            function: name(NameKind::Function, &entry.function)?,
+        })
+    }
+}
+
+impl SqliteBackend {
+    /// Runs `work` in a write transaction, which is taken at once: one that begins by reading could not
+    /// be made to wait when it turns to writing.
+    pub(super) fn transaction<T>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T>,
+    ) -> Result<T> {
+        let mut connection = self.connection()?;
+        self.transaction_on(&mut connection, work)
+    }
+
+    /// The same, but gives up as [`Error::Busy`] when another process writes for longer than `patience`.
+    pub(super) fn transaction_within<T>(
+        &self,
+        patience: Duration,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T>,
+    ) -> Result<T> {
+        let mut connection = self.connection()?;
+        connection
+            .busy_timeout(patience)
+            .map_err(|error| self.error(error))?;
+        let result = self.transaction_on(&mut connection, work);
+        connection
+            .busy_timeout(self.patience)
+            .map_err(|error| self.error(error))?;
+        result.map_err(|error| having_waited(patience, error))
+    }
+
+    fn transaction_on<T>(
+        &self,
+        connection: &mut Connection,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T>,
+    ) -> Result<T> {
+        let transaction = connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .map_err(|error| self.error(error))?;
+        let result = work(&transaction)?;
+        transaction.commit().map_err(|error| self.error(error))?;
+        Ok(result)
+    }
+
+    pub(super) fn put_entry(
+        &self,
+        entry: &Entry,
+        content: &Content,
+        condition: &Condition,
+        now: Timestamp,
+    ) -> Result<Put> {
+        let put = entry
+            .check()
+            .and_then(|()| self.write_put(entry, content, condition, now));
+        if let (Ok(Put::Refused) | Err(_), Content::Chunked(chunked)) = (&put, content) {
+            // What stays is found as garbage.
+            let _ = self.discard(chunked.id);
+        }
+        put
+    }
+
+    fn write_put(
+        &self,
+        entry: &Entry,
+        content: &Content,
+        condition: &Condition,
+        now: Timestamp,
+    ) -> Result<Put> {
+        self.transaction(|transaction| {
+            let sqlite = |error| self.error(error);
+            let interned = Interned::new(transaction, entry).map_err(sqlite)?;
+            let existing = existing(transaction, interned.store, entry, now).map_err(sqlite)?;
+            let holds = match (condition, &existing) {
+                (Condition::Always, _) => true,
+                (Condition::IfAbsent, existing) => existing.as_ref().is_none_or(|e| !e.is_fresh),
+                (Condition::IfValue(expected), Some(existing)) if existing.is_fresh => {
+                    self.has_value(transaction, existing.id, entry, expected)?
+                }
+                (Condition::IfValue(_), _) => false,
+            };
+            if !holds {
+                return Ok(Put::Refused);
+            }
+            if let Content::Chunked(chunked) = content
+                && !blobs::exists(transaction, chunked.id).map_err(sqlite)?
+            {
+                return Err(Error::Replaced);
+            }
+            let Some(existing) = existing else {
+                let id = last_id(transaction, interned.store)
+                    .and_then(|last| id_after(transaction, interned.store, last))
+                    .map_err(sqlite)?
+                    .ok_or_else(|| full_store(entry))?;
+                write(
+                    transaction,
+                    Write::Insert,
+                    id,
+                    &interned,
+                    entry,
+                    content,
+                    None,
+                )
+                .map_err(sqlite)?;
+                return Ok(Put::Created);
+            };
+            let created_at = Some(existing.created_at);
+            replace(
+                transaction,
+                &existing,
+                &interned,
+                entry,
+                content,
+                created_at,
+            )
+            .map_err(sqlite)?;
+            Ok(Put::Replaced)
+        })
+    }
+
+    /// Whether an entry with the key of `entry` has a value, within the transaction that may replace it; a
+    /// damaged one has none.
+    fn has_value(
+        &self,
+        connection: &Connection,
+        id: i64,
+        entry: &Entry,
+        expected: &Value,
+    ) -> Result<bool> {
+        let read = || -> Result<bool, RowError> {
+            let sql = "SELECT kind, size, blob, checksum, value FROM entries WHERE id = ?1";
+            let mut statement = connection.prepare_cached(sql)?;
+            let mut rows = statement.query([id])?;
+            let row = rows.next()?.ok_or(RowError::Damaged)?;
+            let kind = kind(row.get(0)?).ok_or(RowError::Damaged)?;
+            let (size, blob): (u64, Option<i64>) = (row.get(1)?, row.get(2)?);
+            // A large value is not read under the lock for nothing. Only JSON can be spelled in several ways.
+            let may_differ = kind == Kind::Json || expected.kind == Kind::Json;
+            if size != expected.bytes.len() as u64 && !may_differ {
+                return Ok(false);
+            }
+            let content = match blob {
+                Some(id) => Content::Chunked(Chunked { id, size }),
+                None => Content::Inline(row.get(4)?),
+            };
+            let stored: i64 = row.get(3)?;
+            if checksum(entry.address.key.as_str(), kind, &content) != stored {
+                return Err(RowError::Damaged);
+            }
+            let bytes = match content {
+                Content::Inline(bytes) => bytes,
+                Content::Chunked(chunked) => {
+                    let mut bytes = Vec::new();
+                    for index in 0..chunked.chunks() {
+                        let part = chunk(connection, &chunked, index)?.ok_or(RowError::Damaged)?;
+                        bytes.extend_from_slice(&part);
+                    }
+                    bytes
+                }
+            };
+            Ok(Value { kind, bytes }.same(expected))
+        };
+        match read() {
+            Ok(same) => Ok(same),
+            Err(RowError::Damaged) => Ok(false),
+            Err(RowError::Sqlite(error)) => Err(self.error(error)),
+        }
+    }
+
+    pub(super) fn write_metadata(
+        &self,
+        store: &StoreAddress,
+        metadata: Option<&StoreMetadata>,
+    ) -> Result<()> {
+        store.check()?;
+        self.transaction(|transaction| {
+            set_metadata(transaction, store, metadata).map_err(|error| self.error(error))
+        })
+    }
+}
+
+/// Sets or removes the metadata of a store.
+pub(super) fn set_metadata(
+    connection: &Connection,
+    store: &StoreAddress,
+    metadata: Option<&StoreMetadata>,
+) -> rusqlite::Result<()> {
+    let id = names::intern_store(connection, store)?;
+    connection
+        .prepare_cached(
+            "UPDATE stores SET metadata = ?2, metadata_policy = ?3, metadata_created_at = ?4, \
+             metadata_updated_at = ?5, generation = generation + 1 WHERE id = ?1",
+        )?
+        .execute((
+            id,
+            metadata.map(|metadata| &metadata.value),
+            metadata.map(|metadata| policy_number(metadata.policy)),
+            metadata.map(|metadata| metadata.created_at.as_millis()),
+            metadata.and_then(|metadata| Some(metadata.updated_at?.as_millis())),
+        ))?;
+    Ok(())
+}
+
+/// When the metadata of a store was last changed, `None` if it has none.
+pub(super) fn metadata_written_at(
+    connection: &Connection,
+    store: &StoreAddress,
+) -> rusqlite::Result<Option<Timestamp>> {
+    let id = names::intern_store(connection, store)?;
+    let sql = "SELECT coalesce(metadata_updated_at, metadata_created_at, 0) FROM stores \
+               WHERE id = ?1 AND metadata IS NOT NULL";
+    connection
+        .prepare_cached(sql)?
+        .query_row([id], |row| row.get(0).map(Timestamp::from_millis))
+        .optional()
+}
+
+/// Tells the memory tiers of other processes that something of a store is no longer what it was.
+pub(super) fn bump_generation(connection: &Connection, store: i64) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("UPDATE stores SET generation = generation + 1 WHERE id = ?1")?
+        .execute([store])?;
+    Ok(())
+}
+
+/// What the store has under an entry's key.
+pub(super) fn existing(
+    connection: &Connection,
+    store: i64,
+    entry: &Entry,
+    now: Timestamp,
+) -> rusqlite::Result<Option<Existing>> {
+    connection
+        .prepare_cached(
+            "SELECT id, blob, created_at, updated_at, expires_at FROM entries INDEXED BY entries_key \
+             WHERE store = ?1 AND key = ?2",
+        )?
+        .query_row((store, stored_key(entry.address.key.as_str())), |row| {
+            let time = |column| Ok::<_, rusqlite::Error>(number(row, column)?.map(Timestamp::from_millis));
+            let old = Entry {
+                created_at: time(2)?.unwrap_or(entry.created_at),
+                updated_at: time(3)?,
+                expires_at: time(4)?,
+                ..Entry::new(entry.address.clone(), entry.kind, now)
+            };
+            Ok(Existing {
+                id: row.get(0)?,
+                blob: number(row, 1)?,
+                created_at: old.created_at.as_millis(),
+                written_at: old.written_at(),
+                is_fresh: old.is_fresh(now),
+            })
+        })
+        .optional()
+}
+
+/// The last id of a store's entries, or the one before its first.
+pub(super) fn last_id(connection: &Connection, store: i64) -> rusqlite::Result<i64> {
+    let Range { after, end } = Range::store(store);
+    let last: Option<i64> = connection
+        .prepare_cached("SELECT max(id) FROM entries WHERE id > ?1 AND id <= ?2")?
+        .query_row([after, end], |row| row.get(0))?;
+    Ok(last.unwrap_or(after))
+}
+
+/// The id of a new entry of that store, whose last one is known; `None` if it has no more.
+///
+/// Ids go up, so that an append touches the end of the table only. A store that has been through all four
+/// billion of them goes on below its oldest entry.
+pub(super) fn id_after(
+    connection: &Connection,
+    store: i64,
+    last: i64,
+) -> rusqlite::Result<Option<i64>> {
+    let Range { after, end } = Range::store(store);
+    if last < end {
+        return Ok(Some(last + 1));
+    }
+    let first: i64 = connection
+        .prepare_cached("SELECT min(id) FROM entries WHERE id > ?1 AND id <= ?2")?
+        .query_row([after, end], |row| row.get(0))?;
+    Ok(Some(first - 1).filter(|id| *id > after))
+}
+
+/// Removes what is recorded of an entry's hits.
+pub(super) fn forget_uses(connection: &Connection, id: i64) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("DELETE FROM uses WHERE entry = ?1")?
+        .execute([id])?;
+    Ok(())
+}
+
+/// The error for a store that has no id left.
+pub(super) fn full_store(entry: &Entry) -> Error {
+    Error::Unsupported(format!(
+        "{} has had four billion entries and can take no more",
+        entry.address.store
+    ))
+}
+
+/// How an entry is written; all take the same parameters.
+#[derive(Clone, Copy)]
+pub(super) enum Write {
+    /// Adds it; fails if its key is there
+    Insert,
+    /// Adds it unless its key is there
+    InsertNew,
+    /// Puts it in the place of the one with its id and key, whose index entry stays as it is
+    Replace,
+}
+
+impl Write {
+    fn sql(self) -> &'static str {
+        macro_rules! insert {
+            ($verb:literal) => {
+                concat!(
+                    $verb,
+                    " INTO entries(id, store, key, user, operator, prompt, function, policy, kind, \
+                     size, created_at, updated_at, expires_at, cost_ms, checksum, blob, jwt_sha256, \
+                     args, value) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, \
+                     ?14, ?15, ?16, ?17, ?18, ?19)"
+                )
+            };
+        }
+        match self {
+            Self::Insert => insert!("INSERT"),
+            Self::InsertNew => insert!("INSERT OR IGNORE"),
+            Self::Replace => {
+                "UPDATE entries SET user = ?4, operator = ?5, prompt = ?6, function = ?7, \
+                 policy = ?8, kind = ?9, size = ?10, created_at = ?11, updated_at = ?12, \
+                 expires_at = ?13, cost_ms = ?14, checksum = ?15, blob = ?16, jwt_sha256 = ?17, \
+                 args = ?18, value = ?19 WHERE id = ?1 AND store = ?2 AND key = ?3"
+            }
+        }
+    }
+}
+
+/// Writes an entry under an id, and returns how many rows were written.
+pub(super) fn write(
+    connection: &Connection,
+    how: Write,
+    id: i64,
+    interned: &Interned,
+    entry: &Entry,
+    content: &Content,
+    created_at: Option<i64>,
+) -> rusqlite::Result<usize> {
+    let (blob, value): (Option<i64>, &[u8]) = match content {
+        Content::Inline(bytes) => (None, bytes),
+        Content::Chunked(chunked) => (Some(chunked.id), &[]),
+    };
+    let time = |time: Option<Timestamp>| time.map(Timestamp::as_millis);
+    let key = stored_key(entry.address.key.as_str());
+    let parameters: [&dyn ToSql; 19] = [
+        &id,
+        &interned.store,
+        &key,
+        &interned.user,
+        &interned.operator,
+        &interned.prompt,
+        &interned.function,
+        &policy_number(entry.policy),
+        &kind_number(entry.kind),
+        &content.size(),
+        &created_at.unwrap_or(entry.created_at.as_millis()),
+        &time(entry.updated_at),
+        &time(entry.expires_at),
+        &entry.cost_ms.map(|cost| cost.min(MAX_COUNT)),
+        &checksum(entry.address.key.as_str(), entry.kind, content),
+        &blob,
+        &entry.scopes.jwt_sha256.as_ref().map(|hash| &hash[..]),
+        &entry.args,
+        &ToSqlOutput::Borrowed(rusqlite::types::ValueRef::Blob(value)),
+    ];
+    connection.prepare_cached(how.sql())?.execute(parameters)
+}
+
+/// Replaces an entry.
+pub(super) fn replace(
+    connection: &Connection,
+    existing: &Existing,
+    interned: &Interned,
+    entry: &Entry,
+    content: &Content,
+    created_at: Option<i64>,
+) -> rusqlite::Result<()> {
+    let kept = match content {
+        Content::Inline(_) => None,
+        Content::Chunked(chunked) => Some(chunked.id),
+    };
+    if existing.blob != kept
+        && let Some(blob) = existing.blob
+    {
+        blobs::delete(connection, blob)?;
+    }
+    let replaced = write(
+        connection,
+        Write::Replace,
+        existing.id,
+        interned,
+        entry,
+        content,
+        created_at,
+    )?;
+    if replaced == 0 {
+        let message = "an index leads to the row of another key";
+        let corrupt = ffi::Error::new(ffi::SQLITE_CORRUPT);
+        return Err(rusqlite::Error::SqliteFailure(
+            corrupt,
+            Some(message.into()),
+        ));
+    }
+    bump_generation(connection, interned.store)
+}

@@ -1,0 +1,204 @@
+//! What is known of a cached value beside the value itself.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::error::Error;
+use crate::python_json::Json;
+use crate::scope::{Address, Scopes, check_names};
+use crate::time::Timestamp;
+use crate::value::Kind;
+
+/// How far in the future an entry's last write may lie before its TTL is not trusted: two machines'
+/// clocks differ by less, a clock that was set wrong by more.
+pub const CLOCK_SKEW: Duration = Duration::from_secs(300);
+
+/// Whether the cache may drop an entry by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Policy {
+    /// Kept until it is removed by name, or cleared with this policy named
+    Persist,
+    /// May be cleared and pruned; whatever has a TTL is of this policy
+    Evict,
+}
+
+impl Policy {
+    /// FiftyOne's word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Persist => "persist",
+            Self::Evict => "evict",
+        }
+    }
+}
+
+impl fmt::Display for Policy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Policy {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "persist" => Ok(Self::Persist),
+            "evict" => Ok(Self::Evict),
+            other => Err(format!(
+                "unknown policy {other:?}: it is `persist` or `evict`"
+            )),
+        }
+    }
+}
+
+/// The largest count that is kept of hits or milliseconds; what is beyond becomes this.
+pub const MAX_COUNT: u64 = i64::MAX as u64;
+
+/// Everything known of an entry but its value.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entry {
+    /// Its store and key
+    pub address: Address,
+    /// Whether the cache may drop it by itself
+    pub policy: Policy,
+    /// What its value is
+    pub kind: Kind,
+    /// The value's length in bytes
+    pub size: u64,
+    /// When it was first written
+    pub created_at: Timestamp,
+    /// When it was last written; FiftyOne leaves this out in places
+    pub updated_at: Option<Timestamp>,
+    /// From when on it is expired
+    pub expires_at: Option<Timestamp>,
+    /// When it last was a hit, to a few minutes; `None` as long as it was none
+    pub last_used_at: Option<Timestamp>,
+    /// How many hits were recorded; a lower bound, since not every hit is a write. At most [`MAX_COUNT`]
+    pub hits: u64,
+    /// The scopes it was made in
+    pub scopes: Scopes,
+    /// The function or program that made it
+    pub function: Option<Arc<str>>,
+    /// The arguments as JSON text, an array
+    pub args: Option<String>,
+    /// What computing it took, in milliseconds; at most [`MAX_COUNT`]
+    pub cost_ms: Option<u64>,
+}
+
+impl Entry {
+    /// An entry written at `now`, of policy `evict`, without expiry and with nothing else known of it.
+    pub fn new(address: Address, kind: Kind, now: Timestamp) -> Self {
+        Self {
+            address,
+            policy: Policy::Evict,
+            kind,
+            size: 0,
+            created_at: now,
+            updated_at: Some(now),
+            expires_at: None,
+            last_used_at: None,
+            hits: 0,
+            scopes: Scopes::default(),
+            function: None,
+            args: None,
+            cost_ms: None,
+        }
+    }
+
+    /// Refuses an entry whose names a backend does not keep; see [`check_name`](crate::scope::check_name).
+    ///
+    /// # Errors
+    /// [`Error::Name`] for the first one that is empty or too long.
+    pub fn check(&self) -> Result<(), Error> {
+        self.address.store.check()?;
+        check_names([
+            ("user_id", self.scopes.user_id.as_ref()),
+            ("operator_uri", self.scopes.operator_uri.as_ref()),
+            ("prompt_id", self.scopes.prompt_id.as_ref()),
+            ("function", self.function.as_ref()),
+        ])
+    }
+
+    /// When its value was written.
+    pub fn written_at(&self) -> Timestamp {
+        self.updated_at.unwrap_or(self.created_at)
+    }
+
+    /// When it was last of use: at its last hit, or else when it was written.
+    pub fn used_at(&self) -> Timestamp {
+        self.last_used_at
+            .map_or(self.written_at(), |used| used.max(self.written_at()))
+    }
+
+    /// Whether its time is over: from `expires_at` itself on.
+    pub fn is_expired(&self, now: Timestamp) -> bool {
+        self.expires_at.is_some_and(|expires| expires <= now)
+    }
+
+    /// Whether a reader may have it.
+    ///
+    /// An entry with an expiry that was written in the future is neither expired nor fresh: the clock
+    /// was wrong then or is now, so how much of its time is left is not known. It is not served, and
+    /// not removed either.
+    pub fn is_fresh(&self, now: Timestamp) -> bool {
+        match self.expires_at {
+            None => true,
+            Some(expires) => now < expires && self.written_at() <= now.saturating_add(CLOCK_SKEW),
+        }
+    }
+
+    /// Whether nothing that is recorded of it says that another call made it under the same key.
+    ///
+    /// `args` is JSON with sorted keys. What is not recorded, as in FiftyOne's own documents, says nothing.
+    pub fn is_of_call(&self, function: &Arc<str>, scopes: &Scopes, args: &str) -> bool {
+        fn agrees<T: PartialEq>(recorded: &Option<T>, ours: &Option<T>) -> bool {
+            recorded.is_none() || recorded == ours
+        }
+        let same_args = |recorded: &String| {
+            recorded == args
+                || Json::parse(recorded.as_bytes()).is_ok_and(|json| json.dumps_sorted() == args)
+        };
+        let recorded = &self.scopes;
+        self.function.as_ref().is_none_or(|name| name == function)
+            && agrees(&recorded.user_id, &scopes.user_id)
+            && agrees(&recorded.operator_uri, &scopes.operator_uri)
+            && agrees(&recorded.prompt_id, &scopes.prompt_id)
+            && agrees(&recorded.jwt_sha256, &scopes.jwt_sha256)
+            && self.args.as_ref().is_none_or(same_args)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::key::Key;
+    use crate::scope::StoreAddress;
+
+    fn entry(written: i64, expires: Option<i64>) -> Entry {
+        let key = Key::new("k").expect("a short key is valid");
+        let now = Timestamp::from_millis(written);
+        let mut entry = Entry::new(StoreAddress::new("s").entry(key), Kind::Text, now);
+        entry.expires_at = expires.map(Timestamp::from_millis);
+        entry
+    }
+
+    #[test]
+    fn is_expired_from_its_expiry_on() {
+        let entry = entry(0, Some(1000));
+        assert!(entry.is_fresh(Timestamp::from_millis(999)));
+        assert!(!entry.is_fresh(Timestamp::from_millis(1000)));
+        assert!(entry.is_expired(Timestamp::from_millis(1000)));
+    }
+
+    #[test]
+    fn an_expiry_written_in_the_future_is_neither_fresh_nor_expired() {
+        let future = 10 * 365 * 86_400_000;
+        let now = Timestamp::from_millis(0);
+        assert!(!entry(future, Some(future + 1000)).is_fresh(now));
+        assert!(!entry(future, Some(future + 1000)).is_expired(now));
+        assert!(entry(future, None).is_fresh(now));
+    }
+}

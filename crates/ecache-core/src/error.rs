@@ -1,0 +1,172 @@
+//! What can go wrong with a store, told apart as far as a caller can act on it.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::filter::Usage;
+use crate::scope::{Address, NameError};
+use crate::time::Timestamp;
+
+/// The result of an operation on a store.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why an operation on a store failed.
+///
+/// Messages say what was attempted and on what; a program adds what to try next.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// There is no store there yet.
+    #[error("there is no store at {}", path.display())]
+    Missing {
+        /// Where it was looked for
+        path: PathBuf,
+    },
+    /// The path names something that is not a regular file.
+    #[error("{} is {what}, not a store", path.display())]
+    NotAStore {
+        /// The path
+        path: PathBuf,
+        /// What is there, as in `a directory`
+        what: &'static str,
+    },
+    /// The file belongs to another application, or to nobody's store.
+    #[error("{} is not an ecache store: {why}", path.display())]
+    Foreign {
+        /// The file
+        path: PathBuf,
+        /// What was found
+        why: String,
+    },
+    /// The file was written by a newer release.
+    #[error("{} has schema version {found}, and this release knows versions up to {known}", path.display())]
+    NewerSchema {
+        /// The file
+        path: PathBuf,
+        /// The version of the file
+        found: i64,
+        /// The newest version that this release knows
+        known: i64,
+    },
+    /// The file must not be trusted: others could have written to it.
+    #[error("{} is not safe to use: {why}", path.display())]
+    Untrusted {
+        /// The file or folder
+        path: PathBuf,
+        /// What is wrong with it
+        why: String,
+    },
+    /// The operating system does not let this user do that.
+    #[error("no permission to {attempt} {}", path.display())]
+    Permission {
+        /// What was attempted, as in `write`
+        attempt: &'static str,
+        /// The file
+        path: PathBuf,
+    },
+    /// Another process held the store's write lock past the busy timeout.
+    #[error("the store is busy: another process has been writing to it for {waited:?}")]
+    Busy {
+        /// How long this process waited
+        waited: Duration,
+    },
+    /// No space is left where the store is.
+    #[error("no space is left for the store {}", path.display())]
+    Full {
+        /// The file
+        path: PathBuf,
+    },
+    /// The file is damaged.
+    #[error("the store {} is damaged: {detail}", path.display())]
+    Damaged {
+        /// The file
+        path: PathBuf,
+        /// What SQLite says of it
+        detail: String,
+    },
+    /// A value's bytes are not those that were written.
+    #[error("{address} is damaged: its checksum does not match")]
+    DamagedEntry {
+        /// The entry
+        address: Box<Address>,
+    },
+    /// A large value was replaced or removed by another process while it was read.
+    #[error("the value was replaced while it was being read")]
+    Replaced,
+    /// A value is longer than a store can keep.
+    #[error("the value has {size} bytes, and a store keeps at most {limit}")]
+    TooLarge {
+        /// The value's length in bytes
+        size: u64,
+        /// The largest length in bytes
+        limit: u64,
+    },
+    /// A name of an entry or a store is empty or too long.
+    #[error("{field}: {error}")]
+    Name {
+        /// What it names, as FiftyOne calls it
+        field: &'static str,
+        /// What is wrong with the name
+        error: NameError,
+    },
+    /// An entry cannot be called what a store's own document is called.
+    #[error("the key \"__store__\" is the store's own document, and no entry's")]
+    ReservedKey,
+    /// An entry would be expired as soon as it is written.
+    #[error("a TTL is at least one millisecond, not {ttl:?}")]
+    TtlTooShort {
+        /// The TTL that was asked for
+        ttl: Duration,
+    },
+    /// An import met an entry that is there already, and was told to fail then.
+    #[error("{address} is there already, written {written_at}")]
+    Conflict {
+        /// The entry
+        address: Box<Address>,
+        /// When the one that is there was written
+        written_at: Timestamp,
+    },
+    /// The work was stopped in between; what was done is whole batches.
+    #[error("interrupted after {} entries", done.entries)]
+    Interrupted {
+        /// What was done before
+        done: Usage,
+    },
+    /// The location is a URL of an engine that this build does not have.
+    #[error("this build of ecache cannot open {scheme}:// locations")]
+    Location {
+        /// The URL's scheme; the rest of it may hold a password
+        scheme: String,
+    },
+    /// The backend cannot do that.
+    #[error("{0}")]
+    Unsupported(String),
+    /// A stream that was read from or written to failed.
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+    /// An entry that was to be imported could not be read.
+    #[error(transparent)]
+    Input(Box<dyn std::error::Error + Send + Sync>),
+    /// Anything else that SQLite says.
+    #[error("the store failed: {0}")]
+    Sqlite(rusqlite::Error),
+}
+
+impl Error {
+    /// The error that a stream of a store failed with, if it did.
+    ///
+    /// A [`ContentReader`](crate::backend::ContentReader) can only fail with an `io::Error`; this says what is
+    /// within.
+    ///
+    /// ```
+    /// use std::io;
+    /// use ecache_core::error::Error;
+    ///
+    /// let stream = io::Error::other(Error::Replaced);
+    /// assert!(matches!(Error::in_io(&stream), Some(Error::Replaced)));
+    /// assert!(Error::in_io(&io::Error::other("broken")).is_none());
+    /// ```
+    pub fn in_io(error: &std::io::Error) -> Option<&Self> {
+        error.get_ref()?.downcast_ref()
+    }
+}

@@ -1,0 +1,264 @@
+//! Which entries are meant: one filter for every verb.
+//!
+//! [`Filter::matches`] is the definition. A backend turns a filter into a query of its own, and a test
+//! holds the two against each other on random stores.
+
+use crate::entry::{Entry, Policy};
+use crate::glob::{Glob, GlobError};
+use crate::python_json::Json;
+use crate::scope::{DEFAULT_COLLECTION, StoreAddress};
+use crate::time::Timestamp;
+
+/// A name to compare with: exact, or a shell pattern.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Pattern {
+    /// The name itself
+    Exact(String),
+    /// Every name that matches
+    Glob(Glob),
+}
+
+impl Pattern {
+    /// Exactly that name.
+    pub fn exact(name: impl Into<String>) -> Self {
+        Self::Exact(name.into())
+    }
+
+    /// Every name that matches the shell pattern.
+    ///
+    /// # Errors
+    /// If the pattern is not well-formed.
+    pub fn glob(pattern: &str) -> Result<Self, GlobError> {
+        Glob::new(pattern).map(Self::Glob)
+    }
+
+    /// Whether `name` is meant.
+    pub fn matches(&self, name: &str) -> bool {
+        match self {
+            Self::Exact(exact) => exact == name,
+            Self::Glob(glob) => glob.matches(name),
+        }
+    }
+}
+
+/// Which datasets are meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DatasetPattern {
+    /// Entries that are linked to no dataset
+    Unlinked,
+    /// Entries linked to a dataset of such an id
+    Id(Pattern),
+}
+
+impl DatasetPattern {
+    /// Exactly that dataset, or none.
+    pub fn exact(dataset: Option<&str>) -> Self {
+        match dataset {
+            Some(dataset) => Self::Id(Pattern::exact(dataset)),
+            None => Self::Unlinked,
+        }
+    }
+
+    /// Whether an entry linked to `dataset` is meant.
+    pub fn matches(&self, dataset: Option<&str>) -> bool {
+        match (self, dataset) {
+            (Self::Unlinked, None) => true,
+            (Self::Id(pattern), Some(dataset)) => pattern.matches(dataset),
+            _ => false,
+        }
+    }
+}
+
+/// Whether an entry's time is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Freshness {
+    /// A reader would get it
+    Fresh,
+    /// Its expiry has passed
+    Expired,
+}
+
+/// Which entries are meant: all conditions must hold, and of each list one.
+///
+/// An empty list, and a `None`, mean any.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Filter {
+    /// The collection; always exactly one
+    pub collection: String,
+    /// Store names
+    pub stores: Vec<Pattern>,
+    /// Datasets
+    pub datasets: Vec<DatasetPattern>,
+    /// Keys
+    pub keys: Vec<Pattern>,
+    /// Users, as far as known
+    pub users: Vec<Pattern>,
+    /// Operators, as far as known
+    pub operators: Vec<Pattern>,
+    /// Prompts, as far as known
+    pub prompts: Vec<Pattern>,
+    /// One of the recorded positional arguments: a string by its text, anything else by its JSON
+    pub arguments: Vec<Pattern>,
+    /// The policy
+    pub policy: Option<Policy>,
+    /// Fresh or expired
+    pub freshness: Option<Freshness>,
+    /// Written before that time
+    pub written_before: Option<Timestamp>,
+    /// Written at that time or after
+    pub written_after: Option<Timestamp>,
+    /// Neither written nor hit since that time
+    pub unused_since: Option<Timestamp>,
+    /// Fresh, but no longer at that time
+    pub expires_by: Option<Timestamp>,
+    /// Values longer than that, in bytes
+    pub larger_than: Option<u64>,
+}
+
+impl Default for Filter {
+    /// Every entry of the default collection.
+    fn default() -> Self {
+        Self {
+            collection: DEFAULT_COLLECTION.into(),
+            stores: Vec::new(),
+            datasets: Vec::new(),
+            keys: Vec::new(),
+            users: Vec::new(),
+            operators: Vec::new(),
+            prompts: Vec::new(),
+            arguments: Vec::new(),
+            policy: None,
+            freshness: None,
+            written_before: None,
+            written_after: None,
+            unused_since: None,
+            expires_by: None,
+            larger_than: None,
+        }
+    }
+}
+
+impl Filter {
+    /// Every entry of one store.
+    pub fn store(store: &StoreAddress) -> Self {
+        Self {
+            collection: store.collection.to_string(),
+            stores: vec![Pattern::exact(&*store.store_name)],
+            datasets: vec![DatasetPattern::exact(store.dataset_id.as_deref())],
+            ..Self::default()
+        }
+    }
+
+    /// Whether any condition but the collection is set.
+    pub fn is_narrowed(&self) -> bool {
+        let whole = Self {
+            collection: self.collection.clone(),
+            ..Self::default()
+        };
+        *self != whole
+    }
+
+    /// Whether a store's entries can be meant at all.
+    pub fn matches_store(&self, store: &StoreAddress) -> bool {
+        *self.collection == *store.collection
+            && any_of(&self.stores, |pattern| pattern.matches(&store.store_name))
+            && any_of(&self.datasets, |pattern| {
+                pattern.matches(store.dataset_id.as_deref())
+            })
+    }
+
+    /// Whether `entry` is meant at `now`: the definition that every backend's query is held to.
+    pub fn matches(&self, entry: &Entry, now: Timestamp) -> bool {
+        let named = |patterns: &[Pattern], name: Option<&str>| {
+            any_of(patterns, |pattern| {
+                name.is_some_and(|name| pattern.matches(name))
+            })
+        };
+        let scopes = &entry.scopes;
+        self.matches_store(&entry.address.store)
+            && named(&self.keys, Some(entry.address.key.as_str()))
+            && named(&self.users, scopes.user_id.as_deref())
+            && named(&self.operators, scopes.operator_uri.as_deref())
+            && named(&self.prompts, scopes.prompt_id.as_deref())
+            && self.policy.is_none_or(|policy| entry.policy == policy)
+            && self.freshness.is_none_or(|freshness| match freshness {
+                Freshness::Fresh => entry.is_fresh(now),
+                Freshness::Expired => entry.is_expired(now),
+            })
+            && self.written_before.is_none_or(|t| entry.written_at() < t)
+            && self.written_after.is_none_or(|t| entry.written_at() >= t)
+            && self.unused_since.is_none_or(|t| entry.used_at() < t)
+            && self.expires_by.is_none_or(|t| {
+                entry.is_fresh(now) && entry.expires_at.is_some_and(|expires| expires <= t)
+            })
+            && self.larger_than.is_none_or(|size| entry.size > size)
+            && arguments_match(&self.arguments, entry.args.as_deref())
+    }
+}
+
+fn any_of<T>(patterns: &[T], matches: impl Fn(&T) -> bool) -> bool {
+    patterns.is_empty() || patterns.iter().any(matches)
+}
+
+/// Whether one of the recorded arguments (a JSON array) matches one of the patterns.
+pub(crate) fn arguments_match(patterns: &[Pattern], args: Option<&str>) -> bool {
+    if patterns.is_empty() {
+        return true;
+    }
+    let Some(Ok(Json::Array(arguments))) = args.map(|args| Json::parse(args.as_bytes())) else {
+        return false;
+    };
+    arguments.iter().any(|argument| match argument.as_str() {
+        Some(text) => any_of(patterns, |pattern| pattern.matches(text)),
+        None => {
+            let text = argument.dumps_sorted();
+            any_of(patterns, |pattern| pattern.matches(&text))
+        }
+    })
+}
+
+/// How many entries a verb met, and how large their values are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Entries
+    pub entries: u64,
+    /// Bytes of values
+    pub bytes: u64,
+}
+
+impl std::ops::AddAssign for Usage {
+    fn add_assign(&mut self, other: Self) {
+        self.entries += other.entries;
+        // The sizes that a damaged file claims may add up to anything.
+        self.bytes = self.bytes.saturating_add(other.bytes);
+    }
+}
+
+/// The most that may stay within `scope`; what was used least recently goes first.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Capacity {
+    /// What counts towards the limits; of it, only policy `evict` goes
+    pub scope: Filter,
+    /// Bytes of values
+    pub max_size: Option<u64>,
+    /// Entries
+    pub max_entries: Option<u64>,
+}
+
+/// The entries that one removal takes: what any of the filters means, and then what is too much.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Selection {
+    /// Entries that at least one of these means
+    pub any_of: Vec<Filter>,
+    /// Of what is left then, the least recently used beyond these limits
+    pub beyond: Option<Capacity>,
+}
+
+impl From<Filter> for Selection {
+    fn from(filter: Filter) -> Self {
+        Self {
+            any_of: vec![filter],
+            beyond: None,
+        }
+    }
+}

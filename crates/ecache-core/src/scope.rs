@@ -1,0 +1,153 @@
+//! Whose an entry is: the store it lives in, and the user, operator, prompt or token it was made for.
+
+use std::fmt;
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+
+use crate::error::Error;
+use crate::key::Key;
+
+/// FiftyOne's collection, and ours unless another is named.
+pub const DEFAULT_COLLECTION: &str = "execution_store";
+
+/// The key under which FiftyOne keeps a store's own document.
+pub const STORE_KEY: &str = "__store__";
+
+/// The length of the longest name of a store, dataset, user, operator, prompt or function, in bytes.
+pub const MAX_NAME_LENGTH: usize = 4096;
+
+/// A text cannot name a store, nor anything else that entries are told apart by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a name is 1 to {MAX_NAME_LENGTH} bytes long, not {length}")]
+pub struct NameError {
+    /// The length of the text in bytes
+    pub length: usize,
+}
+
+/// Returns `name` if it can be one: any text of 1 to [`MAX_NAME_LENGTH`] bytes.
+///
+/// # Errors
+/// If it is empty or longer.
+pub fn check_name(name: &str) -> Result<&str, NameError> {
+    match name.len() {
+        1..=MAX_NAME_LENGTH => Ok(name),
+        length => Err(NameError { length }),
+    }
+}
+
+/// Refuses the first of some fields that is not a name.
+pub(crate) fn check_names<const N: usize>(
+    fields: [(&'static str, Option<&Arc<str>>); N],
+) -> Result<(), Error> {
+    for (field, name) in fields {
+        if let Some(name) = name {
+            check_name(name).map_err(|error| Error::Name { field, error })?;
+        }
+    }
+    Ok(())
+}
+
+/// An execution store: a name, within a collection, for one dataset or for none.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StoreAddress {
+    /// The collection, FiftyOne's `collection_name`
+    pub collection: Arc<str>,
+    /// FiftyOne's `store_name`
+    pub store_name: Arc<str>,
+    /// The dataset's id: 24 hex digits where FiftyOne made it
+    pub dataset_id: Option<Arc<str>>,
+}
+
+impl StoreAddress {
+    /// The store of that name in the default collection, linked to no dataset.
+    pub fn new(store_name: &str) -> Self {
+        Self {
+            collection: DEFAULT_COLLECTION.into(),
+            store_name: store_name.into(),
+            dataset_id: None,
+        }
+    }
+
+    /// The same store for that dataset.
+    pub fn with_dataset(self, dataset_id: &str) -> Self {
+        Self {
+            dataset_id: Some(dataset_id.into()),
+            ..self
+        }
+    }
+
+    /// Refuses a store whose names a backend does not keep; see [`check_name`].
+    ///
+    /// # Errors
+    /// [`Error::Name`] for the first one that is empty or too long.
+    pub fn check(&self) -> Result<(), Error> {
+        check_names([
+            ("collection", Some(&self.collection)),
+            ("store_name", Some(&self.store_name)),
+            ("dataset_id", self.dataset_id.as_ref()),
+        ])
+    }
+
+    /// The address of the store's own document.
+    pub fn document(&self) -> Address {
+        self.entry(Key::new(STORE_KEY).expect("a short key is valid"))
+    }
+
+    /// The address of one entry in this store.
+    pub fn entry(&self, key: Key) -> Address {
+        Address {
+            store: Arc::new(self.clone()),
+            key,
+        }
+    }
+}
+
+/// As a message names it: `store "thumbs" of dataset 6b03…`.
+impl fmt::Display for StoreAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "store {:?}", self.store_name)?;
+        if let Some(dataset) = &self.dataset_id {
+            write!(f, " of dataset {dataset:?}")?;
+        }
+        if &*self.collection != DEFAULT_COLLECTION {
+            write!(f, " in collection {:?}", self.collection)?;
+        }
+        Ok(())
+    }
+}
+
+/// Names one entry: its store and its key. Unique within a backend.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Address {
+    /// The store
+    pub store: Arc<StoreAddress>,
+    /// The key
+    pub key: Key,
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "key {:?} in {}", self.key.as_str(), self.store)
+    }
+}
+
+/// The scopes that an entry was made in, as far as they are known.
+///
+/// FiftyOne's own documents keep them only inside the hash, so all are `None` there.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Scopes {
+    /// The user
+    pub user_id: Option<Arc<str>>,
+    /// The operator, as in `@acme/stats/dashboard`
+    pub operator_uri: Option<Arc<str>>,
+    /// The operator prompt
+    pub prompt_id: Option<Arc<str>>,
+    /// SHA-256 of the user's request token; the token itself is a secret and never kept
+    pub jwt_sha256: Option<[u8; 32]>,
+}
+
+/// What is kept of a user's request token.
+pub fn token_hash(token: &str) -> [u8; 32] {
+    Sha256::digest(token).into()
+}

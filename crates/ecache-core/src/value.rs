@@ -1,0 +1,272 @@
+//! What is stored: opaque bytes, and a word for what they are.
+//!
+//! Values are never re-encoded: JSON is kept as the text it came as. Two designs were weighed for values
+//! that are larger than memory should be: SQLite's incremental blob handles (they hold a read
+//! transaction while a pipe blocks, and cannot grow), and chunks of [`CHUNK_SIZE`] (chosen: each is read
+//! and verified by itself, in a transaction of its own).
+
+use std::fmt;
+use std::io::{self, Read, Write};
+use std::str::FromStr;
+
+use base64::Engine as _;
+use base64::display::Base64Display;
+use base64::engine::general_purpose::STANDARD as BASE64;
+
+use crate::python_json::{Json, ParseError, Validator, write_string};
+
+/// Values above this length, in bytes, are stored and read in chunks of this length.
+pub const CHUNK_SIZE: usize = 1 << 20;
+
+/// What a value is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Kind {
+    /// JSON text, as Python's `json` accepts it
+    Json,
+    /// UTF-8 text; a string to FiftyOne
+    Text,
+    /// Bytes; Python's `bytes` to FiftyOne
+    Bytes,
+    /// What a command printed, and how it ended
+    Command,
+}
+
+impl Kind {
+    /// The word for it in listings and exports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Json => "json",
+            Self::Text => "text",
+            Self::Bytes => "bytes",
+            Self::Command => "command",
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Kind {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "json" => Ok(Self::Json),
+            "text" => Ok(Self::Text),
+            "bytes" => Ok(Self::Bytes),
+            "command" => Ok(Self::Command),
+            other => Err(format!("unknown kind of value {other:?}")),
+        }
+    }
+}
+
+/// A value in memory.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Value {
+    /// What the bytes are
+    pub kind: Kind,
+    /// The bytes
+    pub bytes: Vec<u8>,
+}
+
+impl Value {
+    /// A value of UTF-8 text.
+    pub fn text(text: impl Into<String>) -> Self {
+        Self {
+            kind: Kind::Text,
+            bytes: text.into().into_bytes(),
+        }
+    }
+
+    /// A value of bytes.
+    pub fn bytes(bytes: impl Into<Vec<u8>>) -> Self {
+        Self {
+            kind: Kind::Bytes,
+            bytes: bytes.into(),
+        }
+    }
+
+    /// A value of JSON text, kept as it is.
+    ///
+    /// # Errors
+    /// If Python's `json.loads` would not accept the text.
+    pub fn json(text: impl Into<Vec<u8>>) -> Result<Self, ParseError> {
+        let bytes = text.into();
+        Json::parse(&bytes)?;
+        Ok(Self {
+            kind: Kind::Json,
+            bytes,
+        })
+    }
+
+    /// The value that FiftyOne's stored form stands for: a string is text, `{"_cls": "bytes", …}` is
+    /// bytes, and everything else is JSON.
+    pub fn from_stored(stored: &Json) -> Self {
+        Self::opaque(stored).unwrap_or_else(|| Self {
+            kind: Kind::Json,
+            bytes: stored.dumps().into_bytes(),
+        })
+    }
+
+    /// The text or the bytes that a stored form stands for, `None` if it is JSON of its own.
+    pub(crate) fn opaque(stored: &Json) -> Option<Self> {
+        match (stored, stored.as_str()) {
+            (_, Some(text)) => Some(Self::text(text)),
+            (Json::Object(members), _)
+                if members.len() == 2 && stored.get("_cls")?.as_str() == Some("bytes") =>
+            {
+                // This engine refuses missing padding and stray bits, so what it reads it would write.
+                let bytes = BASE64.decode(stored.get("value")?.as_str()?).ok()?;
+                Some(Self::bytes(bytes))
+            }
+            _ => None,
+        }
+    }
+
+    /// The stored form that FiftyOne would keep of this value; the reverse of [`Value::from_stored`].
+    ///
+    /// # Errors
+    /// If this is JSON that was damaged, so that it does not parse.
+    pub fn to_stored(&self) -> Result<Json, ParseError> {
+        match self.kind {
+            Kind::Json => Json::parse(&self.bytes),
+            Kind::Text => Ok(Json::from(&*String::from_utf8_lossy(&self.bytes))),
+            Kind::Bytes | Kind::Command => {
+                let mut text = Vec::new();
+                write_stored(self.kind, &self.bytes, &mut text);
+                Json::parse(&text)
+            }
+        }
+    }
+
+    /// Whether both are the same value to FiftyOne: JSON is compared as what it says, not as how it is spelled.
+    pub fn same(&self, other: &Self) -> bool {
+        self == other
+            || match (self.to_stored(), other.to_stored()) {
+                (Ok(one), Ok(two)) => one.dumps_sorted() == two.dumps_sorted(),
+                _ => false,
+            }
+    }
+}
+
+impl fmt::Debug for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ", self.kind)?;
+        match self.kind {
+            Kind::Json | Kind::Text => f.write_str(&String::from_utf8_lossy(&self.bytes)),
+            Kind::Bytes | Kind::Command => write!(f, "of {} bytes", self.bytes.len()),
+        }
+    }
+}
+
+/// Appends the stored form of a value to `out`, on one line.
+///
+/// Text is a JSON string, bytes and what commands left are FiftyOne's `{"_cls": "bytes", "value": base64}`. JSON
+/// is the text that it is, except that a line break in it becomes a space: in valid JSON only whitespace can
+/// be one.
+pub fn write_stored(kind: Kind, value: &[u8], out: &mut Vec<u8>) {
+    match kind {
+        Kind::Json => {
+            let start = out.len();
+            out.extend_from_slice(value);
+            for byte in &mut out[start..] {
+                if matches!(byte, b'\n' | b'\r') {
+                    *byte = b' ';
+                }
+            }
+        }
+        Kind::Text => write_string(String::from_utf8_lossy(value).as_bytes(), out),
+        Kind::Bytes | Kind::Command => {
+            let base64 = Base64Display::new(value, &BASE64);
+            write!(out, r#"{{"_cls": "bytes", "value": "{base64}"}}"#)
+                .expect("memory takes every write");
+        }
+    }
+}
+
+/// Passes a stream through and fails at its first byte that is not of the kind it is said to be.
+pub struct CheckedReader<R> {
+    inner: R,
+    check: Check,
+}
+
+enum Check {
+    Nothing,
+    /// The bytes of an unfinished character
+    Text(Vec<u8>),
+    /// `None` once the end was reached
+    Json(Option<Box<Validator>>),
+}
+
+impl<R: Read> CheckedReader<R> {
+    /// Reads `inner`, which is said to be of that kind.
+    pub fn new(inner: R, kind: Kind) -> Self {
+        let check = match kind {
+            Kind::Bytes | Kind::Command => Check::Nothing,
+            Kind::Text => Check::Text(Vec::new()),
+            Kind::Json => Check::Json(Some(Box::default())),
+        };
+        Self { inner, check }
+    }
+}
+
+impl<R: Read> Read for CheckedReader<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.inner.read(buffer)?;
+        let chunk = &buffer[..count];
+        match &mut self.check {
+            Check::Nothing => {}
+            Check::Text(pending) => check_text(pending, chunk)?,
+            Check::Json(validator) if chunk.is_empty() => {
+                if let Some(validator) = validator.take() {
+                    validator.finish().map_err(invalid)?;
+                }
+            }
+            Check::Json(Some(validator)) => validator.push(chunk).map_err(invalid)?,
+            Check::Json(None) => {}
+        }
+        Ok(count)
+    }
+}
+
+fn invalid(error: impl fmt::Display) -> io::Error {
+    io::Error::new(
+        io::ErrorKind::InvalidData,
+        format!("the value is not JSON: {error}"),
+    )
+}
+
+fn check_text(pending: &mut Vec<u8>, chunk: &[u8]) -> io::Result<()> {
+    let not_text = || {
+        let message = "the value is not UTF-8 text";
+        io::Error::new(io::ErrorKind::InvalidData, message)
+    };
+    if chunk.is_empty() {
+        return match pending.is_empty() {
+            true => Ok(()),
+            false => Err(not_text()),
+        };
+    }
+    // A character may be cut at a chunk's end: complete the pending one byte by byte first.
+    let mut rest = chunk;
+    while !pending.is_empty() && !rest.is_empty() {
+        pending.push(rest[0]);
+        rest = &rest[1..];
+        match std::str::from_utf8(pending) {
+            Ok(_) => pending.clear(),
+            Err(error) if error.error_len().is_some() => return Err(not_text()),
+            Err(_) => {}
+        }
+    }
+    match std::str::from_utf8(rest) {
+        Ok(_) => Ok(()),
+        Err(error) if error.error_len().is_some() => Err(not_text()),
+        Err(error) => {
+            pending.extend_from_slice(&rest[error.valid_up_to()..]);
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! What the tests of the SQLite file share: a store to write to, and processes that use it.
+
+#![allow(dead_code, reason = "each test file uses a part of it")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use ecache_core::backend::sqlite::{Access, SqliteBackend};
+use ecache_core::backend::{Backend, Condition, Lookup, Put};
+use ecache_core::entry::Entry;
+use ecache_core::error::Result;
+use ecache_core::key::Key;
+use ecache_core::scope::{Address, StoreAddress};
+use ecache_core::time::Timestamp;
+use ecache_core::value::Kind;
+
+/// The moment at which the tests take place.
+pub const NOW: Timestamp = Timestamp::from_millis(1_795_415_570_948);
+
+/// The user and group that a root user's tests become where permissions matter.
+pub const NOBODY: u32 = 65_534;
+
+pub fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+pub fn address(key: &str) -> Address {
+    StoreAddress::new("s").entry(Key::new(key).expect("a valid key"))
+}
+
+pub fn write(path: &Path) -> SqliteBackend {
+    SqliteBackend::open(path, Access::Write).expect("a store")
+}
+
+pub fn put(backend: &dyn Backend, key: &str, value: &[u8]) -> Result<Put> {
+    let entry = Entry::new(address(key), Kind::Bytes, NOW);
+    let content = backend.stage(&mut &*value, NOW)?;
+    backend.put(&entry, &content, &Condition::Always, NOW)
+}
+
+/// The value of a key, `None` if it is a miss.
+pub fn get(backend: &dyn Backend, key: &str) -> Result<Option<Vec<u8>>> {
+    let Lookup::Hit(entry, content) = backend.lookup(&address(key), NOW)? else {
+        return Ok(None);
+    };
+    let value = ecache_core::backend::read_value(backend, entry.kind, content)?;
+    Ok(Some(value.bytes))
+}
+
+/// Every file of a folder, with its bytes.
+pub fn snapshot(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut files: Vec<_> = fs::read_dir(folder)
+        .expect("a folder")
+        .map(|entry| entry.expect("a file").path())
+        .filter(|path| path.is_file())
+        .map(|path| (path.clone(), fs::read(&path).expect("a file")))
+        .collect();
+    files.sort();
+    files
+}
+
+/// What SQLite says of the whole file.
+pub fn integrity(path: &Path) -> String {
+    let connection = rusqlite::Connection::open(path).expect("a database");
+    let check = connection.query_row("PRAGMA integrity_check", (), |row| row.get(0));
+    check.expect("a check")
+}
+
+/// Another process: this test program, of which it runs the ignored test `worker_process`.
+pub fn worker(job: &str, path: &Path) -> Command {
+    let mut command = Command::new(std::env::current_exe().expect("this program"));
+    command
+        .args([
+            "--ignored",
+            "--exact",
+            "worker_process",
+            "--nocapture",
+            "--test-threads=1",
+        ])
+        .env("WORKER_JOB", job)
+        .env("WORKER_PATH", path)
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .stdout(Stdio::piped());
+    command
+}
+
+/// What a worker is to do, and with which file.
+pub fn job() -> (String, PathBuf) {
+    let variable = |name| std::env::var_os(name).expect("set by `worker`");
+    let job = variable("WORKER_JOB").into_string().expect("a word");
+    (job, variable("WORKER_PATH").into())
+}
