@@ -3,6 +3,7 @@
 pub mod backend;
 pub mod entry;
 pub mod error;
+pub mod execution_store;
 pub mod filter;
 pub mod glob;
 pub mod key;

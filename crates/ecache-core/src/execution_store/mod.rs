@@ -1,0 +1,422 @@
+//! FiftyOne's `ExecutionStore` on any backend: keys and values that last, for one dataset or for none.
+//!
+//! Its words and rules are FiftyOne's, and these of its faults are mended:
+//!
+//! | FiftyOne | here |
+//! |---|---|
+//! | an expired entry is served until MongoDB's monitor next runs | an entry is gone for readers when its time is over |
+//! | overwriting renews neither expiry nor policy | it renews both |
+//! | `update_ttl` leaves the policy `persist` | a TTL makes an entry `evict`, `persist` takes its expiry away |
+//! | a stored `None` cannot be told from a miss | `get` gives `Some` of a JSON `null` |
+//! | an entry can take the key `__store__`, and with it the store's metadata | the key is refused |
+//!
+//! Reading does not record a hit; that is for whoever knows that it was one, by
+//! [`Backend::record_uses`].
+
+mod stores;
+mod subscription;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::backend::{
+    Backend, Condition, Lookup, Put, Row, Rows, Scan, StoreMetadata, Touch, no_progress, read_value,
+};
+use crate::entry::{Entry, Policy};
+use crate::error::{Error, Result};
+use crate::filter::{Filter, Freshness, Pattern, Usage};
+use crate::key::Key;
+use crate::python_json::Json;
+use crate::scope::{Address, Scopes, StoreAddress};
+use crate::time::{Clock, Timestamp};
+use crate::value::Value;
+
+pub use crate::scope::STORE_KEY;
+pub use stores::ExecutionStores;
+pub use subscription::{Change, POLL_INTERVAL, Subscription};
+
+/// How often a large value is looked up again because it was replaced while it was read.
+const READ_ATTEMPTS: usize = 3;
+
+/// How long an entry is to last. A TTL implies the policy `evict`, so there is no `persist` with one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Lifetime {
+    /// Policy `persist`: until it is removed
+    #[default]
+    Persist,
+    /// Policy `evict`: until the cache is cleared
+    Evict,
+    /// Policy `evict`, and expired after that time
+    Expire(Duration),
+}
+
+impl Lifetime {
+    /// That TTL, or else `otherwise`.
+    fn from_ttl(ttl: Option<Duration>, otherwise: Self) -> Self {
+        ttl.map_or(otherwise, Self::Expire)
+    }
+
+    fn policy(self) -> Policy {
+        match self {
+            Self::Persist => Policy::Persist,
+            Self::Evict | Self::Expire(_) => Policy::Evict,
+        }
+    }
+
+    fn expires_at(self, now: Timestamp) -> Result<Option<Timestamp>> {
+        match self {
+            Self::Persist | Self::Evict => Ok(None),
+            Self::Expire(ttl) => expiry(ttl, now).map(Some),
+        }
+    }
+}
+
+/// Times are kept in milliseconds, so a shorter TTL is none.
+fn expiry(ttl: Duration, now: Timestamp) -> Result<Timestamp> {
+    match ttl.as_millis() {
+        0 => Err(Error::TtlTooShort { ttl }),
+        _ => Ok(now.saturating_add(ttl)),
+    }
+}
+
+/// What is to be known of an entry beside its value; all of it is renewed by every write.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SetOptions {
+    /// How long it is to last
+    pub lifetime: Lifetime,
+    /// The scopes it is made in
+    pub scopes: Scopes,
+    /// The function or program that makes it
+    pub function: Option<Arc<str>>,
+    /// The arguments as JSON text, an array
+    pub args: Option<String>,
+    /// What computing it took
+    pub cost: Option<Duration>,
+}
+
+impl From<Lifetime> for SetOptions {
+    fn from(lifetime: Lifetime) -> Self {
+        Self {
+            lifetime,
+            ..Self::default()
+        }
+    }
+}
+
+/// One execution store: a name, within a collection, for one dataset or for none.
+///
+/// Its methods fail with [`Error::ReservedKey`] where they are given the key [`STORE_KEY`], and with
+/// [`Error::TtlTooShort`] where a TTL is less than a millisecond.
+///
+/// ```
+/// # use ecache_core::backend::sqlite::{Access, SqliteBackend};
+/// use std::sync::Arc;
+/// use std::time::Duration;
+///
+/// use ecache_core::execution_store::ExecutionStore;
+/// use ecache_core::key::Key;
+/// use ecache_core::scope::StoreAddress;
+/// use ecache_core::time::{ManualClock, Timestamp};
+/// use ecache_core::value::Value;
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let backend = Arc::new(SqliteBackend::open(&folder.path().join("store.db"), Access::Write)?);
+/// let clock = Arc::new(ManualClock::new(Timestamp::from_millis(1_795_415_570_948)));
+/// let store = ExecutionStore::new(backend, clock.clone(), StoreAddress::new("thumbnails"));
+/// let key = Key::new("cat.jpg")?;
+///
+/// store.set(&key, &Value::json("null")?, Some(Duration::from_secs(60)))?;
+/// assert_eq!(store.get(&key)?, Some(Value::json("null")?));
+///
+/// clock.advance(Duration::from_secs(60));
+/// assert_eq!(store.get(&key)?, None);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct ExecutionStore {
+    backend: Arc<dyn Backend>,
+    clock: Arc<dyn Clock>,
+    address: Arc<StoreAddress>,
+}
+
+impl ExecutionStore {
+    /// The store at `address`, which exists from its first entry or its metadata on.
+    pub fn new(backend: Arc<dyn Backend>, clock: Arc<dyn Clock>, address: StoreAddress) -> Self {
+        Self {
+            backend,
+            clock,
+            address: Arc::new(address),
+        }
+    }
+
+    /// Its collection, name and dataset.
+    pub fn address(&self) -> &StoreAddress {
+        &self.address
+    }
+
+    /// Reads a value into memory; `None` if there is no fresh entry.
+    ///
+    /// # Errors
+    /// [`Error::DamagedEntry`] if the value is not what was written.
+    pub fn get(&self, key: &Key) -> Result<Option<Value>> {
+        let address = self.entry(key)?;
+        for _ in 0..READ_ATTEMPTS {
+            match self.backend.lookup(&address, self.clock.now())? {
+                Lookup::Hit(entry, content) => {
+                    match read_value(&*self.backend, entry.kind, content) {
+                        Err(Error::Replaced) => {}
+                        value => return value.map(Some),
+                    }
+                }
+                Lookup::Stale(_) | Lookup::Missing => return Ok(None),
+                Lookup::Damaged(address) => return Err(damaged(address)),
+            }
+        }
+        Err(Error::Replaced)
+    }
+
+    /// Reads everything known of a fresh entry but its value, which may be damaged; FiftyOne's
+    /// `get_metadata`.
+    ///
+    /// # Errors
+    /// [`Error::DamagedEntry`] if what is known of it cannot be read.
+    pub fn get_entry(&self, key: &Key) -> Result<Option<Entry>> {
+        let filter = fresh(self.one(key)?);
+        let mut rows = self.rows(filter)?;
+        rows.next().map(entry_of).transpose()
+    }
+
+    /// Whether there is a fresh entry; whether its value is intact shows when it is read.
+    pub fn has(&self, key: &Key) -> Result<bool> {
+        let filter = fresh(self.one(key)?);
+        Ok(self.usage(filter)?.entries > 0)
+    }
+
+    /// Writes a value that lasts until it is removed, or, with a TTL, is of policy `evict` and expires.
+    pub fn set(&self, key: &Key, value: &Value, ttl: Option<Duration>) -> Result<()> {
+        let lifetime = Lifetime::from_ttl(ttl, Lifetime::Persist);
+        self.set_with(key, value, &lifetime.into(), &Condition::Always)?;
+        Ok(())
+    }
+
+    /// Writes a value of policy `evict`: [`ExecutionStore::clear_cache`] removes it.
+    pub fn set_cache(&self, key: &Key, value: &Value, ttl: Option<Duration>) -> Result<()> {
+        let lifetime = Lifetime::from_ttl(ttl, Lifetime::Evict);
+        self.set_with(key, value, &lifetime.into(), &Condition::Always)?;
+        Ok(())
+    }
+
+    /// As [`ExecutionStore::set`], unless there is a fresh entry; returns whether it was written.
+    pub fn set_if_absent(&self, key: &Key, value: &Value, ttl: Option<Duration>) -> Result<bool> {
+        let lifetime = Lifetime::from_ttl(ttl, Lifetime::Persist);
+        let put = self.set_with(key, value, &lifetime.into(), &Condition::IfAbsent)?;
+        Ok(put != Put::Refused)
+    }
+
+    /// As [`ExecutionStore::set`], if the fresh entry's value is `expected`; returns whether it was
+    /// written.
+    ///
+    /// JSON is compared by what it says ([`Value::same`]). Lifetime and policy are renewed as by any
+    /// write.
+    pub fn compare_and_set(
+        &self,
+        key: &Key,
+        expected: Value,
+        value: &Value,
+        ttl: Option<Duration>,
+    ) -> Result<bool> {
+        let lifetime = Lifetime::from_ttl(ttl, Lifetime::Persist);
+        let put = self.set_with(key, value, &lifetime.into(), &Condition::IfValue(expected))?;
+        Ok(put != Put::Refused)
+    }
+
+    /// Writes a value with everything that can be known of it, if `condition` holds.
+    ///
+    /// An overwritten entry keeps its `created_at` and its hits; nothing else of it stays.
+    pub fn set_with(
+        &self,
+        key: &Key,
+        value: &Value,
+        options: &SetOptions,
+        condition: &Condition,
+    ) -> Result<Put> {
+        let now = self.clock.now();
+        let entry = Entry {
+            policy: options.lifetime.policy(),
+            expires_at: options.lifetime.expires_at(now)?,
+            scopes: options.scopes.clone(),
+            function: options.function.clone(),
+            args: options.args.clone(),
+            cost_ms: options
+                .cost
+                .map(|cost| u64::try_from(cost.as_millis()).unwrap_or(u64::MAX)),
+            ..Entry::new(self.entry(key)?, value.kind, now)
+        };
+        let content = self.backend.stage(&mut value.bytes.as_slice(), now)?;
+        self.backend.put(&entry, &content, condition, now)
+    }
+
+    /// Gives a fresh entry that TTL from now on, which makes it `evict`, or with `None` takes its expiry
+    /// away and leaves its policy; returns whether there was one.
+    pub fn update_ttl(&self, key: &Key, ttl: Option<Duration>) -> Result<bool> {
+        let now = self.clock.now();
+        let expires_at = ttl.map(|ttl| expiry(ttl, now)).transpose()?;
+        let touch = Touch {
+            expires_at: Some(expires_at),
+            policy: expires_at.map(|_| Policy::Evict),
+        };
+        self.touch(key, touch, now)
+    }
+
+    /// Changes the policy of a fresh entry; returns whether there was one.
+    ///
+    /// `persist` takes its expiry away: FiftyOne's rule is that a TTL always means `evict`, so an entry
+    /// that is to be kept has none.
+    pub fn update_policy(&self, key: &Key, policy: Policy) -> Result<bool> {
+        let touch = Touch {
+            expires_at: match policy {
+                Policy::Persist => Some(None),
+                Policy::Evict => None,
+            },
+            policy: Some(policy),
+        };
+        self.touch(key, touch, self.clock.now())
+    }
+
+    /// Removes an entry, whatever its policy; returns whether there was one, fresh or not.
+    pub fn delete(&self, key: &Key) -> Result<bool> {
+        let usage = remove(&*self.backend, self.one(key)?, self.clock.now())?;
+        Ok(usage.entries > 0)
+    }
+
+    /// Removes the whole store: all entries, whatever their policy, and its metadata.
+    pub fn clear(&self) -> Result<Usage> {
+        let filter = Filter::store(&self.address);
+        stores::delete(&*self.backend, filter, self.clock.now())
+    }
+
+    /// Removes the entries of policy `evict`, fresh or not.
+    pub fn clear_cache(&self) -> Result<Usage> {
+        let filter = Filter {
+            policy: Some(Policy::Evict),
+            ..Filter::store(&self.address)
+        };
+        remove(&*self.backend, filter, self.clock.now())
+    }
+
+    /// The keys of the fresh entries, oldest first.
+    ///
+    /// # Errors
+    /// [`Error::DamagedEntry`] if an entry cannot be read.
+    pub fn list_keys(&self) -> Result<Vec<Key>> {
+        let rows = self.rows(fresh(Filter::store(&self.address)))?;
+        rows.map(|row| Ok(entry_of(row)?.address.key)).collect()
+    }
+
+    /// How many fresh entries there are.
+    pub fn count_keys(&self) -> Result<u64> {
+        Ok(self.usage(fresh(Filter::store(&self.address)))?.entries)
+    }
+
+    /// The store's metadata, if it was created with some.
+    pub fn metadata(&self) -> Result<Option<StoreMetadata>> {
+        let stores = stores::list(&*self.backend, &Filter::store(&self.address))?;
+        Ok(stores.into_iter().find_map(|store| store.metadata))
+    }
+
+    /// Sets the store's metadata, which makes the store exist.
+    pub fn set_metadata(&self, value: &Json) -> Result<()> {
+        let now = self.clock.now();
+        let metadata = match self.metadata()? {
+            Some(metadata) => StoreMetadata {
+                value: value.dumps(),
+                updated_at: Some(now),
+                ..metadata
+            },
+            None => StoreMetadata {
+                value: value.dumps(),
+                created_at: now,
+                updated_at: None,
+                policy: Policy::Persist,
+            },
+        };
+        self.backend.set_metadata(&self.address, Some(&metadata))
+    }
+
+    /// Calls `callback` for every change of an entry by any process, from now on until the subscription
+    /// is dropped; see [`Subscription`].
+    ///
+    /// # Errors
+    /// If the store cannot be read now. What goes wrong later is given to the callback.
+    pub fn subscribe(
+        &self,
+        callback: impl FnMut(Result<Change>) + Send + 'static,
+    ) -> Result<Subscription> {
+        self.subscribe_every(POLL_INTERVAL, callback)
+    }
+
+    /// As [`ExecutionStore::subscribe`], looking for changes at that interval.
+    pub fn subscribe_every(
+        &self,
+        interval: Duration,
+        callback: impl FnMut(Result<Change>) + Send + 'static,
+    ) -> Result<Subscription> {
+        Subscription::start(self.clone(), interval, callback)
+    }
+
+    fn entry(&self, key: &Key) -> Result<Address> {
+        match key.as_str() {
+            STORE_KEY => Err(Error::ReservedKey),
+            _ => Ok(Address {
+                store: Arc::clone(&self.address),
+                key: key.clone(),
+            }),
+        }
+    }
+
+    /// The entry of that key, fresh or not.
+    fn one(&self, key: &Key) -> Result<Filter> {
+        let address = self.entry(key)?;
+        Ok(Filter {
+            keys: vec![Pattern::exact(address.key.as_str())],
+            ..Filter::store(&self.address)
+        })
+    }
+
+    fn rows(&self, filter: Filter) -> Result<Rows<'_>> {
+        self.backend.scan(&Scan::new(filter), self.clock.now())
+    }
+
+    fn usage(&self, filter: Filter) -> Result<Usage> {
+        self.backend.usage(&filter.into(), self.clock.now())
+    }
+
+    fn touch(&self, key: &Key, touch: Touch, now: Timestamp) -> Result<bool> {
+        let filter = fresh(self.one(key)?);
+        Ok(self.backend.touch(&filter.into(), touch, now)?.entries > 0)
+    }
+}
+
+fn fresh(filter: Filter) -> Filter {
+    Filter {
+        freshness: Some(Freshness::Fresh),
+        ..filter
+    }
+}
+
+fn entry_of(row: Result<Row>) -> Result<Entry> {
+    match row? {
+        Row::Entry(entry, _) => Ok(*entry),
+        Row::Damaged(address) => Err(damaged(address)),
+    }
+}
+
+fn damaged(address: Address) -> Error {
+    Error::DamagedEntry {
+        address: Box::new(address),
+    }
+}
+
+fn remove(backend: &dyn Backend, filter: Filter, now: Timestamp) -> Result<Usage> {
+    backend.remove(&filter.into(), now, &mut no_progress)
+}

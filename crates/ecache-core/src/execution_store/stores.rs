@@ -1,0 +1,179 @@
+//! The stores of a collection: which there are, and getting rid of them.
+
+use std::sync::Arc;
+
+use super::{ExecutionStore, remove};
+use crate::backend::{Backend, StoreRecord};
+use crate::entry::Policy;
+use crate::error::Result;
+use crate::filter::{DatasetPattern, Filter, Pattern, Usage};
+use crate::python_json::Json;
+use crate::scope::StoreAddress;
+use crate::time::{Clock, Timestamp};
+
+/// The execution stores of one dataset, or those of none; FiftyOne's `ExecutionStoreService`.
+///
+/// What ends in `_global` is about all stores of the collection instead, whatever their dataset.
+/// A store exists as long as it has entries, expired ones included, or metadata.
+///
+/// ```
+/// # use ecache_core::backend::sqlite::{Access, SqliteBackend};
+/// use std::sync::Arc;
+///
+/// use ecache_core::execution_store::ExecutionStores;
+/// use ecache_core::scope::DEFAULT_COLLECTION;
+/// use ecache_core::time::SystemClock;
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let backend = Arc::new(SqliteBackend::open(&folder.path().join("store.db"), Access::Write)?);
+/// let dataset = Some("6b03de2ec1f4a9d3b7e05c18");
+/// let stores = ExecutionStores::new(backend, Arc::new(SystemClock), DEFAULT_COLLECTION, dataset);
+/// assert!(stores.create_store("thumbnails", None)?);
+/// assert!(stores.has_store("thumbnails")?);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct ExecutionStores {
+    backend: Arc<dyn Backend>,
+    clock: Arc<dyn Clock>,
+    collection: Arc<str>,
+    dataset_id: Option<Arc<str>>,
+}
+
+impl ExecutionStores {
+    /// The stores in `collection` that are linked to that dataset, or to none.
+    pub fn new(
+        backend: Arc<dyn Backend>,
+        clock: Arc<dyn Clock>,
+        collection: &str,
+        dataset_id: Option<&str>,
+    ) -> Self {
+        Self {
+            backend,
+            clock,
+            collection: collection.into(),
+            dataset_id: dataset_id.map(Arc::from),
+        }
+    }
+
+    /// The store of that name, whether it exists or not.
+    pub fn store(&self, name: &str) -> ExecutionStore {
+        let address = StoreAddress {
+            collection: Arc::clone(&self.collection),
+            store_name: name.into(),
+            dataset_id: self.dataset_id.clone(),
+        };
+        ExecutionStore::new(Arc::clone(&self.backend), Arc::clone(&self.clock), address)
+    }
+
+    /// Makes a store exist without entries, with metadata or a JSON `null`.
+    ///
+    /// Returns `false`, and changes nothing, if it has metadata already. Of two processes that create a
+    /// store at the same time, the later one's metadata may stay.
+    pub fn create_store(&self, name: &str, metadata: Option<&Json>) -> Result<bool> {
+        let store = self.store(name);
+        if store.metadata()?.is_some() {
+            return Ok(false);
+        }
+        store.set_metadata(metadata.unwrap_or(&Json::Null))?;
+        Ok(true)
+    }
+
+    /// The stores, by name.
+    pub fn list_stores(&self) -> Result<Vec<StoreRecord>> {
+        list(&*self.backend, &self.linked())
+    }
+
+    /// How many stores there are.
+    pub fn count_stores(&self) -> Result<usize> {
+        Ok(self.list_stores()?.len())
+    }
+
+    /// Whether there is a store of that name.
+    pub fn has_store(&self, name: &str) -> Result<bool> {
+        Ok(!list(&*self.backend, &named(name, self.linked()))?.is_empty())
+    }
+
+    /// Removes a store's entries, whatever their policy, and its metadata.
+    pub fn delete_store(&self, name: &str) -> Result<Usage> {
+        self.delete(named(name, self.linked()))
+    }
+
+    /// Removes the entries of policy `evict` from all of these stores.
+    pub fn clear_cache(&self) -> Result<Usage> {
+        let filter = Filter {
+            policy: Some(Policy::Evict),
+            ..self.linked()
+        };
+        remove(&*self.backend, filter, self.clock.now())
+    }
+
+    /// Removes all of these stores, with all entries and metadata: what is left of a dataset that is gone.
+    ///
+    /// Made for no dataset, this means the stores that are linked to none.
+    pub fn cleanup(&self) -> Result<Usage> {
+        self.delete(self.linked())
+    }
+
+    /// The stores of all datasets and of none, by name and dataset.
+    pub fn list_stores_global(&self) -> Result<Vec<StoreRecord>> {
+        list(&*self.backend, &self.global())
+    }
+
+    /// How many stores there are; the same name for two datasets counts twice.
+    pub fn count_stores_global(&self) -> Result<usize> {
+        Ok(self.list_stores_global()?.len())
+    }
+
+    /// Whether there is a store of that name for any dataset or for none.
+    pub fn has_store_global(&self, name: &str) -> Result<bool> {
+        Ok(!list(&*self.backend, &named(name, self.global()))?.is_empty())
+    }
+
+    /// Removes every store of that name, with its entries and metadata.
+    pub fn delete_store_global(&self, name: &str) -> Result<Usage> {
+        self.delete(named(name, self.global()))
+    }
+
+    fn linked(&self) -> Filter {
+        Filter {
+            datasets: vec![DatasetPattern::exact(self.dataset_id.as_deref())],
+            ..self.global()
+        }
+    }
+
+    fn global(&self) -> Filter {
+        Filter {
+            collection: self.collection.to_string(),
+            ..Filter::default()
+        }
+    }
+
+    fn delete(&self, filter: Filter) -> Result<Usage> {
+        delete(&*self.backend, filter, self.clock.now())
+    }
+}
+
+fn named(name: &str, filter: Filter) -> Filter {
+    Filter {
+        stores: vec![Pattern::exact(name)],
+        ..filter
+    }
+}
+
+/// The stores whose entries `filter` can mean.
+pub(super) fn list(backend: &dyn Backend, filter: &Filter) -> Result<Vec<StoreRecord>> {
+    let mut stores = backend.stores()?;
+    stores.retain(|store| filter.matches_store(&store.address));
+    Ok(stores)
+}
+
+/// Removes whole stores: first their entries, and then the metadata that makes them exist.
+pub(super) fn delete(backend: &dyn Backend, filter: Filter, now: Timestamp) -> Result<Usage> {
+    let stores = list(backend, &filter)?;
+    let usage = remove(backend, filter, now)?;
+    for store in stores.iter().filter(|store| store.metadata.is_some()) {
+        backend.set_metadata(&store.address, None)?;
+    }
+    Ok(usage)
+}

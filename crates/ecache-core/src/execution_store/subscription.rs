@@ -1,0 +1,471 @@
+//! Who wants to know of changes in a store, by whichever process.
+//!
+//! Designs weighed: a log of changes in the store (every writer pays a page for readers that mostly are not
+//! there, and somebody has to prune it), triggers (the same, and a file with triggers is refused as not
+//! ours), SQLite's update hook (it tells of the own connection's changes only), and polling (chosen): a
+//! [change token](crate::backend::Backend::change_token) that costs microseconds, and only where it
+//! changed, a scan without values that is compared with the one before.
+//!
+//! A poll cannot see whether an overwrite within the millisecond in which a scan read the entry came before
+//! or after that. Git meets the same question with its index and file times, and answers it the same way:
+//! what is that young counts as changed. So when the store's generation says that something was replaced
+//! or removed, an entry that was written in the very milliseconds of the last scan is reported as updated:
+//! once too often rather than once too rarely. What escapes is an overwrite with the same time stamp,
+//! length, kind and lifetime that reaches the store after a scan in a later millisecond, since its writer
+//! had to wait for the lock.
+
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use super::ExecutionStore;
+use crate::backend::Row;
+use crate::entry::{Entry, Policy};
+use crate::error::Result;
+use crate::filter::Filter;
+use crate::key::Key;
+use crate::time::Timestamp;
+use crate::value::Kind;
+
+/// How long a change goes unnoticed at the most, as long as the store is small.
+pub const POLL_INTERVAL: Duration = Duration::from_millis(100);
+
+/// After a poll, the thread rests this many times as long as the poll took, so that watching a large
+/// store that changes all the time takes a tenth of a processor and not a whole one.
+const REST: u32 = 9;
+
+/// What became of an entry between two polls.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Change {
+    /// It was not there before; this is what is known of it now
+    Created(Box<Entry>),
+    /// It was written again, its lifetime or policy was changed, or it was deleted and created again
+    Updated(Box<Entry>),
+    /// It was removed
+    Deleted(Key),
+}
+
+impl Change {
+    /// The key of the entry.
+    pub fn key(&self) -> &Key {
+        match self {
+            Self::Created(entry) | Self::Updated(entry) => &entry.address.key,
+            Self::Deleted(key) => key,
+        }
+    }
+}
+
+/// Keeps a callback informed of one store's changes until it is dropped.
+///
+/// The changes are those of every process, this one included. Between two polls, several changes of an
+/// entry are one, and one that was created and deleted again was never there; deletions come first, and then
+/// the others as the store keeps them. An entry that expires has not changed: it is deleted when
+/// somebody removes it. Hits and the store's metadata are no changes. An entry that was written in the
+/// very millisecond of a poll may be reported as updated once too often.
+///
+/// The callback runs in a thread of its own. An error is given to it once, however long it lasts, and
+/// changes go on when it is over. A callback that panics ends the subscription.
+///
+/// Dropping it waits for a callback that is running, so do not hold a lock then that the callback takes;
+/// a callback may drop its own subscription. None is called afterwards. The thread keeps a key and some
+/// 50 bytes for each of the store's entries, and no transaction.
+///
+/// ```
+/// # use ecache_core::backend::sqlite::{Access, SqliteBackend};
+/// # use ecache_core::key::Key;
+/// # use ecache_core::scope::StoreAddress;
+/// # use ecache_core::time::SystemClock;
+/// # use ecache_core::value::Value;
+/// use std::sync::{Arc, mpsc};
+///
+/// use ecache_core::execution_store::{Change, ExecutionStore};
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let backend = Arc::new(SqliteBackend::open(&folder.path().join("store.db"), Access::Write)?);
+/// let store = ExecutionStore::new(backend, Arc::new(SystemClock), StoreAddress::new("thumbnails"));
+/// let (sender, receiver) = mpsc::channel();
+/// let subscription = store.subscribe(move |change| {
+///     // It fails when nobody listens any more.
+///     let _ = sender.send(change);
+/// })?;
+///
+/// store.set(&Key::new("cat.jpg")?, &Value::bytes([1, 2, 3]), None)?;
+/// let Change::Created(entry) = receiver.recv()?? else { panic!("it was not there before") };
+/// assert_eq!(entry.size, 3);
+/// drop(subscription);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[must_use = "a subscription ends when it is dropped"]
+#[derive(Debug)]
+pub struct Subscription {
+    stopped: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Subscription {
+    /// Takes the first snapshot, so that whatever happens once this has returned is a change.
+    pub(super) fn start(
+        store: ExecutionStore,
+        interval: Duration,
+        mut callback: impl FnMut(Result<Change>) + Send + 'static,
+    ) -> Result<Self> {
+        let stopped = Arc::new(AtomicBool::new(false));
+        let mut watch = Watch {
+            store,
+            stopped: Arc::clone(&stopped),
+            seen: None,
+        };
+        watch.poll()?;
+        let thread = thread::Builder::new()
+            .name("ecache-watch".into())
+            .spawn(move || watch.run(interval, &mut callback))?;
+        Ok(Self {
+            stopped,
+            thread: Some(thread),
+        })
+    }
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        self.stopped.store(true, Ordering::Relaxed);
+        let Some(thread) = self.thread.take() else {
+            return;
+        };
+        thread.thread().unpark();
+        // A callback that drops its own subscription cannot wait for itself.
+        if thread.thread().id() != thread::current().id() {
+            // What a callback panicked with was reported when it did.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// What an entry looks like; a later write makes another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Mark {
+    created_at: Timestamp,
+    written_at: Timestamp,
+    expires_at: Option<Timestamp>,
+    policy: Policy,
+    kind: Kind,
+    size: u64,
+}
+
+impl From<&Entry> for Mark {
+    fn from(entry: &Entry) -> Self {
+        Self {
+            created_at: entry.created_at,
+            written_at: entry.written_at(),
+            expires_at: entry.expires_at,
+            policy: entry.policy,
+            kind: entry.kind,
+            size: entry.size,
+        }
+    }
+}
+
+/// The store as one poll saw it.
+struct Snapshot {
+    /// Read before the scan, so that a change during the scan makes the next poll look again
+    token: u64,
+    /// Read before the scan as well
+    generation: u64,
+    /// When the scan ran
+    scanned: RangeInclusive<Timestamp>,
+    marks: BTreeMap<Key, Mark>,
+}
+
+impl Snapshot {
+    /// What became of an entry that is there at a later generation.
+    fn change(&self, entry: Box<Entry>, generation: u64) -> Option<Change> {
+        let Some(before) = self.marks.get(&entry.address.key) else {
+            return Some(Change::Created(entry));
+        };
+        let overwritten_unseen =
+            || generation != self.generation && self.scanned.contains(&before.written_at);
+        (*before != Mark::from(&*entry) || overwritten_unseen()).then_some(Change::Updated(entry))
+    }
+}
+
+/// What the thread of a subscription works with.
+struct Watch {
+    store: ExecutionStore,
+    stopped: Arc<AtomicBool>,
+    /// `None` until the first poll, which has nothing to compare with
+    seen: Option<Snapshot>,
+}
+
+impl Watch {
+    fn run(&mut self, interval: Duration, callback: &mut dyn FnMut(Result<Change>)) {
+        let mut rest = interval;
+        let mut failing = false;
+        loop {
+            thread::park_timeout(rest);
+            if self.is_stopped() {
+                return;
+            }
+            let started = Instant::now();
+            let notices = match self.poll() {
+                Ok(changes) => {
+                    failing = false;
+                    changes.into_iter().map(Ok).collect()
+                }
+                Err(_) if failing => Vec::new(),
+                Err(error) => {
+                    failing = true;
+                    vec![Err(error)]
+                }
+            };
+            rest = interval.max(started.elapsed().saturating_mul(REST));
+            for notice in notices {
+                // A scan that was cut short by the end of the subscription is not reported either.
+                if self.is_stopped() {
+                    return;
+                }
+                callback(notice);
+            }
+        }
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::Relaxed)
+    }
+
+    /// The changes since the last poll; after an error, the next one compares with the same snapshot.
+    fn poll(&mut self) -> Result<Vec<Change>> {
+        let backend = &self.store.backend;
+        let token = backend.change_token()?;
+        if self.seen.as_ref().is_some_and(|seen| seen.token == token) {
+            return Ok(Vec::new());
+        }
+        let generation = backend.generation(&self.store.address)?;
+        let started = self.store.clock.now();
+        let mut marks = BTreeMap::new();
+        let mut changes = Vec::new();
+        let rows = self.store.rows(Filter::store(&self.store.address))?;
+        for row in rows.take_while(|_| !self.is_stopped()) {
+            match row? {
+                Row::Entry(entry, _) => {
+                    marks.insert(entry.address.key.clone(), Mark::from(&*entry));
+                    let seen = self.seen.as_ref();
+                    changes.extend(seen.and_then(|seen| seen.change(entry, generation)));
+                }
+                Row::Damaged(address) => {
+                    // That it cannot be read does not mean that somebody deleted it.
+                    let before = self.seen.as_ref().and_then(|s| s.marks.get(&address.key));
+                    marks.extend(before.map(|mark| (address.key, *mark)));
+                }
+            }
+        }
+        let before = self.seen.iter().flat_map(|seen| seen.marks.keys());
+        let deleted = before.filter(|key| !marks.contains_key(*key)).cloned();
+        let changes = deleted.map(Change::Deleted).chain(changes).collect();
+        self.seen = Some(Snapshot {
+            token,
+            generation,
+            scanned: started..=self.store.clock.now(),
+            marks,
+        });
+        Ok(changes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::Use;
+    use crate::backend::sqlite::{Access, SqliteBackend};
+    use crate::scope::StoreAddress;
+    use crate::time::ManualClock;
+    use crate::value::Value;
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    /// A watch and another process's view of the same store.
+    struct Fixture {
+        watch: Watch,
+        store: ExecutionStore,
+        clock: Arc<ManualClock>,
+        folder: tempfile::TempDir,
+    }
+
+    impl Fixture {
+        fn new() -> Self {
+            let folder = tempfile::tempdir().expect("a temporary folder");
+            let clock = Arc::new(ManualClock::new(Timestamp::from_millis(1_000_000)));
+            let open = || {
+                let path = folder.path().join("store.db");
+                let backend = SqliteBackend::open(&path, Access::Write).expect("a new store");
+                ExecutionStore::new(Arc::new(backend), clock.clone(), StoreAddress::new("s"))
+            };
+            let store = open();
+            let watch = Watch {
+                store: open(),
+                stopped: Arc::default(),
+                seen: None,
+            };
+            Self {
+                watch,
+                store,
+                clock,
+                folder,
+            }
+        }
+
+        /// The next poll's changes; each poll and whatever follows it have a millisecond of their own.
+        fn poll(&mut self) -> Vec<String> {
+            self.clock.advance(Duration::from_millis(1));
+            let changes = self.watch.poll().expect("the store can be read");
+            self.clock.advance(Duration::from_millis(1));
+            changes.iter().map(show).collect()
+        }
+
+        fn set(&self, name: &str, text: &str) {
+            let set = self.store.set(&key(name), &Value::text(text), None);
+            set.expect("the store can be written");
+        }
+
+        fn execute(&self, sql: &str) {
+            let path = self.folder.path().join("store.db");
+            let connection = rusqlite::Connection::open(path).expect("the store's file");
+            connection.execute_batch(sql).expect("valid SQL");
+        }
+    }
+
+    fn key(name: &str) -> Key {
+        Key::new(name).expect("a short key is valid")
+    }
+
+    fn show(change: &Change) -> String {
+        let kind = match change {
+            Change::Created(_) => "created",
+            Change::Updated(_) => "updated",
+            Change::Deleted(_) => "deleted",
+        };
+        format!("{kind} {}", change.key().as_str())
+    }
+
+    #[test]
+    fn what_was_there_before_is_no_change() {
+        let mut fixture = Fixture::new();
+        fixture.set("a", "1");
+        assert!(fixture.poll().is_empty());
+        assert!(fixture.poll().is_empty());
+    }
+
+    #[test]
+    fn reports_deletions_first_and_then_writes() {
+        let mut fixture = Fixture::new();
+        fixture.set("a", "1");
+        fixture.set("b", "1");
+        fixture.poll();
+        fixture.set("c", "1");
+        fixture.set("a", "2");
+        fixture.store.delete(&key("b")).expect("deleted");
+        assert_eq!(fixture.poll(), ["deleted b", "updated a", "created c"]);
+        assert!(fixture.poll().is_empty());
+    }
+
+    #[test]
+    fn changes_between_two_polls_are_one_or_none() {
+        let mut fixture = Fixture::new();
+        fixture.set("twice", "1");
+        fixture.set("again", "1");
+        fixture.poll();
+        fixture.set("brief", "1");
+        fixture.store.delete(&key("brief")).expect("deleted");
+        fixture.store.delete(&key("again")).expect("deleted");
+        fixture.set("again", "1");
+        fixture.set("twice", "2");
+        fixture.set("twice", "3");
+        let mut changes = fixture.poll();
+        changes.sort();
+        assert_eq!(changes, ["updated again", "updated twice"]);
+    }
+
+    #[test]
+    fn a_lifetime_is_a_change_and_a_hit_is_none() {
+        let mut fixture = Fixture::new();
+        fixture.set("a", "1");
+        fixture.poll();
+        let hit = Use {
+            address: fixture.store.entry(&key("a")).expect("a valid key"),
+            used_at: Timestamp::from_millis(2_000_000),
+            hits: 1,
+        };
+        let backend = &fixture.store.backend;
+        backend.record_uses(&[hit]).expect("recorded");
+        assert!(fixture.poll().is_empty());
+        let touched = fixture.store.update_ttl(&key("a"), Some(HOUR));
+        assert!(touched.expect("touched"));
+        assert_eq!(fixture.poll(), ["updated a"]);
+    }
+
+    #[test]
+    fn an_expired_entry_is_deleted_when_it_is_removed() {
+        let mut fixture = Fixture::new();
+        let set = fixture
+            .store
+            .set(&key("a"), &Value::text("1"), Some(HOUR / 2));
+        set.expect("written");
+        fixture.poll();
+        fixture.clock.advance(HOUR);
+        fixture.set("b", "1");
+        assert_eq!(fixture.poll(), ["created b"]);
+        fixture.store.clear_cache().expect("cleared");
+        assert_eq!(fixture.poll(), ["deleted a"]);
+    }
+
+    #[test]
+    fn sees_an_overwrite_within_the_millisecond_of_the_last_poll() {
+        let mut fixture = Fixture::new();
+        fixture.set("old", "1");
+        fixture.clock.advance(HOUR);
+        fixture.set("a", "1");
+        assert!(fixture.watch.poll().expect("the first poll").is_empty());
+        fixture.set("a", "2");
+        let changes = fixture.watch.poll().expect("the second poll");
+        assert_eq!(
+            changes.iter().map(show).collect::<Vec<_>>(),
+            ["updated a"],
+            "only what was written in that millisecond"
+        );
+    }
+
+    #[test]
+    fn other_stores_do_not_show() {
+        let mut fixture = Fixture::new();
+        fixture.poll();
+        let other = ExecutionStore::new(
+            Arc::clone(&fixture.store.backend),
+            fixture.clock.clone(),
+            StoreAddress::new("s").with_dataset("d"),
+        );
+        other.set(&key("a"), &Value::text("1"), None).expect("set");
+        assert!(fixture.poll().is_empty());
+    }
+
+    #[test]
+    fn damage_is_no_deletion() {
+        let mut fixture = Fixture::new();
+        fixture.set("a", "1");
+        fixture.poll();
+        fixture.execute("UPDATE entries SET kind = 99");
+        assert!(fixture.poll().is_empty());
+    }
+
+    #[test]
+    fn an_error_does_not_lose_changes() {
+        let mut fixture = Fixture::new();
+        fixture.poll();
+        fixture.set("a", "1");
+        fixture.execute("ALTER TABLE uses RENAME TO elsewhere");
+        assert!(fixture.watch.poll().is_err());
+        fixture.execute("ALTER TABLE elsewhere RENAME TO uses");
+        assert_eq!(fixture.poll(), ["created a"]);
+    }
+}
