@@ -6,6 +6,7 @@ pub mod error;
 pub mod execution_store;
 pub mod filter;
 pub mod glob;
+pub mod interchange;
 pub mod key;
 pub mod location;
 pub mod python_json;

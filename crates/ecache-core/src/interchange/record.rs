@@ -1,0 +1,481 @@
+//! Makes records of documents: checks every field, and decides what a value is.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use super::extended_json::{self, ExtendedJsonError, Form, is_hex};
+use super::parts::{Given, Parts};
+use super::timestamp;
+use crate::backend::{Record, StoreMetadata, StoreRecord};
+use crate::entry::{Entry, Policy};
+use crate::key::{Key, KeyError};
+use crate::python_json::Json;
+use crate::scope::{Address, NameError, STORE_KEY, Scopes, StoreAddress, check_name};
+use crate::time::Timestamp;
+use crate::value::{Kind, Value};
+
+/// How many characters of a file's own words a message repeats.
+pub(super) const EXCERPT_LENGTH: usize = 80;
+
+/// A JSON object or BSON document is not one of an execution store.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DocumentError {
+    /// It is no object.
+    #[error("expected an object, found {found}")]
+    NotAnObject {
+        /// What it is
+        found: &'static str,
+    },
+    /// A field is missing.
+    #[error("{field} is missing")]
+    Missing {
+        /// The field
+        field: &'static str,
+    },
+    /// A field holds what it must not.
+    #[error("{field} must be {expected}, found {found}")]
+    WrongType {
+        /// The field
+        field: &'static str,
+        /// What it must be
+        expected: &'static str,
+        /// What it is
+        found: &'static str,
+    },
+    /// There is a field that neither FiftyOne nor ecache has; FiftyOne cannot read such documents either.
+    #[error("unknown field {}", Excerpt(name))]
+    UnknownField {
+        /// The field
+        name: String,
+    },
+    /// The policy is neither `persist` nor `evict`.
+    #[error("unknown policy {}: expected persist or evict", Excerpt(name))]
+    UnknownPolicy {
+        /// The policy
+        name: String,
+    },
+    /// The value is of no kind that ecache has.
+    #[error(
+        "unknown kind {}: expected json, text, bytes or command",
+        Excerpt(name)
+    )]
+    UnknownKind {
+        /// The kind
+        name: String,
+    },
+    /// A key is empty or too long.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// A name is empty or too long.
+    #[error("{field}: {error}")]
+    Name {
+        /// The field
+        field: &'static str,
+        /// What is wrong with the name
+        error: NameError,
+    },
+    /// A type of MongoDB is misspelled.
+    #[error(transparent)]
+    ExtendedJson(#[from] ExtendedJsonError),
+}
+
+type Result<T> = std::result::Result<T, DocumentError>;
+
+impl DocumentError {
+    /// Says what `json` is instead of a document.
+    pub(super) fn not_an_object(json: &Json) -> Self {
+        DocumentError::NotAnObject {
+            found: describe(json),
+        }
+    }
+}
+
+/// Shows a file's own words in quotes, escaped, and cut where they get long.
+struct Excerpt<'a>(&'a str);
+
+impl fmt::Display for Excerpt<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.char_indices().nth(EXCERPT_LENGTH) {
+            Some((end, _)) => write!(f, "{:?}…", &self.0[..end]),
+            None => write!(f, "{:?}", self.0),
+        }
+    }
+}
+
+/// Makes the records of one file.
+///
+/// Entries that follow each other mostly share their store and their scopes. Remembering the last of each
+/// saves an import the allocations, and a backend the look-ups.
+pub(super) struct Recorder {
+    collection: Arc<str>,
+    now: Timestamp,
+    store: Option<Arc<StoreAddress>>,
+    user_id: LastName,
+    operator_uri: LastName,
+    prompt_id: LastName,
+    function: LastName,
+}
+
+/// The name that a field had last.
+#[derive(Default)]
+struct LastName(Option<Arc<str>>);
+
+impl LastName {
+    fn intern(&mut self, name: Option<Cow<'_, str>>) -> Option<Arc<str>> {
+        let name = name?;
+        match &self.0 {
+            Some(last) if **last == *name => {}
+            _ => self.0 = Some(name.into()),
+        }
+        self.0.clone()
+    }
+}
+
+impl Recorder {
+    /// Makes records in `collection`; an entry that does not say when it was created was at `now`.
+    pub(super) fn new(collection: &str, now: Timestamp) -> Self {
+        Self {
+            collection: collection.into(),
+            now,
+            store: None,
+            user_id: LastName::default(),
+            operator_uri: LastName::default(),
+            prompt_id: LastName::default(),
+            function: LastName::default(),
+        }
+    }
+
+    /// Makes a record of a document.
+    pub(super) fn record(&mut self, parts: Parts<'_>) -> Result<Record> {
+        let fields = Fields::read(parts)?;
+        let store_name = fields.store_name.ok_or(missing("store_name"))?;
+        let key = fields.key.ok_or(missing("key"))?;
+        let value = fields.value.ok_or(missing("value"))?;
+        let store = self.store(&store_name, fields.dataset_id.as_deref());
+        let created_at = fields.created_at.unwrap_or(self.now);
+        let policy = match (fields.policy, fields.expires_at) {
+            (_, Some(_)) => Policy::Evict,
+            (policy, None) => policy.unwrap_or(Policy::Persist),
+        };
+        if key == STORE_KEY {
+            let value = match fields.kind {
+                Some(_) => value.into_text().into_owned(),
+                None => normal_text(value)?,
+            };
+            return Ok(Record::Store(StoreRecord {
+                address: store,
+                metadata: Some(StoreMetadata {
+                    value,
+                    created_at,
+                    updated_at: fields.updated_at,
+                    policy,
+                }),
+            }));
+        }
+        let Value { kind, bytes } = match fields.kind {
+            Some(kind) => value_of_kind(kind, value)?,
+            None => foreign_value(value)?,
+        };
+        let entry = Entry {
+            address: Address {
+                store,
+                key: Key::new(key)?,
+            },
+            policy,
+            kind,
+            size: bytes.len() as u64,
+            created_at,
+            updated_at: fields.updated_at,
+            expires_at: fields.expires_at,
+            last_used_at: fields.last_used_at,
+            hits: fields.hits.unwrap_or(0),
+            scopes: Scopes {
+                user_id: self.user_id.intern(fields.user_id),
+                operator_uri: self.operator_uri.intern(fields.operator_uri),
+                prompt_id: self.prompt_id.intern(fields.prompt_id),
+                jwt_sha256: fields.jwt_sha256,
+            },
+            function: self.function.intern(fields.function),
+            args: fields.args,
+            cost_ms: fields.cost_ms,
+        };
+        Ok(Record::Entry(Box::new(entry), bytes))
+    }
+
+    fn store(&mut self, name: &str, dataset_id: Option<&str>) -> Arc<StoreAddress> {
+        match &self.store {
+            Some(last) if *last.store_name == *name && last.dataset_id.as_deref() == dataset_id => {
+                last.clone()
+            }
+            _ => {
+                let store = Arc::new(StoreAddress {
+                    collection: self.collection.clone(),
+                    store_name: name.into(),
+                    dataset_id: dataset_id.map(Arc::from),
+                });
+                self.store.insert(store).clone()
+            }
+        }
+    }
+}
+
+/// What a document says; what it does not say, or says is `null`, is `None`.
+#[derive(Default)]
+struct Fields<'a> {
+    store_name: Option<Cow<'a, str>>,
+    key: Option<Cow<'a, str>>,
+    dataset_id: Option<Cow<'a, str>>,
+    policy: Option<Policy>,
+    created_at: Option<Timestamp>,
+    updated_at: Option<Timestamp>,
+    expires_at: Option<Timestamp>,
+    last_used_at: Option<Timestamp>,
+    hits: Option<u64>,
+    kind: Option<Kind>,
+    user_id: Option<Cow<'a, str>>,
+    operator_uri: Option<Cow<'a, str>>,
+    prompt_id: Option<Cow<'a, str>>,
+    jwt_sha256: Option<[u8; 32]>,
+    function: Option<Cow<'a, str>>,
+    args: Option<String>,
+    cost_ms: Option<u64>,
+    value: Option<Given<'a>>,
+}
+
+impl<'a> Fields<'a> {
+    /// Reads every field but the value, whose kind may follow it.
+    ///
+    /// `_id` and `size` are not kept: a database gives the one, and the value has the other.
+    fn read(parts: Parts<'a>) -> Result<Self> {
+        let mut fields = Fields::default();
+        for (member, given) in parts.members {
+            match member.as_ref() {
+                "_id" | "size" => {}
+                "store_name" => fields.store_name = name("store_name", given)?,
+                "key" => fields.key = string("key", given)?,
+                "dataset_id" => fields.dataset_id = dataset("dataset_id", given)?,
+                "policy" => fields.policy = policy("policy", given)?,
+                "created_at" => fields.created_at = time("created_at", given)?,
+                "updated_at" => fields.updated_at = time("updated_at", given)?,
+                "expires_at" => fields.expires_at = time("expires_at", given)?,
+                "last_used_at" => fields.last_used_at = time("last_used_at", given)?,
+                "hits" => fields.hits = count("hits", given)?,
+                "kind" => fields.kind = kind("kind", given)?,
+                "user_id" => fields.user_id = name("user_id", given)?,
+                "operator_uri" => fields.operator_uri = name("operator_uri", given)?,
+                "prompt_id" => fields.prompt_id = name("prompt_id", given)?,
+                "jwt_sha256" => fields.jwt_sha256 = sha256("jwt_sha256", given)?,
+                "function" => fields.function = name("function", given)?,
+                "args" => fields.args = list("args", given)?,
+                "cost_ms" => fields.cost_ms = count("cost_ms", given)?,
+                "value" => fields.value = Some(given),
+                _ => {
+                    return Err(DocumentError::UnknownField {
+                        name: member.into_owned(),
+                    });
+                }
+            }
+        }
+        Ok(fields)
+    }
+}
+
+/// The value of a document that says what kind it is.
+fn value_of_kind(kind: Kind, given: Given<'_>) -> Result<Value> {
+    let expected = match kind {
+        Kind::Json => return Ok(json_value(given.into_text())),
+        Kind::Text => "a string",
+        Kind::Bytes | Kind::Command => r#"{"_cls": "bytes", "value": base64}"#,
+    };
+    match (kind, opaque_value(&given)) {
+        (Kind::Text, Some(value)) if value.kind == Kind::Text => Ok(value),
+        (Kind::Bytes | Kind::Command, Some(value)) if value.kind == Kind::Bytes => {
+            Ok(Value { kind, ..value })
+        }
+        _ => Err(wrong("value", expected, &given.into_json())),
+    }
+}
+
+/// The value of a document that does not say its kind, as MongoDB's do not.
+fn foreign_value(given: Given<'_>) -> Result<Value> {
+    match opaque_value(&given) {
+        Some(value) => Ok(value),
+        None => Ok(json_value(normal_text(given)?)),
+    }
+}
+
+/// The text or the bytes that a value stands for, if it is not JSON of its own.
+fn opaque_value(given: &Given<'_>) -> Option<Value> {
+    match given {
+        Given::Text(text) => Some(Value::text(*text)),
+        Given::Plain(_) => None,
+        Given::Parsed { json, .. } => Value::opaque(json),
+    }
+}
+
+fn json_value(text: impl Into<String>) -> Value {
+    Value {
+        kind: Kind::Json,
+        bytes: text.into().into_bytes(),
+    }
+}
+
+/// The text that a value came as, or its normal form if it holds other forms of MongoDB's types.
+fn normal_text(given: Given<'_>) -> Result<String> {
+    match given {
+        Given::Parsed { mut json, text } => {
+            let form =
+                extended_json::normalise(&mut json).map_err(|error| error.within("value"))?;
+            let text = text.filter(|_| form == Form::Normal);
+            Ok(Given::Parsed { json, text }.into_text().into_owned())
+        }
+        given => Ok(given.into_text().into_owned()),
+    }
+}
+
+fn name<'a>(field: &'static str, given: Given<'a>) -> Result<Option<Cow<'a, str>>> {
+    checked(field, string(field, given)?)
+}
+
+/// Reads the id of a dataset: an ObjectId where FiftyOne made it.
+fn dataset<'a>(field: &'static str, given: Given<'a>) -> Result<Option<Cow<'a, str>>> {
+    if let Given::Parsed { json, .. } = &given
+        && let Some(id) = extended_json::object_id(json).map_err(|error| error.within(field))?
+    {
+        return Ok(Some(id.into()));
+    }
+    checked(field, text(field, "an ObjectId or a string", given)?)
+}
+
+fn checked<'a>(field: &'static str, name: Option<Cow<'a, str>>) -> Result<Option<Cow<'a, str>>> {
+    match name.as_deref().map(check_name) {
+        Some(Err(error)) => Err(DocumentError::Name { field, error }),
+        _ => Ok(name),
+    }
+}
+
+fn string<'a>(field: &'static str, given: Given<'a>) -> Result<Option<Cow<'a, str>>> {
+    text(field, "a string", given)
+}
+
+fn text<'a>(
+    field: &'static str,
+    expected: &'static str,
+    given: Given<'a>,
+) -> Result<Option<Cow<'a, str>>> {
+    if let Given::Text(text) = given {
+        return Ok(Some(text.into()));
+    }
+    let json = given.into_json();
+    match (&json, json.as_str()) {
+        (Json::Null, _) => Ok(None),
+        (_, Some(text)) => Ok(Some(text.to_owned().into())),
+        _ => Err(wrong(field, expected, &json)),
+    }
+}
+
+fn policy(field: &'static str, given: Given<'_>) -> Result<Option<Policy>> {
+    word(field, given, |name| DocumentError::UnknownPolicy { name })
+}
+
+fn kind(field: &'static str, given: Given<'_>) -> Result<Option<Kind>> {
+    word(field, given, |name| DocumentError::UnknownKind { name })
+}
+
+/// Reads one of a few words.
+fn word<T: FromStr>(
+    field: &'static str,
+    given: Given<'_>,
+    unknown: impl FnOnce(String) -> DocumentError,
+) -> Result<Option<T>> {
+    let word = string(field, given)?;
+    word.map(|word| word.parse().map_err(|_| unknown(word.into_owned())))
+        .transpose()
+}
+
+fn time(field: &'static str, given: Given<'_>) -> Result<Option<Timestamp>> {
+    let expected = "an RFC 3339 time, a date or milliseconds";
+    let millis = match given {
+        Given::Text(text) => {
+            timestamp::parse(text).ok_or(mismatch(field, expected, "another string"))?
+        }
+        given => match given.into_json() {
+            Json::Null => return Ok(None),
+            Json::Integer(millis) => millis,
+            json => extended_json::date_millis(&json)
+                .map_err(|error| error.within(field))?
+                .ok_or(wrong(field, expected, &json))?,
+        },
+    };
+    Ok(Some(Timestamp::from_millis(millis)))
+}
+
+fn count(field: &'static str, given: Given<'_>) -> Result<Option<u64>> {
+    // SQLite's numbers, and MongoDB's, are signed.
+    let expected = "a count of at most 63 bits";
+    match given.into_json() {
+        Json::Null => Ok(None),
+        Json::Integer(number) => u64::try_from(number)
+            .map(Some)
+            .map_err(|_| mismatch(field, expected, "a negative integer")),
+        Json::BigInteger(_) => Err(mismatch(field, expected, "a big integer")),
+        json => Err(wrong(field, expected, &json)),
+    }
+}
+
+fn sha256(field: &'static str, given: Given<'_>) -> Result<Option<[u8; 32]>> {
+    let Some(hex) = string(field, given)? else {
+        return Ok(None);
+    };
+    if hex.len() != 64 || !is_hex(&hex) {
+        return Err(mismatch(field, "64 hexadecimal digits", "another string"));
+    }
+    let digit = |byte: u8| char::from(byte).to_digit(16).unwrap_or(0) as u8;
+    let (pairs, _) = hex.as_bytes().as_chunks::<2>();
+    let mut hash = [0; 32];
+    for (byte, [high, low]) in hash.iter_mut().zip(pairs) {
+        *byte = digit(*high) << 4 | digit(*low);
+    }
+    Ok(Some(hash))
+}
+
+/// Reads a list as the text that it came as.
+fn list(field: &'static str, given: Given<'_>) -> Result<Option<String>> {
+    match given.into_text() {
+        text if text == "null" => Ok(None),
+        text if text.starts_with('[') => Ok(Some(text.into_owned())),
+        text => Err(wrong(field, "an array", &Given::Plain(&text).into_json())),
+    }
+}
+
+fn missing(field: &'static str) -> DocumentError {
+    DocumentError::Missing { field }
+}
+
+fn wrong(field: &'static str, expected: &'static str, found: &Json) -> DocumentError {
+    mismatch(field, expected, describe(found))
+}
+
+fn mismatch(field: &'static str, expected: &'static str, found: &'static str) -> DocumentError {
+    DocumentError::WrongType {
+        field,
+        expected,
+        found,
+    }
+}
+
+/// Names what `json` is, without showing what it holds.
+fn describe(json: &Json) -> &'static str {
+    match json {
+        Json::Null => "null",
+        Json::Bool(_) => "a bool",
+        Json::Integer(_) => "an integer",
+        Json::BigInteger(_) => "a big integer",
+        Json::Float(_) => "a float",
+        Json::String(_) => "a string",
+        Json::Array(_) => "an array",
+        Json::Object(_) => "an object",
+    }
+}
