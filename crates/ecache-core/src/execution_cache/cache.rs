@@ -1,0 +1,294 @@
+//! The cache that calls share: its store, its clock, and what it does about trouble.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::uses::{Hits, Uses};
+use crate::backend::Backend;
+use crate::error::Result;
+use crate::location::{self, Access};
+use crate::scope::Address;
+use crate::single_flight::FlightLocks;
+use crate::time::{Clock, SystemClock, Timestamp};
+
+/// How soon a removal by another process is noticed in memory.
+pub const DEFAULT_COHERENCE: Duration = Duration::from_millis(100);
+
+/// How long a caller waits for another one's computation before it computes by itself.
+pub const DEFAULT_PATIENCE: Duration = Duration::from_secs(60);
+
+/// A store that could not be opened is tried again after this long.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// What is done about trouble with the cache.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Trouble {
+    /// It is counted, the first is logged as a warning, and the function is computed
+    #[default]
+    Compute,
+    /// It panics: for tests that must notice a cache that does not work
+    Panic,
+}
+
+/// A store and how calls use it. One for a program, in an [`Arc`], is usual.
+///
+/// A call never fails over its cache. Opening the store is put off to the first call that needs it, and trouble is
+/// counted ([`Cache::troubles`]), logged once and passed over, unless [`Trouble::Panic`] is asked for.
+pub struct Cache {
+    pub(super) id: u64,
+    /// The file, unless the backend was open already
+    path: Option<PathBuf>,
+    clock: Arc<dyn Clock>,
+    coherence: Duration,
+    pub(super) patience: Duration,
+    trouble: Trouble,
+    is_on: bool,
+    started: Instant,
+    backend: OnceLock<Arc<dyn Backend>>,
+    /// When opening the store last failed; held while it is opened
+    failed_at: Mutex<Option<Instant>>,
+    locks: OnceLock<Option<FlightLocks>>,
+    epoch: AtomicU64,
+    /// Milliseconds after `started` when the store was last looked at, and one more
+    looked_at: AtomicU64,
+    token: Mutex<Option<u64>>,
+    uses: Uses,
+    troubles: AtomicU64,
+}
+
+impl Cache {
+    /// The cache in a file, which is made if it is not there.
+    pub fn at(path: impl AsRef<Path>) -> Self {
+        Self::new(Some(path.as_ref().into()), OnceLock::new())
+    }
+
+    /// A cache on a backend that is open already. Processes do not wait for each other's computations then.
+    pub fn on(backend: Arc<dyn Backend>) -> Self {
+        Self::new(None, OnceLock::from(backend))
+    }
+
+    /// A cache that ends with the process.
+    pub fn in_memory() -> Self {
+        Self::on(location::empty())
+    }
+
+    fn new(path: Option<PathBuf>, backend: OnceLock<Arc<dyn Backend>>) -> Self {
+        static NEXT_ID: AtomicU64 = AtomicU64::new(0);
+        Self {
+            id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
+            path,
+            clock: Arc::new(SystemClock),
+            coherence: DEFAULT_COHERENCE,
+            patience: DEFAULT_PATIENCE,
+            trouble: Trouble::default(),
+            is_on: true,
+            started: Instant::now(),
+            backend,
+            failed_at: Mutex::default(),
+            locks: OnceLock::new(),
+            epoch: AtomicU64::new(0),
+            looked_at: AtomicU64::new(0),
+            token: Mutex::default(),
+            uses: Uses::default(),
+            troubles: AtomicU64::new(0),
+        }
+    }
+
+    /// The same with another clock.
+    pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// The same, but a removal by another process is noticed within `coherence`; with zero, at every hit.
+    pub fn with_coherence(mut self, coherence: Duration) -> Self {
+        self.coherence = coherence;
+        self
+    }
+
+    /// The same, but a caller waits no longer than `patience` for another one's computation.
+    pub fn with_patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+
+    /// The same, but trouble is dealt with in that way.
+    pub fn with_trouble(mut self, trouble: Trouble) -> Self {
+        self.trouble = trouble;
+        self
+    }
+
+    /// The same, switched off: functions compute, while clearing still works.
+    pub fn switched_off(mut self) -> Self {
+        self.is_on = false;
+        self
+    }
+
+    /// How often the cache was of no use because something was wrong with it.
+    pub fn troubles(&self) -> u64 {
+        self.troubles.load(Ordering::Relaxed)
+    }
+
+    /// The store, opened if it is not yet.
+    ///
+    /// # Errors
+    /// If it cannot be opened, as of [`location::open`].
+    pub fn backend(&self) -> Result<&Arc<dyn Backend>> {
+        match self.backend.get() {
+            Some(backend) => Ok(backend),
+            None => self.open(&mut lock(&self.failed_at)),
+        }
+    }
+
+    fn open(&self, failed_at: &mut Option<Instant>) -> Result<&Arc<dyn Backend>> {
+        if let Some(backend) = self.backend.get() {
+            return Ok(backend);
+        }
+        let path = self
+            .path
+            .as_ref()
+            .expect("a cache without a path has its backend");
+        match location::open(path.as_os_str(), Access::Write) {
+            Ok(backend) => Ok(self.backend.get_or_init(|| backend)),
+            Err(error) => {
+                *failed_at = Some(Instant::now());
+                Err(error)
+            }
+        }
+    }
+
+    pub(super) fn is_on(&self) -> bool {
+        self.is_on
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        self.backend.get().is_some()
+    }
+
+    /// The store for a call, `None` while it cannot be opened.
+    pub(super) fn store(&self) -> Option<&Arc<dyn Backend>> {
+        if let Some(backend) = self.backend.get() {
+            return Some(backend);
+        }
+        let mut failed_at = lock(&self.failed_at);
+        if failed_at.is_some_and(|at| at.elapsed() < RETRY_AFTER) {
+            self.troubles.fetch_add(1, Ordering::Relaxed);
+            return None;
+        }
+        let opened = self.open(&mut failed_at);
+        drop(failed_at);
+        self.attempt("open the store", opened)
+    }
+
+    /// The value of something that went well; otherwise the trouble is dealt with.
+    pub(super) fn attempt<T, E: fmt::Display>(
+        &self,
+        what: &str,
+        result: Result<T, E>,
+    ) -> Option<T> {
+        match result {
+            Ok(value) => Some(value),
+            Err(error) => {
+                self.complain(what, &error);
+                None
+            }
+        }
+    }
+
+    pub(super) fn complain(&self, what: &str, error: &dyn fmt::Display) {
+        let before = self.troubles.fetch_add(1, Ordering::Relaxed);
+        match (self.trouble, before) {
+            (Trouble::Panic, _) => panic!("the execution cache could not {what}: {error}"),
+            (Trouble::Compute, 0) => log::warn!("the execution cache could not {what}: {error}"),
+            (Trouble::Compute, _) => log::debug!("the execution cache could not {what}: {error}"),
+        }
+    }
+
+    /// The locks that keep processes from computing the same, if the store is a file.
+    pub(super) fn locks(&self) -> Option<&FlightLocks> {
+        let open = || {
+            let mut name = self.path.clone()?.into_os_string();
+            name.push("-locks");
+            self.attempt("open its locks", FlightLocks::open(Path::new(&name)))
+        };
+        self.locks.get_or_init(open).as_ref()
+    }
+
+    /// A number that moves when something in the store may have changed, looked at often enough for the
+    /// coherence that was promised.
+    pub(super) fn epoch(&self) -> u64 {
+        let now = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX - 1) + 1;
+        let looked_at = self.looked_at.load(Ordering::Relaxed);
+        let due = looked_at == 0
+            || u128::from(now.saturating_sub(looked_at)) >= self.coherence.as_millis();
+        if due && let Some(backend) = self.store() {
+            let mut token = lock(&self.token);
+            let current = self.attempt("look for changes", backend.change_token());
+            if current.is_none() || *token != current {
+                *token = current;
+                self.epoch.fetch_add(1, Ordering::AcqRel);
+            }
+            self.looked_at.store(now, Ordering::Relaxed);
+            drop(token);
+            self.flush_if_due();
+        }
+        self.epoch.load(Ordering::Acquire)
+    }
+
+    /// Has everything in memory checked again at its next use.
+    pub(super) fn advance_epoch(&self) {
+        self.epoch.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// Where the hits of an entry are noted, to be written to the store some time.
+    pub(super) fn hits(&self, address: &Address) -> Arc<Hits> {
+        self.flush_if_due();
+        self.uses.of(address)
+    }
+
+    fn flush_if_due(&self) {
+        if self.uses.is_due() {
+            self.flush();
+        }
+    }
+
+    /// Writes the hits that were noted to the store, where `ecache stats` and `--unused-for` see them.
+    ///
+    /// Happens by itself every minute and when the cache is dropped.
+    pub fn flush(&self) {
+        let uses = self.uses.take();
+        if !uses.is_empty()
+            && let Some(backend) = self.store()
+        {
+            self.attempt("record hits", backend.record_uses(&uses));
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Drop for Cache {
+    fn drop(&mut self) {
+        // Nobody is left to be told of trouble.
+        self.trouble = Trouble::Compute;
+        self.flush();
+    }
+}
+
+impl fmt::Debug for Cache {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cache")
+            .field("path", &self.path)
+            .field("is_on", &self.is_on)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,118 @@
+//! Results in memory: bounded, with their own expiry, and coherent with the store.
+//!
+//! A slot remembers the store's generation from before it was read. As long as the cache's epoch has not
+//! moved since the slot was last checked, it is good; when it has, the generation is asked for again. So a
+//! hit costs no query, and a removal by any process is noticed at the next look at the store
+//! (see [`Cache::epoch`](super::Cache)).
+
+use std::any::Any;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use quick_cache::sync::Cache as QuickCache;
+
+use super::uses::Hits;
+use crate::time::Timestamp;
+
+/// What a result in memory is found by. The function has a tier of its own; its store and collection are
+/// those of its options.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct MemoryKey {
+    /// Which cache: a program may have several
+    pub(super) cache: u64,
+    pub(super) dataset_id: Option<Arc<str>>,
+    /// SHA-256 of the preimage
+    pub(super) hash: [u8; 32],
+    /// How much of the preimage is arguments; the rest is scopes
+    pub(super) arguments_length: usize,
+}
+
+/// A result in memory.
+pub(super) struct Slot {
+    pub(super) value: Arc<dyn Any + Send + Sync>,
+    pub(super) expires_at: Option<Timestamp>,
+    /// What computing it took, in milliseconds
+    pub(super) cost_ms: u64,
+    /// The entry in the store that it is a copy of
+    pub(super) stored: Option<Stored>,
+}
+
+/// What is known of the entry that a result in memory is a copy of.
+pub(super) struct Stored {
+    /// The store's generation from before the entry was read
+    pub(super) generation: u64,
+    /// The cache's epoch when the generation was last checked
+    pub(super) checked_at: AtomicU64,
+    /// Where its hits are noted
+    pub(super) hits: Arc<Hits>,
+}
+
+impl Slot {
+    /// The value as a copy that the caller can do with as it likes.
+    pub(super) fn copy<T: Clone + 'static>(&self) -> Option<T> {
+        self.value.downcast_ref::<T>().cloned()
+    }
+}
+
+impl Stored {
+    /// Whether the entry is still what it was, at `epoch`; asks for the generation only if the epoch has moved.
+    pub(super) fn is_current(&self, epoch: u64, generation: impl FnOnce() -> Option<u64>) -> bool {
+        if self.checked_at.load(Ordering::Acquire) == epoch {
+            return true;
+        }
+        let is_current = generation() == Some(self.generation);
+        if is_current {
+            self.checked_at.store(epoch, Ordering::Release);
+        }
+        is_current
+    }
+}
+
+/// The results of one function.
+pub(super) struct MemoryTier(Option<QuickCache<MemoryKey, Arc<Slot>>>);
+
+impl MemoryTier {
+    /// A tier for so many results; none for 0.
+    pub(super) fn new(max_size: usize) -> Self {
+        Self((max_size > 0).then(|| QuickCache::new(max_size)))
+    }
+
+    /// The slot of a key, if it has not expired.
+    pub(super) fn get(&self, key: &MemoryKey, now: Timestamp) -> Option<Arc<Slot>> {
+        let tier = self.0.as_ref()?;
+        let slot = tier.get(key)?;
+        match slot.expires_at {
+            Some(expires) if expires <= now => {
+                tier.remove(key);
+                None
+            }
+            _ => Some(slot),
+        }
+    }
+
+    pub(super) fn insert(&self, key: MemoryKey, slot: Slot) {
+        if let Some(tier) = &self.0 {
+            tier.insert(key, Arc::new(slot));
+        }
+    }
+
+    pub(super) fn remove(&self, key: &MemoryKey) -> bool {
+        self.0
+            .as_ref()
+            .is_some_and(|tier| tier.remove(key).is_some())
+    }
+
+    /// Removes what `goes` says, and returns how many that were.
+    pub(super) fn remove_if(&self, goes: impl Fn(&MemoryKey) -> bool) -> u64 {
+        let Some(tier) = &self.0 else { return 0 };
+        let removed = AtomicU64::new(0);
+        tier.retain(|key, _| {
+            let stays = !goes(key);
+            if !stays {
+                removed.fetch_add(1, Ordering::Relaxed);
+            }
+            stays
+        });
+        removed.into_inner()
+    }
+}

@@ -1,0 +1,122 @@
+//! How a function is cached: FiftyOne's options, with its names and defaults.
+
+use std::any::type_name;
+use std::borrow::Cow;
+use std::time::Duration;
+
+use crate::scope::DEFAULT_COLLECTION;
+
+/// Where results are kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Residency {
+    /// In the store only
+    Transient,
+    /// In memory only
+    Ephemeral,
+    /// In memory first, then in the store
+    #[default]
+    Hybrid,
+}
+
+impl Residency {
+    /// Whether results are kept in memory.
+    pub fn has_memory(self) -> bool {
+        self != Self::Transient
+    }
+
+    /// Whether results are kept in the store.
+    pub fn has_store(self) -> bool {
+        self != Self::Ephemeral
+    }
+}
+
+/// Results that a function keeps in memory unless told otherwise.
+pub const DEFAULT_MAX_SIZE: usize = 1024;
+
+/// How a function is cached.
+///
+/// ```
+/// use std::time::Duration;
+/// use ecache_core::execution_cache::{Options, Residency};
+///
+/// let options = Options {
+///     ttl: Some(Duration::from_secs(600)),
+///     residency: Residency::Transient,
+///     user_scoped: true,
+///     ..Options::new("reports::monthly")
+/// };
+/// assert_eq!(options.store(), "reports::monthly");
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct Options {
+    /// The function's full name; it makes the entries of this cache recognisable
+    pub function: Cow<'static, str>,
+    /// The store, the function's name unless given
+    pub store_name: Option<Cow<'static, str>>,
+    /// Appended to the store's name as `#v{version}`
+    pub version: Option<Cow<'static, str>>,
+    /// The collection
+    pub collection_name: Cow<'static, str>,
+    /// Where results are kept
+    pub residency: Residency,
+    /// How long a result is good
+    pub ttl: Option<Duration>,
+    /// How many results are kept in memory; 0 for none
+    pub max_size: usize,
+    /// Whether results belong to the context's dataset
+    pub link_to_dataset: bool,
+    /// Whether the operator is part of the key
+    pub operator_scoped: bool,
+    /// Whether the operator prompt is part of the key
+    pub prompt_scoped: bool,
+    /// Whether the user is part of the key; without one a call is not cached
+    pub user_scoped: bool,
+    /// Whether the user's request token is part of the key; without one a call is not cached
+    pub jwt_scoped: bool,
+    /// Of so many hits one is computed again and compared; 0 for none
+    pub verify_every: u64,
+}
+
+impl Options {
+    /// The defaults for a function of that full name.
+    pub fn new(function: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            function: function.into(),
+            store_name: None,
+            version: None,
+            collection_name: DEFAULT_COLLECTION.into(),
+            residency: Residency::Hybrid,
+            ttl: None,
+            max_size: DEFAULT_MAX_SIZE,
+            link_to_dataset: true,
+            operator_scoped: false,
+            prompt_scoped: false,
+            user_scoped: false,
+            jwt_scoped: false,
+            verify_every: 0,
+        }
+    }
+
+    /// The defaults for a method of `T`: its full name is that of the type, without parameters, and then its own.
+    ///
+    /// ```
+    /// use ecache_core::execution_cache::Options;
+    ///
+    /// let options = Options::of_method::<Vec<u8>>("longest");
+    /// assert_eq!(options.function, "alloc::vec::Vec::longest");
+    /// ```
+    pub fn of_method<T: ?Sized>(name: &str) -> Self {
+        let full = type_name::<T>();
+        let bare = full.split_once('<').map_or(full, |(bare, _)| bare);
+        Self::new(format!("{bare}::{name}"))
+    }
+
+    /// The name of the store, version included.
+    pub fn store(&self) -> String {
+        let name = self.store_name.as_ref().unwrap_or(&self.function);
+        match &self.version {
+            Some(version) => format!("{name}#v{version}"),
+            None => name.to_string(),
+        }
+    }
+}

@@ -1,0 +1,341 @@
+//! Flights within a process.
+//!
+//! A caller that computes may need another key, whose leader may need this one: they would wait for each
+//! other. So whoever waits says from which flight, and waiting that would close a circle is refused; the
+//! caller then computes by itself.
+
+use std::cell::Cell;
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::pin::pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::task::{Poll, Waker};
+use std::time::{Duration, Instant};
+
+/// Who waits for whom, over all functions: pairs of flights.
+static WAITING: Mutex<Vec<(u64, u64)>> = Mutex::new(Vec::new());
+
+thread_local! {
+    /// The flight whose computation this thread is in, 0 for none
+    static CURRENT: Cell<u64> = const { Cell::new(0) };
+}
+
+/// The computations that are going on, by key.
+///
+/// `V` is what a computation hands to those who waited for it.
+pub struct Flights<K, V> {
+    going_on: Mutex<HashMap<K, Arc<Flight<V>>>>,
+}
+
+/// One computation.
+pub struct Flight<V> {
+    id: u64,
+    state: Mutex<State<V>>,
+    landed: Condvar,
+}
+
+enum State<V> {
+    Flying(Vec<Waker>),
+    Landed(Landed<V>),
+}
+
+/// How a flight ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Landed<V> {
+    /// With a value
+    Value(V),
+    /// Without: it failed, panicked, or its value is not to be shared. Whoever needs it tries by itself
+    Nothing,
+}
+
+/// What joining a flight made of the caller.
+pub enum Joined<'a, K: Clone + Eq + Hash, V: Clone> {
+    /// The one who computes
+    Leader(Leader<'a, K, V>),
+    /// One who waits
+    Follower(Arc<Flight<V>>),
+}
+
+/// The duty to end a flight; dropping it ends it without a value.
+pub struct Leader<'a, K: Clone + Eq + Hash, V: Clone> {
+    flights: &'a Flights<K, V>,
+    key: K,
+    flight: Arc<Flight<V>>,
+}
+
+impl<K, V> Default for Flights<K, V> {
+    fn default() -> Self {
+        Self {
+            going_on: Mutex::default(),
+        }
+    }
+}
+
+/// A panic elsewhere leaves the maps as they are: each change is a single call.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl<K: Clone + Eq + Hash, V: Clone> Flights<K, V> {
+    /// Joins the flight of a key, or starts it.
+    pub fn join(&self, key: K) -> Joined<'_, K, V> {
+        let mut going_on = lock(&self.going_on);
+        if let Some(flight) = going_on.get(&key) {
+            return Joined::Follower(flight.clone());
+        }
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        let flight = Arc::new(Flight {
+            id: NEXT.fetch_add(1, Ordering::Relaxed),
+            state: Mutex::new(State::Flying(Vec::new())),
+            landed: Condvar::new(),
+        });
+        going_on.insert(key.clone(), flight.clone());
+        Joined::Leader(Leader {
+            flights: self,
+            key,
+            flight,
+        })
+    }
+}
+
+/// The pair in [`WAITING`] of somebody who waits.
+struct Waiting {
+    pair: (u64, u64),
+}
+
+impl Waiting {
+    /// Registers that the current computation waits for `flight`, unless that closes a circle.
+    fn start(flight: u64) -> Option<Self> {
+        let current = CURRENT.get();
+        let mut waiting = lock(&WAITING);
+        // Nobody waits for a caller outside of any flight.
+        if current != 0 {
+            let mut reached = vec![flight];
+            while let Some(next) = reached.pop() {
+                if next == current {
+                    return None;
+                }
+                let further = waiting.iter().filter(|(from, _)| *from == next);
+                reached.extend(further.map(|(_, to)| *to));
+            }
+        }
+        let pair = (current, flight);
+        waiting.push(pair);
+        Some(Self { pair })
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        let mut waiting = lock(&WAITING);
+        if let Some(index) = waiting.iter().position(|pair| *pair == self.pair) {
+            waiting.swap_remove(index);
+        }
+    }
+}
+
+/// Marks the thread as being in a flight's computation.
+struct Inside {
+    before: u64,
+}
+
+impl Inside {
+    fn enter(flight: u64) -> Self {
+        Self {
+            before: CURRENT.replace(flight),
+        }
+    }
+}
+
+impl Drop for Inside {
+    fn drop(&mut self) {
+        CURRENT.set(self.before);
+    }
+}
+
+impl<V: Clone> Flight<V> {
+    /// Waits for the flight to end, no longer than `patience`; `None` if it has not ended then.
+    ///
+    /// Also `None`, at once, if waiting would close a circle.
+    pub fn wait(&self, patience: Duration) -> Option<Landed<V>> {
+        let _waiting = Waiting::start(self.id)?;
+        let started = Instant::now();
+        let mut state = lock(&self.state);
+        loop {
+            if let State::Landed(landed) = &*state {
+                return Some(landed.clone());
+            }
+            let left = patience.checked_sub(started.elapsed())?;
+            let waited = self.landed.wait_timeout(state, left);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// Waits for the flight to end, as a future of any runtime.
+    ///
+    /// `None`, at once, if waiting would close a circle. It is not bounded in time: no runtime, no clock.
+    pub async fn landed(&self) -> Option<Landed<V>> {
+        let _waiting = Waiting::start(self.id)?;
+        let landed = std::future::poll_fn(|context| match &mut *lock(&self.state) {
+            State::Landed(landed) => Poll::Ready(landed.clone()),
+            State::Flying(wakers) => {
+                if !wakers.iter().any(|waker| waker.will_wake(context.waker())) {
+                    wakers.push(context.waker().clone());
+                }
+                Poll::Pending
+            }
+        });
+        Some(landed.await)
+    }
+
+    fn land(&self, landed: Landed<V>) {
+        let mut state = lock(&self.state);
+        if let State::Flying(wakers) = std::mem::replace(&mut *state, State::Landed(landed)) {
+            drop(state);
+            self.landed.notify_all();
+            wakers.into_iter().for_each(Waker::wake);
+        }
+    }
+}
+
+impl<K: Clone + Eq + Hash, V: Clone> Leader<'_, K, V> {
+    /// Runs the computation, so that what it waits for is known to be waited for by this flight.
+    pub fn run<T>(&self, compute: impl FnOnce() -> T) -> T {
+        let _inside = Inside::enter(self.flight.id);
+        compute()
+    }
+
+    /// The same for a future.
+    pub async fn run_async<T>(&self, compute: impl Future<Output = T>) -> T {
+        let mut compute = pin!(compute);
+        std::future::poll_fn(|context| {
+            let _inside = Inside::enter(self.flight.id);
+            compute.as_mut().poll(context)
+        })
+        .await
+    }
+
+    /// Ends the flight with a value for those who wait.
+    pub fn land(self, value: V) {
+        self.end(Landed::Value(value));
+    }
+
+    fn end(&self, landed: Landed<V>) {
+        // First out of the map: who comes now begins anew.
+        let mut going_on = lock(&self.flights.going_on);
+        if going_on
+            .get(&self.key)
+            .is_some_and(|flight| Arc::ptr_eq(flight, &self.flight))
+        {
+            going_on.remove(&self.key);
+        }
+        drop(going_on);
+        self.flight.land(landed);
+    }
+}
+
+impl<K: Clone + Eq + Hash, V: Clone> Drop for Leader<'_, K, V> {
+    fn drop(&mut self) {
+        // Does nothing to a flight that has landed.
+        if matches!(*lock(&self.flight.state), State::Flying(_)) {
+            self.end(Landed::Nothing);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Barrier;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_secs(20);
+
+    #[test]
+    fn of_many_threads_one_leads_and_the_others_get_its_value() {
+        let flights: Flights<&str, usize> = Flights::default();
+        let (computed, barrier) = (AtomicUsize::new(0), Barrier::new(8));
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    barrier.wait();
+                    let value = match flights.join("k") {
+                        Joined::Leader(leader) => {
+                            computed.fetch_add(1, Ordering::SeqCst);
+                            // Until all the others wait.
+                            while Arc::strong_count(&leader.flight) < 2 + 7 {
+                                std::thread::yield_now();
+                            }
+                            leader.land(42);
+                            42
+                        }
+                        Joined::Follower(flight) => match flight.wait(PATIENCE) {
+                            Some(Landed::Value(value)) => value,
+                            other => panic!("{other:?}"),
+                        },
+                    };
+                    assert_eq!(value, 42);
+                });
+            }
+        });
+        assert_eq!(computed.into_inner(), 1);
+    }
+
+    #[test]
+    fn a_leader_that_panics_lets_the_next_one_in() {
+        let flights: Flights<&str, usize> = Flights::default();
+        let panicked = std::thread::scope(|scope| {
+            let leading = scope.spawn(|| {
+                let Joined::Leader(_leader) = flights.join("k") else {
+                    panic!("nobody else leads");
+                };
+                panic!("the computation panics");
+            });
+            leading.join().is_err()
+        });
+        assert!(panicked);
+        assert!(matches!(flights.join("k"), Joined::Leader(_)));
+    }
+
+    #[test]
+    fn waiting_for_oneself_returns_at_once() {
+        let flights: Flights<&str, usize> = Flights::default();
+        let Joined::Leader(leader) = flights.join("k") else {
+            panic!("nobody else leads");
+        };
+        leader.run(|| {
+            let Joined::Follower(flight) = flights.join("k") else {
+                panic!("this thread leads");
+            };
+            assert_eq!(flight.wait(PATIENCE), None);
+        });
+    }
+
+    #[test]
+    fn two_computations_that_need_each_other_do_not_wait_for_ever() {
+        let flights: Flights<&str, usize> = Flights::default();
+        let barrier = Barrier::new(2);
+        let run = |own: &'static str, other: &'static str| {
+            let Joined::Leader(leader) = flights.join(own) else {
+                panic!("nobody else leads {own}");
+            };
+            barrier.wait();
+            let landed = leader.run(|| {
+                let Joined::Follower(flight) = flights.join(other) else {
+                    panic!("the other thread leads {other}");
+                };
+                flight.wait(PATIENCE)
+            });
+            leader.land(1);
+            landed.is_none()
+        };
+        let refused = std::thread::scope(|scope| {
+            let one = scope.spawn(|| run("a", "b"));
+            let two = scope.spawn(|| run("b", "a"));
+            [one.join().expect("no panic"), two.join().expect("no panic")]
+        });
+        assert_eq!(refused.iter().filter(|refused| **refused).count(), 1);
+    }
+}

@@ -1,0 +1,169 @@
+//! Flights across processes: a byte of one file for each key, locked by the kernel.
+//!
+//! Open-file-description locks: they belong to the open file, not to the process, so another descriptor of the
+//! same file that is closed elsewhere does not drop them; and they end with the process, killed or not.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Poll, Waker};
+use std::time::{Duration, Instant};
+
+/// The locks of a store's keys.
+#[derive(Clone, Debug)]
+pub struct FlightLocks {
+    file: Arc<File>,
+}
+
+/// The lock of one key, until it is dropped or the process ends.
+#[derive(Debug)]
+pub struct FlightLock {
+    file: Arc<File>,
+    offset: i64,
+}
+
+impl FlightLocks {
+    /// Opens the file of locks, which is made if it is not there and never holds a byte.
+    ///
+    /// # Errors
+    /// If it cannot be opened for writing.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false);
+        let file = options
+            .mode(0o600)
+            .custom_flags(libc::O_NOFOLLOW | libc::O_CLOEXEC);
+        Ok(Self {
+            file: Arc::new(file.open(path)?),
+        })
+    }
+
+    /// Locks a key, unless another process has it.
+    ///
+    /// Within a process this always succeeds: there [`Flights`](super::Flights) keep callers apart.
+    ///
+    /// # Errors
+    /// If the file system knows no such locks.
+    pub fn try_lock(&self, hash: &[u8; 32]) -> io::Result<Option<FlightLock>> {
+        let offset = offset(hash);
+        match control(&self.file, libc::F_WRLCK, offset) {
+            Ok(()) => Ok(Some(FlightLock {
+                file: self.file.clone(),
+                offset,
+            })),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
+            Err(error) if error.raw_os_error() == Some(libc::EACCES) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Locks a key as soon as it is free, and waits no longer than `patience`.
+    ///
+    /// # Errors
+    /// If the file system knows no such locks.
+    pub fn lock(&self, hash: &[u8; 32], patience: Duration) -> io::Result<Option<FlightLock>> {
+        let started = Instant::now();
+        let mut pause = Duration::from_millis(1);
+        loop {
+            match self.try_lock(hash)? {
+                Some(lock) => return Ok(Some(lock)),
+                None if started.elapsed() >= patience => return Ok(None),
+                None => std::thread::sleep(pause),
+            }
+            pause = (pause * 2).min(Duration::from_millis(20));
+        }
+    }
+}
+
+/// A lock that a thread is waiting for, and who is to be told.
+#[derive(Default)]
+struct Awaited {
+    lock: Option<io::Result<Option<FlightLock>>>,
+    waker: Option<Waker>,
+}
+
+impl FlightLocks {
+    /// [`FlightLocks::lock`] as a future of any runtime: a thread waits, since the kernel wakes nobody else.
+    ///
+    /// # Errors
+    /// If the file system knows no such locks.
+    pub async fn lock_async(
+        &self,
+        hash: [u8; 32],
+        patience: Duration,
+    ) -> io::Result<Option<FlightLock>> {
+        let awaited = Arc::new(Mutex::new(Awaited::default()));
+        let (locks, theirs) = (self.clone(), awaited.clone());
+        std::thread::Builder::new().spawn(move || {
+            let lock = locks.lock(&hash, patience);
+            let mut awaited = theirs.lock().unwrap_or_else(PoisonError::into_inner);
+            awaited.lock = Some(lock);
+            awaited.waker.take().map(Waker::wake)
+        })?;
+        std::future::poll_fn(|context| {
+            let mut awaited = awaited.lock().unwrap_or_else(PoisonError::into_inner);
+            match awaited.lock.take() {
+                Some(lock) => Poll::Ready(lock),
+                None => {
+                    awaited.waker = Some(context.waker().clone());
+                    Poll::Pending
+                }
+            }
+        })
+        .await
+    }
+}
+
+impl Drop for FlightLock {
+    fn drop(&mut self) {
+        // The kernel does this when the file is closed, if it does not succeed here.
+        let _ = control(&self.file, libc::F_UNLCK, self.offset);
+    }
+}
+
+/// A byte for each key: two keys share one by a chance of 1 in 2^62, and then wait for each other.
+fn offset(hash: &[u8; 32]) -> i64 {
+    let mut first = [0; 8];
+    first.copy_from_slice(&hash[..8]);
+    i64::from_be_bytes(first) & (i64::MAX >> 1)
+}
+
+fn control(file: &File, kind: libc::c_int, offset: i64) -> io::Result<()> {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    const SET_LOCK: libc::c_int = libc::F_OFD_SETLK;
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    const SET_LOCK: libc::c_int = libc::F_SETLK;
+    // SAFETY: a `flock` of zeros is a valid value of this plain C struct.
+    let mut lock: libc::flock = unsafe { std::mem::zeroed() };
+    lock.l_type = kind as libc::c_short;
+    lock.l_whence = libc::SEEK_SET as libc::c_short;
+    lock.l_start = offset as libc::off_t;
+    lock.l_len = 1;
+    // SAFETY: the descriptor is open for as long as `file` lives, and the struct is not kept.
+    match unsafe { libc::fcntl(file.as_raw_fd(), SET_LOCK, &lock) } {
+        -1 => Err(io::Error::last_os_error()),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_open_file_has_to_wait_for_the_same_key_alone() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("locks");
+        let here = FlightLocks::open(&path).expect("locks");
+        let elsewhere = FlightLocks::open(&path).expect("locks");
+        let lock = here.try_lock(&[1; 32]).expect("locks work");
+        assert!(lock.is_some());
+        assert!(elsewhere.try_lock(&[1; 32]).expect("locks work").is_none());
+        assert!(elsewhere.try_lock(&[2; 32]).expect("locks work").is_some());
+        drop(lock);
+        assert!(elsewhere.try_lock(&[1; 32]).expect("locks work").is_some());
+    }
+}

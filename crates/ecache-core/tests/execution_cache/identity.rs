@@ -1,0 +1,212 @@
+//! What a call is: its key, and what an entry records of it.
+
+use std::collections::HashSet;
+
+use super::*;
+use ecache_core::entry::Policy;
+use ecache_core::python_json::Json;
+use ecache_core::scope::{Scopes, token_hash};
+use ecache_core::stored;
+
+fn scoped(function: &'static str) -> Options {
+    Options {
+        operator_scoped: true,
+        prompt_scoped: true,
+        user_scoped: true,
+        jwt_scoped: true,
+        ..Options::new(function)
+    }
+}
+
+fn scoped_context() -> ExecutionContext {
+    in_memory()
+        .with_dataset("6b03de1228195dbc2df5c505")
+        .with_operator("@acme/stats/dashboard")
+        .with_prompt("p1")
+        .with_user("ann")
+        .with_user_request_token("secret")
+}
+
+#[derive(serde::Deserialize)]
+struct Vector {
+    args: String,
+    scopes: VectorScopes,
+    skip: bool,
+    key: String,
+}
+
+#[derive(serde::Deserialize)]
+struct VectorScopes {
+    operator_uri: Option<String>,
+    prompt_id: Option<String>,
+    user_request_token: Option<String>,
+    user_id: Option<String>,
+}
+
+#[test]
+fn the_key_of_a_call_is_fiftyones() {
+    for line in include_str!("../data/key_vectors.jsonl").lines() {
+        let vector: Vector = serde_json::from_str(line).expect(line);
+        let VectorScopes {
+            operator_uri,
+            prompt_id,
+            user_request_token,
+            user_id,
+        } = vector.scopes;
+        let function = Function::new(Options {
+            residency: Residency::Transient,
+            operator_scoped: operator_uri.is_some(),
+            prompt_scoped: prompt_id.is_some(),
+            jwt_scoped: user_request_token.is_some(),
+            user_scoped: user_id.is_some(),
+            ..Options::new("tests::vector")
+        });
+        let mut ctx = in_memory();
+        ctx.operator_uri = operator_uri.map(Arc::from);
+        ctx.prompt_id = prompt_id.map(Arc::from);
+        ctx.user_request_token = user_request_token.map(Arc::from);
+        ctx.user_id = user_id.map(Arc::from);
+
+        let mut arguments = Json::parse(vector.args.as_bytes()).expect(line);
+        stored::order_sets(&mut arguments);
+        let Json::Array(arguments) = arguments else {
+            panic!("{line}")
+        };
+        let arguments = Preimage::of_arguments(|preimage| {
+            arguments
+                .iter()
+                .for_each(|argument| preimage.push_json(argument));
+            Ok(())
+        });
+        function.cache.call(&ctx, &StoredForm, arguments, || 1);
+
+        let backend = ctx.cache.backend().expect("a backend");
+        let keys: Vec<String> = entries(&**backend)
+            .iter()
+            .map(|entry| entry.address.key.to_string())
+            .collect();
+        let expected: &[String] = if vector.skip { &[] } else { &[vector.key] };
+        assert_eq!(keys, expected, "{line}");
+        assert_eq!(function.cache.counters().bypassed, u64::from(vector.skip));
+    }
+}
+
+#[test]
+fn an_entry_says_whose_it_is() {
+    let ctx = scoped_context();
+    Function::new(scoped("tests::scoped")).call(&ctx, "a.png", 1);
+    let [entry] = &entries(&**ctx.cache.backend().expect("a backend"))[..] else {
+        panic!("one entry")
+    };
+    assert_eq!(entry.function.as_deref(), Some("tests::scoped"));
+    assert_eq!(entry.args.as_deref(), Some(r#"["a.png"]"#));
+    assert_eq!(
+        entry.address.store.dataset_id.as_deref(),
+        Some("6b03de1228195dbc2df5c505")
+    );
+    assert_eq!(entry.policy, Policy::Evict);
+    assert!(entry.cost_ms.is_some());
+    assert_eq!(
+        entry.scopes,
+        Scopes {
+            user_id: Some("ann".into()),
+            operator_uri: Some("@acme/stats/dashboard".into()),
+            prompt_id: Some("p1".into()),
+            jwt_sha256: Some(token_hash("secret")),
+        }
+    );
+}
+
+#[test]
+fn each_scope_keeps_callers_apart() {
+    let (function, ctx) = (Function::new(scoped("tests::scoped")), scoped_context());
+    assert_eq!(function.call(&ctx, "a", 0), 0);
+    for (number, other) in [
+        ctx.clone().with_operator("@acme/other"),
+        ctx.clone().with_prompt("p2"),
+        ctx.clone().with_user("bob"),
+        ctx.clone().with_user_request_token("other"),
+    ]
+    .iter()
+    .enumerate()
+    {
+        assert_eq!(function.call(other, "a", number + 1), number + 1);
+    }
+    assert_eq!(function.call(&ctx, "a", 9), 0);
+}
+
+#[test]
+fn scopes_that_are_off_do_not_keep_callers_apart() {
+    let (function, ctx) = (Function::of(Residency::Hybrid), scoped_context());
+    assert_eq!(function.call(&ctx, "a", 1), 1);
+    assert_eq!(function.call(&ctx.clone().with_user("bob"), "a", 2), 1);
+}
+
+#[test]
+fn without_a_user_a_user_scoped_call_is_not_cached() {
+    let function = Function::new(Options {
+        user_scoped: true,
+        ..Options::new("tests::of_users")
+    });
+    let ctx = in_memory();
+    assert_eq!(function.call(&ctx, "a", 1), 1);
+    assert_eq!(function.call(&ctx, "a", 2), 2);
+    assert_eq!(function.cache.counters().bypassed, 2);
+    let kept = function.cache.set_cache(&ctx, &StoredForm, one("a"), 1);
+    assert!(!kept.expect("no error"));
+}
+
+#[test]
+fn an_argument_is_not_a_scope() {
+    let options = |residency| Options {
+        residency,
+        operator_scoped: true,
+        ..Options::new("tests::mixed")
+    };
+    let two = || {
+        Preimage::of_arguments(|arguments| {
+            arguments.push("p")?;
+            arguments.push("X")
+        })
+    };
+    for residency in [
+        Residency::Transient,
+        Residency::Ephemeral,
+        Residency::Hybrid,
+    ] {
+        let (function, ctx) = (Function::new(options(residency)), in_memory());
+        assert_eq!(function.call(&ctx.clone().with_operator("X"), "p", 1), 1);
+        let other = function.cache.call(&ctx, &StoredForm, two(), || 2);
+        assert_eq!(other, 2, "{residency:?}");
+    }
+}
+
+#[test]
+fn functions_that_share_a_store_do_not_share_results() {
+    let named = |function| {
+        Function::new(Options {
+            store_name: Some("shared".into()),
+            ..Options::new(function)
+        })
+    };
+    let (thumbnails, words, ctx) = (
+        named("tests::thumbnails"),
+        named("tests::words"),
+        in_memory(),
+    );
+    assert_eq!(thumbnails.call(&ctx, "a", 1), 1);
+    assert_eq!(words.call(&ctx, "a", 2), 2);
+    // Each replaces the other's entry, and each gets only its own.
+    assert_ne!(thumbnails.call(&ctx, "a", 3), 2);
+}
+
+#[test]
+fn a_set_has_one_key() {
+    let (function, ctx) = (Function::of(Residency::Transient), in_memory());
+    for order in [["a", "b", "c"], ["c", "a", "b"]] {
+        let set: HashSet<&str> = order.into_iter().collect();
+        let arguments = one(&stored::Set(set));
+        function.cache.call(&ctx, &StoredForm, arguments, || 1);
+    }
+    assert_eq!(function.cache.counters().computations, 1);
+}

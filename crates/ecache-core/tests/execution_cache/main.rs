@@ -1,0 +1,131 @@
+//! The decorator: calls, tiers, single flight, trouble, and the attribute.
+//!
+//! What FiftyOne gets wrong (FIFTYONE.md), and where it is shown that ecache does not:
+//!
+//! | | FiftyOne's fault | test |
+//! |---|---|---|
+//! | 1 | memory forgets the dataset | `tiers::a_dataset_never_gets_anothers_result` |
+//! | 2 | keyword arguments are not in the key | `attribute::every_argument_is_in_the_key` |
+//! | 3 | functions with one store name share entries; scope and argument are mixed up | `identity::*` |
+//! | 4 | a TTL is not enforced | `tiers::a_ttl_ends_in_memory_and_in_the_store` |
+//! | 5 | overwriting renews neither expiry nor policy | `tiers::setting_again_renews_the_ttl`, `execution_store::overwriting_renews_expiry_and_policy` |
+//! | 6 | a cached `None` is a miss | `attribute::none_is_kept_unless_told_otherwise`, `execution_store::a_stored_none_is_a_hit` |
+//! | 7 | a dict with its own `_cls` raises on every hit | `tiers::a_dict_with_its_own_cls_is_a_hit` |
+//! | 8 | a result that cannot be stored is lost | `trouble::a_result_without_a_stored_form_is_returned` |
+//! | 9 | hit and miss differ in type | `tiers::a_hit_is_what_the_miss_was` |
+//! | 10 | members of a set are hashed in random order | `identity::a_set_has_one_key` |
+//! | 11 | a caller that mutates a result poisons the cache | `tiers::a_caller_cannot_poison_what_others_get` |
+//! | 12 | `clear_all_caches` leaves memory alone, here and elsewhere | `coherence::*` |
+//! | 13 | clearing by user, operator, prompt is impossible | `identity::an_entry_says_whose_it_is`, and `tests/decorator.rs` of the command |
+//! | 14 | eight threads compute eight times; async fails | `single_flight::*` |
+//! | 15 | switched off, `clear_cache` does nothing | `trouble::switched_off_it_computes_and_clears` |
+//! | 16 | prompt- and JWT-scoped entries stay for ever | `identity::an_entry_says_whose_it_is`: of policy `evict`, so `clear` and `prune` find them |
+//! | 17 | `max_size=0` means 1024, `version=0` is ignored | `tiers::a_size_of_0_is_no_memory`, `attribute::version_0_is_a_version` |
+
+mod attribute;
+mod coherence;
+#[path = "../common/mod.rs"]
+mod common;
+mod identity;
+mod processes;
+mod single_flight;
+mod tiers;
+mod trouble;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use ecache_core::backend::{Backend, Row, Scan};
+use ecache_core::entry::Entry;
+use ecache_core::execution_cache::{
+    Cache, ExecutionCache, ExecutionContext, Options, Residency, StoredForm,
+};
+use ecache_core::filter::Filter;
+use ecache_core::key::Preimage;
+use ecache_core::stored::StoredError;
+use ecache_core::time::ManualClock;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use common::NOW;
+
+/// A cached function whose computations are counted.
+struct Function {
+    cache: ExecutionCache,
+    computed: AtomicU64,
+}
+
+impl Function {
+    fn new(options: Options) -> Self {
+        Self {
+            cache: ExecutionCache::new(options),
+            computed: AtomicU64::new(0),
+        }
+    }
+
+    fn of(residency: Residency) -> Self {
+        Self::new(Options {
+            residency,
+            ..Options::new("tests::function")
+        })
+    }
+
+    /// Calls it with one argument; `value` is what it would compute now.
+    fn call<T>(&self, ctx: &ExecutionContext, argument: &str, value: T) -> T
+    where
+        T: Serialize + DeserializeOwned + Clone + Send + Sync + 'static,
+    {
+        self.cache.call(ctx, &StoredForm, one(argument), || {
+            self.computed.fetch_add(1, Ordering::SeqCst);
+            value
+        })
+    }
+
+    fn computed(&self) -> u64 {
+        self.computed.load(Ordering::SeqCst)
+    }
+}
+
+/// The arguments of a call with that one.
+fn one<T: Serialize + ?Sized>(argument: &T) -> Result<Preimage, StoredError> {
+    Preimage::of_arguments(|arguments| arguments.push(argument))
+}
+
+fn context(cache: Cache) -> ExecutionContext {
+    ExecutionContext::new(Arc::new(cache))
+}
+
+fn in_memory() -> ExecutionContext {
+    context(Cache::in_memory())
+}
+
+/// A context whose clock stands at [`NOW`] and is moved by hand.
+fn with_clock(cache: Cache) -> (ExecutionContext, Arc<ManualClock>) {
+    let clock = Arc::new(ManualClock::new(NOW));
+    (context(cache.with_clock(clock.clone())), clock)
+}
+
+/// What the store has, oldest first.
+fn entries(backend: &dyn Backend) -> Vec<Entry> {
+    let rows = backend.scan(&Scan::new(Filter::default()), NOW);
+    rows.expect("a scan")
+        .map(|row| match row.expect("a row") {
+            Row::Entry(entry, _) => *entry,
+            Row::Damaged(address) => panic!("{address} is damaged"),
+        })
+        .collect()
+}
+
+#[test]
+#[ignore = "run as another process by the tests that need one"]
+fn worker_process() {
+    let (job, path) = common::job();
+    processes::work(&job, &path);
+}
+
+/// A cache in a file that notices what others do at every hit.
+fn coherent(path: &Path) -> ExecutionContext {
+    context(Cache::at(path).with_coherence(Duration::ZERO))
+}

@@ -1,0 +1,210 @@
+//! One computation per key at a time, among threads and among tasks.
+
+use std::sync::Barrier;
+use std::sync::mpsc;
+use std::task::{Context, Poll};
+
+use super::*;
+use futures_executor::{ThreadPool, block_on};
+
+#[test]
+fn sixteen_threads_that_ask_at_once_compute_once() {
+    for residency in [
+        Residency::Transient,
+        Residency::Ephemeral,
+        Residency::Hybrid,
+    ] {
+        let (function, ctx, barrier) = (Function::of(residency), in_memory(), Barrier::new(16));
+        let call = || {
+            barrier.wait();
+            function.cache.call(&ctx, &StoredForm, one("a"), || {
+                std::thread::sleep(Duration::from_millis(30));
+                7
+            })
+        };
+        let results: Vec<i32> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..16).map(|_| scope.spawn(call)).collect();
+            threads
+                .into_iter()
+                .map(|thread| thread.join().expect("a result"))
+                .collect()
+        });
+        assert_eq!(results, [7; 16]);
+        let counters = function.cache.counters();
+        assert_eq!(
+            (counters.computations, counters.misses),
+            (1, 1),
+            "{residency:?}"
+        );
+        assert_eq!(
+            counters.shared + counters.memory_hits + counters.store_hits,
+            15
+        );
+    }
+}
+
+#[test]
+fn other_keys_do_not_wait() {
+    let (function, ctx) = (Function::of(Residency::Hybrid), in_memory());
+    let result = function.cache.call(&ctx, &StoredForm, one("a"), || {
+        std::thread::scope(|scope| {
+            let other = scope.spawn(|| function.call(&ctx, "b", 1));
+            other.join().expect("a result") + 1
+        })
+    });
+    assert_eq!(result, 2);
+}
+
+#[test]
+fn a_leader_that_panics_lets_the_next_one_in_at_once() {
+    let (function, ctx) = (Function::of(Residency::Hybrid), in_memory());
+    let (computing, is_computing) = mpsc::channel();
+    std::thread::scope(|scope| {
+        let (function, ctx) = (&function, &ctx);
+        let leader = scope.spawn(move || {
+            function.cache.call(ctx, &StoredForm, one("a"), || {
+                computing.send(()).expect("the test listens");
+                std::thread::sleep(Duration::from_millis(20));
+                panic!("the computation panics");
+            })
+        });
+        is_computing.recv().expect("it computes");
+        assert_eq!(function.call(ctx, "a", 2), 2);
+        let _: Result<i32, _> = leader.join();
+    });
+    assert_eq!(function.call(&ctx, "a", 3), 2);
+}
+
+#[test]
+fn an_error_is_returned_and_not_kept() {
+    let (function, ctx) = (Function::of(Residency::Hybrid), in_memory());
+    let call = |result: Result<i32, &'static str>| {
+        function
+            .cache
+            .try_call(&ctx, &StoredForm, one("a"), || result)
+    };
+    assert_eq!(call(Err("no")), Err("no"));
+    assert_eq!(call(Ok(1)), Ok(1));
+    assert_eq!(call(Err("no")), Ok(1));
+}
+
+#[test]
+fn a_caller_that_loses_its_patience_computes_by_itself() {
+    let function = Function::of(Residency::Ephemeral);
+    let ctx = context(Cache::in_memory().with_patience(Duration::from_millis(10)));
+    let (computing, is_computing) = mpsc::channel();
+    let (go_on, may_go_on) = mpsc::channel::<()>();
+    std::thread::scope(|scope| {
+        let (function, ctx) = (&function, &ctx);
+        scope.spawn(move || {
+            function.cache.call(ctx, &StoredForm, one("a"), || {
+                computing.send(()).expect("the test listens");
+                may_go_on.recv().expect("the test says so");
+                1
+            })
+        });
+        is_computing.recv().expect("it computes");
+        assert_eq!(function.call(ctx, "a", 2), 2);
+        go_on.send(()).expect("the leader listens");
+    });
+}
+
+/// Computes the sum of 1 to `n` by asking itself.
+fn sum(function: &Function, ctx: &ExecutionContext, n: u64) -> u64 {
+    function.cache.call(ctx, &StoredForm, one(&n), || match n {
+        0 => 0,
+        n => n + sum(function, ctx, n - 1),
+    })
+}
+
+#[test]
+fn a_function_may_call_itself_with_other_arguments() {
+    let (function, ctx) = (Function::of(Residency::Hybrid), in_memory());
+    assert_eq!(sum(&function, &ctx, 20), 210);
+    assert_eq!(function.cache.counters().computations, 21);
+}
+
+#[test]
+fn functions_that_need_each_other_do_not_wait_for_ever() {
+    let (ping, pong, ctx) = (
+        Function::of(Residency::Hybrid),
+        Function::of(Residency::Hybrid),
+        in_memory(),
+    );
+    let barrier = Barrier::new(2);
+    let run = |own: &Function, other: &Function| {
+        own.cache.call(&ctx, &StoredForm, one("a"), || {
+            barrier.wait();
+            other.call(&ctx, "a", 1) + 1
+        })
+    };
+    let mut results = std::thread::scope(|scope| {
+        let one = scope.spawn(|| run(&ping, &pong));
+        let two = scope.spawn(|| run(&pong, &ping));
+        [one.join().expect("a result"), two.join().expect("a result")]
+    });
+    results.sort_unstable();
+    // One of them was refused to wait and computed by itself; the other waited for it.
+    assert_eq!(results, [2, 3]);
+}
+
+/// Lets other tasks run once.
+async fn yield_now() {
+    let mut yielded = false;
+    std::future::poll_fn(
+        |context: &mut Context<'_>| match std::mem::replace(&mut yielded, true) {
+            true => Poll::Ready(()),
+            false => {
+                context.waker().wake_by_ref();
+                Poll::Pending
+            }
+        },
+    )
+    .await;
+}
+
+#[test]
+fn tasks_that_ask_at_once_compute_once() {
+    let pool = ThreadPool::builder().pool_size(2).create().expect("a pool");
+    let function = Arc::new(Function::of(Residency::Hybrid));
+    let (ctx, (done, results)) = (in_memory(), mpsc::channel());
+    for _ in 0..16 {
+        let (function, ctx, done) = (function.clone(), ctx.clone(), done.clone());
+        pool.spawn_ok(async move {
+            let compute = async {
+                for _ in 0..100 {
+                    yield_now().await;
+                }
+                7
+            };
+            let result = function
+                .cache
+                .call_async(&ctx, &StoredForm, one("a"), compute)
+                .await;
+            done.send(result).expect("the test listens");
+        });
+    }
+    drop(done);
+    assert_eq!(results.iter().collect::<Vec<i32>>(), [7; 16]);
+    assert_eq!(function.cache.counters().computations, 1);
+}
+
+#[test]
+fn a_task_that_is_dropped_lets_the_next_one_in() {
+    let (function, ctx) = (Function::of(Residency::Hybrid), in_memory());
+    let mut dropped = Box::pin(function.cache.call_async(
+        &ctx,
+        &StoredForm,
+        one("a"),
+        std::future::pending::<i32>(),
+    ));
+    let mut context = Context::from_waker(std::task::Waker::noop());
+    assert!(dropped.as_mut().poll(&mut context).is_pending());
+    drop(dropped);
+    let result = block_on(
+        function
+            .cache
+            .call_async(&ctx, &StoredForm, one("a"), async { 2 }),
+    );
+    assert_eq!(result, 2);
+}

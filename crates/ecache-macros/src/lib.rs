@@ -1,0 +1,24 @@
+//! `#[execution_cache]`: options and a function in, one call into `ecache-core` out, no logic.
+//!
+//! Documented, with examples, where it is re-exported: `ecache_core::execution_cache`.
+
+mod duration;
+mod expand;
+mod function;
+mod options;
+
+use proc_macro::TokenStream;
+
+/// See `ecache_core`, which re-exports it.
+#[proc_macro_attribute]
+pub fn execution_cache(options: TokenStream, function: TokenStream) -> TokenStream {
+    let function = proc_macro2::TokenStream::from(function);
+    match expand::expand(options.into(), function.clone()) {
+        Ok(expanded) => expanded.into(),
+        Err(error) => {
+            // The function stays, so that its callers are not in error as well.
+            let error = error.into_compile_error();
+            quote::quote!(#error #function).into()
+        }
+    }
+}
