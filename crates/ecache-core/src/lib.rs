@@ -51,6 +51,7 @@
 //! | files of `mongoexport` and `mongodump` | [`interchange`] |
 
 pub mod backend;
+pub mod command;
 pub mod entry;
 pub mod error;
 pub mod execution_cache;

@@ -1,0 +1,190 @@
+//! What identifies a command, beside its store and its scopes.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+
+use sha2::{Digest, Sha256};
+
+use super::Program;
+use crate::key::Key;
+use crate::python_json::Json;
+use crate::value::Value;
+
+/// All that the output of a command is said to depend on.
+///
+/// Values of variables and the content of files are secrets for all that is known: only their SHA-256 is part of
+/// the identity, and of what is recorded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// The program that is run
+    pub program: Program,
+    /// Its arguments
+    pub arguments: Vec<OsString>,
+    /// The folder it is run in, if its output depends on that
+    pub folder: Option<PathBuf>,
+    /// Variables and their values, `None` for one that is not set
+    pub variables: BTreeMap<String, Option<OsString>>,
+    /// Files that it reads, by the path that was typed, and the SHA-256 of each
+    pub files: BTreeMap<String, [u8; 32]>,
+    /// The SHA-256 of its standard input
+    pub input: Option<[u8; 32]>,
+}
+
+impl Identity {
+    /// The arguments of the call that a key is made of: those of the command, and one object.
+    ///
+    /// What is not UTF-8 is FiftyOne's form of bytes, so that no two command lines are the same.
+    pub fn call(&self) -> Vec<Json> {
+        let arguments = self.arguments.iter().map(|argument| text(argument));
+        arguments.chain([self.context()]).collect()
+    }
+
+    fn context(&self) -> Json {
+        let program = [
+            ("path", text(self.program.path.as_os_str())),
+            ("size", integer(self.program.size)),
+            ("mtime_ns", self.program.mtime_ns.into()),
+        ];
+        let mut members = vec![("program", object(program))];
+        if let Some(folder) = &self.folder {
+            members.push(("cwd", text(folder.as_os_str())));
+        }
+        if !self.variables.is_empty() {
+            let hash_value = |value: &OsString| hash(&Sha256::digest(value.as_bytes()).into());
+            let variables = self.variables.iter().map(|(name, value)| {
+                let value = value.as_ref().map_or(Json::Null, hash_value);
+                (name.as_str(), value)
+            });
+            members.push(("env", object(variables)));
+        }
+        if !self.files.is_empty() {
+            let files = self.files.iter();
+            let files = files.map(|(path, content)| (path.as_str(), hash(content)));
+            members.push(("files", object(files)));
+        }
+        if let Some(input) = &self.input {
+            members.push(("stdin", hash(input)));
+        }
+        object(members)
+    }
+}
+
+fn object<'a>(members: impl IntoIterator<Item = (&'a str, Json)>) -> Json {
+    let members = members.into_iter();
+    Json::Object(members.map(|(name, value)| (name.into(), value)).collect())
+}
+
+fn integer(number: u64) -> Json {
+    Json::from(i64::try_from(number).expect("no file is as long as that"))
+}
+
+/// In hexadecimal, as keys are.
+fn hash(sha256: &[u8; 32]) -> Json {
+    Json::from(Key::of_hash(sha256).as_str())
+}
+
+fn text(text: &OsStr) -> Json {
+    match text.to_str() {
+        Some(text) => Json::from(text),
+        None => Value::bytes(text.as_bytes())
+            .to_stored()
+            .expect("the stored form of bytes is JSON"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::ffi::OsStringExt;
+
+    use super::*;
+    use crate::key::CallScopes;
+
+    fn identity() -> Identity {
+        Identity {
+            program: Program {
+                path: "/usr/bin/curl".into(),
+                size: 7,
+                mtime_ns: 9,
+            },
+            arguments: vec!["-s".into(), "https://x".into()],
+            folder: None,
+            variables: BTreeMap::new(),
+            files: BTreeMap::new(),
+            input: None,
+        }
+    }
+
+    #[test]
+    fn is_the_arguments_and_one_object() {
+        assert_eq!(
+            Json::Array(identity().call()).dumps_sorted(),
+            r#"["-s", "https://x", {"program": {"mtime_ns": 9, "path": "/usr/bin/curl", "size": 7}}]"#
+        );
+    }
+
+    #[test]
+    fn shows_no_value_of_a_variable() {
+        let token = Some("secret".into());
+        let variables = [("TOKEN".to_owned(), token), ("UNSET".to_owned(), None)];
+        let identity = Identity {
+            variables: variables.into(),
+            ..identity()
+        };
+        let text = Json::Array(identity.call()).dumps();
+        assert!(!text.contains("secret"), "{text}");
+        assert!(text.contains(r#""UNSET": null"#), "{text}");
+    }
+
+    #[test]
+    fn whatever_differs_makes_another_key() {
+        let base = identity();
+        let bytes = |bytes: &[u8]| vec![OsString::from_vec(bytes.to_vec())];
+        let with_arguments = |arguments| Identity {
+            arguments,
+            ..base.clone()
+        };
+        let variable = |value: Option<&str>| Identity {
+            variables: [("A".to_owned(), value.map(OsString::from))].into(),
+            ..base.clone()
+        };
+        let all = [
+            base.clone(),
+            with_arguments(vec!["-s https://x".into()]),
+            with_arguments(vec![]),
+            with_arguments(bytes(b"\xff")),
+            with_arguments(bytes(b"\xfe")),
+            with_arguments(bytes("\u{fffd}".as_bytes())),
+            variable(None),
+            variable(Some("")),
+            variable(Some("b")),
+            Identity {
+                folder: Some("/tmp".into()),
+                ..base.clone()
+            },
+            Identity {
+                files: [("a".to_owned(), [1; 32])].into(),
+                ..base.clone()
+            },
+            Identity {
+                files: [("a".to_owned(), [2; 32])].into(),
+                ..base.clone()
+            },
+            Identity {
+                input: Some([1; 32]),
+                ..base.clone()
+            },
+            Identity {
+                program: Program {
+                    mtime_ns: 10,
+                    ..base.program.clone()
+                },
+                ..base.clone()
+            },
+        ];
+        let key = |identity: &Identity| Key::of_call(&identity.call(), &CallScopes::default());
+        let keys: std::collections::BTreeSet<Key> = all.iter().map(key).collect();
+        assert_eq!(keys.len(), all.len());
+    }
+}

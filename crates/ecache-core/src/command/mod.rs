@@ -1,0 +1,87 @@
+//! Memoized commands: what identifies one, running it while it is recorded, and replaying what it did.
+//!
+//! | file | its job |
+//! |---|---|
+//! | `program` | from a name to the file that is run |
+//! | `identity` | what goes into the key |
+//! | `input` | standard input and files, read once and hashed |
+//! | `recording` | what a command printed, and how it ended, as bytes |
+//! | `process` | runs a command, passes its output on and records it |
+//! | `memo` | a hit, a miss, one run at a time |
+//!
+//! A command is a function: its store has the program's name, its arguments are the rest of the command line and
+//! one object more, for all else that its output depends on. Nothing here prints or reads the environment; the
+//! caller passes in where output goes and what the variables are.
+//!
+//! Weighed for the output: a pseudo-terminal (the command would print for a person, and its two streams would be
+//! one), temporary files (nothing would come through before the end), and two pipes that one thread
+//! watches (chosen).
+
+mod identity;
+mod input;
+mod memo;
+mod process;
+mod program;
+mod recording;
+
+use std::ffi::OsString;
+use std::io;
+use std::path::PathBuf;
+
+use crate::error::Error;
+
+pub use identity::Identity;
+pub use input::{Spool, hash_file};
+pub use memo::{Failures, HELD_VARIABLE, Memo, Mode, OnMiss, Outcome, Report, Settings};
+pub use process::{Input, Signals, Streams};
+pub use program::Program;
+pub use recording::{Malformed, ReplayError, replay};
+
+/// Why a command was not run, or not to its end.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CommandError {
+    /// There is no such program.
+    #[error("{}: command not found", name.display())]
+    NotFound {
+        /// As it was typed
+        name: OsString,
+    },
+    /// There is a file, but it cannot be run.
+    #[error("cannot run {}", path.display())]
+    NotExecutable {
+        /// The file
+        path: PathBuf,
+        /// What the system says
+        source: io::Error,
+    },
+    /// The command could not be started or watched.
+    #[error("cannot run {}", path.display())]
+    Start {
+        /// The program
+        path: PathBuf,
+        /// What the system says
+        source: io::Error,
+    },
+    /// What it printed could not be passed on.
+    #[error("cannot write what the command printed: {0}")]
+    Output(io::Error),
+    /// What was recorded could not be replayed to its end.
+    #[error("cannot replay what was recorded: {0}")]
+    Replay(io::Error),
+    /// There is trouble with the cache, which is not to be passed over.
+    #[error(transparent)]
+    Cache(#[from] Error),
+}
+
+impl CommandError {
+    /// The exit code that shells and `env` have for it: 127 for what is not there, 126 for what cannot be run,
+    /// 125 for what is no fault of the command.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::NotFound { .. } => 127,
+            Self::NotExecutable { .. } => 126,
+            _ => 125,
+        }
+    }
+}
