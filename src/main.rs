@@ -1,3 +1,67 @@
-//! The `ecache` command.
+//! The `ecache` command: starts, and maps how a command ended to an exit code.
 
-fn main() {}
+#[cfg(any(test, target_env = "musl"))]
+mod arena;
+mod artifacts;
+mod cli;
+mod commands;
+mod context;
+mod error;
+mod output;
+mod signals;
+mod units;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use cli::Cli;
+use context::Context;
+use error::Exit;
+
+fn main() -> ExitCode {
+    #[cfg(target_env = "musl")]
+    arena::install();
+    let cli = match Cli::read() {
+        Ok(cli) => cli,
+        Err(answer) => return tell(&answer),
+    };
+    let result = Context::new(cli.global).and_then(|context| commands::run(&context, cli.command));
+    match result {
+        Ok(exit) => ExitCode::from(exit.code()),
+        Err(error) => fail(&error),
+    }
+}
+
+/// Prints what was asked for, help or the version, or what is wrong with what was typed.
+fn tell(answer: &clap::Error) -> ExitCode {
+    match answer.print() {
+        Ok(()) => ExitCode::from(answer.exit_code() as u8),
+        // Where standard error is closed there is nobody left to tell.
+        Err(_) if answer.use_stderr() => ExitCode::from(answer.exit_code() as u8),
+        Err(error) => fail(&error.into()),
+    }
+}
+
+/// A reader that has seen enough, such as `head`, is no failure.
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    error
+        .downcast_ref::<io::Error>()
+        .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
+fn fail(error: &anyhow::Error) -> ExitCode {
+    if is_closed_pipe(error) {
+        return ExitCode::SUCCESS;
+    }
+    let (exit, hint) = error::classify(error);
+    let message = output::escape::for_line(&format!("{error:#}")).into_owned();
+    // There is nobody left to tell where standard error is closed.
+    let _ = match hint {
+        Some(hint) => writeln!(io::stderr(), "ecache: {message}; {hint}"),
+        None => writeln!(io::stderr(), "ecache: {message}"),
+    };
+    match (exit, signals::interrupted()) {
+        (Exit::Interrupted, Some(signal)) => ExitCode::from(128 + signal),
+        (exit, _) => ExitCode::from(exit.code()),
+    }
+}

@@ -1,0 +1,160 @@
+//! How one entry is named: by its key, or by the arguments of the call that made it, in its scopes.
+
+use std::path::PathBuf;
+
+use clap::error::ErrorKind;
+use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, ValueEnum};
+use ecache_core::key::parse_arguments;
+use ecache_core::python_json::Json;
+
+/// The arguments of a call, in the order in which they were typed.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct CallArgs(pub(crate) Option<Vec<Json>>);
+
+const TEXT: &str = "argument";
+const JSON: &str = "json-argument";
+const ALL: &str = "args";
+
+impl Args for CallArgs {
+    fn augment_args(command: Command) -> Command {
+        command
+            .arg(
+                Arg::new(TEXT)
+                    .short('a')
+                    .long("arg")
+                    .value_name("TEXT")
+                    .action(ArgAction::Append)
+                    .allow_hyphen_values(true)
+                    .help("Name the entry by the call's next argument, a string"),
+            )
+            .arg(
+                Arg::new(JSON)
+                    .short('j')
+                    .long("json-arg")
+                    .value_name("JSON")
+                    .action(ArgAction::Append)
+                    .allow_hyphen_values(true)
+                    .help("Name the entry by the call's next argument, as JSON"),
+            )
+            .arg(
+                Arg::new(ALL)
+                    .long("args")
+                    .value_name("JSON_ARRAY")
+                    .conflicts_with_all([TEXT, JSON])
+                    .help("Name the entry by all arguments of the call"),
+            )
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+impl FromArgMatches for CallArgs {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        if let Some(array) = matches.get_one::<String>(ALL) {
+            let arguments = parse_arguments(array.as_bytes());
+            return arguments
+                .map(|arguments| Self(Some(arguments)))
+                .map_err(|error| invalid("--args", array, &error));
+        }
+        let mut arguments = Vec::new();
+        for (index, text) in indexed(matches, TEXT) {
+            arguments.push((index, Json::String(text.as_str().into())));
+        }
+        for (index, text) in indexed(matches, JSON) {
+            let value = Json::parse(text.as_bytes())
+                .map_err(|error| invalid("--json-arg", text, &error))?;
+            arguments.push((index, value));
+        }
+        arguments.sort_by_key(|(index, _)| *index);
+        let arguments: Vec<Json> = arguments.into_iter().map(|(_, value)| value).collect();
+        Ok(Self((!arguments.is_empty()).then_some(arguments)))
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+fn indexed<'a>(matches: &'a ArgMatches, id: &str) -> impl Iterator<Item = (usize, &'a String)> {
+    let indices = matches.indices_of(id).into_iter().flatten();
+    let values = matches.get_many::<String>(id).into_iter().flatten();
+    indices.zip(values)
+}
+
+fn invalid(flag: &str, text: &str, error: &dyn std::fmt::Display) -> clap::Error {
+    let message = format!(
+        "invalid value {text:?} for '{flag}': {error}; a string is quoted, as in '\"text\"'"
+    );
+    clap::Error::raw(ErrorKind::ValueValidation, message)
+}
+
+// The scopes of one entry.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Scope")]
+pub(crate) struct ScopeArgs {
+    /// The dataset's id
+    #[arg(long, value_name = "ID")]
+    pub(crate) dataset: Option<String>,
+    /// The user's id
+    #[arg(long, value_name = "ID")]
+    pub(crate) user: Option<String>,
+    /// The operator, as in @acme/stats/dashboard
+    #[arg(long, value_name = "URI")]
+    pub(crate) operator: Option<String>,
+    /// The operator prompt
+    #[arg(long, value_name = "ID")]
+    pub(crate) prompt: Option<String>,
+    /// The file that holds the user's request token (a JWT)
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    pub(crate) jwt_file: Option<PathBuf>,
+}
+
+// What a command's result depends on, beside its arguments and the program.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Identity")]
+pub(crate) struct IdentityArgs {
+    /// Tell runs in different folders apart
+    #[arg(long)]
+    pub(crate) cwd: bool,
+    /// Tell runs with different values of this variable apart; may be repeated
+    #[arg(long, value_name = "NAME")]
+    pub(crate) env: Vec<String>,
+    /// Tell runs apart by this file's content; may be repeated
+    #[arg(long, value_name = "PATH", value_hint = clap::ValueHint::FilePath)]
+    pub(crate) file: Vec<String>,
+    /// Say what standard input means
+    #[arg(long, value_enum, value_name = "HOW", default_value_t)]
+    pub(crate) stdin: StdinChoice,
+}
+
+/// What is done with standard input.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum StdinChoice {
+    /// Hash what is piped in; leave a terminal or /dev/null to the command
+    #[default]
+    Auto,
+    /// Hash it, whatever it is
+    Hash,
+    /// Leave it to the command, and do not tell runs apart by it
+    Ignore,
+    /// Give the command nothing to read
+    None,
+}
+
+// One entry: its store, and its key or the arguments of its call.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct EntryArgs {
+    /// The store's name
+    #[arg(value_name = "STORE")]
+    pub(crate) store: String,
+    /// The entry's key
+    #[arg(value_name = "KEY", conflicts_with_all = [TEXT, JSON, ALL])]
+    pub(crate) key: Option<String>,
+    #[command(flatten)]
+    pub(crate) call: CallArgs,
+    #[command(flatten)]
+    pub(crate) scope: ScopeArgs,
+}

@@ -1,0 +1,196 @@
+//! What can be typed: clap types and their help, no behaviour.
+//!
+//! Subcommands are `defer`red: of eighteen only the one that was asked for is built, which is most of what
+//! the parser costs a short command. What a command does is said on its variant in [`Command`], which is
+//! there before its arguments are; a type of arguments has no doc comment, since clap would put it in the
+//! place of that text.
+
+pub(crate) mod commands;
+pub(crate) mod entry;
+pub(crate) mod filter;
+mod shortcut;
+pub(crate) mod value;
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args, Parser, Subcommand};
+
+use crate::output::Format;
+pub(crate) use commands::*;
+
+/// Inspect, change and prune the results that expensive calls left in an execution store.
+#[derive(Debug, Parser)]
+#[command(
+    name = "ecache",
+    version,
+    subcommand_required = true,
+    arg_required_else_help = true,
+    disable_help_subcommand = true,
+    max_term_width = 100,
+    after_help = EXAMPLES,
+    after_long_help = LONG_EXAMPLES
+)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+impl Cli {
+    /// Reads the command line.
+    ///
+    /// # Errors
+    /// What is to be printed instead of running a command: help, the version, or what is wrong.
+    pub(crate) fn read() -> Result<Self, clap::Error> {
+        let words = std::env::args_os().skip(1);
+        shortcut::read(words, std::env::var_os("ECACHE_DB")).map_or_else(Self::try_parse, Ok)
+    }
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  ecache run --ttl 10m -- curl -s https://x      run it once in ten minutes
+  ecache set thumbs cat.jpg --ttl 1d < cat.png   keep a value for a day
+  ecache get thumbs cat.jpg > cat.png            print it again
+  ecache ls --store thumbs                       list what is cached
+  ecache clear --dataset 6b03de12 --dry-run      see what a removal would remove
+
+See `ecache COMMAND -h` for a command, `ecache --help` for more.";
+
+/// The manual page `ecache.1` has the same sections.
+const LONG_EXAMPLES: &str = "\
+Examples:
+  ecache run --ttl 10m -- curl -s https://x      run it once in ten minutes
+  ecache set thumbs cat.jpg --ttl 1d < cat.png   keep a value for a day
+  ecache get thumbs cat.jpg > cat.png            print it again
+  ecache ls --store thumbs                       list what is cached
+  ecache import dump.bson                        read a mongodump of FiftyOne's
+  ecache get labels -j 0.25 --user u-alice       the result of a call
+  ecache clear --dataset 6b03de12 --dry-run      see what a removal would remove
+  ecache prune --expired --max-size 1GiB         remove what is dead or too much
+
+Exit status:
+  0         done
+  1         a miss, or no
+  2         wrong usage
+  3         the operation failed
+  4         the store is damaged
+  5         refused: permissions, a foreign file, a newer schema
+  130, 143  ended by SIGINT, SIGTERM
+  any       `ecache run`: the command's own, or 125 if ecache refuses
+
+Environment:
+  ECACHE            how `ecache run` uses the cache, unless there is --cache
+  ECACHE_DB         the store's file, unless there is --db
+  XDG_DATA_HOME     where the default store is, unless it is ~/.local/share
+  NO_COLOR          print no colours
+  CLICOLOR_FORCE    print colours into pipes, too
+  TERM              print no colours if this is dumb
+
+Files:
+  $XDG_DATA_HOME/ecache/store.db
+  ~/.local/share/ecache/store.db
+            the default store";
+
+// Options of every command, listed after its own.
+#[derive(Clone, Debug, Args)]
+#[command(next_display_order = 900)]
+pub(crate) struct Global {
+    /// Use the store in this file
+    #[arg(long, global = true, value_name = "PATH", env = "ECACHE_DB", hide_env = true,
+          value_hint = clap::ValueHint::FilePath)]
+    pub(crate) db: Option<PathBuf>,
+    /// Work in this collection
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(crate) collection: Option<String>,
+    /// Say nothing on success
+    #[arg(short, long, global = true)]
+    pub(crate) quiet: bool,
+    /// Say more on standard error
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub(crate) verbose: u8,
+}
+
+// The format of rows.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct FormatArgs {
+    /// Print in this format [default: table, or plain lines in a pipe]
+    #[arg(long, value_name = "FORMAT", value_enum)]
+    pub(crate) format: Option<Format>,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+#[command(defer = true)]
+pub(crate) enum Command {
+    /// Print the value of an entry
+    ///
+    /// Text, bytes and command output are printed as they are, anything else as JSON. A miss prints nothing
+    /// and exits with 1.
+    Get(GetArgs),
+    /// Set the value of an entry
+    ///
+    /// Without VALUE, or with -, the value is read from standard input.
+    Set(SetArgs),
+    /// Exit with 0 if there is a fresh entry, else with 1
+    Has(HasArgs),
+    /// Run a command, or print what it printed the last time
+    ///
+    /// What it printed comes back byte for byte, with its exit code, as long as it is the same program with the
+    /// same arguments, input and scopes. Of many that run the same at once, one does, and the others wait for it.
+    /// Whatever is wrong with the cache, the command is run.
+    ///
+    /// The exit code is the command's; 128 and the signal if a signal ended it, 127 if there is no such program, 126
+    /// if it cannot be run, and 125 if ecache refuses.
+    Run(RunArgs),
+    /// Print the key of a call, or of a command
+    ///
+    /// The key is the one that FiftyOne's decorator makes of the same arguments and scopes. That of a command after
+    /// -- is the one that `ecache run` with the same options uses; standard input is part of it there, too.
+    Key(KeyArgs),
+    /// Print all that is known of an entry
+    Show(ShowArgs),
+    /// List entries
+    Ls(LsArgs),
+    /// List stores, with their entries and metadata
+    Stores(StoresArgs),
+    /// Count entries, bytes and hits
+    Stats(StatsArgs),
+    /// Print where the store is, its size and its settings
+    Info(InfoArgs),
+    /// Remove entries by key, whatever their policy
+    ///
+    /// Exits with 1 if one of them was not there.
+    Rm(RmArgs),
+    /// Remove the entries that a filter selects
+    ///
+    /// Only entries of policy `evict`, unless --policy says otherwise. Different conditions must all hold, of
+    /// a repeated one any.
+    Clear(ClearArgs),
+    /// Remove what is expired, old, unused or too much
+    ///
+    /// Without a limit: what is expired. With several limits, an entry goes that is beyond any of them. Entries
+    /// of policy `persist` stay.
+    Prune(PruneArgs),
+    /// Change the lifetime or the policy of entries
+    ///
+    /// A lifetime makes an entry one of policy `evict`; policy `persist` takes its lifetime away.
+    Touch(TouchArgs),
+    /// Write entries as JSON lines, for `ecache import`
+    Export(ExportArgs),
+    /// Read entries from JSON lines, Extended JSON or a mongodump
+    ///
+    /// Which of them a file is, is told by its content. JSON lines are those of `ecache export`, Extended JSON
+    /// is what mongoexport writes.
+    Import(ImportArgs),
+    /// Print a shell's completion script
+    ///
+    /// In bash, zsh and fish it also completes the names of stores, datasets, users, operators and prompts.
+    Completions(CompletionsArgs),
+    /// Write the manual pages to a folder
+    Man(ManArgs),
+    /// Print the names that completion scripts offer, and nothing where there is any trouble
+    #[command(hide = true)]
+    Names(NamesArgs),
+}

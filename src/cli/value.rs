@@ -1,0 +1,61 @@
+//! Values as they are typed.
+
+use clap::ValueEnum;
+use ecache_core::entry::Policy;
+use ecache_core::value::Kind;
+
+/// What a value that is set is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ValueType {
+    /// UTF-8 text, a string to FiftyOne
+    Text,
+    /// JSON as Python reads it, kept as it is typed
+    Json,
+    /// Bytes
+    Bytes,
+}
+
+impl From<ValueType> for Kind {
+    fn from(kind: ValueType) -> Self {
+        match kind {
+            ValueType::Text => Self::Text,
+            ValueType::Json => Self::Json,
+            ValueType::Bytes => Self::Bytes,
+        }
+    }
+}
+
+/// A policy as it is given to an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum EntryPolicy {
+    /// The cache may drop it by itself
+    Evict,
+    /// It stays until it is removed by name
+    Persist,
+}
+
+impl From<EntryPolicy> for Policy {
+    fn from(policy: EntryPolicy) -> Self {
+        match policy {
+            EntryPolicy::Evict => Self::Evict,
+            EntryPolicy::Persist => Self::Persist,
+        }
+    }
+}
+
+/// A lifetime: a duration in milliseconds, or none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ttl {
+    /// Expires after so many milliseconds
+    Millis(u64),
+    /// Does not expire
+    Never,
+}
+
+/// Reads a duration, or `none`.
+pub(crate) fn parse_ttl(text: &str) -> Result<Ttl, crate::units::ParseError> {
+    match text {
+        "none" | "never" => Ok(Ttl::Never),
+        duration => crate::units::parse_duration(duration).map(Ttl::Millis),
+    }
+}

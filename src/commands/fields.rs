@@ -1,0 +1,170 @@
+//! The fields of an entry: their names, and their values as cells.
+
+use ecache_core::entry::Entry;
+use ecache_core::value::{Value, write_stored};
+
+use crate::error::usage;
+use crate::output::{Cell, Column};
+
+/// A field of an entry, in the order in which they are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Field {
+    StoreName,
+    Key,
+    DatasetId,
+    Policy,
+    CreatedAt,
+    UpdatedAt,
+    ExpiresAt,
+    LastUsedAt,
+    Hits,
+    Size,
+    Kind,
+    UserId,
+    OperatorUri,
+    PromptId,
+    JwtSha256,
+    Function,
+    Args,
+    CostMs,
+    Value,
+}
+
+impl Field {
+    /// All fields, the value last.
+    pub(super) const ALL: [Self; 19] = [
+        Self::StoreName,
+        Self::Key,
+        Self::DatasetId,
+        Self::Policy,
+        Self::CreatedAt,
+        Self::UpdatedAt,
+        Self::ExpiresAt,
+        Self::LastUsedAt,
+        Self::Hits,
+        Self::Size,
+        Self::Kind,
+        Self::UserId,
+        Self::OperatorUri,
+        Self::PromptId,
+        Self::JwtSha256,
+        Self::Function,
+        Self::Args,
+        Self::CostMs,
+        Self::Value,
+    ];
+
+    /// What a list shows unless other fields are asked for.
+    pub(super) const USUAL: [Self; 7] = [
+        Self::StoreName,
+        Self::Key,
+        Self::DatasetId,
+        Self::Kind,
+        Self::Size,
+        Self::UpdatedAt,
+        Self::ExpiresAt,
+    ];
+
+    /// Its name, as JSON and `--fields` have it.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::StoreName => "store_name",
+            Self::Key => "key",
+            Self::DatasetId => "dataset_id",
+            Self::Policy => "policy",
+            Self::CreatedAt => "created_at",
+            Self::UpdatedAt => "updated_at",
+            Self::ExpiresAt => "expires_at",
+            Self::LastUsedAt => "last_used_at",
+            Self::Hits => "hits",
+            Self::Size => "size",
+            Self::Kind => "kind",
+            Self::UserId => "user_id",
+            Self::OperatorUri => "operator_uri",
+            Self::PromptId => "prompt_id",
+            Self::JwtSha256 => "jwt_sha256",
+            Self::Function => "function",
+            Self::Args => "args",
+            Self::CostMs => "cost_ms",
+            Self::Value => "value",
+        }
+    }
+
+    /// How a table lays it out.
+    pub(super) fn column(self) -> Column {
+        match self {
+            Self::CreatedAt | Self::UpdatedAt | Self::ExpiresAt | Self::LastUsedAt => {
+                Column::whole(self.name())
+            }
+            Self::Hits | Self::Size | Self::CostMs => Column::number(self.name()),
+            _ => Column::text(self.name()),
+        }
+    }
+
+    /// Its value in an entry. The entry's value is given as JSON, if it was read.
+    pub(super) fn cell<'a>(self, entry: &'a Entry, value: Option<&'a str>) -> Cell<'a> {
+        let text = |text: Option<&'a str>| Cell::from(text);
+        let time = |time: Option<ecache_core::time::Timestamp>| {
+            time.map_or(Cell::Null, |time| Cell::Time(time.as_millis()))
+        };
+        match self {
+            Self::StoreName => Cell::from(&*entry.address.store.store_name),
+            Self::Key => Cell::from(entry.address.key.as_str()),
+            Self::DatasetId => text(entry.address.store.dataset_id.as_deref()),
+            Self::Policy => Cell::from(entry.policy.as_str()),
+            Self::CreatedAt => Cell::Time(entry.created_at.as_millis()),
+            Self::UpdatedAt => time(entry.updated_at),
+            Self::ExpiresAt => time(entry.expires_at),
+            Self::LastUsedAt => time(entry.last_used_at),
+            Self::Hits => Cell::Count(entry.hits),
+            Self::Size => Cell::Size(entry.size),
+            Self::Kind => Cell::from(entry.kind.as_str()),
+            Self::UserId => text(entry.scopes.user_id.as_deref()),
+            Self::OperatorUri => text(entry.scopes.operator_uri.as_deref()),
+            Self::PromptId => text(entry.scopes.prompt_id.as_deref()),
+            Self::JwtSha256 => Cell::from(entry.scopes.jwt_sha256.map(hex)),
+            Self::Function => text(entry.function.as_deref()),
+            Self::Args => json_cell(entry.args.as_deref()),
+            Self::CostMs => entry.cost_ms.map_or(Cell::Null, Cell::Duration),
+            Self::Value => json_cell(value),
+        }
+    }
+}
+
+fn json_cell(json: Option<&str>) -> Cell<'_> {
+    json.map_or(Cell::Null, |json| Cell::Json(json.into()))
+}
+
+fn hex(hash: [u8; 32]) -> String {
+    hash.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The fields of `--fields`; those of [`Field::USUAL`] if there are none.
+pub(super) fn parse(names: &[String]) -> anyhow::Result<Vec<Field>> {
+    if names.is_empty() {
+        return Ok(Field::USUAL.to_vec());
+    }
+    let mut fields = Vec::new();
+    for name in names {
+        if name == "all" {
+            fields.extend(Field::ALL.iter().filter(|field| **field != Field::Value));
+            continue;
+        }
+        let field = Field::ALL.into_iter().find(|field| field.name() == name);
+        fields.push(field.ok_or_else(|| {
+            let known: Vec<&str> = Field::ALL.iter().map(|field| field.name()).collect();
+            usage(format!(
+                "unknown field {name:?} in --fields; there are {}, and `all`",
+                known.join(", ")
+            ))
+        })?);
+    }
+    Ok(fields)
+}
+
+/// A value as JSON on one line: FiftyOne's stored form.
+pub(super) fn json(value: &Value) -> String {
+    let mut json = Vec::new();
+    write_stored(value.kind, &value.bytes, &mut json);
+    String::from_utf8_lossy(&json).into_owned()
+}

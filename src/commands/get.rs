@@ -1,0 +1,112 @@
+//! `ecache get`: the value of one entry.
+
+use std::io::{self, BufReader, IsTerminal, Write};
+
+use anyhow::Result;
+use ecache_core::backend::{Backend, Content, ContentReader, Lookup, Use, read_value};
+use ecache_core::command::{ReplayError, replay};
+use ecache_core::entry::Entry;
+use ecache_core::error::Error;
+use ecache_core::value::Kind;
+
+use super::request::{Request, store_address};
+use super::{fields, get_many};
+use crate::cli::{GetArgs, ValueFormat};
+use crate::context::Context;
+use crate::error::Exit;
+use crate::output::escape;
+
+pub(crate) fn run(context: &Context, args: GetArgs) -> Result<Exit> {
+    if let Some(file) = &args.keys_from {
+        let store = store_address(context, &args.entry.store, &args.entry.scope)?;
+        return get_many::run(context, &store, file);
+    }
+    let request = Request::new(context, args.entry)?;
+    let now = context.now();
+    let backend = context.reader()?;
+    match backend.lookup(&request.address, now)? {
+        Lookup::Hit(entry, content) if !request.contradicts(&entry) => {
+            print(backend.as_ref(), &entry, content, args.format)?;
+            drop(backend);
+            record(context, Use::due(&entry, now).as_slice());
+            Ok(Exit::Done)
+        }
+        Lookup::Hit(entry, _) => {
+            context.detail(&format!(
+                "a miss: {} was made by another call",
+                entry.address
+            ));
+            Ok(Exit::No)
+        }
+        Lookup::Stale(entry) => {
+            context.detail(&format!("a miss: {} has expired", entry.address));
+            Ok(Exit::No)
+        }
+        Lookup::Missing => {
+            context.detail(&format!("a miss: there is no {}", request.address));
+            Ok(Exit::No)
+        }
+        Lookup::Damaged(address) => Err(Error::DamagedEntry {
+            address: Box::new(address),
+        }
+        .into()),
+    }
+}
+
+/// Prints a value on standard output.
+fn print(
+    backend: &dyn Backend,
+    entry: &Entry,
+    content: Content,
+    format: ValueFormat,
+) -> Result<()> {
+    let mut stdout = io::stdout().lock();
+    if format == ValueFormat::Json && entry.kind != Kind::Json {
+        let value = read_value(backend, entry.kind, content)?;
+        stdout.write_all(fields::json(&value).as_bytes())?;
+        return Ok(stdout.write_all(b"\n")?);
+    }
+    let reader = ContentReader::new(backend, content);
+    if stdout.is_terminal() {
+        // What was cached must not act on the terminal.
+        let mut bytes = Vec::new();
+        copy(reader, entry.kind, &mut bytes)?;
+        stdout.write_all(escape::for_terminal(&bytes).as_bytes())?;
+        if !bytes.ends_with(b"\n") {
+            stdout.write_all(b"\n")?;
+        }
+    } else {
+        copy(reader, entry.kind, &mut stdout)?;
+        if entry.kind == Kind::Json {
+            stdout.write_all(b"\n")?;
+        }
+    }
+    Ok(stdout.flush()?)
+}
+
+/// Copies a value; of a command, what it printed on its standard output.
+fn copy(mut reader: ContentReader<'_>, kind: Kind, out: &mut impl Write) -> Result<()> {
+    if kind != Kind::Command {
+        io::copy(&mut reader, out)?;
+        return Ok(());
+    }
+    match replay(BufReader::new(reader), out, &mut io::sink()) {
+        Ok(_) => Ok(()),
+        // A closed pipe is told from other trouble by this type.
+        Err(ReplayError::Read(error) | ReplayError::Write(error)) => Err(error.into()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Records hits. A store that cannot be written to is read all the same.
+pub(super) fn record(context: &Context, uses: &[Use]) {
+    if uses.is_empty() {
+        return;
+    }
+    let recorded = context
+        .writer()
+        .and_then(|backend| Ok(backend.record_uses(uses)?));
+    if let Err(error) = recorded {
+        context.detail(&format!("the hit was not recorded: {error:#}"));
+    }
+}

@@ -1,0 +1,111 @@
+//! `ecache get --keys-from`: the values of many entries, as JSON lines.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader};
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use ecache_core::backend::{Backend, Lookup, Use, read_value};
+use ecache_core::scope::{Address, StoreAddress};
+use ecache_core::value::write_stored;
+
+use super::get::record;
+use super::request::parse_key;
+use crate::context::Context;
+use crate::error::Exit;
+use crate::output::{Cell, Column, Format, Writer, unescape};
+
+/// Keys that are read before they are looked up.
+const BATCH: usize = 4096;
+
+const COLUMNS: [Column; 3] = [
+    Column::text("key"),
+    Column::text("hit"),
+    Column::text("value"),
+];
+
+/// Looks up each line as a key, written as `ls` writes it to a pipe.
+pub(super) fn run(context: &Context, store: &StoreAddress, file: &Path) -> Result<Exit> {
+    let input: Box<dyn BufRead> = match file.as_os_str() == "-" {
+        true => Box::new(io::stdin().lock()),
+        false => {
+            let attempt = || format!("cannot read keys from {}", file.display());
+            Box::new(BufReader::new(File::open(file).with_context(attempt)?))
+        }
+    };
+    let backend = context.reader()?;
+    let now = context.now();
+    let mut rows = context.rows(Format::Jsonl, &COLUMNS)?;
+    let mut exit = Exit::Done;
+    let mut uses = Vec::new();
+    let mut lines = (1_u64..).zip(input.lines());
+    loop {
+        let addresses = addresses(store, &mut lines.by_ref().take(BATCH))?;
+        if addresses.is_empty() {
+            break;
+        }
+        let mut rest = addresses.as_slice();
+        while !rest.is_empty() {
+            let lookups = backend.lookup_many(rest, now)?;
+            let (done, later) = rest.split_at(lookups.len());
+            for (address, lookup) in done.iter().zip(lookups) {
+                if let Lookup::Hit(entry, _) = &lookup {
+                    uses.extend(Use::due(entry, now));
+                } else {
+                    exit = Exit::No;
+                }
+                print(context, backend.as_ref(), &mut rows, address, lookup)?;
+            }
+            rest = later;
+        }
+    }
+    rows.finish()?;
+    record(context, &uses);
+    Ok(exit)
+}
+
+/// The keys of some lines; empty lines have none.
+fn addresses(
+    store: &StoreAddress,
+    lines: &mut dyn Iterator<Item = (u64, io::Result<String>)>,
+) -> Result<Vec<Address>> {
+    let mut addresses = Vec::new();
+    for (number, line) in lines {
+        let line = line.context("cannot read keys")?;
+        if !line.is_empty() {
+            let key = parse_key(&unescape(&line));
+            let key = key.with_context(|| format!("line {number} of the keys"))?;
+            addresses.push(store.entry(key));
+        }
+    }
+    Ok(addresses)
+}
+
+/// Prints `{"key": …, "hit": …, "value": …}`.
+fn print(
+    context: &Context,
+    backend: &dyn Backend,
+    rows: &mut Writer<'_>,
+    address: &Address,
+    lookup: Lookup,
+) -> Result<()> {
+    let key = Cell::from(address.key.as_str());
+    let (hit, content) = match lookup {
+        Lookup::Hit(entry, content) => (true, Some((entry.kind, content))),
+        Lookup::Damaged(address) => {
+            context.warn(&format!("{address} is damaged and counts as a miss"));
+            (false, None)
+        }
+        Lookup::Stale(_) | Lookup::Missing => (false, None),
+    };
+    let mut json = Vec::new();
+    if let Some((kind, content)) = content {
+        let value = read_value(backend, kind, content)?;
+        write_stored(kind, &value.bytes, &mut json);
+    }
+    let value = match hit {
+        true => Cell::Json(String::from_utf8_lossy(&json)),
+        false => Cell::Null,
+    };
+    Ok(rows.row(&[key, Cell::Bool(hit), value])?)
+}

@@ -1,0 +1,148 @@
+//! `ecache import`: reads entries from JSON lines, MongoDB Extended JSON or a mongodump.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read, Seek};
+use std::mem;
+use std::path::Path;
+use std::sync::mpsc::sync_channel;
+use std::thread;
+
+use anyhow::{Context as _, Result};
+use ecache_core::backend::{Commit, Imported, Record};
+use ecache_core::error::Error;
+use ecache_core::interchange::Reader;
+use ecache_core::location;
+
+use super::removal::counting;
+use super::request::check_name;
+use crate::cli::ImportArgs;
+use crate::context::Context;
+use crate::error::{Exit, usage};
+use crate::signals;
+
+/// Records that are handed from one thread to the other at a time, or as many as have that many bytes.
+const HANDFUL: usize = 512;
+const HANDFUL_SIZE: usize = 1 << 20;
+const HANDFULS_AHEAD: usize = 4;
+
+pub(crate) fn run(context: &Context, args: ImportArgs) -> Result<Exit> {
+    let collection = check_name("collection", &context.collection)?;
+    let input = open(&args.file)?;
+    // Read before the store is created: a file that is none of these leaves no trace.
+    let records = Reader::new(input, collection, context.now())
+        .map_err(|error| Error::Input(Box::new(error)))?;
+    let (path, _) = context.location()?;
+    let backend = match args.dry_run && !path.exists() {
+        true => location::empty(),
+        false => context.writer()?,
+    };
+    let commit = match args.batch {
+        _ if args.dry_run => Commit::Rehearse,
+        Some(count) => Commit::Every(count as usize),
+        None => Commit::Whole,
+    };
+    signals::finish_batches()?;
+    let mut bar = context.progress("importing", None);
+    let imported = backend.import(
+        &mut read_ahead(records),
+        args.on_conflict.into(),
+        commit,
+        &mut counting(&mut bar),
+    );
+    bar.finish();
+    let attempt = || match commit {
+        Commit::Every(_) => "the import stopped; whole batches before this are in the store",
+        Commit::Whole | Commit::Rehearse => "nothing was imported",
+    };
+    report(context, commit, imported.with_context(attempt)?);
+    Ok(Exit::Done)
+}
+
+/// Reads on a thread of its own: reading takes as long as writing, so that an import takes half the time.
+fn read_ahead<R: BufRead + Send + 'static>(
+    records: Reader<R>,
+) -> impl Iterator<Item = Result<Record, Error>> {
+    let (sender, receiver) = sync_channel(HANDFULS_AHEAD);
+    thread::spawn(move || {
+        let mut handful = Vec::new();
+        let mut size = 0;
+        for record in records {
+            handful.push(match record {
+                Ok((_, record)) => Ok(record),
+                Err(error) => Err(Error::Input(Box::new(error))),
+            });
+            if let Some(Ok(Record::Entry(_, value))) = handful.last() {
+                size += value.len();
+            }
+            if handful.len() == HANDFUL || size >= HANDFUL_SIZE {
+                // An import that failed takes no more.
+                if sender.send(mem::take(&mut handful)).is_err() {
+                    return;
+                }
+                size = 0;
+            }
+        }
+        let _ = sender.send(handful);
+    });
+    receiver.into_iter().flatten()
+}
+
+fn report(context: &Context, commit: Commit, imported: Imported) {
+    let verb = match commit {
+        Commit::Rehearse => "would import",
+        Commit::Whole | Commit::Every(_) => "imported",
+    };
+    let count = imported.created + imported.replaced;
+    let entries = if count == 1 { "entry" } else { "entries" };
+    let mut message = format!(
+        "{verb} {count} {entries} ({} new, {} replaced",
+        imported.created, imported.replaced
+    );
+    if imported.kept > 0 {
+        message.push_str(&format!(", {} kept as they were", imported.kept));
+    }
+    message.push(')');
+    if imported.stores > 0 {
+        let stores = if imported.stores == 1 {
+            "store"
+        } else {
+            "stores"
+        };
+        message.push_str(&format!(
+            " and the metadata of {} {stores}",
+            imported.stores
+        ));
+    }
+    context.note(&message);
+}
+
+/// Opens the input. What comes through a pipe is put into a file first: a sender that stalls must not keep
+/// other writers waiting.
+fn open(path: &Path) -> Result<BufReader<File>> {
+    let file = match path.as_os_str() == "-" {
+        true => spool(io::stdin().lock()).context("cannot import standard input")?,
+        false => {
+            let attempt = || format!("cannot import {}", path.display());
+            let file = File::open(path).with_context(attempt)?;
+            let kind = file.metadata()?.file_type();
+            if kind.is_dir() {
+                return Err(usage(format!(
+                    "cannot import {}: it is a folder; name a file in it",
+                    path.display()
+                )));
+            }
+            match kind.is_file() {
+                true => file,
+                false => spool(file).with_context(attempt)?,
+            }
+        }
+    };
+    Ok(BufReader::with_capacity(1 << 16, file))
+}
+
+fn spool(mut pipe: impl Read) -> io::Result<File> {
+    let mut spool = tempfile::tempfile()?;
+    io::copy(&mut pipe, &mut spool)?;
+    spool.rewind()?;
+    Ok(spool)
+}

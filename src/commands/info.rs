@@ -1,0 +1,74 @@
+//! `ecache info`: where the store is, how large it is, and which settings are in force.
+
+use anyhow::Result;
+use ecache_core::filter::{Filter, Freshness};
+
+use crate::cli::InfoArgs;
+use crate::context::{Context, Origin};
+use crate::error::Exit;
+use crate::output::{Cell, Column, Format};
+
+pub(crate) fn run(context: &Context, args: InfoArgs) -> Result<Exit> {
+    let (path, origin) = context.location()?;
+    let backend = context.reader()?;
+    let store = backend.describe()?;
+    let expired = Filter {
+        collection: context.collection.clone(),
+        freshness: Some(Freshness::Expired),
+        ..Filter::default()
+    };
+    let expired = backend.usage(&expired.into(), context.now())?;
+    let path = path.to_string_lossy().into_owned();
+    // What is said of a store that is not there yet would be said of what stands in for it.
+    let is_there = store.path.is_some();
+    let version = |version| match is_there {
+        true => Cell::Integer(version),
+        false => Cell::Null,
+    };
+    let facts: [(&'static str, Cell<'_>); 15] = [
+        ("version", Cell::from(env!("CARGO_PKG_VERSION"))),
+        ("engine", is_there.then_some(store.engine.as_str()).into()),
+        ("path", Cell::from(path.as_str())),
+        (
+            "path_from",
+            Cell::from(match origin {
+                Origin::Flag => "--db",
+                Origin::Environment => "ECACHE_DB",
+                Origin::Default => "default",
+            }),
+        ),
+        ("exists", Cell::Bool(is_there)),
+        ("collection", Cell::from(context.collection.as_str())),
+        (
+            "collection_from",
+            Cell::from(match context.is_collection_named {
+                true => "--collection",
+                false => "default",
+            }),
+        ),
+        ("file_size", Cell::Size(store.file_size)),
+        ("wal_size", Cell::Size(store.wal_size)),
+        ("free_size", Cell::Size(store.free_size)),
+        ("schema_version", version(store.schema_version)),
+        ("known_schema_version", version(store.known_schema_version)),
+        ("stores", Cell::Count(store.stores)),
+        ("entries", Cell::Count(store.entries)),
+        ("expired", Cell::Count(expired.entries)),
+    ];
+    let format = context.format(args.format);
+    // One object to a program, one line a fact to a person.
+    if matches!(format, Format::Json | Format::Jsonl) {
+        let columns = facts.each_ref().map(|(name, _)| Column::text(name));
+        let mut rows = context.rows(format, &columns)?;
+        rows.row(&facts.map(|(_, cell)| cell))?;
+        rows.finish()?;
+    } else {
+        let columns = [Column::whole("fact"), Column::text("value")];
+        let mut rows = context.rows(format, &columns)?;
+        for (name, cell) in facts {
+            rows.row(&[Cell::from(name), cell])?;
+        }
+        rows.finish()?;
+    }
+    Ok(Exit::Done)
+}

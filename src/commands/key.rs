@@ -1,0 +1,34 @@
+//! `ecache key`: the key of a call, and the text that is hashed for it.
+
+use anyhow::Result;
+use ecache_core::key::{Key, preimage};
+
+use super::invocation::Invocation;
+use super::request::{call_scopes, token};
+use crate::cli::KeyArgs;
+use crate::context::Context;
+use crate::error::Exit;
+use crate::output::{Cell, Column};
+
+pub(crate) fn run(context: &Context, args: KeyArgs) -> Result<Exit> {
+    let token = token(&args.scope)?;
+    let scopes = call_scopes(&args.scope, token.as_deref());
+    let call = match args.command.is_empty() {
+        true => args.call.0.unwrap_or_default(),
+        false => Invocation::new(&args.command, &args.identity)?.call,
+    };
+    let text = preimage(&call, &scopes);
+    let key = Key::of_preimage(&text);
+    let columns = [Column::whole("key"), Column::text("preimage")];
+    // A token is a secret: the text that is shown has its hash in its place.
+    let shown = match &token {
+        Some(_) => "(not shown: it contains the token)",
+        None => &text,
+    };
+    let cells = [Cell::from(key.as_str()), Cell::from(shown)];
+    let count = if args.explain { 2 } else { 1 };
+    let mut rows = context.rows(context.format(args.format), &columns[..count])?;
+    rows.row(&cells[..count])?;
+    rows.finish()?;
+    Ok(Exit::Done)
+}

@@ -1,0 +1,73 @@
+//! `ecache ls`: lists entries.
+
+use std::io::Write;
+
+use anyhow::Result;
+use ecache_core::backend::{Direction, Row, Scan, Sort, Values, read_value};
+
+use super::fields::{self, Field};
+use super::request::filter;
+use crate::cli::LsArgs;
+use crate::context::Context;
+use crate::error::Exit;
+use crate::output::{Cell, Column, Format};
+
+pub(crate) fn run(context: &Context, args: LsArgs) -> Result<Exit> {
+    let now = context.now();
+    let format = context.format(args.format);
+    // JSON is for programs, which want to see all there is.
+    let fields = match (format, args.fields.as_slice()) {
+        (Format::Json | Format::Jsonl, []) => fields::parse(&["all".into()])?,
+        (_, names) => fields::parse(names)?,
+    };
+    let values = match fields.contains(&Field::Value) {
+        true => Values::Include,
+        false => Values::Omit,
+    };
+    let scan = Scan {
+        filter: filter(context, &args.filter, args.policy, now)?,
+        sort: args.sort.map_or(Sort::Stored, Sort::from),
+        direction: match args.reverse {
+            true => Direction::Descending,
+            false => Direction::Ascending,
+        },
+        limit: args.limit,
+        values,
+    };
+    let backend = context.reader()?;
+    let columns: Vec<Column> = fields.iter().map(|field| field.column()).collect();
+    let mut rows = context.rows(format, &columns)?;
+    let (mut count, mut damaged) = (0_u64, 0_u64);
+    for row in backend.scan(&scan, now)? {
+        let (entry, content) = match row? {
+            Row::Entry(entry, content) => (entry, content),
+            Row::Damaged(address) => {
+                damaged += 1;
+                context.warn(&format!("{address} is damaged and left out"));
+                continue;
+            }
+        };
+        let value = match content {
+            Some(content) => {
+                let value = read_value(backend.as_ref(), entry.kind, content)?;
+                Some(fields::json(&value))
+            }
+            None => None,
+        };
+        let cells: Vec<Cell<'_>> = fields
+            .iter()
+            .map(|field| field.cell(&entry, value.as_deref()))
+            .collect();
+        rows.row(&cells)?;
+        count += 1;
+    }
+    rows.finish()?;
+    std::io::stdout().flush()?;
+    if count == 0 && context.terminal.stdout_is_terminal {
+        context.note("no entries");
+    }
+    Ok(match damaged {
+        0 => Exit::Done,
+        _ => Exit::Damaged,
+    })
+}

@@ -1,0 +1,57 @@
+//! One file per command: `run(context, args)` reads from top to bottom and says how it ended.
+
+mod clear;
+mod completions;
+mod export;
+mod fields;
+mod get;
+mod get_many;
+mod has;
+mod import;
+mod info;
+mod invocation;
+mod key;
+mod ls;
+mod man;
+mod names;
+mod prune;
+mod removal;
+mod request;
+mod rm;
+mod run;
+mod set;
+mod show;
+mod stats;
+mod stores;
+mod touch;
+
+use anyhow::Result;
+
+use crate::cli::Command;
+use crate::context::Context;
+use crate::error::Exit;
+
+/// Runs a command.
+pub(crate) fn run(context: &Context, command: Command) -> Result<Exit> {
+    match command {
+        Command::Get(args) => get::run(context, args),
+        Command::Set(args) => set::run(context, args),
+        Command::Run(args) => run::run(context, args),
+        Command::Has(args) => has::run(context, args),
+        Command::Key(args) => key::run(context, args),
+        Command::Show(args) => show::run(context, args),
+        Command::Ls(args) => ls::run(context, args),
+        Command::Stores(args) => stores::run(context, args),
+        Command::Stats(args) => stats::run(context, args),
+        Command::Info(args) => info::run(context, args),
+        Command::Rm(args) => rm::run(context, args),
+        Command::Clear(args) => clear::run(context, args),
+        Command::Prune(args) => prune::run(context, args),
+        Command::Touch(args) => touch::run(context, args),
+        Command::Export(args) => export::run(context, args),
+        Command::Import(args) => import::run(context, args),
+        Command::Completions(args) => completions::run(args),
+        Command::Man(args) => man::run(context, args),
+        Command::Names(args) => names::run(context, args),
+    }
+}

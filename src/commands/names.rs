@@ -1,0 +1,44 @@
+//! `ecache names`: what completion scripts offer.
+//!
+//! Someone waits for it with a half-typed line, so it is silent where there is any trouble, and never slow.
+
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use anyhow::Result;
+use ecache_core::backend::Dimension;
+use ecache_core::location::{self, Access};
+
+use crate::cli::NamesArgs;
+use crate::context::Context;
+use crate::error::Exit;
+
+/// How long a store may take to answer. One that is locked or far away would hold up the shell.
+const PATIENCE: Duration = Duration::from_millis(80);
+
+pub(crate) fn run(context: &Context, args: NamesArgs) -> Result<Exit> {
+    let Ok((path, _)) = context.location() else {
+        return Ok(Exit::Done);
+    };
+    let of = Dimension::from(args.of);
+    let (sender, receiver) = mpsc::channel();
+    // The thread is left behind where it takes too long: it only reads, and ends with the process.
+    thread::spawn(move || {
+        let names =
+            location::open(path.as_os_str(), Access::Read).and_then(|store| store.names(of));
+        sender.send(names)
+    });
+    if let Ok(Ok(names)) = receiver.recv_timeout(PATIENCE) {
+        io::stdout().write_all(lines(&names).as_bytes())?;
+    }
+    Ok(Exit::Done)
+}
+
+/// One name a line. A name with a control character cannot be typed, and would not be one line.
+fn lines(names: &[Arc<str>]) -> String {
+    let typeable = names.iter().filter(|name| !name.contains(char::is_control));
+    typeable.map(|name| format!("{name}\n")).collect()
+}

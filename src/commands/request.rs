@@ -1,0 +1,228 @@
+//! From what was typed to what the core is asked for: addresses and filters.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use ecache_core::entry::Entry;
+use ecache_core::filter::{DatasetPattern, Filter, Freshness, Pattern};
+use ecache_core::key::{CallScopes, Key, preimage};
+use ecache_core::python_json::Json;
+use ecache_core::scope::{self, Address, STORE_KEY, Scopes, StoreAddress};
+use ecache_core::time::Timestamp;
+
+use crate::cli::entry::{EntryArgs, ScopeArgs};
+use crate::cli::filter::{FilterArgs, PolicyChoice};
+use crate::cli::value::Ttl;
+use crate::context::Context;
+use crate::error::usage;
+
+/// One entry as it was asked for, and what is to be recorded of it.
+#[derive(Debug)]
+pub(super) struct Request {
+    pub(super) address: Address,
+    pub(super) scopes: Scopes,
+    /// The arguments as JSON text, if it was asked for by its arguments
+    pub(super) args: Option<String>,
+}
+
+impl Request {
+    /// The entry that `args` name.
+    pub(super) fn new(context: &Context, args: EntryArgs) -> Result<Self> {
+        let call = match (args.key, args.call.0) {
+            (Some(key), _) => Named::Key(key),
+            (None, Some(arguments)) => Named::Call(arguments),
+            (None, None) => {
+                return Err(usage(format!(
+                    "which entry of store {:?}? Name its KEY, or the call's arguments with -a, -j or --args",
+                    args.store
+                )));
+            }
+        };
+        Self::of(context, &args.store, call, &args.scope)
+    }
+
+    pub(super) fn of(
+        context: &Context,
+        store: &str,
+        named: Named,
+        scope: &ScopeArgs,
+    ) -> Result<Self> {
+        let token = token(scope)?;
+        let (key, args) = match named {
+            Named::Key(key) => (parse_key(&key)?, None),
+            Named::Call(arguments) => {
+                let preimage = preimage(&arguments, &call_scopes(scope, token.as_deref()));
+                let args = Json::Array(arguments).dumps();
+                (Key::of_preimage(&preimage), Some(args))
+            }
+        };
+        Ok(Self {
+            address: store_address(context, store, scope)?.entry(key),
+            scopes: scopes(scope, token.as_deref()),
+            args,
+        })
+    }
+
+    /// Whether what is recorded of an entry says that it is another one under the same key.
+    ///
+    /// Only what is known on both sides is compared: FiftyOne's documents record none of this.
+    pub(super) fn contradicts(&self, entry: &Entry) -> bool {
+        fn differ<T: PartialEq>(asked: &Option<T>, recorded: &Option<T>) -> bool {
+            matches!((asked, recorded), (Some(asked), Some(recorded)) if asked != recorded)
+        }
+        let canonical = |args: &Option<String>| {
+            let args = args.as_ref()?;
+            Some(Json::parse(args.as_bytes()).ok()?.dumps_sorted())
+        };
+        differ(&self.scopes.user_id, &entry.scopes.user_id)
+            || differ(&self.scopes.operator_uri, &entry.scopes.operator_uri)
+            || differ(&self.scopes.prompt_id, &entry.scopes.prompt_id)
+            || differ(&self.scopes.jwt_sha256, &entry.scopes.jwt_sha256)
+            || differ(&canonical(&self.args), &canonical(&entry.args))
+    }
+}
+
+/// How an entry is named.
+#[derive(Debug)]
+pub(super) enum Named {
+    Key(String),
+    Call(Vec<Json>),
+}
+
+/// The store of one entry.
+pub(super) fn store_address(
+    context: &Context,
+    store: &str,
+    scope: &ScopeArgs,
+) -> Result<StoreAddress> {
+    let dataset_id = match &scope.dataset {
+        Some(dataset) => Some(check_name("dataset", dataset)?.into()),
+        None => None,
+    };
+    Ok(StoreAddress {
+        collection: check_name("collection", &context.collection)?.into(),
+        store_name: check_name("store", store)?.into(),
+        dataset_id,
+    })
+}
+
+pub(super) fn check_name<'a>(what: &str, name: &'a str) -> Result<&'a str> {
+    scope::check_name(name).map_err(|error| usage(format!("invalid {what} {name:.80?}: {error}")))
+}
+
+pub(super) fn parse_key(key: &str) -> Result<Key> {
+    if key == STORE_KEY {
+        return Err(usage(format!(
+            "{STORE_KEY} is the store's own document and no entry; see `ecache stores`"
+        )));
+    }
+    Key::new(key).map_err(|error| usage(error.to_string()))
+}
+
+/// The user's request token, which is read from a file so that it is in no list of processes.
+pub(super) fn token(scope: &ScopeArgs) -> Result<Option<String>> {
+    let Some(file) = &scope.jwt_file else {
+        return Ok(None);
+    };
+    let attempt = || format!("cannot read the token from {}", file.display());
+    let token = std::fs::read_to_string(file).with_context(attempt)?;
+    match token.trim() {
+        "" => Err(usage(format!("the token in {} is empty", file.display()))),
+        token => Ok(Some(token.to_owned())),
+    }
+}
+
+pub(super) fn call_scopes<'a>(scope: &'a ScopeArgs, token: Option<&'a str>) -> CallScopes<'a> {
+    CallScopes {
+        operator_uri: scope.operator.as_deref(),
+        prompt_id: scope.prompt.as_deref(),
+        user_request_token: token,
+        user_id: scope.user.as_deref(),
+    }
+}
+
+pub(super) fn scopes(scope: &ScopeArgs, token: Option<&str>) -> Scopes {
+    let name = |name: &Option<String>| {
+        name.as_deref()
+            .filter(|name| !name.is_empty())
+            .map(Arc::from)
+    };
+    Scopes {
+        user_id: name(&scope.user),
+        operator_uri: name(&scope.operator),
+        prompt_id: name(&scope.prompt),
+        jwt_sha256: token.map(scope::token_hash),
+    }
+}
+
+/// The filter that was typed.
+pub(super) fn filter(
+    context: &Context,
+    args: &FilterArgs,
+    policy: PolicyChoice,
+    now: Timestamp,
+) -> Result<Filter> {
+    let pattern = |text: &String| match args.glob {
+        true => Pattern::glob(text).map_err(|error| usage(error.to_string())),
+        false => Ok(Pattern::exact(text)),
+    };
+    let patterns = |texts: &[String]| texts.iter().map(pattern).collect::<Result<Vec<_>>>();
+    let mut datasets: Vec<DatasetPattern> = patterns(&args.dataset)?
+        .into_iter()
+        .map(DatasetPattern::Id)
+        .collect();
+    if args.no_dataset {
+        datasets.push(DatasetPattern::Unlinked);
+    }
+    let freshness = match (args.expired, args.fresh) {
+        (true, _) => Some(Freshness::Expired),
+        (_, true) => Some(Freshness::Fresh),
+        _ => None,
+    };
+    let moment = |moment: Option<crate::units::Moment>| {
+        moment.map(|moment| Timestamp::from_millis(moment.resolve(now.as_millis())))
+    };
+    Ok(Filter {
+        collection: check_name("collection", &context.collection)?.to_owned(),
+        stores: patterns(&args.store)?,
+        datasets,
+        keys: patterns(&args.key)?,
+        users: patterns(&args.user)?,
+        operators: patterns(&args.operator)?,
+        prompts: patterns(&args.prompt)?,
+        arguments: patterns(&args.arg)?,
+        policy: policy.policy(),
+        freshness,
+        written_before: moment(args.older_than),
+        written_after: moment(args.newer_than),
+        unused_since: moment(args.unused_for),
+        expires_by: args
+            .expiring_within
+            .map(|millis| now.saturating_add(Duration::from_millis(millis))),
+        larger_than: args.larger_than,
+    })
+}
+
+/// Refuses a filter that means everything, unless that was asked for.
+pub(super) fn require_narrowed(filter: &Filter, all: bool, verb: &str) -> Result<()> {
+    let narrowed = Filter {
+        policy: None,
+        ..filter.clone()
+    };
+    match (narrowed.is_narrowed(), all) {
+        (false, false) => Err(usage(format!(
+            "without a filter this would {verb} every entry: name some with --store, --dataset, --user …, or add --all"
+        ))),
+        (true, true) => Err(usage("--all and a filter contradict each other")),
+        _ => Ok(()),
+    }
+}
+
+/// When an entry written now with that lifetime expires.
+pub(super) fn expiry(now: Timestamp, ttl: Option<Ttl>) -> Option<Timestamp> {
+    match ttl {
+        Some(Ttl::Millis(millis)) => Some(now.saturating_add(Duration::from_millis(millis))),
+        Some(Ttl::Never) | None => None,
+    }
+}

@@ -1,0 +1,107 @@
+//! `ecache set`: keeps a value.
+
+use std::fs::File;
+use std::io::{self, IsTerminal, Read};
+
+use anyhow::{Context as _, Result};
+use ecache_core::backend::{Condition, Put};
+use ecache_core::entry::{Entry, Policy};
+use ecache_core::value::{CheckedReader, Kind, Value};
+
+use super::request::{Named, Request, expiry};
+use crate::cli::SetArgs;
+use crate::cli::value::Ttl;
+use crate::context::Context;
+use crate::error::{Exit, usage};
+
+pub(crate) fn run(context: &Context, mut args: SetArgs) -> Result<Exit> {
+    let kind = Kind::from(args.kind);
+    let policy = Policy::from(args.policy);
+    if policy == Policy::Persist && matches!(args.ttl, Some(Ttl::Millis(_))) {
+        return Err(usage(
+            "an entry with a lifetime cannot be of policy persist: leave out --ttl or --policy",
+        ));
+    }
+    let condition = condition(&args, kind)?;
+    let (named, value) = positionals(&mut args)?;
+    let source = source(&args, value)?;
+    let request = Request::of(context, &args.store, named, &args.scope)?;
+
+    let backend = context.writer()?;
+    let mut reader = CheckedReader::new(source, kind);
+    let content = backend.stage(&mut reader, context.now())?;
+    // The lifetime begins when the value is there: a pipe may have taken its time.
+    let now = context.now();
+    let mut entry = Entry::new(request.address, kind, now);
+    entry.policy = policy;
+    entry.expires_at = expiry(now, args.ttl);
+    entry.scopes = request.scopes;
+    entry.args = request.args;
+    match backend.put(&entry, &content, &condition, now)? {
+        Put::Created | Put::Replaced => Ok(Exit::Done),
+        Put::Refused => {
+            context.detail(&format!(
+                "nothing was written: {}",
+                match condition {
+                    Condition::IfAbsent => "there is a fresh entry",
+                    _ => "the entry has another value",
+                }
+            ));
+            Ok(Exit::No)
+        }
+    }
+}
+
+fn condition(args: &SetArgs, kind: Kind) -> Result<Condition> {
+    Ok(match &args.if_value {
+        _ if args.if_absent => Condition::IfAbsent,
+        None => Condition::Always,
+        Some(text) if kind == Kind::Json => Condition::IfValue(
+            Value::json(text.as_bytes())
+                .map_err(|error| usage(format!("invalid value for --if-value: {error}")))?,
+        ),
+        Some(text) => Condition::IfValue(Value {
+            kind,
+            bytes: text.clone().into_bytes(),
+        }),
+    })
+}
+
+/// Tells the key and the value apart: an entry that is named by arguments has no key.
+fn positionals(args: &mut SetArgs) -> Result<(Named, Option<String>)> {
+    let (first, second) = (args.first.take(), args.second.take());
+    match (args.call.0.take(), first, second) {
+        (Some(call), value, None) => Ok((Named::Call(call), value)),
+        (Some(_), _, Some(value)) => Err(usage(format!(
+            "unexpected {value:?}: an entry that is named by its arguments takes a value and no key"
+        ))),
+        (None, Some(key), value) => Ok((Named::Key(key), value)),
+        (None, None, _) => Err(usage(format!(
+            "which entry of store {:?}? Name its KEY, or the call's arguments with -a, -j or --args",
+            args.store
+        ))),
+    }
+}
+
+fn source(args: &SetArgs, value: Option<String>) -> Result<Box<dyn Read>> {
+    match (&args.value_file, value) {
+        (Some(_), Some(value)) if value != "-" => Err(usage(
+            "the value is given twice: as an argument and with --value-file",
+        )),
+        (Some(file), _) if file.as_os_str() != "-" => {
+            if file.is_dir() {
+                return Err(usage(format!(
+                    "cannot read the value from {}: it is a folder; name a file in it",
+                    file.display()
+                )));
+            }
+            let attempt = || format!("cannot read the value from {}", file.display());
+            Ok(Box::new(File::open(file).with_context(attempt)?))
+        }
+        (_, Some(value)) if value != "-" => Ok(Box::new(io::Cursor::new(value.into_bytes()))),
+        (None, None) if io::stdin().is_terminal() => Err(usage(
+            "which value? Give it as an argument, with --value-file, or through a pipe; - reads what you type",
+        )),
+        _ => Ok(Box::new(io::stdin().lock())),
+    }
+}

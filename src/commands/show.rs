@@ -1,0 +1,85 @@
+//! `ecache show`: everything known of one entry.
+
+use anyhow::Result;
+use ecache_core::backend::{Backend, Content, Row, Scan, Values, read_value};
+use ecache_core::entry::Entry;
+use ecache_core::error::Error;
+use ecache_core::filter::{Filter, Pattern};
+
+use super::fields::{self, Field};
+use super::request::Request;
+use crate::cli::ShowArgs;
+use crate::context::Context;
+use crate::error::Exit;
+use crate::output::{Cell, Column, Format};
+
+/// A value that is shown to a person is cut to so many characters.
+const PREVIEW: usize = 400;
+
+pub(crate) fn run(context: &Context, args: ShowArgs) -> Result<Exit> {
+    let request = Request::new(context, args.entry)?;
+    let backend = context.reader()?;
+    let now = context.now();
+    // Also what a reader would not get: an expired entry is shown as such.
+    let filter = Filter {
+        keys: vec![Pattern::exact(request.address.key.as_str())],
+        ..Filter::store(&request.address.store)
+    };
+    let scan = Scan {
+        values: Values::Include,
+        ..Scan::new(filter)
+    };
+    let (entry, content) = match backend.scan(&scan, now)?.next().transpose()? {
+        Some(Row::Entry(entry, Some(content))) if !request.contradicts(&entry) => (entry, content),
+        Some(Row::Entry(..)) | None => {
+            context.note(&format!("there is no {}", request.address));
+            return Ok(Exit::No);
+        }
+        Some(Row::Damaged(address)) => {
+            return Err(Error::DamagedEntry {
+                address: Box::new(address),
+            }
+            .into());
+        }
+    };
+    let format = context.format(args.format);
+    let value = value(backend.as_ref(), &entry, content)?;
+    if matches!(format, Format::Json | Format::Jsonl) {
+        return record(context, format, &entry, &value);
+    }
+    let columns = [Column::whole("field"), Column::text("value")];
+    let mut rows = context.rows(format, &columns)?;
+    for field in Field::ALL {
+        let cell = match (field, format) {
+            (Field::Value, Format::Table) => Cell::from(cut(&value)),
+            _ => field.cell(&entry, Some(&value)),
+        };
+        rows.row(&[Cell::from(field.name()), cell])?;
+    }
+    rows.finish()?;
+    if !entry.is_fresh(now) {
+        context.note("the entry is not fresh: readers do not get it");
+    }
+    Ok(Exit::Done)
+}
+
+/// The entry as one object.
+fn record(context: &Context, format: Format, entry: &Entry, value: &str) -> Result<Exit> {
+    let columns = Field::ALL.map(Field::column);
+    let mut rows = context.rows(format, &columns)?;
+    rows.row(&Field::ALL.map(|field| field.cell(entry, Some(value))))?;
+    rows.finish()?;
+    Ok(Exit::Done)
+}
+
+fn value(backend: &dyn Backend, entry: &Entry, content: Content) -> Result<String> {
+    let value = read_value(backend, entry.kind, content)?;
+    Ok(fields::json(&value))
+}
+
+fn cut(value: &str) -> String {
+    match value.char_indices().nth(PREVIEW) {
+        Some((end, _)) => format!("{}…", &value[..end]),
+        None => value.to_owned(),
+    }
+}

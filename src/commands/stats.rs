@@ -1,0 +1,61 @@
+//! `ecache stats`: counts entries, bytes and hits.
+
+use anyhow::Result;
+use ecache_core::backend::{Dimension, Group};
+use ecache_core::time::Timestamp;
+
+use super::request::filter;
+use crate::cli::{GroupBy, StatsArgs};
+use crate::context::Context;
+use crate::error::Exit;
+use crate::output::{Cell, Column};
+
+pub(crate) fn run(context: &Context, args: StatsArgs) -> Result<Exit> {
+    let now = context.now();
+    let filter = filter(context, &args.filter, args.policy, now)?;
+    let groups = context
+        .reader()?
+        .groups(&filter, Dimension::from(args.by), now)?;
+    let columns = [
+        Column::text(match args.by {
+            GroupBy::Store => "store_name",
+            GroupBy::Dataset => "dataset_id",
+            GroupBy::User => "user_id",
+            GroupBy::Operator => "operator_uri",
+            GroupBy::Prompt => "prompt_id",
+        }),
+        Column::number("entries"),
+        Column::number("size"),
+        Column::number("expired"),
+        Column::number("persist"),
+        Column::number("hits"),
+        Column::number("saved_ms"),
+        Column::whole("oldest"),
+        Column::whole("newest"),
+    ];
+    let mut rows = context.rows(context.format(args.format), &columns)?;
+    for group in &groups {
+        rows.row(&cells(group))?;
+    }
+    rows.finish()?;
+    if groups.is_empty() && context.terminal.stdout_is_terminal {
+        context.note("no entries");
+    }
+    Ok(Exit::Done)
+}
+
+fn cells(group: &Group) -> [Cell<'_>; 9] {
+    let time =
+        |time: Option<Timestamp>| time.map_or(Cell::Null, |time| Cell::Time(time.as_millis()));
+    [
+        Cell::from(group.name.as_deref()),
+        Cell::Count(group.usage.entries),
+        Cell::Size(group.usage.bytes),
+        Cell::Count(group.expired.entries),
+        Cell::Count(group.persistent),
+        Cell::Count(group.hits),
+        Cell::Duration(group.saved_ms),
+        time(group.oldest),
+        time(group.newest),
+    ]
+}

@@ -1,0 +1,47 @@
+//! `ecache stores`: lists stores, with their entries and metadata.
+
+use anyhow::Result;
+use ecache_core::filter::Filter;
+
+use crate::cli::StoresArgs;
+use crate::context::Context;
+use crate::error::Exit;
+use crate::output::{Cell, Column};
+
+const COLUMNS: [Column; 6] = [
+    Column::text("store_name"),
+    Column::text("dataset_id"),
+    Column::text("collection"),
+    Column::number("entries"),
+    Column::number("size"),
+    Column::text("metadata"),
+];
+
+pub(crate) fn run(context: &Context, args: StoresArgs) -> Result<Exit> {
+    let backend = context.reader()?;
+    let now = context.now();
+    let mut stores = backend.stores()?;
+    if context.is_collection_named {
+        stores.retain(|store| *store.address.collection == *context.collection);
+    }
+    let mut rows = context.rows(context.format(args.format), &COLUMNS)?;
+    for store in &stores {
+        let usage = backend.usage(&Filter::store(&store.address).into(), now)?;
+        let metadata = store.metadata.as_ref();
+        rows.row(&[
+            Cell::from(&*store.address.store_name),
+            Cell::from(store.address.dataset_id.as_deref()),
+            Cell::from(&*store.address.collection),
+            Cell::Count(usage.entries),
+            Cell::Size(usage.bytes),
+            metadata.map_or(Cell::Null, |metadata| {
+                Cell::Json(metadata.value.as_str().into())
+            }),
+        ])?;
+    }
+    rows.finish()?;
+    if stores.is_empty() && context.terminal.stdout_is_terminal {
+        context.note("no stores");
+    }
+    Ok(Exit::Done)
+}

@@ -1,0 +1,146 @@
+//! An error's exit code and hint, in one match.
+
+use std::fmt;
+use std::io;
+
+use ecache_core::command::CommandError;
+use ecache_core::error::Error;
+use ecache_core::interchange::{Problem, ReadError};
+
+/// A command was typed that makes no sense; the message says why and what to type.
+#[derive(Debug)]
+pub(crate) struct Usage(String);
+
+/// An error of usage, exit code 2.
+pub(crate) fn usage(message: impl Into<String>) -> anyhow::Error {
+    Usage(message.into()).into()
+}
+
+impl fmt::Display for Usage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Usage {}
+
+/// `ecache run` could not do its part; its exit codes are told from the command's own.
+#[derive(Debug)]
+pub(crate) struct NotRun(anyhow::Error);
+
+/// An error of `ecache run`.
+pub(crate) fn not_run(error: anyhow::Error) -> anyhow::Error {
+    NotRun(error).into()
+}
+
+impl fmt::Display for NotRun {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:#}", self.0)
+    }
+}
+
+impl std::error::Error for NotRun {}
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// Done, yes, a hit
+    Done,
+    /// A miss, or no
+    No,
+    /// Wrong usage
+    Usage,
+    /// The operation failed
+    Failed,
+    /// The store is damaged
+    Damaged,
+    /// Refused: permissions, a foreign file, a newer schema
+    Refused,
+    /// Ended by SIGINT
+    Interrupted,
+    /// As the command ended that `run` ran
+    Command(u8),
+}
+
+impl Exit {
+    /// The exit code.
+    pub(crate) fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::No => 1,
+            Self::Usage => 2,
+            Self::Failed => 3,
+            Self::Damaged => 4,
+            Self::Refused => 5,
+            Self::Interrupted => 130,
+            Self::Command(code) => code,
+        }
+    }
+}
+
+/// The exit code of an error, and what to try next.
+pub(crate) fn classify(error: &anyhow::Error) -> (Exit, Option<&'static str>) {
+    if error.is::<Usage>() {
+        return (Exit::Usage, None);
+    }
+    if let Some(NotRun(error)) = error.downcast_ref() {
+        let code = error
+            .downcast_ref::<CommandError>()
+            .map_or(125, CommandError::exit_code);
+        return (Exit::Command(code), None);
+    }
+    if let Some(error) = error.downcast_ref::<io::Error>() {
+        return match error.kind() {
+            io::ErrorKind::PermissionDenied => (Exit::Refused, None),
+            io::ErrorKind::InvalidData => (Exit::Usage, None),
+            _ => (Exit::Failed, None),
+        };
+    }
+    match error.downcast_ref::<Error>() {
+        None => (Exit::Failed, None),
+        Some(error) => match error {
+            Error::NotAStore { .. } => (Exit::Refused, Some("name a file with --db")),
+            Error::Foreign { .. } => (
+                Exit::Refused,
+                Some(
+                    "name another file with --db; `ecache import` reads JSON lines and mongodumps",
+                ),
+            ),
+            Error::NewerSchema { .. } => (Exit::Refused, Some("upgrade ecache")),
+            Error::Untrusted { .. } => (
+                Exit::Refused,
+                Some("make it yours alone (chown, chmod go-w), or name another file with --db"),
+            ),
+            Error::Permission { .. } => (
+                Exit::Refused,
+                Some("check its owner and mode, or name another file with --db"),
+            ),
+            Error::Busy { .. } => (Exit::Failed, Some("try again when it is done")),
+            Error::Full { .. } => (
+                Exit::Failed,
+                Some("make room with `ecache prune` or `ecache clear`, which work on a full disk"),
+            ),
+            Error::Damaged { .. } => (
+                Exit::Damaged,
+                Some("save what can be read with `ecache export`, and import it into a new file"),
+            ),
+            Error::DamagedEntry { .. } => (Exit::Damaged, Some("remove it with `ecache rm`")),
+            Error::Conflict { .. } => (
+                Exit::No,
+                Some("choose with --on-conflict replace, keep or newer"),
+            ),
+            Error::Replaced => (Exit::Failed, Some("try again")),
+            Error::Interrupted { .. } => (Exit::Interrupted, None),
+            Error::Io(error) if error.kind() == io::ErrorKind::InvalidData => {
+                (Exit::Usage, Some("say what it is with --type"))
+            }
+            Error::Name { .. } => (Exit::Usage, None),
+            Error::Location { .. } => (Exit::Usage, Some("name a file")),
+            Error::Input(error) => match error.downcast_ref::<ReadError>() {
+                Some(error) if !matches!(error.problem, Problem::Io(_)) => (Exit::Usage, None),
+                _ => (Exit::Failed, None),
+            },
+            _ => (Exit::Failed, None),
+        },
+    }
+}

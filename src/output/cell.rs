@@ -1,0 +1,64 @@
+//! What one cell of a row holds; how it is spelled is the format's affair, but for what programs read.
+
+use std::borrow::Cow;
+
+use super::human::{self, Precision};
+
+/// A typed value in a row.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Cell<'a> {
+    /// Nothing: `null` in JSON, `-` in a table, empty elsewhere
+    Null,
+    /// Any text; no format lets it break out of its cell
+    Text(Cow<'a, str>),
+    /// `true` or `false`
+    Bool(bool),
+    /// A number that can be negative
+    Integer(i64),
+    /// A number of things
+    Count(u64),
+    /// A number of bytes; tables show it in IEC units
+    Size(u64),
+    /// A time in milliseconds since the epoch; RFC 3339 in UTC everywhere
+    Time(i64),
+    /// A duration in milliseconds; tables show it in units of time
+    Duration(u64),
+    /// Valid JSON, with Python's extensions; JSON formats embed it as it is
+    Json(Cow<'a, str>),
+}
+
+impl Cell<'_> {
+    /// Appends the cell as programs read it: numbers in full, times to the millisecond, nothing for null.
+    ///
+    /// `push_text` appends what is text, in the way that the format needs.
+    pub(super) fn push_exact(&self, out: &mut String, push_text: impl FnOnce(&mut String, &str)) {
+        match self {
+            Cell::Null => {}
+            Cell::Text(text) | Cell::Json(text) => push_text(out, text),
+            Cell::Bool(value) => out.push_str(if *value { "true" } else { "false" }),
+            Cell::Integer(number) => out.push_str(itoa::Buffer::new().format(*number)),
+            Cell::Count(number) | Cell::Size(number) | Cell::Duration(number) => {
+                out.push_str(itoa::Buffer::new().format(*number));
+            }
+            Cell::Time(ms) => human::push_time(out, *ms, Precision::Milliseconds),
+        }
+    }
+}
+
+impl<'a> From<&'a str> for Cell<'a> {
+    fn from(text: &'a str) -> Self {
+        Cell::Text(Cow::Borrowed(text))
+    }
+}
+
+impl From<String> for Cell<'_> {
+    fn from(text: String) -> Self {
+        Cell::Text(Cow::Owned(text))
+    }
+}
+
+impl<'a, T: Into<Cell<'a>>> From<Option<T>> for Cell<'a> {
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Cell::Null, Into::into)
+    }
+}

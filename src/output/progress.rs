@@ -1,0 +1,81 @@
+//! Progress of long work on standard error: only on a terminal that can redraw, and only if it takes long.
+
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::Terminal;
+
+/// Work that is done sooner than this shows nothing.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// A counter on standard error that appears when the work takes longer than half a second.
+///
+/// It changes no mode of the terminal, so a signal that ends the process leaves nothing to be restored.
+pub(crate) struct Progress {
+    bar: ProgressBar,
+    /// When the bar appears, until it has; never where nobody would see it
+    appears_at: Option<Instant>,
+}
+
+impl Progress {
+    /// Starts work that is called `verb`, as in `exporting`, on `total` things if their number is known.
+    pub(crate) fn new(terminal: &Terminal, verb: &'static str, total: Option<u64>) -> Self {
+        let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::hidden());
+        bar.set_message(verb);
+        let template = match total {
+            Some(_) => "{msg} {bar:30} {human_pos}/{human_len} {eta}",
+            None => "{msg} {human_pos} {elapsed}",
+        };
+        let style = ProgressStyle::with_template(template);
+        bar.set_style(style.expect("the templates are valid"));
+        let is_seen = terminal.stderr_is_terminal && !terminal.dumb;
+        Self {
+            bar,
+            appears_at: is_seen.then(|| Instant::now() + PATIENCE),
+        }
+    }
+
+    /// Counts `count` more things as done.
+    pub(crate) fn advance(&mut self, count: u64) {
+        if self.appears_at.is_some_and(|at| Instant::now() >= at) {
+            self.appears_at = None;
+            self.bar.set_draw_target(ProgressDrawTarget::stderr());
+        }
+        self.bar.inc(count);
+    }
+
+    /// Removes the bar, so that what is printed next starts on a clean line.
+    pub(crate) fn finish(self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_terminal_that_can_redraw_ever_shows_progress() {
+        let dumb = Terminal {
+            dumb: true,
+            ..Terminal::of_width(80)
+        };
+        for terminal in [Terminal::PIPE, dumb] {
+            assert!(
+                Progress::new(&terminal, "exporting", None)
+                    .appears_at
+                    .is_none()
+            );
+        }
+    }
+
+    #[test]
+    fn short_work_shows_nothing_and_is_counted() {
+        let mut progress = Progress::new(&Terminal::of_width(80), "exporting", Some(3));
+        progress.advance(2);
+        assert!(progress.bar.is_hidden());
+        assert_eq!(progress.bar.position(), 2);
+        progress.finish();
+    }
+}

@@ -1,0 +1,250 @@
+//! Every format, on data that tries to break out of it.
+
+use unicode_width::UnicodeWidthStr;
+
+use super::*;
+
+const COLUMNS: [Column; 5] = [
+    Column::text("store_name"),
+    Column::text("args"),
+    Column::number("size"),
+    Column::number("cost_ms"),
+    Column::whole("created_at"),
+];
+
+fn write(format: Format, terminal: &Terminal, rows: &[Vec<Cell>]) -> String {
+    let mut out = Vec::new();
+    let mut writer = Writer::new(format, &COLUMNS, &mut out, terminal).expect("a Vec takes all");
+    for row in rows {
+        writer.row(row).expect("a Vec takes all");
+    }
+    writer.finish().expect("a Vec takes all");
+    String::from_utf8(out).expect("output is UTF-8")
+}
+
+fn rows() -> Vec<Vec<Cell<'static>>> {
+    vec![
+        vec![
+            "thumbs".into(),
+            Cell::Json(r#"["a b", NaN]"#.into()),
+            Cell::Size(1_229),
+            Cell::Duration(1_500),
+            Cell::Time(1_795_415_570_948),
+        ],
+        vec![
+            "a,\"b\"\t\\\r\n".into(),
+            Cell::Null,
+            Cell::Size(7),
+            Cell::Null,
+            Cell::Time(i64::MAX),
+        ],
+    ]
+}
+
+/// Clears the screen, sets the clipboard, ends a string, colours by C1, reverses, joins, hides, separates.
+const HOSTILE: &str =
+    "\x1b[2J\x1b]52;c;aGk=\x07\0\u{9b}31m\u{202e}\u{200d}\u{feff}\u{2028}\u{e0041}\r\x7f";
+
+const FORMATS: [Format; 6] = [
+    Format::Table,
+    Format::Json,
+    Format::Jsonl,
+    Format::Csv,
+    Format::Tsv,
+    Format::Plain,
+];
+
+#[test]
+fn json_is_one_array() {
+    let expected = r#"[
+{"store_name":"thumbs","args":["a b", NaN],"size":1229,"cost_ms":1500,"created_at":"2026-11-23T06:32:50.948Z"},
+{"store_name":"a,\"b\"\t\\\r\n","args":null,"size":7,"cost_ms":null,"created_at":9223372036854775807}
+]
+"#;
+    assert_eq!(write(Format::Json, &Terminal::PIPE, &rows()), expected);
+}
+
+#[test]
+fn jsonl_is_one_object_a_line_whatever_the_json_in_it() {
+    let mut rows = rows();
+    rows[0][1] = Cell::Json("[1,\r\n\t2]".into());
+    let expected = r#"{"store_name":"thumbs","args":[1,   2],"size":1229,"cost_ms":1500,"created_at":"2026-11-23T06:32:50.948Z"}
+{"store_name":"a,\"b\"\t\\\r\n","args":null,"size":7,"cost_ms":null,"created_at":9223372036854775807}
+"#;
+    assert_eq!(write(Format::Jsonl, &Terminal::PIPE, &rows), expected);
+}
+
+#[test]
+fn csv_is_rfc_4180() {
+    let expected = "store_name,args,size,cost_ms,created_at\r\n\
+        thumbs,\"[\"\"a b\"\", NaN]\",1229,1500,2026-11-23T06:32:50.948Z\r\n\
+        \"a,\"\"b\"\"\t\\\r\n\",,7,,9223372036854775807\r\n";
+    assert_eq!(write(Format::Csv, &Terminal::PIPE, &rows()), expected);
+}
+
+#[test]
+fn tsv_and_plain_escape_their_separators() {
+    let lines = "thumbs\t[\"a b\", NaN]\t1229\t1500\t2026-11-23T06:32:50.948Z\n\
+        a,\"b\"\\t\\\\\\r\\n\t\t7\t\t9223372036854775807\n";
+    assert_eq!(write(Format::Plain, &Terminal::PIPE, &rows()), lines);
+    assert_eq!(
+        write(Format::Tsv, &Terminal::PIPE, &rows()),
+        format!("store_name\targs\tsize\tcost_ms\tcreated_at\n{lines}")
+    );
+}
+
+#[test]
+fn a_table_is_for_people() {
+    let expected = r#"STORE NAME    ARGS             SIZE  COST  CREATED AT
+thumbs        ["a b", NaN]  1.2 KiB  1.5s  2026-11-23T06:32:50Z
+a,"b"\t\\r\n  -                 7 B     -  9223372036854775807
+"#;
+    assert_eq!(write(Format::Table, &Terminal::PIPE, &rows()), expected);
+}
+
+#[test]
+fn a_row_of_a_table_stays_on_one_line_of_the_terminal() {
+    let columns = [
+        Column::text("store"),
+        Column::text("key"),
+        Column::number("size"),
+    ];
+    let rows = [
+        [
+            "日本語のデータセット",
+            "e\u{301}e\u{301}e\u{301} with \u{1b} spaces",
+            "12",
+        ],
+        ["👩👩👩👩👩👩👩👩", "0123456789abcdef", "7 B"],
+    ];
+    for width in [20, 24, 40] {
+        let mut out = Vec::new();
+        let terminal = Terminal::of_width(width);
+        let mut writer =
+            Writer::new(Format::Table, &columns, &mut out, &terminal).expect("a Vec takes all");
+        for row in rows {
+            writer.row(&row.map(Cell::from)).expect("a Vec takes all");
+        }
+        writer.finish().expect("a Vec takes all");
+        let table = String::from_utf8(out).expect("output is UTF-8");
+        assert_eq!(table.lines().count(), 3);
+        for line in table.lines() {
+            assert!(line.width() <= width, "{line:?} is wider than {width}");
+        }
+    }
+}
+
+#[test]
+fn a_terminal_too_narrow_cuts_no_number_and_no_time() {
+    let table = write(Format::Table, &Terminal::of_width(20), &rows());
+    assert!(table.contains("1.2 KiB"), "{table}");
+    assert!(table.contains("2026-11-23T06:32:50Z"), "{table}");
+    assert!(table.contains("th…s"), "{table}");
+}
+
+#[test]
+fn a_table_prints_its_header_once_and_widens_for_a_later_page() {
+    let columns = [Column::text("key")];
+    let mut out = Vec::new();
+    let mut writer =
+        Writer::new(Format::Table, &columns, &mut out, &Terminal::PIPE).expect("a Vec takes all");
+    for index in 0..2500 {
+        let key = "k".repeat(index + 1);
+        writer.row(&[key.into()]).expect("a Vec takes all");
+    }
+    writer.finish().expect("a Vec takes all");
+    let table = String::from_utf8(out).expect("output is UTF-8");
+    let lengths: Vec<_> = table.lines().skip(1).map(str::len).collect();
+    assert_eq!(lengths, (1..=2500).collect::<Vec<_>>());
+}
+
+#[test]
+fn only_the_header_is_styled_and_only_in_colour() {
+    let terminal = Terminal {
+        color: true,
+        ..Terminal::of_width(120)
+    };
+    let table = write(Format::Table, &terminal, &rows());
+    let (header, body) = table.split_once('\n').expect("there are rows");
+    assert!(header.starts_with("\x1b[1mSTORE NAME") && header.ends_with("CREATED AT\x1b[0m"));
+    assert!(!body.contains('\x1b'));
+}
+
+#[test]
+fn an_empty_result_is_well_formed() {
+    let header = "store_name,args,size,cost_ms,created_at";
+    for (format, expected) in FORMATS.into_iter().zip([
+        String::new(),
+        "[]\n".to_owned(),
+        String::new(),
+        format!("{header}\r\n"),
+        format!("{}\n", header.replace(',', "\t")),
+        String::new(),
+    ]) {
+        assert_eq!(write(format, &Terminal::PIPE, &[]), expected, "{format:?}");
+    }
+}
+
+#[test]
+fn data_never_acts_on_a_terminal() {
+    let mut rows = rows();
+    rows[0][0] = HOSTILE.into();
+    rows[0][1] = Cell::Json("\"\u{9b}\u{202e}\u{e0041}\"".into());
+    for format in FORMATS {
+        let shown = write(format, &Terminal::of_width(400), &rows);
+        // The formats' own layout; in CSV a quoted line end is data, and harmless.
+        let shown = shown.replace("\r\n", "\n").replace(['\n', '\t'], "");
+        assert!(!shown.contains(escape::is_unsafe), "{format:?}: {shown:?}");
+    }
+}
+
+#[test]
+fn data_is_exact_in_a_pipe() {
+    let mut rows = rows();
+    rows.truncate(1);
+    rows[0][0] = HOSTILE.into();
+    let plain = write(Format::Plain, &Terminal::PIPE, &rows);
+    assert_eq!(
+        plain.split('\t').next(),
+        Some(&*HOSTILE.replace('\r', "\\r"))
+    );
+    let csv = write(Format::Csv, &Terminal::PIPE, &rows);
+    assert!(csv.contains(&format!("\r\n\"{HOSTILE}\",")), "{csv:?}");
+}
+
+#[test]
+fn json_on_a_terminal_has_the_value_of_json_in_a_pipe() {
+    let mut rows = rows();
+    rows[0][0] = HOSTILE.into();
+    rows[0][1] = Cell::Json("\"\u{9b}\u{202e}\u{e0041}\"".into());
+    let parse = |terminal: Terminal| -> serde_json::Value {
+        serde_json::from_str(&write(Format::Json, &terminal, &rows)).expect("it is JSON")
+    };
+    let value = parse(Terminal::of_width(80));
+    assert_eq!(value[0]["store_name"], HOSTILE);
+    assert_eq!(value, parse(Terminal::PIPE));
+}
+
+#[test]
+fn a_closed_pipe_is_returned_as_it_is() {
+    struct Closed;
+    impl Write for Closed {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::BrokenPipe.into())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    for format in FORMATS {
+        let write_all = || {
+            let mut writer = Writer::new(format, &COLUMNS, Closed, &Terminal::PIPE)?;
+            for _ in 0..10_000 {
+                writer.row(&rows()[0])?;
+            }
+            writer.finish()
+        };
+        let error = write_all().expect_err("the pipe is closed");
+        assert_eq!(error.kind(), io::ErrorKind::BrokenPipe, "{format:?}");
+    }
+}

@@ -1,0 +1,372 @@
+//! Standard streams: data on one, messages on the other, nothing that acts on a terminal, and an end that says how
+//! it came about.
+
+mod support;
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use support::{Ran, Session, code, run};
+
+/// Clears the screen, sets the clipboard, starts a C1 sequence, turns the line round, hides, overwrites, rings.
+const HOSTILE: &str = "a\x1b[2J\x1b]52;c;aGk=\x07\u{9b}31m\u{202e}evil\u{200b}\rover\x08";
+
+/// Has a hostile entry in a hostile store, by a hostile user.
+fn hostile() -> Session {
+    let session = Session::new();
+    session
+        .run([
+            "set",
+            HOSTILE,
+            HOSTILE,
+            HOSTILE,
+            "--user",
+            HOSTILE,
+            "--dataset",
+            HOSTILE,
+        ])
+        .notes("");
+    session
+}
+
+/// Whether a terminal would act on it, or show something else than it says.
+fn acts(bytes: &[u8]) -> bool {
+    // The line ends of CSV and the tabs of TSV are their own, not the data's.
+    let text = String::from_utf8_lossy(bytes).replace("\r\n", "\n");
+    text.contains(|c: char| {
+        !matches!(c, '\n' | '\t')
+            && (c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'))
+    })
+}
+
+#[test]
+fn nothing_that_is_kept_acts_on_a_terminal() {
+    let session = hostile();
+    let scope = ["--dataset", HOSTILE];
+    for format in ["table", "json", "jsonl", "csv", "tsv"] {
+        for command in [
+            "ls --fields all,value",
+            "stores",
+            "stats",
+            "stats --by user",
+            "info",
+        ] {
+            let shown = session.run_on_terminal(&format!("{command} --format {format}"));
+            assert!(
+                !acts(&shown.bytes),
+                "{command} --format {format}: {shown:?}"
+            );
+            assert_eq!(shown.code, 0, "{shown:?}");
+        }
+        let shown = session.run_on_terminal(
+            [&["show", HOSTILE, HOSTILE, "--format", format], &scope[..]].concat(),
+        );
+        assert!(
+            !acts(&shown.bytes) && shown.code == 0,
+            "show --format {format}: {shown:?}"
+        );
+    }
+    for (words, code) in [
+        (vec!["get", HOSTILE, HOSTILE, "--dataset", HOSTILE], 0),
+        (
+            vec![
+                "get",
+                HOSTILE,
+                HOSTILE,
+                "--dataset",
+                HOSTILE,
+                "--format",
+                "json",
+            ],
+            0,
+        ),
+        (vec!["get", HOSTILE, "missing", "-v"], 1),
+        (vec!["get", "s", HOSTILE, "-v"], 1),
+        (vec!["show", HOSTILE, HOSTILE], 1),
+        (vec!["rm", HOSTILE, HOSTILE, "-n"], 1),
+        (vec!["names", "store"], 0),
+        (vec!["export"], 0),
+        (vec!["key", "-a", HOSTILE, "--explain"], 0),
+        (vec!["ls", "--fields", HOSTILE], 2),
+        (vec!["ls", "--glob", "--store", "[\x1b[2J"], 2),
+        (vec!["ls", "--db", "\x1b[2J/\u{202e}"], 0),
+        (vec!["set", "s", "k", "--value-file", "\x1b[2J"], 3),
+        (vec!["import", "\x1b[2J"], 3),
+        (vec!["get", "s", "-j", "\x1b[2J"], 2),
+        (vec!["ls", "--older-than", "\x1b[2J"], 2),
+        (vec!["\x1b[2J"], 2),
+    ] {
+        let shown = session.run_on_terminal(words.clone());
+        assert!(!acts(&shown.bytes), "{words:?}: {shown:?}");
+        assert_eq!(shown.code, code, "{words:?}: {shown:?}");
+    }
+}
+
+#[test]
+fn a_terminal_shows_what_would_have_acted() {
+    let session = hostile();
+    let shown = session.run_on_terminal(["get", HOSTILE, HOSTILE, "--dataset", HOSTILE]);
+    assert_eq!(
+        String::from_utf8_lossy(&shown.bytes),
+        "a\\x1b[2J\\x1b]52;c;aGk=\\x07\\u{9b}31m\\u{202e}evil\\u{200b}\\rover\\x08\n"
+    );
+}
+
+#[test]
+fn a_pipe_gets_every_byte() {
+    let session = hostile();
+    session
+        .run(["get", HOSTILE, HOSTILE, "--dataset", HOSTILE])
+        .prints(HOSTILE);
+    session
+        .run("ls --fields key")
+        .prints(format!("{}\n", HOSTILE.replace('\r', "\\r")));
+    let all: Vec<u8> = (0..=255).collect();
+    session
+        .run_with_input("set s all --type bytes", &all)
+        .notes("");
+    session.run("get s all").prints(all);
+}
+
+#[test]
+fn a_terminal_gets_a_table_and_a_pipe_lines() {
+    let session = Session::new().with("TERM", "xterm");
+    session.run("set thumbs cat.jpg meow").notes("");
+    let table = session.run_on_terminal("ls --fields key,size");
+    assert_eq!(
+        String::from_utf8_lossy(&table.bytes),
+        "\x1b[1mKEY      SIZE\x1b[0m\ncat.jpg   4 B\n"
+    );
+    session.run("ls --fields key,size").prints("cat.jpg\t4\n");
+    assert_eq!(
+        session.run_on_terminal("ls --store nothing").bytes,
+        b"no entries\n"
+    );
+}
+
+#[test]
+fn colour_is_kept_from_who_does_not_want_it() {
+    let with = |name, value| {
+        let session = Session::new().with(name, value);
+        session.run("set thumbs cat.jpg meow").notes("");
+        session
+    };
+    let is_coloured = |bytes: &[u8]| bytes.contains(&0x1b);
+    for command in ["ls", "--help", "ls --nope"] {
+        assert!(
+            is_coloured(&with("TERM", "xterm").run_on_terminal(command).bytes),
+            "{command}"
+        );
+        for (name, value) in [("NO_COLOR", "1"), ("TERM", "dumb")] {
+            assert!(
+                !is_coloured(&with(name, value).run_on_terminal(command).bytes),
+                "{name} {command}"
+            );
+        }
+        let forced = with("CLICOLOR_FORCE", "1").run(command);
+        let plain = with("TERM", "xterm").run(command);
+        assert!(
+            !is_coloured(&plain.stdout) && !plain.stderr.contains('\x1b'),
+            "{command}"
+        );
+        // Rows for programs are data, and never carry colour.
+        let is_data = command == "ls";
+        assert_eq!(
+            is_coloured(&forced.stdout) || forced.stderr.contains('\x1b'),
+            !is_data,
+            "{command}"
+        );
+    }
+}
+
+#[test]
+fn quiet_is_silent_where_it_succeeds() {
+    let session = Session::new();
+    for command in [
+        "set thumbs a 1",
+        "touch --store thumbs --ttl 1d",
+        "export --output backup.jsonl",
+        "import backup.jsonl",
+        "rm thumbs a --dry-run",
+        "rm thumbs a",
+        "prune --vacuum",
+        "clear --all",
+    ] {
+        session.run(&format!("{command} --quiet")).notes("");
+        assert_eq!(
+            session.run_on_terminal(&format!("{command} -q")).bytes,
+            b"",
+            "{command}"
+        );
+    }
+    session
+        .run("ls --quiet --fields nope")
+        .stderr
+        .strip_prefix("ecache: unknown field")
+        .expect("errors are told all the same");
+}
+
+/// Keeps `count` entries.
+fn filled(count: usize) -> Session {
+    let session = Session::new();
+    session
+        .run_with_input("import - --quiet", lines(count).as_bytes())
+        .notes("");
+    session
+}
+
+fn lines(count: usize) -> String {
+    let line = |n| {
+        format!(
+            "{{\"store_name\": \"s\", \"key\": \"k{n}\", \"value\": \"{}\"}}\n",
+            "x".repeat(100)
+        )
+    };
+    (0..count).map(line).collect()
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_is_no_failure() {
+    let session = filled(5_000);
+    session
+        .run_with_input("set s big", "x".repeat(3 << 20).as_bytes())
+        .notes("");
+    for command in [
+        "ls",
+        "ls --format json",
+        "ls --format csv",
+        "ls --format table",
+        "ls --sort size",
+        "export",
+        "get s big",
+        "get s big --format json",
+        "show s big",
+        "completions bash",
+        "--help",
+    ] {
+        let mut child = session.spawn(command);
+        let mut first = [0];
+        let mut stdout = child.stdout.take().expect("it was piped");
+        stdout.read_exact(&mut first).expect("there is output");
+        drop(stdout);
+        let ran = Ran::from(child.wait_with_output().expect("it ends"));
+        assert_eq!((ran.code, &*ran.stderr), (0, ""), "{command} | head -c1");
+    }
+    session
+        .shell("ecache ls --fields key | head -n 1")
+        .prints("k0\n");
+}
+
+#[test]
+fn output_that_cannot_be_written_is_a_failure() {
+    let session = filled(10);
+    for command in [
+        "ls",
+        "get s k0",
+        "export",
+        "stores",
+        "stats",
+        "info",
+        "key -a x",
+        "show s k0",
+        "completions bash",
+        "--version",
+    ] {
+        let full = File::options()
+            .write(true)
+            .open("/dev/full")
+            .expect("a full device");
+        let mut child = session.command(command);
+        child.stdout(full).stderr(Stdio::piped());
+        let ran = Ran::from(
+            child
+                .spawn()
+                .expect("it starts")
+                .wait_with_output()
+                .expect("it ends"),
+        );
+        assert_eq!(
+            (ran.code, ran.stderr.contains("No space left on device")),
+            (3, true),
+            "{command}: {ran:?}"
+        );
+    }
+    // Closed streams: there is nobody to tell, and nothing else breaks.
+    let closed = session.shell("ecache get s k0 >&-; ecache ls 2>&- >&-; ecache set s k1 x <&- >&- 2>&-; ecache ls --fields nope 2>&-");
+    assert_eq!(closed.code, 2, "{closed:?}");
+    session.run("get s k1").prints("x");
+}
+
+fn signal(child: &std::process::Child, signal: Signal) {
+    kill_process(Pid::from_child(child), signal).expect("it is running");
+}
+
+/// Waits for a state that a process is about to reach.
+fn wait_for(what: &str, mut is_reached: impl FnMut() -> bool) {
+    let patience = Instant::now() + Duration::from_secs(30);
+    while !is_reached() {
+        assert!(Instant::now() < patience, "never reached: {what}");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+#[test]
+fn an_import_that_is_interrupted_imports_nothing() {
+    for (sent, code_of) in [(Signal::INT, 130), (Signal::TERM, 143)] {
+        let session = Session::new();
+        session.run("set s before x").notes("");
+        std::fs::write(session.path("many.jsonl"), lines(60_000)).expect("a file");
+        let mut child = session.spawn("import many.jsonl");
+        // It holds the write lock from its first entry on.
+        let store = rusqlite::Connection::open(session.store()).expect("a store");
+        store.busy_timeout(Duration::ZERO).expect("no patience");
+        wait_for("the import writes", || {
+            let locked = store.execute_batch("BEGIN IMMEDIATE; ROLLBACK").is_err();
+            locked || child.try_wait().expect("a child").is_some()
+        });
+        drop(store);
+        signal(&child, sent);
+        let ran = Ran::from(child.wait_with_output().expect("it ends"));
+        assert_eq!(ran.code, code_of, "{ran:?}");
+        assert!(
+            ran.stderr
+                .starts_with("ecache: nothing was imported: interrupted after "),
+            "{ran:?}"
+        );
+        session.run("ls --fields key").prints("before\n");
+    }
+}
+
+#[test]
+fn a_reader_is_ended_by_the_first_signal() {
+    for (sent, code_of) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129)] {
+        let session = filled(20_000);
+        let mut child = session.spawn("ls");
+        let mut stdout = BufReader::new(child.stdout.take().expect("it was piped"));
+        stdout.read_line(&mut String::new()).expect("a line");
+        signal(&child, sent);
+        assert_eq!(code(child.wait().expect("it ends")), code_of);
+    }
+}
+
+#[test]
+fn a_value_that_is_still_being_typed_can_be_given_up() {
+    let session = Session::new();
+    let mut child = session.spawn("set notes draft");
+    let mut stdin = child.stdin.take().expect("it was piped");
+    stdin.write_all(b"half a th").expect("it reads");
+    signal(&child, Signal::INT);
+    assert_eq!(code(child.wait().expect("it ends")), 130);
+    session.run("get notes draft").ends(1, "");
+}
+
+#[test]
+fn no_terminal_and_no_home_is_no_trouble() {
+    let session = filled(1);
+    let mut command = session.command("ls --fields key");
+    command.env_clear().env("ECACHE_DB", session.store());
+    run(command, b"").prints("k0\n");
+}

@@ -1,0 +1,331 @@
+//! A user's session with the `ecache` command: a home folder of its own, an environment with nothing in it, and a
+//! clock that stands still until a test moves it.
+
+// Each test program uses a part of this.
+#![allow(dead_code)]
+
+mod pty;
+pub mod transcript;
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::Write;
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+
+use tempfile::TempDir;
+
+/// When a session begins.
+pub const NOW: &str = "2026-11-23T06:32:51.000Z";
+
+/// The command under test.
+const ECACHE: &str = env!("CARGO_BIN_EXE_ecache");
+
+/// A home folder, and what is typed there.
+pub struct Session {
+    home: TempDir,
+    programs: PathBuf,
+    user: Option<u32>,
+    now: RefCell<String>,
+    variables: Vec<(&'static str, String)>,
+}
+
+impl Session {
+    /// A user who has never used `ecache`.
+    pub fn new() -> Self {
+        Self {
+            home: tempfile::tempdir().expect("a temporary folder"),
+            programs: Path::new(ECACHE)
+                .parent()
+                .expect("a program is in a folder")
+                .to_owned(),
+            user: None,
+            now: RefCell::new(NOW.to_owned()),
+            variables: Vec::new(),
+        }
+    }
+
+    /// A user who is not root, for whom permissions mean something.
+    pub fn unprivileged() -> Self {
+        const NOBODY: u32 = 65534;
+        let mut session = Self::new();
+        if rustix::process::geteuid().is_root() {
+            chown(session.home(), Some(NOBODY), Some(NOBODY)).expect("root may");
+            session.user = Some(NOBODY);
+            // Where it was built may be open to root alone.
+            let programs = session.path("bin");
+            std::fs::create_dir(&programs).expect("a folder");
+            std::fs::copy(ECACHE, programs.join("ecache")).expect("a copy");
+            session.programs = programs;
+        }
+        session
+    }
+
+    /// Sets a variable of the environment from here on.
+    pub fn with(mut self, name: &'static str, value: &str) -> Self {
+        self.variables.push((name, value.to_owned()));
+        self
+    }
+
+    /// Moves the clock.
+    pub fn set_clock(&self, now: &str) {
+        now.clone_into(&mut self.now.borrow_mut());
+    }
+
+    /// The home folder, in which every command starts.
+    pub fn home(&self) -> &Path {
+        self.home.path()
+    }
+
+    /// A path in the home folder.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.home().join(name)
+    }
+
+    /// The folder that the store and the files beside it are in.
+    pub fn store_folder(&self) -> PathBuf {
+        self.path(".local/share/ecache")
+    }
+
+    /// The store's file.
+    pub fn store(&self) -> PathBuf {
+        self.store_folder().join("store.db")
+    }
+
+    /// A program that is started in this session.
+    pub fn program(&self, program: impl AsRef<OsStr>) -> Command {
+        let mut command = Command::new(program);
+        command
+            .env_clear()
+            .env("HOME", self.home())
+            .env("PATH", format!("{}:/usr/bin:/bin", self.programs.display()))
+            .env("LC_ALL", "C.UTF-8")
+            .env("ECACHE_TEST_NOW", &*self.now.borrow())
+            .envs(self.variables.iter().map(|(name, value)| (name, value)))
+            .current_dir(self.home());
+        if let Some(user) = self.user {
+            command.uid(user).gid(user);
+        }
+        command
+    }
+
+    /// `ecache`, with words for its arguments.
+    pub fn command(&self, words: impl Words) -> Command {
+        let mut command = self.program(self.programs.join("ecache"));
+        command.args(words.words());
+        command
+    }
+
+    /// Runs `ecache` to its end, with an empty standard input.
+    pub fn run(&self, words: impl Words) -> Ran {
+        self.run_with_input(words, b"")
+    }
+
+    /// Runs `ecache` to its end.
+    pub fn run_with_input(&self, words: impl Words, input: &[u8]) -> Ran {
+        run(self.command(words), input)
+    }
+
+    /// Runs a line of shell, in which `ecache` is the command under test.
+    pub fn shell(&self, line: &str) -> Ran {
+        let mut command = self.program("sh");
+        command.args(["-c", line]);
+        run(command, b"")
+    }
+
+    /// Starts `ecache` with pipes for its standard streams.
+    pub fn spawn(&self, words: impl Words) -> Child {
+        let mut command = self.command(words);
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command.spawn().expect("ecache starts")
+    }
+
+    /// Runs `ecache` with its three streams on a terminal of 100 columns, and returns what the terminal got.
+    pub fn run_on_terminal(&self, words: impl Words) -> Shown {
+        pty::run(self.command(words))
+    }
+}
+
+/// The arguments of a command: a line that is split at spaces, or a list.
+pub trait Words {
+    /// The arguments, one by one.
+    fn words(self) -> Vec<String>;
+}
+
+impl Words for &str {
+    fn words(self) -> Vec<String> {
+        self.split_whitespace().map(str::to_owned).collect()
+    }
+}
+
+impl Words for &String {
+    fn words(self) -> Vec<String> {
+        self.as_str().words()
+    }
+}
+
+impl<const N: usize> Words for [&str; N] {
+    fn words(self) -> Vec<String> {
+        self.map(str::to_owned).to_vec()
+    }
+}
+
+impl Words for Vec<&str> {
+    fn words(self) -> Vec<String> {
+        self.into_iter().map(str::to_owned).collect()
+    }
+}
+
+impl Words for Vec<String> {
+    fn words(self) -> Vec<String> {
+        self
+    }
+}
+
+/// Runs a command to its end.
+pub fn run(mut command: Command, input: &[u8]) -> Ran {
+    command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut child = command.spawn().expect("the command starts");
+    let mut stdin = child.stdin.take().expect("it was piped");
+    std::thread::scope(|scope| {
+        // A command that does not read its input is no failure.
+        scope.spawn(move || stdin.write_all(input));
+        child.wait_with_output().expect("the command ends").into()
+    })
+}
+
+/// How a command ended, and what it said.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Ran {
+    pub stdout: Vec<u8>,
+    pub stderr: String,
+    /// As the shell has it: 128 and the signal for a command that a signal ended.
+    pub code: i32,
+}
+
+impl From<Output> for Ran {
+    fn from(output: Output) -> Self {
+        Self {
+            stdout: output.stdout,
+            stderr: String::from_utf8(output.stderr).expect("messages are UTF-8"),
+            code: code(output.status),
+        }
+    }
+}
+
+/// An exit code as the shell has it.
+pub fn code(status: ExitStatus) -> i32 {
+    let by_signal = || {
+        128 + status
+            .signal()
+            .expect("what has no code was ended by a signal")
+    };
+    status.code().unwrap_or_else(by_signal)
+}
+
+impl fmt::Debug for Ran {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ran")
+            .field("stdout", &String::from_utf8_lossy(&self.stdout))
+            .field("stderr", &self.stderr)
+            .field("code", &self.code)
+            .finish()
+    }
+}
+
+impl Ran {
+    /// Standard output as text.
+    #[track_caller]
+    pub fn text(&self) -> &str {
+        str::from_utf8(&self.stdout).expect("this output is text")
+    }
+
+    /// Checks that it did what it was told, and said nothing about it.
+    #[track_caller]
+    pub fn prints(self, stdout: impl AsRef<[u8]>) {
+        let stdout = stdout.as_ref().to_vec();
+        assert_eq!(
+            self,
+            Self {
+                stdout,
+                stderr: String::new(),
+                code: 0
+            }
+        );
+    }
+
+    /// Checks that it did what it was told, and only said so.
+    #[track_caller]
+    pub fn notes(self, stderr: &str) {
+        self.ends(0, stderr);
+    }
+
+    /// Checks that it ended in this way, without any data on standard output.
+    #[track_caller]
+    pub fn ends(self, code: i32, stderr: &str) {
+        let stderr = stderr.to_owned();
+        assert_eq!(
+            self,
+            Self {
+                stdout: Vec::new(),
+                stderr,
+                code
+            }
+        );
+    }
+
+    /// Checks that it ended with success, whatever it said, and passes it on.
+    #[track_caller]
+    pub fn succeeds(self) -> Self {
+        assert_eq!(self.code, 0, "{self:?}");
+        self
+    }
+}
+
+/// How a command on a terminal ended, and what the terminal got from it.
+#[derive(Debug)]
+pub struct Shown {
+    pub bytes: Vec<u8>,
+    pub code: i32,
+}
+
+/// A file or folder: its mode, its length and a hash of its bytes.
+pub type Fingerprint = (u32, u64, u64);
+
+/// The fingerprint of everything in a folder and below it.
+///
+/// SQLite's `-shm` files are left out: they are shared memory, in which also readers say where they are.
+pub fn fingerprints(folder: &Path) -> BTreeMap<PathBuf, Fingerprint> {
+    let mut found = BTreeMap::new();
+    for file in std::fs::read_dir(folder).expect("the folder is there") {
+        let path = file.expect("the folder can be read").path();
+        let metadata = path.symlink_metadata().expect("the file is there");
+        let mut hasher = DefaultHasher::new();
+        if metadata.is_dir() {
+            found.append(&mut fingerprints(&path));
+        } else if metadata.is_file() {
+            std::fs::read(&path)
+                .expect("the file can be read")
+                .hash(&mut hasher);
+        }
+        let fingerprint = (
+            metadata.permissions().mode(),
+            metadata.len(),
+            hasher.finish(),
+        );
+        found.insert(path, fingerprint);
+    }
+    found.retain(|path, _| !path.as_os_str().as_encoded_bytes().ends_with(b"-shm"));
+    found
+}
