@@ -1,6 +1,7 @@
 //! The fields of an entry: their names, and their values as cells.
 
 use ecache_core::entry::Entry;
+use ecache_core::key::hex;
 use ecache_core::value::{Value, write_stored};
 
 use crate::error::usage;
@@ -122,7 +123,7 @@ impl Field {
             Self::UserId => text(entry.scopes.user_id.as_deref()),
             Self::OperatorUri => text(entry.scopes.operator_uri.as_deref()),
             Self::PromptId => text(entry.scopes.prompt_id.as_deref()),
-            Self::JwtSha256 => Cell::from(entry.scopes.jwt_sha256.map(hex)),
+            Self::JwtSha256 => Cell::from(entry.scopes.jwt_sha256.map(|hash| hex(&hash))),
             Self::Function => text(entry.function.as_deref()),
             Self::Args => json_cell(entry.args.as_deref()),
             Self::CostMs => entry.cost_ms.map_or(Cell::Null, Cell::Duration),
@@ -133,10 +134,6 @@ impl Field {
 
 fn json_cell(json: Option<&str>) -> Cell<'_> {
     json.map_or(Cell::Null, |json| Cell::Json(json.into()))
-}
-
-fn hex(hash: [u8; 32]) -> String {
-    hash.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The fields of `--fields`; those of [`Field::USUAL`] if there are none.

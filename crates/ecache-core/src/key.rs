@@ -57,15 +57,28 @@ impl Key {
 
     /// Returns the key of a call from the SHA-256 of its preimage.
     pub fn of_hash(hash: &[u8; 32]) -> Self {
-        let nibbles = hash.iter().flat_map(|byte| [byte >> 4, byte & 0xF]);
-        let digits = nibbles.map(|nibble| char::from(b"0123456789abcdef"[usize::from(nibble)]));
-        Key(digits.collect::<String>().into())
+        Key(hex(hash).into())
     }
 
     /// Returns the text of the key.
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// Bytes as lower-case hex digits, two for each.
+///
+/// ```
+/// assert_eq!(ecache_core::key::hex(&[0x0f, 0xa0]), "0fa0");
+/// ```
+pub fn hex(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut text = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        text.push(char::from(DIGITS[usize::from(byte >> 4)]));
+        text.push(char::from(DIGITS[usize::from(byte & 15)]));
+    }
+    text
 }
 
 impl fmt::Display for Key {

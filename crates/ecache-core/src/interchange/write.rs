@@ -6,6 +6,7 @@ use super::framing::MAX_LINE_SIZE;
 use super::timestamp;
 use crate::backend::{StoreMetadata, StoreRecord};
 use crate::entry::Entry;
+use crate::key::hex;
 use crate::python_json::{write_integer, write_string};
 use crate::scope::{Address, STORE_KEY, StoreAddress};
 use crate::time::Timestamp;
@@ -167,11 +168,7 @@ impl<'a> Members<'a> {
 
     fn hash(&mut self, name: &str, hash: Option<&[u8; 32]>) {
         self.member(name, hash, |hash, out| {
-            out.push(b'"');
-            for byte in hash {
-                write!(out, "{byte:02x}").expect("memory takes every write");
-            }
-            out.push(b'"');
+            write!(out, "\"{}\"", hex(hash)).expect("memory takes every write");
         });
     }
 }

@@ -16,6 +16,7 @@ use super::schema::LARGE;
 use crate::entry::{CLOCK_SKEW, Policy};
 use crate::filter::{DatasetPattern, Filter, Freshness, Pattern, arguments_match};
 use crate::glob::Glob;
+use crate::key::hex;
 use crate::time::Timestamp;
 
 /// When an entry was last written, as `entries_written` has it.
@@ -382,17 +383,6 @@ pub(super) fn hash_bytes(key: &str) -> Option<[u8; 32]> {
         *byte = digit(pair[0])? << 4 | digit(pair[1])?;
     }
     Some(hash)
-}
-
-/// 32 bytes as 64 lower-case hex digits.
-pub(super) fn hex(hash: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let mut text = String::with_capacity(hash.len() * 2);
-    for byte in hash {
-        text.push(char::from(DIGITS[usize::from(byte >> 4)]));
-        text.push(char::from(DIGITS[usize::from(byte & 15)]));
-    }
-    text
 }
 
 /// Whether every entry of the file is in a store that the filter can mean.

@@ -12,11 +12,11 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, params_from_iter};
 
 use super::SqliteBackend;
-use super::query::{Plan, Range, USED, WRITTEN, hex, stored_key};
+use super::query::{Plan, Range, USED, WRITTEN, stored_key};
 use super::row::{self, COLUMNS, RowError};
 use crate::backend::{Chunked, Content, Direction, LOOKUP_SIZE, Lookup, Row, Scan, Sort, Values};
 use crate::error::{Error, Result};
-use crate::key::Key;
+use crate::key::{Key, hex};
 use crate::scope::{Address, StoreAddress};
 use crate::time::Timestamp;
 

@@ -5,10 +5,9 @@ use rusqlite::{Connection, Row};
 use xxhash_rust::xxh3::Xxh3;
 
 use super::names::Names;
-use super::query::hex;
 use crate::backend::{Chunked, Content};
 use crate::entry::{Entry, Policy};
-use crate::key::Key;
+use crate::key::{Key, hex};
 use crate::scope::{Address, Scopes};
 use crate::time::Timestamp;
 use crate::value::{CHUNK_SIZE, Kind};

@@ -1,0 +1,390 @@
+//! What is asked of a backend, and what it answers.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::entry::{Entry, Policy};
+use crate::error::{Error, Result};
+use crate::filter::{Filter, Usage};
+use crate::scope::{Address, Scopes, StoreAddress};
+use crate::time::Timestamp;
+use crate::value::{CHUNK_SIZE, Value};
+
+/// A value as a backend hands it out or takes it in: in memory, or a name for its chunks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// The whole value
+    Inline(Vec<u8>),
+    /// A value above [`CHUNK_SIZE`] that stays in the store; [`ContentReader`] reads it
+    Chunked(Chunked),
+}
+
+/// Names a value that is kept in chunks. It is immutable: replacing the entry makes another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Chunked {
+    /// The backend's own name for it
+    pub id: i64,
+    /// Its length in bytes
+    pub size: u64,
+}
+
+impl Chunked {
+    /// How many chunks it has.
+    pub fn chunks(&self) -> u64 {
+        self.size.div_ceil(CHUNK_SIZE as u64)
+    }
+}
+
+impl Content {
+    /// The value's length in bytes.
+    pub fn size(&self) -> u64 {
+        match self {
+            Self::Inline(bytes) => bytes.len() as u64,
+            Self::Chunked(chunked) => chunked.size,
+        }
+    }
+}
+
+/// What a look-up found.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Lookup {
+    /// A fresh entry and its verified value
+    Hit(Box<Entry>, Content),
+    /// An entry that is not fresh: its expiry has passed, or it claims to be from the future
+    Stale(Box<Entry>),
+    /// An entry whose value is not what was written; never served
+    Damaged(Address),
+    /// Nothing
+    Missing,
+}
+
+/// When a write takes place.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Condition {
+    /// Always
+    Always,
+    /// Only if there is no fresh entry
+    IfAbsent,
+    /// Only if there is a fresh entry with that value
+    IfValue(Value),
+}
+
+/// What a write did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Put {
+    /// There was no entry
+    Created,
+    /// There was one, and it is replaced
+    Replaced,
+    /// The condition did not hold, and nothing was written
+    Refused,
+}
+
+/// A change of lifetime or policy; `None` leaves it as it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Touch {
+    /// The new expiry, `Some(None)` for no expiry
+    pub expires_at: Option<Option<Timestamp>>,
+    /// The new policy
+    pub policy: Option<Policy>,
+}
+
+/// A hit to be recorded.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Use {
+    /// The entry
+    pub address: Address,
+    /// When it was last hit
+    pub used_at: Timestamp,
+    /// How many hits are recorded by this
+    pub hits: u64,
+}
+
+impl Use {
+    /// A hit is recorded if the last one that was is older than this: not every hit is a write.
+    const RECORD_AFTER: Duration = Duration::from_secs(600);
+
+    /// The record of a hit at `now`, or `None` if one was recorded lately.
+    pub fn due(entry: &Entry, now: Timestamp) -> Option<Self> {
+        let is_recent = |used: Timestamp| used <= now && now.since(used) < Self::RECORD_AFTER;
+        (!entry.last_used_at.is_some_and(is_recent)).then(|| Self {
+            address: entry.address.clone(),
+            used_at: now,
+            hits: 1,
+        })
+    }
+}
+
+/// What is imported: an entry exactly as it was elsewhere, or a store's metadata.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Record {
+    /// An entry with its times, and its value
+    Entry(Box<Entry>, Vec<u8>),
+    /// A store's own document, which FiftyOne keeps under the key `__store__`
+    Store(StoreRecord),
+}
+
+/// A store and what is known of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StoreRecord {
+    /// The store
+    pub address: Arc<StoreAddress>,
+    /// Its metadata, if it was created with some
+    pub metadata: Option<StoreMetadata>,
+}
+
+/// The value of a store's own document.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StoreMetadata {
+    /// Any JSON
+    pub value: String,
+    /// When the store was created
+    pub created_at: Timestamp,
+    /// When it was last changed, if it was
+    pub updated_at: Option<Timestamp>,
+    /// The document's policy
+    pub policy: Policy,
+}
+
+impl Record {
+    /// Refuses what a backend does not keep.
+    pub(super) fn check(&self) -> Result<()> {
+        match self {
+            Self::Entry(entry, _) => entry.check(),
+            Self::Store(store) => store.address.check(),
+        }
+    }
+}
+
+impl StoreMetadata {
+    /// When it was last changed.
+    pub fn written_at(&self) -> Timestamp {
+        self.updated_at.unwrap_or(self.created_at)
+    }
+}
+
+/// What an import does with an entry, or with a store's metadata, that is there already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnConflict {
+    /// The imported one replaces it
+    Replace,
+    /// It stays
+    Keep,
+    /// The one that was written later stays
+    Newer,
+    /// The import fails
+    Fail,
+}
+
+impl OnConflict {
+    /// Whether what is there at an address, written at `old`, stays and what was written at `new` is left out.
+    pub(super) fn keeps(
+        self,
+        address: impl FnOnce() -> Address,
+        old: Timestamp,
+        new: Timestamp,
+    ) -> Result<bool> {
+        match self {
+            Self::Replace => Ok(false),
+            Self::Keep => Ok(true),
+            Self::Newer => Ok(old >= new),
+            Self::Fail => Err(Error::Conflict {
+                address: Box::new(address()),
+                written_at: old,
+            }),
+        }
+    }
+}
+
+/// How much an import writes at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Commit {
+    /// All or nothing
+    Whole,
+    /// A transaction for each so many records
+    Every(usize),
+    /// Everything is done and then undone: what is returned is what an import would do
+    Rehearse,
+}
+
+/// What an import did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Imported {
+    /// Entries that were not there
+    pub created: u64,
+    /// Entries that were there and are replaced
+    pub replaced: u64,
+    /// Entries that were there and stay, and stores whose metadata does
+    pub kept: u64,
+    /// Stores whose metadata was written
+    pub stores: u64,
+}
+
+/// The order of a scan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Sort {
+    /// The backend's own: store by store, oldest first; it streams
+    #[default]
+    Stored,
+    /// By key
+    Key,
+    /// By creation
+    Created,
+    /// By last write
+    Updated,
+    /// By expiry, those without last
+    Expires,
+    /// By last use
+    Used,
+    /// By size
+    Size,
+    /// By recorded hits
+    Hits,
+    /// By recorded cost, those without first
+    Cost,
+}
+
+/// Which way an order goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Direction {
+    /// Smallest, earliest first
+    #[default]
+    Ascending,
+    /// Largest, latest first
+    Descending,
+}
+
+/// Whether a scan reads values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Values {
+    /// Metadata only
+    Omit,
+    /// Metadata and verified values
+    Include,
+}
+
+/// A request to read entries.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scan {
+    /// Which entries
+    pub filter: Filter,
+    /// In which order
+    pub sort: Sort,
+    /// Which way round
+    pub direction: Direction,
+    /// How many at the most
+    pub limit: Option<u64>,
+    /// With or without values
+    pub values: Values,
+}
+
+impl Scan {
+    /// All entries that `filter` means, in the backend's own order, without values.
+    pub fn new(filter: Filter) -> Self {
+        Self {
+            filter,
+            sort: Sort::default(),
+            direction: Direction::default(),
+            limit: None,
+            values: Values::Omit,
+        }
+    }
+}
+
+/// One row of a scan.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Row {
+    /// An entry, with its value where the scan includes values
+    Entry(Box<Entry>, Option<Content>),
+    /// An entry that cannot be read, or whose value is not what was written
+    Damaged(Address),
+}
+
+/// Rows as they come; no transaction is held between them.
+pub type Rows<'a> = Box<dyn Iterator<Item = Result<Row>> + 'a>;
+
+/// What entries are grouped by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dimension {
+    /// The store's name
+    Store,
+    /// The dataset
+    Dataset,
+    /// The user
+    User,
+    /// The operator
+    Operator,
+    /// The prompt
+    Prompt,
+}
+
+impl Dimension {
+    /// The name that an entry of that store and those scopes has in it.
+    pub fn name(self, store: &StoreAddress, scopes: &Scopes) -> Option<Arc<str>> {
+        match self {
+            Self::Store => Some(store.store_name.clone()),
+            Self::Dataset => store.dataset_id.clone(),
+            Self::User => scopes.user_id.clone(),
+            Self::Operator => scopes.operator_uri.clone(),
+            Self::Prompt => scopes.prompt_id.clone(),
+        }
+    }
+}
+
+/// The entries of one group.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Group {
+    /// The group's name; `None` for entries that have none
+    pub name: Option<Arc<str>>,
+    /// All of its entries
+    pub usage: Usage,
+    /// Those of them that are expired
+    pub expired: Usage,
+    /// Entries of policy `persist`
+    pub persistent: u64,
+    /// Recorded hits
+    pub hits: u64,
+    /// Milliseconds that the recorded hits saved, by the recorded costs
+    pub saved_ms: u64,
+    /// When the first was created
+    pub oldest: Option<Timestamp>,
+    /// When the latest was written
+    pub newest: Option<Timestamp>,
+}
+
+impl Group {
+    /// Adds another group's entries to this one's, whose name it keeps.
+    pub fn merge(&mut self, other: Self) {
+        self.usage += other.usage;
+        self.expired += other.expired;
+        self.persistent += other.persistent;
+        self.hits = self.hits.saturating_add(other.hits);
+        self.saved_ms = self.saved_ms.saturating_add(other.saved_ms);
+        self.oldest = self.oldest.into_iter().chain(other.oldest).min();
+        self.newest = self.newest.into_iter().chain(other.newest).max();
+    }
+}
+
+/// What a backend says of itself: name and value, in a fixed order.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Description {
+    /// The engine, as in `SQLite 3.54.1`
+    pub engine: String,
+    /// The file, if it is one
+    pub path: Option<PathBuf>,
+    /// Bytes of the file
+    pub file_size: u64,
+    /// Bytes of the write-ahead log
+    pub wal_size: u64,
+    /// Bytes within the file that are free
+    pub free_size: u64,
+    /// The version of the schema
+    pub schema_version: i64,
+    /// The newest version of the schema that this release knows
+    pub known_schema_version: i64,
+    /// Stores, empty ones included
+    pub stores: u64,
+    /// Entries of all collections
+    pub entries: u64,
+}
