@@ -47,6 +47,7 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
             [CompletionResult]::new('touch', 'touch', [CompletionResultType]::ParameterValue, 'Change the lifetime or the policy of entries')
             [CompletionResult]::new('export', 'export', [CompletionResultType]::ParameterValue, 'Write entries as JSON lines, for `ecache import`')
             [CompletionResult]::new('import', 'import', [CompletionResultType]::ParameterValue, 'Read entries from JSON lines, Extended JSON or a mongodump')
+            [CompletionResult]::new('copy', 'copy', [CompletionResultType]::ParameterValue, 'Copy entries from one store, database or file to another')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print a shell''s completion script')
             [CompletionResult]::new('man', 'man', [CompletionResultType]::ParameterValue, 'Write the manual pages to a folder')
             break
@@ -235,6 +236,7 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
             [CompletionResult]::new('--glob', '--glob', [CompletionResultType]::ParameterName, 'Take names, keys and arguments for patterns: * ? [a-z]')
             [CompletionResult]::new('--expired', '--expired', [CompletionResultType]::ParameterName, 'Entries that are expired')
             [CompletionResult]::new('--fresh', '--fresh', [CompletionResultType]::ParameterName, 'Entries that are not expired')
+            [CompletionResult]::new('--no-expiry', '--no-expiry', [CompletionResultType]::ParameterName, 'Entries that never expire')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
@@ -277,6 +279,7 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
             [CompletionResult]::new('--glob', '--glob', [CompletionResultType]::ParameterName, 'Take names, keys and arguments for patterns: * ? [a-z]')
             [CompletionResult]::new('--expired', '--expired', [CompletionResultType]::ParameterName, 'Entries that are expired')
             [CompletionResult]::new('--fresh', '--fresh', [CompletionResultType]::ParameterName, 'Entries that are not expired')
+            [CompletionResult]::new('--no-expiry', '--no-expiry', [CompletionResultType]::ParameterName, 'Entries that never expire')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
@@ -343,6 +346,7 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
             [CompletionResult]::new('--glob', '--glob', [CompletionResultType]::ParameterName, 'Take names, keys and arguments for patterns: * ? [a-z]')
             [CompletionResult]::new('--expired', '--expired', [CompletionResultType]::ParameterName, 'Entries that are expired')
             [CompletionResult]::new('--fresh', '--fresh', [CompletionResultType]::ParameterName, 'Entries that are not expired')
+            [CompletionResult]::new('--no-expiry', '--no-expiry', [CompletionResultType]::ParameterName, 'Entries that never expire')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
@@ -396,6 +400,7 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
             [CompletionResult]::new('--glob', '--glob', [CompletionResultType]::ParameterName, 'Take names, keys and arguments for patterns: * ? [a-z]')
             [CompletionResult]::new('--expired', '--expired', [CompletionResultType]::ParameterName, 'Entries that are expired')
             [CompletionResult]::new('--fresh', '--fresh', [CompletionResultType]::ParameterName, 'Entries that are not expired')
+            [CompletionResult]::new('--no-expiry', '--no-expiry', [CompletionResultType]::ParameterName, 'Entries that never expire')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
@@ -426,6 +431,7 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
             [CompletionResult]::new('--glob', '--glob', [CompletionResultType]::ParameterName, 'Take names, keys and arguments for patterns: * ? [a-z]')
             [CompletionResult]::new('--expired', '--expired', [CompletionResultType]::ParameterName, 'Entries that are expired')
             [CompletionResult]::new('--fresh', '--fresh', [CompletionResultType]::ParameterName, 'Entries that are not expired')
+            [CompletionResult]::new('--no-expiry', '--no-expiry', [CompletionResultType]::ParameterName, 'Entries that never expire')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
@@ -441,6 +447,39 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
             [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more on standard error')
             [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Say what would be imported, and import nothing')
             [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Say what would be imported, and import nothing')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'ecache;copy' {
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file')
+            [CompletionResult]::new('--collection', '--collection', [CompletionResultType]::ParameterName, 'Work in this collection')
+            [CompletionResult]::new('--remap-dataset', '--remap-dataset', [CompletionResultType]::ParameterName, 'Copy the entries of dataset OLD, as entries of dataset NEW')
+            [CompletionResult]::new('--on-conflict', '--on-conflict', [CompletionResultType]::ParameterName, 'Do this with an entry that is there already')
+            [CompletionResult]::new('--store', '--store', [CompletionResultType]::ParameterName, 'Entries of this store')
+            [CompletionResult]::new('--dataset', '--dataset', [CompletionResultType]::ParameterName, 'Entries linked to this dataset')
+            [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'Entries made for this user')
+            [CompletionResult]::new('--operator', '--operator', [CompletionResultType]::ParameterName, 'Entries made by this operator')
+            [CompletionResult]::new('--prompt', '--prompt', [CompletionResultType]::ParameterName, 'Entries made in this operator prompt')
+            [CompletionResult]::new('--key', '--key', [CompletionResultType]::ParameterName, 'Entries of this key')
+            [CompletionResult]::new('--arg', '--arg', [CompletionResultType]::ParameterName, 'Entries of a call with this argument, as text or JSON')
+            [CompletionResult]::new('--older-than', '--older-than', [CompletionResultType]::ParameterName, 'Entries written before a time, or a duration ago')
+            [CompletionResult]::new('--newer-than', '--newer-than', [CompletionResultType]::ParameterName, 'Entries written since a time, or within a duration')
+            [CompletionResult]::new('--unused-for', '--unused-for', [CompletionResultType]::ParameterName, 'Entries neither written nor used since then')
+            [CompletionResult]::new('--expiring-within', '--expiring-within', [CompletionResultType]::ParameterName, 'Fresh entries that expire within a duration')
+            [CompletionResult]::new('--larger-than', '--larger-than', [CompletionResultType]::ParameterName, 'Entries larger than this, as in 500MB or 1GiB')
+            [CompletionResult]::new('--policy', '--policy', [CompletionResultType]::ParameterName, 'Entries of this policy')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing on success')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing on success')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more on standard error')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more on standard error')
+            [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Say what would be copied, and copy nothing')
+            [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Say what would be copied, and copy nothing')
+            [CompletionResult]::new('--no-dataset', '--no-dataset', [CompletionResultType]::ParameterName, 'Entries linked to no dataset')
+            [CompletionResult]::new('--glob', '--glob', [CompletionResultType]::ParameterName, 'Take names, keys and arguments for patterns: * ? [a-z]')
+            [CompletionResult]::new('--expired', '--expired', [CompletionResultType]::ParameterName, 'Entries that are expired')
+            [CompletionResult]::new('--fresh', '--fresh', [CompletionResultType]::ParameterName, 'Entries that are not expired')
+            [CompletionResult]::new('--no-expiry', '--no-expiry', [CompletionResultType]::ParameterName, 'Entries that never expire')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break

@@ -22,6 +22,9 @@ _ecache() {
             ecache,completions)
                 cmd="ecache__subcmd__completions"
                 ;;
+            ecache,copy)
+                cmd="ecache__subcmd__copy"
+                ;;
             ecache,export)
                 cmd="ecache__subcmd__export"
                 ;;
@@ -77,7 +80,7 @@ _ecache() {
 
     case "${cmd}" in
         ecache)
-            opts="-q -v -h -V --db --collection --quiet --verbose --help --version get set has run key show ls stores stats info rm clear prune touch export import completions man"
+            opts="-q -v -h -V --db --collection --quiet --verbose --help --version get set has run key show ls stores stats info rm clear prune touch export import copy completions man"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -110,7 +113,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__clear)
-            opts="-q -v -n -h --db --collection --quiet --verbose --all --dry-run --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --expired --fresh --older-than --newer-than --unused-for --expiring-within --larger-than --policy --help"
+            opts="-q -v -n -h --db --collection --quiet --verbose --all --dry-run --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --expired --fresh --no-expiry --older-than --newer-than --unused-for --expiring-within --larger-than --policy --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -272,8 +275,149 @@ _ecache() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        ecache__subcmd__copy)
+            opts="-q -v -n -h --db --collection --quiet --verbose --remap-dataset --on-conflict --dry-run --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --expired --fresh --no-expiry --older-than --newer-than --unused-for --expiring-within --larger-than --policy --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --db)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --collection)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --remap-dataset)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --on-conflict)
+                    COMPREPLY=($(compgen -W "replace keep newer fail" -- "${cur}"))
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --store)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --dataset)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --user)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --operator)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --prompt)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --key)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --arg)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --older-than)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --newer-than)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --unused-for)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --expiring-within)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --larger-than)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --policy)
+                    COMPREPLY=($(compgen -W "evict persist any" -- "${cur}"))
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         ecache__subcmd__export)
-            opts="-q -v -o -h --db --collection --quiet --verbose --output --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --expired --fresh --older-than --newer-than --unused-for --expiring-within --larger-than --policy --help"
+            opts="-q -v -o -h --db --collection --quiet --verbose --output --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --expired --fresh --no-expiry --older-than --newer-than --unused-for --expiring-within --larger-than --policy --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -912,7 +1056,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__ls)
-            opts="-q -v -r -n -h --db --collection --quiet --verbose --sort --reverse --limit --fields --format --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --expired --fresh --older-than --newer-than --unused-for --expiring-within --larger-than --policy --help"
+            opts="-q -v -r -n -h --db --collection --quiet --verbose --sort --reverse --limit --fields --format --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --expired --fresh --no-expiry --older-than --newer-than --unused-for --expiring-within --larger-than --policy --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1759,7 +1903,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__stats)
-            opts="-q -v -h --db --collection --quiet --verbose --by --format --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --expired --fresh --older-than --newer-than --unused-for --expiring-within --larger-than --policy --help"
+            opts="-q -v -h --db --collection --quiet --verbose --by --format --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --expired --fresh --no-expiry --older-than --newer-than --unused-for --expiring-within --larger-than --policy --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1943,7 +2087,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__touch)
-            opts="-q -v -n -h --db --collection --quiet --verbose --ttl --policy --all --dry-run --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --expired --fresh --older-than --newer-than --unused-for --expiring-within --larger-than --help"
+            opts="-q -v -n -h --db --collection --quiet --verbose --ttl --policy --all --dry-run --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --expired --fresh --no-expiry --older-than --newer-than --unused-for --expiring-within --larger-than --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

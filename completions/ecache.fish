@@ -46,6 +46,7 @@ complete -c ecache -n "__fish_ecache_needs_command" -f -a "prune" -d 'Remove wha
 complete -c ecache -n "__fish_ecache_needs_command" -f -a "touch" -d 'Change the lifetime or the policy of entries'
 complete -c ecache -n "__fish_ecache_needs_command" -f -a "export" -d 'Write entries as JSON lines, for `ecache import`'
 complete -c ecache -n "__fish_ecache_needs_command" -f -a "import" -d 'Read entries from JSON lines, Extended JSON or a mongodump'
+complete -c ecache -n "__fish_ecache_needs_command" -f -a "copy" -d 'Copy entries from one store, database or file to another'
 complete -c ecache -n "__fish_ecache_needs_command" -f -a "completions" -d 'Print a shell\'s completion script'
 complete -c ecache -n "__fish_ecache_needs_command" -f -a "man" -d 'Write the manual pages to a folder'
 complete -c ecache -n "__fish_ecache_using_subcommand get" -l db -d 'Use the store in this file' -r -F
@@ -215,6 +216,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand ls" -l no-dataset -d 'Entr
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -l glob -d 'Take names, keys and arguments for patterns: * ? [a-z]'
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -l expired -d 'Entries that are expired'
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -l fresh -d 'Entries that are not expired'
+complete -c ecache -n "__fish_ecache_using_subcommand ls" -l no-expiry -d 'Entries that never expire'
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ecache -n "__fish_ecache_using_subcommand stores" -l db -d 'Use the store in this file' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand stores" -l collection -d 'Work in this collection' -r -f
@@ -259,6 +261,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand stats" -l no-dataset -d 'E
 complete -c ecache -n "__fish_ecache_using_subcommand stats" -l glob -d 'Take names, keys and arguments for patterns: * ? [a-z]'
 complete -c ecache -n "__fish_ecache_using_subcommand stats" -l expired -d 'Entries that are expired'
 complete -c ecache -n "__fish_ecache_using_subcommand stats" -l fresh -d 'Entries that are not expired'
+complete -c ecache -n "__fish_ecache_using_subcommand stats" -l no-expiry -d 'Entries that never expire'
 complete -c ecache -n "__fish_ecache_using_subcommand stats" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ecache -n "__fish_ecache_using_subcommand info" -l db -d 'Use the store in this file' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand info" -l collection -d 'Work in this collection' -r -f
@@ -309,6 +312,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand clear" -l no-dataset -d 'E
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -l glob -d 'Take names, keys and arguments for patterns: * ? [a-z]'
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -l expired -d 'Entries that are expired'
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -l fresh -d 'Entries that are not expired'
+complete -c ecache -n "__fish_ecache_using_subcommand clear" -l no-expiry -d 'Entries that never expire'
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l db -d 'Use the store in this file' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l collection -d 'Work in this collection' -r -f
@@ -349,6 +353,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand touch" -l no-dataset -d 'E
 complete -c ecache -n "__fish_ecache_using_subcommand touch" -l glob -d 'Take names, keys and arguments for patterns: * ? [a-z]'
 complete -c ecache -n "__fish_ecache_using_subcommand touch" -l expired -d 'Entries that are expired'
 complete -c ecache -n "__fish_ecache_using_subcommand touch" -l fresh -d 'Entries that are not expired'
+complete -c ecache -n "__fish_ecache_using_subcommand touch" -l no-expiry -d 'Entries that never expire'
 complete -c ecache -n "__fish_ecache_using_subcommand touch" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ecache -n "__fish_ecache_using_subcommand export" -l db -d 'Use the store in this file' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand export" -l collection -d 'Work in this collection' -r -f
@@ -374,18 +379,50 @@ complete -c ecache -n "__fish_ecache_using_subcommand export" -l no-dataset -d '
 complete -c ecache -n "__fish_ecache_using_subcommand export" -l glob -d 'Take names, keys and arguments for patterns: * ? [a-z]'
 complete -c ecache -n "__fish_ecache_using_subcommand export" -l expired -d 'Entries that are expired'
 complete -c ecache -n "__fish_ecache_using_subcommand export" -l fresh -d 'Entries that are not expired'
+complete -c ecache -n "__fish_ecache_using_subcommand export" -l no-expiry -d 'Entries that never expire'
 complete -c ecache -n "__fish_ecache_using_subcommand export" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ecache -n "__fish_ecache_using_subcommand import" -l db -d 'Use the store in this file' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand import" -l collection -d 'Work in this collection' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand import" -l on-conflict -d 'Do this with an entry that is there already' -r -f -a "replace\t'Replace it'
 keep\t'Keep it'
 newer\t'Keep the one that was written later'
-fail\t'Import nothing'"
+fail\t'Stop there'"
 complete -c ecache -n "__fish_ecache_using_subcommand import" -l batch -d 'Import this many entries at a time, instead of all or nothing' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand import" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand import" -s v -l verbose -d 'Say more on standard error'
 complete -c ecache -n "__fish_ecache_using_subcommand import" -s n -l dry-run -d 'Say what would be imported, and import nothing'
 complete -c ecache -n "__fish_ecache_using_subcommand import" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c ecache -n "__fish_ecache_using_subcommand copy" -l db -d 'Use the store in this file' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand copy" -l collection -d 'Work in this collection' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand copy" -l remap-dataset -d 'Copy the entries of dataset OLD, as entries of dataset NEW' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand copy" -l on-conflict -d 'Do this with an entry that is there already' -r -f -a "replace\t'Replace it'
+keep\t'Keep it'
+newer\t'Keep the one that was written later'
+fail\t'Stop there'"
+complete -c ecache -n "__fish_ecache_using_subcommand copy" -l store -d 'Entries of this store' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand copy" -l dataset -d 'Entries linked to this dataset' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand copy" -l user -d 'Entries made for this user' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand copy" -l operator -d 'Entries made by this operator' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand copy" -l prompt -d 'Entries made in this operator prompt' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand copy" -l key -d 'Entries of this key' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand copy" -l arg -d 'Entries of a call with this argument, as text or JSON' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand copy" -l older-than -d 'Entries written before a time, or a duration ago' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand copy" -l newer-than -d 'Entries written since a time, or within a duration' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand copy" -l unused-for -d 'Entries neither written nor used since then' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand copy" -l expiring-within -d 'Fresh entries that expire within a duration' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand copy" -l larger-than -d 'Entries larger than this, as in 500MB or 1GiB' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand copy" -l policy -d 'Entries of this policy' -r -f -a "evict\t'Entries that the cache may drop by itself'
+persist\t'Entries that are kept until they are removed by name'
+any\t'Both'"
+complete -c ecache -n "__fish_ecache_using_subcommand copy" -s q -l quiet -d 'Say nothing on success'
+complete -c ecache -n "__fish_ecache_using_subcommand copy" -s v -l verbose -d 'Say more on standard error'
+complete -c ecache -n "__fish_ecache_using_subcommand copy" -s n -l dry-run -d 'Say what would be copied, and copy nothing'
+complete -c ecache -n "__fish_ecache_using_subcommand copy" -l no-dataset -d 'Entries linked to no dataset'
+complete -c ecache -n "__fish_ecache_using_subcommand copy" -l glob -d 'Take names, keys and arguments for patterns: * ? [a-z]'
+complete -c ecache -n "__fish_ecache_using_subcommand copy" -l expired -d 'Entries that are expired'
+complete -c ecache -n "__fish_ecache_using_subcommand copy" -l fresh -d 'Entries that are not expired'
+complete -c ecache -n "__fish_ecache_using_subcommand copy" -l no-expiry -d 'Entries that never expire'
+complete -c ecache -n "__fish_ecache_using_subcommand copy" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ecache -n "__fish_ecache_using_subcommand completions" -l db -d 'Use the store in this file' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand completions" -l collection -d 'Work in this collection' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand completions" -s q -l quiet -d 'Say nothing on success'

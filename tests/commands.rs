@@ -43,6 +43,11 @@ fn export_and_import_move_entries() {
 }
 
 #[test]
+fn copy_moves_entries_between_stores_and_files() {
+    replay(&Session::new(), "copy.txt");
+}
+
+#[test]
 fn what_is_no_store_is_refused_and_stays_as_it_is() {
     let session = Session::new();
     let foreign = rusqlite::Connection::open(session.path("foreign.db")).expect("a database");

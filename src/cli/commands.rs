@@ -440,7 +440,36 @@ pub(crate) struct ImportArgs {
     pub(crate) dry_run: bool,
 }
 
-/// What `import` does with an entry that is there.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ecache copy team.db mine.db --dataset 6b03de1228195dbc2df5c505
+  ecache copy execution_store.bson cache.db --store my_labels
+  ecache copy cache.db cache.db --remap-dataset 6b03de1228195dbc2df5c505=6b03de1228195dbc2df5c682")]
+pub(crate) struct CopyArgs {
+    /// Where the entries are
+    #[arg(value_name = "FROM", value_hint = clap::ValueHint::FilePath)]
+    pub(crate) from: PathBuf,
+    /// Where they go
+    #[arg(value_name = "TO", value_hint = clap::ValueHint::FilePath)]
+    pub(crate) to: PathBuf,
+    /// Copy the entries of dataset OLD, as entries of dataset NEW
+    #[arg(long, value_name = "OLD=NEW")]
+    pub(crate) remap_dataset: Vec<String>,
+    /// Do this with an entry that is there already
+    #[arg(long, value_enum, value_name = "WHAT", default_value_t = ConflictChoice::Newer)]
+    pub(crate) on_conflict: ConflictChoice,
+    /// Say what would be copied, and copy nothing
+    #[arg(long, short = 'n')]
+    pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) filter: FilterArgs,
+    /// Entries of this policy
+    #[arg(long, value_enum, default_value_t = PolicyChoice::Any, hide_default_value = true)]
+    pub(crate) policy: PolicyChoice,
+}
+
+/// What `import` and `copy` do with an entry that is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ConflictChoice {
     /// Replace it
@@ -449,7 +478,7 @@ pub(crate) enum ConflictChoice {
     Keep,
     /// Keep the one that was written later
     Newer,
-    /// Import nothing
+    /// Stop there
     Fail,
 }
 

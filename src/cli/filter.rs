@@ -37,11 +37,14 @@ pub(crate) struct FilterArgs {
     #[arg(long)]
     pub(crate) glob: bool,
     /// Entries that are expired
-    #[arg(long, conflicts_with = "fresh")]
+    #[arg(long, conflicts_with_all = ["fresh", "no_expiry"])]
     pub(crate) expired: bool,
     /// Entries that are not expired
-    #[arg(long)]
+    #[arg(long, conflicts_with = "no_expiry")]
     pub(crate) fresh: bool,
+    /// Entries that never expire
+    #[arg(long)]
+    pub(crate) no_expiry: bool,
     /// Entries written before a time, or a duration ago
     #[arg(long, value_name = "WHEN", value_parser = parse_moment)]
     pub(crate) older_than: Option<Moment>,

@@ -184,6 +184,12 @@ pub(crate) enum Command {
     /// Which of them a file is, is told by its content. JSON lines are those of `ecache export`, Extended JSON
     /// is what mongoexport writes.
     Import(ImportArgs),
+    /// Copy entries from one store, database or file to another
+    ///
+    /// FROM is a store, or a file that `ecache import` reads; TO is a store, or a file of JSON lines if its name ends in
+    /// .jsonl; - is standard input or output. Entries are copied as they are, in batches: a copy that was stopped is
+    /// run again, and goes on.
+    Copy(CopyArgs),
     /// Print a shell's completion script
     ///
     /// In bash, zsh and fish it also completes the names of stores, datasets, users, operators and prompts.

@@ -1,23 +1,22 @@
 //! `ecache import`: reads entries from JSON lines, MongoDB Extended JSON or a mongodump.
 
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read, Seek};
+use std::io::BufRead;
 use std::mem;
-use std::path::Path;
 use std::sync::mpsc::sync_channel;
 use std::thread;
 
 use anyhow::{Context as _, Result};
-use ecache_core::backend::{Commit, Imported, Record};
+use ecache_core::backend::{Commit, Record};
 use ecache_core::error::Error;
 use ecache_core::interchange::Reader;
 use ecache_core::location;
 
 use super::removal::counting;
 use super::request::check_name;
+use super::transfer::{open_records, report};
 use crate::cli::ImportArgs;
 use crate::context::Context;
-use crate::error::{Exit, usage};
+use crate::error::Exit;
 use crate::signals;
 
 /// Records that are handed from one thread to the other at a time, or as many as have that many bytes.
@@ -27,7 +26,7 @@ const HANDFULS_AHEAD: usize = 4;
 
 pub(crate) fn run(context: &Context, args: ImportArgs) -> Result<Exit> {
     let collection = check_name("collection", &context.collection)?;
-    let input = open(&args.file)?;
+    let input = open_records(&args.file)?;
     // Read before the store is created: a file that is none of these leaves no trace.
     let records = Reader::new(input, collection, context.now())
         .map_err(|error| Error::Input(Box::new(error)))?;
@@ -54,7 +53,11 @@ pub(crate) fn run(context: &Context, args: ImportArgs) -> Result<Exit> {
         Commit::Every(_) => "the import stopped; whole batches before this are in the store",
         Commit::Whole | Commit::Rehearse => "nothing was imported",
     };
-    report(context, commit, imported.with_context(attempt)?);
+    let verb = match commit {
+        Commit::Rehearse => "would import",
+        Commit::Whole | Commit::Every(_) => "imported",
+    };
+    report(context, verb, imported.with_context(attempt)?);
     Ok(Exit::Done)
 }
 
@@ -85,64 +88,4 @@ fn read_ahead<R: BufRead + Send + 'static>(
         let _ = sender.send(handful);
     });
     receiver.into_iter().flatten()
-}
-
-fn report(context: &Context, commit: Commit, imported: Imported) {
-    let verb = match commit {
-        Commit::Rehearse => "would import",
-        Commit::Whole | Commit::Every(_) => "imported",
-    };
-    let count = imported.created + imported.replaced;
-    let entries = if count == 1 { "entry" } else { "entries" };
-    let mut message = format!(
-        "{verb} {count} {entries} ({} new, {} replaced",
-        imported.created, imported.replaced
-    );
-    if imported.kept > 0 {
-        message.push_str(&format!(", {} kept as they were", imported.kept));
-    }
-    message.push(')');
-    if imported.stores > 0 {
-        let stores = if imported.stores == 1 {
-            "store"
-        } else {
-            "stores"
-        };
-        message.push_str(&format!(
-            " and the metadata of {} {stores}",
-            imported.stores
-        ));
-    }
-    context.note(&message);
-}
-
-/// Opens the input. What comes through a pipe is put into a file first: a sender that stalls must not keep
-/// other writers waiting.
-fn open(path: &Path) -> Result<BufReader<File>> {
-    let file = match path.as_os_str() == "-" {
-        true => spool(io::stdin().lock()).context("cannot import standard input")?,
-        false => {
-            let attempt = || format!("cannot import {}", path.display());
-            let file = File::open(path).with_context(attempt)?;
-            let kind = file.metadata()?.file_type();
-            if kind.is_dir() {
-                return Err(usage(format!(
-                    "cannot import {}: it is a folder; name a file in it",
-                    path.display()
-                )));
-            }
-            match kind.is_file() {
-                true => file,
-                false => spool(file).with_context(attempt)?,
-            }
-        }
-    };
-    Ok(BufReader::with_capacity(1 << 16, file))
-}
-
-fn spool(mut pipe: impl Read) -> io::Result<File> {
-    let mut spool = tempfile::tempfile()?;
-    io::copy(&mut pipe, &mut spool)?;
-    spool.rewind()?;
-    Ok(spool)
 }

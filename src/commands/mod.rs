@@ -2,6 +2,7 @@
 
 mod clear;
 mod completions;
+mod copy;
 mod export;
 mod fields;
 mod get;
@@ -24,6 +25,7 @@ mod show;
 mod stats;
 mod stores;
 mod touch;
+mod transfer;
 
 use anyhow::Result;
 
@@ -50,6 +52,7 @@ pub(crate) fn run(context: &Context, command: Command) -> Result<Exit> {
         Command::Touch(args) => touch::run(context, args),
         Command::Export(args) => export::run(context, args),
         Command::Import(args) => import::run(context, args),
+        Command::Copy(args) => copy::run(context, args),
         Command::Completions(args) => completions::run(args),
         Command::Man(args) => man::run(context, args),
         Command::Names(args) => names::run(context, args),

@@ -175,9 +175,10 @@ pub(super) fn filter(
     if args.no_dataset {
         datasets.push(DatasetPattern::Unlinked);
     }
-    let freshness = match (args.expired, args.fresh) {
-        (true, _) => Some(Freshness::Expired),
-        (_, true) => Some(Freshness::Fresh),
+    let freshness = match (args.expired, args.fresh, args.no_expiry) {
+        (true, ..) => Some(Freshness::Expired),
+        (_, true, _) => Some(Freshness::Fresh),
+        (.., true) => Some(Freshness::Endless),
         _ => None,
     };
     let moment = |moment: Option<crate::units::Moment>| {

@@ -76,6 +76,8 @@ pub enum Freshness {
     Fresh,
     /// Its expiry has passed
     Expired,
+    /// It has no expiry: a reader would get it for ever
+    Endless,
 }
 
 /// Which entries are meant: all conditions must hold, and of each list one.
@@ -101,7 +103,7 @@ pub struct Filter {
     pub arguments: Vec<Pattern>,
     /// The policy
     pub policy: Option<Policy>,
-    /// Fresh or expired
+    /// Fresh, expired or without expiry
     pub freshness: Option<Freshness>,
     /// Written before that time
     pub written_before: Option<Timestamp>,
@@ -184,6 +186,7 @@ impl Filter {
             && self.freshness.is_none_or(|freshness| match freshness {
                 Freshness::Fresh => entry.is_fresh(now),
                 Freshness::Expired => entry.is_expired(now),
+                Freshness::Endless => entry.expires_at.is_none(),
             })
             && self.written_before.is_none_or(|t| entry.written_at() < t)
             && self.written_after.is_none_or(|t| entry.written_at() >= t)

@@ -49,6 +49,7 @@
 //! | which entries are meant | [`filter`], [`scope`], [`entry`] |
 //! | where entries are kept | [`backend`], [`location`] |
 //! | files of `mongoexport` and `mongodump` | [`interchange`] |
+//! | moving entries from one place to another | [`transfer`] |
 
 pub mod backend;
 pub mod command;
@@ -66,6 +67,7 @@ pub mod scope;
 pub mod single_flight;
 pub mod stored;
 pub mod time;
+pub mod transfer;
 pub mod value;
 
 /// Caches a function's results, as FiftyOne's decorator of the same name.

@@ -1,5 +1,6 @@
 //! What is asked of a backend, and what it answers.
 
+use std::ops::AddAssign;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -219,6 +220,15 @@ pub struct Imported {
     pub kept: u64,
     /// Stores whose metadata was written
     pub stores: u64,
+}
+
+impl AddAssign for Imported {
+    fn add_assign(&mut self, other: Self) {
+        self.created += other.created;
+        self.replaced += other.replaced;
+        self.kept += other.kept;
+        self.stores += other.stores;
+    }
 }
 
 /// The order of a scan.

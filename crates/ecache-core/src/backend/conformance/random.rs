@@ -125,7 +125,7 @@ prop_compose! {
             select(vec!["1", "{\"b\": 1}"]).prop_map(Pattern::exact),
         ]),
         policy in rarely(select(vec![Policy::Persist, Policy::Evict])),
-        freshness in rarely(select(vec![Freshness::Fresh, Freshness::Expired])),
+        freshness in rarely(select(vec![Freshness::Fresh, Freshness::Expired, Freshness::Endless])),
         (written_before, written_after) in (rarely(time()), rarely(time())),
         (unused_since, expires_by) in (rarely(time()), rarely(time())),
         larger_than in rarely(select(vec![0, 2, 65_535, 65_536, u64::MAX])),

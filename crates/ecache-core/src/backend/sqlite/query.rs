@@ -323,6 +323,7 @@ impl Plan {
                     "(e.expires_at IS NULL OR (e.expires_at > {now} AND {WRITTEN} <= {skewed}))"
                 ));
             }
+            Some(Freshness::Endless) => self.and("e.expires_at IS NULL"),
             None => {}
         }
         if let Some(time) = filter.expires_by {

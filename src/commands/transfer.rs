@@ -1,0 +1,184 @@
+//! What export, import and copy have in common: files that appear when they are complete, the loop over what is
+//! found, and the report.
+
+use std::fs::{self, File};
+use std::io::{self, BufReader, BufWriter, Read, Seek, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use ecache_core::backend::{Imported, Record};
+use ecache_core::error::Error;
+use ecache_core::filter::Usage;
+use ecache_core::transfer::{Found, write_record};
+
+use crate::context::Context;
+use crate::error::{Exit, usage};
+use crate::output::JsonToTerminal;
+use crate::signals;
+
+/// Hands what is found to `take`, with progress, until it is all there or the user stops it.
+///
+/// What is damaged or too large is said and left out; the exit code tells of it.
+pub(super) fn pour(
+    context: &Context,
+    verb: &'static str,
+    total: Option<u64>,
+    found: impl Iterator<Item = Result<Found, Error>>,
+    mut take: impl FnMut(Record) -> Result<()>,
+) -> Result<Exit> {
+    let mut bar = context.progress(verb, total);
+    let mut exit = Exit::Done;
+    let mut entries = 0;
+    for found in found {
+        if signals::interrupted().is_some() {
+            let done = Usage { entries, bytes: 0 };
+            return Err(Error::Interrupted { done }.into());
+        }
+        match found? {
+            Found::Record(record) => {
+                let is_entry = matches!(record, Record::Entry(..));
+                take(record)?;
+                entries += u64::from(is_entry);
+                bar.advance(u64::from(is_entry));
+            }
+            Found::Damaged(address) => {
+                context.warn(&format!("{address} is damaged and left out"));
+                exit = Exit::Damaged;
+            }
+            Found::TooLarge(address, size) => {
+                context.warn(&format!(
+                    "{address} is left out: its value of {size} bytes is too large"
+                ));
+                exit = Exit::Failed;
+            }
+        }
+    }
+    bar.finish();
+    Ok(exit)
+}
+
+/// Takes a record by writing it as a line.
+pub(super) fn lines(out: &mut dyn Write) -> impl FnMut(Record) -> Result<()> {
+    let mut line = Vec::new();
+    move |record| {
+        line.clear();
+        write_record(&record, &mut line)?;
+        Ok(out.write_all(&line)?)
+    }
+}
+
+/// Writes lines of JSON to standard output, which may be a terminal.
+pub(super) fn to_stdout(
+    context: &Context,
+    write: impl FnOnce(&mut dyn Write) -> Result<Exit>,
+) -> Result<Exit> {
+    let mut out: Box<dyn Write> = match context.terminal.stdout_is_terminal {
+        true => Box::new(JsonToTerminal::new(io::stdout().lock())),
+        false => Box::new(BufWriter::with_capacity(1 << 16, io::stdout().lock())),
+    };
+    let exit = write(&mut out)?;
+    out.flush()?;
+    Ok(exit)
+}
+
+/// Writes to a file that appears when it is complete, readable for its owner alone; what is no file, such as
+/// a device or a named pipe, is written to as it is.
+pub(super) fn to_file(
+    path: &Path,
+    write: impl FnOnce(&mut dyn Write) -> Result<Exit>,
+) -> Result<Exit> {
+    let attempt = || format!("cannot export to {}", path.display());
+    match fs::metadata(path) {
+        Ok(there) if there.is_dir() => {
+            return Err(usage(format!(
+                "cannot export to {}: it is a folder; name a file in it",
+                path.display()
+            )));
+        }
+        Ok(there) if !there.is_file() => {
+            let there = fs::OpenOptions::new().write(true).open(path);
+            let mut out = BufWriter::new(there.with_context(attempt)?);
+            let exit = write(&mut out)?;
+            out.flush()?;
+            return Ok(exit);
+        }
+        _ => {}
+    }
+    // A link stays, and what it leads to is replaced.
+    let path = &fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let folder = match path.parent() {
+        Some(folder) if folder != Path::new("") => folder.to_owned(),
+        _ => PathBuf::from("."),
+    };
+    fs::metadata(&folder).with_context(attempt)?;
+    signals::finish_batches()?;
+    // The error as it comes has the name of the temporary file, which nobody asked for.
+    let file = tempfile::NamedTempFile::new_in(folder);
+    let file = file.map_err(|error| io::Error::from(error.kind()));
+    let mut file = file.with_context(attempt)?;
+    let mut out = BufWriter::with_capacity(1 << 16, &mut file);
+    let exit = write(&mut out)?;
+    out.flush()?;
+    drop(out);
+    file.as_file().sync_all().with_context(attempt)?;
+    let persisted = file.persist(path).map_err(|error| error.error);
+    persisted.with_context(attempt)?;
+    Ok(exit)
+}
+
+/// Opens what records are read from; - is standard input. What comes through a pipe is put into a file first: a
+/// sender that stalls must not keep other writers waiting.
+pub(super) fn open_records(path: &Path) -> Result<BufReader<File>> {
+    let file = match path.as_os_str() == "-" {
+        true => spool(io::stdin().lock()).context("cannot import standard input")?,
+        false => {
+            let attempt = || format!("cannot import {}", path.display());
+            let file = File::open(path).with_context(attempt)?;
+            let kind = file.metadata()?.file_type();
+            if kind.is_dir() {
+                return Err(usage(format!(
+                    "cannot import {}: it is a folder; name a file in it",
+                    path.display()
+                )));
+            }
+            match kind.is_file() {
+                true => file,
+                false => spool(file).with_context(attempt)?,
+            }
+        }
+    };
+    Ok(BufReader::with_capacity(1 << 16, file))
+}
+
+fn spool(mut pipe: impl Read) -> io::Result<File> {
+    let mut spool = tempfile::tempfile()?;
+    io::copy(&mut pipe, &mut spool)?;
+    spool.rewind()?;
+    Ok(spool)
+}
+
+/// Says what was written: `imported 3 entries (2 new, 1 replaced)`.
+pub(super) fn report(context: &Context, verb: &str, imported: Imported) {
+    let count = imported.created + imported.replaced;
+    let entries = if count == 1 { "entry" } else { "entries" };
+    let mut message = format!(
+        "{verb} {count} {entries} ({} new, {} replaced",
+        imported.created, imported.replaced
+    );
+    if imported.kept > 0 {
+        message.push_str(&format!(", {} kept as they were", imported.kept));
+    }
+    message.push(')');
+    if imported.stores > 0 {
+        let stores = if imported.stores == 1 {
+            "store"
+        } else {
+            "stores"
+        };
+        message.push_str(&format!(
+            " and the metadata of {} {stores}",
+            imported.stores
+        ));
+    }
+    context.note(&message);
+}
