@@ -48,6 +48,7 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
             [CompletionResult]::new('export', 'export', [CompletionResultType]::ParameterValue, 'Write entries as JSON lines, for `ecache import`')
             [CompletionResult]::new('import', 'import', [CompletionResultType]::ParameterValue, 'Read entries from JSON lines, Extended JSON or a mongodump')
             [CompletionResult]::new('copy', 'copy', [CompletionResultType]::ParameterValue, 'Copy entries from one store, database or file to another')
+            [CompletionResult]::new('doctor', 'doctor', [CompletionResultType]::ParameterValue, 'Find what is wrong with the entries of a store, and the command that mends it')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print a shell''s completion script')
             [CompletionResult]::new('man', 'man', [CompletionResultType]::ParameterValue, 'Write the manual pages to a folder')
             break
@@ -358,6 +359,7 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
             [CompletionResult]::new('--unused-for', '--unused-for', [CompletionResultType]::ParameterName, 'Remove entries neither written nor used since a time, or for a duration')
             [CompletionResult]::new('--max-size', '--max-size', [CompletionResultType]::ParameterName, 'Remove the least recently used until all values fit in this size')
             [CompletionResult]::new('--max-entries', '--max-entries', [CompletionResultType]::ParameterName, 'Remove the least recently used until there are only this many')
+            [CompletionResult]::new('--live-datasets', '--live-datasets', [CompletionResultType]::ParameterName, 'The datasets that exist: a file with an id a line, or - for standard input')
             [CompletionResult]::new('--store', '--store', [CompletionResultType]::ParameterName, 'Prune only this store')
             [CompletionResult]::new('--dataset', '--dataset', [CompletionResultType]::ParameterName, 'Prune only entries linked to this dataset')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing on success')
@@ -365,6 +367,7 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more on standard error')
             [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more on standard error')
             [CompletionResult]::new('--expired', '--expired', [CompletionResultType]::ParameterName, 'Remove entries that are expired')
+            [CompletionResult]::new('--orphaned', '--orphaned', [CompletionResultType]::ParameterName, 'Remove entries whose dataset was deleted')
             [CompletionResult]::new('--vacuum', '--vacuum', [CompletionResultType]::ParameterName, 'Give the freed space back to the file system')
             [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Say what would be removed, and remove nothing')
             [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Say what would be removed, and remove nothing')
@@ -480,6 +483,23 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
             [CompletionResult]::new('--expired', '--expired', [CompletionResultType]::ParameterName, 'Entries that are expired')
             [CompletionResult]::new('--fresh', '--fresh', [CompletionResultType]::ParameterName, 'Entries that are not expired')
             [CompletionResult]::new('--no-expiry', '--no-expiry', [CompletionResultType]::ParameterName, 'Entries that never expire')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'ecache;doctor' {
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file')
+            [CompletionResult]::new('--collection', '--collection', [CompletionResultType]::ParameterName, 'Work in this collection')
+            [CompletionResult]::new('--live-datasets', '--live-datasets', [CompletionResultType]::ParameterName, 'The datasets that exist: a file with an id a line, or - for standard input')
+            [CompletionResult]::new('--fail-on', '--fail-on', [CompletionResultType]::ParameterName, 'Exit with 1 only if one of these is found; `none` for never')
+            [CompletionResult]::new('--fix', '--fix', [CompletionResultType]::ParameterName, 'Remove the entries that have this trouble, as the command that is advised does')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'Print in this format [default: table, or plain lines in a pipe]')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing on success')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing on success')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more on standard error')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more on standard error')
+            [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Say what --fix would remove, and remove nothing')
+            [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Say what --fix would remove, and remove nothing')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break

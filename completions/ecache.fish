@@ -47,6 +47,7 @@ complete -c ecache -n "__fish_ecache_needs_command" -f -a "touch" -d 'Change the
 complete -c ecache -n "__fish_ecache_needs_command" -f -a "export" -d 'Write entries as JSON lines, for `ecache import`'
 complete -c ecache -n "__fish_ecache_needs_command" -f -a "import" -d 'Read entries from JSON lines, Extended JSON or a mongodump'
 complete -c ecache -n "__fish_ecache_needs_command" -f -a "copy" -d 'Copy entries from one store, database or file to another'
+complete -c ecache -n "__fish_ecache_needs_command" -f -a "doctor" -d 'Find what is wrong with the entries of a store, and the command that mends it'
 complete -c ecache -n "__fish_ecache_needs_command" -f -a "completions" -d 'Print a shell\'s completion script'
 complete -c ecache -n "__fish_ecache_needs_command" -f -a "man" -d 'Write the manual pages to a folder'
 complete -c ecache -n "__fish_ecache_using_subcommand get" -l db -d 'Use the store in this file' -r -F
@@ -320,11 +321,13 @@ complete -c ecache -n "__fish_ecache_using_subcommand prune" -l older-than -d 'R
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l unused-for -d 'Remove entries neither written nor used since a time, or for a duration' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l max-size -d 'Remove the least recently used until all values fit in this size' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l max-entries -d 'Remove the least recently used until there are only this many' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand prune" -l live-datasets -d 'The datasets that exist: a file with an id a line, or - for standard input' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l store -d 'Prune only this store' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l dataset -d 'Prune only entries linked to this dataset' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -s v -l verbose -d 'Say more on standard error'
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l expired -d 'Remove entries that are expired'
+complete -c ecache -n "__fish_ecache_using_subcommand prune" -l orphaned -d 'Remove entries whose dataset was deleted'
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l vacuum -d 'Give the freed space back to the file system'
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -s n -l dry-run -d 'Say what would be removed, and remove nothing'
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -423,6 +426,36 @@ complete -c ecache -n "__fish_ecache_using_subcommand copy" -l expired -d 'Entri
 complete -c ecache -n "__fish_ecache_using_subcommand copy" -l fresh -d 'Entries that are not expired'
 complete -c ecache -n "__fish_ecache_using_subcommand copy" -l no-expiry -d 'Entries that never expire'
 complete -c ecache -n "__fish_ecache_using_subcommand copy" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l db -d 'Use the store in this file' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l collection -d 'Work in this collection' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l live-datasets -d 'The datasets that exist: a file with an id a line, or - for standard input' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l fail-on -d 'Exit with 1 only if one of these is found; `none` for never' -r -f -a "any\t''
+none\t''
+damaged\t''
+unreadable\t''
+orphaned\t''
+expired\t''
+endless-prompts\t''
+endless-users\t''
+shared-stores\t''
+old-versions\t''
+near-limit\t''"
+complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l fix -d 'Remove the entries that have this trouble, as the command that is advised does' -r -f -a "damaged\t''
+unreadable\t''
+orphaned\t''
+expired\t''
+endless-prompts\t''
+endless-users\t''
+old-versions\t''"
+complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l format -d 'Print in this format [default: table, or plain lines in a pipe]' -r -f -a "table\t'Aligned columns with a header, for people'
+json\t'One JSON array of objects'
+jsonl\t'One JSON object a line'
+csv\t'Comma-separated values as in RFC 4180, with a header'
+tsv\t'Tab-separated values with a header'"
+complete -c ecache -n "__fish_ecache_using_subcommand doctor" -s q -l quiet -d 'Say nothing on success'
+complete -c ecache -n "__fish_ecache_using_subcommand doctor" -s v -l verbose -d 'Say more on standard error'
+complete -c ecache -n "__fish_ecache_using_subcommand doctor" -s n -l dry-run -d 'Say what --fix would remove, and remove nothing'
+complete -c ecache -n "__fish_ecache_using_subcommand doctor" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ecache -n "__fish_ecache_using_subcommand completions" -l db -d 'Use the store in this file' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand completions" -l collection -d 'Work in this collection' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand completions" -s q -l quiet -d 'Say nothing on success'

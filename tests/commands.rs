@@ -48,6 +48,11 @@ fn copy_moves_entries_between_stores_and_files() {
 }
 
 #[test]
+fn doctor_finds_what_is_wrong_and_says_what_mends_it() {
+    replay(&Session::new(), "doctor.txt");
+}
+
+#[test]
 fn what_is_no_store_is_refused_and_stays_as_it_is() {
     let session = Session::new();
     let foreign = rusqlite::Connection::open(session.path("foreign.db")).expect("a database");

@@ -3,9 +3,11 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{Args, ValueEnum};
 use clap_complete::Shell;
 use ecache_core::backend::{Dimension, OnConflict, Sort};
+use ecache_core::doctor::Check;
 
 use super::FormatArgs;
 use super::entry::{CallArgs, EntryArgs, IdentityArgs, ScopeArgs};
@@ -366,6 +368,12 @@ pub(crate) struct PruneArgs {
     /// Remove the least recently used until there are only this many
     #[arg(long, value_name = "COUNT")]
     pub(crate) max_entries: Option<u64>,
+    /// Remove entries whose dataset was deleted
+    #[arg(long)]
+    pub(crate) orphaned: bool,
+    /// The datasets that exist: a file with an id a line, or - for standard input
+    #[arg(long, value_name = "SOURCE", requires = "orphaned", value_hint = clap::ValueHint::FilePath)]
+    pub(crate) live_datasets: Option<PathBuf>,
     /// Prune only this store
     #[arg(long, value_name = "NAME")]
     pub(crate) store: Vec<String>,
@@ -490,6 +498,72 @@ impl From<ConflictChoice> for OnConflict {
             ConflictChoice::Newer => Self::Newer,
             ConflictChoice::Fail => Self::Fail,
         }
+    }
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ecache doctor
+  ecache doctor --live-datasets datasets.txt --fail-on orphaned,damaged
+  ecache doctor --fix unreadable --dry-run
+  ecache doctor --format jsonl | jq -r .command")]
+pub(crate) struct DoctorArgs {
+    /// The datasets that exist: a file with an id a line, or - for standard input
+    #[arg(long, value_name = "SOURCE", value_hint = clap::ValueHint::FilePath)]
+    pub(crate) live_datasets: Option<PathBuf>,
+    /// Exit with 1 only if one of these is found; `none` for never
+    #[arg(long, value_name = "CHECKS", value_delimiter = ',', value_parser = FailOn::parser())]
+    pub(crate) fail_on: Vec<FailOn>,
+    /// Remove the entries that have this trouble, as the command that is advised does
+    #[arg(long, value_name = "CHECK", value_delimiter = ',', value_parser = CheckChoice::parser())]
+    pub(crate) fix: Vec<CheckChoice>,
+    /// Say what --fix would remove, and remove nothing
+    #[arg(long, short = 'n', requires = "fix")]
+    pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) format: FormatArgs,
+}
+
+/// A check of the doctor's, by its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct CheckChoice(pub(crate) Check);
+
+impl CheckChoice {
+    fn find(name: &str) -> Option<Self> {
+        Check::ALL
+            .into_iter()
+            .find(|check| check.id() == name)
+            .map(Self)
+    }
+
+    /// Of those that removing entries mends.
+    fn parser() -> impl clap::builder::TypedValueParser<Value = Self> {
+        let mendable = Check::ALL.into_iter().filter(|check| check.is_mendable());
+        let names = PossibleValuesParser::new(mendable.map(Check::id));
+        names.map(|name| Self::find(&name).expect("it is one of them"))
+    }
+}
+
+/// What the doctor fails on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FailOn {
+    /// Whatever is found
+    Any,
+    /// Nothing
+    None,
+    /// That
+    Check(CheckChoice),
+}
+
+impl FailOn {
+    fn parser() -> impl clap::builder::TypedValueParser<Value = Self> {
+        let names = ["any", "none"].into_iter().chain(Check::ALL.map(Check::id));
+        PossibleValuesParser::new(names).map(|name| match &*name {
+            "any" => Self::Any,
+            "none" => Self::None,
+            name => Self::Check(CheckChoice::find(name).expect("it is one of them")),
+        })
     }
 }
 

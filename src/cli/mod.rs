@@ -190,6 +190,16 @@ pub(crate) enum Command {
     /// .jsonl; - is standard input or output. Entries are copied as they are, in batches: a copy that was stopped is
     /// run again, and goes on.
     Copy(CopyArgs),
+    /// Find what is wrong with the entries of a store, and the command that mends it
+    ///
+    /// Looks at every entry of every collection, or of the one that is named with --collection. Exits with 1 if it
+    /// finds anything.
+    ///
+    /// damaged: the value is not what was written. unreadable: FiftyOne raises whenever it reads the value.
+    /// orphaned: the dataset was deleted. expired: expired, and still there. endless-prompts, endless-users: made
+    /// in a prompt or for a user, without expiry. shared-stores: several functions use one store. old-versions: a
+    /// newer version uses another store. near-limit: nearly too large for MongoDB.
+    Doctor(DoctorArgs),
     /// Print a shell's completion script
     ///
     /// In bash, zsh and fish it also completes the names of stores, datasets, users, operators and prompts.

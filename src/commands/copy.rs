@@ -190,7 +190,7 @@ enum Place {
 impl Place {
     /// Tells a store from a dump by its first bytes; what is neither says so when it is read.
     fn of_source(path: &Path) -> Result<Self> {
-        if is_url(path) {
+        if location::is_server(path.as_os_str()) {
             return Ok(Self::Store);
         }
         if path.as_os_str() == "-" {
@@ -216,15 +216,11 @@ impl Place {
 
     fn of_target(path: &Path) -> Self {
         let is_lines = path.extension().is_some_and(|name| name == "jsonl");
-        match path.as_os_str() == "-" || (is_lines && !is_url(path)) {
+        match path.as_os_str() == "-" || (is_lines && !location::is_server(path.as_os_str())) {
             true => Self::Lines,
             false => Self::Store,
         }
     }
-}
-
-fn is_url(path: &Path) -> bool {
-    path.as_os_str().to_string_lossy().contains("://")
 }
 
 /// Whether two paths lead to one place.

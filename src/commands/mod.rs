@@ -3,6 +3,7 @@
 mod clear;
 mod completions;
 mod copy;
+mod doctor;
 mod export;
 mod fields;
 mod get;
@@ -12,6 +13,7 @@ mod import;
 mod info;
 mod invocation;
 mod key;
+mod live;
 mod ls;
 mod man;
 mod names;
@@ -53,6 +55,7 @@ pub(crate) fn run(context: &Context, command: Command) -> Result<Exit> {
         Command::Export(args) => export::run(context, args),
         Command::Import(args) => import::run(context, args),
         Command::Copy(args) => copy::run(context, args),
+        Command::Doctor(args) => doctor::run(context, args),
         Command::Completions(args) => completions::run(args),
         Command::Man(args) => man::run(context, args),
         Command::Names(args) => names::run(context, args),

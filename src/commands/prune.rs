@@ -3,23 +3,29 @@
 use anyhow::Result;
 use ecache_core::backend::Backend;
 use ecache_core::entry::Policy;
-use ecache_core::filter::{Capacity, DatasetPattern, Filter, Freshness, Pattern, Selection};
+use ecache_core::filter::{Capacity, DatasetPattern, Filter, Freshness, Pattern, Selection, Usage};
 use ecache_core::time::Timestamp;
 
+use super::live::Live;
 use super::removal::{Run, amount, open, remove};
 use super::request::check_name;
 use crate::cli::PruneArgs;
 use crate::context::Context;
-use crate::error::Exit;
+use crate::error::{Exit, usage};
 use crate::output::human;
 use crate::units::Moment;
 
 pub(crate) fn run(context: &Context, args: PruneArgs) -> Result<Exit> {
     let now = context.now();
-    let selection = selection(context, &args, now)?;
     let run = Run::from(args.dry_run);
     let backend = open(context, run)?;
+    let scope = scope(context, &args)?;
+    let orphans = orphans(&args, backend.as_ref(), &scope)?;
+    let selection = selection(&args, scope, orphans.clone(), now);
     remove(context, backend.as_ref(), &selection, run, now)?;
+    if let Some(orphans) = orphans {
+        note_persistent(context, backend.as_ref(), orphans, now)?;
+    }
     if run == Run::Wet {
         // Large values whose writers died before an entry named them; there is a next time.
         if let Err(error) = backend.collect_garbage(now) {
@@ -62,9 +68,45 @@ fn note_limits(
     Ok(())
 }
 
-/// What the limits take: each by itself is a reason to go.
-fn selection(context: &Context, args: &PruneArgs, now: Timestamp) -> Result<Selection> {
-    let scope = Filter {
+/// Says so if entries of policy `persist`, which stay, belong to datasets that were deleted.
+fn note_persistent(
+    context: &Context,
+    backend: &dyn Backend,
+    orphans: Filter,
+    now: Timestamp,
+) -> Result<()> {
+    let persistent = Filter {
+        policy: Some(Policy::Persist),
+        ..orphans
+    };
+    let left = backend.usage(&persistent.into(), now)?;
+    if left != Usage::default() {
+        context.note(&format!(
+            "{} of policy persist, whose datasets were deleted, left in place; `ecache clear --dataset ID --policy any` removes them too",
+            amount(left)
+        ));
+    }
+    Ok(())
+}
+
+/// The entries whose dataset was deleted, `None` if there are none or nobody asked for them.
+fn orphans(args: &PruneArgs, backend: &dyn Backend, scope: &Filter) -> Result<Option<Filter>> {
+    if !args.orphaned {
+        return Ok(None);
+    }
+    let live = Live::find(backend, args.live_datasets.as_deref())?.ok_or_else(|| {
+        usage("which datasets exist? Name a file with their ids, one a line, with --live-datasets")
+    })?;
+    let evictable = Filter {
+        policy: Some(Policy::Evict),
+        ..scope.clone()
+    };
+    live.orphans(backend, &evictable)
+}
+
+/// What is pruned.
+fn scope(context: &Context, args: &PruneArgs) -> Result<Filter> {
+    Ok(Filter {
         collection: check_name("collection", &context.collection)?.to_owned(),
         stores: args.store.iter().map(Pattern::exact).collect(),
         datasets: args
@@ -73,15 +115,25 @@ fn selection(context: &Context, args: &PruneArgs, now: Timestamp) -> Result<Sele
             .map(|dataset| DatasetPattern::Id(Pattern::exact(dataset)))
             .collect(),
         ..Filter::default()
-    };
+    })
+}
+
+/// What the limits take: each by itself is a reason to go.
+fn selection(
+    args: &PruneArgs,
+    scope: Filter,
+    orphans: Option<Filter>,
+    now: Timestamp,
+) -> Selection {
     let evictable = Filter {
         policy: Some(Policy::Evict),
         ..scope.clone()
     };
     let time = |moment: Moment| Some(Timestamp::from_millis(moment.resolve(now.as_millis())));
     let has_capacity = args.max_size.is_some() || args.max_entries.is_some();
-    let has_limit = has_capacity || args.older_than.is_some() || args.unused_for.is_some();
-    let mut any_of = Vec::new();
+    let has_limit =
+        has_capacity || args.orphaned || args.older_than.is_some() || args.unused_for.is_some();
+    let mut any_of = Vec::from_iter(orphans);
     if args.expired || !has_limit {
         any_of.push(Filter {
             freshness: Some(Freshness::Expired),
@@ -105,5 +157,5 @@ fn selection(context: &Context, args: &PruneArgs, now: Timestamp) -> Result<Sele
         max_size: args.max_size,
         max_entries: args.max_entries,
     });
-    Ok(Selection { any_of, beyond })
+    Selection { any_of, beyond }
 }

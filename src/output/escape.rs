@@ -40,6 +40,15 @@ pub(crate) fn is_printable_ascii(text: &str) -> bool {
     })
 }
 
+/// Quotes `text` as one word for a shell, if it needs that.
+pub(crate) fn shell(text: &str) -> Cow<'_, str> {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-./:@%+,=".contains(&byte);
+    match !text.is_empty() && text.bytes().all(is_plain) {
+        true => Cow::Borrowed(text),
+        false => Cow::Owned(format!("'{}'", text.replace('\'', "'\\''"))),
+    }
+}
+
 /// Escapes `text` for one line on a terminal: line ends and tabs are shown as `\n`, `\r` and `\t`.
 pub(crate) fn for_line(text: &str) -> Cow<'_, str> {
     if !text.contains(is_unsafe) {

@@ -53,6 +53,7 @@
 
 pub mod backend;
 pub mod command;
+pub mod doctor;
 pub mod entry;
 pub mod error;
 pub mod execution_cache;

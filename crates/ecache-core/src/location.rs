@@ -42,6 +42,11 @@ pub fn open_within(
     )?))
 }
 
+/// Whether a location is a server's, and no file's.
+pub fn is_server(location: &OsStr) -> bool {
+    location.to_string_lossy().contains("://")
+}
+
 /// An empty store that is nowhere: what a reader has where there is no store yet.
 pub fn empty() -> Arc<dyn Backend> {
     Arc::new(MemoryBackend::default())

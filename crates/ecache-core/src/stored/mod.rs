@@ -23,6 +23,7 @@
 //! There is one serializer, and it writes text. A tree, where one is wanted, is parsed from it: that costs
 //! less to maintain than a second serializer with the same rules, and nothing on the way of a hit needs one.
 
+mod fiftyone;
 mod map_key;
 mod read;
 mod types;
@@ -33,6 +34,7 @@ use serde::ser::{Error, Serialize};
 use thiserror::Error;
 
 use crate::python_json::{Json, KeyOrder, MAX_DEPTH};
+pub use fiftyone::why_fiftyone_raises;
 pub use types::{Date, DateTime, Set, date, datetime, set};
 
 /// A value has no stored form, or a stored form is not one of the type that was asked for.

@@ -1,0 +1,602 @@
+//! What is wrong, or will be, with the entries of a store: one pass over them, and what each trouble costs.
+//!
+//! Nothing is changed here. A [`Finding`] names its entries, so that whoever mends it removes what was found.
+//!
+//! Weighed: a query for each check (each an own scan, and a backend would have to know all of them), and one
+//! scan with values that every check looks at (chosen: one pass, and any backend that can be scanned has a doctor).
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::backend::{Backend, Content, Progress, Row, Scan, Values, read_value};
+use crate::entry::{Entry, Policy};
+use crate::error::{Error, Result};
+use crate::filter::{Filter, Pattern, Selection, Usage};
+use crate::python_json::Json;
+use crate::scope::{Address, StoreAddress};
+use crate::stored::why_fiftyone_raises;
+use crate::time::Timestamp;
+use crate::value::Kind;
+
+/// The largest document that MongoDB takes, in bytes.
+pub const DOCUMENT_SIZE: u64 = 16 << 20;
+
+/// A value of this many bytes is near that: the arguments and names of an entry need some room, too.
+pub const NEAR_LIMIT: u64 = DOCUMENT_SIZE / 4 * 3;
+
+/// A finding names so many of its entries at the most.
+const NAMED: usize = 100_000;
+
+/// Growth is what was written within this time.
+pub const RECENT: Duration = Duration::from_secs(86_400);
+
+/// Something that can be wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Check {
+    /// The value is not what was written
+    Damaged,
+    /// FiftyOne raises whenever it reads the value
+    Unreadable,
+    /// The dataset was deleted
+    Orphaned,
+    /// Expired, and still there
+    Expired,
+    /// Made in a prompt, which ends, but without expiry
+    EndlessPrompts,
+    /// Made for a user, but without expiry
+    EndlessUsers,
+    /// Several functions use one store, and take each other's entries for theirs
+    SharedStores,
+    /// A newer version of the function uses another store
+    OldVersions,
+    /// Nearly too large for MongoDB
+    NearLimit,
+}
+
+impl Check {
+    /// Every check, the worst first.
+    pub const ALL: [Self; 9] = [
+        Self::Damaged,
+        Self::Unreadable,
+        Self::Orphaned,
+        Self::Expired,
+        Self::EndlessPrompts,
+        Self::EndlessUsers,
+        Self::SharedStores,
+        Self::OldVersions,
+        Self::NearLimit,
+    ];
+
+    /// Its name.
+    pub fn id(self) -> &'static str {
+        match self {
+            Self::Damaged => "damaged",
+            Self::Unreadable => "unreadable",
+            Self::Orphaned => "orphaned",
+            Self::Expired => "expired",
+            Self::EndlessPrompts => "endless-prompts",
+            Self::EndlessUsers => "endless-users",
+            Self::SharedStores => "shared-stores",
+            Self::OldVersions => "old-versions",
+            Self::NearLimit => "near-limit",
+        }
+    }
+
+    /// Whether removing entries mends it.
+    pub fn is_mendable(self) -> bool {
+        !matches!(self, Self::SharedStores | Self::NearLimit)
+    }
+
+    /// What is wrong with the entries, as in `3 entries …`.
+    pub fn explain(self) -> &'static str {
+        match self {
+            Self::Damaged => "have a value that is not what was written",
+            Self::Unreadable => "have a value that FiftyOne raises on whenever it is a hit",
+            Self::Orphaned => "belong to datasets that were deleted",
+            Self::Expired => "are expired, and still there",
+            Self::EndlessPrompts => {
+                "were made in a prompt, which has ended or will, and never expire"
+            }
+            Self::EndlessUsers => "were made for a user, and never expire",
+            Self::SharedStores => {
+                "are in stores that several functions use, which take each other's entries for theirs"
+            }
+            Self::OldVersions => "belong to versions that a newer one has replaced",
+            Self::NearLimit => "have a value that is nearly too large for MongoDB (16 MiB)",
+        }
+    }
+}
+
+/// One trouble, with all that has it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Finding {
+    /// What is wrong
+    pub check: Check,
+    /// How many entries have it, and how large they are
+    pub usage: Usage,
+    /// How many of them are of policy `persist`, which clearing and pruning leave in place
+    pub persistent: u64,
+    /// The entries, up to 100,000 of them
+    pub entries: Vec<Address>,
+    /// What it says of the first of them, or of stores: `why`
+    pub reasons: Vec<String>,
+    /// The stores whose every entry is meant, for a trouble that whole stores have
+    pub stores: BTreeSet<Arc<str>>,
+}
+
+impl Finding {
+    /// The entries that it names, whatever their policy.
+    pub fn selection(&self) -> Selection {
+        let mut stores: BTreeMap<&StoreAddress, Vec<Pattern>> = BTreeMap::new();
+        for entry in &self.entries {
+            let keys = stores.entry(&entry.store).or_default();
+            keys.push(Pattern::exact(entry.key.as_str()));
+        }
+        let any_of = stores.into_iter().map(|(store, keys)| Filter {
+            keys,
+            ..Filter::store(store)
+        });
+        Selection {
+            any_of: any_of.collect(),
+            beyond: None,
+        }
+    }
+}
+
+/// How a store grows.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Growth {
+    /// The store
+    pub store_name: Arc<str>,
+    /// All of its entries
+    pub usage: Usage,
+    /// Those that were written within [`RECENT`]
+    pub recent: Usage,
+}
+
+/// What was found in one collection.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Examination {
+    /// What is wrong, in the order of [`Check::ALL`]; nothing that is right
+    pub findings: Vec<Finding>,
+    /// The stores, the one that grows fastest first
+    pub growth: Vec<Growth>,
+    /// All entries that were looked at
+    pub usage: Usage,
+}
+
+/// Looks at every entry of a collection.
+///
+/// `live` are the datasets that exist; without them nothing is [`Check::Orphaned`].
+///
+/// ```
+/// use ecache_core::backend::{memory::MemoryBackend, no_progress};
+/// use ecache_core::doctor::examine;
+/// use ecache_core::scope::DEFAULT_COLLECTION;
+/// use ecache_core::time::Timestamp;
+///
+/// let now = Timestamp::from_millis(1_795_415_570_948);
+/// let healthy = examine(&MemoryBackend::new(), DEFAULT_COLLECTION, None, now, &mut no_progress)?;
+/// assert!(healthy.findings.is_empty());
+/// # Ok::<(), ecache_core::error::Error>(())
+/// ```
+///
+/// # Errors
+/// Those of [`Backend::scan`], and [`Error::Interrupted`] if `progress` says so.
+pub fn examine(
+    backend: &dyn Backend,
+    collection: &str,
+    live: Option<&HashSet<Arc<str>>>,
+    now: Timestamp,
+    progress: Progress<'_>,
+) -> Result<Examination> {
+    let filter = Filter {
+        collection: collection.to_owned(),
+        ..Filter::default()
+    };
+    let scan = Scan {
+        values: Values::Include,
+        ..Scan::new(filter)
+    };
+    let mut chart = Chart::new(live, now);
+    for row in backend.scan(&scan, now)? {
+        match row? {
+            Row::Entry(entry, content) => {
+                let reason = match content {
+                    Some(content) => why_unreadable(backend, &entry, content)?,
+                    None => None,
+                };
+                chart.note(&entry, reason);
+            }
+            Row::Damaged(address) => chart.find(Check::Damaged, &address, 0, None),
+        }
+        if progress(chart.usage.entries) == ControlFlow::Break(()) {
+            return Err(Error::Interrupted { done: chart.usage });
+        }
+    }
+    Ok(chart.finish())
+}
+
+/// Why FiftyOne raises on a value. One that is too large for MongoDB cannot come from there.
+fn why_unreadable(
+    backend: &dyn Backend,
+    entry: &Entry,
+    content: Content,
+) -> Result<Option<String>> {
+    const CLASS: &[u8] = b"\"_cls\"";
+    if entry.kind != Kind::Json || entry.size > DOCUMENT_SIZE {
+        return Ok(None);
+    }
+    let value = read_value(backend, entry.kind, content)?;
+    if !value.bytes.windows(CLASS.len()).any(|word| word == CLASS) {
+        return Ok(None);
+    }
+    Ok(Json::parse(&value.bytes)
+        .ok()
+        .and_then(|json| why_fiftyone_raises(&json)))
+}
+
+/// What is known of a store after some of its entries.
+struct Store {
+    usage: Usage,
+    persistent: u64,
+    recent: Usage,
+    newest: Timestamp,
+    functions: BTreeSet<Arc<str>>,
+}
+
+/// What was found so far.
+struct Chart<'a> {
+    live: Option<&'a HashSet<Arc<str>>>,
+    now: Timestamp,
+    since: Timestamp,
+    findings: BTreeMap<Check, Finding>,
+    stores: BTreeMap<Arc<str>, Store>,
+    usage: Usage,
+}
+
+impl<'a> Chart<'a> {
+    /// The functions of a store that are told apart.
+    const FUNCTIONS: usize = 8;
+
+    fn new(live: Option<&'a HashSet<Arc<str>>>, now: Timestamp) -> Self {
+        let recent = i64::try_from(RECENT.as_millis()).expect("a day is short");
+        Self {
+            live,
+            now,
+            since: Timestamp::from_millis(now.as_millis().saturating_sub(recent)),
+            findings: BTreeMap::new(),
+            stores: BTreeMap::new(),
+            usage: Usage::default(),
+        }
+    }
+
+    /// Looks at one entry.
+    fn note(&mut self, entry: &Entry, unreadable: Option<String>) {
+        let address = &entry.address;
+        let one = Usage {
+            entries: 1,
+            bytes: entry.size,
+        };
+        self.usage += one;
+        let written_at = entry.written_at();
+        let store = self
+            .stores
+            .entry(address.store.store_name.clone())
+            .or_insert_with(|| Store {
+                usage: Usage::default(),
+                persistent: 0,
+                recent: Usage::default(),
+                newest: written_at,
+                functions: BTreeSet::new(),
+            });
+        store.usage += one;
+        store.persistent += u64::from(entry.policy == Policy::Persist);
+        store.newest = store.newest.max(written_at);
+        if written_at >= self.since {
+            store.recent += one;
+        }
+        // The programs that a command's name led to are no functions.
+        if let Some(function) = &entry.function
+            && entry.kind != Kind::Command
+            && store.functions.len() < Self::FUNCTIONS
+        {
+            store.functions.insert(function.clone());
+        }
+        let is_orphan = |dataset: &Arc<str>| self.live.is_some_and(|live| !live.contains(dataset));
+        // What is kept until it is removed by name is meant to be there.
+        let is_persistent = entry.policy == Policy::Persist;
+        let is_endless = entry.expires_at.is_none() && !is_persistent;
+        let scopes = &entry.scopes;
+        let troubles = [
+            (Check::Unreadable, unreadable.is_some()),
+            (
+                Check::Orphaned,
+                address.store.dataset_id.as_ref().is_some_and(is_orphan),
+            ),
+            (Check::Expired, entry.is_expired(self.now)),
+            (
+                Check::EndlessPrompts,
+                is_endless && scopes.prompt_id.is_some(),
+            ),
+            (Check::EndlessUsers, is_endless && scopes.user_id.is_some()),
+            (Check::NearLimit, entry.size >= NEAR_LIMIT),
+        ];
+        for (check, has_it) in troubles {
+            if has_it {
+                let reason = unreadable.clone().filter(|_| check == Check::Unreadable);
+                self.find(check, address, entry.size, reason);
+                self.finding(check).persistent += u64::from(is_persistent);
+            }
+        }
+    }
+
+    fn finding(&mut self, check: Check) -> &mut Finding {
+        self.findings.entry(check).or_insert_with(|| Finding {
+            check,
+            usage: Usage::default(),
+            persistent: 0,
+            entries: Vec::new(),
+            reasons: Vec::new(),
+            stores: BTreeSet::new(),
+        })
+    }
+
+    fn find(&mut self, check: Check, address: &Address, size: u64, reason: Option<String>) {
+        const REASONS: usize = 3;
+        let finding = self.finding(check);
+        finding.usage += Usage {
+            entries: 1,
+            bytes: size,
+        };
+        if finding.entries.len() < NAMED {
+            finding.entries.push(address.clone());
+        }
+        if let Some(reason) = reason
+            && finding.reasons.len() < REASONS
+        {
+            finding.reasons.push(format!("{address}: {reason}"));
+        }
+    }
+
+    /// What whole stores have, now that all entries were seen.
+    fn finish(mut self) -> Examination {
+        let stores = std::mem::take(&mut self.stores);
+        for (name, store) in &stores {
+            if store.functions.len() > 1 {
+                let functions: Vec<&str> = store.functions.iter().map(|name| &**name).collect();
+                let reason = format!("store {name:?}: {}", functions.join(", "));
+                self.find_store(Check::SharedStores, name, store, reason);
+            }
+        }
+        for (name, current) in old_versions(&stores) {
+            let reason = format!("store {name:?}: the latest is {current:?}");
+            self.find_store(Check::OldVersions, name, &stores[name], reason);
+        }
+        let mut growth: Vec<Growth> = stores
+            .into_iter()
+            .map(|(store_name, store)| Growth {
+                store_name,
+                usage: store.usage,
+                recent: store.recent,
+            })
+            .collect();
+        growth.sort_by_key(|store| std::cmp::Reverse(store.recent.bytes));
+        Examination {
+            findings: self.findings.into_values().collect(),
+            growth,
+            usage: self.usage,
+        }
+    }
+
+    fn find_store(&mut self, check: Check, name: &Arc<str>, store: &Store, reason: String) {
+        let finding = self.finding(check);
+        finding.usage += store.usage;
+        finding.persistent += store.persistent;
+        finding.stores.insert(name.clone());
+        finding.reasons.push(reason);
+    }
+}
+
+/// Stores `name#v…` of which another version was written later, and that version.
+fn old_versions(stores: &BTreeMap<Arc<str>, Store>) -> Vec<(&Arc<str>, &Arc<str>)> {
+    let mut families: BTreeMap<&str, Vec<(&Arc<str>, Timestamp)>> = BTreeMap::new();
+    for (name, store) in stores {
+        if let Some((family, _)) = name.rsplit_once("#v") {
+            let members = families.entry(family).or_default();
+            members.push((name, store.newest));
+        }
+    }
+    let mut old = Vec::new();
+    for members in families.into_values() {
+        let latest = members.iter().max_by_key(|(_, newest)| *newest);
+        let (current, newest) = *latest.expect("a family has a member");
+        for (name, written_at) in members {
+            if written_at < newest {
+                old.push((name, current));
+            }
+        }
+    }
+    old
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::memory::MemoryBackend;
+    use crate::backend::{OnConflict, Record, no_progress};
+    use crate::key::Key;
+    use crate::scope::{DEFAULT_COLLECTION, Scopes, StoreAddress};
+    use crate::transfer::Importer;
+
+    const NOW: Timestamp = Timestamp::from_millis(1_795_415_570_948);
+
+    fn before(hours: i64) -> Timestamp {
+        Timestamp::from_millis(NOW.as_millis() - hours * 3_600_000)
+    }
+
+    fn entry(store: StoreAddress, key: &str) -> Entry {
+        Entry::new(
+            store.entry(Key::new(key).expect("a valid key")),
+            Kind::Json,
+            before(48),
+        )
+    }
+
+    fn examination(entries: Vec<(Entry, &str)>, live: Option<&[&str]>) -> Examination {
+        let backend = MemoryBackend::new();
+        let mut importer = Importer::new(&backend, OnConflict::Fail);
+        for (mut entry, value) in entries {
+            entry.size = value.len() as u64;
+            importer
+                .add(Record::Entry(Box::new(entry), value.into()))
+                .expect("it is written");
+        }
+        importer.finish().expect("it is written");
+        let live = live.map(|live| live.iter().map(|id| Arc::from(*id)).collect());
+        examine(
+            &backend,
+            DEFAULT_COLLECTION,
+            live.as_ref(),
+            NOW,
+            &mut no_progress,
+        )
+        .expect("it is read")
+    }
+
+    fn found(examination: &Examination) -> Vec<(&str, u64)> {
+        let finding = |finding: &Finding| (finding.check.id(), finding.usage.entries);
+        examination.findings.iter().map(finding).collect()
+    }
+
+    #[test]
+    fn a_healthy_store_has_no_findings() {
+        let scopes = Scopes {
+            user_id: Some("u".into()),
+            ..Scopes::default()
+        };
+        let with_expiry = Entry {
+            expires_at: Some(Timestamp::from_millis(NOW.as_millis() + 1)),
+            scopes: scopes.clone(),
+            ..entry(StoreAddress::new("s").with_dataset("d"), "a")
+        };
+        let kept = Entry {
+            policy: Policy::Persist,
+            scopes,
+            ..entry(StoreAddress::new("s"), "b")
+        };
+        let examination = examination(vec![(with_expiry, "1"), (kept, "2")], Some(&["d"]));
+        assert_eq!(found(&examination), []);
+        assert_eq!(examination.usage.entries, 2);
+    }
+
+    #[test]
+    fn finds_entries_by_what_is_known_of_them() {
+        let scoped = |scopes| Entry {
+            scopes,
+            ..entry(StoreAddress::new("s"), "k")
+        };
+        let prompt = scoped(Scopes {
+            prompt_id: Some("p".into()),
+            ..Scopes::default()
+        });
+        let mut user = scoped(Scopes {
+            user_id: Some("u".into()),
+            ..Scopes::default()
+        });
+        user.address = StoreAddress::new("t").entry(user.address.key.clone());
+        let expired = Entry {
+            expires_at: Some(NOW),
+            ..entry(StoreAddress::new("s"), "expired")
+        };
+        let orphan = entry(StoreAddress::new("s").with_dataset("gone"), "o");
+        let linked = entry(StoreAddress::new("s").with_dataset("here"), "o");
+        let raising = entry(StoreAddress::new("s"), "raising");
+        let examination = examination(
+            vec![
+                (prompt, "1"),
+                (user, "1"),
+                (expired, "1"),
+                (orphan, "1"),
+                (linked, "1"),
+                (raising, r#"{"_cls": "mine"}"#),
+            ],
+            Some(&["here"]),
+        );
+        assert_eq!(
+            found(&examination),
+            [
+                ("unreadable", 1),
+                ("orphaned", 1),
+                ("expired", 1),
+                ("endless-prompts", 1),
+                ("endless-users", 1)
+            ]
+        );
+        assert_eq!(
+            examination.findings[0].reasons,
+            [r#"key "raising" in store "s": a dict has its own _cls "mine""#]
+        );
+    }
+
+    #[test]
+    fn nothing_is_orphaned_as_long_as_nobody_knows_the_datasets() {
+        let orphan = entry(StoreAddress::new("s").with_dataset("gone"), "o");
+        assert_eq!(found(&examination(vec![(orphan, "1")], None)), []);
+    }
+
+    #[test]
+    fn finds_stores_that_several_functions_use() {
+        let of = |function: &str, key| Entry {
+            function: Some(function.into()),
+            ..entry(StoreAddress::new("shared"), key)
+        };
+        let command = Entry {
+            kind: Kind::Command,
+            ..of("/usr/bin/c", "c")
+        };
+        let two = vec![(of("a", "a"), "1"), (of("b", "b"), "1"), (command, "1")];
+        let examination = examination(two, None);
+        assert_eq!(found(&examination), [("shared-stores", 3)]);
+        assert_eq!(examination.findings[0].reasons, [r#"store "shared": a, b"#]);
+    }
+
+    #[test]
+    fn finds_versions_that_were_written_before_the_latest() {
+        let written = |store: &str, hours| Entry {
+            created_at: before(hours),
+            updated_at: None,
+            ..entry(StoreAddress::new(store), "k")
+        };
+        let examination = examination(
+            vec![
+                (written("f#v9", 3), "1"),
+                (written("f#v10", 2), "1"),
+                (written("f#v8", 4), "1"),
+                (written("g#v1", 9), "1"),
+                (written("f", 9), "1"),
+            ],
+            None,
+        );
+        assert_eq!(found(&examination), [("old-versions", 2)]);
+        let stores: Vec<_> = examination.findings[0].stores.iter().collect();
+        assert_eq!(stores, [&Arc::from("f#v8"), &Arc::from("f#v9")]);
+    }
+
+    #[test]
+    fn the_store_that_grows_fastest_comes_first() {
+        let recent = Entry {
+            updated_at: Some(before(1)),
+            ..entry(StoreAddress::new("new"), "k")
+        };
+        let old = entry(StoreAddress::new("old"), "k");
+        let growth = examination(vec![(old, "1234"), (recent, "12")], None).growth;
+        let recent: Vec<_> = growth
+            .iter()
+            .map(|store| (&*store.store_name, store.recent.bytes, store.usage.bytes))
+            .collect();
+        assert_eq!(recent, [("new", 2, 2), ("old", 0, 4)]);
+    }
+}

@@ -1,0 +1,337 @@
+//! `ecache doctor`: what is wrong with the content of a store, what mends it, and mending it.
+
+use std::collections::BTreeSet;
+use std::io::{self, Write};
+
+use anyhow::Result;
+use ecache_core::backend::Backend;
+use ecache_core::doctor::{Check, Examination, Finding, Growth, NEAR_LIMIT, examine};
+use ecache_core::entry::Policy;
+use ecache_core::filter::{Filter, Freshness, Pattern, Selection};
+use ecache_core::time::Timestamp;
+
+use super::live::Live;
+use super::removal::{Run, amount, counting, open, remove};
+use super::request::check_name;
+use crate::cli::{CheckChoice, DoctorArgs, FailOn};
+use crate::context::{Context, Origin};
+use crate::error::Exit;
+use crate::output::escape::{for_line, shell};
+use crate::output::{Cell, Column, Format, human};
+
+/// So many entries or stores of a finding are shown.
+const SAMPLES: usize = 3;
+
+/// So many of the stores that grow fastest are shown.
+const GROWING: usize = 5;
+
+pub(crate) fn run(context: &Context, args: DoctorArgs) -> Result<Exit> {
+    let now = context.now();
+    let run = Run::from(args.dry_run);
+    let backend = match args.fix.is_empty() {
+        true => context.reader()?,
+        false => open(context, run)?,
+    };
+    let live = Live::find(backend.as_ref(), args.live_datasets.as_deref())?;
+    if live.is_none() {
+        context.note("not checked: orphaned; name the datasets that exist with --live-datasets");
+    }
+    let doctor = Doctor {
+        context,
+        args: &args,
+        backend: backend.as_ref(),
+        live,
+        now,
+    };
+    let mut patients = Vec::new();
+    for collection in doctor.collections()? {
+        let mut examination = doctor.examine(&collection)?;
+        for choice in &args.fix {
+            let is_meant = |finding: &Finding| finding.check == Check::from(*choice);
+            if let Some(index) = examination.findings.iter().position(is_meant) {
+                doctor.mend(&collection, &examination.findings[index], run)?;
+                if run == Run::Wet {
+                    examination.findings.remove(index);
+                }
+            }
+        }
+        patients.push((collection, examination));
+    }
+    doctor.report(&patients)?;
+    let fails = |finding: &Finding| doctor.fails(finding.check);
+    let mut findings = patients.iter().flat_map(|(_, seen)| &seen.findings);
+    Ok(match findings.any(fails) {
+        true => Exit::No,
+        false => Exit::Done,
+    })
+}
+
+struct Doctor<'a> {
+    context: &'a Context,
+    args: &'a DoctorArgs,
+    backend: &'a dyn Backend,
+    live: Option<Live>,
+    now: Timestamp,
+}
+
+impl Doctor<'_> {
+    /// The collection that was named, or all.
+    fn collections(&self) -> Result<BTreeSet<String>> {
+        let named = check_name("collection", &self.context.collection)?;
+        if self.context.is_collection_named {
+            return Ok(BTreeSet::from([named.to_owned()]));
+        }
+        let stores = self.backend.stores()?;
+        let names = stores
+            .iter()
+            .map(|store| store.address.collection.to_string());
+        Ok(names.collect())
+    }
+
+    fn examine(&self, collection: &str) -> Result<Examination> {
+        let live = self.live.as_ref().map(Live::ids);
+        let mut bar = self.context.progress("examining", None);
+        let examination = examine(
+            self.backend,
+            collection,
+            live,
+            self.now,
+            &mut counting(&mut bar),
+        );
+        bar.finish();
+        Ok(examination?)
+    }
+
+    fn fails(&self, check: Check) -> bool {
+        let is_named = |choice: &FailOn| match choice {
+            FailOn::Any => true,
+            FailOn::None => false,
+            FailOn::Check(choice) => Check::from(*choice) == check,
+        };
+        self.args.fail_on.is_empty() || self.args.fail_on.iter().any(is_named)
+    }
+
+    /// Removes what was found, as the command that is advised would.
+    fn mend(&self, collection: &str, finding: &Finding, run: Run) -> Result<()> {
+        let selection = self.selection(collection, finding)?;
+        self.context.note(&format!("{}:", finding.check.id()));
+        remove(self.context, self.backend, &selection, run, self.now)?;
+        if finding.usage.entries > finding.entries.len() as u64 && finding.stores.is_empty() {
+            self.context.note("there are more; run it again");
+        }
+        Ok(())
+    }
+
+    /// What mending removes, the same as [`Doctor::command`] does.
+    fn selection(&self, collection: &str, finding: &Finding) -> Result<Selection> {
+        let any = Filter {
+            collection: collection.to_owned(),
+            ..Filter::default()
+        };
+        let evictable = Filter {
+            policy: Some(Policy::Evict),
+            ..any.clone()
+        };
+        let endless = Filter {
+            freshness: Some(Freshness::Endless),
+            ..evictable.clone()
+        };
+        let every = || Pattern::glob("*").map(|glob| vec![glob]);
+        let filter = match finding.check {
+            Check::Damaged | Check::Unreadable => return Ok(finding.selection()),
+            Check::Orphaned => {
+                let live = self.live.as_ref().expect("orphans are told by what lives");
+                let orphans = live.orphans(self.backend, &evictable)?;
+                return Ok(orphans.map(Selection::from).unwrap_or_default());
+            }
+            Check::Expired => Filter {
+                freshness: Some(Freshness::Expired),
+                ..any
+            },
+            Check::EndlessPrompts => Filter {
+                prompts: every()?,
+                ..endless
+            },
+            Check::EndlessUsers => Filter {
+                users: every()?,
+                ..endless
+            },
+            Check::OldVersions => Filter {
+                stores: finding
+                    .stores
+                    .iter()
+                    .map(|name| Pattern::exact(&**name))
+                    .collect(),
+                ..evictable
+            },
+            Check::SharedStores | Check::NearLimit => {
+                unreachable!("{:?} is not mendable", finding.check)
+            }
+        };
+        Ok(filter.into())
+    }
+
+    /// The command that mends it, or the first of them, or what to do instead.
+    fn command(&self, collection: &str, finding: &Finding) -> String {
+        // Nothing but what pruning and clearing leave in place.
+        let is_persistent = finding.persistent == finding.usage.entries;
+        let what = match finding.check {
+            Check::Damaged | Check::Unreadable => {
+                return self.line(collection, &format!("doctor --fix {}", finding.check.id()));
+            }
+            Check::Orphaned if is_persistent => {
+                let datasets = finding
+                    .entries
+                    .iter()
+                    .filter_map(|entry| entry.store.dataset_id.as_deref());
+                let datasets = BTreeSet::from_iter(datasets).into_iter();
+                let datasets = datasets.map(|id| format!(" --dataset {}", shell(id)));
+                format!("clear{} --policy any", datasets.collect::<String>())
+            }
+            Check::Orphaned => match &self.args.live_datasets {
+                Some(list) => format!(
+                    "prune --orphaned --live-datasets {}",
+                    shell(&list.to_string_lossy())
+                ),
+                None => "prune --orphaned".to_owned(),
+            },
+            Check::Expired => "prune --expired".to_owned(),
+            Check::EndlessPrompts => "clear --prompt '*' --glob --no-expiry".to_owned(),
+            Check::EndlessUsers => "clear --user '*' --glob --no-expiry".to_owned(),
+            Check::OldVersions => {
+                let stores = finding
+                    .stores
+                    .iter()
+                    .map(|name| format!(" --store {}", shell(name)));
+                let policy = if is_persistent { " --policy any" } else { "" };
+                format!("clear{}{policy}", stores.collect::<String>())
+            }
+            Check::SharedStores => {
+                return "give each function a store_name of its own".to_owned();
+            }
+            Check::NearLimit => format!("ls --larger-than {}", NEAR_LIMIT - 1),
+        };
+        self.line(collection, &what)
+    }
+
+    /// A command for the same store and collection.
+    fn line(&self, collection: &str, what: &str) -> String {
+        let mut line = format!("ecache {what}");
+        if let Ok((path, Origin::Flag)) = self.context.location() {
+            line.push_str(&format!(" --db {}", shell(&path.to_string_lossy())));
+        }
+        if collection != ecache_core::scope::DEFAULT_COLLECTION || self.context.is_collection_named
+        {
+            line.push_str(&format!(" --collection {}", shell(collection)));
+        }
+        line
+    }
+
+    fn report(&self, patients: &[(String, Examination)]) -> Result<()> {
+        match self.context.format(self.args.format) {
+            Format::Table => self.tell(patients),
+            format => self.list(format, patients),
+        }
+    }
+
+    /// A few lines for each finding, for people.
+    fn tell(&self, patients: &[(String, Examination)]) -> Result<()> {
+        let mut out = io::stdout().lock();
+        let mut entries = 0;
+        for (collection, examination) in patients {
+            entries += examination.usage.entries;
+            for finding in &examination.findings {
+                let id = finding.check.id();
+                let what = finding.check.explain();
+                writeln!(out, "{id}: {} {what}", amount(finding.usage))?;
+                for sample in samples(finding) {
+                    writeln!(out, "    {}", for_line(&sample))?;
+                }
+                writeln!(out, "  {}", for_line(&self.command(collection, finding)))?;
+            }
+            let growing: Vec<String> = growing(examination).map(growth).collect();
+            if !growing.is_empty() {
+                let growing = growing.join(", ");
+                writeln!(out, "written within a day: {}", for_line(&growing))?;
+            }
+        }
+        if patients.iter().all(|(_, seen)| seen.findings.is_empty()) {
+            writeln!(out, "nothing is wrong with {entries} entries")?;
+        }
+        Ok(())
+    }
+
+    /// One row a finding, for programs.
+    fn list(&self, format: Format, patients: &[(String, Examination)]) -> Result<()> {
+        let columns = [
+            Column::whole("check"),
+            Column::whole("severity"),
+            Column::text("collection"),
+            Column::number("entries"),
+            Column::number("size"),
+            Column::text("samples"),
+            Column::text("command"),
+        ];
+        let mut rows = self.context.rows(format, &columns)?;
+        for (collection, examination) in patients {
+            for finding in &examination.findings {
+                rows.row(&[
+                    Cell::from(finding.check.id()),
+                    Cell::from(match finding.check {
+                        Check::Damaged | Check::Unreadable => "error",
+                        _ => "warning",
+                    }),
+                    Cell::from(collection.as_str()),
+                    Cell::Count(finding.usage.entries),
+                    Cell::Size(finding.usage.bytes),
+                    Cell::Json(serde_json::to_string(&samples(finding))?.into()),
+                    Cell::from(self.command(collection, finding)),
+                ])?;
+            }
+            for store in growing(examination) {
+                rows.row(&[
+                    Cell::from("growth"),
+                    Cell::from("info"),
+                    Cell::from(collection.as_str()),
+                    Cell::Count(store.recent.entries),
+                    Cell::Size(store.recent.bytes),
+                    Cell::Json(serde_json::to_string(&[&*store.store_name])?.into()),
+                    Cell::from(self.line(collection, "stats --newer-than 1d")),
+                ])?;
+            }
+        }
+        rows.finish()?;
+        Ok(())
+    }
+}
+
+/// A few of those that have the trouble.
+fn samples(finding: &Finding) -> Vec<String> {
+    match finding.reasons.is_empty() {
+        true => {
+            let entries = finding.entries.iter().take(SAMPLES);
+            entries.map(ToString::to_string).collect()
+        }
+        false => finding.reasons.iter().take(SAMPLES).cloned().collect(),
+    }
+}
+
+fn growing(examination: &Examination) -> impl Iterator<Item = &Growth> {
+    let recent = |store: &&Growth| store.recent.entries > 0;
+    examination.growth.iter().filter(recent).take(GROWING)
+}
+
+fn growth(store: &Growth) -> String {
+    format!(
+        "{} {} of {}",
+        store.store_name,
+        human::size(store.recent.bytes),
+        human::size(store.usage.bytes)
+    )
+}
+
+impl From<CheckChoice> for Check {
+    fn from(choice: CheckChoice) -> Self {
+        choice.0
+    }
+}
