@@ -39,6 +39,7 @@ complete -c ecache -n "__fish_ecache_needs_command" -f -a "show" -d 'Print all t
 complete -c ecache -n "__fish_ecache_needs_command" -f -a "ls" -d 'List entries'
 complete -c ecache -n "__fish_ecache_needs_command" -f -a "stores" -d 'List stores, with their entries and metadata'
 complete -c ecache -n "__fish_ecache_needs_command" -f -a "stats" -d 'Count entries, bytes and hits'
+complete -c ecache -n "__fish_ecache_needs_command" -f -a "watch" -d 'Print what becomes of entries, as it happens'
 complete -c ecache -n "__fish_ecache_needs_command" -f -a "info" -d 'Print where the store is, its size and its settings'
 complete -c ecache -n "__fish_ecache_needs_command" -f -a "rm" -d 'Remove entries by key, whatever their policy'
 complete -c ecache -n "__fish_ecache_needs_command" -f -a "clear" -d 'Remove the entries that a filter selects'
@@ -264,6 +265,38 @@ complete -c ecache -n "__fish_ecache_using_subcommand stats" -l expired -d 'Entr
 complete -c ecache -n "__fish_ecache_using_subcommand stats" -l fresh -d 'Entries that are not expired'
 complete -c ecache -n "__fish_ecache_using_subcommand stats" -l no-expiry -d 'Entries that never expire'
 complete -c ecache -n "__fish_ecache_using_subcommand stats" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c ecache -n "__fish_ecache_using_subcommand watch" -l db -d 'Use the store in this file' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand watch" -l collection -d 'Work in this collection' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand watch" -s n -l count -d 'End after so many changes' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand watch" -l interval -d 'Look this often' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand watch" -l format -d 'Print in this format [default: table, or plain lines in a pipe]' -r -f -a "table\t'Aligned columns with a header, for people'
+json\t'One JSON array of objects'
+jsonl\t'One JSON object a line'
+csv\t'Comma-separated values as in RFC 4180, with a header'
+tsv\t'Tab-separated values with a header'"
+complete -c ecache -n "__fish_ecache_using_subcommand watch" -l store -d 'Entries of this store' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand watch" -l dataset -d 'Entries linked to this dataset' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand watch" -l user -d 'Entries made for this user' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand watch" -l operator -d 'Entries made by this operator' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand watch" -l prompt -d 'Entries made in this operator prompt' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand watch" -l key -d 'Entries of this key' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand watch" -l arg -d 'Entries of a call with this argument, as text or JSON' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand watch" -l older-than -d 'Entries written before a time, or a duration ago' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand watch" -l newer-than -d 'Entries written since a time, or within a duration' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand watch" -l unused-for -d 'Entries neither written nor used since then' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand watch" -l expiring-within -d 'Fresh entries that expire within a duration' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand watch" -l larger-than -d 'Entries larger than this, as in 500MB or 1GiB' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand watch" -l policy -d 'Entries of this policy' -r -f -a "evict\t'Entries that the cache may drop by itself'
+persist\t'Entries that are kept until they are removed by name'
+any\t'Both'"
+complete -c ecache -n "__fish_ecache_using_subcommand watch" -s q -l quiet -d 'Say nothing on success'
+complete -c ecache -n "__fish_ecache_using_subcommand watch" -s v -l verbose -d 'Say more on standard error'
+complete -c ecache -n "__fish_ecache_using_subcommand watch" -l no-dataset -d 'Entries linked to no dataset'
+complete -c ecache -n "__fish_ecache_using_subcommand watch" -l glob -d 'Take names, keys and arguments for patterns: * ? [a-z]'
+complete -c ecache -n "__fish_ecache_using_subcommand watch" -l expired -d 'Entries that are expired'
+complete -c ecache -n "__fish_ecache_using_subcommand watch" -l fresh -d 'Entries that are not expired'
+complete -c ecache -n "__fish_ecache_using_subcommand watch" -l no-expiry -d 'Entries that never expire'
+complete -c ecache -n "__fish_ecache_using_subcommand watch" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ecache -n "__fish_ecache_using_subcommand info" -l db -d 'Use the store in this file' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand info" -l collection -d 'Work in this collection' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand info" -l format -d 'Print in this format [default: table, or plain lines in a pipe]' -r -f -a "table\t'Aligned columns with a header, for people'

@@ -32,7 +32,7 @@ pub(crate) struct Context {
     pub(crate) quiet: bool,
     pub(crate) verbose: bool,
     db: Option<PathBuf>,
-    clock: Box<dyn Clock>,
+    clock: Arc<dyn Clock>,
 }
 
 impl Context {
@@ -59,6 +59,11 @@ impl Context {
     /// What tells the present.
     pub(crate) fn clock(&self) -> &dyn Clock {
         self.clock.as_ref()
+    }
+
+    /// What tells the present, for what lives longer than this.
+    pub(crate) fn shared_clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.clock)
     }
 
     /// Where the store is, and who said so.
@@ -157,12 +162,12 @@ impl Context {
 }
 
 /// The machine's clock, or for tests one that stands still.
-fn clock() -> Result<Box<dyn Clock>> {
+fn clock() -> Result<Arc<dyn Clock>> {
     match std::env::var("ECACHE_TEST_NOW") {
         Ok(time) => {
             let millis = crate::units::parse_time(&time).context("in ECACHE_TEST_NOW")?;
-            Ok(Box::new(Timestamp::from_millis(millis)))
+            Ok(Arc::new(Timestamp::from_millis(millis)))
         }
-        Err(_) => Ok(Box::new(SystemClock)),
+        Err(_) => Ok(Arc::new(SystemClock)),
     }
 }

@@ -525,6 +525,28 @@ pub(crate) struct DoctorArgs {
     pub(crate) format: FormatArgs,
 }
 
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ecache watch --store thumbs
+  ecache watch --dataset 6b03de1228195dbc2df5c505 --format jsonl | jq -r '[.change, .key] | @tsv'
+  ecache watch --store jobs --key done --count 1")]
+pub(crate) struct WatchArgs {
+    /// End after so many changes
+    #[arg(long, short = 'n', value_name = "COUNT")]
+    pub(crate) count: Option<usize>,
+    /// Look this often
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration, default_value = "100ms")]
+    pub(crate) interval: u64,
+    #[command(flatten)]
+    pub(crate) format: FormatArgs,
+    #[command(flatten)]
+    pub(crate) filter: FilterArgs,
+    /// Entries of this policy
+    #[arg(long, value_enum, default_value_t = PolicyChoice::Any, hide_default_value = true)]
+    pub(crate) policy: PolicyChoice,
+}
+
 /// A check of the doctor's, by its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct CheckChoice(pub(crate) Check);

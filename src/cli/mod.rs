@@ -157,6 +157,12 @@ pub(crate) enum Command {
     Stores(StoresArgs),
     /// Count entries, bytes and hits
     Stats(StatsArgs),
+    /// Print what becomes of entries, as it happens
+    ///
+    /// A line for each entry that is created, updated or removed, by any process, until Ctrl-C. The store is looked at
+    /// every so often: several changes of an entry between two looks are one. An entry that expires is removed
+    /// when somebody removes it.
+    Watch(WatchArgs),
     /// Print where the store is, its size and its settings
     Info(InfoArgs),
     /// Remove entries by key, whatever their policy

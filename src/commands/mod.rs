@@ -28,6 +28,7 @@ mod stats;
 mod stores;
 mod touch;
 mod transfer;
+mod watch;
 
 use anyhow::Result;
 
@@ -47,6 +48,7 @@ pub(crate) fn run(context: &Context, command: Command) -> Result<Exit> {
         Command::Ls(args) => ls::run(context, args),
         Command::Stores(args) => stores::run(context, args),
         Command::Stats(args) => stats::run(context, args),
+        Command::Watch(args) => watch::run(context, args),
         Command::Info(args) => info::run(context, args),
         Command::Rm(args) => rm::run(context, args),
         Command::Clear(args) => clear::run(context, args),

@@ -49,6 +49,7 @@
 //! | which entries are meant | [`filter`], [`scope`], [`entry`] |
 //! | where entries are kept | [`backend`], [`location`] |
 //! | files of `mongoexport` and `mongodump` | [`interchange`] |
+//! | what becomes of entries while one looks on | [`watch`] |
 //! | moving entries from one place to another | [`transfer`] |
 
 pub mod backend;
@@ -70,6 +71,7 @@ pub mod stored;
 pub mod time;
 pub mod transfer;
 pub mod value;
+pub mod watch;
 
 /// Caches a function's results, as FiftyOne's decorator of the same name.
 ///

@@ -1,34 +1,14 @@
-//! Who wants to know of changes in a store, by whichever process.
-//!
-//! Designs weighed: a log of changes in the store (every writer pays a page for readers that mostly are not
-//! there, and somebody has to prune it), triggers (the same, and a file with triggers is refused as not
-//! ours), SQLite's update hook (it tells of the own connection's changes only), and polling (chosen): a
-//! [change token](crate::backend::Backend::change_token) that costs microseconds, and only where it
-//! changed, a scan without values that is compared with the one before.
-//!
-//! A poll cannot see whether an overwrite within the millisecond in which a scan read the entry came before
-//! or after that. Git meets the same question with its index and file times, and answers it the same way:
-//! what is that young counts as changed. So when the store's generation says that something was replaced
-//! or removed, an entry that was written in the very milliseconds of the last scan is reported as updated:
-//! once too often rather than once too rarely. What escapes is an overwrite with the same time stamp,
-//! length, kind and lifetime that reaches the store after a scan in a later millisecond, since its writer
-//! had to wait for the lock.
+//! Who wants to know of changes in a store: a thread that [watches](crate::watch) it.
 
-use std::collections::BTreeMap;
-use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use super::ExecutionStore;
-use crate::backend::Row;
-use crate::entry::{Entry, Policy};
 use crate::error::Result;
-use crate::filter::Filter;
-use crate::key::Key;
-use crate::time::Timestamp;
-use crate::value::Kind;
+pub use crate::watch::Change;
+use crate::watch::Watch;
 
 /// How long a change goes unnoticed at the most, as long as the store is small.
 pub const POLL_INTERVAL: Duration = Duration::from_millis(100);
@@ -36,27 +16,6 @@ pub const POLL_INTERVAL: Duration = Duration::from_millis(100);
 /// After a poll, the thread rests this many times as long as the poll took, so that watching a large
 /// store that changes all the time takes a tenth of a processor and not a whole one.
 const REST: u32 = 9;
-
-/// What became of an entry between two polls.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Change {
-    /// It was not there before; this is what is known of it now
-    Created(Box<Entry>),
-    /// It was written again, its lifetime or policy was changed, or it was deleted and created again
-    Updated(Box<Entry>),
-    /// It was removed
-    Deleted(Key),
-}
-
-impl Change {
-    /// The key of the entry.
-    pub fn key(&self) -> &Key {
-        match self {
-            Self::Created(entry) | Self::Updated(entry) => &entry.address.key,
-            Self::Deleted(key) => key,
-        }
-    }
-}
 
 /// Keeps a callback informed of one store's changes until it is dropped.
 ///
@@ -113,15 +72,15 @@ impl Subscription {
         mut callback: impl FnMut(Result<Change>) + Send + 'static,
     ) -> Result<Self> {
         let stopped = Arc::new(AtomicBool::new(false));
-        let mut watch = Watch {
-            store,
+        let watch = Watch::store(store.backend, store.clock, store.address);
+        let mut watcher = Watcher {
+            watch,
             stopped: Arc::clone(&stopped),
-            seen: None,
         };
-        watch.poll()?;
+        watcher.poll()?;
         let thread = thread::Builder::new()
             .name("ecache-watch".into())
-            .spawn(move || watch.run(interval, &mut callback))?;
+            .spawn(move || watcher.run(interval, &mut callback))?;
         Ok(Self {
             stopped,
             thread: Some(thread),
@@ -144,62 +103,13 @@ impl Drop for Subscription {
     }
 }
 
-/// What an entry looks like; a later write makes another one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Mark {
-    created_at: Timestamp,
-    written_at: Timestamp,
-    expires_at: Option<Timestamp>,
-    policy: Policy,
-    kind: Kind,
-    size: u64,
-}
-
-impl From<&Entry> for Mark {
-    fn from(entry: &Entry) -> Self {
-        Self {
-            created_at: entry.created_at,
-            written_at: entry.written_at(),
-            expires_at: entry.expires_at,
-            policy: entry.policy,
-            kind: entry.kind,
-            size: entry.size,
-        }
-    }
-}
-
-/// The store as one poll saw it.
-struct Snapshot {
-    /// Read before the scan, so that a change during the scan makes the next poll look again
-    token: u64,
-    /// Read before the scan as well
-    generation: u64,
-    /// When the scan ran
-    scanned: RangeInclusive<Timestamp>,
-    marks: BTreeMap<Key, Mark>,
-}
-
-impl Snapshot {
-    /// What became of an entry that is there at a later generation.
-    fn change(&self, entry: Box<Entry>, generation: u64) -> Option<Change> {
-        let Some(before) = self.marks.get(&entry.address.key) else {
-            return Some(Change::Created(entry));
-        };
-        let overwritten_unseen =
-            || generation != self.generation && self.scanned.contains(&before.written_at);
-        (*before != Mark::from(&*entry) || overwritten_unseen()).then_some(Change::Updated(entry))
-    }
-}
-
 /// What the thread of a subscription works with.
-struct Watch {
-    store: ExecutionStore,
+struct Watcher {
+    watch: Watch,
     stopped: Arc<AtomicBool>,
-    /// `None` until the first poll, which has nothing to compare with
-    seen: Option<Snapshot>,
 }
 
-impl Watch {
+impl Watcher {
     fn run(&mut self, interval: Duration, callback: &mut dyn FnMut(Result<Change>)) {
         let mut rest = interval;
         let mut failing = false;
@@ -235,42 +145,10 @@ impl Watch {
         self.stopped.load(Ordering::Relaxed)
     }
 
-    /// The changes since the last poll; after an error, the next one compares with the same snapshot.
     fn poll(&mut self) -> Result<Vec<Change>> {
-        let backend = &self.store.backend;
-        let token = backend.change_token()?;
-        if self.seen.as_ref().is_some_and(|seen| seen.token == token) {
-            return Ok(Vec::new());
-        }
-        let generation = backend.generation(&self.store.address)?;
-        let started = self.store.clock.now();
-        let mut marks = BTreeMap::new();
-        let mut changes = Vec::new();
-        let rows = self.store.rows(Filter::store(&self.store.address))?;
-        for row in rows.take_while(|_| !self.is_stopped()) {
-            match row? {
-                Row::Entry(entry, _) => {
-                    marks.insert(entry.address.key.clone(), Mark::from(&*entry));
-                    let seen = self.seen.as_ref();
-                    changes.extend(seen.and_then(|seen| seen.change(entry, generation)));
-                }
-                Row::Damaged(address) => {
-                    // That it cannot be read does not mean that somebody deleted it.
-                    let before = self.seen.as_ref().and_then(|s| s.marks.get(&address.key));
-                    marks.extend(before.map(|mark| (address.key, *mark)));
-                }
-            }
-        }
-        let before = self.seen.iter().flat_map(|seen| seen.marks.keys());
-        let deleted = before.filter(|key| !marks.contains_key(*key)).cloned();
-        let changes = deleted.map(Change::Deleted).chain(changes).collect();
-        self.seen = Some(Snapshot {
-            token,
-            generation,
-            scanned: started..=self.store.clock.now(),
-            marks,
-        });
-        Ok(changes)
+        let stopped = &self.stopped;
+        let goes_on = || !stopped.load(Ordering::Relaxed);
+        self.watch.poll_while(&goes_on)
     }
 }
 
@@ -279,15 +157,16 @@ mod tests {
     use super::*;
     use crate::backend::Use;
     use crate::backend::sqlite::{Access, SqliteBackend};
+    use crate::key::Key;
     use crate::scope::StoreAddress;
-    use crate::time::ManualClock;
+    use crate::time::{ManualClock, Timestamp};
     use crate::value::Value;
 
     const HOUR: Duration = Duration::from_secs(3600);
 
     /// A watch and another process's view of the same store.
     struct Fixture {
-        watch: Watch,
+        watcher: Watcher,
         store: ExecutionStore,
         clock: Arc<ManualClock>,
         folder: tempfile::TempDir,
@@ -303,13 +182,17 @@ mod tests {
                 ExecutionStore::new(Arc::new(backend), clock.clone(), StoreAddress::new("s"))
             };
             let store = open();
-            let watch = Watch {
-                store: open(),
+            let ExecutionStore {
+                backend,
+                clock: _,
+                address,
+            } = open();
+            let watcher = Watcher {
+                watch: Watch::store(backend, clock.clone(), address),
                 stopped: Arc::default(),
-                seen: None,
             };
             Self {
-                watch,
+                watcher,
                 store,
                 clock,
                 folder,
@@ -319,7 +202,7 @@ mod tests {
         /// The next poll's changes; each poll and whatever follows it have a millisecond of their own.
         fn poll(&mut self) -> Vec<String> {
             self.clock.advance(Duration::from_millis(1));
-            let changes = self.watch.poll().expect("the store can be read");
+            let changes = self.watcher.poll().expect("the store can be read");
             self.clock.advance(Duration::from_millis(1));
             changes.iter().map(show).collect()
         }
@@ -426,9 +309,9 @@ mod tests {
         fixture.set("old", "1");
         fixture.clock.advance(HOUR);
         fixture.set("a", "1");
-        assert!(fixture.watch.poll().expect("the first poll").is_empty());
+        assert!(fixture.watcher.poll().expect("the first poll").is_empty());
         fixture.set("a", "2");
-        let changes = fixture.watch.poll().expect("the second poll");
+        let changes = fixture.watcher.poll().expect("the second poll");
         assert_eq!(
             changes.iter().map(show).collect::<Vec<_>>(),
             ["updated a"],
@@ -464,7 +347,7 @@ mod tests {
         fixture.poll();
         fixture.set("a", "1");
         fixture.execute("ALTER TABLE uses RENAME TO elsewhere");
-        assert!(fixture.watch.poll().is_err());
+        assert!(fixture.watcher.poll().is_err());
         fixture.execute("ALTER TABLE elsewhere RENAME TO uses");
         assert_eq!(fixture.poll(), ["created a"]);
     }
