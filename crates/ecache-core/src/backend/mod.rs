@@ -142,6 +142,11 @@ pub trait Backend: Send + Sync {
     /// The stores that have entries or metadata, by collection, name and dataset.
     fn stores(&self) -> Result<Vec<StoreRecord>>;
 
+    /// The datasets that live beside the store, where the engine knows them.
+    fn datasets(&self) -> Result<Option<Vec<Dataset>>> {
+        Ok(None)
+    }
+
     /// Sets a store's metadata, which makes it exist, or removes it.
     ///
     /// # Errors

@@ -134,6 +134,15 @@ pub struct StoreRecord {
     pub metadata: Option<StoreMetadata>,
 }
 
+/// A dataset of the database that a store is in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dataset {
+    /// Its id, as [`StoreAddress::dataset_id`] has it
+    pub id: Arc<str>,
+    /// Its name
+    pub name: String,
+}
+
 /// The value of a store's own document.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StoreMetadata {
