@@ -15,6 +15,7 @@ use crate::cli::entry::{EntryArgs, ScopeArgs};
 use crate::cli::filter::{FilterArgs, PolicyChoice};
 use crate::cli::value::Ttl;
 use crate::context::Context;
+use crate::datasets::is_id;
 use crate::error::usage;
 
 /// One entry as it was asked for, and what is to be recorded of it.
@@ -97,7 +98,7 @@ pub(super) fn store_address(
     scope: &ScopeArgs,
 ) -> Result<StoreAddress> {
     let dataset_id = match &scope.dataset {
-        Some(dataset) => Some(check_name("dataset", dataset)?.into()),
+        Some(dataset) => Some(dataset_id(context, check_name("dataset", dataset)?)?),
         None => None,
     };
     Ok(StoreAddress {
@@ -105,6 +106,35 @@ pub(super) fn store_address(
         store_name: check_name("store", store)?.into(),
         dataset_id,
     })
+}
+
+/// The id of a dataset that was named by its id or its name.
+fn dataset_id(context: &Context, named: &str) -> Result<Arc<str>> {
+    match is_id(named) {
+        true => Ok(named.into()),
+        false => context.datasets()?.id(named),
+    }
+}
+
+/// The datasets that were typed to select entries.
+fn dataset_patterns(context: &Context, args: &FilterArgs) -> Result<Vec<DatasetPattern>> {
+    let mut patterns = Vec::new();
+    for named in &args.dataset {
+        let exact = |id: Arc<str>| DatasetPattern::Id(Pattern::exact(&*id));
+        if !args.glob {
+            patterns.push(exact(dataset_id(context, named)?));
+            continue;
+        }
+        let pattern = Pattern::glob(named).map_err(|error| usage(error.to_string()))?;
+        if let Pattern::Glob(glob) = &pattern {
+            patterns.extend(context.datasets()?.matching(glob).into_iter().map(exact));
+        }
+        patterns.push(DatasetPattern::Id(pattern));
+    }
+    if args.no_dataset {
+        patterns.push(DatasetPattern::Unlinked);
+    }
+    Ok(patterns)
 }
 
 pub(super) fn check_name<'a>(what: &str, name: &'a str) -> Result<&'a str> {
@@ -168,13 +198,6 @@ pub(super) fn filter(
         false => Ok(Pattern::exact(text)),
     };
     let patterns = |texts: &[String]| texts.iter().map(pattern).collect::<Result<Vec<_>>>();
-    let mut datasets: Vec<DatasetPattern> = patterns(&args.dataset)?
-        .into_iter()
-        .map(DatasetPattern::Id)
-        .collect();
-    if args.no_dataset {
-        datasets.push(DatasetPattern::Unlinked);
-    }
     let freshness = match (args.expired, args.fresh) {
         (true, _) => Some(Freshness::Expired),
         (_, true) => Some(Freshness::Fresh),
@@ -186,7 +209,7 @@ pub(super) fn filter(
     Ok(Filter {
         collection: check_name("collection", &context.collection)?.to_owned(),
         stores: patterns(&args.store)?,
-        datasets,
+        datasets: dataset_patterns(context, args)?,
         keys: patterns(&args.key)?,
         users: patterns(&args.user)?,
         operators: patterns(&args.operator)?,

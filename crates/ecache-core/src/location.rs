@@ -124,7 +124,10 @@ mod tests {
         ] {
             assert!(has_password(url.as_ref()), "{url}");
             let shown = shown(url.as_ref());
-            assert!(!shown.contains(['@', '?']) && !shown.contains("u:"), "{shown}");
+            assert!(
+                !shown.contains(['@', '?']) && !shown.contains("u:"),
+                "{shown}"
+            );
         }
         for url in [
             "mongodb://host",
