@@ -1,23 +1,29 @@
 //! What a command works with: the store, the clock, and where its output goes. Built once.
 
+use std::cell::OnceCell;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use ecache_core::backend::Backend;
+use ecache_core::key::Key;
 use ecache_core::location::{self, Access};
 use ecache_core::scope::DEFAULT_COLLECTION;
 use ecache_core::time::{Clock, SystemClock, Timestamp};
 
 use crate::cli::{FormatArgs, Global};
+use crate::datasets::Datasets;
 use crate::error::usage;
+use crate::fiftyone;
 use crate::output::{Column, Format, Progress, Terminal, Writer};
 
 /// Where a setting came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Origin {
     Flag,
+    File,
     Environment,
     Default,
 }
@@ -32,6 +38,9 @@ pub(crate) struct Context {
     pub(crate) quiet: bool,
     pub(crate) verbose: bool,
     db: Option<PathBuf>,
+    db_file: Option<PathBuf>,
+    /// The store, if it is in a database: who is connected stays so
+    remote: OnceCell<Arc<dyn Backend>>,
     clock: Arc<dyn Clock>,
 }
 
@@ -47,6 +56,8 @@ impl Context {
             quiet: global.quiet,
             verbose: global.verbose > 0,
             db: global.db,
+            db_file: global.db_file,
+            remote: OnceCell::new(),
             clock: clock()?,
         })
     }
@@ -68,33 +79,72 @@ impl Context {
 
     /// Where the store is, and who said so.
     pub(crate) fn location(&self) -> Result<(PathBuf, Origin)> {
-        if let Some(path) = &self.db {
-            let from_environment = std::env::var_os("ECACHE_DB").is_some_and(|db| db == **path);
-            let origin = match from_environment {
-                true => Origin::Environment,
-                false => Origin::Flag,
-            };
-            return Ok((path.clone(), origin));
+        let (path, origin) = self.named_location()?;
+        Ok((by_name(path)?, origin))
+    }
+
+    /// Where a store is that was typed as an argument; `@` is the one that [`Context::location`] is.
+    pub(crate) fn location_of(&self, typed: &Path) -> Result<PathBuf> {
+        match typed.as_os_str() == "@" {
+            true => Ok(self.location()?.0),
+            false => by_name(without_password(typed)?),
         }
-        // The specification says to ignore a relative path here.
-        let absolute = |name| {
-            let value = std::env::var_os(name).map(PathBuf::from);
-            value.filter(|path| path.is_absolute())
+    }
+
+    fn named_location(&self) -> Result<(PathBuf, Origin)> {
+        let environment = std::env::var_os("ECACHE_DB");
+        let is_environment = |path: &PathBuf| environment.as_deref() == Some(path.as_os_str());
+        match (&self.db, &self.db_file) {
+            (Some(path), Some(_)) if !is_environment(path) => {
+                Err(usage("--db and --db-file contradict each other"))
+            }
+            (_, Some(file)) => Ok((location_in(file)?, Origin::File)),
+            (Some(path), None) if is_environment(path) => Ok((path.clone(), Origin::Environment)),
+            (Some(path), None) => Ok((without_password(path)?, Origin::Flag)),
+            (None, None) => Ok((data_folder()?.join("store.db"), Origin::Default)),
+        }
+    }
+
+    /// The file of the locks of a store that is no file: they are on this host, and hold for it alone.
+    pub(crate) fn locks(&self, location: &Path) -> Option<PathBuf> {
+        if !location::is_url(location.as_os_str()) {
+            return None;
+        }
+        let folder = data_folder().ok()?;
+        let mut builder = std::fs::DirBuilder::new();
+        builder.recursive(true).mode(0o700).create(&folder).ok()?;
+        let name = Key::of_preimage(&location::shown(location.as_os_str()));
+        Some(folder.join(format!("{}-locks", name.as_str())))
+    }
+
+    /// The store in a database, if that is where it is.
+    fn remote(&self, path: &Path) -> Result<Option<Arc<dyn Backend>>> {
+        if !location::is_url(path.as_os_str()) {
+            return Ok(None);
+        }
+        if let Some(remote) = self.remote.get() {
+            return Ok(Some(remote.clone()));
+        }
+        let remote = location::open(path.as_os_str(), Access::Write)?;
+        Ok(Some(self.remote.get_or_init(|| remote).clone()))
+    }
+
+    /// The datasets that live beside the store; none where it is a file.
+    pub(crate) fn datasets(&self) -> Result<Datasets> {
+        let (path, _) = self.location()?;
+        let known = match self.remote(&path)? {
+            Some(backend) => backend.datasets()?,
+            None => None,
         };
-        let data = match absolute("XDG_DATA_HOME") {
-            Some(data) => data,
-            None => absolute("HOME")
-                .map(|home| home.join(".local/share"))
-                .ok_or_else(|| {
-                    usage("there is no home folder to keep the store in: set HOME or XDG_DATA_HOME, or name a file with --db")
-                })?,
-        };
-        Ok((data.join("ecache/store.db"), Origin::Default))
+        Ok(Datasets::new(known))
     }
 
     /// The store, to be read. One that does not exist yet is an empty one.
     pub(crate) fn reader(&self) -> Result<Arc<dyn Backend>> {
         let (path, _) = self.location()?;
+        if let Some(remote) = self.remote(&path)? {
+            return Ok(remote);
+        }
         match location::open(path.as_os_str(), Access::Read) {
             Err(ecache_core::error::Error::Missing { path }) => {
                 self.detail(&format!("there is no store at {} yet", path.display()));
@@ -107,14 +157,17 @@ impl Context {
     /// The store, to be written. It is created if it does not exist.
     pub(crate) fn writer(&self) -> Result<Arc<dyn Backend>> {
         let (path, _) = self.location()?;
-        Ok(location::open(path.as_os_str(), Access::Write)?)
+        match self.remote(&path)? {
+            Some(remote) => Ok(remote),
+            None => Ok(location::open(path.as_os_str(), Access::Write)?),
+        }
     }
 
     /// The store, to remove from it. One that does not exist yet is an empty one, and stays away.
     pub(crate) fn remover(&self) -> Result<Arc<dyn Backend>> {
         let (path, _) = self.location()?;
         match path.try_exists() {
-            Ok(false) => self.reader(),
+            Ok(false) if !location::is_url(path.as_os_str()) => self.reader(),
             _ => self.writer(),
         }
     }
@@ -158,6 +211,55 @@ impl Context {
     /// Says what is wrong although the command goes on.
     pub(crate) fn warn(&self, message: &str) {
         let _ = writeln!(io::stderr(), "ecache: {message}");
+    }
+}
+
+/// Where ecache keeps what is its own, unless a file is named.
+fn data_folder() -> Result<PathBuf> {
+    // The specification says to ignore a relative path here.
+    let absolute = |name| {
+        let value = std::env::var_os(name).map(PathBuf::from);
+        value.filter(|path| path.is_absolute())
+    };
+    let data = match absolute("XDG_DATA_HOME") {
+        Some(data) => data,
+        None => absolute("HOME")
+            .map(|home| home.join(".local/share"))
+            .ok_or_else(|| {
+                usage("there is no home folder to keep the store in: set HOME or XDG_DATA_HOME, or name a file with --db")
+            })?,
+    };
+    Ok(data.join("ecache"))
+}
+
+/// A location that was typed where others can see it.
+fn without_password(typed: &Path) -> Result<PathBuf> {
+    match location::has_password(typed.as_os_str()) {
+        true => Err(usage(
+            "a password on the command line can be read by others: put the location into ECACHE_DB, or into a file and name that with --db-file",
+        )),
+        false => Ok(typed.to_owned()),
+    }
+}
+
+/// FiftyOne's own database goes by a name.
+fn by_name(location: PathBuf) -> Result<PathBuf> {
+    match location.as_os_str() == fiftyone::NAME {
+        true => Ok(fiftyone::location()?.into()),
+        false => Ok(location),
+    }
+}
+
+/// The location that is in a file, on a line of its own.
+fn location_in(file: &Path) -> Result<PathBuf> {
+    let attempt = || format!("cannot read the location from {}", file.display());
+    let text = std::fs::read_to_string(file).with_context(attempt)?;
+    match text.trim() {
+        "" => Err(usage(format!(
+            "the location in {} is empty",
+            file.display()
+        ))),
+        text => Ok(text.into()),
     }
 }
 

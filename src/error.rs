@@ -135,7 +135,20 @@ pub(crate) fn classify(error: &anyhow::Error) -> (Exit, Option<&'static str>) {
                 (Exit::Usage, Some("say what it is with --type"))
             }
             Error::Name { .. } => (Exit::Usage, None),
+            Error::Location { scheme } if scheme.starts_with("mongodb") => (
+                Exit::Usage,
+                Some("get one that can: `cargo install ecache --features mongodb`"),
+            ),
             Error::Location { .. } => (Exit::Usage, Some("name a file")),
+            Error::Address { .. } | Error::Dataset { .. } => (Exit::Usage, None),
+            Error::Unreachable { .. } => (
+                Exit::Failed,
+                Some("check that it runs, and that this is its address"),
+            ),
+            Error::Denied { .. } => (
+                Exit::Refused,
+                Some("check the user, the password and the roles that it has there"),
+            ),
             Error::Input(error) => match error.downcast_ref::<ReadError>() {
                 Some(error) if !matches!(error.problem, Problem::Io(_)) => (Exit::Usage, None),
                 _ => (Exit::Failed, None),

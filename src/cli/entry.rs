@@ -95,7 +95,7 @@ fn invalid(flag: &str, text: &str, error: &dyn std::fmt::Display) -> clap::Error
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Scope")]
 pub(crate) struct ScopeArgs {
-    /// The dataset's id
+    /// The dataset's id, or in FiftyOne's database its name
     #[arg(long, value_name = "ID")]
     pub(crate) dataset: Option<String>,
     /// The user's id

@@ -12,7 +12,7 @@ pub(crate) struct FilterArgs {
     /// Entries of this store
     #[arg(long, value_name = "NAME")]
     pub(crate) store: Vec<String>,
-    /// Entries linked to this dataset
+    /// Entries linked to this dataset: its id, or in FiftyOne's database its name
     #[arg(long, value_name = "ID")]
     pub(crate) dataset: Vec<String>,
     /// Entries linked to no dataset

@@ -82,7 +82,7 @@ Exit status:
 
 Environment:
   ECACHE            how `ecache run` uses the cache, unless there is --cache
-  ECACHE_DB         the store's file, unless there is --db
+  ECACHE_DB         the store's file or URL, unless there is --db
   XDG_DATA_HOME     where the default store is, unless it is ~/.local/share
   NO_COLOR          print no colours
   CLICOLOR_FORCE    print colours into pipes, too
@@ -97,10 +97,13 @@ Files:
 #[derive(Clone, Debug, Args)]
 #[command(next_display_order = 900)]
 pub(crate) struct Global {
-    /// Use the store in this file
+    /// Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne's: fiftyone
     #[arg(long, global = true, value_name = "PATH", env = "ECACHE_DB", hide_env = true,
           value_hint = clap::ValueHint::FilePath)]
     pub(crate) db: Option<PathBuf>,
+    /// Use the store whose location is in this file, as a URL with a password has to be
+    #[arg(long, global = true, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    pub(crate) db_file: Option<PathBuf>,
     /// Work in this collection
     #[arg(long, global = true, value_name = "NAME")]
     pub(crate) collection: Option<String>,
@@ -192,8 +195,8 @@ pub(crate) enum Command {
     Import(ImportArgs),
     /// Copy entries from one store, database or file to another
     ///
-    /// FROM is a store, or a file that `ecache import` reads; TO is a store, or a file of JSON lines if its name ends in
-    /// .jsonl; - is standard input or output. Entries are copied as they are, in batches: a copy that was stopped is
+    /// FROM is a store, a database, or a file that `ecache import` reads; TO is a store, a database, or a file of JSON
+    /// lines if its name ends in .jsonl. - is standard input or output, @ the store of --db or $ECACHE_DB. Entries are copied as they are, in batches: a copy that was stopped is
     /// run again, and goes on.
     Copy(CopyArgs),
     /// Find what is wrong with the entries of a store, and the command that mends it

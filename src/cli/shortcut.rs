@@ -46,6 +46,7 @@ pub(crate) fn read(mut words: impl Iterator<Item = OsString>, db: Option<OsStrin
     Some(Cli {
         global: Global {
             db,
+            db_file: None,
             collection: None,
             quiet: false,
             verbose: 0,

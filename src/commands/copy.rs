@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
@@ -15,42 +15,63 @@ use ecache_core::location::{self, Access};
 use ecache_core::transfer::{Found, Importer, Records, Remap, Transferred, matches};
 
 use super::removal::amount;
-use super::request::{check_name, filter};
+use super::request::{check_name, dataset_id, filter_among};
 use super::transfer::{lines, open_records, pour, report, to_file, to_stdout};
 use crate::cli::CopyArgs;
 use crate::context::Context;
+use crate::datasets::Datasets;
 use crate::error::{Exit, usage};
 use crate::signals;
 
 pub(crate) fn run(context: &Context, args: CopyArgs) -> Result<Exit> {
     let now = context.now();
-    let remap = remap(&args.remap_dataset)?;
-    if args.remap_dataset.is_empty() && is_same(&args.from, &args.to) {
+    let place = |typed: &Path| match typed.as_os_str() == "-" {
+        true => Ok(typed.to_owned()),
+        false => context.location_of(typed),
+    };
+    let (from, to) = (place(&args.from)?, place(&args.to)?);
+    if args.remap_dataset.is_empty() && is_same(&from, &to) {
         return Err(usage(
             "cannot copy entries to where they are; name another place, or --remap-dataset OLD=NEW",
         ));
     }
-    let mut filter = filter(context, &args.filter, args.policy, now)?;
+    let source = match Place::of_source(&from)? {
+        Place::Store => Some(location::open(from.as_os_str(), Access::Read)?),
+        Place::Lines => None,
+    };
+    // A dataset's name means what it does where the entries are, and where they go.
+    let here = || match &source {
+        Some(source) => Ok(Datasets::new(source.datasets()?)),
+        None => Ok(Datasets::new(None)),
+    };
+    let there = || match location::is_url(to.as_os_str()) {
+        true => Ok(Datasets::new(
+            location::open(to.as_os_str(), Access::Read)?.datasets()?,
+        )),
+        false => Ok(Datasets::new(None)),
+    };
+    let remap = remap(&args.remap_dataset, &here, &there)?;
+    let mut filter = filter_among(context, &args.filter, args.policy, now, &here)?;
     let sources = remap.sources().map(|id| DatasetPattern::exact(Some(id)));
     filter.datasets.extend(sources);
     let copy = Copy {
         context,
         args: &args,
+        to,
         filter,
         remap,
     };
-    match Place::of_source(&args.from)? {
-        Place::Store => {
-            let from = location::open(args.from.as_os_str(), Access::Read)?;
+    match &source {
+        Some(source) => {
             let total = match context.terminal.stderr_is_terminal {
-                true => Some(from.usage(&copy.filter.clone().into(), now)?.entries),
+                true => Some(source.usage(&copy.filter.clone().into(), now)?.entries),
                 false => None,
             };
-            let records = Records::new(from.as_ref(), &copy.filter, now)?;
+            let records = Records::new(source.as_ref(), &copy.filter, now)?;
             copy.pour(total, records)
         }
-        Place::Lines => {
-            let input = open_records(&args.from)?;
+        None => {
+            let input = open_records(&from)?;
             let collection = &copy.filter.collection;
             let records = Reader::new(input, collection, now)
                 .map_err(|error| Error::Input(Box::new(error)))?
@@ -71,6 +92,7 @@ pub(crate) fn run(context: &Context, args: CopyArgs) -> Result<Exit> {
 struct Copy<'a> {
     context: &'a Context,
     args: &'a CopyArgs,
+    to: PathBuf,
     filter: Filter,
     remap: Remap,
 }
@@ -82,7 +104,7 @@ impl Copy<'_> {
         total: Option<u64>,
         found: impl Iterator<Item = Result<Found, Error>>,
     ) -> Result<Exit> {
-        let to = &self.args.to;
+        let to = &self.to;
         let remapped = found.map(|found| {
             found.map(|mut found| {
                 if let Found::Record(record) = &mut found {
@@ -154,7 +176,7 @@ impl Copy<'_> {
 
     /// The store that is copied to. A dry run makes none.
     fn target(&self) -> Result<Arc<dyn Backend>> {
-        let to = self.args.to.as_os_str();
+        let to = self.to.as_os_str();
         if !self.args.dry_run {
             return Ok(location::open(to, Access::Write)?);
         }
@@ -190,7 +212,7 @@ enum Place {
 impl Place {
     /// Tells a store from a dump by its first bytes; what is neither says so when it is read.
     fn of_source(path: &Path) -> Result<Self> {
-        if location::is_server(path.as_os_str()) {
+        if location::is_url(path.as_os_str()) {
             return Ok(Self::Store);
         }
         if path.as_os_str() == "-" {
@@ -216,7 +238,7 @@ impl Place {
 
     fn of_target(path: &Path) -> Self {
         let is_lines = path.extension().is_some_and(|name| name == "jsonl");
-        match path.as_os_str() == "-" || (is_lines && !location::is_server(path.as_os_str())) {
+        match path.as_os_str() == "-" || (is_lines && !location::is_url(path.as_os_str())) {
             true => Self::Lines,
             false => Self::Store,
         }
@@ -229,7 +251,11 @@ fn is_same(one: &Path, two: &Path) -> bool {
     one != OsStr::new("-") && place(one) == place(two)
 }
 
-fn remap(pairs: &[String]) -> Result<Remap> {
+fn remap(
+    pairs: &[String],
+    here: &dyn Fn() -> Result<Datasets>,
+    there: &dyn Fn() -> Result<Datasets>,
+) -> Result<Remap> {
     let mut remap = Remap::default();
     for pair in pairs {
         let (old, new) = pair.split_once('=').ok_or_else(|| {
@@ -237,8 +263,9 @@ fn remap(pairs: &[String]) -> Result<Remap> {
                 "invalid --remap-dataset {pair:?}: it is OLD=NEW, two datasets"
             ))
         })?;
-        let (old, new) = (check_name("dataset", old)?, check_name("dataset", new)?);
-        if !remap.insert(old.into(), new.into()) {
+        let from = dataset_id(check_name("dataset", old)?, here)?;
+        let to = dataset_id(check_name("dataset", new)?, there)?;
+        if !remap.insert(from, to) {
             return Err(usage(format!(
                 "--remap-dataset names dataset {old:?} twice"
             )));

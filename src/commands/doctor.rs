@@ -32,7 +32,7 @@ pub(crate) fn run(context: &Context, args: DoctorArgs) -> Result<Exit> {
         true => context.reader()?,
         false => open(context, run)?,
     };
-    let live = Live::find(backend.as_ref(), args.live_datasets.as_deref())?;
+    let live = Live::find(context, backend.as_ref(), args.live_datasets.as_deref())?;
     if live.is_none() {
         context.note("not checked: orphaned; name the datasets that exist with --live-datasets");
     }

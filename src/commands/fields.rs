@@ -4,6 +4,7 @@ use ecache_core::entry::Entry;
 use ecache_core::key::hex;
 use ecache_core::value::{Value, write_stored};
 
+use crate::datasets::Datasets;
 use crate::error::usage;
 use crate::output::{Cell, Column};
 
@@ -13,6 +14,7 @@ pub(super) enum Field {
     StoreName,
     Key,
     DatasetId,
+    DatasetName,
     Policy,
     CreatedAt,
     UpdatedAt,
@@ -33,10 +35,11 @@ pub(super) enum Field {
 
 impl Field {
     /// All fields, the value last.
-    pub(super) const ALL: [Self; 19] = [
+    pub(super) const ALL: [Self; 20] = [
         Self::StoreName,
         Self::Key,
         Self::DatasetId,
+        Self::DatasetName,
         Self::Policy,
         Self::CreatedAt,
         Self::UpdatedAt,
@@ -56,10 +59,11 @@ impl Field {
     ];
 
     /// What a list shows unless other fields are asked for.
-    pub(super) const USUAL: [Self; 7] = [
+    pub(super) const USUAL: [Self; 8] = [
         Self::StoreName,
         Self::Key,
         Self::DatasetId,
+        Self::DatasetName,
         Self::Kind,
         Self::Size,
         Self::UpdatedAt,
@@ -72,6 +76,7 @@ impl Field {
             Self::StoreName => "store_name",
             Self::Key => "key",
             Self::DatasetId => "dataset_id",
+            Self::DatasetName => "dataset_name",
             Self::Policy => "policy",
             Self::CreatedAt => "created_at",
             Self::UpdatedAt => "updated_at",
@@ -102,8 +107,18 @@ impl Field {
         }
     }
 
+    /// Whether there is anything to say in it: names of datasets are known in a database alone.
+    pub(super) fn is_known(self, datasets: &Datasets) -> bool {
+        self != Self::DatasetName || datasets.are_known()
+    }
+
     /// Its value in an entry. The entry's value is given as JSON, if it was read.
-    pub(super) fn cell<'a>(self, entry: &'a Entry, value: Option<&'a str>) -> Cell<'a> {
+    pub(super) fn cell<'a>(
+        self,
+        entry: &'a Entry,
+        value: Option<&'a str>,
+        datasets: &'a Datasets,
+    ) -> Cell<'a> {
         let text = |text: Option<&'a str>| Cell::from(text);
         let time = |time: Option<ecache_core::time::Timestamp>| {
             time.map_or(Cell::Null, |time| Cell::Time(time.as_millis()))
@@ -112,6 +127,7 @@ impl Field {
             Self::StoreName => Cell::from(&*entry.address.store.store_name),
             Self::Key => Cell::from(entry.address.key.as_str()),
             Self::DatasetId => text(entry.address.store.dataset_id.as_deref()),
+            Self::DatasetName => text(datasets.name(entry.address.store.dataset_id.as_deref())),
             Self::Policy => Cell::from(entry.policy.as_str()),
             Self::CreatedAt => Cell::Time(entry.created_at.as_millis()),
             Self::UpdatedAt => time(entry.updated_at),
@@ -137,14 +153,21 @@ fn json_cell(json: Option<&str>) -> Cell<'_> {
 }
 
 /// The fields of `--fields`; those of [`Field::USUAL`] if there are none.
-pub(super) fn parse(names: &[String]) -> anyhow::Result<Vec<Field>> {
+///
+/// One that nothing is known of is there only if it was named.
+pub(super) fn parse(names: &[String], datasets: &Datasets) -> anyhow::Result<Vec<Field>> {
+    let known = |fields: &[Field]| -> Vec<Field> {
+        let known = fields.iter().copied();
+        known.filter(|field| field.is_known(datasets)).collect()
+    };
     if names.is_empty() {
-        return Ok(Field::USUAL.to_vec());
+        return Ok(known(&Field::USUAL));
     }
     let mut fields = Vec::new();
     for name in names {
         if name == "all" {
-            fields.extend(Field::ALL.iter().filter(|field| **field != Field::Value));
+            let all = known(&Field::ALL).into_iter();
+            fields.extend(all.filter(|field| *field != Field::Value));
             continue;
         }
         let field = Field::ALL.into_iter().find(|field| field.name() == name);

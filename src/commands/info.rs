@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use ecache_core::filter::{Filter, Freshness};
+use ecache_core::location;
 
 use crate::cli::InfoArgs;
 use crate::context::{Context, Origin};
@@ -18,9 +19,9 @@ pub(crate) fn run(context: &Context, args: InfoArgs) -> Result<Exit> {
         ..Filter::default()
     };
     let expired = backend.usage(&expired.into(), context.now())?;
-    let path = path.to_string_lossy().into_owned();
     // What is said of a store that is not there yet would be said of what stands in for it.
-    let is_there = store.path.is_some();
+    let is_there = store.path.is_some() || location::is_url(path.as_os_str());
+    let path = location::shown(path.as_os_str());
     let version = |version| match is_there {
         true => Cell::Integer(version),
         false => Cell::Null,
@@ -33,6 +34,7 @@ pub(crate) fn run(context: &Context, args: InfoArgs) -> Result<Exit> {
             "path_from",
             Cell::from(match origin {
                 Origin::Flag => "--db",
+                Origin::File => "--db-file",
                 Origin::Environment => "ECACHE_DB",
                 Origin::Default => "default",
             }),

@@ -12,7 +12,9 @@ use ecache_core::filter::{DatasetPattern, Filter};
 use ecache_core::location::{self, Access};
 
 use super::request::check_name;
+use crate::context::Context;
 use crate::error::usage;
+use crate::fiftyone;
 
 /// The ids of the datasets that exist.
 pub(super) struct Live(HashSet<Arc<str>>);
@@ -22,18 +24,24 @@ impl Live {
     ///
     /// A list without any dataset is refused: whatever was to write it failed, or every entry that is linked to
     /// one would be taken for dead.
-    pub(super) fn find(backend: &dyn Backend, source: Option<&Path>) -> Result<Option<Self>> {
+    pub(super) fn find(
+        context: &Context,
+        backend: &dyn Backend,
+        source: Option<&Path>,
+    ) -> Result<Option<Self>> {
         let live = match source {
             None => match backend.datasets()? {
                 None => return Ok(None),
                 Some(datasets) => datasets.into_iter().map(|dataset| dataset.id).collect(),
             },
-            Some(source) if location::is_server(source.as_os_str()) => {
-                let database = location::open(source.as_os_str(), Access::Read)?;
-                let datasets = database
-                    .datasets()?
-                    .ok_or_else(|| usage(format!("{} knows no datasets", source.display())))?;
-                datasets.into_iter().map(|dataset| dataset.id).collect()
+            Some(source) if is_database(source) => {
+                let place = context.location_of(source)?;
+                let known = location::open(place.as_os_str(), Access::Read)?.datasets()?;
+                let known = known.ok_or_else(|| {
+                    let place = location::shown(place.as_os_str());
+                    usage(format!("{place} knows no datasets"))
+                })?;
+                known.into_iter().map(|dataset| dataset.id).collect()
             }
             Some(list) => {
                 let attempt = || format!("cannot read the datasets from {}", list.display());
@@ -79,6 +87,11 @@ impl Live {
             ..filter.clone()
         }))
     }
+}
+
+/// Whether a list of datasets is a database that knows them.
+fn is_database(source: &Path) -> bool {
+    location::is_url(source.as_os_str()) || source == OsStr::new(fiftyone::NAME)
 }
 
 /// One id a line; what follows it, such as a name after a tab, is passed over.

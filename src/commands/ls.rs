@@ -16,9 +16,10 @@ pub(crate) fn run(context: &Context, args: LsArgs) -> Result<Exit> {
     let now = context.now();
     let format = context.format(args.format);
     // JSON is for programs, which want to see all there is.
+    let datasets = context.datasets()?;
     let fields = match (format, args.fields.as_slice()) {
-        (Format::Json | Format::Jsonl, []) => fields::parse(&["all".into()])?,
-        (_, names) => fields::parse(names)?,
+        (Format::Json | Format::Jsonl, []) => fields::parse(&["all".into()], &datasets)?,
+        (_, names) => fields::parse(names, &datasets)?,
     };
     let values = match fields.contains(&Field::Value) {
         true => Values::Include,
@@ -56,7 +57,7 @@ pub(crate) fn run(context: &Context, args: LsArgs) -> Result<Exit> {
         };
         let cells: Vec<Cell<'_>> = fields
             .iter()
-            .map(|field| field.cell(&entry, value.as_deref()))
+            .map(|field| field.cell(&entry, value.as_deref(), &datasets))
             .collect();
         rows.row(&cells)?;
         count += 1;

@@ -20,7 +20,7 @@ pub(crate) fn run(context: &Context, args: PruneArgs) -> Result<Exit> {
     let run = Run::from(args.dry_run);
     let backend = open(context, run)?;
     let scope = scope(context, &args)?;
-    let orphans = orphans(&args, backend.as_ref(), &scope)?;
+    let orphans = orphans(context, &args, backend.as_ref(), &scope)?;
     let selection = selection(&args, scope, orphans.clone(), now);
     remove(context, backend.as_ref(), &selection, run, now)?;
     if let Some(orphans) = orphans {
@@ -90,11 +90,16 @@ fn note_persistent(
 }
 
 /// The entries whose dataset was deleted, `None` if there are none or nobody asked for them.
-fn orphans(args: &PruneArgs, backend: &dyn Backend, scope: &Filter) -> Result<Option<Filter>> {
+fn orphans(
+    context: &Context,
+    args: &PruneArgs,
+    backend: &dyn Backend,
+    scope: &Filter,
+) -> Result<Option<Filter>> {
     if !args.orphaned {
         return Ok(None);
     }
-    let live = Live::find(backend, args.live_datasets.as_deref())?.ok_or_else(|| {
+    let live = Live::find(context, backend, args.live_datasets.as_deref())?.ok_or_else(|| {
         usage("which datasets exist? Name a file with their ids, one a line, with --live-datasets")
     })?;
     let evictable = Filter {

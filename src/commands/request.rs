@@ -15,6 +15,7 @@ use crate::cli::entry::{EntryArgs, ScopeArgs};
 use crate::cli::filter::{FilterArgs, PolicyChoice};
 use crate::cli::value::Ttl;
 use crate::context::Context;
+use crate::datasets::{Datasets, is_id};
 use crate::error::usage;
 
 /// One entry as it was asked for, and what is to be recorded of it.
@@ -97,7 +98,10 @@ pub(super) fn store_address(
     scope: &ScopeArgs,
 ) -> Result<StoreAddress> {
     let dataset_id = match &scope.dataset {
-        Some(dataset) => Some(check_name("dataset", dataset)?.into()),
+        Some(dataset) => {
+            let dataset = check_name("dataset", dataset)?;
+            Some(dataset_id(dataset, &|| context.datasets())?)
+        }
         None => None,
     };
     Ok(StoreAddress {
@@ -105,6 +109,38 @@ pub(super) fn store_address(
         store_name: check_name("store", store)?.into(),
         dataset_id,
     })
+}
+
+/// The id of a dataset that was named by its id or its name.
+pub(super) fn dataset_id(named: &str, datasets: &dyn Fn() -> Result<Datasets>) -> Result<Arc<str>> {
+    match is_id(named) {
+        true => Ok(named.into()),
+        false => datasets()?.id(named),
+    }
+}
+
+/// The datasets that were typed to select entries.
+fn dataset_patterns(
+    args: &FilterArgs,
+    datasets: &dyn Fn() -> Result<Datasets>,
+) -> Result<Vec<DatasetPattern>> {
+    let mut patterns = Vec::new();
+    for named in &args.dataset {
+        let exact = |id: Arc<str>| DatasetPattern::Id(Pattern::exact(&*id));
+        if !args.glob {
+            patterns.push(exact(dataset_id(named, datasets)?));
+            continue;
+        }
+        let pattern = Pattern::glob(named).map_err(|error| usage(error.to_string()))?;
+        if let Pattern::Glob(glob) = &pattern {
+            patterns.extend(datasets()?.matching(glob).into_iter().map(exact));
+        }
+        patterns.push(DatasetPattern::Id(pattern));
+    }
+    if args.no_dataset {
+        patterns.push(DatasetPattern::Unlinked);
+    }
+    Ok(patterns)
 }
 
 pub(super) fn check_name<'a>(what: &str, name: &'a str) -> Result<&'a str> {
@@ -163,18 +199,22 @@ pub(super) fn filter(
     policy: PolicyChoice,
     now: Timestamp,
 ) -> Result<Filter> {
+    filter_among(context, args, policy, now, &|| context.datasets())
+}
+
+/// The filter that was typed for entries of these datasets, which are asked for if one is called by its name.
+pub(super) fn filter_among(
+    context: &Context,
+    args: &FilterArgs,
+    policy: PolicyChoice,
+    now: Timestamp,
+    datasets: &dyn Fn() -> Result<Datasets>,
+) -> Result<Filter> {
     let pattern = |text: &String| match args.glob {
         true => Pattern::glob(text).map_err(|error| usage(error.to_string())),
         false => Ok(Pattern::exact(text)),
     };
     let patterns = |texts: &[String]| texts.iter().map(pattern).collect::<Result<Vec<_>>>();
-    let mut datasets: Vec<DatasetPattern> = patterns(&args.dataset)?
-        .into_iter()
-        .map(DatasetPattern::Id)
-        .collect();
-    if args.no_dataset {
-        datasets.push(DatasetPattern::Unlinked);
-    }
     let freshness = match (args.expired, args.fresh, args.no_expiry) {
         (true, ..) => Some(Freshness::Expired),
         (_, true, _) => Some(Freshness::Fresh),
@@ -187,7 +227,7 @@ pub(super) fn filter(
     Ok(Filter {
         collection: check_name("collection", &context.collection)?.to_owned(),
         stores: patterns(&args.store)?,
-        datasets,
+        datasets: dataset_patterns(args, datasets)?,
         keys: patterns(&args.key)?,
         users: patterns(&args.user)?,
         operators: patterns(&args.operator)?,

@@ -43,6 +43,7 @@ fn memoized(context: &Context, args: RunArgs) -> Result<Exit> {
             None
         }
     };
+    let locks = location.as_deref().and_then(|path| context.locks(path));
     let settings = settings(&args);
     let held = std::env::var(HELD_VARIABLE).unwrap_or_default();
     let memo = Memo {
@@ -53,6 +54,7 @@ fn memoized(context: &Context, args: RunArgs) -> Result<Exit> {
         scopes: scopes(&args.scope, token.as_deref()),
         args: Json::Array(invocation.call).dumps_sorted(),
         store: location.as_deref(),
+        locks: locks.as_deref(),
         held: &held,
         settings: &settings,
         clock: context.clock(),

@@ -44,15 +44,25 @@ pub(crate) fn run(context: &Context, args: ShowArgs) -> Result<Exit> {
     };
     let format = context.format(args.format);
     let value = value(backend.as_ref(), &entry, content)?;
+    let datasets = context.datasets()?;
+    let all = Field::ALL.into_iter();
+    let fields: Vec<Field> = all.filter(|field| field.is_known(&datasets)).collect();
+    let cell = |field: Field| field.cell(&entry, Some(&value), &datasets);
+    // One object to a program, one line a field to a person.
     if matches!(format, Format::Json | Format::Jsonl) {
-        return record(context, format, &entry, &value);
+        let columns: Vec<Column> = fields.iter().map(|field| field.column()).collect();
+        let cells: Vec<Cell<'_>> = fields.into_iter().map(cell).collect();
+        let mut rows = context.rows(format, &columns)?;
+        rows.row(&cells)?;
+        rows.finish()?;
+        return Ok(Exit::Done);
     }
     let columns = [Column::whole("field"), Column::text("value")];
     let mut rows = context.rows(format, &columns)?;
-    for field in Field::ALL {
+    for field in fields {
         let cell = match (field, format) {
             (Field::Value, Format::Table) => Cell::from(cut(&value)),
-            _ => field.cell(&entry, Some(&value)),
+            _ => cell(field),
         };
         rows.row(&[Cell::from(field.name()), cell])?;
     }
@@ -60,15 +70,6 @@ pub(crate) fn run(context: &Context, args: ShowArgs) -> Result<Exit> {
     if !entry.is_fresh(now) {
         context.note("the entry is not fresh: readers do not get it");
     }
-    Ok(Exit::Done)
-}
-
-/// The entry as one object.
-fn record(context: &Context, format: Format, entry: &Entry, value: &str) -> Result<Exit> {
-    let columns = Field::ALL.map(Field::column);
-    let mut rows = context.rows(format, &columns)?;
-    rows.row(&Field::ALL.map(|field| field.cell(entry, Some(value))))?;
-    rows.finish()?;
     Ok(Exit::Done)
 }
 

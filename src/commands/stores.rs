@@ -8,9 +8,13 @@ use crate::context::Context;
 use crate::error::Exit;
 use crate::output::{Cell, Column};
 
-const COLUMNS: [Column; 6] = [
+/// The column of names, which are known in a database alone.
+const DATASET_NAME: usize = 2;
+
+const COLUMNS: [Column; 7] = [
     Column::text("store_name"),
     Column::text("dataset_id"),
+    Column::text("dataset_name"),
     Column::text("collection"),
     Column::number("entries"),
     Column::number("size"),
@@ -24,20 +28,31 @@ pub(crate) fn run(context: &Context, args: StoresArgs) -> Result<Exit> {
     if context.is_collection_named {
         stores.retain(|store| *store.address.collection == *context.collection);
     }
-    let mut rows = context.rows(context.format(args.format), &COLUMNS)?;
+    let datasets = context.datasets()?;
+    let mut columns = COLUMNS.to_vec();
+    if !datasets.are_known() {
+        columns.remove(DATASET_NAME);
+    }
+    let mut rows = context.rows(context.format(args.format), &columns)?;
     for store in &stores {
         let usage = backend.usage(&Filter::store(&store.address).into(), now)?;
         let metadata = store.metadata.as_ref();
-        rows.row(&[
+        let dataset_id = store.address.dataset_id.as_deref();
+        let mut cells = vec![
             Cell::from(&*store.address.store_name),
-            Cell::from(store.address.dataset_id.as_deref()),
+            Cell::from(dataset_id),
+            Cell::from(datasets.name(dataset_id)),
             Cell::from(&*store.address.collection),
             Cell::Count(usage.entries),
             Cell::Size(usage.bytes),
             metadata.map_or(Cell::Null, |metadata| {
                 Cell::Json(metadata.value.as_str().into())
             }),
-        ])?;
+        ];
+        if !datasets.are_known() {
+            cells.remove(DATASET_NAME);
+        }
+        rows.row(&cells)?;
     }
     rows.finish()?;
     if stores.is_empty() && context.terminal.stdout_is_terminal {

@@ -16,6 +16,7 @@ use super::fields::{self, Field};
 use super::request::filter;
 use crate::cli::WatchArgs;
 use crate::context::Context;
+use crate::datasets::Datasets;
 use crate::error::{Exit, usage};
 use crate::output::{Cell, Column, Format};
 
@@ -47,8 +48,9 @@ pub(crate) fn run(context: &Context, args: WatchArgs) -> Result<Exit> {
     };
     let mut changes = watch.poll()?;
     context.detail("watching");
+    let datasets = context.datasets()?;
     let fields = match format {
-        Format::Jsonl => fields::parse(&["all".into()])?,
+        Format::Jsonl => fields::parse(&["all".into()], &datasets)?,
         _ => vec![Field::StoreName, Field::Key, Field::DatasetId, Field::Size],
     };
     let mut columns = vec![Column::whole("change"), Column::whole("seen_at")];
@@ -60,7 +62,7 @@ pub(crate) fn run(context: &Context, args: WatchArgs) -> Result<Exit> {
         // One writer a poll: it hands on what it has when it is finished.
         let mut rows = context.rows(format, &columns)?;
         for change in &changes[..count] {
-            rows.row(&cells(context, change, &fields))?;
+            rows.row(&cells(context, change, &fields, &datasets))?;
         }
         rows.finish()?;
         if left == Some(0) {
@@ -95,7 +97,12 @@ fn rest(interval: Duration) -> Result<()> {
     }
 }
 
-fn cells<'a>(context: &Context, change: &'a Change, fields: &[Field]) -> Vec<Cell<'a>> {
+fn cells<'a>(
+    context: &Context,
+    change: &'a Change,
+    fields: &[Field],
+    datasets: &'a Datasets,
+) -> Vec<Cell<'a>> {
     let word = match change {
         Change::Created(_) => "created",
         Change::Updated(_) => "updated",
@@ -103,11 +110,14 @@ fn cells<'a>(context: &Context, change: &'a Change, fields: &[Field]) -> Vec<Cel
     };
     let mut cells = vec![Cell::from(word), Cell::Time(context.now().as_millis())];
     cells.extend(fields.iter().map(|field| match (change, field) {
-        (Change::Created(entry) | Change::Updated(entry), _) => field.cell(entry, None),
+        (Change::Created(entry) | Change::Updated(entry), _) => field.cell(entry, None, datasets),
         (Change::Deleted(address), Field::StoreName) => Cell::from(&*address.store.store_name),
         (Change::Deleted(address), Field::Key) => Cell::from(address.key.as_str()),
         (Change::Deleted(address), Field::DatasetId) => {
             Cell::from(address.store.dataset_id.as_deref())
+        }
+        (Change::Deleted(address), Field::DatasetName) => {
+            Cell::from(datasets.name(address.store.dataset_id.as_deref()))
         }
         (Change::Deleted(_), _) => Cell::Null,
     }));

@@ -138,6 +138,42 @@ pub enum Error {
         /// The URL's scheme; the rest of it may hold a password
         scheme: String,
     },
+    /// The location is not what the engine's locations look like.
+    #[error("the location is not of the form {expected}")]
+    Address {
+        /// What one looks like; the one that was given may hold a password
+        expected: &'static str,
+    },
+    /// No server answers there.
+    #[error("the server at {host} cannot be reached: {detail}")]
+    Unreachable {
+        /// The server, or the servers
+        host: String,
+        /// What was tried
+        detail: String,
+    },
+    /// The server does not let this user do that.
+    #[error("the server at {host} refuses: {detail}")]
+    Denied {
+        /// The server, or the servers
+        host: String,
+        /// What it says
+        detail: String,
+    },
+    /// Anything else that a server says.
+    #[error("the server at {host} failed: {detail}")]
+    Server {
+        /// The server, or the servers
+        host: String,
+        /// What it says
+        detail: String,
+    },
+    /// The engine has no dataset of such an id.
+    #[error("no dataset has the id {id:?}: FiftyOne's are 24 hexadecimal digits, in lower case")]
+    Dataset {
+        /// The id
+        id: String,
+    },
     /// The backend cannot do that.
     #[error("{0}")]
     Unsupported(String),

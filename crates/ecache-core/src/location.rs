@@ -1,6 +1,7 @@
 //! From a path or URL to a backend. Never falls back to another one.
 
 use std::ffi::OsStr;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,14 +10,16 @@ pub use crate::backend::sqlite::Access;
 
 use crate::backend::Backend;
 use crate::backend::memory::MemoryBackend;
+#[cfg(feature = "mongodb")]
+use crate::backend::mongodb::MongoBackend;
 use crate::backend::sqlite::{BUSY_TIMEOUT, SqliteBackend};
 use crate::error::{Error, Result};
 
-/// Opens the store at a location: a path, or a URL of an engine.
+/// Opens the store at a location: a path, or the URL of a database as in `mongodb://localhost:27017/fiftyone`.
 ///
 /// # Errors
-/// [`Error::Location`] for a URL, since this build has no engine but SQLite; otherwise those of
-/// [`SqliteBackend::open`].
+/// [`Error::Location`] for a URL of an engine that this build does not have (that of MongoDB is behind the feature
+/// `mongodb`); otherwise those of [`SqliteBackend::open`].
 pub fn open(location: &OsStr, access: Access) -> Result<Arc<dyn Backend>> {
     open_within(location, access, BUSY_TIMEOUT)
 }
@@ -30,24 +33,109 @@ pub fn open_within(
     access: Access,
     patience: Duration,
 ) -> Result<Arc<dyn Backend>> {
-    let text = location.to_string_lossy();
-    if let Some((scheme, _)) = text.split_once("://") {
-        let scheme = scheme.to_owned();
-        return Err(Error::Location { scheme });
+    match scheme(location).as_deref() {
+        None => {
+            let path = Path::new(location);
+            Ok(Arc::new(SqliteBackend::open_within(
+                path, access, patience,
+            )?))
+        }
+        #[cfg(feature = "mongodb")]
+        Some("mongodb" | "mongodb+srv") => {
+            let uri = location.to_string_lossy();
+            Ok(Arc::new(MongoBackend::open(&uri, access)?))
+        }
+        Some(scheme) => Err(Error::Location {
+            scheme: scheme.to_owned(),
+        }),
     }
-    Ok(Arc::new(SqliteBackend::open_within(
-        Path::new(location),
-        access,
-        patience,
-    )?))
 }
 
-/// Whether a location is a server's, and no file's.
-pub fn is_server(location: &OsStr) -> bool {
-    location.to_string_lossy().contains("://")
+/// Whether a location is a URL, and not a path.
+pub fn is_url(location: &OsStr) -> bool {
+    scheme(location).is_some()
+}
+
+fn scheme(location: &OsStr) -> Option<String> {
+    let text = location.to_string_lossy();
+    Some(text.split_once("://")?.0.to_owned())
+}
+
+/// The user and the password of a URL, if it has them, and where they stand.
+fn credentials(url: &str) -> Option<Range<usize>> {
+    let start = url.find("://")? + 3;
+    // What is no host, and was not escaped, is theirs as well.
+    let options = url[start..].find('?').unwrap_or(url.len() - start);
+    let end = url[start..][..options].rfind('@')?;
+    Some(start..start + end)
+}
+
+/// Whether a location holds a password, which is not to be typed where others can see it.
+///
+/// ```
+/// use ecache_core::location::has_password;
+///
+/// assert!(has_password("mongodb://ann:secret@localhost/fiftyone".as_ref()));
+/// assert!(!has_password("mongodb://ann@localhost:27017".as_ref()));
+/// assert!(!has_password("./a:b@c".as_ref()));
+/// ```
+pub fn has_password(location: &OsStr) -> bool {
+    let text = location.to_string_lossy();
+    credentials(&text).is_some_and(|range| text[range].contains(':'))
+}
+
+/// A location as it may be shown: without user, password and options.
+///
+/// ```
+/// use ecache_core::location::shown;
+///
+/// assert_eq!(shown("mongodb://ann:secret@a,b/x?y=z".as_ref()), "mongodb://a,b/x");
+/// assert_eq!(shown("./a@b?c".as_ref()), "./a@b?c");
+/// ```
+pub fn shown(location: &OsStr) -> String {
+    let mut text = location.to_string_lossy().into_owned();
+    if scheme(location).is_some() {
+        if let Some(range) = credentials(&text) {
+            text.replace_range(range.start..=range.end, "");
+        }
+        text.truncate(text.find('?').unwrap_or(text.len()));
+    }
+    text
 }
 
 /// An empty store that is nowhere: what a reader has where there is no store yet.
 pub fn empty() -> Arc<dyn Backend> {
     Arc::new(MemoryBackend::default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_is_seen_wherever_it_stands_and_never_shown() {
+        for url in [
+            "mongodb://u:p@host",
+            "mongodb://u:p@host/fiftyone",
+            "mongodb://u:p%40@a,b/x?y=1",
+            "mongodb://u:p@q@host",
+            "mongodb://u:p/q@host",
+            "mongodb+srv://u:@host",
+        ] {
+            assert!(has_password(url.as_ref()), "{url}");
+            let shown = shown(url.as_ref());
+            assert!(
+                !shown.contains(['@', '?']) && !shown.contains("u:"),
+                "{shown}"
+            );
+        }
+        for url in [
+            "mongodb://host",
+            "mongodb://host:27017/x",
+            "mongodb://u@host:27017",
+            "mongodb://a:1,b:2/?replicaSet=r",
+        ] {
+            assert!(!has_password(url.as_ref()), "{url}");
+        }
+    }
 }

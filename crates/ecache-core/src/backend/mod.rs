@@ -11,6 +11,8 @@
 #[cfg(test)]
 mod conformance;
 pub mod memory;
+#[cfg(feature = "mongodb")]
+pub mod mongodb;
 pub mod sqlite;
 mod types;
 

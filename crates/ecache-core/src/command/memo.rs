@@ -2,7 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::io::{self, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -97,8 +97,10 @@ pub struct Memo<'a> {
     pub scopes: Scopes,
     /// The arguments of the call, JSON with sorted keys
     pub args: String,
-    /// The store's file, `None` where there is no place for one
+    /// The store's location, `None` where there is no place for one
     pub store: Option<&'a Path>,
+    /// The file of the locks that keep processes from running the same, unless it is beside the store
+    pub locks: Option<&'a Path>,
     /// The value of [`HELD_VARIABLE`]
     pub held: &'a str,
     /// How it is memoized
@@ -297,10 +299,14 @@ impl Memo<'_> {
         if self.held.split(':').any(is_ours) {
             return Ok(Turn::Ours(None));
         }
-        let mut name = path.as_os_str().to_owned();
-        name.push("-locks");
-        let lock = FlightLocks::open(Path::new(&name))
-            .and_then(|locks| locks.lock(&flight, self.settings.patience));
+        let beside = || {
+            let mut name = path.as_os_str().to_owned();
+            name.push("-locks");
+            PathBuf::from(name)
+        };
+        let locks = self.locks.map_or_else(beside, Path::to_owned);
+        let lock =
+            FlightLocks::open(&locks).and_then(|locks| locks.lock(&flight, self.settings.patience));
         Ok(match self.attempt(lock.map_err(Error::Io))? {
             Some(Some(lock)) => Turn::Ours(Some(lock)),
             Some(None) => Turn::Theirs,

@@ -211,10 +211,15 @@ impl Cache {
         }
     }
 
-    /// The locks that keep processes from computing the same, if the store is a file.
+    /// The locks that keep processes from computing the same, if the store is a file: beside a database there is no place
+    /// for them.
     pub(super) fn locks(&self) -> Option<&FlightLocks> {
         let open = || {
-            let mut name = self.path.clone()?.into_os_string();
+            let path = self.path.clone()?;
+            let mut name = path.into_os_string();
+            if location::is_url(&name) {
+                return None;
+            }
             name.push("-locks");
             self.attempt("open its locks", FlightLocks::open(Path::new(&name)))
         };

@@ -14,6 +14,12 @@ mod record;
 mod timestamp;
 mod write;
 
+#[cfg(feature = "mongodb")]
+mod field;
+
+#[cfg(feature = "mongodb")]
+pub(crate) use field::{json_of_bson, normal_date, value_of_bson};
+
 pub use bson::{BsonError, BsonFault};
 pub use extended_json::ExtendedJsonError;
 pub use framing::MAX_LINE_SIZE;

@@ -299,7 +299,7 @@ fn value_of_kind(kind: Kind, given: Given<'_>) -> Result<Value> {
 }
 
 /// The value of a document that does not say its kind, as MongoDB's do not.
-fn foreign_value(given: Given<'_>) -> Result<Value> {
+pub(super) fn foreign_value(given: Given<'_>) -> Result<Value> {
     match opaque_value(&given) {
         Some(value) => Ok(value),
         None => Ok(json_value(normal_text(given)?)),
@@ -323,7 +323,7 @@ fn json_value(text: impl Into<String>) -> Value {
 }
 
 /// The text that a value came as, or its normal form if it holds other forms of MongoDB's types.
-fn normal_text(given: Given<'_>) -> Result<String> {
+pub(super) fn normal_text(given: Given<'_>) -> Result<String> {
     match given {
         Given::Parsed { mut json, text } => {
             let form =

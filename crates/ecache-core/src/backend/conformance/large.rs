@@ -10,12 +10,20 @@ use crate::value::{CHUNK_SIZE, Value};
 
 pub(super) const BEHAVIOURS: &[Behaviour] = &[
     ("values of every length come back", every_length),
+    ("a stream that fails leaves nothing", failing_stream),
+    ("a large value is compared with another", large_if_value),
+];
+
+/// Behaviours of backends that keep large values in chunks.
+pub(super) const CHUNKED: &[Behaviour] = &[
+    (
+        "a value above a chunk stays in the store, and no other",
+        stays_in_the_store,
+    ),
     (
         "a large value that is replaced is not mixed with the new",
         replaced_while_read,
     ),
-    ("a stream that fails leaves nothing", failing_stream),
-    ("a large value is compared with another", large_if_value),
     (
         "a large value that is refused is dropped",
         refused_large_value,
@@ -60,8 +68,6 @@ fn every_length(backend: &dyn Backend) {
         let bytes = bytes(length);
         put_bytes(backend, &entry("s", "k"), &bytes);
         let content = get(backend, "k");
-        let chunked = matches!(content, Content::Chunked(_));
-        assert_eq!(chunked, length > CHUNK_SIZE, "of {length} bytes");
         let mut streamed = Vec::new();
         ContentReader::new(backend, content.clone())
             .read_to_end(&mut streamed)
@@ -69,6 +75,14 @@ fn every_length(backend: &dyn Backend) {
         assert!(streamed == bytes, "{length} bytes are streamed");
         let value = read_value(backend, Kind::Bytes, content).expect("a value");
         assert!(value.bytes == bytes, "{length} bytes are read");
+    }
+}
+
+fn stays_in_the_store(backend: &dyn Backend) {
+    for length in [CHUNK_SIZE - 1, CHUNK_SIZE, CHUNK_SIZE + 1] {
+        put_bytes(backend, &entry("s", "k"), &bytes(length));
+        let chunked = matches!(get(backend, "k"), Content::Chunked(_));
+        assert_eq!(chunked, length > CHUNK_SIZE, "of {length} bytes");
     }
 }
 

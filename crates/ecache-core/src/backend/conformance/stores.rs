@@ -24,7 +24,7 @@ fn metadata(value: &str) -> StoreMetadata {
 }
 
 fn existence(backend: &dyn Backend) {
-    let store = StoreAddress::new("s").with_dataset("d");
+    let store = StoreAddress::new("s").with_dataset(DATASETS[0]);
     let set = |metadata: Option<&StoreMetadata>| {
         backend.set_metadata(&store, metadata).expect("metadata")
     };
@@ -69,8 +69,8 @@ fn order(backend: &dyn Backend) {
         in_collection("A", "z"),
         in_collection("b", "S"),
         in_collection("b", "s"),
-        in_collection("b", "s").with_dataset("1"),
-        in_collection("b", "s").with_dataset("2"),
+        in_collection("b", "s").with_dataset(DATASETS[0]),
+        in_collection("b", "s").with_dataset(DATASETS[1]),
         in_collection("b", "é"),
     ];
     for store in expected.iter().rev() {
@@ -106,7 +106,7 @@ fn collections(backend: &dyn Backend) {
 
 fn groups(backend: &dyn Backend) {
     let scoped = |store: &str, key, user: Option<&str>, written, expires| {
-        let address = StoreAddress::new(store).with_dataset("d");
+        let address = StoreAddress::new(store).with_dataset(DATASETS[0]);
         Entry {
             created_at: at(written),
             updated_at: Some(at(written + 1)),
@@ -175,7 +175,7 @@ fn groups(backend: &dyn Backend) {
     let text = |name: &str| Some(name.to_owned());
     let stores = [(text("s"), usage(2)), (text("t"), usage(2))];
     assert_eq!(named(Dimension::Store), stores);
-    let datasets = [(None, usage(1)), (text("d"), usage(3))];
+    let datasets = [(None, usage(1)), (text(DATASETS[0]), usage(3))];
     assert_eq!(named(Dimension::Dataset), datasets);
     assert_eq!(named(Dimension::Operator), [(None, usage(4))]);
     assert_eq!(named(Dimension::Prompt), [(None, usage(4))]);

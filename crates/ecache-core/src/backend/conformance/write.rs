@@ -49,7 +49,7 @@ fn hit(backend: &dyn Backend, address: &Address) -> (Entry, Content) {
 fn every_field(backend: &dyn Backend) {
     let full = Entry {
         address: StoreAddress::new("s")
-            .with_dataset("6b03")
+            .with_dataset(DATASETS[0])
             .entry(Key::new("k").expect("a valid key")),
         policy: Policy::Persist,
         kind: Kind::Json,

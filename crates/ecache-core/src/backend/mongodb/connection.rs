@@ -1,0 +1,103 @@
+//! From a URI to a client, and from the driver's errors to ours.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use mongodb::error::{Error as DriverError, ErrorKind, WriteFailure};
+use mongodb::options::{ClientOptions, ConnectionString};
+use mongodb::sync::Client;
+
+use super::MongoBackend;
+use crate::backend::sqlite::Access;
+use crate::error::{Error, Result};
+
+/// FiftyOne's database, unless the URI names one.
+pub const DEFAULT_DATABASE: &str = "fiftyone";
+
+/// How long a server is waited for, unless the URI says.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+pub(super) fn open(uri: &str, access: Access) -> Result<MongoBackend> {
+    // The driver's own message may repeat the URI, and so the password.
+    let invalid = |_| Error::Address {
+        expected: "mongodb://[user:password@]host[:port][,...]/[database][?options]",
+    };
+    let parsed = ConnectionString::parse(uri).map_err(invalid)?;
+    let mut options = ClientOptions::parse(parsed).run().map_err(invalid)?;
+    options.app_name.get_or_insert_with(|| "ecache".into());
+    options.server_selection_timeout.get_or_insert(PATIENCE);
+    options.connect_timeout.get_or_insert(PATIENCE);
+    let hosts: Vec<String> = options.hosts.iter().map(ToString::to_string).collect();
+    let host: Arc<str> = hosts.join(",").into();
+    let name = options.default_database.clone();
+    let client = Client::with_options(options).map_err(invalid)?;
+    Ok(MongoBackend {
+        database: client.database(name.as_deref().unwrap_or(DEFAULT_DATABASE)),
+        host,
+        access,
+        indexed: Mutex::new(HashSet::new()),
+    })
+}
+
+impl MongoBackend {
+    /// Says what the driver says, as far as it can be acted on; the password is in none of it.
+    pub(super) fn error(&self, error: DriverError) -> Error {
+        let host = self.host.to_string();
+        let denied = |code: i32| matches!(code, 13 | 18 | 8000);
+        match &*error.kind {
+            ErrorKind::ServerSelection { message, .. } => Error::Unreachable {
+                host,
+                detail: selection_detail(message),
+            },
+            ErrorKind::Io(io) => Error::Unreachable {
+                host,
+                detail: io.to_string(),
+            },
+            ErrorKind::DnsResolve { message, .. }
+            | ErrorKind::ConnectionPoolCleared { message, .. } => Error::Unreachable {
+                host,
+                detail: message.clone(),
+            },
+            ErrorKind::Authentication { .. } => Error::Denied {
+                host,
+                detail: "authentication failed".into(),
+            },
+            ErrorKind::Command(command) if denied(command.code) => Error::Denied {
+                host,
+                detail: command.message.clone(),
+            },
+            ErrorKind::Command(command) => Error::Server {
+                host,
+                detail: format!("{} ({})", command.message, command.code_name),
+            },
+            ErrorKind::Write(WriteFailure::WriteError(write)) => Error::Server {
+                host,
+                detail: write.message.clone(),
+            },
+            _ => Error::Server {
+                host,
+                detail: error.to_string(),
+            },
+        }
+    }
+}
+
+/// Why no server was selected: what the first of them failed with.
+fn selection_detail(message: &str) -> String {
+    let within = |text: &'static str| message.split_once(text).map(|(_, rest)| rest);
+    let reason = within("Error: Kind: ").and_then(|rest| rest.split(", labels").next());
+    match reason {
+        Some(reason) => format!("no server that can be used answered: {reason}"),
+        None => "no server that can be used answered".into(),
+    }
+}
+
+/// Whether a write failed because there is a document of that name already.
+pub(super) fn is_duplicate(error: &DriverError) -> bool {
+    match &*error.kind {
+        ErrorKind::Write(WriteFailure::WriteError(write)) => write.code == 11000,
+        ErrorKind::Command(command) => command.code == 11000,
+        _ => false,
+    }
+}

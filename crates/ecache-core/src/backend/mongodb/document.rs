@@ -1,0 +1,293 @@
+//! One document of FiftyOne's, and the entry that it is.
+
+use std::sync::Arc;
+
+use mongodb::bson::oid::ObjectId;
+use mongodb::bson::{Bson, Document, RawBsonRef, RawDocument, doc};
+
+use super::note::{Note, Wrote, date, timestamp};
+use super::query::SIZE;
+use super::value;
+use crate::backend::Content;
+use crate::entry::{Entry, Policy};
+use crate::error::{Error, Result};
+use crate::key::Key;
+use crate::scope::{Address, Scopes, StoreAddress};
+use crate::time::Timestamp;
+use crate::value::Kind;
+
+/// What a document says of an entry, but for its value.
+pub(super) struct Found {
+    pub id: ObjectId,
+    pub address: Address,
+    pub policy: Policy,
+    pub created_at: Timestamp,
+    pub updated_at: Option<Timestamp>,
+    pub expires_at: Option<Timestamp>,
+    /// The length of its value, if FiftyOne wrote it
+    pub size: u64,
+    /// The policy's word, which a new version has to find unchanged
+    policy_word: Option<String>,
+}
+
+/// A document, or the address of one that FiftyOne could not read either.
+pub(super) enum Reading {
+    Found(Box<Found>),
+    Damaged(Address),
+}
+
+/// The stores of entries that follow each other are mostly the same.
+pub(super) struct Stores {
+    collection: Arc<str>,
+    last: Option<Arc<StoreAddress>>,
+}
+
+impl Stores {
+    pub(super) fn of(collection: &str) -> Self {
+        Self {
+            collection: collection.into(),
+            last: None,
+        }
+    }
+
+    fn intern(&mut self, name: &str, dataset_id: Option<String>) -> Arc<StoreAddress> {
+        match &self.last {
+            Some(last)
+                if *last.store_name == *name
+                    && last.dataset_id.as_deref() == dataset_id.as_deref() =>
+            {
+                last.clone()
+            }
+            _ => self
+                .last
+                .insert(Arc::new(StoreAddress {
+                    collection: self.collection.clone(),
+                    store_name: name.into(),
+                    dataset_id: dataset_id.map(Arc::from),
+                }))
+                .clone(),
+        }
+    }
+}
+
+impl Stores {
+    /// The store that a document names.
+    pub(super) fn read(&mut self, raw: &RawDocument) -> Option<Arc<StoreAddress>> {
+        let dataset = match raw.get("dataset_id").ok()? {
+            None | Some(RawBsonRef::Null) => None,
+            Some(RawBsonRef::ObjectId(id)) => Some(id.to_hex()),
+            Some(_) => return None,
+        };
+        Some(self.intern(raw.get_str("store_name").ok()?, dataset))
+    }
+}
+
+/// Reads a document; `None` if it is not even a document of a store.
+pub(super) fn read(raw: &RawDocument, stores: &mut Stores) -> Option<Reading> {
+    let id = raw.get_object_id("_id").ok()?;
+    let store = stores.read(raw)?;
+    let key = Key::new(raw.get_str("key").ok()?).ok()?;
+    let address = Address { store, key };
+    let reading = match fields(raw, id, &address) {
+        Some(found) => Reading::Found(found.into()),
+        None => Reading::Damaged(address),
+    };
+    Some(reading)
+}
+
+/// Reads the other fields; `None` if there is one that FiftyOne would raise on.
+fn fields(raw: &RawDocument, id: ObjectId, address: &Address) -> Option<Found> {
+    let mut found = Found {
+        id,
+        address: address.clone(),
+        policy: Policy::Persist,
+        created_at: timestamp(id.timestamp()),
+        updated_at: None,
+        expires_at: None,
+        size: 0,
+        policy_word: None,
+    };
+    for element in raw {
+        let (name, value) = element.ok()?;
+        match (name.as_str(), value) {
+            ("_id" | "store_name" | "key" | "dataset_id", _) => {}
+            ("created_at" | "updated_at" | "expires_at" | "policy", RawBsonRef::Null) => {}
+            ("created_at", RawBsonRef::DateTime(time)) => found.created_at = timestamp(time),
+            ("updated_at", RawBsonRef::DateTime(time)) => found.updated_at = Some(timestamp(time)),
+            ("expires_at", RawBsonRef::DateTime(time)) => found.expires_at = Some(timestamp(time)),
+            ("policy", RawBsonRef::String(word)) => found.policy_word = Some(word.to_owned()),
+            ("value", value) => found.size = value::size(value),
+            (SIZE, RawBsonRef::Int32(size)) => found.size = u64::try_from(size).ok()?,
+            (SIZE, RawBsonRef::Int64(size)) => found.size = u64::try_from(size).ok()?,
+            _ => return None,
+        }
+    }
+    let named = found.policy_word.as_deref().map(str::parse);
+    found.policy = match (named.transpose().ok()?, found.expires_at) {
+        (_, Some(_)) => Policy::Evict,
+        (policy, None) => policy.unwrap_or(Policy::Persist),
+    };
+    Some(found)
+}
+
+impl Found {
+    /// When this version was written.
+    pub(super) fn written_at(&self) -> Timestamp {
+        self.updated_at.unwrap_or(self.created_at)
+    }
+
+    /// The note on this version, if one of these is.
+    pub(super) fn note<'a>(&self, notes: &'a [Note]) -> Option<&'a Note> {
+        let current = |note: &&Note| note.entry == self.id && note.written_at == self.written_at();
+        notes.iter().filter(current).max_by_key(|note| note.id)
+    }
+
+    /// The note on this version of that value.
+    pub(super) fn note_on<'a>(&self, notes: &'a [Note], value: RawBsonRef<'_>) -> Option<&'a Note> {
+        let checksum = value::checksum(value);
+        let current = |note: &&Note| {
+            note.entry == self.id
+                && note.written_at == self.written_at()
+                && note
+                    .wrote
+                    .as_ref()
+                    .is_none_or(|wrote| wrote.checksum == checksum)
+        };
+        notes.iter().filter(current).max_by_key(|note| note.id)
+    }
+
+    /// The entry, with what a note says of it.
+    pub(super) fn entry(&self, note: Option<&Note>) -> Entry {
+        let wrote = note.and_then(|note| note.wrote.as_ref());
+        let entry = Entry {
+            address: self.address.clone(),
+            policy: self.policy,
+            kind: Kind::Json,
+            size: self.size,
+            created_at: self.created_at,
+            updated_at: self.updated_at,
+            expires_at: self.expires_at,
+            last_used_at: note.and_then(|note| note.last_used_at),
+            hits: note.map_or(0, |note| note.hits),
+            scopes: Scopes::default(),
+            function: None,
+            args: None,
+            cost_ms: None,
+        };
+        match wrote {
+            None => entry,
+            Some(wrote) => Entry {
+                policy: self.policy_of(wrote),
+                kind: wrote.kind,
+                size: wrote.size,
+                scopes: wrote.scopes.clone(),
+                function: wrote.function.clone(),
+                args: wrote.args.clone(),
+                cost_ms: wrote.cost_ms,
+                ..entry
+            },
+        }
+    }
+
+    /// What FiftyOne has no word for, an entry that persists until it expires, is one if ecache made it so.
+    fn policy_of(&self, wrote: &Wrote) -> Policy {
+        let same_word = self.policy_word.as_deref() == Some(wrote.policy.as_str());
+        match same_word && wrote.expires_at == self.expires_at {
+            true => wrote.policy,
+            false => self.policy,
+        }
+    }
+
+    /// The entry and its value.
+    pub(super) fn with_value(
+        &self,
+        notes: &[Note],
+        value: RawBsonRef<'_>,
+    ) -> Result<(Entry, Content)> {
+        let note = self.note_on(notes, value);
+        let mut entry = self.entry(note);
+        let bytes = match note.and_then(|note| note.wrote.as_ref()) {
+            Some(Wrote {
+                exact: Some(exact), ..
+            }) => exact.clone(),
+            Some(wrote) => value::decode_as(wrote.kind, value)?,
+            None => {
+                let value = value::decode(value)?;
+                entry.kind = value.kind;
+                value.bytes
+            }
+        };
+        Ok((entry, Content::Inline(bytes)))
+    }
+
+    /// The text of a store's own document.
+    pub(super) fn json(&self, notes: &[Note], value: RawBsonRef<'_>) -> Option<String> {
+        let note = self.note_on(notes, value);
+        let exact = note.and_then(|note| note.wrote.as_ref()?.exact.clone());
+        match exact {
+            Some(exact) => String::from_utf8(exact).ok(),
+            None => value::json_text(value).ok(),
+        }
+    }
+
+    /// What the next version has to find as it is here.
+    pub(super) fn unchanged(&self) -> Document {
+        let time = |time: Option<Timestamp>| Bson::from(time.map(date));
+        doc! {
+            "_id": self.id,
+            "updated_at": time(self.updated_at),
+            "expires_at": time(self.expires_at),
+            "policy": self.policy_word.as_deref(),
+        }
+    }
+}
+
+/// The fields by which FiftyOne tells documents apart.
+///
+/// # Errors
+/// [`Error::Dataset`] if the dataset is none that FiftyOne could have.
+pub(super) fn identity(store: &StoreAddress, key: &str) -> Result<Document> {
+    Ok(doc! {
+        "store_name": &*store.store_name,
+        "key": key,
+        "dataset_id": dataset(store)?,
+    })
+}
+
+/// A store's dataset as FiftyOne keeps it.
+pub(super) fn dataset(store: &StoreAddress) -> Result<Bson> {
+    match store.dataset_id.as_deref() {
+        None => Ok(Bson::Null),
+        Some(id) => match object_id(id) {
+            Some(id) => Ok(Bson::ObjectId(id)),
+            None => Err(Error::Dataset { id: id.to_owned() }),
+        },
+    }
+}
+
+/// The ObjectId that is spelled so, and not otherwise.
+pub(super) fn object_id(text: &str) -> Option<ObjectId> {
+    let id = ObjectId::parse_str(text).ok()?;
+    (id.to_hex() == text).then_some(id)
+}
+
+/// A whole document, with FiftyOne's fields in its order.
+pub(super) fn document(
+    id: ObjectId,
+    address: &Address,
+    value: Bson,
+    (policy, expires_at): (Policy, Option<Timestamp>),
+    (created_at, updated_at): (Timestamp, Option<Timestamp>),
+) -> Result<Document> {
+    Ok(doc! {
+        "_id": id,
+        "store_name": &*address.store.store_name,
+        "key": address.key.as_str(),
+        "value": value,
+        "dataset_id": dataset(&address.store)?,
+        "created_at": date(created_at),
+        "updated_at": updated_at.map(date),
+        "expires_at": expires_at.map(date),
+        "policy": policy.as_str(),
+    })
+}

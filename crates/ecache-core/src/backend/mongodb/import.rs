@@ -1,0 +1,394 @@
+//! Writing many records exactly as they are.
+//!
+//! What is to be whole is read, checked and put by in a file first, since a single server has no transactions: only a
+//! server or a network that fails in the middle of the writing leaves a part.
+
+use std::collections::{BTreeSet, HashMap};
+use std::fs::File;
+use std::io::{BufReader, BufWriter, Seek, Write};
+use std::sync::Arc;
+
+use mongodb::bson::oid::ObjectId;
+use mongodb::bson::{Bson, Document, RawDocumentBuf, doc};
+
+use super::document::{Reading, Stores, dataset, document, read};
+use super::note::{Note, raw};
+use super::value::Encoded;
+use super::{BATCH, BATCH_SIZE, MongoBackend, counters, write};
+use crate::backend::{Commit, Imported, OnConflict, Progress, Record, StoreMetadata, StoreRecord};
+use crate::entry::Entry;
+use crate::error::{Error, Result};
+use crate::filter::Usage;
+use crate::scope::{Address, StoreAddress};
+use crate::time::Timestamp;
+
+/// What is at an address: the document's id, and when it was written.
+#[derive(Clone, Copy)]
+struct There {
+    id: ObjectId,
+    written_at: Timestamp,
+}
+
+/// A document to be written, and the note on it.
+struct Prepared {
+    collection: Arc<str>,
+    document: RawDocumentBuf,
+    note: RawDocumentBuf,
+}
+
+/// An import under way.
+struct Import<'a> {
+    backend: &'a MongoBackend,
+    on_conflict: OnConflict,
+    imported: Imported,
+    /// What earlier records of this import made, as long as it is not written
+    pending: HashMap<Address, There>,
+    pending_metadata: HashMap<Arc<StoreAddress>, StoreMetadata>,
+}
+
+pub(super) fn import(
+    backend: &MongoBackend,
+    records: &mut dyn Iterator<Item = Result<Record>>,
+    on_conflict: OnConflict,
+    commit: Commit,
+    progress: Progress<'_>,
+) -> Result<Imported> {
+    if commit != Commit::Rehearse {
+        backend.check_writable()?;
+    }
+    let mut import = Import {
+        backend,
+        on_conflict,
+        imported: Imported::default(),
+        pending: HashMap::new(),
+        pending_metadata: HashMap::new(),
+    };
+    let most = match commit {
+        Commit::Every(size) => size.clamp(1, BATCH),
+        Commit::Whole | Commit::Rehearse => BATCH,
+    };
+    let mut spool = match commit {
+        Commit::Whole => Some(BufWriter::new(tempfile::tempfile()?)),
+        Commit::Every(_) | Commit::Rehearse => None,
+    };
+    let mut done = 0;
+    loop {
+        let batch = next_batch(records, most)?;
+        if batch.is_empty() {
+            break;
+        }
+        let count = batch.len() as u64;
+        let prepared = import.prepare(batch)?;
+        match (commit, &mut spool) {
+            (Commit::Rehearse, _) => {}
+            (_, Some(spool)) => put_by(spool, &prepared)?,
+            (_, None) => {
+                import.write(prepared)?;
+                import.write_metadata()?;
+                import.pending.clear();
+            }
+        }
+        done += count;
+        if progress(done).is_break() {
+            let entries = match commit {
+                Commit::Every(_) => done,
+                Commit::Whole | Commit::Rehearse => 0,
+            };
+            let done = Usage { entries, bytes: 0 };
+            return Err(Error::Interrupted { done });
+        }
+    }
+    if let Some(spool) = spool {
+        let file = spool
+            .into_inner()
+            .map_err(std::io::IntoInnerError::into_error)?;
+        import.write_spooled(file)?;
+        import.write_metadata()?;
+    }
+    Ok(import.imported)
+}
+
+/// Takes records until they are enough for one round trip.
+fn next_batch(
+    records: &mut dyn Iterator<Item = Result<Record>>,
+    most: usize,
+) -> Result<Vec<Record>> {
+    let mut batch = Vec::new();
+    let mut size = 0;
+    while batch.len() < most && size < BATCH_SIZE {
+        let Some(record) = records.next() else {
+            break;
+        };
+        let record = record?;
+        record.check()?;
+        if let Record::Entry(_, value) = &record {
+            size += value.len();
+        }
+        batch.push(record);
+    }
+    Ok(batch)
+}
+
+impl Import<'_> {
+    /// Settles conflicts, and encodes what is to be written.
+    fn prepare(&mut self, batch: Vec<Record>) -> Result<Vec<Prepared>> {
+        let addresses = batch.iter().filter_map(|record| match record {
+            Record::Entry(entry, _) => Some(&entry.address),
+            Record::Store(_) => None,
+        });
+        let there = self.there(addresses)?;
+        let mut prepared = Vec::with_capacity(batch.len());
+        for record in batch {
+            match record {
+                Record::Entry(entry, value) => {
+                    prepared.extend(self.entry(*entry, &value, &there)?);
+                }
+                Record::Store(store) => self.store(store)?,
+            }
+        }
+        Ok(prepared)
+    }
+
+    fn entry(
+        &mut self,
+        entry: Entry,
+        value: &[u8],
+        there: &HashMap<Address, There>,
+    ) -> Result<Option<Prepared>> {
+        let address = &entry.address;
+        let new = entry.written_at();
+        let old = self
+            .pending
+            .get(address)
+            .or_else(|| there.get(address))
+            .copied();
+        if let Some(old) = old
+            && self
+                .on_conflict
+                .keeps(|| address.clone(), old.written_at, new)?
+        {
+            self.imported.kept += 1;
+            return Ok(None);
+        }
+        let id = old.map_or_else(ObjectId::new, |old| old.id);
+        let encoded = Encoded::new(entry.kind, value)?;
+        let note = Note::new(id, &entry, value.len() as u64, &encoded);
+        let lifetime = (entry.policy, entry.expires_at);
+        let times = (entry.created_at, entry.updated_at);
+        let document = document(id, address, encoded.bson, lifetime, times)?;
+        match old {
+            Some(_) => self.imported.replaced += 1,
+            None => self.imported.created += 1,
+        }
+        let written_at = new;
+        self.pending
+            .insert(address.clone(), There { id, written_at });
+        Ok(Some(Prepared {
+            collection: address.store.collection.clone(),
+            document: raw(&document),
+            note: raw(&note.to_document()),
+        }))
+    }
+
+    fn store(&mut self, record: StoreRecord) -> Result<()> {
+        let StoreRecord { address, metadata } = record;
+        let pending = self.pending_metadata.get(&address).cloned();
+        let old = match pending {
+            Some(pending) => Some(pending),
+            None => {
+                let own = self.backend.document(&address.document())?;
+                let collection = &address.collection;
+                let own = own.map(|raw| super::read::own_document(self.backend, collection, &raw));
+                own.transpose()?.flatten().map(|(_, metadata)| metadata)
+            }
+        };
+        if let Some(old) = old.as_ref().map(StoreMetadata::written_at) {
+            let new = metadata.as_ref().map_or(old, StoreMetadata::written_at);
+            if self.on_conflict.keeps(|| address.document(), old, new)? {
+                self.imported.kept += 1;
+                return Ok(());
+            }
+        }
+        self.imported.stores += 1;
+        if let Some(metadata) = metadata {
+            Encoded::new(crate::value::Kind::Json, metadata.value.as_bytes())?;
+            self.pending_metadata.insert(address, metadata);
+        }
+        Ok(())
+    }
+
+    /// What is at these addresses, in one question for each collection.
+    fn there<'b>(
+        &self,
+        addresses: impl Iterator<Item = &'b Address>,
+    ) -> Result<HashMap<Address, There>> {
+        let mut by_store: HashMap<&Arc<StoreAddress>, Vec<&str>> = HashMap::new();
+        for address in addresses {
+            let keys = by_store.entry(&address.store).or_default();
+            keys.push(address.key.as_str());
+        }
+        let mut by_collection: HashMap<&Arc<str>, Vec<Document>> = HashMap::new();
+        for (store, keys) in by_store {
+            by_collection
+                .entry(&store.collection)
+                .or_default()
+                .push(doc! {
+                    "store_name": &*store.store_name,
+                    "key": { "$in": keys },
+                    "dataset_id": dataset(store)?,
+                });
+        }
+        let mut there = HashMap::new();
+        for (collection, stores) in by_collection {
+            let documents = self.backend.documents(collection)?;
+            let found = documents
+                .find(doc! { "$or": stores })
+                .projection(doc! { "value": 0 })
+                .run();
+            let mut interned = Stores::of(collection);
+            for raw in found.map_err(|error| self.backend.error(error))? {
+                let raw = raw.map_err(|error| self.backend.error(error))?;
+                match read(&raw, &mut interned) {
+                    Some(Reading::Found(found)) => {
+                        let (id, written_at) = (found.id, found.written_at());
+                        there.insert(found.address, There { id, written_at });
+                    }
+                    Some(Reading::Damaged(address)) => {
+                        return Err(super::read::damaged(&address));
+                    }
+                    None => {}
+                }
+            }
+        }
+        Ok(there)
+    }
+
+    fn write_metadata(&mut self) -> Result<()> {
+        let mut stores = BTreeSet::new();
+        for (store, metadata) in self.pending_metadata.drain() {
+            self.backend.prepare(&store.collection)?;
+            write::write_metadata(self.backend, &store.document(), Some(&metadata))?;
+            stores.insert(store);
+        }
+        match stores.is_empty() {
+            true => Ok(()),
+            false => counters::bump(self.backend, &stores),
+        }
+    }
+
+    fn write_spooled(&self, mut file: File) -> Result<()> {
+        file.rewind()?;
+        let mut file = BufReader::new(file);
+        loop {
+            let batch = take_back(&mut file)?;
+            if batch.is_empty() {
+                return Ok(());
+            }
+            self.write(batch)?;
+        }
+    }
+
+    /// Writes a batch: notes, then documents, and then away with the notes on what is replaced.
+    fn write(&self, batch: Vec<Prepared>) -> Result<()> {
+        let mut by_collection: HashMap<Arc<str>, Vec<Prepared>> = HashMap::new();
+        for prepared in batch {
+            let of_collection = by_collection.entry(prepared.collection.clone());
+            of_collection.or_default().push(prepared);
+        }
+        let mut stores = BTreeSet::new();
+        for (collection, batch) in by_collection {
+            self.backend.prepare(&collection)?;
+            self.write_to(&collection, batch, &mut stores)?;
+        }
+        counters::bump(self.backend, &stores)
+    }
+
+    fn write_to(
+        &self,
+        collection: &str,
+        batch: Vec<Prepared>,
+        stores: &mut BTreeSet<Arc<StoreAddress>>,
+    ) -> Result<()> {
+        let error = |error| self.backend.error(error);
+        let notes = self.backend.notes(collection)?;
+        let mut interned = Stores::of(collection);
+        let mut ids = Vec::with_capacity(batch.len());
+        let mut updates = Vec::with_capacity(batch.len());
+        let mut of_notes = Vec::with_capacity(batch.len());
+        let mut note_ids: HashMap<ObjectId, ObjectId> = HashMap::new();
+        for Prepared { document, note, .. } in batch {
+            let id = |raw: &RawDocumentBuf| raw.get_object_id("_id").map_err(|e| error(e.into()));
+            let document_id = id(&document)?;
+            // Of several versions in one import the last one counts.
+            note_ids.insert(document_id, id(&note)?);
+            ids.push(document_id);
+            stores.extend(interned.read(&document));
+            updates.push(document);
+            of_notes.push(note);
+        }
+        notes.insert_many(of_notes).run().map_err(error)?;
+        self.backend.replace(collection, updates)?;
+        let current: Vec<ObjectId> = note_ids.into_values().collect();
+        let old = doc! { "entry": { "$in": ids }, "_id": { "$nin": current } };
+        notes.delete_many(old).run().map(drop).map_err(error)
+    }
+}
+
+impl MongoBackend {
+    /// Writes whole documents, whether they are there or not.
+    fn replace(&self, collection: &str, documents: Vec<RawDocumentBuf>) -> Result<()> {
+        let mut updates = Vec::with_capacity(documents.len());
+        for document in documents {
+            let document =
+                Document::try_from(document).map_err(|error| self.error(error.into()))?;
+            let id = document.get("_id").cloned().unwrap_or(Bson::Null);
+            updates.push(doc! { "q": { "_id": id }, "u": document, "upsert": true });
+        }
+        let command = doc! { "update": collection, "updates": updates, "ordered": true };
+        let answer = self.database.run_command(command).run();
+        let answer = answer.map_err(|error| self.error(error))?;
+        match answer.get_array("writeErrors") {
+            Err(_) => Ok(()),
+            Ok(errors) => {
+                let message = errors.first().and_then(Bson::as_document);
+                let message = message.and_then(|error| error.get_str("errmsg").ok());
+                Err(Error::Server {
+                    host: self.host.to_string(),
+                    detail: message.unwrap_or("a write failed").to_owned(),
+                })
+            }
+        }
+    }
+}
+
+/// Puts a batch by: documents and notes in turn, the collection's name in front of each.
+fn put_by(spool: &mut impl Write, batch: &[Prepared]) -> Result<()> {
+    for prepared in batch {
+        let name = raw(&doc! { "collection": &*prepared.collection });
+        for part in [&name, &prepared.document, &prepared.note] {
+            spool.write_all(part.as_bytes())?;
+        }
+    }
+    Ok(())
+}
+
+/// Takes back as much as is written at once.
+fn take_back(spool: &mut impl std::io::BufRead) -> Result<Vec<Prepared>> {
+    let part = |spool: &mut _| {
+        RawDocumentBuf::from_reader(spool).map_err(|error| Error::Io(std::io::Error::other(error)))
+    };
+    let mut batch = Vec::new();
+    let mut size = 0;
+    while batch.len() < BATCH && size < BATCH_SIZE && !spool.fill_buf()?.is_empty() {
+        let name = part(spool)?;
+        let collection = name.get_str("collection").unwrap_or_default().into();
+        let (document, note) = (part(spool)?, part(spool)?);
+        size += document.as_bytes().len();
+        batch.push(Prepared {
+            collection,
+            document,
+            note,
+        });
+    }
+    Ok(batch)
+}

@@ -1,0 +1,249 @@
+//! Entries in FiftyOne's own database.
+//!
+//! A collection of ours is a collection of FiftyOne's: an entry is one document with FiftyOne's fields and no others,
+//! since FiftyOne raises on a field that it does not know. What more is known of an entry (what kind of value it is,
+//! its scopes, arguments, hits) is its *note*, a document in the side collection `<collection>.ecache`.
+//!
+//! Designs weighed for what goes beside: a field of our own in the document (FiftyOne fails to read it); one note per
+//! entry, overwritten in place (a reader between the two writes would take the new value for what the old one was, and
+//! an entry of bytes for somebody's dict); and this one: **a note belongs to one version of one document**. It names
+//! the document's `_id`, the time of the write and a checksum of the value, is written before the document, and is
+//! removed after the next one. So whoever reads a document finds the note of exactly that version, or none; and when
+//! FiftyOne overwrites a document, which always moves `updated_at`, nothing of the note is believed any more. A
+//! document without a note is an entry all the same, as FiftyOne means it.
+//!
+//! Designs weighed for filters: translating each one to MongoDB's query language (a second definition of which entries
+//! are meant, with joins for the scopes), and this one: a query that uses FiftyOne's indexes and selects at least what
+//! is meant, and [`Filter::matches`](crate::filter::Filter::matches) on what comes back. Values do not come back for it.
+//!
+//! A single server has no transactions, and none are used. A write to one entry is atomic by the unique index and by
+//! repeating, in the update, what was read. A removal repeats its conditions, so what was renewed in between stays. An
+//! import that is to be whole is read and checked to its end before its first write.
+//!
+//! The collection `ecache` counts: changes of anything (what [`Backend::change_token`] tells), and the generation of
+//! each store. What FiftyOne itself writes, and what MongoDB removes when it expires, moves neither: a memory tier
+//! notices those no earlier than its own copy expires.
+//!
+//! Calls block, and must not be made on a thread that drives tokio's tasks: the driver has a runtime of its own.
+
+mod connection;
+mod counters;
+mod document;
+mod import;
+mod note;
+mod query;
+mod read;
+mod remove;
+mod value;
+mod write;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashSet;
+use std::io::Read;
+use std::sync::{Arc, Mutex};
+
+use mongodb::bson::RawDocumentBuf;
+use mongodb::sync::{Collection, Database};
+
+use super::sqlite::Access;
+use super::{
+    Backend, Chunked, Commit, Condition, Content, Dataset, Description, Dimension, Group, Imported,
+    Lookup, OnConflict, Progress, Put, Record, Rows, Scan, StoreMetadata, StoreRecord, Touch, Use,
+    lookup_enough,
+};
+use crate::entry::Entry;
+use crate::error::{Error, Result};
+use crate::filter::{Filter, Selection, Usage};
+use crate::scope::{Address, StoreAddress};
+use crate::time::Timestamp;
+
+pub use connection::DEFAULT_DATABASE;
+
+/// The longest value, in bytes: that of the longest document that MongoDB keeps.
+pub const MAX_SIZE: u64 = 16 << 20;
+
+/// How many documents are read, written or removed at once.
+const BATCH: usize = 1000;
+
+/// How many bytes of documents are written at once.
+const BATCH_SIZE: usize = 16 << 20;
+
+/// How often a write is tried against others that write the same entry.
+const ATTEMPTS: usize = 32;
+
+/// A database of a MongoDB server.
+pub struct MongoBackend {
+    database: Database,
+    /// The servers' names, for messages
+    host: Arc<str>,
+    access: Access,
+    /// Collections that are known to have their indexes
+    indexed: Mutex<HashSet<String>>,
+}
+
+impl MongoBackend {
+    /// Connects to the database of a URI, as in `mongodb://localhost:27017/fiftyone`.
+    ///
+    /// Nothing is asked of the server yet, so that a server which is away is found out by the first operation. Without
+    /// a time-out in the URI a server is waited for 5 seconds.
+    ///
+    /// # Errors
+    /// [`Error::Address`] if it is no such URI.
+    pub fn open(uri: &str, access: Access) -> Result<Self> {
+        connection::open(uri, access)
+    }
+
+    /// The documents of a collection.
+    fn documents(&self, collection: &str) -> Result<Collection<RawDocumentBuf>> {
+        check_collection(collection)?;
+        Ok(self.database.collection(collection))
+    }
+
+    /// The notes on a collection's documents.
+    fn notes(&self, collection: &str) -> Result<Collection<RawDocumentBuf>> {
+        check_collection(collection)?;
+        Ok(self.database.collection(&note::collection(collection)))
+    }
+
+    fn check_writable(&self) -> Result<()> {
+        match self.access {
+            Access::Write => Ok(()),
+            Access::Read => Err(Error::Unsupported(
+                "the store was opened to be read only".into(),
+            )),
+        }
+    }
+}
+
+/// Refuses a name that MongoDB has no collection for, or that is one of ours.
+fn check_collection(name: &str) -> Result<()> {
+    const MAX_LENGTH: usize = 200;
+    let is_ours = name == counters::COLLECTION || name.ends_with(note::SUFFIX);
+    let is_possible = name.len() <= MAX_LENGTH
+        && !name.contains(['$', '\0'])
+        && !name.starts_with(['.'])
+        && !name.ends_with('.')
+        && !name.contains("..")
+        && !name.starts_with("system.");
+    match is_possible && !is_ours {
+        true => Ok(()),
+        false => Err(Error::Unsupported(format!(
+            "MongoDB cannot keep an execution store in the collection {name:?}"
+        ))),
+    }
+}
+
+impl Backend for MongoBackend {
+    fn lookup(&self, address: &Address, now: Timestamp) -> Result<Lookup> {
+        read::lookup(self, address, now)
+    }
+
+    fn lookup_many(&self, addresses: &[Address], now: Timestamp) -> Result<Vec<Lookup>> {
+        lookup_enough(addresses, |address| read::lookup(self, address, now))
+    }
+
+    fn stage(&self, value: &mut dyn Read, _: Timestamp) -> Result<Content> {
+        let mut bytes = Vec::new();
+        value.take(MAX_SIZE + 1).read_to_end(&mut bytes)?;
+        match bytes.len() as u64 {
+            size if size > MAX_SIZE => Err(Error::TooLarge {
+                size,
+                limit: MAX_SIZE,
+            }),
+            _ => Ok(Content::Inline(bytes)),
+        }
+    }
+
+    fn read_chunk(&self, _: &Chunked, _: u64) -> Result<Vec<u8>> {
+        // No value is handed out in chunks.
+        Err(Error::Replaced)
+    }
+
+    fn put(
+        &self,
+        entry: &Entry,
+        content: &Content,
+        condition: &Condition,
+        now: Timestamp,
+    ) -> Result<Put> {
+        write::put(self, entry, content, condition, now)
+    }
+
+    fn import(
+        &self,
+        records: &mut dyn Iterator<Item = Result<Record>>,
+        on_conflict: OnConflict,
+        commit: Commit,
+        progress: Progress<'_>,
+    ) -> Result<Imported> {
+        import::import(self, records, on_conflict, commit, progress)
+    }
+
+    fn scan(&self, scan: &Scan, now: Timestamp) -> Result<Rows<'_>> {
+        read::scan(self, scan, now)
+    }
+
+    fn usage(&self, selection: &Selection, now: Timestamp) -> Result<Usage> {
+        remove::usage(self, selection, now)
+    }
+
+    fn remove(
+        &self,
+        selection: &Selection,
+        now: Timestamp,
+        progress: Progress<'_>,
+    ) -> Result<Usage> {
+        remove::remove(self, selection, now, progress)
+    }
+
+    fn touch(&self, selection: &Selection, touch: Touch, now: Timestamp) -> Result<Usage> {
+        remove::touch(self, selection, touch, now)
+    }
+
+    fn record_uses(&self, uses: &[Use]) -> Result<()> {
+        write::record_uses(self, uses)
+    }
+
+    fn stores(&self) -> Result<Vec<StoreRecord>> {
+        read::stores(self)
+    }
+
+    fn datasets(&self) -> Result<Option<Vec<Dataset>>> {
+        read::datasets(self)
+    }
+
+    fn set_metadata(&self, store: &StoreAddress, metadata: Option<&StoreMetadata>) -> Result<()> {
+        write::set_metadata(self, store, metadata)
+    }
+
+    fn groups(&self, filter: &Filter, by: Dimension, now: Timestamp) -> Result<Vec<Group>> {
+        read::groups(self, filter, by, now)
+    }
+
+    fn names(&self, of: Dimension) -> Result<Vec<Arc<str>>> {
+        read::names(self, of)
+    }
+
+    fn generation(&self, store: &StoreAddress) -> Result<u64> {
+        counters::generation(self, store)
+    }
+
+    fn change_token(&self) -> Result<u64> {
+        counters::changes(self)
+    }
+
+    fn collect_garbage(&self, now: Timestamp) -> Result<()> {
+        remove::collect_garbage(self, now)
+    }
+
+    fn compact(&self, now: Timestamp) -> Result<()> {
+        // The server reuses what is free by itself.
+        self.collect_garbage(now)
+    }
+
+    fn describe(&self) -> Result<Description> {
+        read::describe(self)
+    }
+}

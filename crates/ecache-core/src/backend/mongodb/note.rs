@@ -1,0 +1,193 @@
+//! What is known of one version of one document, in the collection beside it.
+
+use std::sync::Arc;
+
+use mongodb::bson::oid::ObjectId;
+use mongodb::bson::spec::BinarySubtype;
+use mongodb::bson::{Binary, Bson, DateTime, Document, RawDocument, RawDocumentBuf, doc};
+
+use super::value::Encoded;
+use crate::entry::{Entry, MAX_COUNT, Policy};
+use crate::scope::Scopes;
+use crate::time::Timestamp;
+use crate::value::Kind;
+
+/// What the name of a collection of notes ends in.
+pub(super) const SUFFIX: &str = ".ecache";
+
+/// The collection of the notes on a collection.
+pub(super) fn collection(of: &str) -> String {
+    format!("{of}{SUFFIX}")
+}
+
+/// A note.
+#[derive(Clone, Debug)]
+pub(super) struct Note {
+    /// Its own name
+    pub id: ObjectId,
+    /// The document's
+    pub entry: ObjectId,
+    /// When the version was written
+    pub written_at: Timestamp,
+    /// What was written; `None` for a document of FiftyOne's, on which there are hits alone
+    pub wrote: Option<Wrote>,
+    pub last_used_at: Option<Timestamp>,
+    pub hits: u64,
+}
+
+/// What is known of a version that ecache wrote.
+#[derive(Clone, Debug)]
+pub(super) struct Wrote {
+    pub kind: Kind,
+    pub size: u64,
+    pub checksum: i64,
+    /// The value itself, where what FiftyOne reads is spelled otherwise
+    pub exact: Option<Vec<u8>>,
+    pub policy: Policy,
+    pub expires_at: Option<Timestamp>,
+    pub scopes: Scopes,
+    pub function: Option<Arc<str>>,
+    pub args: Option<String>,
+    pub cost_ms: Option<u64>,
+}
+
+impl Note {
+    /// A note on the version of a document that is about to be written.
+    pub(super) fn new(document: ObjectId, entry: &Entry, size: u64, encoded: &Encoded) -> Self {
+        Self {
+            id: ObjectId::new(),
+            entry: document,
+            written_at: entry.written_at(),
+            wrote: Some(Wrote {
+                kind: entry.kind,
+                size,
+                checksum: encoded.checksum,
+                exact: encoded.exact.clone(),
+                policy: entry.policy,
+                expires_at: entry.expires_at,
+                scopes: entry.scopes.clone(),
+                function: entry.function.clone(),
+                args: entry.args.clone(),
+                cost_ms: entry.cost_ms.map(|cost| cost.min(MAX_COUNT)),
+            }),
+            last_used_at: entry.last_used_at,
+            hits: entry.hits.min(MAX_COUNT),
+        }
+    }
+
+    /// The document that is kept.
+    pub(super) fn to_document(&self) -> Document {
+        let mut document = doc! {
+            "_id": self.id,
+            "entry": self.entry,
+            "written_at": date(self.written_at),
+            "last_used_at": self.last_used_at.map(date),
+            "hits": number(self.hits),
+        };
+        if let Some(wrote) = &self.wrote {
+            document.extend(wrote.to_document());
+        }
+        document
+    }
+
+    /// Reads one; `None` if it is none of ours.
+    pub(super) fn read(raw: &RawDocument) -> Option<Self> {
+        let time = |name: &str| raw.get_datetime(name).ok().map(timestamp);
+        let count = |name: &str| u64::try_from(raw.get_i64(name).ok()?).ok();
+        let text = |name: &str| raw.get_str(name).ok();
+        let name = |name: &str| text(name).map(Arc::from);
+        let wrote = || {
+            Some(Wrote {
+                kind: text("kind")?.parse().ok()?,
+                size: count("size")?,
+                checksum: raw.get_i64("checksum").ok()?,
+                exact: raw
+                    .get_binary("exact")
+                    .ok()
+                    .map(|exact| exact.bytes.to_vec()),
+                policy: text("policy")?.parse().ok()?,
+                expires_at: time("expires_at"),
+                scopes: Scopes {
+                    user_id: name("user_id"),
+                    operator_uri: name("operator_uri"),
+                    prompt_id: name("prompt_id"),
+                    jwt_sha256: raw
+                        .get_binary("jwt_sha256")
+                        .ok()
+                        .and_then(|hash| hash.bytes.try_into().ok()),
+                },
+                function: name("function"),
+                args: text("args").map(String::from),
+                cost_ms: count("cost_ms"),
+            })
+        };
+        Some(Self {
+            id: raw.get_object_id("_id").ok()?,
+            entry: raw.get_object_id("entry").ok()?,
+            written_at: time("written_at")?,
+            wrote: wrote(),
+            last_used_at: time("last_used_at"),
+            hits: count("hits").unwrap_or(0),
+        })
+    }
+}
+
+impl Wrote {
+    fn to_document(&self) -> Document {
+        let binary = |bytes: &[u8]| Binary {
+            subtype: BinarySubtype::Generic,
+            bytes: bytes.to_vec(),
+        };
+        let mut document = doc! {
+            "kind": self.kind.as_str(),
+            "size": number(self.size),
+            "checksum": self.checksum,
+            "policy": self.policy.as_str(),
+            "expires_at": self.expires_at.map(date),
+        };
+        let Scopes {
+            user_id,
+            operator_uri,
+            prompt_id,
+            jwt_sha256,
+        } = &self.scopes;
+        let text = |text: &Option<Arc<str>>| text.as_deref().map(Bson::from);
+        let known = [
+            ("user_id", text(user_id)),
+            ("operator_uri", text(operator_uri)),
+            ("prompt_id", text(prompt_id)),
+            ("jwt_sha256", jwt_sha256.map(|hash| binary(&hash).into())),
+            ("function", text(&self.function)),
+            ("args", self.args.as_deref().map(Bson::from)),
+            ("cost_ms", self.cost_ms.map(|cost| number(cost).into())),
+            (
+                "exact",
+                self.exact.as_deref().map(|exact| binary(exact).into()),
+            ),
+        ];
+        for (name, value) in known {
+            if let Some(value) = value {
+                document.insert(name, value);
+            }
+        }
+        document
+    }
+}
+
+/// A document as it is sent.
+pub(super) fn raw(document: &Document) -> RawDocumentBuf {
+    RawDocumentBuf::try_from(document).expect("no name in it has a NUL")
+}
+
+pub(super) fn date(time: Timestamp) -> DateTime {
+    DateTime::from_millis(time.as_millis())
+}
+
+pub(super) fn timestamp(date: DateTime) -> Timestamp {
+    Timestamp::from_millis(date.timestamp_millis())
+}
+
+/// A count as MongoDB keeps it; its numbers are signed.
+pub(super) fn number(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}

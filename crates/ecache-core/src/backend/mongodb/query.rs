@@ -1,0 +1,141 @@
+//! From filters to queries that FiftyOne's indexes answer.
+//!
+//! A query selects at least what its filter means, never less; whoever asks it holds what comes back against the
+//! filter. Names are only ever values: each stands behind an operator of ours.
+
+use mongodb::bson::{Bson, Document, doc};
+
+use super::document::object_id;
+use super::note::date;
+use crate::entry::Policy;
+use crate::filter::{DatasetPattern, Filter, Freshness, Pattern};
+use crate::scope::STORE_KEY;
+use crate::time::Timestamp;
+
+/// The field that the server computes in the place of a value.
+pub(super) const SIZE: &str = "ecache_size";
+
+/// The documents that may be meant.
+pub(super) fn documents(filter: &Filter, now: Timestamp) -> Document {
+    // FiftyOne's index is on these three in this order.
+    let mut all = vec![doc! { "key": { "$ne": STORE_KEY } }];
+    all.extend(named("store_name", &filter.stores));
+    all.extend(named("key", &filter.keys));
+    all.extend(datasets(&filter.datasets));
+    match filter.policy {
+        Some(Policy::Evict) => {
+            all.push(doc! { "$or": [{ "policy": "evict" }, { "expires_at": { "$ne": null } }] });
+        }
+        Some(Policy::Persist) => all.push(doc! { "policy": { "$ne": "evict" } }),
+        None => {}
+    }
+    match filter.freshness {
+        Some(Freshness::Expired) => all.push(doc! { "expires_at": { "$lte": date(now) } }),
+        Some(Freshness::Endless) => all.push(doc! { "expires_at": null }),
+        Some(Freshness::Fresh) => all
+            .push(doc! { "$or": [{ "expires_at": null }, { "expires_at": { "$gt": date(now) } }] }),
+        None => {}
+    }
+    if let Some(by) = filter.expires_by {
+        all.push(doc! { "expires_at": { "$gt": date(now), "$lte": date(by) } });
+    }
+    // What is unused since then was not written since either.
+    let before = filter.written_before.into_iter().chain(filter.unused_since);
+    if let Some(time) = before.min() {
+        all.push(written(doc! { "$lt": date(time) }));
+    }
+    if let Some(time) = filter.written_after {
+        all.push(written(doc! { "$gte": date(time) }));
+    }
+    doc! { "$and": all }
+}
+
+/// When a document was last written, which old ones do not say.
+fn written(condition: Document) -> Document {
+    doc! { "$or": [{ "updated_at": condition }, { "updated_at": null }] }
+}
+
+/// The documents of which one field is named so.
+fn named(field: &str, patterns: &[Pattern]) -> Option<Document> {
+    if patterns.is_empty() {
+        return None;
+    }
+    let mut exact = Vec::new();
+    let mut any = Vec::new();
+    for pattern in patterns {
+        match pattern {
+            Pattern::Exact(name) => exact.push(Bson::from(name.as_str())),
+            Pattern::Glob(glob) => match glob.literal_prefix() {
+                prefix if prefix.is_empty() => return Some(doc! { field: { "$type": "string" } }),
+                prefix => any.push(doc! { field: range(&prefix) }),
+            },
+        }
+    }
+    if !exact.is_empty() {
+        any.push(doc! { field: { "$in": exact } });
+    }
+    Some(either(any))
+}
+
+fn either(mut any: Vec<Document>) -> Document {
+    match any.len() {
+        1 => any.remove(0),
+        _ => doc! { "$or": any },
+    }
+}
+
+/// The texts that begin so; MongoDB orders texts by their bytes.
+fn range(prefix: &str) -> Document {
+    let mut above: Vec<char> = prefix.chars().collect();
+    while let Some(last) = above.pop() {
+        if let Some(next) = (last..=char::MAX).nth(1) {
+            above.push(next);
+            let above: String = above.into_iter().collect();
+            return doc! { "$gte": prefix, "$lt": above };
+        }
+    }
+    doc! { "$gte": prefix }
+}
+
+fn datasets(patterns: &[DatasetPattern]) -> Option<Document> {
+    if patterns.is_empty() {
+        return None;
+    }
+    let mut exact = Vec::new();
+    for pattern in patterns {
+        match pattern {
+            DatasetPattern::Unlinked => exact.push(Bson::Null),
+            DatasetPattern::Id(Pattern::Exact(id)) => exact.extend(object_id(id).map(Bson::from)),
+            // ObjectIds are not compared as texts are.
+            DatasetPattern::Id(Pattern::Glob(_)) => return None,
+        }
+    }
+    Some(doc! { "dataset_id": { "$in": exact } })
+}
+
+/// The notes that may be on what is meant, if the filter asks for what only notes say.
+pub(super) fn notes(filter: &Filter) -> Option<Document> {
+    let fields = [
+        ("user_id", &filter.users),
+        ("operator_uri", &filter.operators),
+        ("prompt_id", &filter.prompts),
+    ];
+    let mut all: Vec<Document> = fields
+        .iter()
+        .filter_map(|(field, patterns)| named(field, patterns))
+        .collect();
+    if !filter.arguments.is_empty() {
+        all.push(doc! { "args": { "$type": "string" } });
+    }
+    (!all.is_empty()).then(|| doc! { "$and": all })
+}
+
+/// Puts the length of a value in its place, so that values stay where they are.
+pub(super) fn size() -> Vec<Document> {
+    let is_text = doc! { "$eq": [{ "$type": "$value" }, "string"] };
+    let size = doc! { "$cond": [is_text, { "$strLenBytes": "$value" }, { "$bsonSize": { "v": "$value" } }] };
+    vec![
+        doc! { "$addFields": { SIZE: size } },
+        doc! { "$project": { "value": 0 } },
+    ]
+}

@@ -1,0 +1,299 @@
+//! Counting, removing and touching what a selection means.
+
+use std::collections::{BTreeSet, HashSet};
+use std::sync::Arc;
+
+use mongodb::bson::oid::ObjectId;
+use mongodb::bson::{Document, RawDocumentBuf, doc};
+
+use super::note::date;
+use super::read::Listed;
+use super::{BATCH, MongoBackend, counters};
+use crate::backend::{Progress, STAGED_FOR, Touch};
+use crate::entry::Policy;
+use crate::error::{Error, Result};
+use crate::filter::{Capacity, Filter, Selection, Usage};
+use crate::scope::StoreAddress;
+use crate::time::Timestamp;
+
+/// An entry that is meant.
+struct Meant {
+    id: ObjectId,
+    size: u64,
+    store: Arc<StoreAddress>,
+    /// What it has to be like still
+    unchanged: Document,
+}
+
+impl From<Listed> for Meant {
+    fn from(Listed { found, entry }: Listed) -> Self {
+        Self {
+            id: found.id,
+            size: entry.size,
+            unchanged: found.unchanged(),
+            store: entry.address.store,
+        }
+    }
+}
+
+fn one(size: u64) -> Usage {
+    Usage {
+        entries: 1,
+        bytes: size,
+    }
+}
+
+/// What the filter at `index` means, and none before it.
+fn first_meant_by<'a>(
+    backend: &'a MongoBackend,
+    filters: &'a [Filter],
+    index: usize,
+    now: Timestamp,
+) -> Result<impl Iterator<Item = Result<Listed>> + 'a> {
+    let (before, filter) = (&filters[..index], &filters[index]);
+    let entries = backend.entries(filter, now)?;
+    Ok(entries.filter(move |listed| match listed {
+        Ok(listed) => !before
+            .iter()
+            .any(|filter| filter.matches(&listed.entry, now)),
+        Err(_) => true,
+    }))
+}
+
+/// What is beyond a capacity once what the filters mean is gone.
+fn beyond(
+    backend: &MongoBackend,
+    capacity: &Capacity,
+    gone: &[Filter],
+    now: Timestamp,
+) -> Result<Vec<Meant>> {
+    let mut left = Vec::new();
+    let mut usage = Usage::default();
+    for listed in backend.entries(&capacity.scope, now)? {
+        let listed = listed?;
+        if gone.iter().any(|filter| filter.matches(&listed.entry, now)) {
+            continue;
+        }
+        usage += one(listed.entry.size);
+        let entry = &listed.entry;
+        let order = (
+            entry.used_at(),
+            entry.address.store.clone(),
+            listed.found.id,
+        );
+        left.push((order, entry.policy, Meant::from(listed)));
+    }
+    left.sort_by(|(one, ..), (two, ..)| one.cmp(two));
+    let mut beyond = Vec::new();
+    for (_, policy, meant) in left {
+        let fits = capacity
+            .max_entries
+            .is_none_or(|most| usage.entries <= most)
+            && capacity.max_size.is_none_or(|most| usage.bytes <= most);
+        if !fits && policy == Policy::Evict {
+            usage.entries -= 1;
+            usage.bytes -= meant.size;
+            beyond.push(meant);
+        }
+    }
+    Ok(beyond)
+}
+
+pub(super) fn usage(
+    backend: &MongoBackend,
+    selection: &Selection,
+    now: Timestamp,
+) -> Result<Usage> {
+    let filters = &selection.any_of;
+    let mut usage = Usage::default();
+    for index in 0..filters.len() {
+        for listed in first_meant_by(backend, filters, index, now)? {
+            usage += one(listed?.entry.size);
+        }
+    }
+    if let Some(capacity) = &selection.beyond {
+        for meant in beyond(backend, capacity, filters, now)? {
+            usage += one(meant.size);
+        }
+    }
+    Ok(usage)
+}
+
+pub(super) fn remove(
+    backend: &MongoBackend,
+    selection: &Selection,
+    now: Timestamp,
+    progress: Progress<'_>,
+) -> Result<Usage> {
+    backend.check_writable()?;
+    let mut removed = Usage::default();
+    let mut remove = |batch: &mut Vec<Meant>| {
+        removed += delete(backend, batch)?;
+        batch.clear();
+        match progress(removed.entries).is_break() {
+            true => Err(Error::Interrupted { done: removed }),
+            false => Ok(()),
+        }
+    };
+    let mut batch = Vec::new();
+    for filter in &selection.any_of {
+        // What is gone is not met again, so nothing is counted twice.
+        for listed in backend.entries(filter, now)? {
+            batch.push(listed?.into());
+            if batch.len() == BATCH {
+                remove(&mut batch)?;
+            }
+        }
+        if !batch.is_empty() {
+            remove(&mut batch)?;
+        }
+    }
+    if let Some(capacity) = &selection.beyond {
+        let mut beyond = beyond(backend, capacity, &[], now)?;
+        while !beyond.is_empty() {
+            let rest = beyond.split_off(beyond.len().min(BATCH));
+            remove(&mut beyond)?;
+            beyond = rest;
+        }
+    }
+    Ok(removed)
+}
+
+/// Removes entries that are still as they were found, of one collection.
+fn delete(backend: &MongoBackend, batch: &[Meant]) -> Result<Usage> {
+    let Some(first) = batch.first() else {
+        return Ok(Usage::default());
+    };
+    let collection = &*first.store.collection;
+    let error = |error| backend.error(error);
+    let deletes: Vec<Document> = batch
+        .iter()
+        .map(|meant| doc! { "q": meant.unchanged.clone(), "limit": 1 })
+        .collect();
+    let command = doc! { "delete": collection, "deletes": deletes, "ordered": false };
+    let answer = backend.database.run_command(command).run().map_err(error)?;
+    let count = answer.get_i32("n").unwrap_or(0);
+    let mut gone: HashSet<ObjectId> = batch.iter().map(|meant| meant.id).collect();
+    if usize::try_from(count) != Ok(batch.len()) {
+        let ids: Vec<ObjectId> = gone.iter().copied().collect();
+        let documents = backend.documents(collection)?;
+        let there = documents
+            .find(doc! { "_id": { "$in": ids } })
+            .projection(doc! { "_id": 1 })
+            .run();
+        for raw in there.map_err(error)? {
+            if let Ok(id) = raw.map_err(error)?.get_object_id("_id") {
+                gone.remove(&id);
+            }
+        }
+    }
+    let mut removed = Usage::default();
+    let mut stores = BTreeSet::new();
+    for meant in batch.iter().filter(|meant| gone.contains(&meant.id)) {
+        removed += one(meant.size);
+        stores.insert(meant.store.clone());
+    }
+    let ids: Vec<ObjectId> = gone.into_iter().collect();
+    let notes = backend.notes(collection)?;
+    let notes = notes.delete_many(doc! { "entry": { "$in": ids } }).run();
+    notes.map_err(error)?;
+    counters::bump(backend, &stores)?;
+    Ok(removed)
+}
+
+pub(super) fn touch(
+    backend: &MongoBackend,
+    selection: &Selection,
+    touch: Touch,
+    now: Timestamp,
+) -> Result<Usage> {
+    if touch == Touch::default() {
+        return Ok(Usage::default());
+    }
+    backend.check_writable()?;
+    let filters = &selection.any_of;
+    // All of them are found first: what is touched may be meant no longer, or again.
+    let mut meant: Vec<Meant> = Vec::new();
+    for index in 0..filters.len() {
+        for listed in first_meant_by(backend, filters, index, now)? {
+            meant.push(listed?.into());
+        }
+    }
+    if let Some(capacity) = &selection.beyond {
+        meant.extend(beyond(backend, capacity, filters, now)?);
+    }
+    let mut set = Document::new();
+    if let Some(expires_at) = touch.expires_at {
+        set.insert("expires_at", expires_at.map(date));
+    }
+    if let Some(policy) = touch.policy {
+        set.insert("policy", policy.as_str());
+    }
+    let mut touched = Usage::default();
+    meant.sort_by(|one, two| one.store.collection.cmp(&two.store.collection));
+    for batch in meant
+        .chunk_by(|one, two| one.store.collection == two.store.collection)
+        .flat_map(|of_collection| of_collection.chunks(BATCH))
+    {
+        touched += touch_batch(backend, batch, &set)?;
+    }
+    Ok(touched)
+}
+
+fn touch_batch(backend: &MongoBackend, batch: &[Meant], set: &Document) -> Result<Usage> {
+    let collection = &*batch[0].store.collection;
+    let error = |error| backend.error(error);
+    let ids: Vec<ObjectId> = batch.iter().map(|meant| meant.id).collect();
+    let notes = backend.notes(collection)?;
+    let on_these = doc! { "entry": { "$in": &ids }, "kind": { "$exists": true } };
+    let noted = notes.update_many(on_these, doc! { "$set": set.clone() });
+    noted.run().map_err(error)?;
+    let documents = backend.documents(collection)?;
+    let these = doc! { "_id": { "$in": &ids } };
+    let touched = documents.update_many(these, doc! { "$set": set.clone() });
+    touched.run().map_err(error)?;
+    let stores = batch.iter().map(|meant| meant.store.clone()).collect();
+    counters::bump(backend, &stores)?;
+    let mut usage = Usage::default();
+    for meant in batch {
+        usage += one(meant.size);
+    }
+    Ok(usage)
+}
+
+/// Removes the notes on documents that are gone, and that no writer is about to write.
+pub(super) fn collect_garbage(backend: &MongoBackend, now: Timestamp) -> Result<()> {
+    backend.check_writable()?;
+    let before = now.saturating_sub(STAGED_FOR).as_millis() / 1000;
+    let before = u32::try_from(before.max(0)).unwrap_or(u32::MAX);
+    let before = ObjectId::from_parts(before, [0; 5], [0; 3]);
+    for collection in backend.collections()? {
+        let notes = backend.notes(&collection)?;
+        let pipeline = vec![
+            doc! { "$match": { "_id": { "$lt": before } } },
+            doc! { "$project": { "entry": 1 } },
+            doc! { "$lookup": {
+                "from": &collection,
+                "let": { "entry": "$entry" },
+                "pipeline": [
+                    { "$match": { "$expr": { "$eq": ["$_id", "$$entry"] } } },
+                    { "$project": { "_id": 1 } },
+                ],
+                "as": "documents",
+            } },
+            doc! { "$match": { "documents": [] } },
+            doc! { "$project": { "_id": 1 } },
+        ];
+        let cursor = notes.aggregate(pipeline).with_type::<RawDocumentBuf>();
+        let mut orphans = Vec::new();
+        for raw in cursor.run().map_err(|error| backend.error(error))? {
+            let raw = raw.map_err(|error| backend.error(error))?;
+            orphans.extend(raw.get_object_id("_id").ok());
+        }
+        for batch in orphans.chunks(BATCH) {
+            let deleted = notes.delete_many(doc! { "_id": { "$in": batch } }).run();
+            deleted.map_err(|error| backend.error(error))?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,348 @@
+//! Writing one entry, the hits of some, and a store's own document.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use mongodb::bson::oid::ObjectId;
+use mongodb::bson::{Document, RawDocumentBuf, doc};
+
+use super::connection::is_duplicate;
+use super::document::{Found, Reading, Stores, document, identity, read};
+use super::note::{self, Note, date, number, raw};
+use super::query::size;
+use super::read::{Whole, damaged, read_whole};
+use super::value::Encoded;
+use super::{ATTEMPTS, MongoBackend, counters};
+use crate::backend::{Condition, Content, Put, StoreMetadata, Use, Values};
+use crate::entry::{Entry, MAX_COUNT};
+use crate::error::{Error, Result};
+use crate::scope::{Address, StoreAddress};
+use crate::time::Timestamp;
+use crate::value::{Kind, Value};
+
+/// FiftyOne's index on store, key and dataset.
+pub(super) const UNIQUE_INDEX: &str = "unique_store_index";
+
+impl MongoBackend {
+    /// Makes the indexes of a collection before the first write of this process to it.
+    ///
+    /// FiftyOne's are made as FiftyOne makes them, and only if the collection is not there.
+    pub(super) fn prepare(&self, collection: &str) -> Result<()> {
+        self.check_writable()?;
+        let documents = self.documents(collection)?;
+        let lock = || {
+            let indexed = self.indexed.lock();
+            indexed.unwrap_or_else(std::sync::PoisonError::into_inner)
+        };
+        if lock().contains(collection) {
+            return Ok(());
+        }
+        let notes = note::collection(collection);
+        let names = self.database.list_collection_names();
+        let names = names
+            .filter(doc! { "name": { "$in": [collection, &*notes] } })
+            .run()
+            .map_err(|error| self.error(error))?;
+        if !names.iter().any(|name| name == collection) {
+            let single = ["store_name", "key", "dataset_id", "updated_at", "policy"];
+            let mut indexes = vec![
+                doc! { "key": { "expires_at": 1 }, "name": "expires_at", "expireAfterSeconds": 0 },
+                doc! { "key": { "store_name": 1, "key": 1, "dataset_id": 1 }, "name": UNIQUE_INDEX, "unique": true },
+            ];
+            indexes.extend(single.map(|name| doc! { "key": { name: 1 }, "name": name }));
+            self.create_indexes(documents.name(), indexes)?;
+        }
+        if !names.contains(&notes) {
+            let known = |name: &str| {
+                doc! {
+                    "key": { name: 1 },
+                    "name": name,
+                    "partialFilterExpression": { name: { "$exists": true } },
+                }
+            };
+            let mut indexes = vec![
+                doc! { "key": { "entry": 1 }, "name": "entry" },
+                // A note goes when its document does, if nobody cleans up after the server.
+                doc! { "key": { "expires_at": 1 }, "name": "expires_at", "expireAfterSeconds": 0 },
+            ];
+            indexes.extend(["user_id", "operator_uri", "prompt_id"].map(known));
+            self.create_indexes(&notes, indexes)?;
+        }
+        lock().insert(collection.to_owned());
+        Ok(())
+    }
+
+    fn create_indexes(&self, collection: &str, indexes: Vec<Document>) -> Result<()> {
+        let command = doc! { "createIndexes": collection, "indexes": indexes };
+        let created = self.database.run_command(command).run();
+        created.map(drop).map_err(|error| self.error(error))
+    }
+
+    /// The document of an address, without its value.
+    fn found(&self, address: &Address) -> Result<Option<Found>> {
+        let Address { store, key } = address;
+        let documents = self.documents(&store.collection)?;
+        let mut pipeline = vec![doc! { "$match": identity(store, key.as_str())? }];
+        pipeline.extend(size());
+        let mut found = documents
+            .aggregate(pipeline)
+            .with_type::<RawDocumentBuf>()
+            .run()
+            .map_err(|error| self.error(error))?;
+        let Some(raw) = found.next() else {
+            return Ok(None);
+        };
+        let raw = raw.map_err(|error| self.error(error))?;
+        match read(&raw, &mut Stores::of(&store.collection)) {
+            Some(Reading::Found(found)) => Ok(Some(*found)),
+            _ => Err(damaged(address)),
+        }
+    }
+
+    fn insert_note(&self, collection: &str, note: &Note) -> Result<()> {
+        let notes = self.notes(collection)?;
+        let inserted = notes.insert_one(raw(&note.to_document())).run();
+        inserted.map(drop).map_err(|error| self.error(error))
+    }
+
+    fn delete_notes(&self, collection: &str, query: Document) -> Result<()> {
+        let notes = self.notes(collection)?;
+        let deleted = notes.delete_many(query).run();
+        deleted.map(drop).map_err(|error| self.error(error))
+    }
+
+    /// Writes a version of an entry with its note: over the old one if that is still as it was found, or else where
+    /// there is none. `None` if somebody else was faster.
+    fn write(
+        &self,
+        entry: &Entry,
+        size: u64,
+        encoded: &Encoded,
+        old: Option<&Old>,
+    ) -> Result<Option<Put>> {
+        let collection = &*entry.address.store.collection;
+        let documents = self.documents(collection)?;
+        let id = old.map_or_else(ObjectId::new, |old| old.found.id);
+        let note = Note::new(id, entry, size, encoded);
+        self.insert_note(collection, &note)?;
+        let lifetime = (entry.policy, entry.expires_at);
+        let written = match old {
+            None => {
+                let times = (entry.created_at, entry.updated_at);
+                let value = encoded.bson.clone();
+                let document = document(id, &entry.address, value, lifetime, times)?;
+                let inserted = documents.insert_one(raw(&document)).run();
+                inserted.map(|_| Some(Put::Created))
+            }
+            Some(old) => {
+                let set = doc! {
+                    "value": encoded.bson.clone(),
+                    "created_at": date(entry.created_at),
+                    "updated_at": entry.updated_at.map(date),
+                    "expires_at": entry.expires_at.map(date),
+                    "policy": entry.policy.as_str(),
+                };
+                let update = documents.update_one(old.found.unchanged(), doc! { "$set": set });
+                let updated = update.run();
+                updated.map(|updated| (updated.matched_count > 0).then_some(Put::Replaced))
+            }
+        };
+        match written {
+            Ok(Some(put)) => {
+                if let Some(old) = old.filter(|old| !old.notes.is_empty()) {
+                    self.delete_notes(collection, doc! { "_id": { "$in": &old.notes } })?;
+                }
+                Ok(Some(put))
+            }
+            other => {
+                self.delete_notes(collection, doc! { "_id": note.id })?;
+                match other {
+                    Err(error) if !is_duplicate(&error) => Err(self.error(error)),
+                    _ => Ok(None),
+                }
+            }
+        }
+    }
+}
+
+/// A version that is there.
+struct Old {
+    found: Found,
+    entry: Entry,
+    notes: Vec<ObjectId>,
+}
+
+/// Every note is named, so that those of other writers, which are not there yet, stay.
+fn old(backend: &MongoBackend, address: &Address) -> Result<Option<Old>> {
+    let Some(found) = backend.found(address)? else {
+        return Ok(None);
+    };
+    let collection = &address.store.collection;
+    let notes = backend.notes_on(collection, &[found.id], Values::Omit)?;
+    Ok(Some(Old {
+        entry: found.entry(found.note(&notes)),
+        notes: notes.iter().map(|note| note.id).collect(),
+        found,
+    }))
+}
+
+pub(super) fn put(
+    backend: &MongoBackend,
+    entry: &Entry,
+    content: &Content,
+    condition: &Condition,
+    now: Timestamp,
+) -> Result<Put> {
+    entry.check()?;
+    let address = &entry.address;
+    identity(&address.store, address.key.as_str())?;
+    let Content::Inline(bytes) = content else {
+        return Err(Error::Replaced);
+    };
+    let encoded = Encoded::new(entry.kind, bytes)?;
+    backend.prepare(&address.store.collection)?;
+    for _ in 0..ATTEMPTS {
+        let old = old(backend, address)?;
+        let fresh = old.as_ref().filter(|old| old.entry.is_fresh(now));
+        let holds = match (condition, fresh) {
+            (Condition::Always, _) | (Condition::IfAbsent, None) => true,
+            (Condition::IfAbsent, Some(_)) | (Condition::IfValue(_), None) => false,
+            (Condition::IfValue(expected), Some(fresh)) => {
+                has_value(backend, address, &fresh.found, expected)?
+            }
+        };
+        if !holds {
+            return Ok(Put::Refused);
+        }
+        let mut entry = Entry {
+            last_used_at: None,
+            hits: 0,
+            ..entry.clone()
+        };
+        if let Some(old) = &old {
+            entry.created_at = old.entry.created_at;
+            (entry.last_used_at, entry.hits) = (old.entry.last_used_at, old.entry.hits);
+        }
+        if let Some(put) = backend.write(&entry, bytes.len() as u64, &encoded, old.as_ref())? {
+            bump(backend, &address.store, put == Put::Replaced)?;
+            return Ok(put);
+        }
+    }
+    Err(Error::Replaced)
+}
+
+/// Whether the version that was found has that value.
+fn has_value(
+    backend: &MongoBackend,
+    address: &Address,
+    found: &Found,
+    expected: &Value,
+) -> Result<bool> {
+    let Some(raw) = backend.document(address)? else {
+        return Ok(false);
+    };
+    let collection = &address.store.collection;
+    let notes = backend.notes_on(collection, &[found.id], Values::Include)?;
+    match read_whole(&raw, &notes, &mut Stores::of(collection)) {
+        Some(Whole::Entry(entry, Content::Inline(bytes))) => {
+            let kind = entry.kind;
+            let is_version = entry.written_at() == found.written_at();
+            Ok(is_version && Value { kind, bytes }.same(expected))
+        }
+        _ => Err(damaged(address)),
+    }
+}
+
+fn bump(backend: &MongoBackend, store: &Arc<StoreAddress>, is_generation: bool) -> Result<()> {
+    let stores = is_generation.then(|| store.clone());
+    counters::bump(backend, &stores.into_iter().collect::<BTreeSet<_>>())
+}
+
+pub(super) fn record_uses(backend: &MongoBackend, uses: &[Use]) -> Result<()> {
+    for one in uses {
+        let collection = &*one.address.store.collection;
+        let Some(found) = backend.found(&one.address)? else {
+            continue;
+        };
+        backend.prepare(collection)?;
+        let notes = backend.notes_on(collection, &[found.id], Values::Omit)?;
+        let hits = number(one.hits);
+        match found.note(&notes) {
+            Some(note) => {
+                let most = i64::MAX - hits;
+                let hits = doc! { "$cond": [
+                    { "$gte": ["$hits", most] }, number(MAX_COUNT), { "$add": ["$hits", hits] },
+                ] };
+                let used = doc! { "$max": ["$last_used_at", date(one.used_at)] };
+                let set = doc! { "$set": { "hits": hits, "last_used_at": used } };
+                let notes = backend.notes(collection)?;
+                let updated = notes.update_one(doc! { "_id": note.id }, vec![set]).run();
+                updated.map_err(|error| backend.error(error))?;
+            }
+            // What FiftyOne wrote has none yet.
+            None => backend.insert_note(
+                collection,
+                &Note {
+                    id: ObjectId::new(),
+                    entry: found.id,
+                    written_at: found.written_at(),
+                    wrote: None,
+                    last_used_at: Some(one.used_at),
+                    hits: one.hits.min(MAX_COUNT),
+                },
+            )?,
+        }
+    }
+    match uses.is_empty() {
+        true => Ok(()),
+        false => counters::bump(backend, &BTreeSet::new()),
+    }
+}
+
+pub(super) fn set_metadata(
+    backend: &MongoBackend,
+    store: &StoreAddress,
+    metadata: Option<&StoreMetadata>,
+) -> Result<()> {
+    store.check()?;
+    let address = store.document();
+    identity(store, address.key.as_str())?;
+    backend.prepare(&store.collection)?;
+    write_metadata(backend, &address, metadata)?;
+    bump(backend, &address.store, true)
+}
+
+/// Writes a store's own document, without counting it.
+pub(super) fn write_metadata(
+    backend: &MongoBackend,
+    address: &Address,
+    metadata: Option<&StoreMetadata>,
+) -> Result<()> {
+    let collection = &*address.store.collection;
+    for _ in 0..ATTEMPTS {
+        let old = old(backend, address)?;
+        let Some(metadata) = metadata else {
+            let documents = backend.documents(collection)?;
+            let identity = identity(&address.store, address.key.as_str())?;
+            let deleted = documents.delete_one(identity).run();
+            deleted.map_err(|error| backend.error(error))?;
+            let notes = old.map(|old| old.notes).unwrap_or_default();
+            return backend.delete_notes(collection, doc! { "_id": { "$in": notes } });
+        };
+        let encoded = Encoded::new(Kind::Json, metadata.value.as_bytes())?;
+        let entry = Entry {
+            policy: metadata.policy,
+            created_at: metadata.created_at,
+            updated_at: metadata.updated_at,
+            ..Entry::new(address.clone(), Kind::Json, metadata.created_at)
+        };
+        let size = metadata.value.len() as u64;
+        if backend
+            .write(&entry, size, &encoded, old.as_ref())?
+            .is_some()
+        {
+            return Ok(());
+        }
+    }
+    Err(Error::Replaced)
+}

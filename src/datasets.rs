@@ -1,0 +1,67 @@
+//! The datasets that live beside a store, by name and by id.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use anyhow::Result;
+use ecache_core::backend::Dataset;
+use ecache_core::glob::Glob;
+
+use crate::error::usage;
+
+/// The length of an id of FiftyOne's.
+const ID_LENGTH: usize = 24;
+
+/// What is known of datasets: nothing where the store is a file.
+pub(crate) struct Datasets(Option<HashMap<Arc<str>, String>>);
+
+impl Datasets {
+    pub(crate) fn new(known: Option<Vec<Dataset>>) -> Self {
+        let by_id = |known: Vec<Dataset>| {
+            let pairs = known.into_iter().map(|dataset| (dataset.id, dataset.name));
+            pairs.collect()
+        };
+        Self(known.map(by_id))
+    }
+
+    /// Whether there are names at all.
+    pub(crate) fn are_known(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// The name of a dataset that is still there.
+    pub(crate) fn name(&self, id: Option<&str>) -> Option<&str> {
+        Some(self.0.as_ref()?.get(id?)?.as_str())
+    }
+
+    /// The id of a dataset that was named by either.
+    ///
+    /// # Errors
+    /// If names are known, and none is that.
+    pub(crate) fn id(&self, named: &str) -> Result<Arc<str>> {
+        let Some(known) = &self.0 else {
+            return Ok(named.into());
+        };
+        let found = known.iter().find(|(_, name)| *name == named);
+        found.map(|(id, _)| id.clone()).ok_or_else(|| {
+            usage(format!(
+                "no dataset is called {named:.80?}; one that was deleted is named by its id"
+            ))
+        })
+    }
+
+    /// The ids of all datasets whose names match.
+    pub(crate) fn matching(&self, pattern: &Glob) -> Vec<Arc<str>> {
+        let known = self.0.iter().flatten();
+        known
+            .filter(|(_, name)| pattern.matches(name))
+            .map(|(id, _)| id.clone())
+            .collect()
+    }
+}
+
+/// Whether a text is an id, whatever datasets there are: entries outlive theirs.
+pub(crate) fn is_id(text: &str) -> bool {
+    let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+    text.len() == ID_LENGTH && text.bytes().all(is_digit)
+}
