@@ -21,7 +21,8 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
 
     $completions = @(switch ($command) {
         'ecache' {
-            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone')
+            [CompletionResult]::new('--db-file', '--db-file', [CompletionResultType]::ParameterName, 'Use the store whose location is in this file, as a URL with a password has to be')
             [CompletionResult]::new('--collection', '--collection', [CompletionResultType]::ParameterName, 'Work in this collection')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing on success')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing on success')
@@ -55,7 +56,8 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
             break
         }
         'ecache;get' {
-            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone')
+            [CompletionResult]::new('--db-file', '--db-file', [CompletionResultType]::ParameterName, 'Use the store whose location is in this file, as a URL with a password has to be')
             [CompletionResult]::new('--collection', '--collection', [CompletionResultType]::ParameterName, 'Work in this collection')
             [CompletionResult]::new('--keys-from', '--keys-from', [CompletionResultType]::ParameterName, 'Look up the keys in this file (- for standard input), and print JSON lines')
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'Print the value in this format')
@@ -64,7 +66,7 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
             [CompletionResult]::new('-j', '-j', [CompletionResultType]::ParameterName, 'Name the entry by the call''s next argument, as JSON')
             [CompletionResult]::new('--json-arg', '--json-arg', [CompletionResultType]::ParameterName, 'Name the entry by the call''s next argument, as JSON')
             [CompletionResult]::new('--args', '--args', [CompletionResultType]::ParameterName, 'Name the entry by all arguments of the call')
-            [CompletionResult]::new('--dataset', '--dataset', [CompletionResultType]::ParameterName, 'The dataset''s id')
+            [CompletionResult]::new('--dataset', '--dataset', [CompletionResultType]::ParameterName, 'The dataset''s id, or in FiftyOne''s database its name')
             [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'The user''s id')
             [CompletionResult]::new('--operator', '--operator', [CompletionResultType]::ParameterName, 'The operator, as in @acme/stats/dashboard')
             [CompletionResult]::new('--prompt', '--prompt', [CompletionResultType]::ParameterName, 'The operator prompt')
@@ -78,7 +80,8 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
             break
         }
         'ecache;set' {
-            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone')
+            [CompletionResult]::new('--db-file', '--db-file', [CompletionResultType]::ParameterName, 'Use the store whose location is in this file, as a URL with a password has to be')
             [CompletionResult]::new('--collection', '--collection', [CompletionResultType]::ParameterName, 'Work in this collection')
             [CompletionResult]::new('--value-file', '--value-file', [CompletionResultType]::ParameterName, 'Read the value from this file')
             [CompletionResult]::new('-a', '-a', [CompletionResultType]::ParameterName, 'Name the entry by the call''s next argument, a string')
@@ -90,7 +93,7 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
             [CompletionResult]::new('--ttl', '--ttl', [CompletionResultType]::ParameterName, 'Expire after this long, as in 90s, 10m or 1d12h; `none` for never')
             [CompletionResult]::new('--policy', '--policy', [CompletionResultType]::ParameterName, 'Say whether the cache may drop the entry')
             [CompletionResult]::new('--if-value', '--if-value', [CompletionResultType]::ParameterName, 'Set nothing, and exit with 1, unless the entry has this value')
-            [CompletionResult]::new('--dataset', '--dataset', [CompletionResultType]::ParameterName, 'The dataset''s id')
+            [CompletionResult]::new('--dataset', '--dataset', [CompletionResultType]::ParameterName, 'The dataset''s id, or in FiftyOne''s database its name')
             [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'The user''s id')
             [CompletionResult]::new('--operator', '--operator', [CompletionResultType]::ParameterName, 'The operator, as in @acme/stats/dashboard')
             [CompletionResult]::new('--prompt', '--prompt', [CompletionResultType]::ParameterName, 'The operator prompt')
@@ -105,14 +108,15 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
             break
         }
         'ecache;has' {
-            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone')
+            [CompletionResult]::new('--db-file', '--db-file', [CompletionResultType]::ParameterName, 'Use the store whose location is in this file, as a URL with a password has to be')
             [CompletionResult]::new('--collection', '--collection', [CompletionResultType]::ParameterName, 'Work in this collection')
             [CompletionResult]::new('-a', '-a', [CompletionResultType]::ParameterName, 'Name the entry by the call''s next argument, a string')
             [CompletionResult]::new('--arg', '--arg', [CompletionResultType]::ParameterName, 'Name the entry by the call''s next argument, a string')
             [CompletionResult]::new('-j', '-j', [CompletionResultType]::ParameterName, 'Name the entry by the call''s next argument, as JSON')
             [CompletionResult]::new('--json-arg', '--json-arg', [CompletionResultType]::ParameterName, 'Name the entry by the call''s next argument, as JSON')
             [CompletionResult]::new('--args', '--args', [CompletionResultType]::ParameterName, 'Name the entry by all arguments of the call')
-            [CompletionResult]::new('--dataset', '--dataset', [CompletionResultType]::ParameterName, 'The dataset''s id')
+            [CompletionResult]::new('--dataset', '--dataset', [CompletionResultType]::ParameterName, 'The dataset''s id, or in FiftyOne''s database its name')
             [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'The user''s id')
             [CompletionResult]::new('--operator', '--operator', [CompletionResultType]::ParameterName, 'The operator, as in @acme/stats/dashboard')
             [CompletionResult]::new('--prompt', '--prompt', [CompletionResultType]::ParameterName, 'The operator prompt')
@@ -126,7 +130,8 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
             break
         }
         'ecache;run' {
-            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone')
+            [CompletionResult]::new('--db-file', '--db-file', [CompletionResultType]::ParameterName, 'Use the store whose location is in this file, as a URL with a password has to be')
             [CompletionResult]::new('--collection', '--collection', [CompletionResultType]::ParameterName, 'Work in this collection')
             [CompletionResult]::new('--store', '--store', [CompletionResultType]::ParameterName, 'Keep it in this store [default: the program''s name]')
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Keep it apart from other versions: in the store NAME#vN')
@@ -140,7 +145,7 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
             [CompletionResult]::new('--env', '--env', [CompletionResultType]::ParameterName, 'Tell runs with different values of this variable apart; may be repeated')
             [CompletionResult]::new('--file', '--file', [CompletionResultType]::ParameterName, 'Tell runs apart by this file''s content; may be repeated')
             [CompletionResult]::new('--stdin', '--stdin', [CompletionResultType]::ParameterName, 'Say what standard input means')
-            [CompletionResult]::new('--dataset', '--dataset', [CompletionResultType]::ParameterName, 'The dataset''s id')
+            [CompletionResult]::new('--dataset', '--dataset', [CompletionResultType]::ParameterName, 'The dataset''s id, or in FiftyOne''s database its name')
             [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'The user''s id')
             [CompletionResult]::new('--operator', '--operator', [CompletionResultType]::ParameterName, 'The operator, as in @acme/stats/dashboard')
             [CompletionResult]::new('--prompt', '--prompt', [CompletionResultType]::ParameterName, 'The operator prompt')
@@ -159,7 +164,8 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
             break
         }
         'ecache;key' {
-            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone')
+            [CompletionResult]::new('--db-file', '--db-file', [CompletionResultType]::ParameterName, 'Use the store whose location is in this file, as a URL with a password has to be')
             [CompletionResult]::new('--collection', '--collection', [CompletionResultType]::ParameterName, 'Work in this collection')
             [CompletionResult]::new('-a', '-a', [CompletionResultType]::ParameterName, 'Name the entry by the call''s next argument, a string')
             [CompletionResult]::new('--arg', '--arg', [CompletionResultType]::ParameterName, 'Name the entry by the call''s next argument, a string')
@@ -170,7 +176,7 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
             [CompletionResult]::new('--env', '--env', [CompletionResultType]::ParameterName, 'Tell runs with different values of this variable apart; may be repeated')
             [CompletionResult]::new('--file', '--file', [CompletionResultType]::ParameterName, 'Tell runs apart by this file''s content; may be repeated')
             [CompletionResult]::new('--stdin', '--stdin', [CompletionResultType]::ParameterName, 'Say what standard input means')
-            [CompletionResult]::new('--dataset', '--dataset', [CompletionResultType]::ParameterName, 'The dataset''s id')
+            [CompletionResult]::new('--dataset', '--dataset', [CompletionResultType]::ParameterName, 'The dataset''s id, or in FiftyOne''s database its name')
             [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'The user''s id')
             [CompletionResult]::new('--operator', '--operator', [CompletionResultType]::ParameterName, 'The operator, as in @acme/stats/dashboard')
             [CompletionResult]::new('--prompt', '--prompt', [CompletionResultType]::ParameterName, 'The operator prompt')
@@ -186,7 +192,8 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
             break
         }
         'ecache;show' {
-            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone')
+            [CompletionResult]::new('--db-file', '--db-file', [CompletionResultType]::ParameterName, 'Use the store whose location is in this file, as a URL with a password has to be')
             [CompletionResult]::new('--collection', '--collection', [CompletionResultType]::ParameterName, 'Work in this collection')
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'Print in this format [default: table, or plain lines in a pipe]')
             [CompletionResult]::new('-a', '-a', [CompletionResultType]::ParameterName, 'Name the entry by the call''s next argument, a string')
@@ -194,7 +201,7 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
             [CompletionResult]::new('-j', '-j', [CompletionResultType]::ParameterName, 'Name the entry by the call''s next argument, as JSON')
             [CompletionResult]::new('--json-arg', '--json-arg', [CompletionResultType]::ParameterName, 'Name the entry by the call''s next argument, as JSON')
             [CompletionResult]::new('--args', '--args', [CompletionResultType]::ParameterName, 'Name the entry by all arguments of the call')
-            [CompletionResult]::new('--dataset', '--dataset', [CompletionResultType]::ParameterName, 'The dataset''s id')
+            [CompletionResult]::new('--dataset', '--dataset', [CompletionResultType]::ParameterName, 'The dataset''s id, or in FiftyOne''s database its name')
             [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'The user''s id')
             [CompletionResult]::new('--operator', '--operator', [CompletionResultType]::ParameterName, 'The operator, as in @acme/stats/dashboard')
             [CompletionResult]::new('--prompt', '--prompt', [CompletionResultType]::ParameterName, 'The operator prompt')
@@ -208,7 +215,8 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
             break
         }
         'ecache;ls' {
-            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone')
+            [CompletionResult]::new('--db-file', '--db-file', [CompletionResultType]::ParameterName, 'Use the store whose location is in this file, as a URL with a password has to be')
             [CompletionResult]::new('--collection', '--collection', [CompletionResultType]::ParameterName, 'Work in this collection')
             [CompletionResult]::new('--sort', '--sort', [CompletionResultType]::ParameterName, 'Order by this field')
             [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Print no more than this many entries')
@@ -216,7 +224,7 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
             [CompletionResult]::new('--fields', '--fields', [CompletionResultType]::ParameterName, 'Print these fields, separated by commas; `all` for all but the value')
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'Print in this format [default: table, or plain lines in a pipe]')
             [CompletionResult]::new('--store', '--store', [CompletionResultType]::ParameterName, 'Entries of this store')
-            [CompletionResult]::new('--dataset', '--dataset', [CompletionResultType]::ParameterName, 'Entries linked to this dataset')
+            [CompletionResult]::new('--dataset', '--dataset', [CompletionResultType]::ParameterName, 'Entries linked to this dataset: its id, or in FiftyOne''s database its name')
             [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'Entries made for this user')
             [CompletionResult]::new('--operator', '--operator', [CompletionResultType]::ParameterName, 'Entries made by this operator')
             [CompletionResult]::new('--prompt', '--prompt', [CompletionResultType]::ParameterName, 'Entries made in this operator prompt')
@@ -244,7 +252,8 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
             break
         }
         'ecache;stores' {
-            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone')
+            [CompletionResult]::new('--db-file', '--db-file', [CompletionResultType]::ParameterName, 'Use the store whose location is in this file, as a URL with a password has to be')
             [CompletionResult]::new('--collection', '--collection', [CompletionResultType]::ParameterName, 'Work in this collection')
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'Print in this format [default: table, or plain lines in a pipe]')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing on success')
@@ -256,12 +265,13 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
             break
         }
         'ecache;stats' {
-            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone')
+            [CompletionResult]::new('--db-file', '--db-file', [CompletionResultType]::ParameterName, 'Use the store whose location is in this file, as a URL with a password has to be')
             [CompletionResult]::new('--collection', '--collection', [CompletionResultType]::ParameterName, 'Work in this collection')
             [CompletionResult]::new('--by', '--by', [CompletionResultType]::ParameterName, 'Group by these')
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'Print in this format [default: table, or plain lines in a pipe]')
             [CompletionResult]::new('--store', '--store', [CompletionResultType]::ParameterName, 'Entries of this store')
-            [CompletionResult]::new('--dataset', '--dataset', [CompletionResultType]::ParameterName, 'Entries linked to this dataset')
+            [CompletionResult]::new('--dataset', '--dataset', [CompletionResultType]::ParameterName, 'Entries linked to this dataset: its id, or in FiftyOne''s database its name')
             [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'Entries made for this user')
             [CompletionResult]::new('--operator', '--operator', [CompletionResultType]::ParameterName, 'Entries made by this operator')
             [CompletionResult]::new('--prompt', '--prompt', [CompletionResultType]::ParameterName, 'Entries made in this operator prompt')
@@ -287,14 +297,14 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
             break
         }
         'ecache;watch' {
-            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone')
+            [CompletionResult]::new('--db-file', '--db-file', [CompletionResultType]::ParameterName, 'Use the store whose location is in this file, as a URL with a password has to be')
             [CompletionResult]::new('--collection', '--collection', [CompletionResultType]::ParameterName, 'Work in this collection')
-            [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'End after so many changes')
             [CompletionResult]::new('--count', '--count', [CompletionResultType]::ParameterName, 'End after so many changes')
             [CompletionResult]::new('--interval', '--interval', [CompletionResultType]::ParameterName, 'Look this often')
-            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'Print in this format [default: table, or plain lines in a pipe]')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'Print in this format [default: tab-separated lines]')
             [CompletionResult]::new('--store', '--store', [CompletionResultType]::ParameterName, 'Entries of this store')
-            [CompletionResult]::new('--dataset', '--dataset', [CompletionResultType]::ParameterName, 'Entries linked to this dataset')
+            [CompletionResult]::new('--dataset', '--dataset', [CompletionResultType]::ParameterName, 'Entries linked to this dataset: its id, or in FiftyOne''s database its name')
             [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'Entries made for this user')
             [CompletionResult]::new('--operator', '--operator', [CompletionResultType]::ParameterName, 'Entries made by this operator')
             [CompletionResult]::new('--prompt', '--prompt', [CompletionResultType]::ParameterName, 'Entries made in this operator prompt')
@@ -305,7 +315,6 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
             [CompletionResult]::new('--unused-for', '--unused-for', [CompletionResultType]::ParameterName, 'Entries neither written nor used since then')
             [CompletionResult]::new('--expiring-within', '--expiring-within', [CompletionResultType]::ParameterName, 'Fresh entries that expire within a duration')
             [CompletionResult]::new('--larger-than', '--larger-than', [CompletionResultType]::ParameterName, 'Entries larger than this, as in 500MB or 1GiB')
-            [CompletionResult]::new('--policy', '--policy', [CompletionResultType]::ParameterName, 'Entries of this policy')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing on success')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing on success')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more on standard error')
@@ -320,7 +329,8 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
             break
         }
         'ecache;info' {
-            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone')
+            [CompletionResult]::new('--db-file', '--db-file', [CompletionResultType]::ParameterName, 'Use the store whose location is in this file, as a URL with a password has to be')
             [CompletionResult]::new('--collection', '--collection', [CompletionResultType]::ParameterName, 'Work in this collection')
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'Print in this format [default: table, or plain lines in a pipe]')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing on success')
@@ -332,14 +342,15 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
             break
         }
         'ecache;rm' {
-            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone')
+            [CompletionResult]::new('--db-file', '--db-file', [CompletionResultType]::ParameterName, 'Use the store whose location is in this file, as a URL with a password has to be')
             [CompletionResult]::new('--collection', '--collection', [CompletionResultType]::ParameterName, 'Work in this collection')
             [CompletionResult]::new('-a', '-a', [CompletionResultType]::ParameterName, 'Name the entry by the call''s next argument, a string')
             [CompletionResult]::new('--arg', '--arg', [CompletionResultType]::ParameterName, 'Name the entry by the call''s next argument, a string')
             [CompletionResult]::new('-j', '-j', [CompletionResultType]::ParameterName, 'Name the entry by the call''s next argument, as JSON')
             [CompletionResult]::new('--json-arg', '--json-arg', [CompletionResultType]::ParameterName, 'Name the entry by the call''s next argument, as JSON')
             [CompletionResult]::new('--args', '--args', [CompletionResultType]::ParameterName, 'Name the entry by all arguments of the call')
-            [CompletionResult]::new('--dataset', '--dataset', [CompletionResultType]::ParameterName, 'The dataset''s id')
+            [CompletionResult]::new('--dataset', '--dataset', [CompletionResultType]::ParameterName, 'The dataset''s id, or in FiftyOne''s database its name')
             [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'The user''s id')
             [CompletionResult]::new('--operator', '--operator', [CompletionResultType]::ParameterName, 'The operator, as in @acme/stats/dashboard')
             [CompletionResult]::new('--prompt', '--prompt', [CompletionResultType]::ParameterName, 'The operator prompt')
@@ -355,10 +366,11 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
             break
         }
         'ecache;clear' {
-            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone')
+            [CompletionResult]::new('--db-file', '--db-file', [CompletionResultType]::ParameterName, 'Use the store whose location is in this file, as a URL with a password has to be')
             [CompletionResult]::new('--collection', '--collection', [CompletionResultType]::ParameterName, 'Work in this collection')
             [CompletionResult]::new('--store', '--store', [CompletionResultType]::ParameterName, 'Entries of this store')
-            [CompletionResult]::new('--dataset', '--dataset', [CompletionResultType]::ParameterName, 'Entries linked to this dataset')
+            [CompletionResult]::new('--dataset', '--dataset', [CompletionResultType]::ParameterName, 'Entries linked to this dataset: its id, or in FiftyOne''s database its name')
             [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'Entries made for this user')
             [CompletionResult]::new('--operator', '--operator', [CompletionResultType]::ParameterName, 'Entries made by this operator')
             [CompletionResult]::new('--prompt', '--prompt', [CompletionResultType]::ParameterName, 'Entries made in this operator prompt')
@@ -387,7 +399,8 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
             break
         }
         'ecache;prune' {
-            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone')
+            [CompletionResult]::new('--db-file', '--db-file', [CompletionResultType]::ParameterName, 'Use the store whose location is in this file, as a URL with a password has to be')
             [CompletionResult]::new('--collection', '--collection', [CompletionResultType]::ParameterName, 'Work in this collection')
             [CompletionResult]::new('--older-than', '--older-than', [CompletionResultType]::ParameterName, 'Remove entries written before a time, or a duration ago')
             [CompletionResult]::new('--unused-for', '--unused-for', [CompletionResultType]::ParameterName, 'Remove entries neither written nor used since a time, or for a duration')
@@ -410,12 +423,13 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
             break
         }
         'ecache;touch' {
-            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone')
+            [CompletionResult]::new('--db-file', '--db-file', [CompletionResultType]::ParameterName, 'Use the store whose location is in this file, as a URL with a password has to be')
             [CompletionResult]::new('--collection', '--collection', [CompletionResultType]::ParameterName, 'Work in this collection')
             [CompletionResult]::new('--ttl', '--ttl', [CompletionResultType]::ParameterName, 'Expire this long from now, as in 90s, 10m or 1d12h; `none` for never')
             [CompletionResult]::new('--policy', '--policy', [CompletionResultType]::ParameterName, 'Say whether the cache may drop the entries')
             [CompletionResult]::new('--store', '--store', [CompletionResultType]::ParameterName, 'Entries of this store')
-            [CompletionResult]::new('--dataset', '--dataset', [CompletionResultType]::ParameterName, 'Entries linked to this dataset')
+            [CompletionResult]::new('--dataset', '--dataset', [CompletionResultType]::ParameterName, 'Entries linked to this dataset: its id, or in FiftyOne''s database its name')
             [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'Entries made for this user')
             [CompletionResult]::new('--operator', '--operator', [CompletionResultType]::ParameterName, 'Entries made by this operator')
             [CompletionResult]::new('--prompt', '--prompt', [CompletionResultType]::ParameterName, 'Entries made in this operator prompt')
@@ -443,12 +457,13 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
             break
         }
         'ecache;export' {
-            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone')
+            [CompletionResult]::new('--db-file', '--db-file', [CompletionResultType]::ParameterName, 'Use the store whose location is in this file, as a URL with a password has to be')
             [CompletionResult]::new('--collection', '--collection', [CompletionResultType]::ParameterName, 'Work in this collection')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Write to this file, which is replaced when all is written')
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Write to this file, which is replaced when all is written')
             [CompletionResult]::new('--store', '--store', [CompletionResultType]::ParameterName, 'Entries of this store')
-            [CompletionResult]::new('--dataset', '--dataset', [CompletionResultType]::ParameterName, 'Entries linked to this dataset')
+            [CompletionResult]::new('--dataset', '--dataset', [CompletionResultType]::ParameterName, 'Entries linked to this dataset: its id, or in FiftyOne''s database its name')
             [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'Entries made for this user')
             [CompletionResult]::new('--operator', '--operator', [CompletionResultType]::ParameterName, 'Entries made by this operator')
             [CompletionResult]::new('--prompt', '--prompt', [CompletionResultType]::ParameterName, 'Entries made in this operator prompt')
@@ -474,7 +489,8 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
             break
         }
         'ecache;import' {
-            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone')
+            [CompletionResult]::new('--db-file', '--db-file', [CompletionResultType]::ParameterName, 'Use the store whose location is in this file, as a URL with a password has to be')
             [CompletionResult]::new('--collection', '--collection', [CompletionResultType]::ParameterName, 'Work in this collection')
             [CompletionResult]::new('--on-conflict', '--on-conflict', [CompletionResultType]::ParameterName, 'Do this with an entry that is there already')
             [CompletionResult]::new('--batch', '--batch', [CompletionResultType]::ParameterName, 'Import this many entries at a time, instead of all or nothing')
@@ -489,12 +505,13 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
             break
         }
         'ecache;copy' {
-            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone')
+            [CompletionResult]::new('--db-file', '--db-file', [CompletionResultType]::ParameterName, 'Use the store whose location is in this file, as a URL with a password has to be')
             [CompletionResult]::new('--collection', '--collection', [CompletionResultType]::ParameterName, 'Work in this collection')
             [CompletionResult]::new('--remap-dataset', '--remap-dataset', [CompletionResultType]::ParameterName, 'Copy the entries of dataset OLD, as entries of dataset NEW')
             [CompletionResult]::new('--on-conflict', '--on-conflict', [CompletionResultType]::ParameterName, 'Do this with an entry that is there already')
             [CompletionResult]::new('--store', '--store', [CompletionResultType]::ParameterName, 'Entries of this store')
-            [CompletionResult]::new('--dataset', '--dataset', [CompletionResultType]::ParameterName, 'Entries linked to this dataset')
+            [CompletionResult]::new('--dataset', '--dataset', [CompletionResultType]::ParameterName, 'Entries linked to this dataset: its id, or in FiftyOne''s database its name')
             [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'Entries made for this user')
             [CompletionResult]::new('--operator', '--operator', [CompletionResultType]::ParameterName, 'Entries made by this operator')
             [CompletionResult]::new('--prompt', '--prompt', [CompletionResultType]::ParameterName, 'Entries made in this operator prompt')
@@ -522,7 +539,8 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
             break
         }
         'ecache;doctor' {
-            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone')
+            [CompletionResult]::new('--db-file', '--db-file', [CompletionResultType]::ParameterName, 'Use the store whose location is in this file, as a URL with a password has to be')
             [CompletionResult]::new('--collection', '--collection', [CompletionResultType]::ParameterName, 'Work in this collection')
             [CompletionResult]::new('--live-datasets', '--live-datasets', [CompletionResultType]::ParameterName, 'The datasets that exist: a file with an id a line, or - for standard input')
             [CompletionResult]::new('--fail-on', '--fail-on', [CompletionResultType]::ParameterName, 'Exit with 1 only if one of these is found; `none` for never')
@@ -539,7 +557,8 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
             break
         }
         'ecache;completions' {
-            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone')
+            [CompletionResult]::new('--db-file', '--db-file', [CompletionResultType]::ParameterName, 'Use the store whose location is in this file, as a URL with a password has to be')
             [CompletionResult]::new('--collection', '--collection', [CompletionResultType]::ParameterName, 'Work in this collection')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing on success')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing on success')
@@ -550,7 +569,8 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
             break
         }
         'ecache;man' {
-            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone')
+            [CompletionResult]::new('--db-file', '--db-file', [CompletionResultType]::ParameterName, 'Use the store whose location is in this file, as a URL with a password has to be')
             [CompletionResult]::new('--collection', '--collection', [CompletionResultType]::ParameterName, 'Work in this collection')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing on success')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing on success')

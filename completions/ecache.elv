@@ -18,7 +18,8 @@ set edit:completion:arg-completer[ecache] = {|@words|
     }
     var completions = [
         &'ecache'= {
-            cand --db 'Use the store in this file'
+            cand --db 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone'
+            cand --db-file 'Use the store whose location is in this file, as a URL with a password has to be'
             cand --collection 'Work in this collection'
             cand -q 'Say nothing on success'
             cand --quiet 'Say nothing on success'
@@ -51,7 +52,8 @@ set edit:completion:arg-completer[ecache] = {|@words|
             cand man 'Write the manual pages to a folder'
         }
         &'ecache;get'= {
-            cand --db 'Use the store in this file'
+            cand --db 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone'
+            cand --db-file 'Use the store whose location is in this file, as a URL with a password has to be'
             cand --collection 'Work in this collection'
             cand --keys-from 'Look up the keys in this file (- for standard input), and print JSON lines'
             cand --format 'Print the value in this format'
@@ -60,7 +62,7 @@ set edit:completion:arg-completer[ecache] = {|@words|
             cand -j 'Name the entry by the call''s next argument, as JSON'
             cand --json-arg 'Name the entry by the call''s next argument, as JSON'
             cand --args 'Name the entry by all arguments of the call'
-            cand --dataset 'The dataset''s id'
+            cand --dataset 'The dataset''s id, or in FiftyOne''s database its name'
             cand --user 'The user''s id'
             cand --operator 'The operator, as in @acme/stats/dashboard'
             cand --prompt 'The operator prompt'
@@ -73,7 +75,8 @@ set edit:completion:arg-completer[ecache] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'ecache;set'= {
-            cand --db 'Use the store in this file'
+            cand --db 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone'
+            cand --db-file 'Use the store whose location is in this file, as a URL with a password has to be'
             cand --collection 'Work in this collection'
             cand --value-file 'Read the value from this file'
             cand -a 'Name the entry by the call''s next argument, a string'
@@ -85,7 +88,7 @@ set edit:completion:arg-completer[ecache] = {|@words|
             cand --ttl 'Expire after this long, as in 90s, 10m or 1d12h; `none` for never'
             cand --policy 'Say whether the cache may drop the entry'
             cand --if-value 'Set nothing, and exit with 1, unless the entry has this value'
-            cand --dataset 'The dataset''s id'
+            cand --dataset 'The dataset''s id, or in FiftyOne''s database its name'
             cand --user 'The user''s id'
             cand --operator 'The operator, as in @acme/stats/dashboard'
             cand --prompt 'The operator prompt'
@@ -99,14 +102,15 @@ set edit:completion:arg-completer[ecache] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'ecache;has'= {
-            cand --db 'Use the store in this file'
+            cand --db 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone'
+            cand --db-file 'Use the store whose location is in this file, as a URL with a password has to be'
             cand --collection 'Work in this collection'
             cand -a 'Name the entry by the call''s next argument, a string'
             cand --arg 'Name the entry by the call''s next argument, a string'
             cand -j 'Name the entry by the call''s next argument, as JSON'
             cand --json-arg 'Name the entry by the call''s next argument, as JSON'
             cand --args 'Name the entry by all arguments of the call'
-            cand --dataset 'The dataset''s id'
+            cand --dataset 'The dataset''s id, or in FiftyOne''s database its name'
             cand --user 'The user''s id'
             cand --operator 'The operator, as in @acme/stats/dashboard'
             cand --prompt 'The operator prompt'
@@ -119,7 +123,8 @@ set edit:completion:arg-completer[ecache] = {|@words|
             cand --help 'Print help'
         }
         &'ecache;run'= {
-            cand --db 'Use the store in this file'
+            cand --db 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone'
+            cand --db-file 'Use the store whose location is in this file, as a URL with a password has to be'
             cand --collection 'Work in this collection'
             cand --store 'Keep it in this store [default: the program''s name]'
             cand --version 'Keep it apart from other versions: in the store NAME#vN'
@@ -133,7 +138,7 @@ set edit:completion:arg-completer[ecache] = {|@words|
             cand --env 'Tell runs with different values of this variable apart; may be repeated'
             cand --file 'Tell runs apart by this file''s content; may be repeated'
             cand --stdin 'Say what standard input means'
-            cand --dataset 'The dataset''s id'
+            cand --dataset 'The dataset''s id, or in FiftyOne''s database its name'
             cand --user 'The user''s id'
             cand --operator 'The operator, as in @acme/stats/dashboard'
             cand --prompt 'The operator prompt'
@@ -151,7 +156,8 @@ set edit:completion:arg-completer[ecache] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'ecache;key'= {
-            cand --db 'Use the store in this file'
+            cand --db 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone'
+            cand --db-file 'Use the store whose location is in this file, as a URL with a password has to be'
             cand --collection 'Work in this collection'
             cand -a 'Name the entry by the call''s next argument, a string'
             cand --arg 'Name the entry by the call''s next argument, a string'
@@ -162,7 +168,7 @@ set edit:completion:arg-completer[ecache] = {|@words|
             cand --env 'Tell runs with different values of this variable apart; may be repeated'
             cand --file 'Tell runs apart by this file''s content; may be repeated'
             cand --stdin 'Say what standard input means'
-            cand --dataset 'The dataset''s id'
+            cand --dataset 'The dataset''s id, or in FiftyOne''s database its name'
             cand --user 'The user''s id'
             cand --operator 'The operator, as in @acme/stats/dashboard'
             cand --prompt 'The operator prompt'
@@ -177,7 +183,8 @@ set edit:completion:arg-completer[ecache] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'ecache;show'= {
-            cand --db 'Use the store in this file'
+            cand --db 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone'
+            cand --db-file 'Use the store whose location is in this file, as a URL with a password has to be'
             cand --collection 'Work in this collection'
             cand --format 'Print in this format [default: table, or plain lines in a pipe]'
             cand -a 'Name the entry by the call''s next argument, a string'
@@ -185,7 +192,7 @@ set edit:completion:arg-completer[ecache] = {|@words|
             cand -j 'Name the entry by the call''s next argument, as JSON'
             cand --json-arg 'Name the entry by the call''s next argument, as JSON'
             cand --args 'Name the entry by all arguments of the call'
-            cand --dataset 'The dataset''s id'
+            cand --dataset 'The dataset''s id, or in FiftyOne''s database its name'
             cand --user 'The user''s id'
             cand --operator 'The operator, as in @acme/stats/dashboard'
             cand --prompt 'The operator prompt'
@@ -198,7 +205,8 @@ set edit:completion:arg-completer[ecache] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'ecache;ls'= {
-            cand --db 'Use the store in this file'
+            cand --db 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone'
+            cand --db-file 'Use the store whose location is in this file, as a URL with a password has to be'
             cand --collection 'Work in this collection'
             cand --sort 'Order by this field'
             cand -n 'Print no more than this many entries'
@@ -206,7 +214,7 @@ set edit:completion:arg-completer[ecache] = {|@words|
             cand --fields 'Print these fields, separated by commas; `all` for all but the value'
             cand --format 'Print in this format [default: table, or plain lines in a pipe]'
             cand --store 'Entries of this store'
-            cand --dataset 'Entries linked to this dataset'
+            cand --dataset 'Entries linked to this dataset: its id, or in FiftyOne''s database its name'
             cand --user 'Entries made for this user'
             cand --operator 'Entries made by this operator'
             cand --prompt 'Entries made in this operator prompt'
@@ -233,7 +241,8 @@ set edit:completion:arg-completer[ecache] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'ecache;stores'= {
-            cand --db 'Use the store in this file'
+            cand --db 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone'
+            cand --db-file 'Use the store whose location is in this file, as a URL with a password has to be'
             cand --collection 'Work in this collection'
             cand --format 'Print in this format [default: table, or plain lines in a pipe]'
             cand -q 'Say nothing on success'
@@ -244,12 +253,13 @@ set edit:completion:arg-completer[ecache] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'ecache;stats'= {
-            cand --db 'Use the store in this file'
+            cand --db 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone'
+            cand --db-file 'Use the store whose location is in this file, as a URL with a password has to be'
             cand --collection 'Work in this collection'
             cand --by 'Group by these'
             cand --format 'Print in this format [default: table, or plain lines in a pipe]'
             cand --store 'Entries of this store'
-            cand --dataset 'Entries linked to this dataset'
+            cand --dataset 'Entries linked to this dataset: its id, or in FiftyOne''s database its name'
             cand --user 'Entries made for this user'
             cand --operator 'Entries made by this operator'
             cand --prompt 'Entries made in this operator prompt'
@@ -274,14 +284,14 @@ set edit:completion:arg-completer[ecache] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'ecache;watch'= {
-            cand --db 'Use the store in this file'
+            cand --db 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone'
+            cand --db-file 'Use the store whose location is in this file, as a URL with a password has to be'
             cand --collection 'Work in this collection'
-            cand -n 'End after so many changes'
             cand --count 'End after so many changes'
             cand --interval 'Look this often'
-            cand --format 'Print in this format [default: table, or plain lines in a pipe]'
+            cand --format 'Print in this format [default: tab-separated lines]'
             cand --store 'Entries of this store'
-            cand --dataset 'Entries linked to this dataset'
+            cand --dataset 'Entries linked to this dataset: its id, or in FiftyOne''s database its name'
             cand --user 'Entries made for this user'
             cand --operator 'Entries made by this operator'
             cand --prompt 'Entries made in this operator prompt'
@@ -292,7 +302,6 @@ set edit:completion:arg-completer[ecache] = {|@words|
             cand --unused-for 'Entries neither written nor used since then'
             cand --expiring-within 'Fresh entries that expire within a duration'
             cand --larger-than 'Entries larger than this, as in 500MB or 1GiB'
-            cand --policy 'Entries of this policy'
             cand -q 'Say nothing on success'
             cand --quiet 'Say nothing on success'
             cand -v 'Say more on standard error'
@@ -306,7 +315,8 @@ set edit:completion:arg-completer[ecache] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'ecache;info'= {
-            cand --db 'Use the store in this file'
+            cand --db 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone'
+            cand --db-file 'Use the store whose location is in this file, as a URL with a password has to be'
             cand --collection 'Work in this collection'
             cand --format 'Print in this format [default: table, or plain lines in a pipe]'
             cand -q 'Say nothing on success'
@@ -317,14 +327,15 @@ set edit:completion:arg-completer[ecache] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'ecache;rm'= {
-            cand --db 'Use the store in this file'
+            cand --db 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone'
+            cand --db-file 'Use the store whose location is in this file, as a URL with a password has to be'
             cand --collection 'Work in this collection'
             cand -a 'Name the entry by the call''s next argument, a string'
             cand --arg 'Name the entry by the call''s next argument, a string'
             cand -j 'Name the entry by the call''s next argument, as JSON'
             cand --json-arg 'Name the entry by the call''s next argument, as JSON'
             cand --args 'Name the entry by all arguments of the call'
-            cand --dataset 'The dataset''s id'
+            cand --dataset 'The dataset''s id, or in FiftyOne''s database its name'
             cand --user 'The user''s id'
             cand --operator 'The operator, as in @acme/stats/dashboard'
             cand --prompt 'The operator prompt'
@@ -339,10 +350,11 @@ set edit:completion:arg-completer[ecache] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'ecache;clear'= {
-            cand --db 'Use the store in this file'
+            cand --db 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone'
+            cand --db-file 'Use the store whose location is in this file, as a URL with a password has to be'
             cand --collection 'Work in this collection'
             cand --store 'Entries of this store'
-            cand --dataset 'Entries linked to this dataset'
+            cand --dataset 'Entries linked to this dataset: its id, or in FiftyOne''s database its name'
             cand --user 'Entries made for this user'
             cand --operator 'Entries made by this operator'
             cand --prompt 'Entries made in this operator prompt'
@@ -370,7 +382,8 @@ set edit:completion:arg-completer[ecache] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'ecache;prune'= {
-            cand --db 'Use the store in this file'
+            cand --db 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone'
+            cand --db-file 'Use the store whose location is in this file, as a URL with a password has to be'
             cand --collection 'Work in this collection'
             cand --older-than 'Remove entries written before a time, or a duration ago'
             cand --unused-for 'Remove entries neither written nor used since a time, or for a duration'
@@ -392,12 +405,13 @@ set edit:completion:arg-completer[ecache] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'ecache;touch'= {
-            cand --db 'Use the store in this file'
+            cand --db 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone'
+            cand --db-file 'Use the store whose location is in this file, as a URL with a password has to be'
             cand --collection 'Work in this collection'
             cand --ttl 'Expire this long from now, as in 90s, 10m or 1d12h; `none` for never'
             cand --policy 'Say whether the cache may drop the entries'
             cand --store 'Entries of this store'
-            cand --dataset 'Entries linked to this dataset'
+            cand --dataset 'Entries linked to this dataset: its id, or in FiftyOne''s database its name'
             cand --user 'Entries made for this user'
             cand --operator 'Entries made by this operator'
             cand --prompt 'Entries made in this operator prompt'
@@ -424,12 +438,13 @@ set edit:completion:arg-completer[ecache] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'ecache;export'= {
-            cand --db 'Use the store in this file'
+            cand --db 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone'
+            cand --db-file 'Use the store whose location is in this file, as a URL with a password has to be'
             cand --collection 'Work in this collection'
             cand -o 'Write to this file, which is replaced when all is written'
             cand --output 'Write to this file, which is replaced when all is written'
             cand --store 'Entries of this store'
-            cand --dataset 'Entries linked to this dataset'
+            cand --dataset 'Entries linked to this dataset: its id, or in FiftyOne''s database its name'
             cand --user 'Entries made for this user'
             cand --operator 'Entries made by this operator'
             cand --prompt 'Entries made in this operator prompt'
@@ -454,7 +469,8 @@ set edit:completion:arg-completer[ecache] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'ecache;import'= {
-            cand --db 'Use the store in this file'
+            cand --db 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone'
+            cand --db-file 'Use the store whose location is in this file, as a URL with a password has to be'
             cand --collection 'Work in this collection'
             cand --on-conflict 'Do this with an entry that is there already'
             cand --batch 'Import this many entries at a time, instead of all or nothing'
@@ -468,12 +484,13 @@ set edit:completion:arg-completer[ecache] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'ecache;copy'= {
-            cand --db 'Use the store in this file'
+            cand --db 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone'
+            cand --db-file 'Use the store whose location is in this file, as a URL with a password has to be'
             cand --collection 'Work in this collection'
             cand --remap-dataset 'Copy the entries of dataset OLD, as entries of dataset NEW'
             cand --on-conflict 'Do this with an entry that is there already'
             cand --store 'Entries of this store'
-            cand --dataset 'Entries linked to this dataset'
+            cand --dataset 'Entries linked to this dataset: its id, or in FiftyOne''s database its name'
             cand --user 'Entries made for this user'
             cand --operator 'Entries made by this operator'
             cand --prompt 'Entries made in this operator prompt'
@@ -500,7 +517,8 @@ set edit:completion:arg-completer[ecache] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'ecache;doctor'= {
-            cand --db 'Use the store in this file'
+            cand --db 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone'
+            cand --db-file 'Use the store whose location is in this file, as a URL with a password has to be'
             cand --collection 'Work in this collection'
             cand --live-datasets 'The datasets that exist: a file with an id a line, or - for standard input'
             cand --fail-on 'Exit with 1 only if one of these is found; `none` for never'
@@ -516,7 +534,8 @@ set edit:completion:arg-completer[ecache] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'ecache;completions'= {
-            cand --db 'Use the store in this file'
+            cand --db 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone'
+            cand --db-file 'Use the store whose location is in this file, as a URL with a password has to be'
             cand --collection 'Work in this collection'
             cand -q 'Say nothing on success'
             cand --quiet 'Say nothing on success'
@@ -526,7 +545,8 @@ set edit:completion:arg-completer[ecache] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'ecache;man'= {
-            cand --db 'Use the store in this file'
+            cand --db 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone'
+            cand --db-file 'Use the store whose location is in this file, as a URL with a password has to be'
             cand --collection 'Work in this collection'
             cand -q 'Say nothing on success'
             cand --quiet 'Say nothing on success'

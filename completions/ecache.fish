@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_ecache_global_optspecs
-    string join \n db= collection= q/quiet v/verbose h/help V/version
+    string join \n db= db-file= collection= q/quiet v/verbose h/help V/version
 end
 
 function __fish_ecache_needs_command
@@ -24,7 +24,8 @@ function __fish_ecache_using_subcommand
     contains -- $cmd[1] $argv
 end
 
-complete -c ecache -n "__fish_ecache_needs_command" -l db -d 'Use the store in this file' -r -F
+complete -c ecache -n "__fish_ecache_needs_command" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
+complete -c ecache -n "__fish_ecache_needs_command" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_needs_command" -l collection -d 'Work in this collection' -r
 complete -c ecache -n "__fish_ecache_needs_command" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_needs_command" -s v -l verbose -d 'Say more on standard error'
@@ -51,7 +52,8 @@ complete -c ecache -n "__fish_ecache_needs_command" -f -a "copy" -d 'Copy entrie
 complete -c ecache -n "__fish_ecache_needs_command" -f -a "doctor" -d 'Find what is wrong with the entries of a store, and the command that mends it'
 complete -c ecache -n "__fish_ecache_needs_command" -f -a "completions" -d 'Print a shell\'s completion script'
 complete -c ecache -n "__fish_ecache_needs_command" -f -a "man" -d 'Write the manual pages to a folder'
-complete -c ecache -n "__fish_ecache_using_subcommand get" -l db -d 'Use the store in this file' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand get" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand get" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand get" -l collection -d 'Work in this collection' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand get" -l keys-from -d 'Look up the keys in this file (- for standard input), and print JSON lines' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand get" -l format -d 'Print the value in this format' -r -f -a "raw\t'As it is'
@@ -59,7 +61,7 @@ json\t'As JSON, whatever it is'"
 complete -c ecache -n "__fish_ecache_using_subcommand get" -s a -l arg -d 'Name the entry by the call\'s next argument, a string' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand get" -s j -l json-arg -d 'Name the entry by the call\'s next argument, as JSON' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand get" -l args -d 'Name the entry by all arguments of the call' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand get" -l dataset -d 'The dataset\'s id' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand get" -l dataset -d 'The dataset\'s id, or in FiftyOne\'s database its name' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand get" -l user -d 'The user\'s id' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand get" -l operator -d 'The operator, as in @acme/stats/dashboard' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand get" -l prompt -d 'The operator prompt' -r -f
@@ -67,7 +69,8 @@ complete -c ecache -n "__fish_ecache_using_subcommand get" -l jwt-file -d 'The f
 complete -c ecache -n "__fish_ecache_using_subcommand get" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand get" -s v -l verbose -d 'Say more on standard error'
 complete -c ecache -n "__fish_ecache_using_subcommand get" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c ecache -n "__fish_ecache_using_subcommand set" -l db -d 'Use the store in this file' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand set" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand set" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand set" -l collection -d 'Work in this collection' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand set" -l value-file -d 'Read the value from this file' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand set" -s a -l arg -d 'Name the entry by the call\'s next argument, a string' -r -f
@@ -80,7 +83,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand set" -l ttl -d 'Expire aft
 complete -c ecache -n "__fish_ecache_using_subcommand set" -l policy -d 'Say whether the cache may drop the entry' -r -f -a "evict\t'The cache may drop it by itself'
 persist\t'It stays until it is removed by name'"
 complete -c ecache -n "__fish_ecache_using_subcommand set" -l if-value -d 'Set nothing, and exit with 1, unless the entry has this value' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand set" -l dataset -d 'The dataset\'s id' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand set" -l dataset -d 'The dataset\'s id, or in FiftyOne\'s database its name' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand set" -l user -d 'The user\'s id' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand set" -l operator -d 'The operator, as in @acme/stats/dashboard' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand set" -l prompt -d 'The operator prompt' -r -f
@@ -89,12 +92,13 @@ complete -c ecache -n "__fish_ecache_using_subcommand set" -s q -l quiet -d 'Say
 complete -c ecache -n "__fish_ecache_using_subcommand set" -s v -l verbose -d 'Say more on standard error'
 complete -c ecache -n "__fish_ecache_using_subcommand set" -l if-absent -d 'Set nothing, and exit with 1, if there is a fresh entry'
 complete -c ecache -n "__fish_ecache_using_subcommand set" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c ecache -n "__fish_ecache_using_subcommand has" -l db -d 'Use the store in this file' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand has" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand has" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand has" -l collection -d 'Work in this collection' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand has" -s a -l arg -d 'Name the entry by the call\'s next argument, a string' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand has" -s j -l json-arg -d 'Name the entry by the call\'s next argument, as JSON' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand has" -l args -d 'Name the entry by all arguments of the call' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand has" -l dataset -d 'The dataset\'s id' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand has" -l dataset -d 'The dataset\'s id, or in FiftyOne\'s database its name' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand has" -l user -d 'The user\'s id' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand has" -l operator -d 'The operator, as in @acme/stats/dashboard' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand has" -l prompt -d 'The operator prompt' -r -f
@@ -102,7 +106,8 @@ complete -c ecache -n "__fish_ecache_using_subcommand has" -l jwt-file -d 'The f
 complete -c ecache -n "__fish_ecache_using_subcommand has" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand has" -s v -l verbose -d 'Say more on standard error'
 complete -c ecache -n "__fish_ecache_using_subcommand has" -s h -l help -d 'Print help'
-complete -c ecache -n "__fish_ecache_using_subcommand run" -l db -d 'Use the store in this file' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand run" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand run" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l collection -d 'Work in this collection' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l store -d 'Keep it in this store [default: the program\'s name]' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l version -d 'Keep it apart from other versions: in the store NAME#vN' -r -f
@@ -122,7 +127,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand run" -l stdin -d 'Say what
 hash\t'Hash it, whatever it is'
 ignore\t'Leave it to the command, and do not tell runs apart by it'
 none\t'Give the command nothing to read'"
-complete -c ecache -n "__fish_ecache_using_subcommand run" -l dataset -d 'The dataset\'s id' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand run" -l dataset -d 'The dataset\'s id, or in FiftyOne\'s database its name' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l user -d 'The user\'s id' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l operator -d 'The operator, as in @acme/stats/dashboard' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l prompt -d 'The operator prompt' -r -f
@@ -135,7 +140,8 @@ complete -c ecache -n "__fish_ecache_using_subcommand run" -l no-exec -d 'Run no
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l strict -d 'Exit with 125 on any trouble with the cache, instead of running the command without it'
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l cwd -d 'Tell runs in different folders apart'
 complete -c ecache -n "__fish_ecache_using_subcommand run" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c ecache -n "__fish_ecache_using_subcommand key" -l db -d 'Use the store in this file' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand key" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand key" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand key" -l collection -d 'Work in this collection' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand key" -s a -l arg -d 'Name the entry by the call\'s next argument, a string' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand key" -s j -l json-arg -d 'Name the entry by the call\'s next argument, as JSON' -r -f
@@ -151,7 +157,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand key" -l stdin -d 'Say what
 hash\t'Hash it, whatever it is'
 ignore\t'Leave it to the command, and do not tell runs apart by it'
 none\t'Give the command nothing to read'"
-complete -c ecache -n "__fish_ecache_using_subcommand key" -l dataset -d 'The dataset\'s id' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand key" -l dataset -d 'The dataset\'s id, or in FiftyOne\'s database its name' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand key" -l user -d 'The user\'s id' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand key" -l operator -d 'The operator, as in @acme/stats/dashboard' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand key" -l prompt -d 'The operator prompt' -r -f
@@ -161,7 +167,8 @@ complete -c ecache -n "__fish_ecache_using_subcommand key" -s v -l verbose -d 'S
 complete -c ecache -n "__fish_ecache_using_subcommand key" -l explain -d 'Print the text that is hashed, too'
 complete -c ecache -n "__fish_ecache_using_subcommand key" -l cwd -d 'Tell runs in different folders apart'
 complete -c ecache -n "__fish_ecache_using_subcommand key" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c ecache -n "__fish_ecache_using_subcommand show" -l db -d 'Use the store in this file' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand show" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand show" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand show" -l collection -d 'Work in this collection' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand show" -l format -d 'Print in this format [default: table, or plain lines in a pipe]' -r -f -a "table\t'Aligned columns with a header, for people'
 json\t'One JSON array of objects'
@@ -171,7 +178,7 @@ tsv\t'Tab-separated values with a header'"
 complete -c ecache -n "__fish_ecache_using_subcommand show" -s a -l arg -d 'Name the entry by the call\'s next argument, a string' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand show" -s j -l json-arg -d 'Name the entry by the call\'s next argument, as JSON' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand show" -l args -d 'Name the entry by all arguments of the call' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand show" -l dataset -d 'The dataset\'s id' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand show" -l dataset -d 'The dataset\'s id, or in FiftyOne\'s database its name' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand show" -l user -d 'The user\'s id' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand show" -l operator -d 'The operator, as in @acme/stats/dashboard' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand show" -l prompt -d 'The operator prompt' -r -f
@@ -179,7 +186,8 @@ complete -c ecache -n "__fish_ecache_using_subcommand show" -l jwt-file -d 'The 
 complete -c ecache -n "__fish_ecache_using_subcommand show" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand show" -s v -l verbose -d 'Say more on standard error'
 complete -c ecache -n "__fish_ecache_using_subcommand show" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c ecache -n "__fish_ecache_using_subcommand ls" -l db -d 'Use the store in this file' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand ls" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand ls" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -l collection -d 'Work in this collection' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -l sort -d 'Order by this field' -r -f -a "key\t''
 created\t''
@@ -197,7 +205,7 @@ jsonl\t'One JSON object a line'
 csv\t'Comma-separated values as in RFC 4180, with a header'
 tsv\t'Tab-separated values with a header'"
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -l store -d 'Entries of this store' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand ls" -l dataset -d 'Entries linked to this dataset' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand ls" -l dataset -d 'Entries linked to this dataset: its id, or in FiftyOne\'s database its name' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -l user -d 'Entries made for this user' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -l operator -d 'Entries made by this operator' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -l prompt -d 'Entries made in this operator prompt' -r -f
@@ -220,7 +228,8 @@ complete -c ecache -n "__fish_ecache_using_subcommand ls" -l expired -d 'Entries
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -l fresh -d 'Entries that are not expired'
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -l no-expiry -d 'Entries that never expire'
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c ecache -n "__fish_ecache_using_subcommand stores" -l db -d 'Use the store in this file' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand stores" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand stores" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand stores" -l collection -d 'Work in this collection' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand stores" -l format -d 'Print in this format [default: table, or plain lines in a pipe]' -r -f -a "table\t'Aligned columns with a header, for people'
 json\t'One JSON array of objects'
@@ -230,7 +239,8 @@ tsv\t'Tab-separated values with a header'"
 complete -c ecache -n "__fish_ecache_using_subcommand stores" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand stores" -s v -l verbose -d 'Say more on standard error'
 complete -c ecache -n "__fish_ecache_using_subcommand stores" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c ecache -n "__fish_ecache_using_subcommand stats" -l db -d 'Use the store in this file' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand stats" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand stats" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand stats" -l collection -d 'Work in this collection' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand stats" -l by -d 'Group by these' -r -f -a "store\t''
 dataset\t''
@@ -243,7 +253,7 @@ jsonl\t'One JSON object a line'
 csv\t'Comma-separated values as in RFC 4180, with a header'
 tsv\t'Tab-separated values with a header'"
 complete -c ecache -n "__fish_ecache_using_subcommand stats" -l store -d 'Entries of this store' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand stats" -l dataset -d 'Entries linked to this dataset' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand stats" -l dataset -d 'Entries linked to this dataset: its id, or in FiftyOne\'s database its name' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand stats" -l user -d 'Entries made for this user' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand stats" -l operator -d 'Entries made by this operator' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand stats" -l prompt -d 'Entries made in this operator prompt' -r -f
@@ -265,17 +275,14 @@ complete -c ecache -n "__fish_ecache_using_subcommand stats" -l expired -d 'Entr
 complete -c ecache -n "__fish_ecache_using_subcommand stats" -l fresh -d 'Entries that are not expired'
 complete -c ecache -n "__fish_ecache_using_subcommand stats" -l no-expiry -d 'Entries that never expire'
 complete -c ecache -n "__fish_ecache_using_subcommand stats" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c ecache -n "__fish_ecache_using_subcommand watch" -l db -d 'Use the store in this file' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand watch" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand watch" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand watch" -l collection -d 'Work in this collection' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand watch" -s n -l count -d 'End after so many changes' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand watch" -l count -d 'End after so many changes' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand watch" -l interval -d 'Look this often' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand watch" -l format -d 'Print in this format [default: table, or plain lines in a pipe]' -r -f -a "table\t'Aligned columns with a header, for people'
-json\t'One JSON array of objects'
-jsonl\t'One JSON object a line'
-csv\t'Comma-separated values as in RFC 4180, with a header'
-tsv\t'Tab-separated values with a header'"
+complete -c ecache -n "__fish_ecache_using_subcommand watch" -l format -d 'Print in this format [default: tab-separated lines]' -r -f -a "jsonl\t'One JSON object a line'"
 complete -c ecache -n "__fish_ecache_using_subcommand watch" -l store -d 'Entries of this store' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand watch" -l dataset -d 'Entries linked to this dataset' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand watch" -l dataset -d 'Entries linked to this dataset: its id, or in FiftyOne\'s database its name' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand watch" -l user -d 'Entries made for this user' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand watch" -l operator -d 'Entries made by this operator' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand watch" -l prompt -d 'Entries made in this operator prompt' -r -f
@@ -286,9 +293,6 @@ complete -c ecache -n "__fish_ecache_using_subcommand watch" -l newer-than -d 'E
 complete -c ecache -n "__fish_ecache_using_subcommand watch" -l unused-for -d 'Entries neither written nor used since then' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand watch" -l expiring-within -d 'Fresh entries that expire within a duration' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand watch" -l larger-than -d 'Entries larger than this, as in 500MB or 1GiB' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand watch" -l policy -d 'Entries of this policy' -r -f -a "evict\t'Entries that the cache may drop by itself'
-persist\t'Entries that are kept until they are removed by name'
-any\t'Both'"
 complete -c ecache -n "__fish_ecache_using_subcommand watch" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand watch" -s v -l verbose -d 'Say more on standard error'
 complete -c ecache -n "__fish_ecache_using_subcommand watch" -l no-dataset -d 'Entries linked to no dataset'
@@ -297,7 +301,8 @@ complete -c ecache -n "__fish_ecache_using_subcommand watch" -l expired -d 'Entr
 complete -c ecache -n "__fish_ecache_using_subcommand watch" -l fresh -d 'Entries that are not expired'
 complete -c ecache -n "__fish_ecache_using_subcommand watch" -l no-expiry -d 'Entries that never expire'
 complete -c ecache -n "__fish_ecache_using_subcommand watch" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c ecache -n "__fish_ecache_using_subcommand info" -l db -d 'Use the store in this file' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand info" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand info" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand info" -l collection -d 'Work in this collection' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand info" -l format -d 'Print in this format [default: table, or plain lines in a pipe]' -r -f -a "table\t'Aligned columns with a header, for people'
 json\t'One JSON array of objects'
@@ -307,12 +312,13 @@ tsv\t'Tab-separated values with a header'"
 complete -c ecache -n "__fish_ecache_using_subcommand info" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand info" -s v -l verbose -d 'Say more on standard error'
 complete -c ecache -n "__fish_ecache_using_subcommand info" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c ecache -n "__fish_ecache_using_subcommand rm" -l db -d 'Use the store in this file' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand rm" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand rm" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand rm" -l collection -d 'Work in this collection' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand rm" -s a -l arg -d 'Name the entry by the call\'s next argument, a string' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand rm" -s j -l json-arg -d 'Name the entry by the call\'s next argument, as JSON' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand rm" -l args -d 'Name the entry by all arguments of the call' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand rm" -l dataset -d 'The dataset\'s id' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand rm" -l dataset -d 'The dataset\'s id, or in FiftyOne\'s database its name' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand rm" -l user -d 'The user\'s id' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand rm" -l operator -d 'The operator, as in @acme/stats/dashboard' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand rm" -l prompt -d 'The operator prompt' -r -f
@@ -321,10 +327,11 @@ complete -c ecache -n "__fish_ecache_using_subcommand rm" -s q -l quiet -d 'Say 
 complete -c ecache -n "__fish_ecache_using_subcommand rm" -s v -l verbose -d 'Say more on standard error'
 complete -c ecache -n "__fish_ecache_using_subcommand rm" -s n -l dry-run -d 'Say what would be removed, and remove nothing'
 complete -c ecache -n "__fish_ecache_using_subcommand rm" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c ecache -n "__fish_ecache_using_subcommand clear" -l db -d 'Use the store in this file' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand clear" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand clear" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -l collection -d 'Work in this collection' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -l store -d 'Entries of this store' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand clear" -l dataset -d 'Entries linked to this dataset' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand clear" -l dataset -d 'Entries linked to this dataset: its id, or in FiftyOne\'s database its name' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -l user -d 'Entries made for this user' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -l operator -d 'Entries made by this operator' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -l prompt -d 'Entries made in this operator prompt' -r -f
@@ -348,7 +355,8 @@ complete -c ecache -n "__fish_ecache_using_subcommand clear" -l expired -d 'Entr
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -l fresh -d 'Entries that are not expired'
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -l no-expiry -d 'Entries that never expire'
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c ecache -n "__fish_ecache_using_subcommand prune" -l db -d 'Use the store in this file' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand prune" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand prune" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l collection -d 'Work in this collection' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l older-than -d 'Remove entries written before a time, or a duration ago' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l unused-for -d 'Remove entries neither written nor used since a time, or for a duration' -r -f
@@ -364,13 +372,14 @@ complete -c ecache -n "__fish_ecache_using_subcommand prune" -l orphaned -d 'Rem
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l vacuum -d 'Give the freed space back to the file system'
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -s n -l dry-run -d 'Say what would be removed, and remove nothing'
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c ecache -n "__fish_ecache_using_subcommand touch" -l db -d 'Use the store in this file' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand touch" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand touch" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand touch" -l collection -d 'Work in this collection' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand touch" -l ttl -d 'Expire this long from now, as in 90s, 10m or 1d12h; `none` for never' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand touch" -l policy -d 'Say whether the cache may drop the entries' -r -f -a "evict\t'The cache may drop it by itself'
 persist\t'It stays until it is removed by name'"
 complete -c ecache -n "__fish_ecache_using_subcommand touch" -l store -d 'Entries of this store' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand touch" -l dataset -d 'Entries linked to this dataset' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand touch" -l dataset -d 'Entries linked to this dataset: its id, or in FiftyOne\'s database its name' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand touch" -l user -d 'Entries made for this user' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand touch" -l operator -d 'Entries made by this operator' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand touch" -l prompt -d 'Entries made in this operator prompt' -r -f
@@ -391,11 +400,12 @@ complete -c ecache -n "__fish_ecache_using_subcommand touch" -l expired -d 'Entr
 complete -c ecache -n "__fish_ecache_using_subcommand touch" -l fresh -d 'Entries that are not expired'
 complete -c ecache -n "__fish_ecache_using_subcommand touch" -l no-expiry -d 'Entries that never expire'
 complete -c ecache -n "__fish_ecache_using_subcommand touch" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c ecache -n "__fish_ecache_using_subcommand export" -l db -d 'Use the store in this file' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand export" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand export" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand export" -l collection -d 'Work in this collection' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand export" -s o -l output -d 'Write to this file, which is replaced when all is written' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand export" -l store -d 'Entries of this store' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand export" -l dataset -d 'Entries linked to this dataset' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand export" -l dataset -d 'Entries linked to this dataset: its id, or in FiftyOne\'s database its name' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand export" -l user -d 'Entries made for this user' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand export" -l operator -d 'Entries made by this operator' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand export" -l prompt -d 'Entries made in this operator prompt' -r -f
@@ -417,7 +427,8 @@ complete -c ecache -n "__fish_ecache_using_subcommand export" -l expired -d 'Ent
 complete -c ecache -n "__fish_ecache_using_subcommand export" -l fresh -d 'Entries that are not expired'
 complete -c ecache -n "__fish_ecache_using_subcommand export" -l no-expiry -d 'Entries that never expire'
 complete -c ecache -n "__fish_ecache_using_subcommand export" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c ecache -n "__fish_ecache_using_subcommand import" -l db -d 'Use the store in this file' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand import" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand import" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand import" -l collection -d 'Work in this collection' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand import" -l on-conflict -d 'Do this with an entry that is there already' -r -f -a "replace\t'Replace it'
 keep\t'Keep it'
@@ -428,7 +439,8 @@ complete -c ecache -n "__fish_ecache_using_subcommand import" -s q -l quiet -d '
 complete -c ecache -n "__fish_ecache_using_subcommand import" -s v -l verbose -d 'Say more on standard error'
 complete -c ecache -n "__fish_ecache_using_subcommand import" -s n -l dry-run -d 'Say what would be imported, and import nothing'
 complete -c ecache -n "__fish_ecache_using_subcommand import" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c ecache -n "__fish_ecache_using_subcommand copy" -l db -d 'Use the store in this file' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand copy" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand copy" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand copy" -l collection -d 'Work in this collection' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand copy" -l remap-dataset -d 'Copy the entries of dataset OLD, as entries of dataset NEW' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand copy" -l on-conflict -d 'Do this with an entry that is there already' -r -f -a "replace\t'Replace it'
@@ -436,7 +448,7 @@ keep\t'Keep it'
 newer\t'Keep the one that was written later'
 fail\t'Stop there'"
 complete -c ecache -n "__fish_ecache_using_subcommand copy" -l store -d 'Entries of this store' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand copy" -l dataset -d 'Entries linked to this dataset' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand copy" -l dataset -d 'Entries linked to this dataset: its id, or in FiftyOne\'s database its name' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand copy" -l user -d 'Entries made for this user' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand copy" -l operator -d 'Entries made by this operator' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand copy" -l prompt -d 'Entries made in this operator prompt' -r -f
@@ -459,7 +471,8 @@ complete -c ecache -n "__fish_ecache_using_subcommand copy" -l expired -d 'Entri
 complete -c ecache -n "__fish_ecache_using_subcommand copy" -l fresh -d 'Entries that are not expired'
 complete -c ecache -n "__fish_ecache_using_subcommand copy" -l no-expiry -d 'Entries that never expire'
 complete -c ecache -n "__fish_ecache_using_subcommand copy" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l db -d 'Use the store in this file' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l collection -d 'Work in this collection' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l live-datasets -d 'The datasets that exist: a file with an id a line, or - for standard input' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l fail-on -d 'Exit with 1 only if one of these is found; `none` for never' -r -f -a "any\t''
@@ -478,8 +491,7 @@ unreadable\t''
 orphaned\t''
 expired\t''
 endless-prompts\t''
-endless-users\t''
-old-versions\t''"
+endless-users\t''"
 complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l format -d 'Print in this format [default: table, or plain lines in a pipe]' -r -f -a "table\t'Aligned columns with a header, for people'
 json\t'One JSON array of objects'
 jsonl\t'One JSON object a line'
@@ -489,12 +501,14 @@ complete -c ecache -n "__fish_ecache_using_subcommand doctor" -s q -l quiet -d '
 complete -c ecache -n "__fish_ecache_using_subcommand doctor" -s v -l verbose -d 'Say more on standard error'
 complete -c ecache -n "__fish_ecache_using_subcommand doctor" -s n -l dry-run -d 'Say what --fix would remove, and remove nothing'
 complete -c ecache -n "__fish_ecache_using_subcommand doctor" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c ecache -n "__fish_ecache_using_subcommand completions" -l db -d 'Use the store in this file' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand completions" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand completions" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand completions" -l collection -d 'Work in this collection' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand completions" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand completions" -s v -l verbose -d 'Say more on standard error'
 complete -c ecache -n "__fish_ecache_using_subcommand completions" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c ecache -n "__fish_ecache_using_subcommand man" -l db -d 'Use the store in this file' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand man" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand man" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand man" -l collection -d 'Work in this collection' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand man" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand man" -s v -l verbose -d 'Say more on standard error'

@@ -83,6 +83,14 @@ impl Context {
         Ok((by_name(path)?, origin))
     }
 
+    /// Whether the store was named on the command line.
+    pub(crate) fn is_location_typed(&self) -> bool {
+        matches!(
+            self.named_location(),
+            Ok((_, Origin::Flag | Origin::File)) | Err(_)
+        )
+    }
+
     /// Where a store is that was typed as an argument; `@` is the one that [`Context::location`] is.
     pub(crate) fn location_of(&self, typed: &Path) -> Result<PathBuf> {
         match typed.as_os_str() == "@" {
@@ -137,6 +145,12 @@ impl Context {
             None => None,
         };
         Ok(Datasets::new(known))
+    }
+
+    /// Whether there is a store; that of a server is taken to be there.
+    pub(crate) fn has_store(&self) -> Result<bool> {
+        let (path, _) = self.location()?;
+        Ok(location::is_url(path.as_os_str()) || path.exists())
     }
 
     /// The store, to be read. One that does not exist yet is an empty one.

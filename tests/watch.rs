@@ -2,17 +2,21 @@
 
 mod support;
 
-use std::io::{BufRead, BufReader, Lines};
-use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use support::{Session, run};
 
+/// How long a line may take to come.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// A watcher that runs, and what it prints.
 struct Watcher {
     child: Child,
-    lines: Lines<BufReader<ChildStdout>>,
-    notes: BufReader<ChildStderr>,
+    lines: Receiver<String>,
+    notes: Receiver<String>,
 }
 
 impl Watcher {
@@ -20,33 +24,56 @@ impl Watcher {
         let mut command = real_time(session, &format!("watch --interval 5ms {options}"));
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("ecache starts");
-        let lines = BufReader::new(child.stdout.take().expect("it was piped")).lines();
-        let notes = BufReader::new(child.stderr.take().expect("it was piped"));
         Self {
+            lines: lines(child.stdout.take().expect("it was piped")),
+            notes: lines(child.stderr.take().expect("it was piped")),
             child,
-            lines,
-            notes,
         }
     }
 
     /// The words of the next line, without the time.
-    fn next(&mut self) -> Vec<String> {
-        let line = self.lines.next().expect("a line").expect("UTF-8");
+    fn next(&self) -> Vec<String> {
+        let line = self.lines.recv_timeout(PATIENCE).expect("a line");
         let mut words: Vec<String> = line.split('\t').map(str::to_owned).collect();
         words.remove(1);
         words
     }
 
     /// The next line on standard error.
-    fn note(&mut self) -> String {
-        let mut line = String::new();
-        self.notes.read_line(&mut line).expect("UTF-8");
-        line
+    fn note(&self) -> String {
+        self.notes.recv_timeout(PATIENCE).expect("a note")
     }
 
-    fn exit_code(mut self) -> Option<i32> {
-        self.child.wait().expect("it ends").code()
+    fn exit_code(&mut self) -> Option<i32> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = self.child.try_wait().expect("it can be asked") {
+                return status.code();
+            }
+            assert!(Instant::now() < deadline, "it goes on");
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
+}
+
+impl Drop for Watcher {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The lines of a stream as they come, until nobody wants them any more.
+fn lines(stream: impl Read + Send + 'static) -> Receiver<String> {
+    let (sender, receiver) = channel();
+    std::thread::spawn(move || {
+        for line in BufReader::new(stream).lines() {
+            if sender.send(line.expect("UTF-8")).is_err() {
+                return;
+            }
+        }
+    });
+    receiver
 }
 
 /// With a clock that stands still, every entry would be as young as the last look.
@@ -65,7 +92,7 @@ fn prints_what_is_created_updated_and_removed_by_other_processes() {
     let session = Session::new();
     ecache(&session, "set thumbs before 1");
     let mut watcher = Watcher::start(&session, "--store thumbs --count 3 --verbose");
-    assert_eq!(watcher.note(), "watching\n");
+    assert_eq!(watcher.note(), "watching");
     ecache(&session, "set other k 1");
     ecache(&session, "set thumbs before 234");
     assert_eq!(watcher.next(), ["updated", "thumbs", "before", "", "3"]);
@@ -80,29 +107,58 @@ fn prints_what_is_created_updated_and_removed_by_other_processes() {
 fn waits_for_a_store_that_is_not_there_yet() {
     let session = Session::new();
     let mut watcher = Watcher::start(&session, "--count 1");
-    assert_eq!(watcher.note(), "there is no store yet; waiting for it\n");
+    assert_eq!(watcher.note(), "there is no store yet; waiting for it");
     ecache(&session, "set thumbs k 1");
     assert_eq!(watcher.next(), ["created", "thumbs", "k", "", "1"]);
     assert_eq!(watcher.exit_code(), Some(0));
 }
 
 #[test]
+fn follows_a_store_that_is_removed_and_made_again() {
+    let session = Session::new();
+    ecache(&session, "set thumbs old 1");
+    let watcher = Watcher::start(&session, "--verbose");
+    assert_eq!(watcher.note(), "watching");
+    std::fs::remove_dir_all(session.store_folder()).expect("it is removed");
+    assert_eq!(watcher.next(), ["removed", "thumbs", "old", "", ""]);
+    ecache(&session, "set thumbs new 1");
+    assert_eq!(watcher.next(), ["created", "thumbs", "new", "", "1"]);
+}
+
+#[test]
+fn a_write_to_one_store_says_nothing_of_others() {
+    let session = Session::new();
+    for key in ["a", "b", "c"] {
+        ecache(&session, &format!("set thumbs {key} 1"));
+    }
+    let watcher = Watcher::start(&session, "--verbose");
+    assert_eq!(watcher.note(), "watching");
+    for (store, key) in [("s", "1"), ("s", "2"), ("t", "1")] {
+        ecache(&session, &format!("set {store} {key} 1"));
+        assert_eq!(watcher.next(), ["created", store, key, "", "1"]);
+    }
+}
+
+#[test]
+fn what_does_not_last_is_no_way_to_choose() {
+    let session = Session::new();
+    for filter in ["--fresh", "--older-than 1d", "--larger-than 1KiB"] {
+        assert_eq!(session.run(&format!("watch {filter}")).code, 2, "{filter}");
+    }
+}
+
+#[test]
 fn ends_when_nobody_reads_any_more() {
     let session = Session::new();
     ecache(&session, "set thumbs k 1");
-    let Watcher {
-        mut child,
-        lines,
-        notes: _notes,
-    } = Watcher::start(&session, "");
-    drop(lines);
-    let deadline = Instant::now() + Duration::from_secs(30);
-    loop {
-        if let Some(status) = child.try_wait().expect("it can be asked") {
-            assert_eq!(status.code(), Some(0));
-            return;
-        }
-        assert!(Instant::now() < deadline, "it goes on");
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    let mut command = real_time(&session, "watch --interval 5ms");
+    command.stdout(Stdio::piped());
+    let mut child = command.spawn().expect("ecache starts");
+    drop(child.stdout.take());
+    let mut watcher = Watcher {
+        child,
+        lines: channel().1,
+        notes: channel().1,
+    };
+    assert_eq!(watcher.exit_code(), Some(0));
 }

@@ -533,18 +533,23 @@ Examples:
   ecache watch --store jobs --key done --count 1")]
 pub(crate) struct WatchArgs {
     /// End after so many changes
-    #[arg(long, short = 'n', value_name = "COUNT")]
+    #[arg(long, value_name = "COUNT")]
     pub(crate) count: Option<usize>,
     /// Look this often
     #[arg(long, value_name = "DURATION", value_parser = parse_duration, default_value = "100ms")]
     pub(crate) interval: u64,
-    #[command(flatten)]
-    pub(crate) format: FormatArgs,
+    /// Print in this format [default: tab-separated lines]
+    #[arg(long, value_name = "FORMAT", value_enum)]
+    pub(crate) format: Option<WatchFormat>,
     #[command(flatten)]
     pub(crate) filter: FilterArgs,
-    /// Entries of this policy
-    #[arg(long, value_enum, default_value_t = PolicyChoice::Any, hide_default_value = true)]
-    pub(crate) policy: PolicyChoice,
+}
+
+/// How `watch` prints a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum WatchFormat {
+    /// One JSON object a line
+    Jsonl,
 }
 
 /// A check of the doctor's, by its name.

@@ -1,8 +1,9 @@
 //! `ecache copy`: entries from one store, database or file to another.
 
 use std::ffi::OsStr;
-use std::fs::{self, File};
-use std::io::{Read, Write};
+use std::fs;
+use std::io::{self, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -12,12 +13,13 @@ use ecache_core::error::Error;
 use ecache_core::filter::{DatasetPattern, Filter, Usage};
 use ecache_core::interchange::Reader;
 use ecache_core::location::{self, Access};
-use ecache_core::transfer::{Found, Importer, Records, Remap, Transferred, matches};
+use ecache_core::scope::Address;
+use ecache_core::transfer::{Found, Importer, Records, Remap, matches};
 
 use super::removal::amount;
 use super::request::{check_name, dataset_id, filter_among};
-use super::transfer::{lines, open_records, pour, report, to_file, to_stdout};
-use crate::cli::CopyArgs;
+use super::transfer::{is_database, lines, open_records, pour, report, to_file, to_stdout};
+use crate::cli::{ConflictChoice, CopyArgs};
 use crate::context::Context;
 use crate::datasets::Datasets;
 use crate::error::{Exit, usage};
@@ -30,6 +32,12 @@ pub(crate) fn run(context: &Context, args: CopyArgs) -> Result<Exit> {
         false => context.location_of(typed),
     };
     let (from, to) = (place(&args.from)?, place(&args.to)?);
+    let are_named = [&args.from, &args.to].map(|typed| typed.as_os_str() == "@");
+    if context.is_location_typed() && are_named == [false, false] {
+        return Err(usage(
+            "--db is neither FROM nor TO; write @ where it is meant",
+        ));
+    }
     if args.remap_dataset.is_empty() && is_same(&from, &to) {
         return Err(usage(
             "cannot copy entries to where they are; name another place, or --remap-dataset OLD=NEW",
@@ -51,6 +59,11 @@ pub(crate) fn run(context: &Context, args: CopyArgs) -> Result<Exit> {
         false => Ok(Datasets::new(None)),
     };
     let remap = remap(&args.remap_dataset, &here, &there)?;
+    if is_same(&from, &to) && remap.is_chained() {
+        return Err(usage(
+            "a dataset cannot be both OLD and NEW within one store: what is copied to it would be copied on; copy by way of a file",
+        ));
+    }
     let mut filter = filter_among(context, &args.filter, args.policy, now, &here)?;
     let sources = remap.sources().map(|id| DatasetPattern::exact(Some(id)));
     filter.datasets.extend(sources);
@@ -113,30 +126,48 @@ impl Copy<'_> {
                 found
             })
         });
-        match Place::of_target(to) {
+        match Place::of_target(to)? {
             Place::Store => self.to_store(total, remapped),
-            Place::Lines if self.args.dry_run => {
-                let mut usage = Usage::default();
-                let exit = self.pour_into(total, remapped, |record| {
-                    if let Record::Entry(entry, _) = record {
-                        usage += Usage {
-                            entries: 1,
-                            bytes: entry.size,
-                        };
-                    }
-                    Ok(())
-                })?;
-                self.context.note(&format!("would copy {}", amount(usage)));
-                Ok(exit)
-            }
-            Place::Lines => {
-                let write = |out: &mut dyn Write| self.pour_into(total, remapped, lines(out));
-                match to.as_os_str() == "-" {
-                    true => to_stdout(self.context, write),
-                    false => to_file(to, write),
-                }
-            }
+            Place::Lines => self.to_lines(total, remapped),
         }
+    }
+
+    fn to_lines(
+        &self,
+        total: Option<u64>,
+        found: impl Iterator<Item = Result<Found, Error>>,
+    ) -> Result<Exit> {
+        let to = &self.to;
+        // Lines are not looked up, so nothing that is there can stay.
+        if fs::metadata(to).is_ok_and(|there| there.is_file())
+            && self.args.on_conflict != ConflictChoice::Replace
+        {
+            return Err(usage(format!(
+                "{} is there already; replace it with --on-conflict replace, or name another file",
+                to.display()
+            )));
+        }
+        let mut usage = Usage::default();
+        let counted = found.inspect(|found| {
+            if let Ok(Found::Record(Record::Entry(entry, _))) = found {
+                usage += Usage {
+                    entries: 1,
+                    bytes: entry.size,
+                };
+            }
+        });
+        let write = |out: &mut dyn Write| self.pour_into(total, counted, lines(out));
+        let exit = match (self.args.dry_run, to.as_os_str() == "-") {
+            (true, _) => write(&mut io::sink()),
+            (false, true) => to_stdout(self.context, write),
+            (false, false) => to_file(to, write),
+        }?;
+        let verb = match self.args.dry_run {
+            true => "would copy",
+            false => "copied",
+        };
+        self.context.note(&format!("{verb} {}", amount(usage)));
+        Ok(exit)
     }
 
     fn pour_into(
@@ -154,22 +185,33 @@ impl Copy<'_> {
         found: impl Iterator<Item = Result<Found, Error>>,
     ) -> Result<Exit> {
         let backend = self.target()?;
-        let mut importer = Importer::new(backend.as_ref(), self.args.on_conflict.into());
+        let mut is_whole = true;
+        let mut on_refused = |address: &Address, error: &Error| {
+            is_whole = false;
+            self.context
+                .warn(&format!("{address} is left out: {error}"));
+        };
+        let on_conflict = self.args.on_conflict.into();
+        let mut importer = Importer::new(backend.as_ref(), on_conflict, &mut on_refused);
         if self.args.dry_run {
             importer = importer.rehearsing();
         }
         signals::finish_batches()?;
         let poured = self.pour_into(total, found, |record| Ok(importer.add(record)?));
         // What was read before something went wrong is written: a second copy begins behind it.
-        let stopped = || "the copy stopped; run it again to go on";
-        let done = importer.finish().with_context(stopped);
-        let exit = poured.with_context(stopped);
-        if let Ok(done) = &done {
-            self.report(done);
-        }
-        let refused = !done?.refused.is_empty();
-        Ok(match exit? {
-            Exit::Done if refused => Exit::Failed,
+        let flushed = importer.flush();
+        let verb = match self.args.dry_run {
+            true => "would copy",
+            false => "copied",
+        };
+        report(self.context, verb, importer.done());
+        let exit = poured.and_then(|exit| Ok(flushed.map(|()| exit)?));
+        let exit = exit.map_err(|error| match is_passing(&error) {
+            true => error.context("the copy stopped; run it again to go on"),
+            false => error.context("the copy stopped"),
+        })?;
+        Ok(match exit {
+            Exit::Done if !is_whole => Exit::Failed,
             exit => exit,
         })
     }
@@ -186,18 +228,14 @@ impl Copy<'_> {
             Err(error) => Err(error.into()),
         }
     }
+}
 
-    fn report(&self, done: &Transferred) {
-        for (address, error) in &done.refused {
-            self.context
-                .warn(&format!("{address} is left out: {error}"));
-        }
-        let verb = match self.args.dry_run {
-            true => "would copy",
-            false => "copied",
-        };
-        report(self.context, verb, done.imported);
-    }
+/// Whether an error is no more there when the copy is run again.
+fn is_passing(error: &anyhow::Error) -> bool {
+    matches!(
+        error.downcast_ref(),
+        Some(Error::Interrupted { .. } | Error::Busy { .. } | Error::Full { .. })
+    )
 }
 
 /// What is at the end of a path.
@@ -221,34 +259,47 @@ impl Place {
         let attempt = || format!("cannot copy from {}", path.display());
         let kind = fs::metadata(path).with_context(attempt)?.file_type();
         // Reading from a pipe would take away what is read.
-        if !kind.is_file() {
-            return Ok(Self::Lines);
-        }
-        const MAGIC: &[u8] = b"SQLite format 3\0";
-        let mut head = Vec::new();
-        let file = File::open(path).with_context(attempt)?;
-        file.take(MAGIC.len() as u64)
-            .read_to_end(&mut head)
-            .with_context(attempt)?;
-        Ok(match head == MAGIC {
-            true => Self::Store,
-            false => Self::Lines,
-        })
+        Ok(
+            match kind.is_file() && is_database(path).with_context(attempt)? {
+                true => Self::Store,
+                false => Self::Lines,
+            },
+        )
     }
 
-    fn of_target(path: &Path) -> Self {
-        let is_lines = path.extension().is_some_and(|name| name == "jsonl");
-        match path.as_os_str() == "-" || (is_lines && !location::is_url(path.as_os_str())) {
-            true => Self::Lines,
-            false => Self::Store,
+    /// A file of lines is told by its name, so that a store is not made by mistake.
+    fn of_target(path: &Path) -> Result<Self> {
+        if location::is_url(path.as_os_str()) {
+            return Ok(Self::Store);
+        }
+        let is_no_file = |path: &Path| {
+            let there = fs::metadata(path);
+            there.is_ok_and(|there| !there.is_file() && !there.is_dir())
+        };
+        if path.as_os_str() == "-" || is_no_file(path) {
+            return Ok(Self::Lines);
+        }
+        let extension = path.extension().map(|name| name.to_ascii_lowercase());
+        match extension.as_deref().and_then(OsStr::to_str) {
+            Some("jsonl" | "ndjson") => Ok(Self::Lines),
+            Some(name @ ("json" | "bson" | "gz" | "zst" | "csv" | "tsv")) => Err(usage(format!(
+                "cannot write .{name} files: TO is a store, or a file of JSON lines whose name ends in .jsonl"
+            ))),
+            _ => Ok(Self::Store),
         }
     }
 }
 
 /// Whether two paths lead to one place.
 fn is_same(one: &Path, two: &Path) -> bool {
-    let place = |path: &Path| fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    one != OsStr::new("-") && place(one) == place(two)
+    let file = |path: &Path| {
+        let there = fs::metadata(path).ok()?;
+        Some((there.dev(), there.ino()))
+    };
+    match (file(one), file(two)) {
+        (Some(one), Some(two)) => one == two,
+        _ => one != OsStr::new("-") && one == two,
+    }
 }
 
 fn remap(

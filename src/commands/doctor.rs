@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::io::{self, Write};
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use ecache_core::backend::Backend;
 use ecache_core::doctor::{Check, Examination, Finding, Growth, NEAR_LIMIT, examine};
 use ecache_core::entry::Policy;
@@ -15,7 +15,7 @@ use super::removal::{Run, amount, counting, open, remove};
 use super::request::check_name;
 use crate::cli::{CheckChoice, DoctorArgs, FailOn};
 use crate::context::{Context, Origin};
-use crate::error::Exit;
+use crate::error::{Exit, usage};
 use crate::output::escape::{for_line, shell};
 use crate::output::{Cell, Column, Format, human};
 
@@ -32,7 +32,25 @@ pub(crate) fn run(context: &Context, args: DoctorArgs) -> Result<Exit> {
         true => context.reader()?,
         false => open(context, run)?,
     };
+    if !context.has_store()? {
+        let (place, _) = context.location()?;
+        return Err(anyhow!(
+            "there is no store at {} to examine",
+            place.display()
+        ));
+    }
     let live = Live::find(context, backend.as_ref(), args.live_datasets.as_deref())?;
+    let is_orphaned = |check: Check| check == Check::Orphaned;
+    let fixes = args.fix.iter().map(|choice| choice.0);
+    let fails_on = args.fail_on.iter().filter_map(|choice| match choice {
+        FailOn::Check(choice) => Some(choice.0),
+        FailOn::Any | FailOn::None => None,
+    });
+    if live.is_none() && fixes.chain(fails_on).any(is_orphaned) {
+        return Err(usage(
+            "which datasets exist? Name a file with their ids, one a line, with --live-datasets",
+        ));
+    }
     if live.is_none() {
         context.note("not checked: orphaned; name the datasets that exist with --live-datasets");
     }
@@ -46,14 +64,14 @@ pub(crate) fn run(context: &Context, args: DoctorArgs) -> Result<Exit> {
     let mut patients = Vec::new();
     for collection in doctor.collections()? {
         let mut examination = doctor.examine(&collection)?;
-        for choice in &args.fix {
-            let is_meant = |finding: &Finding| finding.check == Check::from(*choice);
-            if let Some(index) = examination.findings.iter().position(is_meant) {
-                doctor.mend(&collection, &examination.findings[index], run)?;
-                if run == Run::Wet {
-                    examination.findings.remove(index);
-                }
-            }
+        let is_meant = |finding: &&Finding| args.fix.contains(&CheckChoice(finding.check));
+        let mut is_mended = false;
+        for finding in examination.findings.iter().filter(is_meant) {
+            doctor.mend(&collection, finding, run)?;
+            is_mended |= run == Run::Wet;
+        }
+        if is_mended {
+            examination = doctor.examine(&collection)?;
         }
         patients.push((collection, examination));
     }
@@ -116,9 +134,6 @@ impl Doctor<'_> {
         let selection = self.selection(collection, finding)?;
         self.context.note(&format!("{}:", finding.check.id()));
         remove(self.context, self.backend, &selection, run, self.now)?;
-        if finding.usage.entries > finding.entries.len() as u64 && finding.stores.is_empty() {
-            self.context.note("there are more; run it again");
-        }
         Ok(())
     }
 
@@ -138,10 +153,17 @@ impl Doctor<'_> {
         };
         let every = || Pattern::glob("*").map(|glob| vec![glob]);
         let filter = match finding.check {
-            Check::Damaged | Check::Unreadable => return Ok(finding.selection()),
+            Check::Damaged | Check::Unreadable => return Ok(finding.selection(self.now)),
             Check::Orphaned => {
-                let live = self.live.as_ref().expect("orphans are told by what lives");
-                let orphans = live.orphans(self.backend, &evictable)?;
+                let datasets = finding.datasets();
+                // One that was made since has a cache to lose.
+                let again = match self.args.live_datasets {
+                    Some(_) => None,
+                    None => Live::find(self.context, self.backend, None)?,
+                };
+                let live = again.as_ref().or(self.live.as_ref());
+                let live = live.expect("orphans are told by what lives");
+                let orphans = live.orphans(datasets.into_iter().collect(), &evictable);
                 return Ok(orphans.map(Selection::from).unwrap_or_default());
             }
             Check::Expired => Filter {
@@ -156,15 +178,7 @@ impl Doctor<'_> {
                 users: every()?,
                 ..endless
             },
-            Check::OldVersions => Filter {
-                stores: finding
-                    .stores
-                    .iter()
-                    .map(|name| Pattern::exact(&**name))
-                    .collect(),
-                ..evictable
-            },
-            Check::SharedStores | Check::NearLimit => {
+            Check::SharedStores | Check::OldVersions | Check::NearLimit => {
                 unreachable!("{:?} is not mendable", finding.check)
             }
         };
@@ -180,12 +194,8 @@ impl Doctor<'_> {
                 return self.line(collection, &format!("doctor --fix {}", finding.check.id()));
             }
             Check::Orphaned if is_persistent => {
-                let datasets = finding
-                    .entries
-                    .iter()
-                    .filter_map(|entry| entry.store.dataset_id.as_deref());
-                let datasets = BTreeSet::from_iter(datasets).into_iter();
-                let datasets = datasets.map(|id| format!(" --dataset {}", shell(id)));
+                let datasets = finding.datasets().into_iter();
+                let datasets = datasets.map(|id| format!(" --dataset {}", shell(&id)));
                 format!("clear{} --policy any", datasets.collect::<String>())
             }
             Check::Orphaned => match &self.args.live_datasets {
@@ -256,7 +266,11 @@ impl Doctor<'_> {
             }
         }
         if patients.iter().all(|(_, seen)| seen.findings.is_empty()) {
-            writeln!(out, "nothing is wrong with {entries} entries")?;
+            let entries = match entries {
+                1 => "1 entry".to_owned(),
+                count => format!("{count} entries"),
+            };
+            writeln!(out, "nothing is wrong with {entries}")?;
         }
         Ok(())
     }

@@ -2,17 +2,18 @@
 
 use std::collections::HashSet;
 use std::ffi::OsStr;
-use std::io::{self, Read};
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
-use ecache_core::backend::{Backend, Dimension};
+use ecache_core::backend::{Backend, Dataset, Dimension};
 use ecache_core::filter::{DatasetPattern, Filter};
 use ecache_core::location::{self, Access};
 
 use super::request::check_name;
 use crate::context::Context;
+use crate::datasets::is_id;
 use crate::error::usage;
 use crate::fiftyone;
 
@@ -22,46 +23,44 @@ pub(super) struct Live(HashSet<Arc<str>>);
 impl Live {
     /// Reads them from `source`, or else asks the store's own engine; `None` if neither knows.
     ///
-    /// A list without any dataset is refused: whatever was to write it failed, or every entry that is linked to
-    /// one would be taken for dead.
+    /// A list that cannot be one of ids is refused: whatever was to write it failed, or every entry that is linked to
+    /// a dataset would be taken for dead.
     pub(super) fn find(
         context: &Context,
         backend: &dyn Backend,
         source: Option<&Path>,
     ) -> Result<Option<Self>> {
-        let live = match source {
-            None => match backend.datasets()? {
-                None => return Ok(None),
-                Some(datasets) => datasets.into_iter().map(|dataset| dataset.id).collect(),
-            },
-            Some(source) if is_database(source) => {
+        let ids = |known: Vec<Dataset>| known.into_iter().map(|dataset| dataset.id).collect();
+        let Some(source) = source else {
+            return Ok(backend.datasets()?.map(|known| Self(ids(known))));
+        };
+        let live: HashSet<Arc<str>> = match is_server(source) {
+            true => {
                 let place = context.location_of(source)?;
                 let known = location::open(place.as_os_str(), Access::Read)?.datasets()?;
                 let known = known.ok_or_else(|| {
                     let place = location::shown(place.as_os_str());
                     usage(format!("{place} knows no datasets"))
                 })?;
-                known.into_iter().map(|dataset| dataset.id).collect()
+                ids(known)
             }
-            Some(list) => {
-                let attempt = || format!("cannot read the datasets from {}", list.display());
-                let text = match list == OsStr::new("-") {
-                    true => {
-                        let mut text = String::new();
-                        let read = io::stdin().read_to_string(&mut text);
-                        read.map(|_| text)
-                    }
-                    false => std::fs::read_to_string(list),
+            false => {
+                let attempt = || format!("cannot read the datasets from {}", source.display());
+                let text = match source == OsStr::new("-") {
+                    true => io::read_to_string(io::stdin()),
+                    false => std::fs::read_to_string(source),
                 };
                 parse(&text.with_context(attempt)?).with_context(attempt)?
             }
         };
-        match live.is_empty() && source.is_some() {
-            true => Err(usage(
-                "there is no live dataset: every entry that is linked to one would be taken for dead; `ecache clear --dataset '*' --glob` removes them all",
-            )),
-            false => Ok(Some(Self(live))),
+        let linked = backend.names(Dimension::Dataset)?;
+        if !linked.is_empty() && !linked.iter().any(|dataset| live.contains(dataset)) {
+            return Err(usage(format!(
+                "none of the {} live datasets has entries here, so that all that are linked to one would be taken for dead; `ecache clear --dataset '*' --glob` removes those",
+                live.len()
+            )));
         }
+        Ok(Some(Self(live)))
     }
 
     /// The datasets as a set of ids.
@@ -69,46 +68,57 @@ impl Live {
         &self.0
     }
 
-    /// Narrows a filter to entries of datasets that do not exist; `None` if there are none.
-    pub(super) fn orphans(&self, backend: &dyn Backend, filter: &Filter) -> Result<Option<Filter>> {
-        let mut dead = backend.names(Dimension::Dataset)?;
-        dead.retain(|dataset| {
+    /// Narrows a filter to entries of those of some datasets that do not exist; `None` if all do.
+    ///
+    /// Ask for the datasets before you find out which of them live: one that is made in between is no orphan.
+    pub(super) fn orphans(&self, mut datasets: Vec<Arc<str>>, filter: &Filter) -> Option<Filter> {
+        datasets.retain(|dataset| {
             let is_meant = |pattern: &DatasetPattern| pattern.matches(Some(dataset));
             !self.0.contains(dataset)
                 && (filter.datasets.is_empty() || filter.datasets.iter().any(is_meant))
         });
-        let datasets = dead
-            .iter()
-            .map(|dataset| DatasetPattern::exact(Some(dataset)))
-            .collect();
         // No pattern at all would mean every dataset.
-        Ok((!dead.is_empty()).then(|| Filter {
-            datasets,
+        (!datasets.is_empty()).then(|| Filter {
+            datasets: datasets
+                .iter()
+                .map(|dataset| DatasetPattern::exact(Some(dataset)))
+                .collect(),
             ..filter.clone()
-        }))
+        })
     }
 }
 
 /// Whether a list of datasets is a database that knows them.
-fn is_database(source: &Path) -> bool {
+fn is_server(source: &Path) -> bool {
     location::is_url(source.as_os_str()) || source == OsStr::new(fiftyone::NAME)
 }
 
 /// One id a line; what follows it, such as a name after a tab, is passed over.
 fn parse(text: &str) -> Result<HashSet<Arc<str>>> {
-    let mut live = HashSet::new();
-    for (index, line) in text.lines().enumerate() {
+    let mut live: HashSet<Arc<str>> = HashSet::new();
+    for (index, line) in text.trim_start_matches('\u{feff}').lines().enumerate() {
         let Some(id) = line.split_whitespace().next() else {
             continue;
         };
         let attempt = || format!("line {}", index + 1);
-        if id.starts_with(['{', '[']) {
+        if id.contains(['{', '[', '(', '"', '\'']) {
             return Err(usage(
-                "it is JSON; name one id a line, as `jq -r '._id.\"$oid\"'` does",
+                "it is more than an id; name one a line, as `jq -r '._id.\"$oid\"'` does",
             ))
             .with_context(attempt);
         }
         live.insert(check_name("dataset", id).with_context(attempt)?.into());
+    }
+    if live.is_empty() {
+        return Err(usage("there is no dataset in it"));
+    }
+    // Of FiftyOne's ids, one that is none is a name, or was cut off.
+    if live.iter().any(|id| is_id(id))
+        && let Some(other) = live.iter().find(|id| !is_id(id))
+    {
+        return Err(usage(format!(
+            "{other:?} is no id of 24 hex digits, as others are"
+        )));
     }
     Ok(live)
 }
@@ -126,8 +136,34 @@ mod tests {
     }
 
     #[test]
-    fn json_is_no_list() {
-        let error = parse("a\n{\"_id\": 1}").expect_err("no list");
-        assert!(format!("{error:#}").starts_with("line 2: it is JSON"));
+    fn what_is_no_id_is_refused() {
+        let id = "6b03de1228195dbc2df5c505";
+        for (list, problem) in [
+            (
+                "a\n{\"_id\": 1}".to_owned(),
+                "line 2: it is more than an id",
+            ),
+            (format!("\"{id}\""), "line 1: it is more than an id"),
+            (format!("ObjectId('{id}')"), "line 1: it is more than an id"),
+            (format!("{id}\nquickstart"), "\"quickstart\" is no id"),
+            (
+                format!("{id}\n{}", &id[..20]),
+                "\"6b03de1228195dbc2df5\" is no id",
+            ),
+            (
+                format!("{id}\n{}", id.to_uppercase()),
+                "\"6B03DE1228195DBC2DF5C505\" is no id",
+            ),
+            ("\n".to_owned(), "there is no dataset"),
+        ] {
+            let error = parse(&list).expect_err("no list");
+            let error = format!("{error:#}");
+            assert!(error.starts_with(problem), "{error}");
+        }
+        assert!(
+            parse(&format!("\u{feff}{id}\n"))
+                .expect("a list")
+                .contains(id)
+        );
     }
 }

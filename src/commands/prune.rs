@@ -1,7 +1,7 @@
 //! `ecache prune`: removes what is dead or too much.
 
 use anyhow::Result;
-use ecache_core::backend::Backend;
+use ecache_core::backend::{Backend, Dimension};
 use ecache_core::entry::Policy;
 use ecache_core::filter::{Capacity, DatasetPattern, Filter, Freshness, Pattern, Selection, Usage};
 use ecache_core::time::Timestamp;
@@ -99,6 +99,7 @@ fn orphans(
     if !args.orphaned {
         return Ok(None);
     }
+    let datasets = backend.names(Dimension::Dataset)?;
     let live = Live::find(context, backend, args.live_datasets.as_deref())?.ok_or_else(|| {
         usage("which datasets exist? Name a file with their ids, one a line, with --live-datasets")
     })?;
@@ -106,7 +107,7 @@ fn orphans(
         policy: Some(Policy::Evict),
         ..scope.clone()
     };
-    live.orphans(backend, &evictable)
+    Ok(live.orphans(datasets, &evictable))
 }
 
 /// What is pruned.

@@ -87,11 +87,17 @@ pub(super) fn to_file(
     path: &Path,
     write: impl FnOnce(&mut dyn Write) -> Result<Exit>,
 ) -> Result<Exit> {
-    let attempt = || format!("cannot export to {}", path.display());
+    let attempt = || format!("cannot write {}", path.display());
     match fs::metadata(path) {
         Ok(there) if there.is_dir() => {
             return Err(usage(format!(
-                "cannot export to {}: it is a folder; name a file in it",
+                "cannot write {}: it is a folder; name a file in it",
+                path.display()
+            )));
+        }
+        Ok(there) if there.is_file() && is_database(path).with_context(attempt)? => {
+            return Err(usage(format!(
+                "cannot write lines to {}: it is a database; name another file",
                 path.display()
             )));
         }
@@ -113,12 +119,14 @@ pub(super) fn to_file(
     fs::metadata(&folder).with_context(attempt)?;
     signals::finish_batches()?;
     // The error as it comes has the name of the temporary file, which nobody asked for.
-    let file = tempfile::NamedTempFile::new_in(folder);
+    let file = tempfile::Builder::new()
+        .prefix(".ecache-export-")
+        .tempfile_in(folder);
     let file = file.map_err(|error| io::Error::from(error.kind()));
     let mut file = file.with_context(attempt)?;
-    let mut out = BufWriter::with_capacity(1 << 16, &mut file);
-    let exit = write(&mut out)?;
-    out.flush()?;
+    let mut out = BufWriter::with_capacity(1 << 16, file.as_file_mut());
+    let exit = write(&mut out).with_context(attempt)?;
+    out.flush().with_context(attempt)?;
     drop(out);
     file.as_file().sync_all().with_context(attempt)?;
     let persisted = file.persist(path).map_err(|error| error.error);
@@ -130,14 +138,14 @@ pub(super) fn to_file(
 /// sender that stalls must not keep other writers waiting.
 pub(super) fn open_records(path: &Path) -> Result<BufReader<File>> {
     let file = match path.as_os_str() == "-" {
-        true => spool(io::stdin().lock()).context("cannot import standard input")?,
+        true => spool(io::stdin().lock()).context("cannot read standard input")?,
         false => {
-            let attempt = || format!("cannot import {}", path.display());
+            let attempt = || format!("cannot read {}", path.display());
             let file = File::open(path).with_context(attempt)?;
             let kind = file.metadata()?.file_type();
             if kind.is_dir() {
                 return Err(usage(format!(
-                    "cannot import {}: it is a folder; name a file in it",
+                    "cannot read {}: it is a folder; name a file in it",
                     path.display()
                 )));
             }
@@ -148,6 +156,15 @@ pub(super) fn open_records(path: &Path) -> Result<BufReader<File>> {
         }
     };
     Ok(BufReader::with_capacity(1 << 16, file))
+}
+
+/// Whether a file is one of SQLite's.
+pub(super) fn is_database(path: &Path) -> io::Result<bool> {
+    const MAGIC: &[u8] = b"SQLite format 3\0";
+    let mut head = Vec::new();
+    let file = File::open(path)?;
+    file.take(MAGIC.len() as u64).read_to_end(&mut head)?;
+    Ok(head == MAGIC)
 }
 
 fn spool(mut pipe: impl Read) -> io::Result<File> {

@@ -1,12 +1,13 @@
 //! `ecache watch`: prints what becomes of entries, as it happens.
 
+use std::fs;
 use std::io;
 use std::os::fd::AsFd;
-use std::sync::Arc;
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Result;
-use ecache_core::backend::Backend;
 use ecache_core::error::Error;
 use ecache_core::location::{self, Access};
 use ecache_core::watch::{Change, Watch};
@@ -14,39 +15,27 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::fields::{self, Field};
 use super::request::filter;
-use crate::cli::WatchArgs;
+use crate::cli::filter::{FilterArgs, PolicyChoice};
+use crate::cli::{WatchArgs, WatchFormat};
 use crate::context::Context;
 use crate::datasets::Datasets;
 use crate::error::{Exit, usage};
 use crate::output::{Cell, Column, Format};
 
 pub(crate) fn run(context: &Context, args: WatchArgs) -> Result<Exit> {
-    let format = match context.format(args.format) {
-        Format::Jsonl => Format::Jsonl,
-        // What ends a table, or an array, would never come.
-        Format::Table | Format::Plain if args.format.format.is_none() => Format::Plain,
-        _ => {
-            return Err(usage(
-                "what is watched has no end: --format is jsonl, or nothing",
-            ));
-        }
+    let format = match args.format {
+        Some(WatchFormat::Jsonl) => Format::Jsonl,
+        None => Format::Plain,
     };
     let interval = Duration::from_millis(args.interval);
-    let filter = filter(context, &args.filter, args.policy, context.now())?;
-    let mut watch = match open(context)? {
-        Some(backend) => Watch::new(backend, context.shared_clock(), filter),
-        None => {
-            context.note("there is no store yet; waiting for it");
-            let backend = loop {
-                rest(interval)?;
-                if let Some(backend) = open(context)? {
-                    break backend;
-                }
-            };
-            Watch::new(backend, context.shared_clock(), filter).from_nothing()
-        }
-    };
-    let mut changes = watch.poll()?;
+    let filter = filter(context, &lasting(&args)?, PolicyChoice::Any, context.now())?;
+    let mut place = Place::of(context)?;
+    let is_there = place.is_there();
+    let mut watch = Watch::new(context.reader()?, context.shared_clock(), filter);
+    if !is_there {
+        context.note("there is no store yet; waiting for it");
+    }
+    watch.poll()?;
     context.detail("watching");
     let datasets = context.datasets()?;
     let fields = match format {
@@ -56,7 +45,21 @@ pub(crate) fn run(context: &Context, args: WatchArgs) -> Result<Exit> {
     let mut columns = vec![Column::whole("change"), Column::whole("seen_at")];
     columns.extend(fields.iter().map(|field| field.column()));
     let mut left = args.count;
+    let mut is_failing = false;
     loop {
+        rest(watch.rest(interval))?;
+        let changes = match look(context, &mut place, &mut watch) {
+            Ok(changes) => changes,
+            // It is told once; the changes are not lost.
+            Err(error) => {
+                if !is_failing {
+                    context.warn(&format!("{error:#}; watching on"));
+                }
+                is_failing = true;
+                continue;
+            }
+        };
+        is_failing = false;
         let count = left.map_or(changes.len(), |left| changes.len().min(left));
         left = left.map(|left| left - count);
         // One writer a poll: it hands on what it has when it is finished.
@@ -68,17 +71,82 @@ pub(crate) fn run(context: &Context, args: WatchArgs) -> Result<Exit> {
         if left == Some(0) {
             return Ok(Exit::Done);
         }
-        rest(interval)?;
-        changes = watch.poll()?;
     }
 }
 
-/// The store, `None` as long as there is none.
-fn open(context: &Context) -> Result<Option<Arc<dyn Backend>>> {
-    let (path, _) = context.location()?;
-    match location::open(path.as_os_str(), Access::Read) {
-        Err(Error::Missing { .. }) => Ok(None),
-        result => Ok(result.map(Some)?),
+/// What names entries for as long as they are there; a time, a size or a policy does not.
+fn lasting(args: &WatchArgs) -> Result<FilterArgs> {
+    let named = FilterArgs {
+        store: args.filter.store.clone(),
+        dataset: args.filter.dataset.clone(),
+        no_dataset: args.filter.no_dataset,
+        user: args.filter.user.clone(),
+        operator: args.filter.operator.clone(),
+        prompt: args.filter.prompt.clone(),
+        key: args.filter.key.clone(),
+        arg: args.filter.arg.clone(),
+        glob: args.filter.glob,
+        ..FilterArgs::default()
+    };
+    match named == args.filter {
+        true => Ok(named),
+        false => Err(usage(
+            "entries are watched by what they are called, not by time or size: choose with --store, --dataset, --user, --operator, --prompt, --key or --arg",
+        )),
+    }
+}
+
+fn look(context: &Context, place: &mut Place, watch: &mut Watch) -> Result<Vec<Change>> {
+    let before = place.file;
+    if place.has_moved()? {
+        let (path, _) = context.location()?;
+        watch.continue_with(match location::open(path.as_os_str(), Access::Read) {
+            Ok(backend) => backend,
+            // Also of a file that somebody is about to make a store of.
+            Err(Error::Missing { .. }) => {
+                place.file = None;
+                location::empty()
+            }
+            Err(error) => {
+                place.file = before;
+                return Err(error.into());
+            }
+        });
+    }
+    Ok(watch.poll()?)
+}
+
+/// The file that is watched, which may be made, removed or replaced by another one.
+struct Place {
+    /// `None` for what is no file
+    path: Option<PathBuf>,
+    file: Option<(u64, u64)>,
+}
+
+impl Place {
+    fn of(context: &Context) -> Result<Self> {
+        let (path, _) = context.location()?;
+        let path = (!location::is_url(path.as_os_str())).then_some(path);
+        let mut place = Self { path, file: None };
+        place.has_moved()?;
+        Ok(place)
+    }
+
+    fn is_there(&self) -> bool {
+        self.path.is_none() || self.file.is_some()
+    }
+
+    /// Whether there is another file than the last time.
+    fn has_moved(&mut self) -> Result<bool> {
+        let Some(path) = &self.path else {
+            return Ok(false);
+        };
+        let file = match fs::metadata(path) {
+            Ok(file) => Some((file.dev(), file.ino())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => return Err(error.into()),
+        };
+        Ok(std::mem::replace(&mut self.file, file) != file)
     }
 }
 

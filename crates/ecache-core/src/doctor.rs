@@ -86,7 +86,10 @@ impl Check {
 
     /// Whether removing entries mends it.
     pub fn is_mendable(self) -> bool {
-        !matches!(self, Self::SharedStores | Self::NearLimit)
+        !matches!(
+            self,
+            Self::SharedStores | Self::OldVersions | Self::NearLimit
+        )
     }
 
     /// What is wrong with the entries, as in `3 entries …`.
@@ -127,8 +130,14 @@ pub struct Finding {
 }
 
 impl Finding {
-    /// The entries that it names, whatever their policy.
-    pub fn selection(&self) -> Selection {
+    /// The datasets of the entries that it names.
+    pub fn datasets(&self) -> BTreeSet<Arc<str>> {
+        let dataset = |entry: &Address| entry.store.dataset_id.clone();
+        self.entries.iter().filter_map(dataset).collect()
+    }
+
+    /// The entries that it names, whatever their policy, unless they were written since `examined`.
+    pub fn selection(&self, examined: Timestamp) -> Selection {
         let mut stores: BTreeMap<&StoreAddress, Vec<Pattern>> = BTreeMap::new();
         for entry in &self.entries {
             let keys = stores.entry(&entry.store).or_default();
@@ -136,6 +145,7 @@ impl Finding {
         }
         let any_of = stores.into_iter().map(|(store, keys)| Filter {
             keys,
+            written_before: Some(examined),
             ..Filter::store(store)
         });
         Selection {
@@ -229,7 +239,12 @@ fn why_unreadable(
     if entry.kind != Kind::Json || entry.size > DOCUMENT_SIZE {
         return Ok(None);
     }
-    let value = read_value(backend, entry.kind, content)?;
+    let value = match read_value(backend, entry.kind, content) {
+        Ok(value) => value,
+        // What is there now was not there to be examined.
+        Err(Error::Replaced) => return Ok(None),
+        Err(error) => return Err(error),
+    };
     if !value.bytes.windows(CLASS.len()).any(|word| word == CLASS) {
         return Ok(None);
     }
@@ -371,7 +386,7 @@ impl<'a> Chart<'a> {
                 self.find_store(Check::SharedStores, name, store, reason);
             }
         }
-        for (name, current) in old_versions(&stores) {
+        for (name, current) in old_versions(&stores, self.since) {
             let reason = format!("store {name:?}: the latest is {current:?}");
             self.find_store(Check::OldVersions, name, &stores[name], reason);
         }
@@ -401,10 +416,18 @@ impl<'a> Chart<'a> {
 }
 
 /// Stores `name#v…` of which another version was written later, and that version.
-fn old_versions(stores: &BTreeMap<Arc<str>, Store>) -> Vec<(&Arc<str>, &Arc<str>)> {
+///
+/// Which version is the newest nobody says: the one that was written last is taken for it, and one that was
+/// written lately for one that is in use. Only what begins with a digit is a version.
+fn old_versions(
+    stores: &BTreeMap<Arc<str>, Store>,
+    since: Timestamp,
+) -> Vec<(&Arc<str>, &Arc<str>)> {
     let mut families: BTreeMap<&str, Vec<(&Arc<str>, Timestamp)>> = BTreeMap::new();
     for (name, store) in stores {
-        if let Some((family, _)) = name.rsplit_once("#v") {
+        if let Some((family, version)) = name.rsplit_once("#v")
+            && version.starts_with(|c: char| c.is_ascii_digit())
+        {
             let members = families.entry(family).or_default();
             members.push((name, store.newest));
         }
@@ -414,7 +437,7 @@ fn old_versions(stores: &BTreeMap<Arc<str>, Store>) -> Vec<(&Arc<str>, &Arc<str>
         let latest = members.iter().max_by_key(|(_, newest)| *newest);
         let (current, newest) = *latest.expect("a family has a member");
         for (name, written_at) in members {
-            if written_at < newest {
+            if written_at < newest && written_at < since {
                 old.push((name, current));
             }
         }
@@ -447,14 +470,15 @@ mod tests {
 
     fn examination(entries: Vec<(Entry, &str)>, live: Option<&[&str]>) -> Examination {
         let backend = MemoryBackend::new();
-        let mut importer = Importer::new(&backend, OnConflict::Fail);
+        let mut on_refused = |_: &Address, _: &Error| unreachable!("nothing is refused");
+        let mut importer = Importer::new(&backend, OnConflict::Fail, &mut on_refused);
         for (mut entry, value) in entries {
             entry.size = value.len() as u64;
             importer
                 .add(Record::Entry(Box::new(entry), value.into()))
                 .expect("it is written");
         }
-        importer.finish().expect("it is written");
+        importer.flush().expect("it is written");
         let live = live.map(|live| live.iter().map(|id| Arc::from(*id)).collect());
         examine(
             &backend,
@@ -572,17 +596,47 @@ mod tests {
         };
         let examination = examination(
             vec![
-                (written("f#v9", 3), "1"),
-                (written("f#v10", 2), "1"),
-                (written("f#v8", 4), "1"),
-                (written("g#v1", 9), "1"),
-                (written("f", 9), "1"),
+                (written("f#v9", 30), "1"),
+                (written("f#v10", 29), "1"),
+                (written("f#v8", 40), "1"),
+                (written("g#v1", 90), "1"),
+                (written("f", 90), "1"),
+                // One that is in use, and what are no versions.
+                (written("h#v1", 1), "1"),
+                (written("h#v2", 2), "1"),
+                (written("team#video", 90), "1"),
+                (written("team#vision", 30), "1"),
             ],
             None,
         );
         assert_eq!(found(&examination), [("old-versions", 2)]);
         let stores: Vec<_> = examination.findings[0].stores.iter().collect();
         assert_eq!(stores, [&Arc::from("f#v8"), &Arc::from("f#v9")]);
+    }
+
+    #[test]
+    fn finds_values_that_are_nearly_too_large() {
+        let size = usize::try_from(NEAR_LIMIT).expect("it is in memory");
+        let large = format!("\"{}\"", "x".repeat(size - 2));
+        let small = format!("\"{}\"", "x".repeat(size - 3));
+        let entries = vec![
+            (entry(StoreAddress::new("s"), "large"), large.as_str()),
+            (entry(StoreAddress::new("s"), "small"), small.as_str()),
+        ];
+        assert_eq!(found(&examination(entries, None)), [("near-limit", 1)]);
+    }
+
+    #[test]
+    fn what_was_written_since_is_not_selected() {
+        let raising = entry(StoreAddress::new("s"), "k");
+        let examination = examination(vec![(raising.clone(), r#"{"_cls": "mine"}"#)], None);
+        let selection = examination.findings[0].selection(NOW);
+        assert!(selection.any_of[0].matches(&raising, NOW));
+        let mended = Entry {
+            updated_at: Some(NOW),
+            ..raising
+        };
+        assert!(!selection.any_of[0].matches(&mended, NOW));
     }
 
     #[test]

@@ -17,7 +17,7 @@ use crate::backend::{
     no_progress, read_value,
 };
 use crate::error::{Error, Result};
-use crate::filter::Filter;
+use crate::filter::{Filter, Pattern};
 use crate::interchange::{TooLarge, check_size, write_entry, write_store};
 use crate::scope::{Address, StoreAddress};
 use crate::time::Timestamp;
@@ -51,6 +51,8 @@ pub enum Found {
 /// ```
 pub struct Records<'a> {
     backend: &'a dyn Backend,
+    filter: Filter,
+    now: Timestamp,
     stores: vec::IntoIter<StoreRecord>,
     rows: Rows<'a>,
 }
@@ -72,23 +74,50 @@ impl<'a> Records<'a> {
         };
         Ok(Self {
             backend,
+            filter: filter.clone(),
+            now,
             stores: stores.into_iter(),
             rows: backend.scan(&scan, now)?,
         })
     }
 
     fn found(&self, row: Row) -> Result<Option<Found>> {
-        Ok(match row {
-            Row::Entry(entry, Some(content)) => Some(match check_size(&entry) {
-                Ok(()) => {
-                    let value = read_value(self.backend, entry.kind, content)?;
-                    Found::Record(Record::Entry(entry, value.bytes))
-                }
-                Err(TooLarge { address, size }) => Found::TooLarge(address, size),
-            }),
-            Row::Entry(_, None) => None,
-            Row::Damaged(address) => Some(Found::Damaged(address)),
-        })
+        let (mut entry, mut content) = match row {
+            Row::Entry(entry, Some(content)) => (entry, content),
+            Row::Entry(_, None) => return Ok(None),
+            Row::Damaged(address) => return Ok(Some(Found::Damaged(address))),
+        };
+        loop {
+            if let Err(TooLarge { address, size }) = check_size(&entry) {
+                return Ok(Some(Found::TooLarge(address, size)));
+            }
+            match read_value(self.backend, entry.kind, content) {
+                Ok(value) => return Ok(Some(Found::Record(Record::Entry(entry, value.bytes)))),
+                // A large value was replaced while it was read: what is there now is as good, unless it is gone.
+                Err(Error::Replaced) => match self.again(&entry.address)? {
+                    Some(Row::Entry(now, Some(there))) => (entry, content) = (now, there),
+                    Some(Row::Damaged(address)) => return Ok(Some(Found::Damaged(address))),
+                    Some(Row::Entry(_, None)) | None => return Ok(None),
+                },
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// An entry as it is now, if the filter still means it.
+    fn again(&self, address: &Address) -> Result<Option<Row>> {
+        let scan = Scan {
+            values: Values::Include,
+            ..Scan::new(Filter {
+                keys: vec![Pattern::exact(address.key.as_str())],
+                ..Filter::store(&address.store)
+            })
+        };
+        let row = self.backend.scan(&scan, self.now)?.next().transpose()?;
+        Ok(row.filter(|row| match row {
+            Row::Entry(entry, _) => self.filter.matches(entry, self.now),
+            Row::Damaged(_) => true,
+        }))
     }
 }
 
@@ -160,6 +189,13 @@ impl Remap {
         self.datasets.keys()
     }
 
+    /// Whether the entries of one dataset go to another whose entries go elsewhere.
+    pub fn is_chained(&self) -> bool {
+        self.datasets
+            .values()
+            .any(|to| self.datasets.contains_key(to))
+    }
+
     /// Changes a record's dataset. Its key stays: a dataset is no part of it.
     pub fn apply(&self, record: &mut Record) {
         let store = match record {
@@ -176,25 +212,21 @@ impl Remap {
     }
 }
 
-/// What an [`Importer`] did.
-#[derive(Debug, Default)]
-pub struct Transferred {
-    /// What was written, and what stayed
-    pub imported: Imported,
-    /// What the backend does not take, and why
-    pub refused: Vec<(Address, Error)>,
-}
+/// Told which record the backend does not take, and why.
+pub type OnRefused<'a> = &'a mut dyn FnMut(&Address, &Error);
 
 /// Writes records to a backend in batches, which it holds in memory until they are large enough.
 ///
-/// A record that the backend does not keep, such as a value that is too large for it, is left out.
+/// A record that the backend does not keep, such as a value that is too large for it, is told of and left out.
 pub struct Importer<'a> {
     backend: &'a dyn Backend,
     on_conflict: OnConflict,
-    commit: Commit,
+    on_refused: OnRefused<'a>,
+    /// What a rehearsal would have written, and when that was; `None` if this is none
+    rehearsed: Option<HashMap<Address, Timestamp>>,
     batch: Vec<Record>,
     size: usize,
-    done: Transferred,
+    done: Imported,
 }
 
 impl<'a> Importer<'a> {
@@ -203,21 +235,26 @@ impl<'a> Importer<'a> {
     const BATCH_SIZE: usize = 4 << 20;
 
     /// Begins to write to `backend`.
-    pub fn new(backend: &'a dyn Backend, on_conflict: OnConflict) -> Self {
+    pub fn new(
+        backend: &'a dyn Backend,
+        on_conflict: OnConflict,
+        on_refused: OnRefused<'a>,
+    ) -> Self {
         Self {
             backend,
             on_conflict,
-            commit: Commit::Whole,
+            on_refused,
+            rehearsed: None,
             batch: Vec::new(),
             size: 0,
-            done: Transferred::default(),
+            done: Imported::default(),
         }
     }
 
     /// Only counts what would be written.
     pub fn rehearsing(self) -> Self {
         Self {
-            commit: Commit::Rehearse,
+            rehearsed: Some(HashMap::new()),
             ..self
         }
     }
@@ -227,57 +264,83 @@ impl<'a> Importer<'a> {
     /// # Errors
     /// Those of [`Backend::import`]; the batches before this one are written.
     pub fn add(&mut self, record: Record) -> Result<()> {
-        if let Record::Entry(_, value) = &record {
-            self.size += value.len();
+        let size = match &record {
+            Record::Entry(_, value) => value.len(),
+            Record::Store(_) => 0,
+        };
+        if self.batch.len() >= Self::BATCH || self.size + size > Self::BATCH_SIZE {
+            self.flush()?;
         }
+        if self.is_repeated(&record)? {
+            return Ok(());
+        }
+        self.size += size;
         self.batch.push(record);
-        match self.batch.len() >= Self::BATCH || self.size >= Self::BATCH_SIZE {
-            true => self.write(),
-            false => Ok(()),
-        }
+        Ok(())
     }
 
-    /// Writes what is left.
+    /// Writes what is held in memory.
     ///
     /// # Errors
     /// Those of [`Importer::add`].
-    pub fn finish(mut self) -> Result<Transferred> {
-        self.write()?;
-        Ok(self.done)
+    pub fn flush(&mut self) -> Result<()> {
+        let mut batch = std::mem::take(&mut self.batch);
+        self.size = 0;
+        // One that is alone, as a large one is, needs no copy to be tried again from.
+        if batch.len() > 1 {
+            match self.import(&mut batch.iter().cloned().map(Ok)) {
+                Err(error) if is_of_one_record(&error) => {}
+                result => return result,
+            }
+        }
+        for record in batch.drain(..) {
+            let address = address(&record);
+            match self.import(&mut [Ok(record)].into_iter()) {
+                Err(error) if is_of_one_record(&error) => (self.on_refused)(&address, &error),
+                result => result?,
+            }
+        }
+        Ok(())
     }
 
     /// What was done so far, in whole batches.
-    pub fn done(&self) -> &Transferred {
-        &self.done
+    pub fn done(&self) -> Imported {
+        self.done
     }
 
-    fn write(&mut self) -> Result<()> {
-        let batch = std::mem::take(&mut self.batch);
-        self.size = 0;
-        match self.import(&batch) {
-            Err(error) if is_of_one_record(&error) => {
-                for record in batch {
-                    match self.import(std::slice::from_ref(&record)) {
-                        Err(error) if is_of_one_record(&error) => {
-                            self.done.refused.push((address(&record), error));
-                        }
-                        result => result?,
-                    }
-                }
-                Ok(())
-            }
-            result => result,
-        }
-    }
-
-    fn import(&mut self, records: &[Record]) -> Result<()> {
-        let mut records = records.iter().cloned().map(Ok);
-        let (on_conflict, commit) = (self.on_conflict, self.commit);
+    fn import(&mut self, records: &mut dyn Iterator<Item = Result<Record>>) -> Result<()> {
+        let commit = match self.rehearsed {
+            Some(_) => Commit::Rehearse,
+            None => Commit::Whole,
+        };
         let imported = self
             .backend
-            .import(&mut records, on_conflict, commit, &mut no_progress)?;
-        self.done.imported += imported;
+            .import(records, self.on_conflict, commit, &mut no_progress)?;
+        self.done += imported;
         Ok(())
+    }
+
+    /// Counts a record of a rehearsal that comes for the second time: the first was not written.
+    fn is_repeated(&mut self, record: &Record) -> Result<bool> {
+        let (Some(rehearsed), Record::Entry(entry, _)) = (&mut self.rehearsed, record) else {
+            return Ok(false);
+        };
+        let written_at = entry.written_at();
+        let Some(before) = rehearsed.get_mut(&entry.address) else {
+            rehearsed.insert(entry.address.clone(), written_at);
+            return Ok(false);
+        };
+        match self
+            .on_conflict
+            .keeps(|| entry.address.clone(), *before, written_at)?
+        {
+            true => self.done.kept += 1,
+            false => {
+                self.done.replaced += 1;
+                *before = written_at;
+            }
+        }
+        Ok(true)
     }
 }
 
@@ -328,12 +391,22 @@ mod tests {
 
     fn backend_with(records: impl IntoIterator<Item = Record>) -> MemoryBackend {
         let backend = MemoryBackend::new();
-        let mut importer = Importer::new(&backend, OnConflict::Fail);
+        import(&backend, OnConflict::Fail, records);
+        backend
+    }
+
+    fn import(
+        backend: &dyn Backend,
+        on_conflict: OnConflict,
+        records: impl IntoIterator<Item = Record>,
+    ) -> Imported {
+        let mut on_refused = |address: &Address, _: &Error| panic!("{address} is refused");
+        let mut importer = Importer::new(backend, on_conflict, &mut on_refused);
         for record in records {
             importer.add(record).expect("it is written");
         }
-        importer.finish().expect("it is written");
-        backend
+        importer.flush().expect("it is written");
+        importer.done()
     }
 
     #[test]
@@ -351,11 +424,7 @@ mod tests {
         let from = backend_with([metadata, entry(&store, "a", "1"), entry(&store, "b", "2")]);
         let to = MemoryBackend::new();
         for (created, kept) in [(2, 0), (0, 3)] {
-            let mut importer = Importer::new(&to, OnConflict::Newer);
-            for record in found(&from, &Filter::default()) {
-                importer.add(record).expect("it is written");
-            }
-            let done = importer.finish().expect("it is written").imported;
+            let done = import(&to, OnConflict::Newer, found(&from, &Filter::default()));
             assert_eq!((done.created, done.kept), (created, kept));
         }
         assert_eq!(
@@ -385,7 +454,9 @@ mod tests {
     #[test]
     fn what_one_record_is_refused_for_stops_no_other() {
         let to = MemoryBackend::new();
-        let mut importer = Importer::new(&to, OnConflict::Replace);
+        let mut refused = Vec::new();
+        let mut on_refused = |address: &Address, _: &Error| refused.push(address.key.to_string());
+        let mut importer = Importer::new(&to, OnConflict::Replace, &mut on_refused);
         let store = StoreAddress::new("s");
         let nameless = store.clone().with_dataset("");
         for record in [
@@ -395,22 +466,38 @@ mod tests {
         ] {
             importer.add(record).expect("it is taken");
         }
-        let done = importer.finish().expect("it is written");
-        assert_eq!(done.imported.created, 2);
-        let refused: Vec<_> = done.refused.iter().map(|(at, _)| at.key.as_str()).collect();
+        importer.flush().expect("it is written");
+        assert_eq!(importer.done().created, 2);
         assert_eq!(refused, ["b"]);
     }
 
     #[test]
-    fn a_rehearsal_writes_nothing() {
+    fn a_rehearsal_writes_nothing_and_counts_what_the_real_one_does() {
+        let store = StoreAddress::new("s");
+        // Some keys come twice, in another batch.
+        let keys: Vec<String> = (0..1500).map(|n| (n % 1400).to_string()).collect();
+        let records = || keys.iter().map(|key| entry(&store, key, "1"));
+        for on_conflict in [OnConflict::Replace, OnConflict::Keep, OnConflict::Newer] {
+            let to = MemoryBackend::new();
+            let mut on_refused = |_: &Address, _: &Error| unreachable!("nothing is refused");
+            let mut rehearsal = Importer::new(&to, on_conflict, &mut on_refused).rehearsing();
+            for record in records() {
+                rehearsal.add(record).expect("it is taken");
+            }
+            rehearsal.flush().expect("it is counted");
+            let rehearsed = rehearsal.done();
+            assert!(found(&to, &Filter::default()).is_empty());
+            assert_eq!(
+                rehearsed,
+                import(&to, on_conflict, records()),
+                "{on_conflict:?}"
+            );
+        }
         let to = MemoryBackend::new();
-        let mut importer = Importer::new(&to, OnConflict::Replace).rehearsing();
-        importer
-            .add(entry(&StoreAddress::new("s"), "a", "1"))
-            .expect("it is taken");
-        let done = importer.finish().expect("it is counted");
-        assert_eq!(done.imported.created, 1);
-        assert!(found(&to, &Filter::default()).is_empty());
+        let mut on_refused = |_: &Address, _: &Error| unreachable!("nothing is refused");
+        let mut rehearsal = Importer::new(&to, OnConflict::Fail, &mut on_refused).rehearsing();
+        let mut added = records().map(|record| rehearsal.add(record));
+        assert!(added.any(|added| matches!(added, Err(Error::Conflict { .. }))));
     }
 
     #[test]

@@ -8,15 +8,16 @@
 //!
 //! A poll cannot see whether an overwrite within the millisecond in which a scan read the entry came before
 //! or after that. Git meets the same question with its index and file times, and answers it the same way:
-//! what is that young counts as changed. So when the store's generation says that something was replaced
-//! or removed, an entry that was written in the very milliseconds of the last scan is reported as updated:
-//! once too often rather than once too rarely. What escapes is an overwrite with the same time stamp,
+//! what is that young counts as changed. So when the generation of its store says that something was replaced
+//! or removed, an entry that was written while the last scan ran is reported as updated: once too often
+//! rather than once too rarely. What escapes is an overwrite with the same time stamp,
 //! length, kind and lifetime that reaches the store after a scan in a later millisecond, since its writer
 //! had to wait for the lock.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use crate::backend::{Backend, Row, Scan};
 use crate::entry::{Entry, Policy};
@@ -68,10 +69,8 @@ pub struct Watch {
     backend: Arc<dyn Backend>,
     clock: Arc<dyn Clock>,
     filter: Filter,
-    /// The one store that the filter means, if it means one
-    store: Option<Arc<StoreAddress>>,
-    /// Whether what the first poll finds was created
-    from_nothing: bool,
+    /// How long the last poll took
+    cost: Duration,
     /// `None` until the first poll
     seen: Option<Snapshot>,
 }
@@ -83,31 +82,24 @@ impl Watch {
             backend,
             clock,
             filter,
-            store: None,
-            from_nothing: false,
+            cost: Duration::ZERO,
             seen: None,
         }
     }
 
-    /// Takes what the first poll finds for created: there was no store before.
-    pub fn from_nothing(self) -> Self {
-        Self {
-            from_nothing: true,
-            ..self
+    /// Goes on with another backend: what is compared is what was seen before.
+    pub fn continue_with(&mut self, backend: Arc<dyn Backend>) {
+        self.backend = backend;
+        if let Some(seen) = &mut self.seen {
+            seen.token = None;
         }
     }
 
-    /// Watches one store.
-    pub fn store(
-        backend: Arc<dyn Backend>,
-        clock: Arc<dyn Clock>,
-        store: Arc<StoreAddress>,
-    ) -> Self {
-        let filter = Filter::store(&store);
-        Self {
-            store: Some(store),
-            ..Self::new(backend, clock, filter)
-        }
+    /// How long to wait until the next poll that is to come after `interval`: watching a large store that changes
+    /// all the time is to take a tenth of a processor and not a whole one.
+    pub fn rest(&self, interval: Duration) -> Duration {
+        const REST: u32 = 9;
+        interval.max(self.cost.saturating_mul(REST))
     }
 
     /// The changes since the last poll, deletions first. After an error, the next one compares with the same
@@ -119,29 +111,39 @@ impl Watch {
         self.poll_while(&|| true)
     }
 
-    /// As [`Watch::poll`], but gives up when `goes_on` says so; what it returns then is of no use.
+    /// As [`Watch::poll`], but gives up when `goes_on` says so; then there are no changes.
     pub(crate) fn poll_while(&mut self, goes_on: &dyn Fn() -> bool) -> Result<Vec<Change>> {
+        let started = Instant::now();
+        let polled = self.look(goes_on);
+        self.cost = started.elapsed();
+        polled
+    }
+
+    fn look(&mut self, goes_on: &dyn Fn() -> bool) -> Result<Vec<Change>> {
         let backend = &self.backend;
-        let token = backend.change_token()?;
-        if self.seen.as_ref().is_some_and(|seen| seen.token == token) {
+        let token = match backend.tells_every_change() {
+            true => Some(backend.change_token()?),
+            false => None,
+        };
+        if token.is_some() && self.seen.as_ref().is_some_and(|seen| seen.token == token) {
             return Ok(Vec::new());
         }
-        // Of many stores it is not known which one changed.
-        let generation = match &self.store {
-            Some(store) => backend.generation(store)?,
-            None => token,
-        };
+        let mut generations = BTreeMap::new();
+        for store in self.seen.iter().flat_map(Snapshot::stores) {
+            generations.insert(Arc::clone(store), backend.generation(store)?);
+        }
         let started = self.clock.now();
         let mut marks = BTreeMap::new();
         let mut changes = Vec::new();
-        let rows = backend.scan(&Scan::new(self.filter.clone()), started)?;
-        for row in rows.take_while(|_| goes_on()) {
+        for row in backend.scan(&Scan::new(self.filter.clone()), started)? {
+            if !goes_on() {
+                return Ok(Vec::new());
+            }
             match row? {
                 Row::Entry(entry, _) => {
                     marks.insert(entry.address.clone(), Mark::from(&*entry));
                     changes.extend(match &self.seen {
-                        Some(seen) => seen.change(entry, generation),
-                        None if self.from_nothing => Some(Change::Created(entry)),
+                        Some(seen) => seen.change(entry, &generations),
                         None => None,
                     });
                 }
@@ -159,7 +161,7 @@ impl Watch {
         let changes = deleted.map(Change::Deleted).chain(changes).collect();
         self.seen = Some(Snapshot {
             token,
-            generation,
+            generations,
             scanned: started..=self.clock.now(),
             marks,
         });
@@ -193,23 +195,39 @@ impl From<&Entry> for Mark {
 
 /// The entries as one poll saw them.
 struct Snapshot {
-    /// Read before the scan, so that a change during the scan makes the next poll look again
-    token: u64,
-    /// Read before the scan as well
-    generation: u64,
+    /// Read before the scan, so that a change during the scan makes the next poll look again; `None` if it is to look
+    /// again anyhow
+    token: Option<u64>,
+    /// Those of the stores that were there before, read before the scan as well
+    generations: BTreeMap<Arc<StoreAddress>, u64>,
     /// When the scan ran
     scanned: RangeInclusive<Timestamp>,
     marks: BTreeMap<Address, Mark>,
 }
 
 impl Snapshot {
-    /// What became of an entry that is there at a later generation.
-    fn change(&self, entry: Box<Entry>, generation: u64) -> Option<Change> {
+    /// The stores that had entries.
+    fn stores(&self) -> BTreeSet<&Arc<StoreAddress>> {
+        self.marks.keys().map(|address| &address.store).collect()
+    }
+
+    /// What became of an entry that is there when its store has one of these generations.
+    fn change(
+        &self,
+        entry: Box<Entry>,
+        generations: &BTreeMap<Arc<StoreAddress>, u64>,
+    ) -> Option<Change> {
         let Some(before) = self.marks.get(&entry.address) else {
             return Some(Change::Created(entry));
         };
-        let overwritten_unseen =
-            || generation != self.generation && self.scanned.contains(&before.written_at);
-        (*before != Mark::from(&*entry) || overwritten_unseen()).then_some(Change::Updated(entry))
+        let store = &entry.address.store;
+        let is_young = self.scanned.contains(&before.written_at);
+        // Of a store that was new then, the generation before that scan is not known.
+        let is_as_it_was = || {
+            let now = generations.get(store);
+            now.is_some() && now == self.generations.get(store)
+        };
+        let overwritten_unseen = is_young && !is_as_it_was();
+        (*before != Mark::from(&*entry) || overwritten_unseen).then_some(Change::Updated(entry))
     }
 }

@@ -168,6 +168,11 @@ pub trait Backend: Send + Sync {
     /// A number that changes whenever anything in the backend may have changed; cheap to ask for.
     fn change_token(&self) -> Result<u64>;
 
+    /// Whether [`Backend::change_token`] tells of every change: not where others write past it.
+    fn tells_every_change(&self) -> bool {
+        true
+    }
+
     /// Removes what no entry names any more: values that were staged more than a day ago, as by processes
     /// that were killed, and names.
     ///
@@ -238,7 +243,7 @@ pub fn read_value(backend: &dyn Backend, kind: Kind, content: Content) -> Result
     let bytes = match content {
         Content::Inline(bytes) => bytes,
         Content::Chunked(chunked) => {
-            let mut bytes = Vec::new();
+            let mut bytes = Vec::with_capacity(usize::try_from(chunked.size).unwrap_or(0));
             for index in 0..chunked.chunks() {
                 bytes.extend_from_slice(&backend.read_chunk(&chunked, index)?);
             }

@@ -189,7 +189,7 @@ pub enum OnConflict {
 
 impl OnConflict {
     /// Whether what is there at an address, written at `old`, stays and what was written at `new` is left out.
-    pub(super) fn keeps(
+    pub(crate) fn keeps(
         self,
         address: impl FnOnce() -> Address,
         old: Timestamp,

@@ -3,19 +3,16 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::ExecutionStore;
 use crate::error::Result;
+use crate::filter::Filter;
 pub use crate::watch::Change;
 use crate::watch::Watch;
 
 /// How long a change goes unnoticed at the most, as long as the store is small.
 pub const POLL_INTERVAL: Duration = Duration::from_millis(100);
-
-/// After a poll, the thread rests this many times as long as the poll took, so that watching a large
-/// store that changes all the time takes a tenth of a processor and not a whole one.
-const REST: u32 = 9;
 
 /// Keeps a callback informed of one store's changes until it is dropped.
 ///
@@ -72,7 +69,8 @@ impl Subscription {
         mut callback: impl FnMut(Result<Change>) + Send + 'static,
     ) -> Result<Self> {
         let stopped = Arc::new(AtomicBool::new(false));
-        let watch = Watch::store(store.backend, store.clock, store.address);
+        let filter = Filter::store(&store.address);
+        let watch = Watch::new(store.backend, store.clock, filter);
         let mut watcher = Watcher {
             watch,
             stopped: Arc::clone(&stopped),
@@ -118,7 +116,6 @@ impl Watcher {
             if self.is_stopped() {
                 return;
             }
-            let started = Instant::now();
             let notices = match self.poll() {
                 Ok(changes) => {
                     failing = false;
@@ -130,7 +127,7 @@ impl Watcher {
                     vec![Err(error)]
                 }
             };
-            rest = interval.max(started.elapsed().saturating_mul(REST));
+            rest = self.watch.rest(interval);
             for notice in notices {
                 // A scan that was cut short by the end of the subscription is not reported either.
                 if self.is_stopped() {
@@ -188,7 +185,7 @@ mod tests {
                 address,
             } = open();
             let watcher = Watcher {
-                watch: Watch::store(backend, clock.clone(), address),
+                watch: Watch::new(backend, clock.clone(), Filter::store(&address)),
                 stopped: Arc::default(),
             };
             Self {

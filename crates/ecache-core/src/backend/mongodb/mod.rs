@@ -230,6 +230,10 @@ impl Backend for MongoBackend {
         counters::generation(self, store)
     }
 
+    fn tells_every_change(&self) -> bool {
+        false
+    }
+
     fn change_token(&self) -> Result<u64> {
         counters::changes(self)
     }

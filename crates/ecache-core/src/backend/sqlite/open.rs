@@ -140,6 +140,13 @@ fn check_file(path: &Path) -> Result<()> {
         });
     }
     check_owner(path, &file)?;
+    // Each name would have a log of its own, and each log its own idea of the file.
+    if file.nlink() > 1 {
+        return Err(Error::Untrusted {
+            path: path.into(),
+            why: format!("it has {} names (hard links)", file.nlink()),
+        });
+    }
     let link = fs::symlink_metadata(path)?;
     if !link.is_symlink() {
         return check_beside(path);
