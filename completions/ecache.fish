@@ -114,11 +114,11 @@ complete -c ecache -n "__fish_ecache_using_subcommand run" -l max-output -d 'Do 
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l wait-timeout -d 'Wait for another process that runs the same for this long, then run it without the cache' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l status-file -d 'Write what came of it to this file, as a line of JSON' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l env -d 'Tell runs with different values of this variable apart; may be repeated' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand run" -l file -d 'Tell runs apart by this file\'s content; may be repeated' -r -F
-complete -c ecache -n "__fish_ecache_using_subcommand run" -l stdin -d 'Say what standard input means' -r -f -a "auto\t'Hash what is piped in; leave a terminal or /dev/null to the command'
+complete -c ecache -n "__fish_ecache_using_subcommand run" -l file -d 'Tell runs apart by the content of this file, folder or quoted pattern (`src/**/*.rs`); may be repeated' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand run" -l stdin -d 'Say what standard input means; by default what is piped in is read to its end, for the key' -r -f -a "auto\t'Hash what is piped in; leave a terminal or /dev/null to the command'
 hash\t'Hash it, whatever it is'
 ignore\t'Leave it to the command, and do not tell runs apart by it'
-none\t'Give the command nothing to read'"
+none\t'Give the command nothing to read, as where a pipe stays open: cron, ssh, CI'"
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l dataset -d 'The dataset\'s id' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l user -d 'The user\'s id' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l operator -d 'The operator, as in @acme/stats/dashboard' -r -f
@@ -143,11 +143,11 @@ jsonl\t'One JSON object a line'
 csv\t'Comma-separated values as in RFC 4180, with a header'
 tsv\t'Tab-separated values with a header'"
 complete -c ecache -n "__fish_ecache_using_subcommand key" -l env -d 'Tell runs with different values of this variable apart; may be repeated' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand key" -l file -d 'Tell runs apart by this file\'s content; may be repeated' -r -F
-complete -c ecache -n "__fish_ecache_using_subcommand key" -l stdin -d 'Say what standard input means' -r -f -a "auto\t'Hash what is piped in; leave a terminal or /dev/null to the command'
+complete -c ecache -n "__fish_ecache_using_subcommand key" -l file -d 'Tell runs apart by the content of this file, folder or quoted pattern (`src/**/*.rs`); may be repeated' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand key" -l stdin -d 'Say what standard input means; by default what is piped in is read to its end, for the key' -r -f -a "auto\t'Hash what is piped in; leave a terminal or /dev/null to the command'
 hash\t'Hash it, whatever it is'
 ignore\t'Leave it to the command, and do not tell runs apart by it'
-none\t'Give the command nothing to read'"
+none\t'Give the command nothing to read, as where a pipe stays open: cron, ssh, CI'"
 complete -c ecache -n "__fish_ecache_using_subcommand key" -l dataset -d 'The dataset\'s id' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand key" -l user -d 'The user\'s id' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand key" -l operator -d 'The operator, as in @acme/stats/dashboard' -r -f

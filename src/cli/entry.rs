@@ -122,10 +122,10 @@ pub(crate) struct IdentityArgs {
     /// Tell runs with different values of this variable apart; may be repeated
     #[arg(long, value_name = "NAME")]
     pub(crate) env: Vec<String>,
-    /// Tell runs apart by this file's content; may be repeated
-    #[arg(long, value_name = "PATH", value_hint = clap::ValueHint::FilePath)]
+    /// Tell runs apart by the content of this file, folder or quoted pattern (`src/**/*.rs`); may be repeated
+    #[arg(long, value_name = "PATH", value_hint = clap::ValueHint::AnyPath)]
     pub(crate) file: Vec<String>,
-    /// Say what standard input means
+    /// Say what standard input means; by default what is piped in is read to its end, for the key
     #[arg(long, value_enum, value_name = "HOW", default_value_t)]
     pub(crate) stdin: StdinChoice,
 }
@@ -140,7 +140,7 @@ pub(crate) enum StdinChoice {
     Hash,
     /// Leave it to the command, and do not tell runs apart by it
     Ignore,
-    /// Give the command nothing to read
+    /// Give the command nothing to read, as where a pipe stays open: cron, ssh, CI
     None,
 }
 

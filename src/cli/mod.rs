@@ -11,9 +11,10 @@ pub(crate) mod filter;
 mod shortcut;
 pub(crate) mod value;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{ArgAction, Args, Parser, Subcommand};
+use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand};
 
 use crate::output::Format;
 pub(crate) use commands::*;
@@ -45,6 +46,14 @@ impl Cli {
     pub(crate) fn read() -> Result<Self, clap::Error> {
         let words = std::env::args_os().skip(1);
         shortcut::read(words, std::env::var_os("ECACHE_DB")).map_or_else(Self::try_parse, Ok)
+    }
+
+    /// Whether it is `run` that something is wrong with: like `env`, it has exit codes of its own for that.
+    pub(crate) fn is_run(words: impl Iterator<Item = OsString>) -> bool {
+        let read = Self::command()
+            .ignore_errors(true)
+            .try_get_matches_from(words);
+        read.is_ok_and(|matches| matches.subcommand_name() == Some("run"))
     }
 }
 

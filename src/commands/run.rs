@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, anyhow};
 use ecache_core::command::{
     Failures, HELD_VARIABLE, Memo, Mode, OnMiss, Outcome, Report, Settings, Streams,
 };
@@ -28,14 +28,16 @@ pub(crate) fn run(context: &Context, args: RunArgs) -> Result<Exit> {
 
 fn memoized(context: &Context, args: RunArgs) -> Result<Exit> {
     let status_file = args.status_file.as_deref().map(create).transpose()?;
-    let invocation = Invocation::new(&args.command, &args.identity)?;
+    let invocation = Invocation::new(context, &args.command, &args.identity)?;
     let token = token(&args.scope)?;
     let text = preimage(
         &invocation.call,
         &call_scopes(&args.scope, token.as_deref()),
     );
     let store = store_address(context, &store_name(&args, &invocation), &args.scope)?;
-    let location = match context.location() {
+    let unkept = invocation.unkept_input();
+    let unkept = unkept.map(|why| anyhow!("cannot keep standard input: {why}"));
+    let location = match unkept.map_or_else(|| context.location(), Err) {
         Ok((path, _)) => Some(path),
         Err(error) if args.strict => return Err(error),
         Err(error) => {

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use sha2::{Digest, Sha256};
 
 use super::process::{self, Ended, Streams};
-use super::recording::{NotRecorded, Recorder};
+use super::recording::{NotRecorded, Recorder, is_framed};
 use super::{CommandError, Program, ReplayError, replay};
 use crate::backend::{Backend, Condition, Content, ContentReader, Lookup, Use};
 use crate::entry::Entry;
@@ -227,9 +227,10 @@ impl Memo<'_> {
             }
             _ => return Ok(None),
         };
-        // A value of an unknown version is a miss; a longer one than this was verified when it was looked up.
-        if let Content::Inline(bytes) = &content
-            && replay(&bytes[..], &mut io::sink(), &mut io::sink()).is_err()
+        // A value of an unknown version is a miss.
+        if !self
+            .attempt(is_recording(backend, &content))?
+            .unwrap_or(false)
         {
             return Ok(None);
         }
@@ -399,5 +400,22 @@ impl Memo<'_> {
     fn leave<T>(&self, why: &str) -> Option<T> {
         (self.on_unkept)(why);
         None
+    }
+}
+
+/// Whether a value is what a recorder wrote. Of one in chunks, whose checksums were verified when it was looked up, only
+/// the ends are looked at.
+fn is_recording(backend: &dyn Backend, content: &Content) -> Result<bool> {
+    match content {
+        Content::Inline(bytes) => Ok(replay(&bytes[..], &mut io::sink(), &mut io::sink()).is_ok()),
+        Content::Chunked(chunked) => {
+            let first = backend.read_chunk(chunked, 0)?;
+            let last = backend.read_chunk(chunked, chunked.chunks() - 1)?;
+            // An end that is alone in its chunk is not looked for.
+            Ok(is_framed(
+                &first,
+                if last.len() < 2 { &[0, 0] } else { &last },
+            ))
+        }
     }
 }

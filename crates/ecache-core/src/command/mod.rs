@@ -4,7 +4,8 @@
 //! |---|---|
 //! | `program` | from a name to the file that is run |
 //! | `identity` | what goes into the key |
-//! | `input` | standard input and files, read once and hashed |
+//! | `input` | standard input, read once and hashed |
+//! | `files` | files, folders and patterns, hashed by content |
 //! | `recording` | what a command printed, and how it ended, as bytes |
 //! | `process` | runs a command, passes its output on and records it |
 //! | `memo` | a hit, a miss, one run at a time |
@@ -17,6 +18,7 @@
 //! one), temporary files (nothing would come through before the end), and two pipes that one thread
 //! watches (chosen).
 
+mod files;
 mod identity;
 mod input;
 mod memo;
@@ -30,8 +32,9 @@ use std::path::PathBuf;
 
 use crate::error::Error;
 
+pub use files::hash_files;
 pub use identity::Identity;
-pub use input::{Spool, hash_file};
+pub use input::{Spool, Unkept};
 pub use memo::{Failures, HELD_VARIABLE, Memo, Mode, OnMiss, Outcome, Report, Settings};
 pub use process::{Input, Signals, Streams};
 pub use program::Program;

@@ -1,0 +1,133 @@
+//! A hit is what the command did.
+
+use super::*;
+
+#[test]
+fn a_hit_is_what_the_command_did() {
+    let session = Session::new();
+    let line = "echo run >> ran; echo out; echo err >&2; printf end; exit 3";
+    for _ in 0..3 {
+        let ran = memoized(&session, "", line);
+        assert_eq!(ran, ended("out\nend", "err\n", 3));
+    }
+    assert_eq!(runs(&session), 1);
+}
+
+#[test]
+fn bytes_come_back_as_they_were() {
+    let session = Session::new();
+    for line in [
+        "printf 'a\\000b\\377\\n'",
+        "true",
+        "printf x",
+        "head -c 5000000 /dev/zero | tr '\\000' y",
+    ] {
+        let cold = memoized(&session, "", line);
+        let warm = memoized(&session, "--no-exec", line);
+        assert!(cold == warm, "{line}");
+        let plain = run(
+            {
+                let mut sh = session.program("sh");
+                sh.args(["-c", line]);
+                sh
+            },
+            b"",
+        );
+        assert!(cold == plain, "{line}");
+    }
+}
+
+#[test]
+fn what_is_too_large_passes_through() {
+    let session = Session::new();
+    let line = "echo run >> ran; echo 123456789";
+    for _ in 0..2 {
+        memoized(&session, "--max-output 9B", line).prints("123456789\n");
+    }
+    memoized(&session, "--max-output 10B", line).prints("123456789\n");
+    memoized(&session, "", line).prints("123456789\n");
+    assert_eq!(runs(&session), 3);
+    let ran = memoized(&session, "-v --max-output 9B --refresh", line);
+    assert_eq!(
+        ran.stderr,
+        "the result is not kept: it printed more than 9 bytes\n"
+    );
+}
+
+#[test]
+fn a_script_is_told_what_came_of_it() {
+    let session = Session::new();
+    let status = |options: &str| {
+        memoized(
+            &session,
+            &format!("--status-file status {options}"),
+            "exit 3",
+        );
+        let line = std::fs::read_to_string(session.path("status")).expect("it is there");
+        assert!(line.ends_with("}\n"));
+        serde_json::from_str::<serde_json::Value>(&line).expect("JSON")
+    };
+    let first = status("--ttl 1m --user ann");
+    assert_eq!(
+        (&first["outcome"], &first["exit"]),
+        (&"miss".into(), &3.into())
+    );
+    session.set_clock("2026-11-23T06:33:01.000Z");
+    let hit = status("--ttl 1m --user ann");
+    assert_eq!(hit["outcome"], "hit");
+    assert_eq!(
+        (&hit["age_ms"], &hit["ttl_left_ms"]),
+        (&10_000.into(), &50_000.into())
+    );
+    assert_eq!(hit["store_name"], "sh");
+    assert_eq!(hit["key"], first["key"]);
+    assert_eq!(status("--refresh --user ann")["outcome"], "refreshed");
+    assert_eq!(status("--cache off --user ann")["outcome"], "bypass");
+    assert_ne!(status("--user bob")["key"], first["key"]);
+}
+
+#[test]
+fn what_was_run_is_an_entry_like_others() {
+    let session = Session::new();
+    session
+        .run("run --stdin none --store builds --version 2 --dataset d1 --user ann -- printf a\\nb")
+        .prints("a\nb");
+    let key = session
+        .run("key --stdin none --user ann -- printf a\\nb")
+        .succeeds();
+    let key = key.text().trim();
+    session
+        .run(["get", "builds#v2", key, "--dataset", "d1"])
+        .prints("a\nb");
+    let shown = session
+        .run([
+            "ls",
+            "--format",
+            "jsonl",
+            "--fields",
+            "kind,user_id,dataset_id,function,cost_ms",
+        ])
+        .succeeds();
+    let shown: serde_json::Value = serde_json::from_str(shown.text()).expect("JSON");
+    assert_eq!(shown["kind"], "command");
+    assert_eq!(
+        (&shown["user_id"], &shown["dataset_id"]),
+        (&"ann".into(), &"d1".into())
+    );
+    assert!(
+        shown["function"]
+            .as_str()
+            .is_some_and(|path| path.ends_with("/printf"))
+    );
+    assert!(shown["cost_ms"].is_number());
+
+    // It moves, and is a hit elsewhere.
+    let exported = session.run("export").succeeds();
+    session.run("clear --all -q").notes("");
+    session
+        .run_with_input("import - -q", &exported.stdout)
+        .notes("");
+    session
+        .run("run --no-exec --stdin none --store builds --version 2 --dataset d1 --user ann -- printf a\\nb")
+        .prints("a\nb");
+}
