@@ -132,7 +132,7 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
             [CompletionResult]::new('--max-age', '--max-age', [CompletionResultType]::ParameterName, 'Run it again if its result is older than this')
             [CompletionResult]::new('--cache', '--cache', [CompletionResultType]::ParameterName, 'Say how the cache is used')
             [CompletionResult]::new('--max-output', '--max-output', [CompletionResultType]::ParameterName, 'Do not keep a result that is larger than this')
-            [CompletionResult]::new('--wait-timeout', '--wait-timeout', [CompletionResultType]::ParameterName, 'Wait for another process that runs the same for this long, then run it without the cache')
+            [CompletionResult]::new('--wait-timeout', '--wait-timeout', [CompletionResultType]::ParameterName, 'Wait this long for another process that runs the same and prints nothing, then run it without the cache')
             [CompletionResult]::new('--status-file', '--status-file', [CompletionResultType]::ParameterName, 'Write what came of it to this file, as a line of JSON')
             [CompletionResult]::new('--env', '--env', [CompletionResultType]::ParameterName, 'Tell runs with different values of this variable apart; may be repeated')
             [CompletionResult]::new('--file', '--file', [CompletionResultType]::ParameterName, 'Tell runs apart by the content of this file, folder or quoted pattern (`src/**/*.rs`); may be repeated')

@@ -125,7 +125,7 @@ set edit:completion:arg-completer[ecache] = {|@words|
             cand --max-age 'Run it again if its result is older than this'
             cand --cache 'Say how the cache is used'
             cand --max-output 'Do not keep a result that is larger than this'
-            cand --wait-timeout 'Wait for another process that runs the same for this long, then run it without the cache'
+            cand --wait-timeout 'Wait this long for another process that runs the same and prints nothing, then run it without the cache'
             cand --status-file 'Write what came of it to this file, as a line of JSON'
             cand --env 'Tell runs with different values of this variable apart; may be repeated'
             cand --file 'Tell runs apart by the content of this file, folder or quoted pattern (`src/**/*.rs`); may be repeated'

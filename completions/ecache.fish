@@ -111,7 +111,7 @@ off\t'Run it always, as if there were no cache'
 readonly\t'Print what is there, keep nothing new'
 refresh\t'Run it always, and keep the result'"
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l max-output -d 'Do not keep a result that is larger than this' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand run" -l wait-timeout -d 'Wait for another process that runs the same for this long, then run it without the cache' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand run" -l wait-timeout -d 'Wait this long for another process that runs the same and prints nothing, then run it without the cache' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l status-file -d 'Write what came of it to this file, as a line of JSON' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l env -d 'Tell runs with different values of this variable apart; may be repeated' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l file -d 'Tell runs apart by the content of this file, folder or quoted pattern (`src/**/*.rs`); may be repeated' -r -F

@@ -128,7 +128,7 @@ pub(crate) struct RunArgs {
     /// Do not keep a result that is larger than this
     #[arg(long, value_name = "SIZE", value_parser = parse_size, default_value = "100MiB")]
     pub(crate) max_output: u64,
-    /// Wait for another process that runs the same for this long, then run it without the cache
+    /// Wait this long for another process that runs the same and prints nothing, then run it without the cache
     #[arg(long, value_name = "DURATION", value_parser = parse_duration, default_value = "10m")]
     pub(crate) wait_timeout: u64,
     /// Exit with 125 on any trouble with the cache, instead of running the command without it

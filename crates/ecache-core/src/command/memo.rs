@@ -8,16 +8,19 @@ use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
 
-use super::process::{self, Ended, Streams};
+use super::broadcast::{self, Broadcast};
+use super::process::{self, Ended, Records, Signals, Streams};
 use super::recording::{NotRecorded, Recorder, is_framed};
-use super::{CommandError, Program, ReplayError, replay};
+use super::settings::{Failures, Mode, OnMiss, Outcome, Report, Settings};
+use super::turn::{Console, Turn};
+use super::{CommandError, Input, Program, ReplayError, replay};
 use crate::backend::{Backend, Condition, Content, ContentReader, Lookup, Use};
 use crate::entry::Entry;
 use crate::error::{Error, Result};
 use crate::key::Key;
 use crate::location::{self, Access};
 use crate::scope::{Address, Scopes};
-use crate::single_flight::{FlightLock, FlightLocks};
+use crate::single_flight::FlightLock;
 use crate::time::{Clock, Timestamp};
 use crate::value::Kind;
 
@@ -27,61 +30,6 @@ pub const HELD_VARIABLE: &str = "ECACHE_HELD";
 
 /// How long other processes that write to the store are waited for: a command is not to be held up by its cache.
 const STORE_PATIENCE: Duration = Duration::from_secs(2);
-
-/// How the cache is used.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Mode {
-    /// What is there is replayed, what is not is run and recorded
-    #[default]
-    On,
-    /// What is there is replayed, nothing is recorded
-    ReadOnly,
-    /// Everything is run and recorded
-    Refresh,
-    /// The cache is not touched
-    Off,
-}
-
-/// What is done where there is nothing to replay.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum OnMiss {
-    /// The command is run
-    #[default]
-    Run,
-    /// Nothing is run, and the exit code is 1
-    Fail,
-}
-
-/// What is done with a command that ends with another exit code than 0.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Failures {
-    /// It is kept as a success is
-    #[default]
-    KeepAlike,
-    /// It is kept for so long, `None` for ever
-    KeepFor(Option<Duration>),
-    /// It is not kept
-    Forget,
-}
-
-/// How a command is memoized.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// How the cache is used
-    pub mode: Mode,
-    /// What is done where there is nothing to replay
-    pub on_miss: OnMiss,
-    /// How long a success is kept, `None` for ever
-    pub ttl: Option<Duration>,
-    /// What is done with failures
-    pub failures: Failures,
-    /// What is older than this is no hit
-    pub max_age: Option<Duration>,
-    /// A command that prints more bytes is not recorded
-    pub max_output: u64,
-    /// How long another process that runs the same is waited for
-    pub patience: Duration,
-}
 
 /// A command that is to be replayed or run.
 pub struct Memo<'a> {
@@ -111,40 +59,11 @@ pub struct Memo<'a> {
     pub on_unkept: &'a dyn Fn(&str),
 }
 
-/// What came of a command.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// It was replayed
-    Hit,
-    /// It was not there, and was run unless that was forbidden
-    Miss,
-    /// It was run because it was to be run again
-    Refreshed,
-    /// It was run without the cache
-    Bypass,
-}
-
-/// What came of a command, and what is known of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Report {
-    /// What came of it
-    pub outcome: Outcome,
-    /// The exit code
-    pub exit: u8,
-    /// How old the result is
-    pub age: Duration,
-    /// How long it will be kept, if it has an end
-    pub ttl_left: Option<Duration>,
-    /// How long the command took when it was run, if that is known
-    pub cost: Option<Duration>,
-}
-
-/// Whether this process is the one that runs a command.
-enum Turn {
-    /// It is; nobody else begins for as long as there is a lock
-    Ours(Option<FlightLock>),
-    /// Another one has been at it for longer than it is waited for
-    Theirs,
+/// What a command is connected to, until it is run.
+struct Ports<'a> {
+    input: Input,
+    console: Console<'a>,
+    signals: &'a mut dyn FnMut() -> io::Result<Signals>,
 }
 
 impl Memo<'_> {
@@ -152,15 +71,20 @@ impl Memo<'_> {
     ///
     /// # Errors
     /// If it cannot be run, or cannot print. Trouble with the cache is no error, unless `on_trouble` makes it one.
-    pub fn run(&self, mut streams: Streams<'_>) -> Result<Report, CommandError> {
+    pub fn run(&self, streams: Streams<'_>) -> Result<Report, CommandError> {
+        let mut ports = Ports {
+            input: streams.input,
+            console: Console::new(streams.stdout, streams.stderr),
+            signals: streams.signals,
+        };
         let mode = self.settings.mode;
         let Some(path) = self.store.filter(|_| mode != Mode::Off) else {
-            return self.bypass(streams);
+            return self.bypass(&mut ports);
         };
         if mode != Mode::Refresh {
             match self.open(path, Access::Read) {
                 Ok(backend) => {
-                    if let Some(report) = self.replay_from(backend.as_ref(), &mut streams)? {
+                    if let Some(report) = self.replay_from(backend.as_ref(), &mut ports.console)? {
                         return Ok(report);
                     }
                 }
@@ -168,38 +92,63 @@ impl Memo<'_> {
                 Err(Error::Missing { .. } | Error::Unsupported(_)) => {}
                 Err(error) => {
                     (self.on_trouble)(error)?;
-                    return self.bypass(streams);
+                    return self.bypass(&mut ports);
                 }
             }
         }
         if mode == Mode::ReadOnly || self.settings.on_miss == OnMiss::Fail {
-            return self.bypass(streams);
+            return self.bypass(&mut ports);
         }
         let Some(backend) = self.attempt(self.open(path, Access::Write))? else {
-            return self.bypass(streams);
+            return self.bypass(&mut ports);
         };
-        let Turn::Ours(_lock) = self.turn(path)? else {
-            (self.on_unkept)("another process has been running it for too long");
-            return self.bypass(streams);
+        let lock = match self.turn(path, &mut ports.console)? {
+            Turn::Ours(lock) => lock,
+            Turn::Theirs => {
+                (self.on_unkept)("another process is running it, and does not say more of it");
+                return self.bypass(&mut ports);
+            }
+            Turn::Over(exit) => return Ok(Report::of_other(exit)),
         };
         // It may have been kept while this process was on its way here.
         if mode == Mode::On
-            && let Some(report) = self.replay_from(backend.as_ref(), &mut streams)?
+            && let Some(report) = self.replay_from(backend.as_ref(), &mut ports.console)?
         {
             return Ok(report);
         }
+        self.run_and_keep(path, backend.as_ref(), lock.as_ref(), &mut ports)
+    }
+
+    fn run_and_keep(
+        &self,
+        path: &Path,
+        backend: &dyn Backend,
+        lock: Option<&FlightLock>,
+        ports: &mut Ports<'_>,
+    ) -> Result<Report, CommandError> {
+        let flight = self.flight();
         let recorder = Recorder::new(self.settings.max_output);
-        let (ended, mut report) = self.execute(streams, Some(recorder))?;
-        report.outcome = match mode {
+        // Without a lock the flight may be another's. Without a file others wait for the end.
+        let broadcast = lock.filter(|_| recorder.is_ok()).and_then(|_| {
+            let place = broadcast::place(path, &Key::of_hash(&flight));
+            Broadcast::start(place, &flight).ok()
+        });
+        let records = Records {
+            recorder,
+            broadcast,
+        };
+        let (ended, mut report) = self.execute(ports, Some(records))?;
+        report.outcome = match self.settings.mode {
             Mode::Refresh => Outcome::Refreshed,
             _ => Outcome::Miss,
         };
-        report.ttl_left = self.keep(backend.as_ref(), ended, &report)?;
+        report.ttl_left = self.keep(backend, ended, &report)?;
+        ports.console.finish()?;
         Ok(report)
     }
 
     /// The value of something that went well; otherwise trouble is told of.
-    fn attempt<T>(&self, result: Result<T>) -> Result<Option<T>> {
+    pub(super) fn attempt<T>(&self, result: Result<T>) -> Result<Option<T>> {
         match result {
             Ok(value) => Ok(Some(value)),
             Err(error) => (self.on_trouble)(error).map(|()| None),
@@ -214,7 +163,7 @@ impl Memo<'_> {
     fn replay_from(
         &self,
         backend: &dyn Backend,
-        streams: &mut Streams<'_>,
+        console: &mut Console<'_>,
     ) -> Result<Option<Report>, CommandError> {
         let now = self.clock.now();
         let lookup = self.attempt(backend.lookup(&self.address, now))?;
@@ -234,26 +183,25 @@ impl Memo<'_> {
         {
             return Ok(None);
         }
+        console.begin(None);
+        let (stdout, stderr) = (&mut console.stdout, &mut console.stderr);
         let replayed = match content {
-            Content::Inline(bytes) => replay(&bytes[..], streams.stdout, streams.stderr),
+            Content::Inline(bytes) => replay(&bytes[..], stdout, stderr),
             chunked => {
                 let reader =
                     BufReader::with_capacity(1 << 16, ContentReader::new(backend, chunked));
-                replay(reader, streams.stdout, streams.stderr)
+                replay(reader, stdout, stderr)
             }
         };
         let exit = match replayed {
             Ok(exit) => exit,
-            // The command would have been ended by SIGPIPE.
-            Err(ReplayError::Write(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
-                128 + libc::SIGPIPE as u8
-            }
-            Err(ReplayError::Write(error)) => return Err(CommandError::Output(error)),
+            Err(ReplayError::Write(error)) => unread(error)?,
             Err(ReplayError::Read(error)) => return Err(CommandError::Replay(error)),
             Err(ReplayError::Malformed(error)) => {
                 return Err(CommandError::Replay(io::Error::other(error)));
             }
         };
+        console.finish()?;
         self.record_use(&entry, now);
         Ok(Some(Report {
             outcome: Outcome::Hit,
@@ -287,60 +235,44 @@ impl Memo<'_> {
     }
 
     /// The command's name among flights: whoever is to run the same has the same.
-    fn flight(&self) -> [u8; 32] {
+    pub(super) fn flight(&self) -> [u8; 32] {
         Sha256::digest(self.address.to_string()).into()
     }
 
-    /// Waits until no other process runs the same.
-    fn turn(&self, path: &Path) -> Result<Turn> {
-        let flight = self.flight();
-        let is_ours = |held: &str| held == Key::of_hash(&flight).as_str();
-        if self.held.split(':').any(is_ours) {
-            return Ok(Turn::Ours(None));
-        }
-        let mut name = path.as_os_str().to_owned();
-        name.push("-locks");
-        let lock = FlightLocks::open(Path::new(&name))
-            .and_then(|locks| locks.lock(&flight, self.settings.patience));
-        Ok(match self.attempt(lock.map_err(Error::Io))? {
-            Some(Some(lock)) => Turn::Ours(Some(lock)),
-            Some(None) => Turn::Theirs,
-            None => Turn::Ours(None),
-        })
-    }
-
     /// Runs the command without the cache, if it may be run.
-    fn bypass(&self, streams: Streams<'_>) -> Result<Report, CommandError> {
-        match self.settings.on_miss {
-            OnMiss::Run => Ok(self.execute(streams, None)?.1),
-            OnMiss::Fail => Ok(Report {
-                outcome: Outcome::Miss,
-                exit: 1,
-                age: Duration::ZERO,
-                ttl_left: None,
-                cost: None,
-            }),
+    fn bypass(&self, ports: &mut Ports<'_>) -> Result<Report, CommandError> {
+        if self.settings.on_miss == OnMiss::Fail {
+            return Ok(Report::of_nothing());
         }
+        let (_, report) = self.execute(ports, None)?;
+        ports.console.finish()?;
+        Ok(report)
     }
 
     fn execute(
         &self,
-        streams: Streams<'_>,
-        recorder: Option<Result<Recorder, NotRecorded>>,
+        ports: &mut Ports<'_>,
+        records: Option<Records>,
     ) -> Result<(Ended, Report), CommandError> {
         let flight = Key::of_hash(&self.flight());
         let held = match self.held {
             "" => flight.to_string(),
             held => format!("{held}:{flight}"),
         };
+        ports.console.begin(None);
         let started = Instant::now();
-        let ended = process::run(
+        let mut ended = process::run(
             self.program,
             self.name,
             self.arguments,
             (HELD_VARIABLE, held),
-            streams,
-            recorder,
+            Streams {
+                input: std::mem::replace(&mut ports.input, Input::Nothing),
+                stdout: &mut ports.console.stdout,
+                stderr: &mut ports.console.stderr,
+                signals: ports.signals,
+            },
+            records,
         )?;
         let report = Report {
             outcome: Outcome::Bypass,
@@ -349,7 +281,7 @@ impl Memo<'_> {
             ttl_left: None,
             cost: Some(started.elapsed()),
         };
-        match ended.failed {
+        match ended.failed.take() {
             Some(error) => Err(CommandError::Output(error)),
             None => Ok((ended, report)),
         }
@@ -362,17 +294,21 @@ impl Memo<'_> {
         ended: Ended,
         report: &Report,
     ) -> Result<Option<Duration>> {
-        let ttl = match (ended.status.code(), self.settings.failures) {
-            (None, _) => return Ok(self.leave("a signal ended it")),
+        let Some(mut records) = ended.records else {
+            return Ok(None);
+        };
+        match ended.status.code() {
+            None => return Ok(self.leave("a signal ended it")),
             _ if ended.interrupted => return Ok(self.leave("it was interrupted")),
-            (Some(0), _) | (_, Failures::KeepAlike) => self.settings.ttl,
+            // Those who follow have the whole of it, whether it is kept or not.
+            Some(_) => records.end(report.exit),
+        }
+        let ttl = match (report.exit, self.settings.failures) {
+            (0, _) | (_, Failures::KeepAlike) => self.settings.ttl,
             (_, Failures::KeepFor(ttl)) => ttl,
             (_, Failures::Forget) => return Ok(self.leave("it failed")),
         };
-        let recording = match ended.recorder {
-            Some(recorder) => recorder.and_then(|recorder| recorder.finish(report.exit)),
-            None => return Ok(None),
-        };
+        let recording = records.recorder.and_then(|r| r.finish(report.exit));
         let mut recording = match recording {
             Ok(recording) => recording,
             Err(NotRecorded::Spool(error)) => {
@@ -400,6 +336,14 @@ impl Memo<'_> {
     fn leave<T>(&self, why: &str) -> Option<T> {
         (self.on_unkept)(why);
         None
+    }
+}
+
+/// The exit code of a command whose reader went away: SIGPIPE would have ended it.
+pub(super) fn unread(error: io::Error) -> Result<u8, CommandError> {
+    match error.kind() {
+        io::ErrorKind::BrokenPipe => Ok(128 + libc::SIGPIPE as u8),
+        _ => Err(CommandError::Output(error)),
     }
 }
 

@@ -8,7 +8,11 @@
 //! | `files` | files, folders and patterns, hashed by content |
 //! | `recording` | what a command printed, and how it ended, as bytes |
 //! | `process` | runs a command, passes its output on and records it |
-//! | `memo` | a hit, a miss, one run at a time |
+//! | `broadcast` | what a running command prints, for other processes |
+//! | `printed` | what is printed already when another run begins |
+//! | `turn` | one run at a time, which the others follow |
+//! | `settings` | how a command is memoized, and what came of it |
+//! | `memo` | a hit, a miss, and trouble |
 //!
 //! A command is a function: its store has the program's name, its arguments are the rest of the command line and
 //! one object more, for all else that its output depends on. Nothing here prints or reads the environment; the
@@ -18,13 +22,17 @@
 //! one), temporary files (nothing would come through before the end), and two pipes that one thread
 //! watches (chosen).
 
+mod broadcast;
 mod files;
 mod identity;
 mod input;
 mod memo;
+mod printed;
 mod process;
 mod program;
 mod recording;
+mod settings;
+mod turn;
 
 use std::ffi::OsString;
 use std::io;
@@ -35,10 +43,11 @@ use crate::error::Error;
 pub use files::hash_files;
 pub use identity::Identity;
 pub use input::{Spool, Unkept};
-pub use memo::{Failures, HELD_VARIABLE, Memo, Mode, OnMiss, Outcome, Report, Settings};
+pub use memo::{HELD_VARIABLE, Memo};
 pub use process::{Input, Signals, Streams};
 pub use program::Program;
 pub use recording::{Malformed, ReplayError, replay};
+pub use settings::{Failures, Mode, OnMiss, Outcome, Report, Settings};
 
 /// Why a command was not run, or not to its end.
 #[derive(Debug, thiserror::Error)]
@@ -72,6 +81,11 @@ pub enum CommandError {
     /// What was recorded could not be replayed to its end.
     #[error("cannot replay what was recorded: {0}")]
     Replay(io::Error),
+    /// Another run printed something else than what is printed already of one that did not come to its end.
+    #[error(
+        "the process that was running it was stopped, and another run printed something else; try again"
+    )]
+    Differs,
     /// There is trouble with the cache, which is not to be passed over.
     #[error(transparent)]
     Cache(#[from] Error),

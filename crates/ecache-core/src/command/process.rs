@@ -20,6 +20,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::{Errno, ioctl_fionread, retry_on_intr};
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 
+use super::broadcast::Broadcast;
 use super::recording::{NotRecorded, Recorder, Stream};
 use super::{CommandError, Program, Unkept};
 
@@ -66,9 +67,48 @@ pub(super) struct Ended {
     /// Whether a signal was meant for it, even if it ended as if there had been none
     pub(super) interrupted: bool,
     /// What it printed, if that was to be recorded
-    pub(super) recorder: Option<Result<Recorder, NotRecorded>>,
+    pub(super) records: Option<Records>,
     /// Its output could not be passed on, for another reason than a reader that went away
     pub(super) failed: Option<io::Error>,
+}
+
+/// What a command prints, for those who ask later and for those who wait.
+pub(super) struct Records {
+    /// For the store
+    pub(super) recorder: Result<Recorder, NotRecorded>,
+    /// For other processes, while it runs
+    pub(super) broadcast: Option<Broadcast>,
+}
+
+impl Records {
+    fn record(&mut self, stream: Stream, bytes: &[u8]) {
+        let Ok(recorder) = &mut self.recorder else {
+            return;
+        };
+        let recorded = recorder.record(stream, bytes);
+        if let Some(broadcast) = &mut self.broadcast {
+            match &recorded {
+                Ok(()) => broadcast.send(stream, bytes),
+                Err(_) => broadcast.seal(),
+            }
+        }
+        if let Err(error) = recorded {
+            self.recorder = Err(error);
+        }
+    }
+
+    /// Nobody reads it any more, so that it will not come to its end.
+    fn leave(&mut self) {
+        self.recorder = Err(NotRecorded::Unread);
+        self.broadcast = None;
+    }
+
+    /// It came to its end.
+    pub(super) fn end(&mut self, exit: u8) {
+        if let Some(broadcast) = &mut self.broadcast {
+            broadcast.end(exit);
+        }
+    }
 }
 
 /// As the shell has it: 128 and the signal for a command that a signal ended.
@@ -85,7 +125,7 @@ pub(super) fn run(
     arguments: &[OsString],
     variable: (&str, String),
     streams: Streams<'_>,
-    recorder: Option<Result<Recorder, NotRecorded>>,
+    records: Option<Records>,
 ) -> Result<Ended, CommandError> {
     let signals = (streams.signals)().map_err(|error| cannot_start(&program.path, error))?;
     let mut command = Command::new(&program.path);
@@ -129,7 +169,7 @@ pub(super) fn run(
                 owed: 0,
             },
         ],
-        recorder,
+        records,
         failed: None,
     };
     let ended = forwarder.and_then(|forwarder| watch.follow(&mut child, forwarder));
@@ -200,7 +240,7 @@ struct Output<'a> {
 
 struct Watch<'a> {
     outputs: [Output<'a>; 2],
-    recorder: Option<Result<Recorder, NotRecorded>>,
+    records: Option<Records>,
     failed: Option<io::Error>,
 }
 
@@ -234,7 +274,7 @@ impl Watch<'_> {
         Ok(Ended {
             status: child.wait()?,
             interrupted,
-            recorder: self.recorder,
+            records: self.records,
             failed: self.failed,
         })
     }
@@ -257,16 +297,16 @@ impl Watch<'_> {
             }
         };
         output.owed = output.owed.saturating_sub(bytes.len() as u64);
-        if let Some(Ok(recorder)) = &mut self.recorder
-            && let Err(error) = recorder.record(output.stream, bytes)
-        {
-            self.recorder = Some(Err(error));
+        if let Some(records) = &mut self.records {
+            records.record(output.stream, bytes);
         }
         let written = output.sink.write_all(bytes);
         if let Err(error) = written.and_then(|()| output.sink.flush()) {
             // The command finds its pipe closed, as it would find the reader's.
             output.pipe = None;
-            self.recorder = self.recorder.take().map(|_| Err(NotRecorded::Unread));
+            if let Some(records) = &mut self.records {
+                records.leave();
+            }
             if error.kind() != io::ErrorKind::BrokenPipe {
                 self.failed.get_or_insert(error);
             }

@@ -16,7 +16,10 @@ use std::io::{self, BufRead, Read, Seek, Write};
 use tempfile::SpooledTempFile;
 
 const VERSION: u8 = 1;
-const END: u8 = 0;
+pub(super) const END: u8 = 0;
+
+/// The stream of a frame and its length.
+pub(super) const HEADER: usize = 5;
 
 /// So many bytes are kept in memory, the rest in a file.
 const IN_MEMORY: usize = 1 << 20;
