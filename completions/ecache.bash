@@ -1291,7 +1291,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__run)
-            opts="-q -v -h --db --collection --quiet --verbose --store --version --ttl --failure-ttl --no-failures --max-age --refresh --no-exec --cache --max-output --wait-timeout --strict --status-file --cwd --env --file --stdin --dataset --user --operator --prompt --jwt-file --help"
+            opts="-q -v -h --db --collection --quiet --verbose --store --version --ttl --failure-ttl --no-failures --max-age --stale --stale-if-error --refresh --no-exec --cache --max-output --wait-timeout --on-busy --strict --status-file --status-fd --background --cwd --env --file --stdin --dataset --user --operator --prompt --jwt-file --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1354,6 +1354,13 @@ _ecache() {
                     fi
                     return 0
                     ;;
+                --stale)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
                 --cache)
                     COMPREPLY=($(compgen -W "on off readonly refresh" -- "${cur}"))
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
@@ -1375,6 +1382,13 @@ _ecache() {
                     fi
                     return 0
                     ;;
+                --on-busy)
+                    COMPREPLY=($(compgen -W "wait run stale fail" -- "${cur}"))
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
                 --status-file)
                     local oldifs
                     if [ -n "${IFS+x}" ]; then
@@ -1387,6 +1401,13 @@ _ecache() {
                     fi
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --status-fd)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
                     fi
                     return 0
                     ;;

@@ -109,6 +109,12 @@ pub(crate) struct RunArgs {
     /// Run it again if its result is older than this
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     pub(crate) max_age: Option<u64>,
+    /// Print a result whose time is over no longer ago than this, and run it again in the background
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    pub(crate) stale: Option<u64>,
+    /// Print an old result instead, if there is one, where the command fails
+    #[arg(long)]
+    pub(crate) stale_if_error: bool,
     /// Run it again, and keep the new result
     #[arg(long, conflicts_with = "no_exec")]
     pub(crate) refresh: bool,
@@ -131,16 +137,39 @@ pub(crate) struct RunArgs {
     /// Wait this long for another process that runs the same and prints nothing, then run it without the cache
     #[arg(long, value_name = "DURATION", value_parser = parse_duration, default_value = "10m")]
     pub(crate) wait_timeout: u64,
+    /// Say what is done while another process runs the same
+    #[arg(long, value_name = "WHAT", value_enum, default_value_t)]
+    pub(crate) on_busy: BusyChoice,
     /// Exit with 125 on any trouble with the cache, instead of running the command without it
     #[arg(long)]
     pub(crate) strict: bool,
     /// Write what came of it to this file, as a line of JSON
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     pub(crate) status_file: Option<PathBuf>,
+    /// Write it to this open file descriptor
+    #[arg(long, value_name = "N", conflicts_with = "status_file")]
+    pub(crate) status_fd: Option<i32>,
+    /// Run in the background, for a process that has printed an old result
+    #[arg(long, hide = true)]
+    pub(crate) background: bool,
     #[command(flatten)]
     pub(crate) identity: IdentityArgs,
     #[command(flatten)]
     pub(crate) scope: ScopeArgs,
+}
+
+/// What `run` does while another process runs the same.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum BusyChoice {
+    /// Print what it prints, as it comes
+    #[default]
+    Wait,
+    /// Run it too, and keep nothing
+    Run,
+    /// Print an old result, if there is one, else wait
+    Stale,
+    /// Exit with 125
+    Fail,
 }
 
 /// How `run` uses the cache.

@@ -179,7 +179,7 @@ pub(crate) enum Command {
     Clear(ClearArgs),
     /// Remove what is expired, old, unused or too much
     ///
-    /// Without a limit: what is expired. With several limits, an entry goes that is beyond any of them. Entries
+    /// Without a limit: what is expired, also if `ecache run --stale` might still print it. With several limits, an entry goes that is beyond any of them. Entries
     /// of policy `persist` stay.
     Prune(PruneArgs),
     /// Change the lifetime or the policy of entries

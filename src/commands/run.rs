@@ -3,21 +3,22 @@
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd};
-use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow};
 use ecache_core::command::{
-    Failures, HELD_VARIABLE, Memo, Mode, OnMiss, Outcome, Report, Settings, Streams,
+    Failures, HELD_VARIABLE, Memo, Mode, OnBusy, OnFailure, OnMiss, Outcome, Report, Settings,
+    Streams,
 };
 use ecache_core::key::{Key, preimage};
 use ecache_core::python_json::Json;
 use serde::Serialize;
 
+use super::background;
 use super::invocation::Invocation;
 use super::request::{call_scopes, scopes, store_address, token};
 use crate::cli::value::Ttl;
-use crate::cli::{CacheMode, RunArgs};
+use crate::cli::{BusyChoice, CacheMode, RunArgs};
 use crate::context::Context;
 use crate::error::{Exit, not_run};
 use crate::signals;
@@ -27,7 +28,10 @@ pub(crate) fn run(context: &Context, args: RunArgs) -> Result<Exit> {
 }
 
 fn memoized(context: &Context, args: RunArgs) -> Result<Exit> {
-    let status_file = args.status_file.as_deref().map(create).transpose()?;
+    let status_file = background::status(&args)?;
+    if args.background {
+        background::leave_terminal();
+    }
     let invocation = Invocation::new(context, &args.command, &args.identity)?;
     let token = token(&args.scope)?;
     let text = preimage(
@@ -66,6 +70,8 @@ fn memoized(context: &Context, args: RunArgs) -> Result<Exit> {
             }
         },
         on_unkept: &|why| context.detail(&format!("the result is not kept: {why}")),
+        on_stale: &|why| context.detail(&format!("an old result: {why}")),
+        refresh: &background::start,
     };
     let report = memo.run(Streams {
         input: invocation.input,
@@ -115,6 +121,21 @@ fn settings(args: &RunArgs) -> Settings {
             (false, None) => Failures::KeepAlike,
         },
         max_age: args.max_age.map(Duration::from_millis),
+        stale: args
+            .stale
+            .filter(|_| !args.background)
+            .map(Duration::from_millis),
+        on_failure: match args.stale_if_error {
+            true => OnFailure::Stale,
+            false => OnFailure::Pass,
+        },
+        on_busy: match args.on_busy {
+            _ if args.background => OnBusy::Fail,
+            BusyChoice::Wait => OnBusy::Wait,
+            BusyChoice::Run => OnBusy::Run,
+            BusyChoice::Stale => OnBusy::Stale,
+            BusyChoice::Fail => OnBusy::Fail,
+        },
         max_output: args.max_output,
         patience: Duration::from_millis(args.wait_timeout),
     }
@@ -126,11 +147,7 @@ fn unbuffered(stream: BorrowedFd<'_>) -> Result<File> {
     Ok(stream.context("cannot use a standard stream")?.into())
 }
 
-fn create(path: &Path) -> Result<File> {
-    File::create(path).with_context(|| format!("cannot write the status to {}", path.display()))
-}
-
-/// What `--status-file` gets.
+/// What `--status-file` and `--status-fd` get.
 #[derive(Serialize)]
 struct Status<'a> {
     outcome: &'static str,
@@ -139,6 +156,7 @@ struct Status<'a> {
     age_ms: u128,
     ttl_left_ms: Option<u128>,
     cost_ms: Option<u128>,
+    saved_ms: Option<u128>,
     exit: u8,
 }
 
@@ -146,6 +164,7 @@ fn write_status(mut file: File, memo: &Memo<'_>, report: &Report) -> Result<()> 
     let status = Status {
         outcome: match report.outcome {
             Outcome::Hit => "hit",
+            Outcome::Stale => "stale",
             Outcome::Miss => "miss",
             Outcome::Refreshed => "refreshed",
             Outcome::Bypass => "bypass",
@@ -155,6 +174,7 @@ fn write_status(mut file: File, memo: &Memo<'_>, report: &Report) -> Result<()> 
         age_ms: report.age.as_millis(),
         ttl_left_ms: report.ttl_left.map(|left| left.as_millis()),
         cost_ms: report.cost.map(|cost| cost.as_millis()),
+        saved_ms: report.saved().map(|saved| saved.as_millis()),
         exit: report.exit,
     };
     let line = serde_json::to_string(&status)? + "\n";

@@ -7,6 +7,7 @@ mod support;
 mod flights;
 mod identity;
 mod lifetime;
+mod old;
 mod process;
 mod results;
 mod trouble;

@@ -131,3 +131,39 @@ fn what_was_run_is_an_entry_like_others() {
         .run("run --no-exec --stdin none --store builds --version 2 --dataset d1 --user ann -- printf a\\nb")
         .prints("a\nb");
 }
+
+#[test]
+fn a_script_is_told_on_a_descriptor() {
+    let session = Session::new();
+    let outcome = |options: &str| {
+        let line = format!(
+            "ecache run --stdin none --status-fd 3 {options} -- sh -c 'echo out; sleep 0.01; test ! -e fail' 3> status; cat status"
+        );
+        let ran = session.shell(&line).succeeds();
+        let (_, status) = ran.text().split_once('\n').expect("two lines");
+        let status: serde_json::Value = serde_json::from_str(status).expect("JSON");
+        (
+            status["outcome"].as_str().unwrap_or_default().to_owned(),
+            status["saved_ms"].as_u64().unwrap_or_default() > 0,
+        )
+    };
+    let is = |outcome: &str, saved| (outcome.to_owned(), saved);
+    assert_eq!(outcome("--ttl 5s"), is("miss", false));
+    assert_eq!(outcome("--ttl 5s"), is("hit", true));
+    assert_eq!(outcome("--ttl 5s --refresh"), is("refreshed", false));
+    session.set_clock("2026-11-23T06:33:01.000Z");
+    assert_eq!(outcome("--stale 1h --cache readonly"), is("stale", true));
+    std::fs::write(session.path("fail"), "").expect("a file");
+    assert_eq!(outcome("--stale-if-error"), is("stale", true));
+    session.run("run --status-fd 9 -- true").ends(
+        125,
+        "ecache: file descriptor 9 is not open; open it in the shell, as in 9> status.json\n",
+    );
+    // What the command leaves running does not hold it open.
+    let left = "ecache run --status-fd 3 -- sh -c 'sleep 20 & true' 3>&1 >/dev/null";
+    let started = Instant::now();
+    session
+        .shell(&format!("({left}) | cat | grep -c outcome"))
+        .prints("1\n");
+    assert!(started.elapsed() < Duration::from_secs(10));
+}

@@ -30,10 +30,19 @@ const READ: usize = 1 << 16;
 const SEALED: u32 = 0o400;
 
 /// Where the file of a flight is.
-pub(super) fn place(store: &Path, flight: &Key) -> PathBuf {
-    let mut folder = store.as_os_str().to_owned();
-    folder.push("-flights");
-    Path::new(&folder).join(flight.as_str())
+pub(super) fn place(store: &Path, flight: &[u8; 32]) -> PathBuf {
+    beside(store, "-flights").join(Key::of_hash(flight).as_str())
+}
+
+/// Where the locks of flights are.
+pub(super) fn locks(store: &Path) -> PathBuf {
+    beside(store, "-locks")
+}
+
+fn beside(store: &Path, suffix: &str) -> PathBuf {
+    let mut path = store.as_os_str().to_owned();
+    path.push(suffix);
+    path.into()
 }
 
 /// The file of a running command, for its writer. It is gone with this.

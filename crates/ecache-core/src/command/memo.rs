@@ -9,12 +9,13 @@ use std::time::{Duration, Instant};
 use sha2::{Digest, Sha256};
 
 use super::broadcast::{self, Broadcast};
+use super::old::Kept;
 use super::process::{self, Ended, Records, Signals, Streams};
 use super::recording::{NotRecorded, Recorder, is_framed};
-use super::settings::{Failures, Mode, OnMiss, Outcome, Report, Settings};
-use super::turn::{Console, Turn};
+use super::settings::{Failures, Mode, OnBusy, OnFailure, OnMiss, Outcome, Report, Settings};
+use super::turn::{Console, Turn, Wait};
 use super::{CommandError, Input, Program, ReplayError, replay};
-use crate::backend::{Backend, Condition, Content, ContentReader, Lookup, Use};
+use crate::backend::{Backend, Condition, Content, ContentReader, Use};
 use crate::entry::Entry;
 use crate::error::{Error, Result};
 use crate::key::Key;
@@ -57,13 +58,30 @@ pub struct Memo<'a> {
     pub on_trouble: &'a dyn Fn(Error) -> Result<()>,
     /// Told why a result is not kept
     pub on_unkept: &'a dyn Fn(&str),
+    /// Told why an old result is replayed
+    pub on_stale: &'a dyn Fn(&str),
+    /// Starts a process that runs the same with the same input, apart from this one and its terminal, and returns at once
+    pub refresh: &'a dyn Fn(&Input) -> io::Result<()>,
 }
 
 /// What a command is connected to, until it is run.
-struct Ports<'a> {
-    input: Input,
-    console: Console<'a>,
-    signals: &'a mut dyn FnMut() -> io::Result<Signals>,
+pub(super) struct Ports<'a> {
+    pub(super) input: Input,
+    pub(super) console: Console<'a>,
+    pub(super) signals: &'a mut dyn FnMut() -> io::Result<Signals>,
+}
+
+impl Ports<'_> {
+    /// What the command is connected to now that it is run.
+    fn take(&mut self) -> Streams<'_> {
+        self.console.begin(None);
+        Streams {
+            input: std::mem::replace(&mut self.input, Input::Nothing),
+            stdout: &mut self.console.stdout,
+            stderr: &mut self.console.stderr,
+            signals: self.signals,
+        }
+    }
 }
 
 impl Memo<'_> {
@@ -81,13 +99,26 @@ impl Memo<'_> {
         let Some(path) = self.store.filter(|_| mode != Mode::Off) else {
             return self.bypass(&mut ports);
         };
+        let mut old = None;
         if mode != Mode::Refresh {
             match self.open(path, Access::Read) {
-                Ok(backend) => {
-                    if let Some(report) = self.replay_from(backend.as_ref(), &mut ports.console)? {
-                        return Ok(report);
+                Ok(backend) => match self.find(backend.as_ref(), self.clock.now())? {
+                    Kept::Fresh(entry, content) => {
+                        let found = (entry, content);
+                        return self.replay_hit(backend.as_ref(), found, &mut ports.console);
                     }
-                }
+                    Kept::Old(entry, content) => {
+                        let is_served = self.is_served(&entry, self.clock.now());
+                        old = Some((backend, (entry, content)));
+                        if is_served {
+                            self.refresh_elsewhere(path, &ports)?;
+                        }
+                        if let Some((backend, found)) = old.take_if(|_| is_served) {
+                            return self.replay_old(backend.as_ref(), found, &mut ports);
+                        }
+                    }
+                    Kept::Nothing => {}
+                },
                 // One that is not there yet is made, and one of an older release brought up to date, by a writer.
                 Err(Error::Missing { .. } | Error::Unsupported(_)) => {}
                 Err(error) => {
@@ -102,49 +133,63 @@ impl Memo<'_> {
         let Some(backend) = self.attempt(self.open(path, Access::Write))? else {
             return self.bypass(&mut ports);
         };
-        let lock = match self.turn(path, &mut ports.console)? {
-            Turn::Ours(lock) => lock,
-            Turn::Theirs => {
-                (self.on_unkept)("another process is running it, and does not say more of it");
-                return self.bypass(&mut ports);
-            }
-            Turn::Over(exit) => return Ok(Report::of_other(exit)),
+        let wait = match self.settings.on_busy {
+            OnBusy::Run | OnBusy::Fail => Wait::Not,
+            OnBusy::Stale if old.is_some() => Wait::Not,
+            // A run that began before this was asked for is not what is asked for.
+            _ if mode == Mode::Refresh => Wait::Silently,
+            // Should it fail, nothing of it is to be printed.
+            _ if old.is_some() && self.settings.on_failure == OnFailure::Stale => Wait::Silently,
+            OnBusy::Wait | OnBusy::Stale => Wait::Following,
         };
-        // It may have been kept while this process was on its way here.
-        if mode == Mode::On
-            && let Some(report) = self.replay_from(backend.as_ref(), &mut ports.console)?
-        {
-            return Ok(report);
+        match (self.turn(path, wait, &mut ports.console)?, old) {
+            (Turn::Ours(lock), _) => self.lead(path, backend.as_ref(), lock.as_ref(), &mut ports),
+            (Turn::Over(exit), _) => Ok(Report::of_other(exit)),
+            (Turn::Theirs, _) if self.settings.on_busy == OnBusy::Fail => Err(CommandError::Busy),
+            (Turn::Theirs, Some((backend, found))) if self.settings.on_busy == OnBusy::Stale => {
+                self.replay_old(backend.as_ref(), found, &mut ports)
+            }
+            (Turn::Theirs, _) => {
+                (self.on_unkept)("another process is running it, and it is not waited for");
+                self.bypass(&mut ports)
+            }
         }
-        self.run_and_keep(path, backend.as_ref(), lock.as_ref(), &mut ports)
     }
 
-    fn run_and_keep(
+    /// Runs the command in its turn, unless it was kept while this process was on its way here.
+    fn lead(
         &self,
         path: &Path,
         backend: &dyn Backend,
         lock: Option<&FlightLock>,
         ports: &mut Ports<'_>,
     ) -> Result<Report, CommandError> {
+        let fallback = match self.find(backend, self.clock.now())? {
+            Kept::Fresh(entry, content) if self.settings.mode == Mode::On => {
+                return self.replay_hit(backend, (entry, content), &mut ports.console);
+            }
+            Kept::Fresh(entry, content) | Kept::Old(entry, content) => Some((entry, content)),
+            Kept::Nothing => None,
+        };
         let flight = self.flight();
         let recorder = Recorder::new(self.settings.max_output);
         // Without a lock the flight may be another's. Without a file others wait for the end.
-        let broadcast = lock.filter(|_| recorder.is_ok()).and_then(|_| {
-            let place = broadcast::place(path, &Key::of_hash(&flight));
-            Broadcast::start(place, &flight).ok()
-        });
+        let broadcast = lock
+            .filter(|_| recorder.is_ok())
+            .and_then(|_| Broadcast::start(broadcast::place(path, &flight), &flight).ok());
         let records = Records {
             recorder,
             broadcast,
         };
-        let (ended, mut report) = self.execute(ports, Some(records))?;
-        report.outcome = match self.settings.mode {
-            Mode::Refresh => Outcome::Refreshed,
-            _ => Outcome::Miss,
-        };
-        report.ttl_left = self.keep(backend, ended, &report)?;
-        ports.console.finish()?;
-        Ok(report)
+        match fallback.filter(|_| self.settings.on_failure == OnFailure::Stale) {
+            Some(found) => self.run_or_replay(backend, found, records, ports),
+            None => {
+                let (ended, report) = self.execute(ports.take(), Some(records))?;
+                let report = self.keep_report(backend, ended, report)?;
+                ports.console.finish()?;
+                Ok(report)
+            }
+        }
     }
 
     /// The value of something that went well; otherwise trouble is told of.
@@ -159,30 +204,37 @@ impl Memo<'_> {
         location::open_within(path.as_os_str(), access, STORE_PATIENCE)
     }
 
-    /// Replays what is kept of the command, if anything is.
-    fn replay_from(
+    fn replay_hit(
         &self,
         backend: &dyn Backend,
+        found: (Box<Entry>, Content),
         console: &mut Console<'_>,
-    ) -> Result<Option<Report>, CommandError> {
+    ) -> Result<Report, CommandError> {
+        let entry = found.0.clone();
+        let report = self.replay(backend, found, Outcome::Hit, console)?;
+        self.record_use(&entry, self.clock.now());
+        Ok(report)
+    }
+
+    fn replay_old(
+        &self,
+        backend: &dyn Backend,
+        found: (Box<Entry>, Content),
+        ports: &mut Ports<'_>,
+    ) -> Result<Report, CommandError> {
+        (self.on_stale)("its time is over");
+        self.replay(backend, found, Outcome::Stale, &mut ports.console)
+    }
+
+    /// Prints what is kept of the command.
+    pub(super) fn replay(
+        &self,
+        backend: &dyn Backend,
+        (entry, content): (Box<Entry>, Content),
+        outcome: Outcome,
+        console: &mut Console<'_>,
+    ) -> Result<Report, CommandError> {
         let now = self.clock.now();
-        let lookup = self.attempt(backend.lookup(&self.address, now))?;
-        let (entry, content) = match lookup {
-            Some(Lookup::Hit(entry, content)) if self.is_wanted(&entry, now) => (entry, content),
-            Some(Lookup::Damaged(address)) => {
-                let address = Box::new(address);
-                self.attempt::<()>(Err(Error::DamagedEntry { address }))?;
-                return Ok(None);
-            }
-            _ => return Ok(None),
-        };
-        // A value of an unknown version is a miss.
-        if !self
-            .attempt(is_recording(backend, &content))?
-            .unwrap_or(false)
-        {
-            return Ok(None);
-        }
         console.begin(None);
         let (stdout, stderr) = (&mut console.stdout, &mut console.stderr);
         let replayed = match content {
@@ -202,21 +254,17 @@ impl Memo<'_> {
             }
         };
         console.finish()?;
-        self.record_use(&entry, now);
-        Ok(Some(Report {
-            outcome: Outcome::Hit,
+        Ok(Report {
+            outcome,
             exit,
             age: now.since(entry.written_at()),
             ttl_left: entry.expires_at.map(|expires| expires.since(now)),
             cost: entry.cost_ms.map(Duration::from_millis),
-        }))
+        })
     }
 
-    fn is_wanted(&self, entry: &Entry, now: Timestamp) -> bool {
-        let age = now.since(entry.written_at());
-        entry.kind == Kind::Command
-            && self.settings.max_age.is_none_or(|max_age| age <= max_age)
-            && entry.is_of_call(&self.function(), &self.scopes, &self.args)
+    pub(super) fn is_ours(&self, entry: &Entry) -> bool {
+        entry.kind == Kind::Command && entry.is_of_call(&self.function(), &self.scopes, &self.args)
     }
 
     fn function(&self) -> Arc<str> {
@@ -244,14 +292,14 @@ impl Memo<'_> {
         if self.settings.on_miss == OnMiss::Fail {
             return Ok(Report::of_nothing());
         }
-        let (_, report) = self.execute(ports, None)?;
+        let (_, report) = self.execute(ports.take(), None)?;
         ports.console.finish()?;
         Ok(report)
     }
 
-    fn execute(
+    pub(super) fn execute(
         &self,
-        ports: &mut Ports<'_>,
+        streams: Streams<'_>,
         records: Option<Records>,
     ) -> Result<(Ended, Report), CommandError> {
         let flight = Key::of_hash(&self.flight());
@@ -259,19 +307,13 @@ impl Memo<'_> {
             "" => flight.to_string(),
             held => format!("{held}:{flight}"),
         };
-        ports.console.begin(None);
         let started = Instant::now();
         let mut ended = process::run(
             self.program,
             self.name,
             self.arguments,
             (HELD_VARIABLE, held),
-            Streams {
-                input: std::mem::replace(&mut ports.input, Input::Nothing),
-                stdout: &mut ports.console.stdout,
-                stderr: &mut ports.console.stderr,
-                signals: ports.signals,
-            },
+            streams,
             records,
         )?;
         let report = Report {
@@ -285,6 +327,25 @@ impl Memo<'_> {
             Some(error) => Err(CommandError::Output(error)),
             None => Ok((ended, report)),
         }
+    }
+
+    /// Keeps what was recorded, and says so.
+    pub(super) fn keep_report(
+        &self,
+        backend: &dyn Backend,
+        ended: Ended,
+        report: Report,
+    ) -> Result<Report> {
+        let outcome = match self.settings.mode {
+            Mode::Refresh => Outcome::Refreshed,
+            _ => Outcome::Miss,
+        };
+        let ttl_left = self.keep(backend, ended, &report)?;
+        Ok(Report {
+            outcome,
+            ttl_left,
+            ..report
+        })
     }
 
     /// Keeps what was recorded, if it may be kept, and returns for how long.
@@ -349,7 +410,7 @@ pub(super) fn unread(error: io::Error) -> Result<u8, CommandError> {
 
 /// Whether a value is what a recorder wrote. Of one in chunks, whose checksums were verified when it was looked up, only
 /// the ends are looked at.
-fn is_recording(backend: &dyn Backend, content: &Content) -> Result<bool> {
+pub(super) fn is_recording(backend: &dyn Backend, content: &Content) -> Result<bool> {
     match content {
         Content::Inline(bytes) => Ok(replay(&bytes[..], &mut io::sink(), &mut io::sink()).is_ok()),
         Content::Chunked(chunked) => {

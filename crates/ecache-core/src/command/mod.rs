@@ -11,6 +11,7 @@
 //! | `broadcast` | what a running command prints, for other processes |
 //! | `printed` | what is printed already when another run begins |
 //! | `turn` | one run at a time, which the others follow |
+//! | `old`, `held` | results whose time is over, and output that waits for the end |
 //! | `settings` | how a command is memoized, and what came of it |
 //! | `memo` | a hit, a miss, and trouble |
 //!
@@ -24,9 +25,11 @@
 
 mod broadcast;
 mod files;
+mod held;
 mod identity;
 mod input;
 mod memo;
+mod old;
 mod printed;
 mod process;
 mod program;
@@ -47,7 +50,7 @@ pub use memo::{HELD_VARIABLE, Memo};
 pub use process::{Input, Signals, Streams};
 pub use program::Program;
 pub use recording::{Malformed, ReplayError, replay};
-pub use settings::{Failures, Mode, OnMiss, Outcome, Report, Settings};
+pub use settings::{Failures, Mode, OnBusy, OnFailure, OnMiss, Outcome, Report, Settings};
 
 /// Why a command was not run, or not to its end.
 #[derive(Debug, thiserror::Error)]
@@ -86,6 +89,9 @@ pub enum CommandError {
         "the process that was running it was stopped, and another run printed something else; try again"
     )]
     Differs,
+    /// Another process is running the same, and that is not to be.
+    #[error("another process is running it")]
+    Busy,
     /// There is trouble with the cache, which is not to be passed over.
     #[error(transparent)]
     Cache(#[from] Error),

@@ -38,6 +38,31 @@ pub enum Failures {
     Forget,
 }
 
+/// What is done where another process runs the same.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnBusy {
+    /// What it prints is printed
+    #[default]
+    Wait,
+    /// The command is run, without the cache
+    Run,
+    /// An old result is replayed, however old; without one, as with [`OnBusy::Wait`]
+    Stale,
+    /// That is an error
+    Fail,
+}
+
+/// What is done where a command fails.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnFailure {
+    /// Its output and exit code are the result
+    #[default]
+    Pass,
+    /// An old result is replayed in its place, however old, and stays; what the command prints is kept back until it
+    /// has ended
+    Stale,
+}
+
 /// How a command is memoized.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -51,6 +76,12 @@ pub struct Settings {
     pub failures: Failures,
     /// What is older than this is no hit
     pub max_age: Option<Duration>,
+    /// A result whose time was over no longer ago than this is replayed, and the command is run again elsewhere
+    pub stale: Option<Duration>,
+    /// What is done where the command fails
+    pub on_failure: OnFailure,
+    /// What is done where another process runs the same
+    pub on_busy: OnBusy,
     /// A command that prints more bytes is not recorded
     pub max_output: u64,
     /// How long another process that runs the same is waited for while it prints nothing
@@ -62,6 +93,8 @@ pub struct Settings {
 pub enum Outcome {
     /// It was replayed
     Hit,
+    /// It was replayed although its time was over
+    Stale,
     /// It was not there, and was run unless that was forbidden
     Miss,
     /// It was run because it was to be run again
@@ -86,6 +119,14 @@ pub struct Report {
 }
 
 impl Report {
+    /// How long nobody had to wait for the command, if that is known.
+    pub fn saved(&self) -> Option<Duration> {
+        match self.outcome {
+            Outcome::Hit | Outcome::Stale => self.cost,
+            Outcome::Miss | Outcome::Refreshed | Outcome::Bypass => Some(Duration::ZERO),
+        }
+    }
+
     /// Of a command that another process ran, to its end.
     pub(super) fn of_other(exit: u8) -> Self {
         Self {

@@ -17,13 +17,24 @@ use super::broadcast::{self, Heard, Listener};
 use super::memo::unread;
 use super::printed::Printed;
 use super::recording::Stream;
-use super::{CommandError, Memo, Mode};
+use super::{CommandError, Memo};
 use crate::error::Error;
 use crate::key::Key;
 use crate::single_flight::{FlightLock, FlightLocks};
 
 /// How long is waited between two looks at somebody else's run, at least and at most.
 const PAUSE: [Duration; 2] = [Duration::from_millis(1), Duration::from_millis(10)];
+
+/// How somebody else's run is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wait {
+    /// It is not
+    Not,
+    /// Until its end
+    Silently,
+    /// What it prints is printed
+    Following,
+}
 
 /// Whether this process is the one that runs a command.
 pub(super) enum Turn {
@@ -76,10 +87,11 @@ enum Told {
 }
 
 impl Memo<'_> {
-    /// Waits until no other process runs the same, and prints what it prints.
+    /// Takes the lock of the flight, as soon as nobody else has it.
     pub(super) fn turn(
         &self,
         store: &Path,
+        wait: Wait,
         console: &mut Console<'_>,
     ) -> Result<Turn, CommandError> {
         let flight = self.flight();
@@ -87,21 +99,18 @@ impl Memo<'_> {
         if self.held.split(':').any(|held| held == name.as_str()) {
             return Ok(Turn::Ours(None));
         }
-        let mut path = store.as_os_str().to_owned();
-        path.push("-locks");
-        let locks = FlightLocks::open(Path::new(&path)).map_err(Error::Io);
+        let locks = FlightLocks::open(&broadcast::locks(store)).map_err(Error::Io);
         let Some(locks) = self.attempt(locks)? else {
             return Ok(Turn::Ours(None));
         };
-        let mut listener = Listener::new(broadcast::place(store, &name));
+        let mut listener = Listener::new(broadcast::place(store, &flight));
         let mut silent = Instant::now();
         let mut pause = PAUSE[0];
         loop {
             let lock = self.attempt(locks.try_lock(&flight).map_err(Error::Io))?;
-            let told = match self.settings.mode {
-                // A run that began before this was asked for is not what is asked for.
-                Mode::Refresh => Told::Nothing,
-                _ => tell(&mut listener, console)?,
+            let told = match wait {
+                Wait::Following => tell(&mut listener, console)?,
+                Wait::Silently | Wait::Not => Told::Nothing,
             };
             match (lock, told) {
                 // Also where a runner was killed before it could keep what it had told to the end.
@@ -110,10 +119,10 @@ impl Memo<'_> {
                 (None, _) => return Ok(Turn::Ours(None)),
                 (Some(None), Told::Sealed) => return Ok(Turn::Theirs),
                 (Some(None), Told::More) => (silent, pause) = (Instant::now(), PAUSE[0]),
-                (Some(None), Told::Nothing) if silent.elapsed() >= self.settings.patience => {
-                    return Ok(Turn::Theirs);
-                }
                 (Some(None), Told::Nothing) => {
+                    if wait == Wait::Not || silent.elapsed() >= self.settings.patience {
+                        return Ok(Turn::Theirs);
+                    }
                     std::thread::sleep(pause);
                     pause = (pause * 2).min(PAUSE[1]);
                 }
