@@ -10,7 +10,7 @@ use ecache_core::backend::{Dimension, OnConflict, Sort};
 use super::FormatArgs;
 use super::entry::{CallArgs, EntryArgs, IdentityArgs, ScopeArgs};
 use super::filter::{FilterArgs, PolicyChoice};
-use super::value::{EntryPolicy, Ttl, ValueType, parse_ttl};
+use super::value::{EntryPolicy, Lifetime, Ttl, ValueType, parse_lifetime, parse_ttl};
 use crate::units::{Moment, parse_duration, parse_moment, parse_size};
 
 #[derive(Debug, Args)]
@@ -97,14 +97,14 @@ pub(crate) struct RunArgs {
     /// Keep it apart from other versions: in the store NAME#vN
     #[arg(long, value_name = "N")]
     pub(crate) version: Option<String>,
-    /// Keep a result for this long, as in 90s, 10m or 1d12h; `none` for ever
-    #[arg(long, value_name = "DURATION", value_parser = parse_ttl)]
-    pub(crate) ttl: Option<Ttl>,
+    /// Keep a result for this long, as in 90s, 10m or 1d12h, until the next `boot`, for the terminal's `session`; `none` for ever
+    #[arg(long, value_name = "DURATION", value_parser = parse_lifetime, alias = "time-to-live", env = "BKT_TTL", hide_env = true)]
+    pub(crate) ttl: Option<Lifetime>,
     /// Keep a failure for this long, instead of as long as a success
     #[arg(long, value_name = "DURATION", value_parser = parse_ttl, conflicts_with = "no_failures")]
     pub(crate) failure_ttl: Option<Ttl>,
     /// Do not keep failures
-    #[arg(long)]
+    #[arg(long, alias = "discard-failures")]
     pub(crate) no_failures: bool,
     /// Run it again if its result is older than this
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
@@ -116,8 +116,11 @@ pub(crate) struct RunArgs {
     #[arg(long)]
     pub(crate) stale_if_error: bool,
     /// Run it again, and keep the new result
-    #[arg(long, conflicts_with = "no_exec")]
+    #[arg(long, conflicts_with = "no_exec", alias = "force")]
     pub(crate) refresh: bool,
+    /// Run it again in the background, keep the new result, and print nothing, as bkt does
+    #[arg(long, conflicts_with_all = ["no_exec", "refresh", "stale"], hide_short_help = true)]
+    pub(crate) warm: bool,
     /// Run nothing: print what is there, or exit with 1
     #[arg(long)]
     pub(crate) no_exec: bool,
@@ -131,6 +134,9 @@ pub(crate) struct RunArgs {
         default_value_t
     )]
     pub(crate) cache: CacheMode,
+    /// Do not record the arguments, which `ls` and `show` print: only the key, which is a hash of them
+    #[arg(long)]
+    pub(crate) no_record_args: bool,
     /// Do not keep a result that is larger than this
     #[arg(long, value_name = "SIZE", value_parser = parse_size, default_value = "100MiB")]
     pub(crate) max_output: u64,
@@ -149,9 +155,12 @@ pub(crate) struct RunArgs {
     /// Write it to this open file descriptor
     #[arg(long, value_name = "N", conflicts_with = "status_file")]
     pub(crate) status_fd: Option<i32>,
-    /// Run in the background, for a process that has printed an old result
+    /// Run in the background, for a process that did not want to wait
     #[arg(long, hide = true)]
     pub(crate) background: bool,
+    /// Refuse bkt's folder, which is none for a store
+    #[arg(long, hide = true)]
+    pub(crate) cache_dir: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) identity: IdentityArgs,
     #[command(flatten)]
@@ -205,6 +214,9 @@ pub(crate) struct KeyArgs {
     #[arg(value_name = "COMMAND", last = true, value_hint = clap::ValueHint::CommandWithArguments,
           conflicts_with_all = ["argument", "json-argument", "args"])]
     pub(crate) command: Vec<OsString>,
+    /// Name the key that `run` has with this --ttl, if it is `boot` or `session`
+    #[arg(long, value_name = "DURATION", value_parser = parse_lifetime, hide_short_help = true)]
+    pub(crate) ttl: Option<Lifetime>,
     /// Print the text that is hashed, too
     #[arg(long)]
     pub(crate) explain: bool,

@@ -57,12 +57,17 @@ pub(super) fn start(input: &Input) -> io::Result<()> {
     command.spawn().map(drop)
 }
 
-/// From here on, the terminal's signals and its end are nothing to this process, and it holds nothing open that was
-/// the caller's.
+/// From here on, the terminal's signals and its end are nothing to this process.
 pub(super) fn leave_terminal() {
     // SAFETY: this touches no memory. It fails for the leader of a group, which whoever is started is not.
     unsafe { libc::setsid() };
-    // SAFETY: this process has opened nothing yet, so that no descriptor from 3 on is in use here.
+}
+
+/// Closes what the caller has open beside the standard streams: it may be a pipe that somebody reads to its end.
+///
+/// To be called before this process opens anything.
+pub(super) fn close_inherited() {
+    // SAFETY: no descriptor from 3 on is in use here yet.
     #[cfg(target_os = "linux")]
     unsafe {
         libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, 0);

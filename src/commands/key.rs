@@ -16,7 +16,7 @@ pub(crate) fn run(context: &Context, args: KeyArgs) -> Result<Exit> {
     let call = match args.command.is_empty() {
         true => args.call.0.unwrap_or_default(),
         false => {
-            let invocation = Invocation::new(context, &args.command, &args.identity)?;
+            let invocation = Invocation::new(context, &args.command, &args.identity, args.ttl)?;
             if let Some(why) = invocation.unkept_input() {
                 bail!("cannot keep standard input: {why}");
             }

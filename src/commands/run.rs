@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow};
 use ecache_core::command::{
-    Failures, HELD_VARIABLE, Memo, Mode, OnBusy, OnFailure, OnMiss, Outcome, Report, Settings,
-    Streams,
+    Arguments, Failures, HELD_VARIABLE, Memo, Mode, OnBusy, OnFailure, OnMiss, Outcome, Report,
+    Settings, Streams,
 };
 use ecache_core::key::{Key, preimage};
 use ecache_core::python_json::Json;
@@ -17,10 +17,10 @@ use serde::Serialize;
 use super::background;
 use super::invocation::Invocation;
 use super::request::{call_scopes, scopes, store_address, token};
-use crate::cli::value::Ttl;
+use crate::cli::value::{Lifetime, Ttl};
 use crate::cli::{BusyChoice, CacheMode, RunArgs};
 use crate::context::Context;
-use crate::error::{Exit, not_run};
+use crate::error::{Exit, not_run, usage};
 use crate::signals;
 
 pub(crate) fn run(context: &Context, args: RunArgs) -> Result<Exit> {
@@ -28,11 +28,24 @@ pub(crate) fn run(context: &Context, args: RunArgs) -> Result<Exit> {
 }
 
 fn memoized(context: &Context, args: RunArgs) -> Result<Exit> {
-    let status_file = background::status(&args)?;
     if args.background {
-        background::leave_terminal();
+        background::close_inherited();
     }
-    let invocation = Invocation::new(context, &args.command, &args.identity)?;
+    let status_file = background::status(&args)?;
+    if let Some(folder) = &args.cache_dir {
+        return Err(usage(format!(
+            "--cache-dir is bkt's: say --db {}, or set ECACHE_DB, which all commands read",
+            folder.join("store.db").display()
+        )));
+    }
+    let invocation = Invocation::new(context, &args.command, &args.identity, args.ttl)?;
+    if args.background {
+        // The session is part of the key, if --ttl says so, and was looked at by now.
+        background::leave_terminal();
+    } else if args.warm {
+        background::start(&invocation.input).context("cannot start a process in the background")?;
+        return Ok(Exit::Done);
+    }
     let token = token(&args.scope)?;
     let text = preimage(
         &invocation.call,
@@ -104,7 +117,7 @@ fn settings(args: &RunArgs) -> Settings {
         Ttl::Never => None,
     };
     Settings {
-        mode: match (args.cache, args.refresh) {
+        mode: match (args.cache, args.refresh || args.warm) {
             (CacheMode::Off, _) | (CacheMode::Readonly, true) => Mode::Off,
             (CacheMode::Refresh, _) | (CacheMode::On, true) => Mode::Refresh,
             (CacheMode::Readonly, false) => Mode::ReadOnly,
@@ -114,7 +127,10 @@ fn settings(args: &RunArgs) -> Settings {
             true => OnMiss::Fail,
             false => OnMiss::Run,
         },
-        ttl: args.ttl.and_then(duration),
+        ttl: match args.ttl {
+            Some(Lifetime::Ttl(ttl)) => duration(ttl),
+            Some(Lifetime::Boot | Lifetime::Session) | None => None,
+        },
         failures: match (args.no_failures, args.failure_ttl) {
             (true, _) => Failures::Forget,
             (false, Some(ttl)) => Failures::KeepFor(duration(ttl)),
@@ -135,6 +151,10 @@ fn settings(args: &RunArgs) -> Settings {
             BusyChoice::Run => OnBusy::Run,
             BusyChoice::Stale => OnBusy::Stale,
             BusyChoice::Fail => OnBusy::Fail,
+        },
+        arguments: match args.no_record_args {
+            true => Arguments::Forget,
+            false => Arguments::Record,
         },
         max_output: args.max_output,
         patience: Duration::from_millis(args.wait_timeout),

@@ -56,12 +56,17 @@ fn a_command_may_run_itself() {
     memoized(&session, "--no-exec", other).prints("inner\n");
 }
 
-/// Waits until a process has printed so much, and returns the rest when it has ended.
-fn after(mut child: Child, printed: &str, then: impl FnOnce()) -> Ran {
+/// Waits until a process has printed so much.
+fn expect(child: &mut Child, printed: &str) {
     let mut beginning = vec![0; printed.len()];
     let stdout = child.stdout.as_mut().expect("it was piped");
     stdout.read_exact(&mut beginning).expect("output");
     assert_eq!(String::from_utf8_lossy(&beginning), printed);
+}
+
+/// Waits until a process has printed so much, and returns the rest when it has ended.
+fn after(mut child: Child, printed: &str, then: impl FnOnce()) -> Ran {
+    expect(&mut child, printed);
     then();
     finish(child)
 }
@@ -93,17 +98,16 @@ fn those_who_wait_print_what_is_printed_as_it_comes() {
 fn what_a_killed_one_printed_is_not_printed_twice() {
     let session = Session::new();
     let line = "echo run >> ran; echo a; echo b >&2; if mkdir first 2>&-; then sleep 30; fi; echo c; echo d >&2";
-    let mut leader = Some(start(&session, "", line));
+    let mut leader = start(&session, "", line);
     wait_for("the leader runs", || runs(&session) == 1);
-    let followers: Vec<Child> = (0..3).map(|_| start(&session, "", line)).collect();
+    let mut followers: Vec<Child> = (0..3).map(|_| start(&session, "", line)).collect();
+    for follower in &mut followers {
+        expect(follower, "a\n");
+    }
+    leader.kill().expect("it runs");
+    leader.wait().expect("it ends");
     for follower in followers {
-        let ran = after(follower, "a\n", || {
-            if let Some(mut leader) = leader.take() {
-                leader.kill().expect("it runs");
-                leader.wait().expect("it ends");
-            }
-        });
-        assert_eq!(ran, ended("c\n", "b\nd\n", 0));
+        assert_eq!(finish(follower), ended("c\n", "b\nd\n", 0));
     }
     assert_eq!((runs(&session), flights(&session)), (2, 0));
 }
@@ -135,17 +139,15 @@ fn a_failure_that_is_not_kept_is_that_of_all_who_waited_for_it() {
     let session = Session::new();
     session.shell("mkfifo go").succeeds();
     let line = "echo run >> ran; echo first; read go < go; echo failed; exit 3";
-    let all: Vec<Child> = (0..4)
+    let mut all: Vec<Child> = (0..4)
         .map(|_| start(&session, "--no-failures", line))
         .collect();
-    let mut gone = false;
+    for child in &mut all {
+        expect(child, "first\n");
+    }
+    std::fs::write(session.path("go"), "\n").expect("it is being read");
     for child in all {
-        let ran = after(child, "first\n", || {
-            if !std::mem::replace(&mut gone, true) {
-                std::fs::write(session.path("go"), "\n").expect("it is being read");
-            }
-        });
-        assert_eq!(ran, ended("failed\n", "", 3));
+        assert_eq!(finish(child), ended("failed\n", "", 3));
     }
     assert_eq!(runs(&session), 1);
     memoized(&session, "--no-exec", line).ends(1, "");

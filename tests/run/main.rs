@@ -4,6 +4,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod bkt;
 mod flights;
 mod identity;
 mod lifetime;

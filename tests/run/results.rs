@@ -167,3 +167,19 @@ fn a_script_is_told_on_a_descriptor() {
         .prints("1\n");
     assert!(started.elapsed() < Duration::from_secs(10));
 }
+
+#[test]
+fn arguments_need_not_be_recorded() {
+    let session = Session::new();
+    let line = "echo run >> ran; : secret; echo x";
+    memoized(&session, "--no-record-args", line).prints("x\n");
+    memoized(&session, "", line).prints("x\n");
+    assert_eq!(runs(&session), 1);
+    let exported = session.run("export").succeeds();
+    assert!(!exported.text().contains("secret"), "{exported:?}");
+    let stored = std::fs::read(session.store()).expect("a store");
+    let log = std::fs::read(session.store().with_extension("db-wal")).unwrap_or_default();
+    for bytes in [stored, log] {
+        assert!(!bytes.windows(6).any(|window| window == b"secret"));
+    }
+}

@@ -12,7 +12,9 @@ use super::broadcast::{self, Broadcast};
 use super::old::Kept;
 use super::process::{self, Ended, Records, Signals, Streams};
 use super::recording::{NotRecorded, Recorder, is_framed};
-use super::settings::{Failures, Mode, OnBusy, OnFailure, OnMiss, Outcome, Report, Settings};
+use super::settings::{
+    Arguments, Failures, Mode, OnBusy, OnFailure, OnMiss, Outcome, Report, Settings,
+};
 use super::turn::{Console, Turn, Wait};
 use super::{CommandError, Input, Program, ReplayError, replay};
 use crate::backend::{Backend, Condition, Content, ContentReader, Use};
@@ -384,7 +386,10 @@ impl Memo<'_> {
             expires_at: ttl.map(|ttl| now.saturating_add(ttl)),
             scopes: self.scopes.clone(),
             function: Some(self.function()),
-            args: Some(self.args.clone()),
+            args: match self.settings.arguments {
+                Arguments::Record => Some(self.args.clone()),
+                Arguments::Forget => None,
+            },
             cost_ms: cost.map(|millis| u64::try_from(millis).unwrap_or(u64::MAX)),
             ..Entry::new(self.address.clone(), Kind::Command, now)
         };

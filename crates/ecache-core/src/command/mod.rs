@@ -50,7 +50,9 @@ pub use memo::{HELD_VARIABLE, Memo};
 pub use process::{Input, Signals, Streams};
 pub use program::Program;
 pub use recording::{Malformed, ReplayError, replay};
-pub use settings::{Failures, Mode, OnBusy, OnFailure, OnMiss, Outcome, Report, Settings};
+pub use settings::{
+    Arguments, Failures, Mode, OnBusy, OnFailure, OnMiss, Outcome, Report, Settings,
+};
 
 /// Why a command was not run, or not to its end.
 #[derive(Debug, thiserror::Error)]

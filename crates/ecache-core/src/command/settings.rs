@@ -63,6 +63,16 @@ pub enum OnFailure {
     Stale,
 }
 
+/// What is recorded of a command beside its result.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Arguments {
+    /// Its arguments, and what else identifies it
+    #[default]
+    Record,
+    /// Its program alone; the key is a hash of all the rest
+    Forget,
+}
+
 /// How a command is memoized.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -82,6 +92,8 @@ pub struct Settings {
     pub on_failure: OnFailure,
     /// What is done where another process runs the same
     pub on_busy: OnBusy,
+    /// What is recorded beside the result
+    pub arguments: Arguments,
     /// A command that prints more bytes is not recorded
     pub max_output: u64,
     /// How long another process that runs the same is waited for while it prints nothing
