@@ -103,7 +103,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand run" -l db -d 'Use the sto
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l collection -d 'Work in this collection' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l store -d 'Keep it in this store [default: the program\'s name]' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l version -d 'Keep it apart from other versions: in the store NAME#vN' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand run" -l ttl -d 'Keep a result for this long, as in 90s, 10m or 1d12h; `none` for ever' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand run" -l ttl -d 'Keep a result for this long, as in 90s, 10m or 1d12h, until the next `boot`, for the terminal\'s `session`; `none` for ever' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l failure-ttl -d 'Keep a failure for this long, instead of as long as a success' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l max-age -d 'Run it again if its result is older than this' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l stale -d 'Print a result whose time is over no longer ago than this, and run it again in the background' -r -f
@@ -119,8 +119,11 @@ stale\t'Print an old result, if there is one, else wait'
 fail\t'Exit with 125'"
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l status-file -d 'Write what came of it to this file, as a line of JSON' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l status-fd -d 'Write it to this open file descriptor' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand run" -l cache-dir -d 'Refuse bkt\'s folder, which is none for a store' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l env -d 'Tell runs with different values of this variable apart; may be repeated' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l file -d 'Tell runs apart by the content of this file, folder or quoted pattern (`src/**/*.rs`); may be repeated' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand run" -l modtime -d 'Tell runs apart by the modification time of this file, as bkt does; may be repeated' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand run" -l scope -d 'Tell runs apart by this name, as bkt does' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l stdin -d 'Say what standard input means; by default what is piped in is read to its end, for the key' -r -f -a "auto\t'Hash what is piped in; leave a terminal or /dev/null to the command'
 hash\t'Hash it, whatever it is'
 ignore\t'Leave it to the command, and do not tell runs apart by it'
@@ -135,9 +138,11 @@ complete -c ecache -n "__fish_ecache_using_subcommand run" -s v -l verbose -d 'S
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l no-failures -d 'Do not keep failures'
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l stale-if-error -d 'Print an old result instead, if there is one, where the command fails'
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l refresh -d 'Run it again, and keep the new result'
+complete -c ecache -n "__fish_ecache_using_subcommand run" -l warm -d 'Run it again in the background, keep the new result, and print nothing, as bkt does'
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l no-exec -d 'Run nothing: print what is there, or exit with 1'
+complete -c ecache -n "__fish_ecache_using_subcommand run" -l no-record-args -d 'Do not record the arguments, which `ls` and `show` print: only the key, which is a hash of them'
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l strict -d 'Exit with 125 on any trouble with the cache, instead of running the command without it'
-complete -c ecache -n "__fish_ecache_using_subcommand run" -l background -d 'Run in the background, for a process that has printed an old result'
+complete -c ecache -n "__fish_ecache_using_subcommand run" -l background -d 'Run in the background, for a process that did not want to wait'
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l cwd -d 'Tell runs in different folders apart'
 complete -c ecache -n "__fish_ecache_using_subcommand run" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ecache -n "__fish_ecache_using_subcommand key" -l db -d 'Use the store in this file' -r -F
@@ -145,6 +150,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand key" -l collection -d 'Wor
 complete -c ecache -n "__fish_ecache_using_subcommand key" -s a -l arg -d 'Name the entry by the call\'s next argument, a string' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand key" -s j -l json-arg -d 'Name the entry by the call\'s next argument, as JSON' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand key" -l args -d 'Name the entry by all arguments of the call' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand key" -l ttl -d 'Name the key that `run` has with this --ttl, if it is `boot` or `session`' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand key" -l format -d 'Print in this format [default: table, or plain lines in a pipe]' -r -f -a "table\t'Aligned columns with a header, for people'
 json\t'One JSON array of objects'
 jsonl\t'One JSON object a line'
@@ -152,6 +158,8 @@ csv\t'Comma-separated values as in RFC 4180, with a header'
 tsv\t'Tab-separated values with a header'"
 complete -c ecache -n "__fish_ecache_using_subcommand key" -l env -d 'Tell runs with different values of this variable apart; may be repeated' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand key" -l file -d 'Tell runs apart by the content of this file, folder or quoted pattern (`src/**/*.rs`); may be repeated' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand key" -l modtime -d 'Tell runs apart by the modification time of this file, as bkt does; may be repeated' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand key" -l scope -d 'Tell runs apart by this name, as bkt does' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand key" -l stdin -d 'Say what standard input means; by default what is piped in is read to its end, for the key' -r -f -a "auto\t'Hash what is piped in; leave a terminal or /dev/null to the command'
 hash\t'Hash it, whatever it is'
 ignore\t'Leave it to the command, and do not tell runs apart by it'

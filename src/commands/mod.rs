@@ -25,6 +25,7 @@ mod show;
 mod stats;
 mod stores;
 mod touch;
+mod troubles;
 
 use anyhow::Result;
 

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow};
@@ -14,9 +15,9 @@ use ecache_core::key::{Key, preimage};
 use ecache_core::python_json::Json;
 use serde::Serialize;
 
-use super::background;
 use super::invocation::Invocation;
 use super::request::{call_scopes, scopes, store_address, token};
+use super::{background, troubles};
 use crate::cli::value::{Lifetime, Ttl};
 use crate::cli::{BusyChoice, CacheMode, RunArgs};
 use crate::context::Context;
@@ -52,15 +53,13 @@ fn memoized(context: &Context, args: RunArgs) -> Result<Exit> {
         &call_scopes(&args.scope, token.as_deref()),
     );
     let store = store_address(context, &store_name(&args, &invocation), &args.scope)?;
-    let unkept = invocation.unkept_input();
-    let unkept = unkept.map(|why| anyhow!("cannot keep standard input: {why}"));
-    let location = match unkept.map_or_else(|| context.location(), Err) {
-        Ok((path, _)) => Some(path),
+    let location = match usable_store(context, &invocation) {
         Err(error) if args.strict => return Err(error),
         Err(error) => {
             context.detail(&format!("run without the cache: {error:#}"));
             None
         }
+        Ok(path) => Some(path),
     };
     let settings = settings(&args);
     let held = std::env::var(HELD_VARIABLE).unwrap_or_default();
@@ -78,6 +77,9 @@ fn memoized(context: &Context, args: RunArgs) -> Result<Exit> {
         on_trouble: &|error| match args.strict {
             true => Err(error),
             false => {
+                if let Some(store) = &location {
+                    troubles::count(store);
+                }
                 context.detail(&format!("the cache is of no use: {error}"));
                 Ok(())
             }
@@ -96,6 +98,18 @@ fn memoized(context: &Context, args: RunArgs) -> Result<Exit> {
         write_status(file, &memo, &report)?;
     }
     Ok(Exit::Command(report.exit))
+}
+
+/// The store, if there is a place for one, and a key to look up.
+fn usable_store(context: &Context, invocation: &Invocation) -> Result<PathBuf> {
+    let (path, _) = context.location()?;
+    match invocation.unkept_input() {
+        Some(why) => {
+            troubles::count(&path);
+            Err(anyhow!("cannot keep standard input: {why}"))
+        }
+        None => Ok(path),
+    }
 }
 
 fn store_name(args: &RunArgs, invocation: &Invocation) -> String {

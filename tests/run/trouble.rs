@@ -139,3 +139,26 @@ fn input_that_cannot_be_kept_reaches_the_command() {
     let expected = format!("run without the cache: {told}\necache: {told}\necache: {told}\n");
     assert_eq!(ran.stderr, expected);
 }
+
+#[test]
+fn trouble_is_silent_and_counted() {
+    let session = Session::new();
+    session.run("set a b c").notes("");
+    assert_eq!(session.run("stats").stderr, "");
+    let store = rusqlite::Connection::open(session.store()).expect("a store");
+    store
+        .pragma_update(None, "user_version", 99)
+        .expect("a version");
+    for _ in 0..3 {
+        memoized(&session, "", "echo x").prints("x\n");
+    }
+    assert_eq!(memoized(&session, "--strict", "echo x").code, 125);
+    store
+        .pragma_update(None, "user_version", 1)
+        .expect("a version");
+    let stats = session.run("stats");
+    assert_eq!(stats.code, 0);
+    let told = "`ecache run` went without the cache 3 times, the last time 20";
+    assert!(stats.stderr.starts_with(told), "{stats:?}");
+    assert_eq!(session.run("stats -q").stderr, "");
+}
