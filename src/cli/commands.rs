@@ -80,7 +80,7 @@ pub(crate) struct SetArgs {
     pub(crate) scope: ScopeArgs,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 #[command(after_help = "\
 Examples:
   ecache run --ttl 10m -- curl -s https://example.com
@@ -138,10 +138,10 @@ pub(crate) struct RunArgs {
     #[arg(long)]
     pub(crate) no_record_args: bool,
     /// Do not keep a result that is larger than this
-    #[arg(long, value_name = "SIZE", value_parser = parse_size, default_value = "100MiB")]
+    #[arg(long, value_name = "SIZE", value_parser = parse_size, default_value = MAX_OUTPUT)]
     pub(crate) max_output: u64,
     /// Wait this long for another process that runs the same and prints nothing, then run it without the cache
-    #[arg(long, value_name = "DURATION", value_parser = parse_duration, default_value = "10m")]
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration, default_value = WAIT_TIMEOUT)]
     pub(crate) wait_timeout: u64,
     /// Say what is done while another process runs the same
     #[arg(long, value_name = "WHAT", value_enum, default_value_t)]
@@ -165,6 +165,20 @@ pub(crate) struct RunArgs {
     pub(crate) identity: IdentityArgs,
     #[command(flatten)]
     pub(crate) scope: ScopeArgs,
+}
+
+const MAX_OUTPUT: &str = "100MiB";
+const WAIT_TIMEOUT: &str = "10m";
+
+impl RunArgs {
+    /// What is meant where no option is typed.
+    pub(super) fn plain() -> Self {
+        Self {
+            max_output: parse_size(MAX_OUTPUT).expect("it is a size"),
+            wait_timeout: parse_duration(WAIT_TIMEOUT).expect("it is a duration"),
+            ..Self::default()
+        }
+    }
 }
 
 /// What `run` does while another process runs the same.

@@ -45,7 +45,7 @@ impl Cli {
     /// What is to be printed instead of running a command: help, the version, or what is wrong.
     pub(crate) fn read() -> Result<Self, clap::Error> {
         let words = std::env::args_os().skip(1);
-        shortcut::read(words, std::env::var_os("ECACHE_DB")).map_or_else(Self::try_parse, Ok)
+        shortcut::read(words, |name| std::env::var_os(name)).map_or_else(Self::try_parse, Ok)
     }
 
     /// Whether it is `run` that something is wrong with: like `env`, it has exit codes of its own for that.
