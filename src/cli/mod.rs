@@ -8,6 +8,7 @@
 pub(crate) mod commands;
 pub(crate) mod entry;
 pub(crate) mod filter;
+mod run;
 mod shortcut;
 pub(crate) mod value;
 
@@ -18,6 +19,7 @@ use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand};
 
 use crate::output::Format;
 pub(crate) use commands::*;
+pub(crate) use run::*;
 
 /// Inspect, change and prune the results that expensive calls left in an execution store.
 #[derive(Debug, Parser)]

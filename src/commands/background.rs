@@ -28,8 +28,8 @@ pub(super) fn status(args: &RunArgs) -> Result<Option<File>> {
 }
 
 fn descriptor(number: i32) -> Result<File> {
-    // SAFETY: this changes a flag of a descriptor, if there is one.
-    if number < 0 || unsafe { libc::fcntl(number, libc::F_SETFD, libc::FD_CLOEXEC) } == -1 {
+    // Standard input is the command's. SAFETY: this changes a flag of a descriptor, if there is one.
+    if number < 1 || unsafe { libc::fcntl(number, libc::F_SETFD, libc::FD_CLOEXEC) } == -1 {
         return Err(usage(format!(
             "file descriptor {number} is not open; open it in the shell, as in {number}> status.json"
         )));

@@ -178,3 +178,16 @@ fn a_signal_reaches_the_command_while_nobody_reads() {
     wait_for("the command ends", || matches!(state(), None | Some('Z')));
     assert_eq!(finish(child).code, 143);
 }
+
+#[test]
+fn a_terminal_is_left_to_the_command_and_not_waited_for() {
+    let session = Session::new();
+    let script = "echo run >> ran; test -t 0 && echo reads from a terminal; test -t 1 || echo prints to a pipe";
+    for _ in 0..2 {
+        let shown = session.run_on_terminal(["run", "--", "sh", "-c", script]);
+        let text = String::from_utf8_lossy(&shown.bytes);
+        assert_eq!(text, "reads from a terminal\nprints to a pipe\n");
+        assert_eq!(shown.code, 0);
+    }
+    assert_eq!(runs(&session), 1);
+}
