@@ -113,8 +113,8 @@ impl Context {
         }
     }
 
-    /// The file of the locks of a store that is no file: they are on this host, and hold for it alone.
-    pub(crate) fn locks(&self, location: &Path) -> Option<PathBuf> {
+    /// The path beside which this host's processes say what they run, for a store that is no file.
+    pub(crate) fn beside(&self, location: &Path) -> Option<PathBuf> {
         if !location::is_url(location.as_os_str()) {
             return None;
         }
@@ -122,7 +122,7 @@ impl Context {
         let mut builder = std::fs::DirBuilder::new();
         builder.recursive(true).mode(0o700).create(&folder).ok()?;
         let name = Key::of_preimage(&location::shown(location.as_os_str()));
-        Some(folder.join(format!("{}-locks", name.as_str())))
+        Some(folder.join(name.as_str()))
     }
 
     /// The store in a database, if that is where it is.

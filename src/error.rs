@@ -63,6 +63,9 @@ pub(crate) enum Exit {
 }
 
 impl Exit {
+    /// `run` could not do its part, which is no fault of the command
+    pub(crate) const NOT_RUN: Self = Self::Command(125);
+
     /// The exit code.
     pub(crate) fn code(self) -> u8 {
         match self {
@@ -84,10 +87,10 @@ pub(crate) fn classify(error: &anyhow::Error) -> (Exit, Option<&'static str>) {
         return (Exit::Usage, None);
     }
     if let Some(NotRun(error)) = error.downcast_ref() {
-        let code = error
+        let exit = error
             .downcast_ref::<CommandError>()
-            .map_or(125, CommandError::exit_code);
-        return (Exit::Command(code), None);
+            .map_or(Exit::NOT_RUN, |error| Exit::Command(error.exit_code()));
+        return (exit, None);
     }
     if let Some(error) = error.downcast_ref::<io::Error>() {
         return match error.kind() {

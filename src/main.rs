@@ -36,10 +36,16 @@ fn main() -> ExitCode {
 
 /// Prints what was asked for, help or the version, or what is wrong with what was typed.
 fn tell(answer: &clap::Error) -> ExitCode {
-    match answer.print() {
-        Ok(()) => ExitCode::from(answer.exit_code() as u8),
+    let printed = answer.print();
+    if answer.use_stderr() {
         // Where standard error is closed there is nobody left to tell.
-        Err(_) if answer.use_stderr() => ExitCode::from(answer.exit_code() as u8),
+        return match Cli::is_run(std::env::args_os()) {
+            true => ExitCode::from(Exit::NOT_RUN.code()),
+            false => ExitCode::from(Exit::Usage.code()),
+        };
+    }
+    match printed {
+        Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&error.into()),
     }
 }

@@ -12,7 +12,7 @@ use ecache_core::doctor::Check;
 use super::FormatArgs;
 use super::entry::{CallArgs, EntryArgs, IdentityArgs, ScopeArgs};
 use super::filter::{FilterArgs, PolicyChoice};
-use super::value::{EntryPolicy, Ttl, ValueType, parse_ttl};
+use super::value::{EntryPolicy, Lifetime, Ttl, ValueType, parse_lifetime, parse_ttl};
 use crate::units::{Moment, parse_duration, parse_moment, parse_size};
 
 #[derive(Debug, Args)]
@@ -83,83 +83,6 @@ pub(crate) struct SetArgs {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = "\
-Examples:
-  ecache run --ttl 10m -- curl -s https://example.com
-  ecache run --file Cargo.lock --cwd -- cargo metadata --format-version 1
-  sort big.txt | ecache run --env LC_ALL -- uniq -c
-  ecache run --ttl 1d --no-failures --status-file status.json -- ./slow-report")]
-pub(crate) struct RunArgs {
-    /// The program, and its arguments
-    #[arg(value_name = "COMMAND", last = true, required = true, value_hint = clap::ValueHint::CommandWithArguments)]
-    pub(crate) command: Vec<OsString>,
-    /// Keep it in this store [default: the program's name]
-    #[arg(long, value_name = "NAME")]
-    pub(crate) store: Option<String>,
-    /// Keep it apart from other versions: in the store NAME#vN
-    #[arg(long, value_name = "N")]
-    pub(crate) version: Option<String>,
-    /// Keep a result for this long, as in 90s, 10m or 1d12h; `none` for ever
-    #[arg(long, value_name = "DURATION", value_parser = parse_ttl)]
-    pub(crate) ttl: Option<Ttl>,
-    /// Keep a failure for this long, instead of as long as a success
-    #[arg(long, value_name = "DURATION", value_parser = parse_ttl, conflicts_with = "no_failures")]
-    pub(crate) failure_ttl: Option<Ttl>,
-    /// Do not keep failures
-    #[arg(long)]
-    pub(crate) no_failures: bool,
-    /// Run it again if its result is older than this
-    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
-    pub(crate) max_age: Option<u64>,
-    /// Run it again, and keep the new result
-    #[arg(long, conflicts_with = "no_exec")]
-    pub(crate) refresh: bool,
-    /// Run nothing: print what is there, or exit with 1
-    #[arg(long)]
-    pub(crate) no_exec: bool,
-    /// Say how the cache is used
-    #[arg(
-        long,
-        value_enum,
-        value_name = "MODE",
-        env = "ECACHE",
-        hide_env = true,
-        default_value_t
-    )]
-    pub(crate) cache: CacheMode,
-    /// Do not keep a result that is larger than this
-    #[arg(long, value_name = "SIZE", value_parser = parse_size, default_value = "100MiB")]
-    pub(crate) max_output: u64,
-    /// Wait for another process that runs the same for this long, then run it without the cache
-    #[arg(long, value_name = "DURATION", value_parser = parse_duration, default_value = "10m")]
-    pub(crate) wait_timeout: u64,
-    /// Exit with 125 on any trouble with the cache, instead of running the command without it
-    #[arg(long)]
-    pub(crate) strict: bool,
-    /// Write what came of it to this file, as a line of JSON
-    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
-    pub(crate) status_file: Option<PathBuf>,
-    #[command(flatten)]
-    pub(crate) identity: IdentityArgs,
-    #[command(flatten)]
-    pub(crate) scope: ScopeArgs,
-}
-
-/// How `run` uses the cache.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(crate) enum CacheMode {
-    /// Print what is there, run what is not
-    #[default]
-    On,
-    /// Run it always, as if there were no cache
-    Off,
-    /// Print what is there, keep nothing new
-    Readonly,
-    /// Run it always, and keep the result
-    Refresh,
-}
-
-#[derive(Debug, Args)]
 pub(crate) struct HasArgs {
     #[command(flatten)]
     pub(crate) entry: EntryArgs,
@@ -178,6 +101,9 @@ pub(crate) struct KeyArgs {
     #[arg(value_name = "COMMAND", last = true, value_hint = clap::ValueHint::CommandWithArguments,
           conflicts_with_all = ["argument", "json-argument", "args"])]
     pub(crate) command: Vec<OsString>,
+    /// Name the key that `run` has with this --ttl, if it is `boot` or `session`
+    #[arg(long, value_name = "DURATION", value_parser = parse_lifetime, hide_short_help = true)]
+    pub(crate) ttl: Option<Lifetime>,
     /// Print the text that is hashed, too
     #[arg(long)]
     pub(crate) explain: bool,

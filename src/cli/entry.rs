@@ -117,15 +117,28 @@ pub(crate) struct ScopeArgs {
 #[command(next_help_heading = "Identity")]
 pub(crate) struct IdentityArgs {
     /// Tell runs in different folders apart
-    #[arg(long)]
+    #[arg(long, alias = "use-working-dir")]
     pub(crate) cwd: bool,
     /// Tell runs with different values of this variable apart; may be repeated
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", alias = "use-environment")]
     pub(crate) env: Vec<String>,
-    /// Tell runs apart by this file's content; may be repeated
-    #[arg(long, value_name = "PATH", value_hint = clap::ValueHint::FilePath)]
+    /// Tell runs apart by the content of this file, folder or quoted pattern (`src/**/*.rs`); may be repeated
+    #[arg(long, value_name = "PATH", value_hint = clap::ValueHint::AnyPath)]
     pub(crate) file: Vec<String>,
-    /// Say what standard input means
+    /// Tell runs apart by the modification time of this file, as bkt does; may be repeated
+    #[arg(long, value_name = "PATH", alias = "use-file-modtime", hide_short_help = true,
+          value_hint = clap::ValueHint::AnyPath)]
+    pub(crate) modtime: Vec<String>,
+    /// Tell runs apart by this name, as bkt does
+    #[arg(
+        long = "scope",
+        value_name = "NAME",
+        env = "BKT_SCOPE",
+        hide_env = true,
+        hide_short_help = true
+    )]
+    pub(crate) name: Option<String>,
+    /// Say what standard input means; by default what is piped in is read to its end, for the key
     #[arg(long, value_enum, value_name = "HOW", default_value_t)]
     pub(crate) stdin: StdinChoice,
 }
@@ -140,7 +153,7 @@ pub(crate) enum StdinChoice {
     Hash,
     /// Leave it to the command, and do not tell runs apart by it
     Ignore,
-    /// Give the command nothing to read
+    /// Give the command nothing to read, as where a pipe stays open: cron, ssh, CI
     None,
 }
 

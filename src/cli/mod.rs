@@ -8,15 +8,18 @@
 pub(crate) mod commands;
 pub(crate) mod entry;
 pub(crate) mod filter;
+mod run;
 mod shortcut;
 pub(crate) mod value;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{ArgAction, Args, Parser, Subcommand};
+use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand};
 
 use crate::output::Format;
 pub(crate) use commands::*;
+pub(crate) use run::*;
 
 /// Inspect, change and prune the results that expensive calls left in an execution store.
 #[derive(Debug, Parser)]
@@ -44,7 +47,15 @@ impl Cli {
     /// What is to be printed instead of running a command: help, the version, or what is wrong.
     pub(crate) fn read() -> Result<Self, clap::Error> {
         let words = std::env::args_os().skip(1);
-        shortcut::read(words, std::env::var_os("ECACHE_DB")).map_or_else(Self::try_parse, Ok)
+        shortcut::read(words, |name| std::env::var_os(name)).map_or_else(Self::try_parse, Ok)
+    }
+
+    /// Whether it is `run` that something is wrong with: like `env`, it has exit codes of its own for that.
+    pub(crate) fn is_run(words: impl Iterator<Item = OsString>) -> bool {
+        let read = Self::command()
+            .ignore_errors(true)
+            .try_get_matches_from(words);
+        read.is_ok_and(|matches| matches.subcommand_name() == Some("run"))
     }
 }
 
@@ -141,8 +152,8 @@ pub(crate) enum Command {
     /// Run a command, or print what it printed the last time
     ///
     /// What it printed comes back byte for byte, with its exit code, as long as it is the same program with the
-    /// same arguments, input and scopes. Of many that run the same at once, one does, and the others wait for it.
-    /// Whatever is wrong with the cache, the command is run.
+    /// same arguments, input and scopes. Of many that run the same at once, one does, and the others print what it
+    /// prints as it comes. Whatever is wrong with the cache, the command is run.
     ///
     /// The exit code is the command's; 128 and the signal if a signal ended it, 127 if there is no such program, 126
     /// if it cannot be run, and 125 if ecache refuses.
@@ -179,7 +190,7 @@ pub(crate) enum Command {
     Clear(ClearArgs),
     /// Remove what is expired, old, unused or too much
     ///
-    /// Without a limit: what is expired. With several limits, an entry goes that is beyond any of them. Entries
+    /// Without a limit: what is expired, also if `ecache run --stale` might still print it. With several limits, an entry goes that is beyond any of them. Entries
     /// of policy `persist` stay.
     Prune(PruneArgs),
     /// Change the lifetime or the policy of entries

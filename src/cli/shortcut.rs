@@ -1,44 +1,33 @@
-//! The plainest form of the verb that loops are made of, read without building clap's parser, which takes a
+//! The plainest forms of the verbs that loops are made of, read without building clap's parser, which takes a
 //! fifth of the time of a hit.
 //!
-//! Only `get STORE KEY`, with the scopes and the store as separate words, is read here. Whatever else is
-//! typed, and whatever is wrong, is clap's: a test holds the two against each other.
+//! Only `get STORE KEY` and `run -- COMMAND`, with a few options as separate words, are read here. Whatever else is
+//! typed or set, and whatever is wrong, is clap's: a test holds the two against each other.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use super::entry::{CallArgs, EntryArgs, ScopeArgs};
-use super::{Cli, Command, GetArgs, Global, ValueFormat};
+use clap::ValueEnum;
 
-/// Reads what follows the program's name, if it is the plain form.
-///
-/// `db` is the value of `ECACHE_DB`.
-pub(crate) fn read(mut words: impl Iterator<Item = OsString>, db: Option<OsString>) -> Option<Cli> {
-    // An empty word, and what begins with a hyphen where a name should be, clap has something to say about.
-    let plain = |word: OsString| {
-        let word = word.into_string().ok()?;
-        (!word.is_empty() && !word.starts_with('-')).then_some(word)
-    };
-    if words.next()? != "get" {
-        return None;
-    }
-    let (store, key) = (plain(words.next()?)?, plain(words.next()?)?);
-    let mut scope = ScopeArgs::default();
+use super::entry::{CallArgs, EntryArgs, ScopeArgs, StdinChoice};
+use super::value::parse_lifetime;
+use super::{Cli, Command, GetArgs, Global, RunArgs, ValueFormat};
+
+/// Variables that stand for options of `run`.
+const OF_RUN: [&str; 3] = ["ECACHE", "BKT_TTL", "BKT_SCOPE"];
+
+/// Reads what follows the program's name, if it is a plain form. `variable` is the environment.
+pub(crate) fn read(
+    mut words: impl Iterator<Item = OsString>,
+    variable: impl Fn(&str) -> Option<OsString>,
+) -> Option<Cli> {
     let mut path = None;
-    while let Some(flag) = words.next() {
-        let slot = match flag.to_str()? {
-            "--dataset" => &mut scope.dataset,
-            "--user" => &mut scope.user,
-            "--operator" => &mut scope.operator,
-            "--prompt" => &mut scope.prompt,
-            "--db" => &mut path,
-            _ => return None,
-        };
-        if slot.replace(plain(words.next()?)?).is_some() {
-            return None;
-        }
-    }
-    let db = match (path, db) {
+    let command = match words.next()?.to_str()? {
+        "get" => get(words, &mut path)?,
+        "run" if OF_RUN.iter().all(|name| variable(name).is_none()) => run(words, &mut path)?,
+        _ => return None,
+    };
+    let db = match (path, variable("ECACHE_DB")) {
         (Some(path), _) => Some(PathBuf::from(path)),
         (None, Some(db)) if db.is_empty() => return None,
         (None, db) => db.map(PathBuf::from),
@@ -51,17 +40,86 @@ pub(crate) fn read(mut words: impl Iterator<Item = OsString>, db: Option<OsStrin
             quiet: false,
             verbose: 0,
         },
-        command: Command::Get(GetArgs {
-            entry: EntryArgs {
-                store,
-                key: Some(key),
-                call: CallArgs::default(),
-                scope,
-            },
-            keys_from: None,
-            format: ValueFormat::Raw,
-        }),
+        command,
     })
+}
+
+fn get(mut words: impl Iterator<Item = OsString>, path: &mut Option<String>) -> Option<Command> {
+    let (store, key) = (plain(words.next())?, plain(words.next())?);
+    let mut scope = ScopeArgs::default();
+    while let Some(flag) = words.next() {
+        let slot = common(flag.to_str()?, &mut scope, path)?;
+        set(slot, plain(words.next())?)?;
+    }
+    Some(Command::Get(GetArgs {
+        entry: EntryArgs {
+            store,
+            key: Some(key),
+            call: CallArgs::default(),
+            scope,
+        },
+        keys_from: None,
+        format: ValueFormat::Raw,
+    }))
+}
+
+fn run(mut words: impl Iterator<Item = OsString>, path: &mut Option<String>) -> Option<Command> {
+    let mut args = RunArgs::plain();
+    let mut stdin = None;
+    loop {
+        let word = words.next()?;
+        let flag = word.to_str()?;
+        match flag {
+            "--" => break,
+            "--cwd" if !args.identity.cwd => args.identity.cwd = true,
+            "--no-failures" if !args.no_failures => args.no_failures = true,
+            "--env" => args.identity.env.push(plain(words.next())?),
+            "--file" => args.identity.file.push(plain(words.next())?),
+            "--store" => set(&mut args.store, plain(words.next())?)?,
+            "--ttl" => set(&mut args.ttl, parse_lifetime(&plain(words.next())?).ok()?)?,
+            "--stdin" => {
+                let how = StdinChoice::from_str(&plain(words.next())?, false).ok()?;
+                set(&mut stdin, how)?;
+            }
+            _ => {
+                let slot = common(flag, &mut args.scope, path)?;
+                set(slot, plain(words.next())?)?;
+            }
+        }
+    }
+    args.identity.stdin = stdin.unwrap_or_default();
+    args.command = words.collect();
+    (!args.command.is_empty()).then_some(Command::Run(args))
+}
+
+/// Where the value of an option goes that both have.
+fn common<'a>(
+    flag: &str,
+    scope: &'a mut ScopeArgs,
+    path: &'a mut Option<String>,
+) -> Option<&'a mut Option<String>> {
+    match flag {
+        "--dataset" => Some(&mut scope.dataset),
+        "--user" => Some(&mut scope.user),
+        "--operator" => Some(&mut scope.operator),
+        "--prompt" => Some(&mut scope.prompt),
+        "--db" => Some(path),
+        _ => None,
+    }
+}
+
+/// A word that is a name or a value. About an empty one, and one that begins with a hyphen, clap has something to say.
+fn plain(word: Option<OsString>) -> Option<String> {
+    let word = word?.into_string().ok()?;
+    (!word.is_empty() && !word.starts_with('-')).then_some(word)
+}
+
+/// Sets what was not set yet.
+fn set<T>(slot: &mut Option<T>, value: T) -> Option<()> {
+    match slot.replace(value) {
+        Some(_) => None,
+        None => Some(()),
+    }
 }
 
 #[cfg(test)]
@@ -73,8 +131,9 @@ mod tests {
     /// What the shortcut makes of a command line; it must be what clap makes of it.
     fn check(line: &[&str]) -> Option<Cli> {
         // What clap reads from the environment is the same for both.
-        let db = std::env::var_os("ECACHE_DB");
-        let short = read(line.iter().map(OsString::from), db)?;
+        let short = read(line.iter().map(OsString::from), |name| {
+            std::env::var_os(name)
+        })?;
         let long = Cli::try_parse_from([&["ecache"], line].concat());
         let long = long.unwrap_or_else(|error| panic!("clap refuses {line:?}: {error}"));
         assert_eq!(format!("{short:?}"), format!("{long:?}"), "{line:?}");
@@ -98,6 +157,26 @@ mod tests {
                 "@a/b",
             ],
             &["get", "s#v2", "ключ with spaces", "--db", "./a=b.db"],
+            &["run", "--", "true"],
+            &["run", "--ttl", "10m", "--", "curl", "-s", "", "--", "--ttl"],
+            &[
+                "run", "--ttl", "boot", "--cwd", "--stdin", "none", "--", "git", "log",
+            ],
+            &[
+                "run", "--env", "A", "--file", "a", "--env", "B", "--file", "*.c", "--", "cc",
+            ],
+            &[
+                "run",
+                "--no-failures",
+                "--store",
+                "s",
+                "--user",
+                "u",
+                "--db",
+                "x",
+                "--",
+                "-x",
+            ],
         ] {
             assert!(check(line).is_some(), "{line:?}");
         }
@@ -140,10 +219,56 @@ mod tests {
     }
 
     #[test]
-    fn takes_the_store_from_the_environment_as_clap_does() {
-        let words = || ["get", "s", "k"].map(OsString::from).into_iter();
-        let cli = read(words(), Some("x.db".into())).expect("the plain form");
+    fn whatever_it_reads_of_run_clap_reads_the_same() {
+        let words = [
+            "run",
+            "--",
+            "a",
+            "",
+            "-",
+            "10m",
+            "none",
+            "session",
+            "--ttl",
+            "--stdin",
+            "--cwd",
+            "--env",
+            "--store",
+            "--no-failures",
+            "--refresh",
+            "--db",
+            "--help",
+            "-v",
+        ];
+        let mut read = 0;
+        for one in words {
+            for two in words {
+                for three in words {
+                    read += usize::from(check(&["run", one, two, three]).is_some());
+                    read += usize::from(check(&["run", one, two, three, "--", "a"]).is_some());
+                    check(&["run", one, two, three, "10m", "--", "a", "-v"]);
+                    check(&["run", "--ttl", "1s", one, two, three]);
+                }
+            }
+        }
+        assert!(read > 100, "{read}");
+    }
+
+    #[test]
+    fn takes_from_the_environment_what_clap_does() {
+        let read_with = |words: &[&str], name: &str, value: &str| {
+            let variable = |asked: &str| (asked == name).then(|| value.into());
+            read(words.iter().map(OsString::from), variable)
+        };
+        let get = &["get", "s", "k"][..];
+        let cli = read_with(get, "ECACHE_DB", "x.db").expect("a plain form");
         assert_eq!(cli.global.db, Some("x.db".into()));
-        assert!(read(words(), Some("".into())).is_none());
+        assert!(read_with(get, "ECACHE_DB", "").is_none());
+        assert!(read_with(get, "ECACHE", "off").is_some());
+        let run = &["run", "--", "true"][..];
+        assert!(read_with(run, "ECACHE_DB", "x.db").is_some());
+        for name in OF_RUN {
+            assert!(read_with(run, name, "").is_none(), "{name}");
+        }
     }
 }

@@ -52,6 +52,26 @@ pub(crate) enum Ttl {
     Never,
 }
 
+/// How long the result of a command is one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lifetime {
+    /// For so long
+    Ttl(Ttl),
+    /// Until the machine is started again
+    Boot,
+    /// Until the terminal's session ends
+    Session,
+}
+
+/// Reads what [`parse_ttl`] does, `boot` or `session`.
+pub(crate) fn parse_lifetime(text: &str) -> Result<Lifetime, crate::units::ParseError> {
+    match text {
+        "boot" => Ok(Lifetime::Boot),
+        "session" => Ok(Lifetime::Session),
+        ttl => parse_ttl(ttl).map(Lifetime::Ttl),
+    }
+}
+
 /// Reads a duration, or `none`.
 pub(crate) fn parse_ttl(text: &str) -> Result<Ttl, crate::units::ParseError> {
     match text {

@@ -1,19 +1,25 @@
 //! From what was typed after `--` to what identifies a command.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io;
 use std::os::fd::AsFd;
-use std::os::unix::fs::FileTypeExt;
-use std::path::Path;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use ecache_core::command::{Identity, Input, Program, Spool, hash_file};
+use ecache_core::command::{Identity, Input, Program, Spool, hash_files};
 use ecache_core::python_json::Json;
 
 use crate::cli::entry::{IdentityArgs, StdinChoice};
+use crate::cli::value::Lifetime;
+use crate::context::Context;
 
-/// A command as it is about to be run.
+/// Who has to wait for standard input is told so after this long, as in a CI step that leaves a pipe open.
+const IDLE: Duration = Duration::from_secs(10);
+
+/// A command as it is about to be run, or asked for.
 pub(super) struct Invocation {
     pub(super) program: Program,
     /// What its key is made of
@@ -24,7 +30,14 @@ pub(super) struct Invocation {
 
 impl Invocation {
     /// The command of these words, of which the first is its name. Standard input is read if it is part of that.
-    pub(super) fn new(words: &[OsString], args: &IdentityArgs) -> Result<Self> {
+    ///
+    /// `lifetime` is part of it if it is that of a boot or a session.
+    pub(super) fn new(
+        context: &Context,
+        words: &[OsString],
+        args: &IdentityArgs,
+        lifetime: Option<Lifetime>,
+    ) -> Result<Self> {
         let (name, arguments) = words.split_first().expect("clap requires a word");
         let program = Program::find(name, std::env::var_os("PATH").as_deref())?;
         let variable = |name: &String| (name.clone(), std::env::var_os(name));
@@ -33,14 +46,14 @@ impl Invocation {
             false => None,
         };
         let hash = |path: &String| {
-            let content = hash_file(Path::new(path));
+            let content = hash_files(path);
             Ok((
                 path.clone(),
                 content.with_context(|| format!("cannot read {path}"))?,
             ))
         };
         let files = args.file.iter().map(hash).collect::<Result<_>>()?;
-        let (input, sha256) = input(args.stdin)?;
+        let (input, sha256) = input(context, args.stdin)?;
         let identity = Identity {
             program,
             arguments: arguments.to_vec(),
@@ -48,6 +61,7 @@ impl Invocation {
             variables: args.env.iter().map(variable).collect(),
             files,
             input: sha256,
+            marks: marks(args, lifetime)?,
         };
         Ok(Self {
             call: identity.call(),
@@ -55,10 +69,61 @@ impl Invocation {
             input,
         })
     }
+
+    /// Why standard input could not be kept, if so: it is not part of the key then.
+    pub(super) fn unkept_input(&self) -> Option<&io::Error> {
+        match &self.input {
+            Input::Unkept(unkept) => Some(unkept.why()),
+            _ => None,
+        }
+    }
+}
+
+/// What else runs are told apart by.
+fn marks(args: &IdentityArgs, lifetime: Option<Lifetime>) -> Result<BTreeMap<String, String>> {
+    let mut marks = BTreeMap::new();
+    match lifetime {
+        Some(Lifetime::Boot) => marks.insert("boot".to_owned(), boot()?),
+        Some(Lifetime::Session) => marks.insert("session".to_owned(), session()?),
+        Some(Lifetime::Ttl(_)) | None => None,
+    };
+    if let Some(name) = &args.name {
+        marks.insert("scope".to_owned(), name.clone());
+    }
+    for path in &args.modtime {
+        // As for bkt, a file that is not there is a state of it.
+        let modified = match std::fs::metadata(path) {
+            Ok(file) => format!("{}.{:09}", file.mtime(), file.mtime_nsec()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => "none".to_owned(),
+            Err(error) => return Err(error).with_context(|| format!("cannot look at {path}")),
+        };
+        marks.insert(format!("modtime {path}"), modified);
+    }
+    Ok(marks)
+}
+
+/// What tells this run of the machine from any other.
+fn boot() -> Result<String> {
+    let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id");
+    let id =
+        id.context("cannot tell this boot from others, as --ttl boot and --ttl session need")?;
+    Ok(id.trim_end().to_owned())
+}
+
+/// What tells the session of this terminal, or of this cron job, from any other: the process that leads it, which
+/// is a shell mostly, and when that was started.
+fn session() -> Result<String> {
+    // SAFETY: this only asks, and does not fail for the calling process.
+    let leader = unsafe { libc::getsid(0) };
+    // One that has ended, or is outside of this container, is known by its number alone.
+    let status = std::fs::read_to_string(format!("/proc/{leader}/stat")).unwrap_or_default();
+    let fields = status.rsplit_once(") ").map(|(_, fields)| fields);
+    let started = fields.and_then(|fields| fields.split(' ').nth(19));
+    Ok(format!("{} {leader} {}", boot()?, started.unwrap_or("-")))
 }
 
 /// What the command reads, and the SHA-256 of that if runs are told apart by it.
-fn input(choice: StdinChoice) -> Result<(Input, Option<[u8; 32]>)> {
+fn input(context: &Context, choice: StdinChoice) -> Result<(Input, Option<[u8; 32]>)> {
     let is_spooled = match choice {
         StdinChoice::None => return Ok((Input::Nothing, None)),
         StdinChoice::Ignore => false,
@@ -68,9 +133,20 @@ fn input(choice: StdinChoice) -> Result<(Input, Option<[u8; 32]>)> {
     if !is_spooled {
         return Ok((Input::Inherited, None));
     }
-    let spool = Spool::of(&mut io::stdin().lock()).context("cannot keep standard input")?;
-    let sha256 = spool.sha256();
-    Ok((Input::Spooled(spool.into_file()), Some(sha256)))
+    let tell = || {
+        context.note(
+            "ecache: waiting for the end of standard input, which is part of the key; if the command reads none, say --stdin none",
+        );
+    };
+    let stdin = io::stdin().as_fd().try_clone_to_owned();
+    let stdin = stdin.context("cannot use standard input")?;
+    Ok(match Spool::of(File::from(stdin), IDLE, &tell) {
+        Ok(spool) => {
+            let sha256 = spool.sha256();
+            (Input::Spooled(spool.into_file()), Some(sha256))
+        }
+        Err(unkept) => (Input::Unkept(unkept), None),
+    })
 }
 
 /// Whether standard input has an end: a terminal and /dev/null are devices, a pipe or a file is none.

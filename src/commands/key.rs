@@ -1,6 +1,6 @@
 //! `ecache key`: the key of a call, and the text that is hashed for it.
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use ecache_core::key::{Key, preimage};
 
 use super::invocation::Invocation;
@@ -15,7 +15,13 @@ pub(crate) fn run(context: &Context, args: KeyArgs) -> Result<Exit> {
     let scopes = call_scopes(&args.scope, token.as_deref());
     let call = match args.command.is_empty() {
         true => args.call.0.unwrap_or_default(),
-        false => Invocation::new(&args.command, &args.identity)?.call,
+        false => {
+            let invocation = Invocation::new(context, &args.command, &args.identity, args.ttl)?;
+            if let Some(why) = invocation.unkept_input() {
+                bail!("cannot keep standard input: {why}");
+            }
+            invocation.call
+        }
     };
     let text = preimage(&call, &scopes);
     let key = Key::of_preimage(&text);

@@ -1,5 +1,6 @@
 //! One file per command: `run(context, args)` reads from top to bottom and says how it ended.
 
+mod background;
 mod clear;
 mod completions;
 mod copy;
@@ -28,6 +29,7 @@ mod stats;
 mod stores;
 mod touch;
 mod transfer;
+mod troubles;
 mod watch;
 
 use anyhow::Result;

@@ -3,12 +3,13 @@
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd};
-use std::path::Path;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, anyhow};
 use ecache_core::command::{
-    Failures, HELD_VARIABLE, Memo, Mode, OnMiss, Outcome, Report, Settings, Streams,
+    Arguments, Failures, HELD_VARIABLE, Memo, Mode, OnBusy, OnFailure, OnMiss, Outcome, Report,
+    Settings, Streams,
 };
 use ecache_core::key::{Key, preimage};
 use ecache_core::python_json::Json;
@@ -16,10 +17,11 @@ use serde::Serialize;
 
 use super::invocation::Invocation;
 use super::request::{call_scopes, scopes, store_address, token};
-use crate::cli::value::Ttl;
-use crate::cli::{CacheMode, RunArgs};
+use super::{background, troubles};
+use crate::cli::value::{Lifetime, Ttl};
+use crate::cli::{BusyChoice, CacheMode, RunArgs};
 use crate::context::Context;
-use crate::error::{Exit, not_run};
+use crate::error::{Exit, not_run, usage};
 use crate::signals;
 
 pub(crate) fn run(context: &Context, args: RunArgs) -> Result<Exit> {
@@ -27,23 +29,39 @@ pub(crate) fn run(context: &Context, args: RunArgs) -> Result<Exit> {
 }
 
 fn memoized(context: &Context, args: RunArgs) -> Result<Exit> {
-    let status_file = args.status_file.as_deref().map(create).transpose()?;
-    let invocation = Invocation::new(&args.command, &args.identity)?;
+    if args.background {
+        background::close_inherited();
+    }
+    let status_file = background::status(&args)?;
+    if let Some(folder) = &args.cache_dir {
+        return Err(usage(format!(
+            "--cache-dir is bkt's: say --db {}, or set ECACHE_DB, which all commands read",
+            folder.join("store.db").display()
+        )));
+    }
+    let invocation = Invocation::new(context, &args.command, &args.identity, args.ttl)?;
+    if args.background {
+        // The session is part of the key, if --ttl says so, and was looked at by now.
+        background::leave_terminal();
+    } else if args.warm {
+        background::start(&invocation.input).context("cannot start a process in the background")?;
+        return Ok(Exit::Done);
+    }
     let token = token(&args.scope)?;
     let text = preimage(
         &invocation.call,
         &call_scopes(&args.scope, token.as_deref()),
     );
     let store = store_address(context, &store_name(&args, &invocation), &args.scope)?;
-    let location = match context.location() {
-        Ok((path, _)) => Some(path),
+    let location = match usable_store(context, &invocation) {
         Err(error) if args.strict => return Err(error),
         Err(error) => {
             context.detail(&format!("run without the cache: {error:#}"));
             None
         }
+        Ok(path) => Some(path),
     };
-    let locks = location.as_deref().and_then(|path| context.locks(path));
+    let beside = location.as_deref().and_then(|path| context.beside(path));
     let settings = settings(&args);
     let held = std::env::var(HELD_VARIABLE).unwrap_or_default();
     let memo = Memo {
@@ -54,18 +72,23 @@ fn memoized(context: &Context, args: RunArgs) -> Result<Exit> {
         scopes: scopes(&args.scope, token.as_deref()),
         args: Json::Array(invocation.call).dumps_sorted(),
         store: location.as_deref(),
-        locks: locks.as_deref(),
+        beside: beside.as_deref(),
         held: &held,
         settings: &settings,
         clock: context.clock(),
         on_trouble: &|error| match args.strict {
             true => Err(error),
             false => {
+                if let Some(store) = &location {
+                    troubles::count(beside.as_ref().unwrap_or(store));
+                }
                 context.detail(&format!("the cache is of no use: {error}"));
                 Ok(())
             }
         },
         on_unkept: &|why| context.detail(&format!("the result is not kept: {why}")),
+        on_stale: &|why| context.detail(&format!("an old result: {why}")),
+        refresh: &background::start,
     };
     let report = memo.run(Streams {
         input: invocation.input,
@@ -77,6 +100,18 @@ fn memoized(context: &Context, args: RunArgs) -> Result<Exit> {
         write_status(file, &memo, &report)?;
     }
     Ok(Exit::Command(report.exit))
+}
+
+/// The store, if there is a place for one, and a key to look up.
+fn usable_store(context: &Context, invocation: &Invocation) -> Result<PathBuf> {
+    let (path, _) = context.location()?;
+    match invocation.unkept_input() {
+        Some(why) => {
+            troubles::count(&context.beside(&path).unwrap_or(path));
+            Err(anyhow!("cannot keep standard input: {why}"))
+        }
+        None => Ok(path),
+    }
 }
 
 fn store_name(args: &RunArgs, invocation: &Invocation) -> String {
@@ -98,7 +133,7 @@ fn settings(args: &RunArgs) -> Settings {
         Ttl::Never => None,
     };
     Settings {
-        mode: match (args.cache, args.refresh) {
+        mode: match (args.cache, args.refresh || args.warm) {
             (CacheMode::Off, _) | (CacheMode::Readonly, true) => Mode::Off,
             (CacheMode::Refresh, _) | (CacheMode::On, true) => Mode::Refresh,
             (CacheMode::Readonly, false) => Mode::ReadOnly,
@@ -108,13 +143,35 @@ fn settings(args: &RunArgs) -> Settings {
             true => OnMiss::Fail,
             false => OnMiss::Run,
         },
-        ttl: args.ttl.and_then(duration),
+        ttl: match args.ttl {
+            Some(Lifetime::Ttl(ttl)) => duration(ttl),
+            Some(Lifetime::Boot | Lifetime::Session) | None => None,
+        },
         failures: match (args.no_failures, args.failure_ttl) {
             (true, _) => Failures::Forget,
             (false, Some(ttl)) => Failures::KeepFor(duration(ttl)),
             (false, None) => Failures::KeepAlike,
         },
         max_age: args.max_age.map(Duration::from_millis),
+        stale: args
+            .stale
+            .filter(|_| !args.background)
+            .map(Duration::from_millis),
+        on_failure: match args.stale_if_error {
+            true => OnFailure::Stale,
+            false => OnFailure::Pass,
+        },
+        on_busy: match args.on_busy {
+            _ if args.background => OnBusy::Fail,
+            BusyChoice::Wait => OnBusy::Wait,
+            BusyChoice::Run => OnBusy::Run,
+            BusyChoice::Stale => OnBusy::Stale,
+            BusyChoice::Fail => OnBusy::Fail,
+        },
+        arguments: match args.no_record_args {
+            true => Arguments::Forget,
+            false => Arguments::Record,
+        },
         max_output: args.max_output,
         patience: Duration::from_millis(args.wait_timeout),
     }
@@ -126,11 +183,7 @@ fn unbuffered(stream: BorrowedFd<'_>) -> Result<File> {
     Ok(stream.context("cannot use a standard stream")?.into())
 }
 
-fn create(path: &Path) -> Result<File> {
-    File::create(path).with_context(|| format!("cannot write the status to {}", path.display()))
-}
-
-/// What `--status-file` gets.
+/// What `--status-file` and `--status-fd` get.
 #[derive(Serialize)]
 struct Status<'a> {
     outcome: &'static str,
@@ -139,6 +192,7 @@ struct Status<'a> {
     age_ms: u128,
     ttl_left_ms: Option<u128>,
     cost_ms: Option<u128>,
+    saved_ms: Option<u128>,
     exit: u8,
 }
 
@@ -146,6 +200,7 @@ fn write_status(mut file: File, memo: &Memo<'_>, report: &Report) -> Result<()> 
     let status = Status {
         outcome: match report.outcome {
             Outcome::Hit => "hit",
+            Outcome::Stale => "stale",
             Outcome::Miss => "miss",
             Outcome::Refreshed => "refreshed",
             Outcome::Bypass => "bypass",
@@ -155,6 +210,7 @@ fn write_status(mut file: File, memo: &Memo<'_>, report: &Report) -> Result<()> 
         age_ms: report.age.as_millis(),
         ttl_left_ms: report.ttl_left.map(|left| left.as_millis()),
         cost_ms: report.cost.map(|cost| cost.as_millis()),
+        saved_ms: report.saved().map(|saved| saved.as_millis()),
         exit: report.exit,
     };
     let line = serde_json::to_string(&status)? + "\n";

@@ -5,6 +5,7 @@ use ecache_core::backend::{Dimension, Group};
 use ecache_core::time::Timestamp;
 
 use super::request::filter;
+use super::troubles;
 use crate::cli::{GroupBy, StatsArgs};
 use crate::context::Context;
 use crate::error::Exit;
@@ -40,6 +41,14 @@ pub(crate) fn run(context: &Context, args: StatsArgs) -> Result<Exit> {
     rows.finish()?;
     if groups.is_empty() && context.terminal.stdout_is_terminal {
         context.note("no entries");
+    }
+    let (path, _) = context.location()?;
+    let store = context.beside(&path).unwrap_or(path);
+    if let Some((count, last)) = troubles::counted(&store) {
+        context.note(&format!(
+            "`ecache run` went without the cache {count} times, the last time {last}; `ecache run -v` says why; remove {}-troubles to count anew",
+            store.display()
+        ));
     }
     Ok(Exit::Done)
 }

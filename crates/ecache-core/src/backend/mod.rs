@@ -77,11 +77,11 @@ pub trait Backend: Send + Sync {
 
     /// Keeps a value's bytes apart from any entry until a [`Backend::put`] names them.
     ///
-    /// Up to [`CHUNK_SIZE`] they stay in memory. A longer value goes to the store chunk by chunk, without
+    /// Up to [`CHUNK_SIZE`](crate::value::CHUNK_SIZE) they stay in memory. A longer value goes to the store chunk by chunk, without
     /// a lock in between; what no entry names within a day is removed by [`Backend::collect_garbage`].
     ///
     /// # Errors
-    /// [`Error::Replaced`] if a day passed while it was read.
+    /// [`Error::Replaced`](crate::error::Error::Replaced) if a day passed while it was read.
     fn stage(&self, value: &mut dyn Read, now: Timestamp) -> Result<Content>;
 
     /// Reads one chunk of a value and verifies it.
@@ -94,7 +94,7 @@ pub trait Backend: Send + Sync {
     /// A staged value belongs to one entry only, and one that is refused or fails to be written is dropped.
     ///
     /// # Errors
-    /// [`Error::Replaced`] if the staged value is no longer there, [`Error::Name`] as [`Entry::check`] says.
+    /// [`Error::Replaced`](crate::error::Error::Replaced) if the staged value is no longer there, [`Error::Name`](crate::error::Error::Name) as [`Entry::check`] says.
     fn put(
         &self,
         entry: &Entry,
@@ -106,7 +106,7 @@ pub trait Backend: Send + Sync {
     /// Writes records exactly as they are, times and hits included.
     ///
     /// # Errors
-    /// [`Error::Conflict`] if it is told to fail then, [`Error::Name`] as [`Entry::check`] says.
+    /// [`Error::Conflict`](crate::error::Error::Conflict) if it is told to fail then, [`Error::Name`](crate::error::Error::Name) as [`Entry::check`] says.
     fn import(
         &self,
         records: &mut dyn Iterator<Item = Result<Record>>,
@@ -137,7 +137,7 @@ pub trait Backend: Send + Sync {
 
     /// Records hits; those of entries that are gone are dropped.
     ///
-    /// Does not wait long for other writers: it fails with [`Error::Busy`] then, and
+    /// Does not wait long for other writers: it fails with [`Error::Busy`](crate::error::Error::Busy) then, and
     /// may be tried again.
     fn record_uses(&self, uses: &[Use]) -> Result<()>;
 
@@ -152,7 +152,7 @@ pub trait Backend: Send + Sync {
     /// Sets a store's metadata, which makes it exist, or removes it.
     ///
     /// # Errors
-    /// [`Error::Name`] as [`StoreAddress::check`] says.
+    /// [`Error::Name`](crate::error::Error::Name) as [`StoreAddress::check`] says.
     fn set_metadata(&self, store: &StoreAddress, metadata: Option<&StoreMetadata>) -> Result<()>;
 
     /// Groups what `filter` means, by name, entries without a name first.
@@ -189,7 +189,7 @@ pub trait Backend: Send + Sync {
 /// Reads a value whatever its size, holding one chunk of it at a time.
 ///
 /// The chunks were verified when they were looked up; each is verified again as it is read. What the store says
-/// then is within the `io::Error`: see [`Error::in_io`].
+/// then is within the `io::Error`: see [`Error::in_io`](crate::error::Error::in_io).
 pub struct ContentReader<'a> {
     backend: &'a dyn Backend,
     content: Content,

@@ -17,7 +17,7 @@ use crate::value::{CHUNK_SIZE, Value};
 pub enum Content {
     /// The whole value
     Inline(Vec<u8>),
-    /// A value above [`CHUNK_SIZE`] that stays in the store; [`ContentReader`] reads it
+    /// A value above [`CHUNK_SIZE`] that stays in the store; [`ContentReader`](super::ContentReader) reads it
     Chunked(Chunked),
 }
 

@@ -30,6 +30,8 @@ pub struct Identity {
     pub files: BTreeMap<String, [u8; 32]>,
     /// The SHA-256 of its standard input
     pub input: Option<[u8; 32]>,
+    /// Whatever else tells runs apart, by a name of its own, as the boot that it was run in
+    pub marks: BTreeMap<String, String>,
 }
 
 impl Identity {
@@ -66,6 +68,11 @@ impl Identity {
         }
         if let Some(input) = &self.input {
             members.push(("stdin", hash(input)));
+        }
+        if !self.marks.is_empty() {
+            let marks = self.marks.iter();
+            let marks = marks.map(|(name, mark)| (name.as_str(), Json::from(mark.as_str())));
+            members.push(("marks", object(marks)));
         }
         object(members)
     }
@@ -113,6 +120,7 @@ mod tests {
             variables: BTreeMap::new(),
             files: BTreeMap::new(),
             input: None,
+            marks: BTreeMap::new(),
         }
     }
 
@@ -173,6 +181,10 @@ mod tests {
             },
             Identity {
                 input: Some([1; 32]),
+                ..base.clone()
+            },
+            Identity {
+                marks: [("boot".to_owned(), "1".to_owned())].into(),
                 ..base.clone()
             },
             Identity {

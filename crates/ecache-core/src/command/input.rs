@@ -1,9 +1,11 @@
-//! What a command reads, read once: hashed for its identity, and kept for the command where it is a stream.
+//! What a command reads from standard input, read once: hashed for its identity, and kept for the command.
 
+use std::fmt;
 use std::fs::File;
-use std::io::{self, Read, Seek, Write};
-use std::path::Path;
+use std::io::{self, Cursor, Read, Seek, Write};
+use std::time::Duration;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use sha2::{Digest, Sha256};
 
 /// A stream that was read to its end, in a file that has no name.
@@ -13,16 +15,53 @@ pub struct Spool {
     sha256: [u8; 32],
 }
 
+/// A stream that could not be kept, as on a full disk: whoever reads this misses nothing of it.
+pub struct Unkept {
+    stream: Box<dyn Read + Send>,
+    why: io::Error,
+}
+
 impl Spool {
-    /// Reads a stream to its end.
+    /// Reads a stream to its end. `on_idle` is told, once, if nothing at all came for so long.
     ///
     /// # Errors
-    /// If it cannot be read or kept; a part of it is gone then.
-    pub fn of(stream: &mut dyn Read) -> io::Result<Self> {
-        let mut file = tempfile::tempfile()?;
-        let sha256 = copy(stream, &mut file)?;
-        file.rewind()?;
-        Ok(Self { file, sha256 })
+    /// If it cannot be read or kept: then the stream is handed back, with all that was read of it.
+    pub fn of(mut stream: File, idle: Duration, on_idle: &dyn Fn()) -> Result<Self, Unkept> {
+        if is_idle(&stream, idle) {
+            on_idle();
+        }
+        let mut file = match tempfile::tempfile() {
+            Ok(file) => file,
+            Err(why) => return Err(Unkept::new(stream, why)),
+        };
+        let (mut hash, mut kept) = (Sha256::new(), 0);
+        let mut buffer = vec![0; 1 << 16];
+        let (why, count) = loop {
+            let count = match stream.read(&mut buffer) {
+                Ok(0) => break (file.rewind().err(), 0),
+                Ok(count) => count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => break (Some(error), 0),
+            };
+            hash.update(&buffer[..count]);
+            if let Err(error) = file.write_all(&buffer[..count]) {
+                break (Some(error), count);
+            }
+            kept += count as u64;
+        };
+        let Some(why) = why else {
+            let sha256 = hash.finalize().into();
+            return Ok(Self { file, sha256 });
+        };
+        buffer.truncate(count);
+        match file.rewind() {
+            Ok(()) => {
+                let read = file.take(kept).chain(Cursor::new(buffer));
+                Err(Unkept::new(read.chain(stream), why))
+            }
+            // What is gone is gone; the command is told so by the same error where it reads on.
+            Err(why) => Err(Unkept::new(Cursor::new(buffer).chain(stream), why)),
+        }
     }
 
     /// The SHA-256 of all that was read.
@@ -36,26 +75,74 @@ impl Spool {
     }
 }
 
-/// Returns the SHA-256 of a file's content.
-///
-/// # Errors
-/// If it cannot be read; a folder cannot.
-pub fn hash_file(path: &Path) -> io::Result<[u8; 32]> {
-    copy(&mut File::open(path)?, &mut io::sink())
+impl Unkept {
+    fn new(stream: impl Read + Send + 'static, why: io::Error) -> Self {
+        let stream = Box::new(stream);
+        Self { stream, why }
+    }
+
+    /// Why it could not be kept.
+    pub fn why(&self) -> &io::Error {
+        &self.why
+    }
 }
 
-fn copy(from: &mut dyn Read, to: &mut dyn Write) -> io::Result<[u8; 32]> {
-    let mut hash = Sha256::new();
-    let mut buffer = vec![0; 1 << 16];
-    loop {
-        match from.read(&mut buffer) {
-            Ok(0) => return Ok(hash.finalize().into()),
-            Ok(count) => {
-                hash.update(&buffer[..count]);
-                to.write_all(&buffer[..count])?;
-            }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
+impl Read for Unkept {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.stream.read(buffer)
+    }
+}
+
+impl fmt::Debug for Unkept {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Unkept")
+            .field("why", &self.why)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Whether there is nothing to read, not even the end, for so long.
+fn is_idle(stream: &File, patience: Duration) -> bool {
+    let patience = Timespec {
+        tv_sec: patience.as_secs() as i64,
+        tv_nsec: i64::from(patience.subsec_nanos()),
+    };
+    let mut polled = [PollFd::new(stream, PollFlags::IN)];
+    matches!(poll(&mut polled, Some(&patience)), Ok(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::os::fd::OwnedFd;
+
+    use super::*;
+
+    #[test]
+    fn a_stream_that_stays_open_is_said_to_be_waited_for() {
+        let (reader, writer) = io::pipe().expect("a pipe");
+        let writer = Cell::new(Some(writer));
+        let told = Cell::new(0);
+        let tell = || {
+            told.set(told.get() + 1);
+            writer
+                .take()
+                .expect("it is told once")
+                .write_all(b"late")
+                .expect("it is read");
+        };
+        let stream = File::from(OwnedFd::from(reader));
+        let spool = Spool::of(stream, Duration::from_millis(1), &tell).expect("a spool");
+        assert_eq!(
+            (told.get(), spool.sha256()),
+            (1, Sha256::digest(b"late").into())
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_handed_back() {
+        let folder = File::open("/").expect("there is one");
+        let unkept = Spool::of(folder, Duration::ZERO, &|| ()).expect_err("a folder is no stream");
+        assert_eq!(unkept.why().kind(), io::ErrorKind::IsADirectory);
     }
 }

@@ -2,22 +2,28 @@
 
 use std::ffi::{OsStr, OsString};
 use std::io::{self, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
 
-use super::process::{self, Ended, Streams};
-use super::recording::{NotRecorded, Recorder};
-use super::{CommandError, Program, ReplayError, replay};
-use crate::backend::{Backend, Condition, Content, ContentReader, Lookup, Use};
+use super::broadcast::{self, Broadcast};
+use super::old::Kept;
+use super::process::{self, Ended, Records, Signals, Streams};
+use super::recording::{NotRecorded, Recorder, is_framed};
+use super::settings::{
+    Arguments, Failures, Mode, OnBusy, OnFailure, OnMiss, Outcome, Report, Settings,
+};
+use super::turn::{Console, Turn, Wait};
+use super::{CommandError, Input, Program, ReplayError, replay};
+use crate::backend::{Backend, Condition, Content, ContentReader, Use};
 use crate::entry::Entry;
 use crate::error::{Error, Result};
 use crate::key::Key;
 use crate::location::{self, Access};
 use crate::scope::{Address, Scopes};
-use crate::single_flight::{FlightLock, FlightLocks};
+use crate::single_flight::FlightLock;
 use crate::time::{Clock, Timestamp};
 use crate::value::Kind;
 
@@ -27,61 +33,6 @@ pub const HELD_VARIABLE: &str = "ECACHE_HELD";
 
 /// How long other processes that write to the store are waited for: a command is not to be held up by its cache.
 const STORE_PATIENCE: Duration = Duration::from_secs(2);
-
-/// How the cache is used.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Mode {
-    /// What is there is replayed, what is not is run and recorded
-    #[default]
-    On,
-    /// What is there is replayed, nothing is recorded
-    ReadOnly,
-    /// Everything is run and recorded
-    Refresh,
-    /// The cache is not touched
-    Off,
-}
-
-/// What is done where there is nothing to replay.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum OnMiss {
-    /// The command is run
-    #[default]
-    Run,
-    /// Nothing is run, and the exit code is 1
-    Fail,
-}
-
-/// What is done with a command that ends with another exit code than 0.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Failures {
-    /// It is kept as a success is
-    #[default]
-    KeepAlike,
-    /// It is kept for so long, `None` for ever
-    KeepFor(Option<Duration>),
-    /// It is not kept
-    Forget,
-}
-
-/// How a command is memoized.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// How the cache is used
-    pub mode: Mode,
-    /// What is done where there is nothing to replay
-    pub on_miss: OnMiss,
-    /// How long a success is kept, `None` for ever
-    pub ttl: Option<Duration>,
-    /// What is done with failures
-    pub failures: Failures,
-    /// What is older than this is no hit
-    pub max_age: Option<Duration>,
-    /// A command that prints more bytes is not recorded
-    pub max_output: u64,
-    /// How long another process that runs the same is waited for
-    pub patience: Duration,
-}
 
 /// A command that is to be replayed or run.
 pub struct Memo<'a> {
@@ -99,8 +50,8 @@ pub struct Memo<'a> {
     pub args: String,
     /// The store's location, `None` where there is no place for one
     pub store: Option<&'a Path>,
-    /// The file of the locks that keep processes from running the same, unless it is beside the store
-    pub locks: Option<&'a Path>,
+    /// The path beside which this host's processes say what they run, unless it is the store's
+    pub beside: Option<&'a Path>,
     /// The value of [`HELD_VARIABLE`]
     pub held: &'a str,
     /// How it is memoized
@@ -111,42 +62,30 @@ pub struct Memo<'a> {
     pub on_trouble: &'a dyn Fn(Error) -> Result<()>,
     /// Told why a result is not kept
     pub on_unkept: &'a dyn Fn(&str),
+    /// Told why an old result is replayed
+    pub on_stale: &'a dyn Fn(&str),
+    /// Starts a process that runs the same with the same input, apart from this one and its terminal, and returns at once
+    pub refresh: &'a dyn Fn(&Input) -> io::Result<()>,
 }
 
-/// What came of a command.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// It was replayed
-    Hit,
-    /// It was not there, and was run unless that was forbidden
-    Miss,
-    /// It was run because it was to be run again
-    Refreshed,
-    /// It was run without the cache
-    Bypass,
+/// What a command is connected to, until it is run.
+pub(super) struct Ports<'a> {
+    pub(super) input: Input,
+    pub(super) console: Console<'a>,
+    pub(super) signals: &'a mut dyn FnMut() -> io::Result<Signals>,
 }
 
-/// What came of a command, and what is known of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Report {
-    /// What came of it
-    pub outcome: Outcome,
-    /// The exit code
-    pub exit: u8,
-    /// How old the result is
-    pub age: Duration,
-    /// How long it will be kept, if it has an end
-    pub ttl_left: Option<Duration>,
-    /// How long the command took when it was run, if that is known
-    pub cost: Option<Duration>,
-}
-
-/// Whether this process is the one that runs a command.
-enum Turn {
-    /// It is; nobody else begins for as long as there is a lock
-    Ours(Option<FlightLock>),
-    /// Another one has been at it for longer than it is waited for
-    Theirs,
+impl Ports<'_> {
+    /// What the command is connected to now that it is run.
+    fn take(&mut self) -> Streams<'_> {
+        self.console.begin(None);
+        Streams {
+            input: std::mem::replace(&mut self.input, Input::Nothing),
+            stdout: &mut self.console.stdout,
+            stderr: &mut self.console.stderr,
+            signals: self.signals,
+        }
+    }
 }
 
 impl Memo<'_> {
@@ -154,54 +93,111 @@ impl Memo<'_> {
     ///
     /// # Errors
     /// If it cannot be run, or cannot print. Trouble with the cache is no error, unless `on_trouble` makes it one.
-    pub fn run(&self, mut streams: Streams<'_>) -> Result<Report, CommandError> {
+    pub fn run(&self, streams: Streams<'_>) -> Result<Report, CommandError> {
+        let mut ports = Ports {
+            input: streams.input,
+            console: Console::new(streams.stdout, streams.stderr),
+            signals: streams.signals,
+        };
         let mode = self.settings.mode;
         let Some(path) = self.store.filter(|_| mode != Mode::Off) else {
-            return self.bypass(streams);
+            return self.bypass(&mut ports);
         };
+        let mut old = None;
         if mode != Mode::Refresh {
             match self.open(path, Access::Read) {
-                Ok(backend) => {
-                    if let Some(report) = self.replay_from(backend.as_ref(), &mut streams)? {
-                        return Ok(report);
+                Ok(backend) => match self.find(backend.as_ref(), self.clock.now())? {
+                    Kept::Fresh(entry, content) => {
+                        let found = (entry, content);
+                        return self.replay_hit(backend.as_ref(), found, &mut ports.console);
                     }
-                }
+                    Kept::Old(entry, content) => {
+                        let is_served = self.is_served(&entry, self.clock.now());
+                        old = Some((backend, (entry, content)));
+                        if is_served {
+                            self.refresh_elsewhere(path, &ports)?;
+                        }
+                        if let Some((backend, found)) = old.take_if(|_| is_served) {
+                            return self.replay_old(backend.as_ref(), found, &mut ports);
+                        }
+                    }
+                    Kept::Nothing => {}
+                },
                 // One that is not there yet is made, and one of an older release brought up to date, by a writer.
                 Err(Error::Missing { .. } | Error::Unsupported(_)) => {}
                 Err(error) => {
                     (self.on_trouble)(error)?;
-                    return self.bypass(streams);
+                    return self.bypass(&mut ports);
                 }
             }
         }
         if mode == Mode::ReadOnly || self.settings.on_miss == OnMiss::Fail {
-            return self.bypass(streams);
+            return self.bypass(&mut ports);
         }
         let Some(backend) = self.attempt(self.open(path, Access::Write))? else {
-            return self.bypass(streams);
+            return self.bypass(&mut ports);
         };
-        let Turn::Ours(_lock) = self.turn(path)? else {
-            (self.on_unkept)("another process has been running it for too long");
-            return self.bypass(streams);
+        let wait = match self.settings.on_busy {
+            OnBusy::Run | OnBusy::Fail => Wait::Not,
+            OnBusy::Stale if old.is_some() => Wait::Not,
+            // A run that began before this was asked for is not what is asked for.
+            _ if mode == Mode::Refresh => Wait::Silently,
+            // Should it fail, nothing of it is to be printed.
+            _ if old.is_some() && self.settings.on_failure == OnFailure::Stale => Wait::Silently,
+            OnBusy::Wait | OnBusy::Stale => Wait::Following,
         };
-        // It may have been kept while this process was on its way here.
-        if mode == Mode::On
-            && let Some(report) = self.replay_from(backend.as_ref(), &mut streams)?
-        {
-            return Ok(report);
+        match (self.turn(path, wait, &mut ports.console)?, old) {
+            (Turn::Ours(lock), _) => self.lead(path, backend.as_ref(), lock.as_ref(), &mut ports),
+            (Turn::Over(exit), _) => Ok(Report::of_other(exit)),
+            (Turn::Theirs, _) if self.settings.on_busy == OnBusy::Fail => Err(CommandError::Busy),
+            (Turn::Theirs, Some((backend, found))) if self.settings.on_busy == OnBusy::Stale => {
+                self.replay_old(backend.as_ref(), found, &mut ports)
+            }
+            (Turn::Theirs, _) => {
+                (self.on_unkept)("another process is running it, and it is not waited for");
+                self.bypass(&mut ports)
+            }
         }
-        let recorder = Recorder::new(self.settings.max_output);
-        let (ended, mut report) = self.execute(streams, Some(recorder))?;
-        report.outcome = match mode {
-            Mode::Refresh => Outcome::Refreshed,
-            _ => Outcome::Miss,
+    }
+
+    /// Runs the command in its turn, unless it was kept while this process was on its way here.
+    fn lead(
+        &self,
+        path: &Path,
+        backend: &dyn Backend,
+        lock: Option<&FlightLock>,
+        ports: &mut Ports<'_>,
+    ) -> Result<Report, CommandError> {
+        let fallback = match self.find(backend, self.clock.now())? {
+            Kept::Fresh(entry, content) if self.settings.mode == Mode::On => {
+                return self.replay_hit(backend, (entry, content), &mut ports.console);
+            }
+            Kept::Fresh(entry, content) | Kept::Old(entry, content) => Some((entry, content)),
+            Kept::Nothing => None,
         };
-        report.ttl_left = self.keep(backend.as_ref(), ended, &report)?;
-        Ok(report)
+        let flight = self.flight();
+        let recorder = Recorder::new(self.settings.max_output);
+        // Without a lock the flight may be another's. Without a file others wait for the end.
+        let broadcast = lock.filter(|_| recorder.is_ok()).and_then(|_| {
+            Broadcast::start(broadcast::place(self.beside(path), &flight), &flight).ok()
+        });
+        let records = Records {
+            recorder,
+            broadcast,
+        };
+        match fallback.filter(|_| self.settings.on_failure == OnFailure::Stale) {
+            Some(found) => self.run_or_replay(backend, found, records, ports),
+            None => {
+                let (ended, report) = self.execute(ports.take(), Some(records))?;
+                let report = self.keep_report(backend, ended, report)?;
+                ports.console.finish()?;
+                Ok(report)
+            }
+        }
     }
 
     /// The value of something that went well; otherwise trouble is told of.
-    fn attempt<T>(&self, result: Result<T>) -> Result<Option<T>> {
+    pub(super) fn attempt<T>(&self, result: Result<T>) -> Result<Option<T>> {
         match result {
             Ok(value) => Ok(Some(value)),
             Err(error) => (self.on_trouble)(error).map(|()| None),
@@ -212,64 +208,67 @@ impl Memo<'_> {
         location::open_within(path.as_os_str(), access, STORE_PATIENCE)
     }
 
-    /// Replays what is kept of the command, if anything is.
-    fn replay_from(
+    fn replay_hit(
         &self,
         backend: &dyn Backend,
-        streams: &mut Streams<'_>,
-    ) -> Result<Option<Report>, CommandError> {
+        found: (Box<Entry>, Content),
+        console: &mut Console<'_>,
+    ) -> Result<Report, CommandError> {
+        let entry = found.0.clone();
+        let report = self.replay(backend, found, Outcome::Hit, console)?;
+        self.record_use(&entry, self.clock.now());
+        Ok(report)
+    }
+
+    fn replay_old(
+        &self,
+        backend: &dyn Backend,
+        found: (Box<Entry>, Content),
+        ports: &mut Ports<'_>,
+    ) -> Result<Report, CommandError> {
+        (self.on_stale)("its time is over");
+        self.replay(backend, found, Outcome::Stale, &mut ports.console)
+    }
+
+    /// Prints what is kept of the command.
+    pub(super) fn replay(
+        &self,
+        backend: &dyn Backend,
+        (entry, content): (Box<Entry>, Content),
+        outcome: Outcome,
+        console: &mut Console<'_>,
+    ) -> Result<Report, CommandError> {
         let now = self.clock.now();
-        let lookup = self.attempt(backend.lookup(&self.address, now))?;
-        let (entry, content) = match lookup {
-            Some(Lookup::Hit(entry, content)) if self.is_wanted(&entry, now) => (entry, content),
-            Some(Lookup::Damaged(address)) => {
-                let address = Box::new(address);
-                self.attempt::<()>(Err(Error::DamagedEntry { address }))?;
-                return Ok(None);
-            }
-            _ => return Ok(None),
-        };
-        // A value of an unknown version is a miss; a longer one than this was verified when it was looked up.
-        if let Content::Inline(bytes) = &content
-            && replay(&bytes[..], &mut io::sink(), &mut io::sink()).is_err()
-        {
-            return Ok(None);
-        }
+        console.begin(None);
+        let (stdout, stderr) = (&mut console.stdout, &mut console.stderr);
         let replayed = match content {
-            Content::Inline(bytes) => replay(&bytes[..], streams.stdout, streams.stderr),
+            Content::Inline(bytes) => replay(&bytes[..], stdout, stderr),
             chunked => {
                 let reader =
                     BufReader::with_capacity(1 << 16, ContentReader::new(backend, chunked));
-                replay(reader, streams.stdout, streams.stderr)
+                replay(reader, stdout, stderr)
             }
         };
         let exit = match replayed {
             Ok(exit) => exit,
-            // The command would have been ended by SIGPIPE.
-            Err(ReplayError::Write(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
-                128 + libc::SIGPIPE as u8
-            }
-            Err(ReplayError::Write(error)) => return Err(CommandError::Output(error)),
+            Err(ReplayError::Write(error)) => unread(error)?,
             Err(ReplayError::Read(error)) => return Err(CommandError::Replay(error)),
             Err(ReplayError::Malformed(error)) => {
                 return Err(CommandError::Replay(io::Error::other(error)));
             }
         };
-        self.record_use(&entry, now);
-        Ok(Some(Report {
-            outcome: Outcome::Hit,
+        console.finish()?;
+        Ok(Report {
+            outcome,
             exit,
             age: now.since(entry.written_at()),
             ttl_left: entry.expires_at.map(|expires| expires.since(now)),
             cost: entry.cost_ms.map(Duration::from_millis),
-        }))
+        })
     }
 
-    fn is_wanted(&self, entry: &Entry, now: Timestamp) -> bool {
-        let age = now.since(entry.written_at());
-        entry.kind == Kind::Command
-            && self.settings.max_age.is_none_or(|max_age| age <= max_age)
-            && entry.is_of_call(&self.function(), &self.scopes, &self.args)
+    pub(super) fn is_ours(&self, entry: &Entry) -> bool {
+        entry.kind == Kind::Command && entry.is_of_call(&self.function(), &self.scopes, &self.args)
     }
 
     fn function(&self) -> Arc<str> {
@@ -288,50 +287,29 @@ impl Memo<'_> {
     }
 
     /// The command's name among flights: whoever is to run the same has the same.
-    fn flight(&self) -> [u8; 32] {
+    pub(super) fn flight(&self) -> [u8; 32] {
         Sha256::digest(self.address.to_string()).into()
     }
 
-    /// Waits until no other process runs the same.
-    fn turn(&self, path: &Path) -> Result<Turn> {
-        let flight = self.flight();
-        let is_ours = |held: &str| held == Key::of_hash(&flight).as_str();
-        if self.held.split(':').any(is_ours) {
-            return Ok(Turn::Ours(None));
-        }
-        let beside = || {
-            let mut name = path.as_os_str().to_owned();
-            name.push("-locks");
-            PathBuf::from(name)
-        };
-        let locks = self.locks.map_or_else(beside, Path::to_owned);
-        let lock =
-            FlightLocks::open(&locks).and_then(|locks| locks.lock(&flight, self.settings.patience));
-        Ok(match self.attempt(lock.map_err(Error::Io))? {
-            Some(Some(lock)) => Turn::Ours(Some(lock)),
-            Some(None) => Turn::Theirs,
-            None => Turn::Ours(None),
-        })
+    /// The path beside which locks and what running commands print are.
+    pub(super) fn beside<'b>(&'b self, store: &'b Path) -> &'b Path {
+        self.beside.unwrap_or(store)
     }
 
     /// Runs the command without the cache, if it may be run.
-    fn bypass(&self, streams: Streams<'_>) -> Result<Report, CommandError> {
-        match self.settings.on_miss {
-            OnMiss::Run => Ok(self.execute(streams, None)?.1),
-            OnMiss::Fail => Ok(Report {
-                outcome: Outcome::Miss,
-                exit: 1,
-                age: Duration::ZERO,
-                ttl_left: None,
-                cost: None,
-            }),
+    fn bypass(&self, ports: &mut Ports<'_>) -> Result<Report, CommandError> {
+        if self.settings.on_miss == OnMiss::Fail {
+            return Ok(Report::of_nothing());
         }
+        let (_, report) = self.execute(ports.take(), None)?;
+        ports.console.finish()?;
+        Ok(report)
     }
 
-    fn execute(
+    pub(super) fn execute(
         &self,
         streams: Streams<'_>,
-        recorder: Option<Result<Recorder, NotRecorded>>,
+        records: Option<Records>,
     ) -> Result<(Ended, Report), CommandError> {
         let flight = Key::of_hash(&self.flight());
         let held = match self.held {
@@ -339,13 +317,13 @@ impl Memo<'_> {
             held => format!("{held}:{flight}"),
         };
         let started = Instant::now();
-        let ended = process::run(
+        let mut ended = process::run(
             self.program,
             self.name,
             self.arguments,
             (HELD_VARIABLE, held),
             streams,
-            recorder,
+            records,
         )?;
         let report = Report {
             outcome: Outcome::Bypass,
@@ -354,10 +332,29 @@ impl Memo<'_> {
             ttl_left: None,
             cost: Some(started.elapsed()),
         };
-        match ended.failed {
+        match ended.failed.take() {
             Some(error) => Err(CommandError::Output(error)),
             None => Ok((ended, report)),
         }
+    }
+
+    /// Keeps what was recorded, and says so.
+    pub(super) fn keep_report(
+        &self,
+        backend: &dyn Backend,
+        ended: Ended,
+        report: Report,
+    ) -> Result<Report> {
+        let outcome = match self.settings.mode {
+            Mode::Refresh => Outcome::Refreshed,
+            _ => Outcome::Miss,
+        };
+        let ttl_left = self.keep(backend, ended, &report)?;
+        Ok(Report {
+            outcome,
+            ttl_left,
+            ..report
+        })
     }
 
     /// Keeps what was recorded, if it may be kept, and returns for how long.
@@ -367,17 +364,21 @@ impl Memo<'_> {
         ended: Ended,
         report: &Report,
     ) -> Result<Option<Duration>> {
-        let ttl = match (ended.status.code(), self.settings.failures) {
-            (None, _) => return Ok(self.leave("a signal ended it")),
+        let Some(mut records) = ended.records else {
+            return Ok(None);
+        };
+        match ended.status.code() {
+            None => return Ok(self.leave("a signal ended it")),
             _ if ended.interrupted => return Ok(self.leave("it was interrupted")),
-            (Some(0), _) | (_, Failures::KeepAlike) => self.settings.ttl,
+            // Those who follow have the whole of it, whether it is kept or not.
+            Some(_) => records.end(report.exit),
+        }
+        let ttl = match (report.exit, self.settings.failures) {
+            (0, _) | (_, Failures::KeepAlike) => self.settings.ttl,
             (_, Failures::KeepFor(ttl)) => ttl,
             (_, Failures::Forget) => return Ok(self.leave("it failed")),
         };
-        let recording = match ended.recorder {
-            Some(recorder) => recorder.and_then(|recorder| recorder.finish(report.exit)),
-            None => return Ok(None),
-        };
+        let recording = records.recorder.and_then(|r| r.finish(report.exit));
         let mut recording = match recording {
             Ok(recording) => recording,
             Err(NotRecorded::Spool(error)) => {
@@ -392,7 +393,10 @@ impl Memo<'_> {
             expires_at: ttl.map(|ttl| now.saturating_add(ttl)),
             scopes: self.scopes.clone(),
             function: Some(self.function()),
-            args: Some(self.args.clone()),
+            args: match self.settings.arguments {
+                Arguments::Record => Some(self.args.clone()),
+                Arguments::Forget => None,
+            },
             cost_ms: cost.map(|millis| u64::try_from(millis).unwrap_or(u64::MAX)),
             ..Entry::new(self.address.clone(), Kind::Command, now)
         };
@@ -405,5 +409,30 @@ impl Memo<'_> {
     fn leave<T>(&self, why: &str) -> Option<T> {
         (self.on_unkept)(why);
         None
+    }
+}
+
+/// The exit code of a command whose reader went away: SIGPIPE would have ended it.
+pub(super) fn unread(error: io::Error) -> Result<u8, CommandError> {
+    match error.kind() {
+        io::ErrorKind::BrokenPipe => Ok(128 + libc::SIGPIPE as u8),
+        _ => Err(CommandError::Output(error)),
+    }
+}
+
+/// Whether a value is what a recorder wrote. Of one in chunks, whose checksums were verified when it was looked up, only
+/// the ends are looked at.
+pub(super) fn is_recording(backend: &dyn Backend, content: &Content) -> Result<bool> {
+    match content {
+        Content::Inline(bytes) => Ok(replay(&bytes[..], &mut io::sink(), &mut io::sink()).is_ok()),
+        Content::Chunked(chunked) => {
+            let first = backend.read_chunk(chunked, 0)?;
+            let last = backend.read_chunk(chunked, chunked.chunks() - 1)?;
+            // An end that is alone in its chunk is not looked for.
+            Ok(is_framed(
+                &first,
+                if last.len() < 2 { &[0, 0] } else { &last },
+            ))
+        }
     }
 }

@@ -4,10 +4,16 @@
 //! |---|---|
 //! | `program` | from a name to the file that is run |
 //! | `identity` | what goes into the key |
-//! | `input` | standard input and files, read once and hashed |
+//! | `input` | standard input, read once and hashed |
+//! | `files` | files, folders and patterns, hashed by content |
 //! | `recording` | what a command printed, and how it ended, as bytes |
 //! | `process` | runs a command, passes its output on and records it |
-//! | `memo` | a hit, a miss, one run at a time |
+//! | `broadcast` | what a running command prints, for other processes |
+//! | `printed` | what is printed already when another run begins |
+//! | `turn` | one run at a time, which the others follow |
+//! | `old`, `held` | results whose time is over, and output that waits for the end |
+//! | `settings` | how a command is memoized, and what came of it |
+//! | `memo` | a hit, a miss, and trouble |
 //!
 //! A command is a function: its store has the program's name, its arguments are the rest of the command line and
 //! one object more, for all else that its output depends on. Nothing here prints or reads the environment; the
@@ -17,12 +23,19 @@
 //! one), temporary files (nothing would come through before the end), and two pipes that one thread
 //! watches (chosen).
 
+mod broadcast;
+mod files;
+mod held;
 mod identity;
 mod input;
 mod memo;
+mod old;
+mod printed;
 mod process;
 mod program;
 mod recording;
+mod settings;
+mod turn;
 
 use std::ffi::OsString;
 use std::io;
@@ -30,12 +43,16 @@ use std::path::PathBuf;
 
 use crate::error::Error;
 
+pub use files::hash_files;
 pub use identity::Identity;
-pub use input::{Spool, hash_file};
-pub use memo::{Failures, HELD_VARIABLE, Memo, Mode, OnMiss, Outcome, Report, Settings};
+pub use input::{Spool, Unkept};
+pub use memo::{HELD_VARIABLE, Memo};
 pub use process::{Input, Signals, Streams};
 pub use program::Program;
 pub use recording::{Malformed, ReplayError, replay};
+pub use settings::{
+    Arguments, Failures, Mode, OnBusy, OnFailure, OnMiss, Outcome, Report, Settings,
+};
 
 /// Why a command was not run, or not to its end.
 #[derive(Debug, thiserror::Error)]
@@ -69,6 +86,14 @@ pub enum CommandError {
     /// What was recorded could not be replayed to its end.
     #[error("cannot replay what was recorded: {0}")]
     Replay(io::Error),
+    /// Another run printed something else than what is printed already of one that did not come to its end.
+    #[error(
+        "the process that was running it was stopped, and another run printed something else; try again"
+    )]
+    Differs,
+    /// Another process is running the same, and that is not to be.
+    #[error("another process is running it")]
+    Busy,
     /// There is trouble with the cache, which is not to be passed over.
     #[error(transparent)]
     Cache(#[from] Error),

@@ -2,24 +2,27 @@
 //!
 //! One thread watches both pipes, so that what is recorded is in the order in which it arrived. Another one
 //! waits for the process itself: what a command leaves running in the background may keep its pipes open
-//! for as long as it likes.
+//! for as long as it likes. A third one hands signals on, also while the first has to wait for a reader.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, PipeReader, Read, Write};
+use std::net::Shutdown;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::{Errno, ioctl_fionread, retry_on_intr};
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 
+use super::broadcast::Broadcast;
 use super::recording::{NotRecorded, Recorder, Stream};
-use super::{CommandError, Program};
+use super::{CommandError, Program, Unkept};
 
 /// How long output is still awaited after a command has ended: what `>(tee log)` prints comes a little later.
 const GRACE: Duration = Duration::from_millis(100);
@@ -36,6 +39,8 @@ pub enum Input {
     Nothing,
     /// A stream that was read before
     Spooled(File),
+    /// A stream that could not be kept
+    Unkept(Unkept),
 }
 
 /// Signals that are to reach a command.
@@ -62,9 +67,48 @@ pub(super) struct Ended {
     /// Whether a signal was meant for it, even if it ended as if there had been none
     pub(super) interrupted: bool,
     /// What it printed, if that was to be recorded
-    pub(super) recorder: Option<Result<Recorder, NotRecorded>>,
+    pub(super) records: Option<Records>,
     /// Its output could not be passed on, for another reason than a reader that went away
     pub(super) failed: Option<io::Error>,
+}
+
+/// What a command prints, for those who ask later and for those who wait.
+pub(super) struct Records {
+    /// For the store
+    pub(super) recorder: Result<Recorder, NotRecorded>,
+    /// For other processes, while it runs
+    pub(super) broadcast: Option<Broadcast>,
+}
+
+impl Records {
+    fn record(&mut self, stream: Stream, bytes: &[u8]) {
+        let Ok(recorder) = &mut self.recorder else {
+            return;
+        };
+        let recorded = recorder.record(stream, bytes);
+        if let Some(broadcast) = &mut self.broadcast {
+            match &recorded {
+                Ok(()) => broadcast.send(stream, bytes),
+                Err(_) => broadcast.seal(),
+            }
+        }
+        if let Err(error) = recorded {
+            self.recorder = Err(error);
+        }
+    }
+
+    /// Nobody reads it any more, so that it will not come to its end.
+    fn leave(&mut self) {
+        self.recorder = Err(NotRecorded::Unread);
+        self.broadcast = None;
+    }
+
+    /// It came to its end.
+    pub(super) fn end(&mut self, exit: u8) {
+        if let Some(broadcast) = &mut self.broadcast {
+            broadcast.end(exit);
+        }
+    }
 }
 
 /// As the shell has it: 128 and the signal for a command that a signal ended.
@@ -81,7 +125,7 @@ pub(super) fn run(
     arguments: &[OsString],
     variable: (&str, String),
     streams: Streams<'_>,
-    recorder: Option<Result<Recorder, NotRecorded>>,
+    records: Option<Records>,
 ) -> Result<Ended, CommandError> {
     let signals = (streams.signals)().map_err(|error| cannot_start(&program.path, error))?;
     let mut command = Command::new(&program.path);
@@ -91,14 +135,24 @@ pub(super) fn run(
         .env(variable.0, variable.1)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
+    let mut fed = None;
     match streams.input {
         Input::Inherited => command.stdin(Stdio::inherit()),
         Input::Nothing => command.stdin(Stdio::null()),
         Input::Spooled(file) => command.stdin(file),
+        Input::Unkept(stream) => {
+            fed = Some(stream);
+            command.stdin(Stdio::piped())
+        }
     };
     let mut child = command
         .spawn()
         .map_err(|error| cannot_start(&program.path, error))?;
+    if let (Some(mut stream), Some(mut stdin)) = (fed, child.stdin.take()) {
+        // Nobody waits for it: a command need not read to the end, nor the stream have one.
+        std::thread::spawn(move || io::copy(&mut stream, &mut stdin));
+    }
+    let forwarder = Forwarder::start(signals, &child);
     let pipe = |pipe: Option<std::os::fd::OwnedFd>| pipe.map(File::from);
     let watch = Watch {
         outputs: [
@@ -115,12 +169,11 @@ pub(super) fn run(
                 owed: 0,
             },
         ],
-        signals: Some(signals),
-        interrupted: false,
-        recorder,
+        records,
         failed: None,
     };
-    watch.follow(&mut child).map_err(|source| {
+    let ended = forwarder.and_then(|forwarder| watch.follow(&mut child, forwarder));
+    ended.map_err(|source| {
         // Nobody would read what it prints from here on.
         let _ = child.kill();
         CommandError::Start {
@@ -128,6 +181,43 @@ pub(super) fn run(
             source,
         }
     })
+}
+
+/// Hands signals on to a command until it is waited for.
+struct Forwarder {
+    signals: Signals,
+    /// Whether there were any
+    thread: JoinHandle<bool>,
+}
+
+impl Forwarder {
+    fn start(signals: Signals, child: &Child) -> io::Result<Self> {
+        let mut received = signals.try_clone()?;
+        let child = child.id() as libc::pid_t;
+        let thread = std::thread::Builder::new().spawn(move || {
+            let (mut interrupted, mut buffer) = (false, [0; 64]);
+            loop {
+                let numbers = match received.read(&mut buffer) {
+                    Ok(count @ 1..) => &buffer[..count],
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                    _ => return interrupted,
+                };
+                interrupted = true;
+                for number in numbers {
+                    // SAFETY: `kill` touches no memory. The child is waited for after this thread has ended, so
+                    // its id is still its own.
+                    let _ = unsafe { libc::kill(child, i32::from(*number)) };
+                }
+            }
+        })?;
+        Ok(Self { signals, thread })
+    }
+
+    /// Ends it, and says whether a signal was meant for the command.
+    fn stop(self) -> bool {
+        let _ = self.signals.shutdown(Shutdown::Both);
+        self.thread.join().unwrap_or(false)
+    }
 }
 
 fn cannot_start(path: &Path, source: io::Error) -> CommandError {
@@ -150,14 +240,12 @@ struct Output<'a> {
 
 struct Watch<'a> {
     outputs: [Output<'a>; 2],
-    signals: Option<Signals>,
-    interrupted: bool,
-    recorder: Option<Result<Recorder, NotRecorded>>,
+    records: Option<Records>,
     failed: Option<io::Error>,
 }
 
 impl Watch<'_> {
-    fn follow(mut self, child: &mut Child) -> io::Result<Ended> {
+    fn follow(mut self, child: &mut Child, forwarder: Forwarder) -> io::Result<Ended> {
         let end = end_of(child)?;
         let mut ended_at = None;
         let mut buffer = vec![0; READ];
@@ -166,15 +254,11 @@ impl Watch<'_> {
             let watched = [
                 stdout.pipe.as_ref().map(File::as_fd),
                 stderr.pipe.as_ref().map(File::as_fd),
-                self.signals.as_ref().map(UnixStream::as_fd),
                 ended_at.is_none().then(|| end.as_fd()),
             ];
             let patience = ended_at.map(|at: Instant| GRACE.saturating_sub(at.elapsed()));
             let ready = wait(watched, patience)?;
             if ready[2] {
-                self.pass_on_signals(child, &mut buffer);
-            }
-            if ready[3] {
                 ended_at = Some(Instant::now());
                 for output in &mut self.outputs {
                     output.owe();
@@ -186,10 +270,11 @@ impl Watch<'_> {
                 }
             }
         }
+        let interrupted = forwarder.stop();
         Ok(Ended {
             status: child.wait()?,
-            interrupted: self.interrupted,
-            recorder: self.recorder,
+            interrupted,
+            records: self.records,
             failed: self.failed,
         })
     }
@@ -199,26 +284,6 @@ impl Watch<'_> {
         self.outputs
             .iter()
             .any(|output| output.pipe.is_some() && (output.owed > 0 || since < GRACE))
-    }
-
-    fn pass_on_signals(&mut self, child: &Child, buffer: &mut [u8]) {
-        let numbers = match self
-            .signals
-            .as_ref()
-            .map(|mut signals| signals.read(buffer))
-        {
-            Some(Ok(count @ 1..)) => &buffer[..count],
-            Some(Err(error)) if error.kind() == io::ErrorKind::Interrupted => return,
-            _ => {
-                self.signals = None;
-                return;
-            }
-        };
-        self.interrupted = true;
-        for number in numbers {
-            // SAFETY: `kill` touches no memory. The child was not waited for, so its id is still its own.
-            let _ = unsafe { libc::kill(child.id() as libc::pid_t, i32::from(*number)) };
-        }
     }
 
     fn pass_on_output(&mut self, index: usize, buffer: &mut [u8]) {
@@ -232,16 +297,16 @@ impl Watch<'_> {
             }
         };
         output.owed = output.owed.saturating_sub(bytes.len() as u64);
-        if let Some(Ok(recorder)) = &mut self.recorder
-            && let Err(error) = recorder.record(output.stream, bytes)
-        {
-            self.recorder = Some(Err(error));
+        if let Some(records) = &mut self.records {
+            records.record(output.stream, bytes);
         }
         let written = output.sink.write_all(bytes);
         if let Err(error) = written.and_then(|()| output.sink.flush()) {
             // The command finds its pipe closed, as it would find the reader's.
             output.pipe = None;
-            self.recorder = self.recorder.take().map(|_| Err(NotRecorded::Unread));
+            if let Some(records) = &mut self.records {
+                records.leave();
+            }
             if error.kind() != io::ErrorKind::BrokenPipe {
                 self.failed.get_or_insert(error);
             }

@@ -16,7 +16,10 @@ use std::io::{self, BufRead, Read, Seek, Write};
 use tempfile::SpooledTempFile;
 
 const VERSION: u8 = 1;
-const END: u8 = 0;
+pub(super) const END: u8 = 0;
+
+/// The stream of a frame and its length.
+pub(super) const HEADER: usize = 5;
 
 /// So many bytes are kept in memory, the rest in a file.
 const IN_MEMORY: usize = 1 << 20;
@@ -151,6 +154,14 @@ pub fn replay(
     }
 }
 
+/// Whether a recording begins and ends like one, for one that is too long to be read twice.
+///
+/// What is in between is what a recorder wrote, as far as its checksums say.
+pub(super) fn is_framed(first: &[u8], last: &[u8]) -> bool {
+    let begins = matches!(first, [VERSION, stream, ..] if *stream <= Stream::Error as u8);
+    begins && matches!(last, [.., END, _])
+}
+
 fn pass_on(
     recording: &mut impl BufRead,
     mut length: usize,
@@ -240,6 +251,17 @@ mod tests {
         }
         let longer = [&whole[..], b"x"].concat();
         assert!(matches!(replayed(&longer), Err(ReplayError::Malformed(_))));
+    }
+
+    #[test]
+    fn a_long_one_is_known_by_its_ends() {
+        let whole = recorded(&[(Stream::Output, b"abc".to_vec())], 9);
+        assert!(is_framed(&whole, &whole));
+        assert!(is_framed(&whole, &[END, 9]));
+        assert!(!is_framed(&[VERSION + 1, 1], &whole));
+        assert!(!is_framed(&[VERSION, 3], &whole));
+        assert!(!is_framed(&whole, b"abc"));
+        assert!(!is_framed(&whole, &[]));
     }
 
     proptest! {

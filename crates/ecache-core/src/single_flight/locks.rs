@@ -36,9 +36,21 @@ impl FlightLocks {
         let file = options
             .mode(0o600)
             .custom_flags(libc::O_NOFOLLOW | libc::O_CLOEXEC);
-        Ok(Self {
-            file: Arc::new(file.open(path)?),
-        })
+        Ok(Self::new(file.open(path)?))
+    }
+
+    /// Locks of another file, which may be one's own and hold data.
+    pub(crate) fn new(file: File) -> Self {
+        Self {
+            file: Arc::new(file),
+        }
+    }
+
+    /// Whether another open file has any of these locks.
+    pub(crate) fn is_any_locked(&self) -> io::Result<bool> {
+        let mut lock = description(libc::F_WRLCK, 0, 0);
+        control(&self.file, GET_LOCK, &mut lock)?;
+        Ok(lock.l_type != libc::F_UNLCK as libc::c_short)
     }
 
     /// Locks a key, unless another process has it.
@@ -49,7 +61,11 @@ impl FlightLocks {
     /// If the file system knows no such locks.
     pub fn try_lock(&self, hash: &[u8; 32]) -> io::Result<Option<FlightLock>> {
         let offset = offset(hash);
-        match control(&self.file, libc::F_WRLCK, offset) {
+        match control(
+            &self.file,
+            SET_LOCK,
+            &mut description(libc::F_WRLCK, offset, 1),
+        ) {
             Ok(()) => Ok(Some(FlightLock {
                 file: self.file.clone(),
                 offset,
@@ -120,7 +136,11 @@ impl FlightLocks {
 impl Drop for FlightLock {
     fn drop(&mut self) {
         // The kernel does this when the file is closed, if it does not succeed here.
-        let _ = control(&self.file, libc::F_UNLCK, self.offset);
+        let _ = control(
+            &self.file,
+            SET_LOCK,
+            &mut description(libc::F_UNLCK, self.offset, 1),
+        );
     }
 }
 
@@ -131,19 +151,29 @@ fn offset(hash: &[u8; 32]) -> i64 {
     i64::from_be_bytes(first) & (i64::MAX >> 1)
 }
 
-fn control(file: &File, kind: libc::c_int, offset: i64) -> io::Result<()> {
-    #[cfg(any(target_os = "linux", target_os = "android"))]
-    const SET_LOCK: libc::c_int = libc::F_OFD_SETLK;
-    #[cfg(not(any(target_os = "linux", target_os = "android")))]
-    const SET_LOCK: libc::c_int = libc::F_SETLK;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const SET_LOCK: libc::c_int = libc::F_OFD_SETLK;
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+const SET_LOCK: libc::c_int = libc::F_SETLK;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const GET_LOCK: libc::c_int = libc::F_OFD_GETLK;
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+const GET_LOCK: libc::c_int = libc::F_GETLK;
+
+/// A lock of so many bytes, all that follow if that is 0.
+fn description(kind: libc::c_int, offset: i64, length: i64) -> libc::flock {
     // SAFETY: a `flock` of zeros is a valid value of this plain C struct.
     let mut lock: libc::flock = unsafe { std::mem::zeroed() };
     lock.l_type = kind as libc::c_short;
     lock.l_whence = libc::SEEK_SET as libc::c_short;
     lock.l_start = offset as libc::off_t;
-    lock.l_len = 1;
+    lock.l_len = length as libc::off_t;
+    lock
+}
+
+fn control(file: &File, command: libc::c_int, lock: &mut libc::flock) -> io::Result<()> {
     // SAFETY: the descriptor is open for as long as `file` lives, and the struct is not kept.
-    match unsafe { libc::fcntl(file.as_raw_fd(), SET_LOCK, &lock) } {
+    match unsafe { libc::fcntl(file.as_raw_fd(), command, lock) } {
         -1 => Err(io::Error::last_os_error()),
         _ => Ok(()),
     }
@@ -163,7 +193,10 @@ mod tests {
         assert!(lock.is_some());
         assert!(elsewhere.try_lock(&[1; 32]).expect("locks work").is_none());
         assert!(elsewhere.try_lock(&[2; 32]).expect("locks work").is_some());
+        assert!(elsewhere.is_any_locked().expect("locks work"));
+        assert!(!here.is_any_locked().expect("it is our own"));
         drop(lock);
+        assert!(!elsewhere.is_any_locked().expect("locks work"));
         assert!(elsewhere.try_lock(&[1; 32]).expect("locks work").is_some());
     }
 }

@@ -1,0 +1,53 @@
+//! What a command prints while it is not known whether anybody is to see it.
+
+use std::cell::RefCell;
+use std::io::{self, BufReader, Write};
+
+use super::recording::{NotRecorded, Recorder, Stream};
+use super::turn::Console;
+use super::{ReplayError, replay};
+
+/// Output that is kept back until the command has ended.
+pub(super) struct Held {
+    recorder: RefCell<Recorder>,
+}
+
+/// One of the streams.
+pub(super) struct HeldStream<'a> {
+    held: &'a Held,
+    stream: Stream,
+}
+
+impl Held {
+    pub(super) fn new() -> Result<Self, NotRecorded> {
+        Ok(Self {
+            recorder: RefCell::new(Recorder::new(u64::MAX)?),
+        })
+    }
+
+    /// Where the command prints to.
+    pub(super) fn stream(&self, stream: Stream) -> HeldStream<'_> {
+        HeldStream { held: self, stream }
+    }
+
+    /// Prints what was kept back.
+    pub(super) fn print(self, console: &mut Console<'_>) -> Result<(), ReplayError> {
+        let recording = self.recorder.into_inner().finish(0);
+        let recording = recording.map_err(|error| ReplayError::Read(io::Error::other(error)))?;
+        console.begin(None);
+        let recording = BufReader::with_capacity(1 << 16, recording);
+        replay(recording, &mut console.stdout, &mut console.stderr).map(drop)
+    }
+}
+
+impl Write for HeldStream<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut recorder = self.held.recorder.borrow_mut();
+        let recorded = recorder.record(self.stream, bytes);
+        recorded.map(|()| bytes.len()).map_err(io::Error::other)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

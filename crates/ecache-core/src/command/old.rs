@@ -1,0 +1,151 @@
+//! Results whose time is over: when one is served all the same, and what brings a new one.
+
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use super::broadcast;
+use super::held::Held;
+use super::memo::{Ports, unread};
+use super::process::{Records, Streams};
+use super::recording::Stream;
+use super::settings::{OnBusy, OnFailure, Outcome, Report};
+use super::{CommandError, Memo, Mode, OnMiss, ReplayError};
+use crate::backend::{Backend, Content, Lookup};
+use crate::entry::Entry;
+use crate::error::{Error, Result};
+use crate::single_flight::FlightLocks;
+use crate::time::Timestamp;
+
+/// What is kept of a command.
+pub(super) enum Kept {
+    /// A result that is a hit
+    Fresh(Box<Entry>, Content),
+    /// A result that has expired, or is older than it may be, and may yet be of use
+    Old(Box<Entry>, Content),
+    Nothing,
+}
+
+impl Memo<'_> {
+    /// Looks the command up.
+    pub(super) fn find(&self, backend: &dyn Backend, now: Timestamp) -> Result<Kept> {
+        let mut lookup = self.attempt(backend.lookup(&self.address, now))?;
+        if let Some(Lookup::Stale(entry)) = &lookup
+            && let Some(expires) = entry.expires_at.filter(|_| entry.is_expired(now))
+            && self.settings.uses_old()
+        {
+            // As of its last moment, it is served as it was then.
+            let then = expires.saturating_sub(Duration::from_millis(1));
+            lookup = self.attempt(backend.lookup(&self.address, then))?;
+        }
+        let (entry, content) = match lookup {
+            Some(Lookup::Hit(entry, content)) if self.is_ours(&entry) => (entry, content),
+            Some(Lookup::Damaged(address)) => {
+                let address = Box::new(address);
+                self.attempt::<()>(Err(Error::DamagedEntry { address }))?;
+                return Ok(Kept::Nothing);
+            }
+            _ => return Ok(Kept::Nothing),
+        };
+        let is_old = !entry.is_fresh(now) || self.overdue(&entry, now) > Duration::ZERO;
+        if is_old && !self.settings.uses_old() {
+            return Ok(Kept::Nothing);
+        }
+        // A value of an unknown version is a miss.
+        let is_recording = self.attempt(super::memo::is_recording(backend, &content))?;
+        Ok(match (is_recording, is_old) {
+            (Some(true), true) => Kept::Old(entry, content),
+            (Some(true), false) => Kept::Fresh(entry, content),
+            _ => Kept::Nothing,
+        })
+    }
+
+    /// How long ago a result's time was over, by its expiry or by how old it may be.
+    fn overdue(&self, entry: &Entry, now: Timestamp) -> Duration {
+        let expired = entry
+            .expires_at
+            .map_or(Duration::ZERO, |end| now.since(end));
+        let age = now.since(entry.written_at());
+        let too_old = self.settings.max_age.map(|most| age.saturating_sub(most));
+        expired.max(too_old.unwrap_or_default())
+    }
+
+    /// Whether an old result is served at once.
+    pub(super) fn is_served(&self, entry: &Entry, now: Timestamp) -> bool {
+        let stale = self.settings.stale;
+        stale.is_some_and(|stale| self.overdue(entry, now) <= stale)
+    }
+
+    /// Has the command run again elsewhere, unless somebody is at it.
+    ///
+    /// The process that is started takes the lock and looks again, so that of several that are started by chance one runs.
+    pub(super) fn refresh_elsewhere(&self, store: &Path, ports: &Ports<'_>) -> Result<()> {
+        if self.settings.mode != Mode::On || self.settings.on_miss == OnMiss::Fail {
+            return Ok(());
+        }
+        let locks = FlightLocks::open(&broadcast::locks(self.beside(store)));
+        let is_free = locks.and_then(|locks| locks.try_lock(&self.flight()));
+        if matches!(is_free, Ok(None)) {
+            return Ok(());
+        }
+        drop(is_free);
+        let started = (self.refresh)(&ports.input);
+        self.attempt(started.map_err(Error::Io)).map(drop)
+    }
+
+    /// Runs the command, and prints an old result in the place of what it prints if it fails.
+    pub(super) fn run_or_replay(
+        &self,
+        backend: &dyn Backend,
+        (entry, content): (Box<Entry>, Content),
+        records: Records,
+        ports: &mut Ports<'_>,
+    ) -> Result<Report, CommandError> {
+        let held = Held::new().map_err(|error| CommandError::Output(io::Error::other(error)))?;
+        let streams = Streams {
+            input: std::mem::replace(&mut ports.input, super::Input::Nothing),
+            stdout: &mut held.stream(Stream::Output),
+            stderr: &mut held.stream(Stream::Error),
+            signals: ports.signals,
+        };
+        let why = match self.execute(streams, Some(records)) {
+            Ok((ended, report)) if ended.status.success() || ended.interrupted => {
+                match held.print(&mut ports.console) {
+                    Ok(()) => {}
+                    Err(ReplayError::Write(error)) => {
+                        let exit = unread(error)?;
+                        return Ok(Report { exit, ..report });
+                    }
+                    Err(error) => return Err(CommandError::Replay(io::Error::other(error))),
+                }
+                return Ok(self.keep_report(backend, ended, report)?);
+            }
+            Ok((mut ended, report)) => {
+                if let Some(records) = ended
+                    .records
+                    .as_mut()
+                    .filter(|_| ended.status.code().is_some())
+                {
+                    records.end(report.exit);
+                }
+                format!("it ended with {}", report.exit)
+            }
+            Err(error @ CommandError::Cache(_)) => return Err(error),
+            Err(error) => error.to_string(),
+        };
+        (self.on_stale)(&why);
+        self.replay(
+            backend,
+            (entry, content),
+            Outcome::Stale,
+            &mut ports.console,
+        )
+    }
+}
+
+impl super::Settings {
+    /// Whether a result whose time is over may be of use.
+    fn uses_old(&self) -> bool {
+        self.stale.is_some() || self.on_failure == OnFailure::Stale || self.on_busy == OnBusy::Stale
+    }
+}

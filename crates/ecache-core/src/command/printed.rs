@@ -1,0 +1,229 @@
+//! What was printed already of a command that somebody else ran, and did not run to its end.
+//!
+//! Whoever follows a run that is killed has printed a part of it. The next run begins anew, here or elsewhere: what
+//! it prints first is compared with what is printed already, byte by byte, and not printed again. Where they
+//! differ on standard output there is no way to be right: it would be neither run's output. That is an error
+//! ([`CommandError::Differs`](super::CommandError::Differs)), after the new run has ended and was kept, so that
+//! the next attempt is a hit. On standard error, which is for people, the new run goes on from there.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::sync::Arc;
+
+use super::broadcast::{Frames, Next};
+use super::recording::Stream;
+
+/// As much as is compared at once.
+const PIECE: usize = 1 << 13;
+
+/// One of the streams that are printed to, over all runs of the command that are printed.
+pub(super) struct Printed<'a> {
+    stream: Stream,
+    sink: &'a mut dyn Write,
+    /// So many bytes are printed
+    length: u64,
+    /// What is printed is the beginning of this
+    source: Option<Arc<File>>,
+    /// So many bytes came from the current run
+    position: u64,
+    /// The file that the current run is told in, if it is elsewhere
+    current: Option<Arc<File>>,
+    /// What is printed, read again from where the current run is
+    past: Option<Past>,
+    differs: bool,
+}
+
+impl<'a> Printed<'a> {
+    pub(super) fn new(stream: Stream, sink: &'a mut dyn Write) -> Self {
+        Self {
+            stream,
+            sink,
+            length: 0,
+            source: None,
+            position: 0,
+            current: None,
+            past: None,
+            differs: false,
+        }
+    }
+
+    /// What is written from here on is of another run, told in a file if it is elsewhere.
+    pub(super) fn begin(&mut self, told_in: Option<Arc<File>>) {
+        // The longest one has all that is printed.
+        if let Some(current) = self.current.take()
+            && self.position == self.length
+        {
+            self.source = Some(current);
+        }
+        self.current = told_in;
+        self.position = 0;
+        self.differs = false;
+        let source = self.source.clone().filter(|_| self.length > 0);
+        self.past = source.map(|file| Past::new(file, self.stream));
+    }
+
+    /// Whether the current run printed something else than was printed already.
+    pub(super) fn differs(&self) -> bool {
+        self.differs
+    }
+
+    /// Whether the current run ended before it had printed what is printed already.
+    pub(super) fn is_short(&self) -> bool {
+        self.position < self.length
+    }
+
+    /// The next bytes of `bytes` that are printed already, at least one; `None` if the next one is another.
+    fn agreed(&mut self, bytes: &[u8]) -> Option<usize> {
+        let left = usize::try_from(self.length - self.position).unwrap_or(usize::MAX);
+        let past = self.past.as_mut()?;
+        let printed = past.read(left.min(bytes.len()))?;
+        let same = printed
+            .iter()
+            .zip(bytes)
+            .take_while(|(a, b)| a == b)
+            .count();
+        past.consume(same);
+        (same > 0).then_some(same)
+    }
+}
+
+impl Write for Printed<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.differs || bytes.is_empty() {
+            return Ok(bytes.len());
+        }
+        if self.position < self.length {
+            match (self.agreed(bytes), self.stream) {
+                (Some(count), _) => {
+                    self.position += count as u64;
+                    return Ok(count);
+                }
+                (None, Stream::Output) => {
+                    self.differs = true;
+                    return Ok(bytes.len());
+                }
+                // From here on, what is printed is this run's.
+                (None, Stream::Error) => self.length = self.position,
+            }
+        }
+        let count = self.sink.write(bytes)?;
+        self.position += count as u64;
+        self.length = self.position;
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.sink.flush()
+    }
+}
+
+/// What came on one stream of a run that is told in a file.
+struct Past {
+    frames: Frames,
+    stream: Stream,
+    buffer: Vec<u8>,
+    /// What is left in the buffer
+    left: std::ops::Range<usize>,
+}
+
+impl Past {
+    fn new(file: Arc<File>, stream: Stream) -> Self {
+        Self {
+            frames: Frames::new(file),
+            stream,
+            buffer: vec![0; PIECE],
+            left: 0..0,
+        }
+    }
+
+    /// No more than so many bytes, at least one; `None` if they cannot be read.
+    fn read(&mut self, most: usize) -> Option<&[u8]> {
+        while self.left.is_empty() {
+            match self.frames.next(&mut self.buffer) {
+                Ok(Next::Bytes(stream, count)) if stream == self.stream => self.left = 0..count,
+                Ok(Next::Bytes(..)) => {}
+                _ => return None,
+            }
+        }
+        let end = self.left.end.min(self.left.start + most);
+        Some(&self.buffer[self.left.start..end])
+    }
+
+    fn consume(&mut self, count: usize) {
+        self.left.start += count;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A file that tells a run.
+    fn told(pieces: &[(Stream, &str)]) -> Arc<File> {
+        let mut file = tempfile::tempfile().expect("a file");
+        for (stream, text) in pieces {
+            file.write_all(&[*stream as u8]).expect("space");
+            file.write_all(&(text.len() as u32).to_be_bytes())
+                .expect("space");
+            file.write_all(text.as_bytes()).expect("space");
+        }
+        Arc::new(file)
+    }
+
+    /// Prints the beginnings of runs that are told in files, and then a last one; whether that differed.
+    fn printed(stream: Stream, runs: &[&str], last: &str) -> (String, bool) {
+        let mut sink = Vec::new();
+        let mut printed = Printed::new(stream, &mut sink);
+        for run in runs {
+            let (first, second) = run.split_at(run.len() / 2);
+            let file = told(&[(stream, first), (Stream::Output, ""), (stream, second)]);
+            printed.begin(Some(file));
+            printed.write_all(run.as_bytes()).expect("memory");
+        }
+        printed.begin(None);
+        printed.write_all(last.as_bytes()).expect("memory");
+        let differs = printed.differs() || printed.is_short();
+        (String::from_utf8(sink).expect("text"), differs)
+    }
+
+    #[test]
+    fn nothing_is_printed_twice() {
+        for stream in [Stream::Output, Stream::Error] {
+            let of = |runs: &[&str]| printed(stream, runs, "abcdefgh");
+            for runs in [
+                &[][..],
+                &["abc"],
+                &["abcde", "abc"],
+                &["abc", "abcdef", "a", ""],
+                &["abcdefgh"],
+            ] {
+                assert_eq!(of(runs), ("abcdefgh".into(), false), "{runs:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn another_output_is_told_and_not_printed() {
+        assert_eq!(
+            printed(Stream::Output, &["abc"], "abx"),
+            ("abc".into(), true)
+        );
+        assert_eq!(printed(Stream::Output, &["abc"], "x"), ("abc".into(), true));
+        assert_eq!(
+            printed(Stream::Output, &["abc"], "ab"),
+            ("abc".into(), true)
+        );
+        let twice = printed(Stream::Output, &["abc", "abX"], "abcd");
+        assert_eq!(twice, ("abcd".into(), false));
+    }
+
+    #[test]
+    fn another_message_is_printed_from_where_it_differs() {
+        assert_eq!(
+            printed(Stream::Error, &["took 5s"], "took 7s"),
+            ("took 5s7s".into(), false)
+        );
+        let twice = printed(Stream::Error, &["took 5s", "took 7s"], "took 7s!");
+        assert_eq!(twice, ("took 5s7s!".into(), false));
+    }
+}

@@ -1,0 +1,161 @@
+//! How a command is memoized, and what came of it.
+
+use std::time::Duration;
+
+/// How the cache is used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// What is there is replayed, what is not is run and recorded
+    #[default]
+    On,
+    /// What is there is replayed, nothing is recorded
+    ReadOnly,
+    /// Everything is run and recorded
+    Refresh,
+    /// The cache is not touched
+    Off,
+}
+
+/// What is done where there is nothing to replay.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnMiss {
+    /// The command is run
+    #[default]
+    Run,
+    /// Nothing is run, and the exit code is 1
+    Fail,
+}
+
+/// What is done with a command that ends with another exit code than 0.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Failures {
+    /// It is kept as a success is
+    #[default]
+    KeepAlike,
+    /// It is kept for so long, `None` for ever
+    KeepFor(Option<Duration>),
+    /// It is not kept
+    Forget,
+}
+
+/// What is done where another process runs the same.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnBusy {
+    /// What it prints is printed
+    #[default]
+    Wait,
+    /// The command is run, without the cache
+    Run,
+    /// An old result is replayed, however old; without one, as with [`OnBusy::Wait`]
+    Stale,
+    /// That is an error
+    Fail,
+}
+
+/// What is done where a command fails.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnFailure {
+    /// Its output and exit code are the result
+    #[default]
+    Pass,
+    /// An old result is replayed in its place, however old, and stays; what the command prints is kept back until it
+    /// has ended
+    Stale,
+}
+
+/// What is recorded of a command beside its result.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Arguments {
+    /// Its arguments, and what else identifies it
+    #[default]
+    Record,
+    /// Its program alone; the key is a hash of all the rest
+    Forget,
+}
+
+/// How a command is memoized.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// How the cache is used
+    pub mode: Mode,
+    /// What is done where there is nothing to replay
+    pub on_miss: OnMiss,
+    /// How long a success is kept, `None` for ever
+    pub ttl: Option<Duration>,
+    /// What is done with failures
+    pub failures: Failures,
+    /// What is older than this is no hit
+    pub max_age: Option<Duration>,
+    /// A result whose time was over no longer ago than this is replayed, and the command is run again elsewhere
+    pub stale: Option<Duration>,
+    /// What is done where the command fails
+    pub on_failure: OnFailure,
+    /// What is done where another process runs the same
+    pub on_busy: OnBusy,
+    /// What is recorded beside the result
+    pub arguments: Arguments,
+    /// A command that prints more bytes is not recorded
+    pub max_output: u64,
+    /// How long another process that runs the same is waited for while it prints nothing
+    pub patience: Duration,
+}
+
+/// What came of a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was replayed
+    Hit,
+    /// It was replayed although its time was over
+    Stale,
+    /// It was not there, and was run unless that was forbidden
+    Miss,
+    /// It was run because it was to be run again
+    Refreshed,
+    /// It was run without the cache
+    Bypass,
+}
+
+/// What came of a command, and what is known of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// What came of it
+    pub outcome: Outcome,
+    /// The exit code
+    pub exit: u8,
+    /// How old the result is
+    pub age: Duration,
+    /// How long it will be kept, if it has an end
+    pub ttl_left: Option<Duration>,
+    /// How long the command took when it was run, if that is known
+    pub cost: Option<Duration>,
+}
+
+impl Report {
+    /// How long nobody had to wait for the command, if that is known.
+    pub fn saved(&self) -> Option<Duration> {
+        match self.outcome {
+            Outcome::Hit | Outcome::Stale => self.cost,
+            Outcome::Miss | Outcome::Refreshed | Outcome::Bypass => Some(Duration::ZERO),
+        }
+    }
+
+    /// Of a command that another process ran, to its end.
+    pub(super) fn of_other(exit: u8) -> Self {
+        Self {
+            outcome: Outcome::Hit,
+            exit,
+            ..Self::of_nothing()
+        }
+    }
+
+    /// Of a command that is not there, and not to be run.
+    pub(super) fn of_nothing() -> Self {
+        Self {
+            outcome: Outcome::Miss,
+            exit: 1,
+            age: Duration::ZERO,
+            ttl_left: None,
+            cost: None,
+        }
+    }
+}

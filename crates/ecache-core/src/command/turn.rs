@@ -1,0 +1,155 @@
+//! Whose turn it is to run a command: of those that are to run the same, one does, and the others print what it prints
+//! as it comes.
+//!
+//! The one that has the lock of the flight runs it; what it prints is told in a [`broadcast`](super::broadcast). Whoever
+//! follows has the run's output and exit code, also if that is not kept, as a failure with
+//! [`Failures::Forget`](super::Failures::Forget). If the run has no result (it was killed, or its runner was, or its
+//! reader went away), the next one runs it, and what is printed already is not printed again: see
+//! [`printed`](super::printed). If it prints more than may be kept, everybody runs it.
+
+use std::fs::File;
+use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::broadcast::{self, Heard, Listener};
+use super::memo::unread;
+use super::printed::Printed;
+use super::recording::Stream;
+use super::{CommandError, Memo};
+use crate::error::Error;
+use crate::key::Key;
+use crate::single_flight::{FlightLock, FlightLocks};
+
+/// How long is waited between two looks at somebody else's run, at least and at most.
+const PAUSE: [Duration; 2] = [Duration::from_millis(1), Duration::from_millis(10)];
+
+/// How somebody else's run is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wait {
+    /// It is not
+    Not,
+    /// Until its end
+    Silently,
+    /// What it prints is printed
+    Following,
+}
+
+/// Whether this process is the one that runs a command.
+pub(super) enum Turn {
+    /// It is; nobody else begins for as long as there is a lock
+    Ours(Option<FlightLock>),
+    /// Another one is at it, and no more is to be had from it
+    Theirs,
+    /// Another one was, and ended with this exit code; what it printed is printed
+    Over(u8),
+}
+
+/// Where a command prints to, over all runs of it.
+pub(super) struct Console<'a> {
+    pub(super) stdout: Printed<'a>,
+    pub(super) stderr: Printed<'a>,
+}
+
+impl<'a> Console<'a> {
+    pub(super) fn new(stdout: &'a mut dyn Write, stderr: &'a mut dyn Write) -> Self {
+        Self {
+            stdout: Printed::new(Stream::Output, stdout),
+            stderr: Printed::new(Stream::Error, stderr),
+        }
+    }
+
+    /// What is printed from here on is another run's, told in a file if it is elsewhere.
+    pub(super) fn begin(&mut self, told_in: Option<Arc<File>>) {
+        self.stdout.begin(told_in.clone());
+        self.stderr.begin(told_in);
+    }
+
+    /// Says whether what is printed is what the run printed that is over now.
+    pub(super) fn finish(&self) -> Result<(), CommandError> {
+        match self.stdout.differs() || self.stdout.is_short() {
+            true => Err(CommandError::Differs),
+            false => Ok(()),
+        }
+    }
+}
+
+/// What is known of somebody else's run.
+enum Told {
+    /// It printed something
+    More,
+    /// It ended, or nobody wants to see more of it
+    End(u8),
+    /// It goes on, untold
+    Sealed,
+    Nothing,
+}
+
+impl Memo<'_> {
+    /// Takes the lock of the flight, as soon as nobody else has it.
+    pub(super) fn turn(
+        &self,
+        store: &Path,
+        wait: Wait,
+        console: &mut Console<'_>,
+    ) -> Result<Turn, CommandError> {
+        let flight = self.flight();
+        let name = Key::of_hash(&flight);
+        if self.held.split(':').any(|held| held == name.as_str()) {
+            return Ok(Turn::Ours(None));
+        }
+        let locks = FlightLocks::open(&broadcast::locks(self.beside(store))).map_err(Error::Io);
+        let Some(locks) = self.attempt(locks)? else {
+            return Ok(Turn::Ours(None));
+        };
+        let mut listener = Listener::new(broadcast::place(self.beside(store), &flight));
+        let mut silent = Instant::now();
+        let mut pause = PAUSE[0];
+        loop {
+            let lock = self.attempt(locks.try_lock(&flight).map_err(Error::Io))?;
+            let told = match wait {
+                Wait::Following => tell(&mut listener, console)?,
+                Wait::Silently | Wait::Not => Told::Nothing,
+            };
+            match (lock, told) {
+                // Also where a runner was killed before it could keep what it had told to the end.
+                (_, Told::End(exit)) => return Ok(Turn::Over(exit)),
+                (Some(Some(lock)), _) => return Ok(Turn::Ours(Some(lock))),
+                (None, _) => return Ok(Turn::Ours(None)),
+                (Some(None), Told::Sealed) => return Ok(Turn::Theirs),
+                (Some(None), Told::More) => (silent, pause) = (Instant::now(), PAUSE[0]),
+                (Some(None), Told::Nothing) => {
+                    if wait == Wait::Not || silent.elapsed() >= self.settings.patience {
+                        return Ok(Turn::Theirs);
+                    }
+                    std::thread::sleep(pause);
+                    pause = (pause * 2).min(PAUSE[1]);
+                }
+            }
+        }
+    }
+}
+
+/// Prints what somebody else's run printed since the last time.
+fn tell(listener: &mut Listener, console: &mut Console<'_>) -> Result<Told, CommandError> {
+    let mut told = Told::Nothing;
+    loop {
+        let printed = match listener.hear() {
+            Ok(Heard::Beginning(file)) => {
+                console.begin(Some(file.clone()));
+                Ok(())
+            }
+            Ok(Heard::Bytes(Stream::Output, bytes)) => console.stdout.write_all(bytes),
+            Ok(Heard::Bytes(Stream::Error, bytes)) => console.stderr.write_all(bytes),
+            Ok(Heard::End(exit)) => return console.finish().map(|()| Told::End(exit)),
+            Ok(Heard::Sealed) => return Ok(Told::Sealed),
+            // What cannot be followed can be waited for.
+            Ok(Heard::Nothing) | Err(_) => return Ok(told),
+        };
+        if let Err(error) = printed {
+            return unread(error).map(Told::End);
+        }
+        told = Told::More;
+    }
+}

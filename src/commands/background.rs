@@ -1,0 +1,75 @@
+//! `ecache run` beside the process that was typed: where it writes its status, and how it runs a command again in the
+//! background.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::BorrowedFd;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context as _, Result};
+use ecache_core::command::Input;
+
+use crate::cli::RunArgs;
+use crate::error::usage;
+
+/// Where a script wants to be told what came of it.
+pub(super) fn status(args: &RunArgs) -> Result<Option<File>> {
+    match (&args.status_file, args.status_fd) {
+        // Whoever asked for it was told by the process that was typed.
+        _ if args.background => Ok(None),
+        (Some(path), _) => {
+            let file = File::create(path);
+            file.map(Some)
+                .with_context(|| format!("cannot write the status to {}", path.display()))
+        }
+        (None, Some(number)) => descriptor(number).map(Some),
+        (None, None) => Ok(None),
+    }
+}
+
+fn descriptor(number: i32) -> Result<File> {
+    // Standard input is the command's. SAFETY: this changes a flag of a descriptor, if there is one.
+    if number < 1 || unsafe { libc::fcntl(number, libc::F_SETFD, libc::FD_CLOEXEC) } == -1 {
+        return Err(usage(format!(
+            "file descriptor {number} is not open; open it in the shell, as in {number}> status.json"
+        )));
+    }
+    // SAFETY: it is open, as was just seen, and nothing here closes it.
+    let borrowed = unsafe { BorrowedFd::borrow_raw(number) };
+    let status = borrowed.try_clone_to_owned();
+    Ok(status
+        .context("cannot use the descriptor for the status")?
+        .into())
+}
+
+/// Runs what was typed once more, in a process of its own that this one does not wait for.
+pub(super) fn start(input: &Input) -> io::Result<()> {
+    let mut words = std::env::args_os().skip(1);
+    let mut command = Command::new(std::env::current_exe()?);
+    // Everything before the command itself is an option; a value cannot be `--`.
+    command.args(words.by_ref().take_while(|word| word != "--"));
+    command.args(["--background", "--"]).args(words);
+    match input {
+        Input::Spooled(file) => command.stdin(file.try_clone()?),
+        _ => command.stdin(Stdio::null()),
+    };
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    command.spawn().map(drop)
+}
+
+/// From here on, the terminal's signals and its end are nothing to this process.
+pub(super) fn leave_terminal() {
+    // SAFETY: this touches no memory. It fails for the leader of a group, which whoever is started is not.
+    unsafe { libc::setsid() };
+}
+
+/// Closes what the caller has open beside the standard streams: it may be a pipe that somebody reads to its end.
+///
+/// To be called before this process opens anything.
+pub(super) fn close_inherited() {
+    // SAFETY: no descriptor from 3 on is in use here yet.
+    #[cfg(target_os = "linux")]
+    unsafe {
+        libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, 0);
+    }
+}

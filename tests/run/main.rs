@@ -1,0 +1,64 @@
+//! Memoized commands: a hit is what the command did, a miss is as if there were no cache, and there is one run at a
+//! time.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod bkt;
+mod flights;
+mod identity;
+mod lifetime;
+mod old;
+mod process;
+mod results;
+mod trouble;
+
+use std::ffi::OsStr;
+use std::io::{BufRead, BufReader, Read};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::PermissionsExt;
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use support::{Ran, Session, run};
+
+/// Runs a line of shell through `ecache run`, with nothing to read.
+fn memoized(session: &Session, options: &str, line: &str) -> Ran {
+    let mut command = session.command(format!("run --stdin none {options} -- sh -c").as_str());
+    command.arg(line);
+    run(command, b"")
+}
+
+fn start(session: &Session, options: &str, line: &str) -> Child {
+    let mut command = session.command(format!("run --stdin none {options} -- sh -c").as_str());
+    command.arg(line).stdin(Stdio::null());
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.spawn().expect("ecache starts")
+}
+
+fn finish(child: Child) -> Ran {
+    child.wait_with_output().expect("it ends").into()
+}
+
+/// How often commands that say so in the file `ran` were run.
+fn runs(session: &Session) -> usize {
+    let ran = std::fs::read(session.path("ran")).unwrap_or_default();
+    ran.iter().filter(|byte| **byte == b'\n').count()
+}
+
+fn wait_for(what: &str, mut is_reached: impl FnMut() -> bool) {
+    let patience = Instant::now() + Duration::from_secs(30);
+    while !is_reached() {
+        assert!(Instant::now() < patience, "never reached: {what}");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+fn ended(stdout: &str, stderr: &str, code: i32) -> Ran {
+    Ran {
+        stdout: stdout.into(),
+        stderr: stderr.into(),
+        code,
+    }
+}

@@ -1,0 +1,118 @@
+//! Results whose time is over.
+
+use super::*;
+
+/// A command that says how often it was run, and fails if it is told to.
+const LINE: &str = "echo run >> ran; wc -l < ran; test ! -e fail";
+
+const LATER: &str = "2026-11-23T06:33:01.000Z";
+
+#[test]
+fn a_stale_result_is_there_at_once_and_a_new_one_soon() {
+    let session = Session::new();
+    memoized(&session, "--ttl 5s --stale 1h", LINE).prints("1\n");
+    memoized(&session, "--ttl 5s --stale 1h", LINE).prints("1\n");
+    session.set_clock(LATER);
+    let ran = memoized(&session, "-v --ttl 5s --stale 1h", LINE);
+    assert_eq!(ran, ended("1\n", "an old result: its time is over\n", 0));
+    wait_for("a new result", || {
+        memoized(&session, "--no-exec", LINE).stdout == b"2\n"
+    });
+    memoized(&session, "--ttl 5s --stale 1h", LINE).prints("2\n");
+    assert_eq!(runs(&session), 2);
+    // What is older than that is run again, and waited for.
+    session.set_clock("2026-11-23T08:33:01.000Z");
+    memoized(&session, "--ttl 5s --stale 1h", LINE).prints("3\n");
+    // Too old for this reader, likewise.
+    session.set_clock("2026-11-23T08:33:04.000Z");
+    memoized(&session, "--max-age 1s --stale 1s", LINE).prints("4\n");
+    session.set_clock("2026-11-23T08:33:06.000Z");
+    memoized(&session, "--max-age 1s --stale 1s", LINE).prints("4\n");
+    wait_for("a new result", || {
+        memoized(&session, "--no-exec", LINE).stdout == b"5\n"
+    });
+}
+
+#[test]
+fn however_many_ask_for_a_stale_result_it_is_refreshed_once() {
+    let session = Session::new();
+    let line = "echo run >> ran; test -e go && sleep 0.5; wc -l < ran";
+    memoized(&session, "--ttl 5s", line).prints("1\n");
+    std::fs::write(session.path("go"), "").expect("a file");
+    session.set_clock(LATER);
+    let all: Vec<Child> = (0..8)
+        .map(|_| start(&session, "--ttl 1h --stale 1h", line))
+        .collect();
+    for child in all {
+        assert_eq!(finish(child), ended("1\n", "", 0));
+    }
+    wait_for("a new result", || {
+        memoized(&session, "--no-exec", line).stdout == b"2\n"
+    });
+    assert_eq!(runs(&session), 2);
+}
+
+#[test]
+fn the_run_in_the_background_holds_nothing_and_has_its_input() {
+    let session = Session::new();
+    session.shell("mkfifo go").succeeds();
+    let cat = |options: &str| {
+        let line = format!(
+            "echo input | ecache run --ttl 5s --stale 1h {options} -- sh -c 'cat; test ! -e once || read go < go; echo run >> ran' 3>&1"
+        );
+        session.shell(&line)
+    };
+    cat("").prints("input\n");
+    std::fs::write(session.path("once"), "").expect("a file");
+    session.set_clock(LATER);
+    // That this returns says that no pipe is held open, also none but the standard ones.
+    cat("").prints("input\n");
+    std::fs::write(session.path("go"), "\n").expect("it is being read");
+    wait_for("a new result", || {
+        cat("--no-exec --cache readonly").code == 0 && runs(&session) == 2
+    });
+}
+
+#[test]
+fn a_failure_does_not_take_the_place_of_an_old_result() {
+    let session = Session::new();
+    let options = "--ttl 5s --stale-if-error";
+    memoized(&session, options, LINE).prints("1\n");
+    session.set_clock(LATER);
+    std::fs::write(session.path("fail"), "").expect("a file");
+    memoized(&session, options, LINE).prints("1\n");
+    let ran = memoized(&session, &format!("-v {options}"), LINE);
+    assert_eq!(ran, ended("1\n", "an old result: it ended with 1\n", 0));
+    let refreshed = memoized(&session, &format!("--refresh {options}"), LINE);
+    assert_eq!(refreshed, ended("1\n", "", 0));
+    // Without it, a failure is a result.
+    assert_eq!(
+        memoized(&session, "--no-failures", LINE),
+        ended("5\n", "", 1)
+    );
+    std::fs::remove_file(session.path("fail")).expect("it is there");
+    memoized(&session, options, LINE).prints("6\n");
+    // Where there is no old result, there is nothing but the failure.
+    std::fs::write(session.path("fail"), "").expect("a file");
+    let other = memoized(&session, "--stale-if-error --user ann", LINE);
+    assert_eq!(other, ended("7\n", "", 1));
+}
+
+#[test]
+fn who_finds_it_busy_says_what_is_to_be_done() {
+    let session = Session::new();
+    session.shell("mkfifo go").succeeds();
+    let line = "echo run >> ran; test ! -e wait || read go < go; wc -l < ran";
+    memoized(&session, "--ttl 5s", line).prints("1\n");
+    session.set_clock(LATER);
+    std::fs::write(session.path("wait"), "").expect("a file");
+    let leader = start(&session, "", line);
+    wait_for("the leader runs", || runs(&session) == 2);
+    std::fs::remove_file(session.path("wait")).expect("it is there");
+    memoized(&session, "--on-busy stale", line).prints("1\n");
+    memoized(&session, "--on-busy fail", line).ends(125, "ecache: another process is running it\n");
+    memoized(&session, "--on-busy run", line).prints("3\n");
+    std::fs::write(session.path("go"), "\n").expect("it is being read");
+    assert_eq!(finish(leader), ended("3\n", "", 0));
+    memoized(&session, "--on-busy fail", line).prints("3\n");
+}

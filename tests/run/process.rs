@@ -1,0 +1,193 @@
+//! A command that is run is as it is without ecache: output, signals, exit codes.
+
+use super::*;
+
+#[test]
+fn output_is_there_before_the_end() {
+    let session = Session::new();
+    session.shell("mkfifo go").succeeds();
+    let mut child = start(&session, "", "echo first; cat go");
+    let mut stdout = BufReader::new(child.stdout.take().expect("it was piped"));
+    let mut line = String::new();
+    stdout.read_line(&mut line).expect("a line");
+    assert_eq!(line, "first\n");
+    std::fs::write(session.path("go"), "last\n").expect("it is being read");
+    stdout.read_line(&mut line).expect("a line");
+    assert_eq!(line, "first\nlast\n");
+    assert!(child.wait().expect("it ends").success());
+}
+
+#[test]
+fn the_streams_keep_their_order() {
+    let session = Session::new();
+    let line = "echo a; sleep 0.05; echo b >&2; sleep 0.05; echo c; sleep 0.05; echo d >&2";
+    for _ in 0..2 {
+        let both = session.shell(&format!("ecache run --stdin none -- sh -c '{line}' 2>&1"));
+        both.prints("a\nb\nc\nd\n");
+    }
+}
+
+#[test]
+fn a_signal_ends_the_command_and_nothing_is_kept() {
+    let session = Session::new();
+    assert_eq!(
+        memoized(&session, "", "echo run >> ran; kill -9 $$").code,
+        137
+    );
+    assert_eq!(
+        memoized(&session, "", "echo run >> ran; kill -9 $$").code,
+        137
+    );
+    assert_eq!(runs(&session), 2);
+    for (sent, code) in [(Signal::TERM, 143), (Signal::INT, 130), (Signal::HUP, 129)] {
+        let line = "echo $$ > pid; exec sleep 30";
+        let child = start(&session, "", line);
+        let pid = || std::fs::read_to_string(session.path("pid")).unwrap_or_default();
+        wait_for("the command runs", || pid().ends_with('\n'));
+        kill_process(Pid::from_child(&child), sent).expect("it runs");
+        assert_eq!(finish(child), ended("", "", code));
+        // The command is gone, too.
+        let sleep = format!("/proc/{}", pid().trim());
+        assert!(!std::path::Path::new(&sleep).exists());
+        std::fs::remove_file(session.path("pid")).expect("it is there");
+    }
+    // A command that has something to finish may, and that is not its usual result.
+    let line = "trap 'echo bye; exit 0' TERM; echo run >> ready; while :; do sleep 0.01; done";
+    let child = start(&session, "", line);
+    wait_for("the command runs", || session.path("ready").exists());
+    std::thread::sleep(Duration::from_millis(50));
+    kill_process(Pid::from_child(&child), Signal::TERM).expect("it runs");
+    assert_eq!(finish(child), ended("bye\n", "", 0));
+    memoized(&session, "--no-exec", line).ends(1, "");
+}
+
+#[test]
+fn what_cannot_be_run_has_the_shells_exit_codes() {
+    let session = Session::new();
+    session
+        .run("run -- no-such-program x")
+        .ends(127, "ecache: no-such-program: command not found\n");
+    session
+        .run("run -- ./nothing")
+        .ends(127, "ecache: ./nothing: command not found\n");
+    std::fs::write(session.path("text"), "no program").expect("a file");
+    session.run("run -- ./text").ends(
+        126,
+        "ecache: cannot run ./text: Permission denied (os error 13)\n",
+    );
+    assert_eq!(session.run("run -- ./").code, 126);
+    std::fs::set_permissions(session.path("text"), PermissionsExt::from_mode(0o700))
+        .expect("a mode");
+    assert_eq!(session.run("run -- ./text").code, 126, "it has no format");
+    session.run("run --jwt-file missing -- true").ends(
+        125,
+        "ecache: cannot read the token from missing: No such file or directory (os error 2)\n",
+    );
+    assert_eq!(memoized(&session, "", "exit 255").code, 255);
+    assert_eq!(memoized(&session, "", "exit 255").code, 255);
+    session.run("ls --fields store_name").prints("sh\n");
+}
+
+#[test]
+fn what_is_left_running_does_not_delay_the_end() {
+    let session = Session::new();
+    let started = Instant::now();
+    let line = "sleep 20 & echo hi";
+    memoized(&session, "", line).prints("hi\n");
+    memoized(&session, "--no-exec", line).prints("hi\n");
+    assert!(
+        started.elapsed() < Duration::from_secs(10),
+        "{:?}",
+        started.elapsed()
+    );
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_ends_the_command() {
+    let session = Session::new();
+    for _ in 0..2 {
+        session.shell("ecache run -- yes | head -n 1").prints("y\n");
+    }
+    session.run("ls --store yes").prints("");
+    let ran = session.shell("{ ecache run -- yes; echo $? >&2; } | head -n 1");
+    assert_eq!(ran, ended("y\n", "141\n", 0));
+    // A hit that nobody wants to see to its end, likewise.
+    let line = "head -c 3000000 /dev/zero";
+    assert_eq!(memoized(&session, "", line).stdout.len(), 3_000_000);
+    let mut child = start(&session, "--no-exec", line);
+    let mut stdout = child.stdout.take().expect("it was piped");
+    stdout.read_exact(&mut [0]).expect("there is output");
+    drop(stdout);
+    assert_eq!(finish(child), ended("", "", 141));
+}
+
+#[test]
+fn output_that_cannot_be_written_is_a_failure() {
+    let session = Session::new();
+    for _ in 0..2 {
+        let ran = session.shell("ecache run -- echo hi > /dev/full");
+        assert_eq!(ran.code, 125);
+        assert!(ran.stderr.contains("No space left on device"), "{ran:?}");
+    }
+    session.run("ls").prints("");
+}
+
+#[test]
+fn what_is_typed_wrong_has_the_exit_code_of_env() {
+    let session = Session::new();
+    for words in [
+        "run --no-such-option -- true",
+        "run --ttl soon -- true",
+        "run true",
+        "run",
+        "-q run --refresh --no-exec -- true",
+        "--db x run --ttl",
+    ] {
+        let ran = session.run(words);
+        assert_eq!((ran.code, &*ran.stdout), (125, &b""[..]), "{words}");
+        assert!(ran.stderr.contains("error: "), "{words}: {ran:?}");
+    }
+    assert_eq!(session.run("get --no-such-option run").code, 2);
+    assert_eq!(session.run("run --help").code, 0);
+    let session = session.with("ECACHE", "sometimes");
+    assert_eq!(session.run("run -- true").code, 125);
+}
+
+#[test]
+fn a_signal_reaches_the_command_while_nobody_reads() {
+    let session = Session::new();
+    let line = "echo $$ > pid; echo first; exec yes";
+    let child = start(&session, "", line);
+    let pid = || std::fs::read_to_string(session.path("pid")).unwrap_or_default();
+    wait_for("the command runs", || pid().ends_with('\n'));
+    let state = || {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid().trim()));
+        let stat = stat.unwrap_or_default();
+        stat.rsplit_once(") ")
+            .and_then(|(_, rest)| rest.chars().next())
+    };
+    // Both pipes are full.
+    wait_for("the command is blocked", || {
+        let blocked = |id: &str| {
+            let syscall = std::fs::read_to_string(format!("/proc/{id}/wchan"));
+            syscall.is_ok_and(|place| place.contains("pipe_write"))
+        };
+        blocked(pid().trim()) && blocked(&child.id().to_string())
+    });
+    kill_process(Pid::from_child(&child), Signal::TERM).expect("it runs");
+    wait_for("the command ends", || matches!(state(), None | Some('Z')));
+    assert_eq!(finish(child).code, 143);
+}
+
+#[test]
+fn a_terminal_is_left_to_the_command_and_not_waited_for() {
+    let session = Session::new();
+    let script = "echo run >> ran; test -t 0 && echo reads from a terminal; test -t 1 || echo prints to a pipe";
+    for _ in 0..2 {
+        let shown = session.run_on_terminal(["run", "--", "sh", "-c", script]);
+        let text = String::from_utf8_lossy(&shown.bytes);
+        assert_eq!(text, "reads from a terminal\nprints to a pipe\n");
+        assert_eq!(shown.code, 0);
+    }
+    assert_eq!(runs(&session), 1);
+}

@@ -1,0 +1,185 @@
+//! A hit is what the command did.
+
+use super::*;
+
+#[test]
+fn a_hit_is_what_the_command_did() {
+    let session = Session::new();
+    let line = "echo run >> ran; echo out; echo err >&2; printf end; exit 3";
+    for _ in 0..3 {
+        let ran = memoized(&session, "", line);
+        assert_eq!(ran, ended("out\nend", "err\n", 3));
+    }
+    assert_eq!(runs(&session), 1);
+}
+
+#[test]
+fn bytes_come_back_as_they_were() {
+    let session = Session::new();
+    for line in [
+        "printf 'a\\000b\\377\\n'",
+        "true",
+        "printf x",
+        "head -c 5000000 /dev/zero | tr '\\000' y",
+    ] {
+        let cold = memoized(&session, "", line);
+        let warm = memoized(&session, "--no-exec", line);
+        assert!(cold == warm, "{line}");
+        let plain = run(
+            {
+                let mut sh = session.program("sh");
+                sh.args(["-c", line]);
+                sh
+            },
+            b"",
+        );
+        assert!(cold == plain, "{line}");
+    }
+}
+
+#[test]
+fn what_is_too_large_passes_through() {
+    let session = Session::new();
+    let line = "echo run >> ran; echo 123456789";
+    for _ in 0..2 {
+        memoized(&session, "--max-output 9B", line).prints("123456789\n");
+    }
+    memoized(&session, "--max-output 10B", line).prints("123456789\n");
+    memoized(&session, "", line).prints("123456789\n");
+    assert_eq!(runs(&session), 3);
+    let ran = memoized(&session, "-v --max-output 9B --refresh", line);
+    assert_eq!(
+        ran.stderr,
+        "the result is not kept: it printed more than 9 bytes\n"
+    );
+}
+
+#[test]
+fn a_script_is_told_what_came_of_it() {
+    let session = Session::new();
+    let status = |options: &str| {
+        memoized(
+            &session,
+            &format!("--status-file status {options}"),
+            "exit 3",
+        );
+        let line = std::fs::read_to_string(session.path("status")).expect("it is there");
+        assert!(line.ends_with("}\n"));
+        serde_json::from_str::<serde_json::Value>(&line).expect("JSON")
+    };
+    let first = status("--ttl 1m --user ann");
+    assert_eq!(
+        (&first["outcome"], &first["exit"]),
+        (&"miss".into(), &3.into())
+    );
+    session.set_clock("2026-11-23T06:33:01.000Z");
+    let hit = status("--ttl 1m --user ann");
+    assert_eq!(hit["outcome"], "hit");
+    assert_eq!(
+        (&hit["age_ms"], &hit["ttl_left_ms"]),
+        (&10_000.into(), &50_000.into())
+    );
+    assert_eq!(hit["store_name"], "sh");
+    assert_eq!(hit["key"], first["key"]);
+    assert_eq!(status("--refresh --user ann")["outcome"], "refreshed");
+    assert_eq!(status("--cache off --user ann")["outcome"], "bypass");
+    assert_ne!(status("--user bob")["key"], first["key"]);
+}
+
+#[test]
+fn what_was_run_is_an_entry_like_others() {
+    let session = Session::new();
+    session
+        .run("run --stdin none --store builds --version 2 --dataset d1 --user ann -- printf a\\nb")
+        .prints("a\nb");
+    let key = session
+        .run("key --stdin none --user ann -- printf a\\nb")
+        .succeeds();
+    let key = key.text().trim();
+    session
+        .run(["get", "builds#v2", key, "--dataset", "d1"])
+        .prints("a\nb");
+    let shown = session
+        .run([
+            "ls",
+            "--format",
+            "jsonl",
+            "--fields",
+            "kind,user_id,dataset_id,function,cost_ms",
+        ])
+        .succeeds();
+    let shown: serde_json::Value = serde_json::from_str(shown.text()).expect("JSON");
+    assert_eq!(shown["kind"], "command");
+    assert_eq!(
+        (&shown["user_id"], &shown["dataset_id"]),
+        (&"ann".into(), &"d1".into())
+    );
+    assert!(
+        shown["function"]
+            .as_str()
+            .is_some_and(|path| path.ends_with("/printf"))
+    );
+    assert!(shown["cost_ms"].is_number());
+
+    // It moves, and is a hit elsewhere.
+    let exported = session.run("export").succeeds();
+    session.run("clear --all -q").notes("");
+    session
+        .run_with_input("import - -q", &exported.stdout)
+        .notes("");
+    session
+        .run("run --no-exec --stdin none --store builds --version 2 --dataset d1 --user ann -- printf a\\nb")
+        .prints("a\nb");
+}
+
+#[test]
+fn a_script_is_told_on_a_descriptor() {
+    let session = Session::new();
+    let outcome = |options: &str| {
+        let line = format!(
+            "ecache run --stdin none --status-fd 3 {options} -- sh -c 'echo out; sleep 0.01; test ! -e fail' 3> status; cat status"
+        );
+        let ran = session.shell(&line).succeeds();
+        let (_, status) = ran.text().split_once('\n').expect("two lines");
+        let status: serde_json::Value = serde_json::from_str(status).expect("JSON");
+        (
+            status["outcome"].as_str().unwrap_or_default().to_owned(),
+            status["saved_ms"].as_u64().unwrap_or_default() > 0,
+        )
+    };
+    let is = |outcome: &str, saved| (outcome.to_owned(), saved);
+    assert_eq!(outcome("--ttl 5s"), is("miss", false));
+    assert_eq!(outcome("--ttl 5s"), is("hit", true));
+    assert_eq!(outcome("--ttl 5s --refresh"), is("refreshed", false));
+    session.set_clock("2026-11-23T06:33:01.000Z");
+    assert_eq!(outcome("--stale 1h --cache readonly"), is("stale", true));
+    std::fs::write(session.path("fail"), "").expect("a file");
+    assert_eq!(outcome("--stale-if-error"), is("stale", true));
+    session.run("run --status-fd 9 -- true").ends(
+        125,
+        "ecache: file descriptor 9 is not open; open it in the shell, as in 9> status.json\n",
+    );
+    // What the command leaves running does not hold it open.
+    let left = "ecache run --status-fd 3 -- sh -c 'sleep 20 & true' 3>&1 >/dev/null";
+    let started = Instant::now();
+    session
+        .shell(&format!("({left}) | cat | grep -c outcome"))
+        .prints("1\n");
+    assert!(started.elapsed() < Duration::from_secs(10));
+}
+
+#[test]
+fn arguments_need_not_be_recorded() {
+    let session = Session::new();
+    let line = "echo run >> ran; : secret; echo x";
+    memoized(&session, "--no-record-args", line).prints("x\n");
+    memoized(&session, "", line).prints("x\n");
+    assert_eq!(runs(&session), 1);
+    let exported = session.run("export").succeeds();
+    assert!(!exported.text().contains("secret"), "{exported:?}");
+    let stored = std::fs::read(session.store()).expect("a store");
+    let log = std::fs::read(session.store().with_extension("db-wal")).unwrap_or_default();
+    for bytes in [stored, log] {
+        assert!(!bytes.windows(6).any(|window| window == b"secret"));
+    }
+}

@@ -1,0 +1,164 @@
+//! Whatever is wrong with the cache, the command runs.
+
+use super::*;
+
+#[test]
+fn whatever_is_wrong_with_the_cache_the_command_runs() {
+    let line = "echo out; echo err >&2; exit 3";
+    let as_without = |session: &Session, what: &str| {
+        for _ in 0..2 {
+            let ran = memoized(session, "", line);
+            assert_eq!(ran, ended("out\n", "err\n", 3), "{what}");
+        }
+        let told = memoized(session, "-v", line);
+        assert!(told.stderr.len() > "err\n".len(), "{what}: {told:?}");
+        let strict = memoized(session, "--strict", line);
+        assert_eq!(
+            (strict.code, &*strict.stdout),
+            (125, &b""[..]),
+            "{what}: {strict:?}"
+        );
+    };
+
+    let session = Session::new();
+    std::fs::create_dir_all(session.store_folder()).expect("a folder");
+    std::fs::set_permissions(session.store_folder(), PermissionsExt::from_mode(0o700))
+        .expect("a mode");
+    std::fs::write(
+        session.store(),
+        "this is no database, whatever its name says",
+    )
+    .expect("a file");
+    as_without(&session, "a foreign file");
+
+    let session = Session::new();
+    session.run("set a b c").notes("");
+    let store = rusqlite::Connection::open(session.store()).expect("a store");
+    store
+        .pragma_update(None, "user_version", 99)
+        .expect("a version");
+    as_without(&session, "a newer schema");
+
+    let session = Session::new();
+    session.run("set a b c").notes("");
+    let store = rusqlite::Connection::open(session.store()).expect("a store");
+    store.execute_batch("BEGIN IMMEDIATE").expect("a lock");
+    let started = Instant::now();
+    assert_eq!(
+        memoized(&session, "", line),
+        ended("out\n", "err\n", 3),
+        "locked"
+    );
+    assert!(
+        started.elapsed() < Duration::from_secs(15),
+        "{:?}",
+        started.elapsed()
+    );
+
+    let session = Session::new().with("HOME", "relative");
+    as_without(&session, "no home");
+
+    let session = Session::unprivileged();
+    std::fs::set_permissions(session.home(), PermissionsExt::from_mode(0o555)).expect("a mode");
+    as_without(&session, "a home that is read-only");
+    std::fs::set_permissions(session.home(), PermissionsExt::from_mode(0o755)).expect("a mode");
+}
+
+#[test]
+fn a_damaged_result_is_run_again_and_replaced() {
+    let session = Session::new();
+    let line = "echo run >> ran; echo hello";
+    memoized(&session, "", line).prints("hello\n");
+    let store = rusqlite::Connection::open(session.store()).expect("a store");
+    let damage =
+        "UPDATE entries SET value = CAST(replace(CAST(value AS TEXT), 'hello', 'HELLO') AS BLOB)";
+    assert_eq!(store.execute(damage, ()).expect("a row"), 1);
+    memoized(&session, "", line).prints("hello\n");
+    memoized(&session, "", line).prints("hello\n");
+    assert_eq!(runs(&session), 2);
+}
+
+#[test]
+fn a_value_that_is_no_recording_is_a_miss() {
+    let session = Session::new();
+    session.run("run --stdin none -- echo hi").prints("hi\n");
+    let exported = session.run("export").succeeds();
+    let (head, _) = exported.text().split_once("\"value\": ").expect("a value");
+    let forged = format!("{head}\"value\": {{\"_cls\": \"bytes\", \"value\": \"AQEAAA==\"}}}}\n");
+    session
+        .run_with_input("import - -q", forged.as_bytes())
+        .notes("");
+    session.run("run --stdin none -- echo hi").prints("hi\n");
+}
+
+#[test]
+#[ignore = "mounts a file system of 3 MB, which not everybody may; tests/all runs it"]
+fn on_a_full_disk_the_command_runs_each_time() {
+    let session = Session::new();
+    // In a mount namespace of its own, so that the disk is gone with the shell.
+    let script = r#"
+        mkdir disk && mount -t tmpfs -o size=3m,mode=700 tmpfs disk
+        export ECACHE_DB=disk/store.db
+        ecache set a b c
+        dd if=/dev/zero of=disk/rest bs=1k 2> /dev/null
+        for i in 1 2; do
+            ecache run -- sh -c 'echo run >> ran; head -c 500000 /dev/zero; exit 3' | wc -c
+            ecache run --no-exec -- sh -c 'echo run >> ran; head -c 500000 /dev/zero; exit 3'
+            echo $?
+        done
+        wc -l < ran
+        rm disk/rest
+        ecache run -- echo again
+        ecache run --no-exec -- echo again
+    "#;
+    let mut shell = session.program("unshare");
+    shell.args(["--user", "--map-root-user", "--mount", "sh", "-c", script]);
+    run(shell, b"").prints("500000\n1\n500000\n1\n2\nagain\nagain\n");
+}
+
+#[test]
+#[ignore = "mounts a file system of 100 kB, which not everybody may; tests/all runs it"]
+fn input_that_cannot_be_kept_reaches_the_command() {
+    let session = Session::new();
+    let script = r#"
+        mkdir disk && mount -t tmpfs -o size=100k,mode=700 tmpfs disk
+        export TMPDIR=$PWD/disk
+        head -c 1000000 /dev/urandom > input
+        for i in 1 2; do ecache run -- cat < input | cmp - input && echo same; done
+        cat input | ecache run -v -- sha256sum | cut -c 1-64 | grep -c "$(sha256sum < input | cut -c 1-64)"
+        cat input | ecache run -- sh -c 'head -c 3 | wc -c; exit 4'; echo $?
+        cat input | ecache run --strict -- cat | wc -c
+        cat input | ecache key -- cat
+        ecache ls
+    "#;
+    let mut shell = session.program("unshare");
+    shell.args(["--user", "--map-root-user", "--mount", "sh", "-c", script]);
+    let ran = run(shell, b"");
+    assert_eq!(ran.text(), "same\nsame\n1\n3\n4\n0\n");
+    let told = "cannot keep standard input: No space left on device (os error 28)";
+    let expected = format!("run without the cache: {told}\necache: {told}\necache: {told}\n");
+    assert_eq!(ran.stderr, expected);
+}
+
+#[test]
+fn trouble_is_silent_and_counted() {
+    let session = Session::new();
+    session.run("set a b c").notes("");
+    assert_eq!(session.run("stats").stderr, "");
+    let store = rusqlite::Connection::open(session.store()).expect("a store");
+    store
+        .pragma_update(None, "user_version", 99)
+        .expect("a version");
+    for _ in 0..3 {
+        memoized(&session, "", "echo x").prints("x\n");
+    }
+    assert_eq!(memoized(&session, "--strict", "echo x").code, 125);
+    store
+        .pragma_update(None, "user_version", 1)
+        .expect("a version");
+    let stats = session.run("stats");
+    assert_eq!(stats.code, 0);
+    let told = "`ecache run` went without the cache 3 times, the last time 20";
+    assert!(stats.stderr.starts_with(told), "{stats:?}");
+    assert_eq!(session.run("stats -q").stderr, "");
+}
