@@ -22,7 +22,7 @@ pub trait Codec<T> {
     ///
     /// # Errors
     /// If the value is that of another type; it counts as a miss then.
-    fn decode(&self, value: &Value) -> Result<T, CodecError>;
+    fn decode(&self, value: Value) -> Result<T, CodecError>;
 }
 
 /// Why a result cannot be stored, or a stored value is no result.
@@ -53,7 +53,7 @@ impl<T: Serialize + DeserializeOwned> Codec<T> for StoredForm {
         encode(result)
     }
 
-    fn decode(&self, value: &Value) -> Result<T, CodecError> {
+    fn decode(&self, value: Value) -> Result<T, CodecError> {
         decode(value)
     }
 }
@@ -88,7 +88,7 @@ where
         encode(&(self.serialize)(result))
     }
 
-    fn decode(&self, value: &Value) -> Result<T, CodecError> {
+    fn decode(&self, value: Value) -> Result<T, CodecError> {
         decode(value).map(&self.deserialize)
     }
 }
@@ -109,7 +109,7 @@ fn encode<T: Serialize>(result: &T) -> Result<Value, CodecError> {
     }
 }
 
-fn decode<T: DeserializeOwned>(value: &Value) -> Result<T, CodecError> {
-    let stored = value.to_stored().map_err(CodecError::new)?;
+fn decode<T: DeserializeOwned>(value: Value) -> Result<T, CodecError> {
+    let stored = value.into_stored().map_err(CodecError::new)?;
     stored::from_json(&stored).map_err(CodecError::new)
 }

@@ -13,6 +13,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
 
+use super::alarm::Alarm;
+
 /// Who waits for whom, over all functions: pairs of flights.
 static WAITING: Mutex<Vec<(u64, u64)>> = Mutex::new(Vec::new());
 
@@ -172,21 +174,27 @@ impl<V: Clone> Flight<V> {
         }
     }
 
-    /// Waits for the flight to end, as a future of any runtime.
+    /// Waits for the flight to end as a future of any runtime, no longer than `patience`; `None` if it has not ended then.
     ///
-    /// `None`, at once, if waiting would close a circle. It is not bounded in time: no runtime, no clock.
-    pub async fn landed(&self) -> Option<Landed<V>> {
+    /// Also `None`, at once, if waiting would close a circle.
+    pub async fn landed(&self, patience: Duration) -> Option<Landed<V>> {
         let _waiting = Waiting::start(self.id)?;
-        let landed = std::future::poll_fn(|context| match &mut *lock(&self.state) {
-            State::Landed(landed) => Poll::Ready(landed.clone()),
-            State::Flying(wakers) => {
-                if !wakers.iter().any(|waker| waker.will_wake(context.waker())) {
-                    wakers.push(context.waker().clone());
+        let mut alarm = Alarm::after(patience);
+        std::future::poll_fn(|context| {
+            match &mut *lock(&self.state) {
+                State::Landed(landed) => return Poll::Ready(Some(landed.clone())),
+                State::Flying(wakers) => {
+                    if !wakers.iter().any(|waker| waker.will_wake(context.waker())) {
+                        wakers.push(context.waker().clone());
+                    }
                 }
-                Poll::Pending
             }
-        });
-        Some(landed.await)
+            match alarm.poll(context.waker()) {
+                Poll::Ready(()) => Poll::Ready(None),
+                Poll::Pending => Poll::Pending,
+            }
+        })
+        .await
     }
 
     fn land(&self, landed: Landed<V>) {

@@ -28,6 +28,7 @@ mod coherence;
 mod common;
 mod identity;
 mod processes;
+mod refresh;
 mod single_flight;
 mod tiers;
 mod trouble;
