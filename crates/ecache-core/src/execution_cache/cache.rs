@@ -178,9 +178,14 @@ impl Cache {
 
     /// The store for a call, `None` while it cannot be opened.
     pub(super) fn store(&self) -> Option<&Arc<dyn Backend>> {
-        if let Some(backend) = self.backend.get() {
-            return Some(backend);
+        match self.backend.get() {
+            Some(backend) => Some(backend),
+            None => self.open_for_call(),
         }
+    }
+
+    #[cold]
+    fn open_for_call(&self) -> Option<&Arc<dyn Backend>> {
         let mut failed_at = lock(&self.failed_at);
         if failed_at.is_some_and(|at| at.elapsed() < RETRY_AFTER) {
             self.troubles.fetch_add(1, Ordering::Relaxed);

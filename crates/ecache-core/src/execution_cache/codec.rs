@@ -94,9 +94,18 @@ where
 }
 
 fn encode<T: Serialize>(result: &T) -> Result<Value, CodecError> {
-    let mut text = Vec::new();
+    let mut text = Vec::with_capacity(256);
     stored::write(result, &mut text).map_err(CodecError::new)?;
     match text.first() {
+        // Without an escape, the text is what is between the quotes.
+        Some(b'"') if !text.contains(&b'\\') => {
+            text.pop();
+            text.remove(0);
+            Ok(Value {
+                kind: Kind::Text,
+                bytes: text,
+            })
+        }
         // A string is kept as text and bytes as bytes; anything else as the JSON that it is.
         Some(b'"' | b'{') => {
             let stored = Json::parse(&text).map_err(CodecError::new)?;

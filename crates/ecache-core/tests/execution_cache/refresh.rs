@@ -7,6 +7,8 @@ use std::time::Instant;
 
 use ecache_core::execution_cache;
 use ecache_core::execution_cache::Datasets;
+use ecache_core::single_flight::FlightLocks;
+use sha2::{Digest, Sha256};
 
 use super::*;
 
@@ -174,6 +176,27 @@ fn a_refresh_from_before_a_clear_is_not_kept() {
     assert!(is_done.recv().is_err());
     assert_eq!(function.call_refreshing(&ctx, 3), 3);
     assert_eq!(function.call_refreshing(&ctx, 4), 3);
+}
+
+#[test]
+fn what_another_process_refreshes_is_not_refreshed_here() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("store.db");
+    let (ctx, clock) = with_clock(Cache::at(&path));
+    let function = refreshed(Residency::Hybrid);
+    function.call_refreshing(&ctx, 1);
+    clock.advance(TTL);
+    // As a process that is at it would.
+    let locks = FlightLocks::open(&folder.path().join("store.db-locks")).expect("locks");
+    let hash = Sha256::digest(r#"["a"]"#).into();
+    let lock = locks.try_lock(&hash).expect("locks work");
+    assert!(lock.is_some());
+    for _ in 0..100 {
+        assert_eq!(function.call_refreshing(&ctx, 2), 1);
+    }
+    assert_eq!(function.computed(), 1);
+    drop(lock);
+    until(|| function.call_refreshing(&ctx, 2) == 2);
 }
 
 /// The clock's hour, which is what the functions below compute.

@@ -3,6 +3,7 @@
 //! A backend's own tests call [`check`] with a way to make an empty one; [`random`] holds two backends, and
 //! a backend and [`Filter::matches`](crate::filter::Filter::matches), against each other.
 
+mod call;
 mod import;
 mod large;
 mod names;
@@ -32,6 +33,7 @@ type Behaviour = (&'static str, fn(&dyn Backend));
 pub(crate) fn check<B: Deref<Target: Backend + Sized>>(make: impl Fn() -> B) {
     let behaviours = [
         write::BEHAVIOURS,
+        call::BEHAVIOURS,
         large::BEHAVIOURS,
         import::BEHAVIOURS,
         scan::BEHAVIOURS,
