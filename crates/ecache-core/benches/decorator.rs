@@ -10,9 +10,12 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use cached::{Cached, LruCache};
+use ecache_core::backend::{CallIdentity, CallLookup};
 use ecache_core::execution_cache;
 use ecache_core::execution_cache::{Cache, ExecutionContext};
+use ecache_core::scope::{Scopes, StoreAddress};
 use ecache_core::stored;
+use ecache_core::time::{Clock, SystemClock};
 use moka::sync::Cache as MokaCache;
 use quick_cache::sync::Cache as QuickCache;
 use rusqlite::Connection;
@@ -249,21 +252,31 @@ fn bare(path: &Path) -> Connection {
 fn store_hits(ctx: &ExecutionContext, path: &Path) {
     in_store(ctx, "ground_truth.label", 8, 0.5);
     let connection = bare(path);
-    let key: Vec<u8> = connection
+    let (store, key): (i64, Vec<u8>) = connection
         .query_row(
-            "SELECT key FROM entries WHERE function IS NOT NULL LIMIT 1",
+            "SELECT store, key FROM entries JOIN stores ON stores.id = store WHERE name = 'decorator::in_store'",
             (),
-            |row| row.get(0),
+            |row| Ok((row.get(0)?, row.get(1)?)),
         )
         .expect("the entry");
     let mut select = connection
         .prepare("SELECT value FROM entries WHERE store = ?1 AND key = ?2")
         .expect("a statement");
-    let store: i64 = connection
-        .query_row("SELECT store FROM entries WHERE key = ?1", [&key], |row| {
-            row.get(0)
-        })
-        .expect("the store");
+    let (backend, function) = (ctx.cache.backend().expect("a store"), "decorator::in_store");
+    let (address, function) = (Arc::new(StoreAddress::new(function)), function.into());
+    let scopes = Scopes {
+        operator_uri: ctx.operator_uri.clone(),
+        ..Scopes::default()
+    };
+    let call = CallIdentity {
+        store: &address,
+        hash: key[..].try_into().expect("a hash"),
+        function: &function,
+        scopes: &scopes,
+        preimage: "",
+        arguments_length: 0,
+        with_generation: false,
+    };
     compare(
         "M2: a hit in the store (goal: 1.5)",
         200,
@@ -274,6 +287,14 @@ fn store_hits(ctx: &ExecutionContext, path: &Path) {
                     let value =
                         select.query_row((store, black_box(&key)), |row| row.get::<_, Vec<u8>>(0));
                     black_box(value.expect("the value"));
+                }),
+            ),
+            (
+                "its bytes by its hash, verified and recognised",
+                Box::new(|| {
+                    let now = SystemClock.now();
+                    let found = backend.lookup_call(black_box(&call), now);
+                    assert!(matches!(black_box(found), Ok(CallLookup::Hit(_))));
                 }),
             ),
             (

@@ -171,7 +171,8 @@ pub mod value;
 /// # assert_eq!(user_specific_query::counters().computations, 1);
 /// ```
 ///
-/// Served for a day after its hour is over, while it is computed anew in the background, once, however many ask:
+/// Served for a day after its hour is over, while it is computed anew in the background, once, however many ask; the entry
+/// expires when both are over:
 ///
 /// ```
 /// # use ecache_core::execution_cache;
