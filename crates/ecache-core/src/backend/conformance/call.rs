@@ -35,7 +35,7 @@ impl Call {
     /// Of `f("a")` for user `ann`.
     fn new() -> Self {
         let hash = [7; 32];
-        let store = StoreAddress::new("f").with_dataset("6b03");
+        let store = StoreAddress::new("f").with_dataset("6b03de1228195dbc2df5c505");
         Self {
             entry: Entry {
                 scopes: Scopes {
