@@ -144,31 +144,36 @@ impl Entry {
     /// was wrong then or is now, so how much of its time is left is not known. It is not served, and
     /// not removed either.
     pub fn is_fresh(&self, now: Timestamp) -> bool {
-        match self.expires_at {
-            None => true,
-            Some(expires) => now < expires && self.written_at() <= now.saturating_add(CLOCK_SKEW),
-        }
+        is_fresh(self.written_at(), self.expires_at, now)
     }
 
     /// Whether nothing that is recorded of it says that another call made it under the same key.
     ///
     /// `args` is JSON with sorted keys. What is not recorded, as in FiftyOne's own documents, says nothing.
     pub fn is_of_call(&self, function: &Arc<str>, scopes: &Scopes, args: &str) -> bool {
-        fn agrees<T: PartialEq>(recorded: &Option<T>, ours: &Option<T>) -> bool {
-            recorded.is_none() || recorded == ours
-        }
-        let same_args = |recorded: &String| {
-            recorded == args
-                || Json::parse(recorded.as_bytes()).is_ok_and(|json| json.dumps_sorted() == args)
-        };
-        let recorded = &self.scopes;
+        let same_args = |recorded: &String| same_args(recorded, args);
         self.function.as_ref().is_none_or(|name| name == function)
-            && agrees(&recorded.user_id, &scopes.user_id)
-            && agrees(&recorded.operator_uri, &scopes.operator_uri)
-            && agrees(&recorded.prompt_id, &scopes.prompt_id)
-            && agrees(&recorded.jwt_sha256, &scopes.jwt_sha256)
+            && self.scopes.agrees(scopes)
             && self.args.as_ref().is_none_or(same_args)
     }
+}
+
+/// [`Entry::is_fresh`], of what it depends on alone.
+pub(crate) fn is_fresh(
+    written_at: Timestamp,
+    expires_at: Option<Timestamp>,
+    now: Timestamp,
+) -> bool {
+    match expires_at {
+        None => true,
+        Some(expires) => now < expires && written_at <= now.saturating_add(CLOCK_SKEW),
+    }
+}
+
+/// Whether recorded arguments are `args`, which is JSON with sorted keys; theirs may be in another order.
+pub(crate) fn same_args(recorded: &str, args: &str) -> bool {
+    recorded == args
+        || Json::parse(recorded.as_bytes()).is_ok_and(|json| json.dumps_sorted() == args)
 }
 
 #[cfg(test)]

@@ -57,7 +57,7 @@ impl Key {
 
     /// Returns the key of a call from the SHA-256 of its preimage.
     pub fn of_hash(hash: &[u8; 32]) -> Self {
-        Key(hex(hash).into())
+        Key(hash_digits(hash, &mut [0; 64]).into())
     }
 
     /// Returns the text of the key.
@@ -72,13 +72,27 @@ impl Key {
 /// assert_eq!(ecache_core::key::hex(&[0x0f, 0xa0]), "0fa0");
 /// ```
 pub fn hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let mut text = String::with_capacity(bytes.len() * 2);
     for byte in bytes {
-        text.push(char::from(DIGITS[usize::from(byte >> 4)]));
-        text.push(char::from(DIGITS[usize::from(byte & 15)]));
+        text.extend(digits(*byte).map(char::from));
     }
     text
+}
+
+/// The digits of a hash, without memory of their own.
+pub(crate) fn hash_digits<'a>(hash: &[u8; 32], text: &'a mut [u8; 64]) -> &'a str {
+    for (pair, byte) in text.chunks_exact_mut(2).zip(hash) {
+        pair.copy_from_slice(&digits(*byte));
+    }
+    std::str::from_utf8(text).expect("digits are ASCII")
+}
+
+fn digits(byte: u8) -> [u8; 2] {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    [
+        DIGITS[usize::from(byte >> 4)],
+        DIGITS[usize::from(byte & 15)],
+    ]
 }
 
 impl fmt::Display for Key {

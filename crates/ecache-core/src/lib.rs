@@ -116,6 +116,7 @@ pub mod watch;
 /// | `cache_err` | `false` | whether the `Err` of a `Result` is kept as well, which needs serde's traits then |
 /// | `cache_none` | `true` | whether the `None` of an `Option` is kept |
 /// | `verify_every` | 0 | of so many hits one is computed again and compared |
+/// | `stale` | none | how much longer than its `ttl` a result is served, while a thread computes it anew |
 ///
 /// A flag alone is `true`. `Result` and `Option` are told by the name of the return type.
 ///
@@ -174,6 +175,23 @@ pub mod watch;
 /// # assert_eq!(user_specific_query(&ctx, "a"), user_specific_query(&ctx, "A"));
 /// # assert_eq!(user_specific_query::counters().computations, 1);
 /// ```
+///
+/// Served for a day after its hour is over, while it is computed anew in the background, once, however many ask; the entry
+/// expires when both are over:
+///
+/// ```
+/// # use ecache_core::execution_cache;
+/// # use ecache_core::execution_cache::ExecutionContext;
+/// #[execution_cache(ttl = "1h", stale = "1d")]
+/// fn report(ctx: &ExecutionContext, month: &str) -> String {
+///     format!("the report of {month}")
+/// }
+/// # let ctx = ExecutionContext::new(std::sync::Arc::new(execution_cache::Cache::in_memory()));
+/// # assert_eq!(report(&ctx, "May"), "the report of May");
+/// ```
+///
+/// What the function borrows is cloned for the thread (`ToOwned`), and all that it is given must be `Send + 'static`;
+/// a method's `self` must be `Clone`. An `async fn` has no runtime here to be refreshed on, so there `stale` is an error.
 ///
 /// # Companions
 ///

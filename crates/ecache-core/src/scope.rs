@@ -147,6 +147,19 @@ pub struct Scopes {
     pub jwt_sha256: Option<[u8; 32]>,
 }
 
+impl Scopes {
+    /// Whether none of these, as far as they are recorded, is another one than in `call`.
+    pub(crate) fn agrees(&self, call: &Self) -> bool {
+        fn agrees<T: PartialEq>(recorded: &Option<T>, ours: &Option<T>) -> bool {
+            recorded.is_none() || recorded == ours
+        }
+        agrees(&self.user_id, &call.user_id)
+            && agrees(&self.operator_uri, &call.operator_uri)
+            && agrees(&self.prompt_id, &call.prompt_id)
+            && agrees(&self.jwt_sha256, &call.jwt_sha256)
+    }
+}
+
 /// What is kept of a user's request token.
 pub fn token_hash(token: &str) -> [u8; 32] {
     Sha256::digest(token).into()

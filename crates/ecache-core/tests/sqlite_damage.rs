@@ -9,12 +9,14 @@ use std::path::{Path, PathBuf};
 use common::{NOW, address, get, integrity, put, write};
 use ecache_core::backend::sqlite::{Access, SqliteBackend};
 use ecache_core::backend::{
-    Backend, Condition, Content, Dimension, Lookup, Put, Row, Scan, Values, no_progress,
+    Backend, CallIdentity, CallLookup, Condition, Content, Dimension, Lookup, Put, Row, Scan,
+    Values, no_progress,
 };
 use ecache_core::entry::Entry;
 use ecache_core::error::Error;
 use ecache_core::filter::Filter;
-use ecache_core::scope::StoreAddress;
+use ecache_core::key::Key;
+use ecache_core::scope::{Scopes, StoreAddress};
 use ecache_core::value::{CHUNK_SIZE, Kind, Value};
 use rusqlite::Connection;
 
@@ -160,6 +162,41 @@ fn a_single_flipped_bit_in_a_value_is_found() {
         let store = SqliteBackend::open(&path, Access::Read).expect("a store");
         let lookup = store.lookup(&address("k"), NOW).expect("a look-up");
         assert_eq!(lookup, Lookup::Damaged(address("k")));
+    }
+}
+
+#[test]
+fn a_cached_call_does_not_get_a_result_with_a_flipped_bit() {
+    let (_folder, path) = store(0);
+    let text = b"a result whose bits are flipped one after the other";
+    let (hash, function) = ([7; 32], "f".into());
+    let address = StoreAddress::new("f").entry(Key::of_hash(&hash));
+    let entry = Entry::new(address.clone(), Kind::Bytes, NOW);
+    let content = Content::Inline(text.to_vec());
+    let kept = write(&path).put_call(&entry, &content, NOW);
+    kept.expect("an entry");
+    write(&path).compact(NOW).expect("compacted");
+    let whole = fs::read(&path).expect("a file");
+    let start = whole
+        .windows(text.len())
+        .position(|window| window == text)
+        .expect("the value is in the file");
+    let call = CallIdentity {
+        store: &address.store,
+        hash: &hash,
+        function: &function,
+        scopes: &Scopes::default(),
+        preimage: "[]",
+        arguments_length: 1,
+        with_generation: false,
+    };
+    for bit in 0..text.len() * 8 {
+        let mut damaged = whole.clone();
+        damaged[start + bit / 8] ^= 1 << (bit % 8);
+        rewrite(&path, &damaged);
+        let store = SqliteBackend::open(&path, Access::Read).expect("a store");
+        let lookup = store.lookup_call(&call, NOW).expect("a look-up");
+        assert_eq!(lookup, CallLookup::Damaged(address.clone()));
     }
 }
 

@@ -6,10 +6,10 @@
 //! are methods beside it.
 
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::{format_ident, quote, quote_spanned};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::{Attribute, Error, ItemFn, Result};
 
-use crate::function::Function;
+use crate::function::{Argument, Function};
 use crate::options::{Options, SelfKey};
 
 /// What the attribute makes of its function.
@@ -32,6 +32,11 @@ pub(crate) fn expand(options: TokenStream, function: TokenStream) -> Result<Toke
     if let (None, Some(SelfKey::Of(key))) = (&function.receiver, &options.self_key) {
         let message = "there is no `self` here; an associated function says `self_key = none`";
         return Err(Error::new_spanned(key, message));
+    }
+    if let (Some(stale), Some(_)) = (&options.stale, &function.item.sig.asyncness) {
+        let message = "a result is refreshed on a thread of its own, which has no runtime for an `async fn`: `stale` is for \
+                       functions that block";
+        return Err(Error::new_spanned(stale, message));
     }
     let results = Results::new(&function, &options)?;
     Ok(Expansion::new(&function, &options, results).tokens())
@@ -104,43 +109,98 @@ impl<'a> Expansion<'a> {
         let Function { item, context, .. } = self.function;
         let ItemFn { attrs, vis, .. } = item;
         let signature = self.signature(&item.sig.ident, &[], &item.sig.output);
-        let (cache, codec, arguments) = (
+        let (cache, mut codec, arguments) = (
             self.call_companion("execution_cache"),
             self.codec(),
             self.key(),
         );
-        let (values, turbofish) = (self.function.values(), self.function.turbofish());
-        let path = match self.function.receiver {
-            Some(_) => {
-                let name = self.companion("uncached");
-                quote!(self.#name)
-            }
-            None => self.call_companion("uncached"),
+        let (compute, wait, suffix) = if self.options.stale.is_some() {
+            (self.outliving(), quote!(), "_refreshing")
+        } else if item.sig.asyncness.is_some() {
+            (self.future(), quote!(.await), "_async")
+        } else {
+            let result = self.result(quote!(self), self.function.values());
+            (quote!(|| #result), quote!(), "")
         };
-        let uncached = quote!(#path #turbofish (#(#values),*));
-        let (wait, compute, call, ok) = match (&item.sig.asyncness, &self.results) {
-            (None, Results::Some) => (
-                quote!(),
-                quote!(|| ::core::option::Option::ok_or(#uncached, ())),
-                "try_call",
-                quote!(.ok()),
-            ),
-            (None, results) => (quote!(), quote!(|| #uncached), results.call(), quote!()),
-            (Some(_), Results::Some) => (
-                quote!(.await),
-                quote!(async { ::core::option::Option::ok_or(#uncached.await, ()) }),
-                "try_call_async",
-                quote!(.ok()),
-            ),
-            (Some(_), results) => (quote!(.await), uncached, results.call_async(), quote!()),
+        if self.options.stale.is_none() {
+            codec = quote!(&#codec);
+        }
+        let (call, ok) = match self.results {
+            Results::Whole => ("call", quote!()),
+            Results::Ok => ("try_call", quote!()),
+            Results::Some => ("try_call", quote!(.ok())),
         };
-        let call = Ident::new(call, Span::call_site());
+        let call = format_ident!("{call}{suffix}");
         let body = quote_spanned! {self.function.output_span()=>
-            #cache().#call(#context, &#codec, #arguments, #compute) #wait #ok
+            #cache().#call(#context, #codec, #arguments, #compute) #wait #ok
         };
         quote! {
             #(#attrs)*
             #vis #signature { #body }
+        }
+    }
+
+    /// A call of `uncached`.
+    fn uncached(
+        &self,
+        receiver: TokenStream,
+        values: impl Iterator<Item = impl ToTokens>,
+    ) -> TokenStream {
+        let turbofish = self.function.turbofish();
+        match self.function.receiver {
+            Some(_) => {
+                let name = self.companion("uncached");
+                quote!(#receiver.#name #turbofish (#(#values),*))
+            }
+            None => {
+                let path = self.call_companion("uncached");
+                quote!(#path #turbofish (#(#values),*))
+            }
+        }
+    }
+
+    /// What is computed: the result, or where a `None` is not kept, a `Result` with what is.
+    fn result(
+        &self,
+        receiver: TokenStream,
+        values: impl Iterator<Item = impl ToTokens>,
+    ) -> TokenStream {
+        let uncached = self.uncached(receiver, values);
+        match self.results {
+            Results::Some => quote!(::core::option::Option::ok_or(#uncached, ())),
+            Results::Whole | Results::Ok => uncached,
+        }
+    }
+
+    /// The same of an `async fn`.
+    fn future(&self) -> TokenStream {
+        let uncached = self.uncached(quote!(self), self.function.values());
+        match self.results {
+            Results::Some => quote!(async { ::core::option::Option::ok_or(#uncached.await, ()) }),
+            Results::Whole | Results::Ok => uncached,
+        }
+    }
+
+    /// What prepares a computation that outlives the call: it has what was borrowed as its own.
+    fn outliving(&self) -> TokenStream {
+        let context = &self.function.context;
+        let (owned, values): (Vec<_>, Vec<_>) =
+            self.function.arguments.iter().map(Argument::owned).unzip();
+        let this = Ident::new("this", Span::mixed_site());
+        let own_self = match (&self.function.receiver, self.function.borrows_self()) {
+            (None, _) => quote!(),
+            (Some(_), false) => quote!(let #this = self;),
+            (Some(_), true) => quote!(let #this = ::std::borrow::ToOwned::to_owned(self);),
+        };
+        let values = std::iter::once(quote!(&#context)).chain(values);
+        let result = self.result(quote!(#this), values);
+        quote! {
+            || {
+                #own_self
+                let #context = ::std::borrow::ToOwned::to_owned(#context);
+                #(#owned)*
+                move || #result
+            }
         }
     }
 
@@ -350,22 +410,6 @@ impl<'a> Expansion<'a> {
                 #(#fields)*
                 ..::ecache_core::execution_cache::Options::#defaults
             }
-        }
-    }
-}
-
-impl Results {
-    fn call(&self) -> &'static str {
-        match self {
-            Self::Whole => "call",
-            Self::Ok | Self::Some => "try_call",
-        }
-    }
-
-    fn call_async(&self) -> &'static str {
-        match self {
-            Self::Whole => "call_async",
-            Self::Ok | Self::Some => "try_call_async",
         }
     }
 }

@@ -1,11 +1,11 @@
 //! What the attribute has to know of the function that it stands on.
 
 use proc_macro2::{Span, TokenStream};
-use quote::{ToTokens, format_ident, quote};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{
     Error, FnArg, GenericArgument, GenericParam, Ident, ItemFn, Pat, PatType, PathArguments,
-    Result, ReturnType, Type, TypeParamBound,
+    ReceiverKind, Result, ReturnType, Type, TypeParamBound,
 };
 
 /// A function that can be cached.
@@ -26,7 +26,8 @@ pub(crate) struct Argument {
 }
 
 enum ArgumentKind {
-    Reference,
+    /// To that type
+    Reference(Box<Type>),
     /// `impl AsRef<T>`
     AsRef(Box<Type>),
     Owned,
@@ -35,18 +36,32 @@ enum ArgumentKind {
 impl Argument {
     fn new(name: Ident, ty: &Type) -> Self {
         let kind = match (ty, as_ref_target(ty)) {
-            (Type::Reference(_), _) => ArgumentKind::Reference,
+            (Type::Reference(reference), _) => ArgumentKind::Reference(reference.elem.clone()),
             (_, Some(target)) => ArgumentKind::AsRef(Box::new(target)),
             _ => ArgumentKind::Owned,
         };
         Self { name, kind }
     }
 
+    /// What makes it outlive the call, under its own name, and how the function is then given it.
+    pub(crate) fn owned(&self) -> (TokenStream, TokenStream) {
+        let name = &self.name;
+        let (of, target) = match &self.kind {
+            ArgumentKind::Reference(target) => (quote!(#name), target),
+            ArgumentKind::AsRef(target) => (self.reference(), target),
+            ArgumentKind::Owned => return (quote!(), quote!(#name)),
+        };
+        (
+            quote_spanned!(name.span()=> let #name = ::std::borrow::ToOwned::to_owned(#of);),
+            quote_spanned!(name.span()=> ::core::borrow::Borrow::<#target>::borrow(&#name)),
+        )
+    }
+
     /// A reference to it, as it goes into the key.
     pub(crate) fn reference(&self) -> TokenStream {
         let name = &self.name;
         match &self.kind {
-            ArgumentKind::Reference => quote!(#name),
+            ArgumentKind::Reference(_) => quote!(#name),
             ArgumentKind::AsRef(target) => {
                 quote!(::core::convert::AsRef::<#target>::as_ref(&#name))
             }
@@ -136,6 +151,16 @@ impl Function {
             arguments,
             parameters,
             item,
+        })
+    }
+
+    /// Whether it takes `self` by reference.
+    pub(crate) fn borrows_self(&self) -> bool {
+        let receiver = self.item.sig.receiver();
+        receiver.is_some_and(|receiver| match &receiver.kind {
+            ReceiverKind::Reference(..) => true,
+            ReceiverKind::Typed(_, ty) => matches!(**ty, Type::Reference(_)),
+            _ => false,
         })
     }
 

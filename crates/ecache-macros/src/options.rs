@@ -1,7 +1,5 @@
 //! The options of the attribute: FiftyOne's, and those beyond.
 
-use std::time::Duration;
-
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
 use syn::parse::{Parse, ParseStream};
@@ -11,7 +9,7 @@ use syn::{Error, Expr, ExprLit, Ident, Lit, LitBool, Result, Token};
 use crate::duration;
 
 /// Every option, in the order in which they are documented.
-const NAMES: [&str; 18] = [
+const NAMES: [&str; 19] = [
     "residency",
     "ttl",
     "max_size",
@@ -30,6 +28,7 @@ const NAMES: [&str; 18] = [
     "cache_err",
     "cache_none",
     "verify_every",
+    "stale",
 ];
 
 /// Whose methods a method's key tells apart.
@@ -52,6 +51,8 @@ pub(crate) struct Options {
     pub(crate) cache_err: bool,
     /// Where `cache_none = false` was said
     pub(crate) skips_none: Option<Ident>,
+    /// Where `stale` was said
+    pub(crate) stale: Option<Ident>,
 }
 
 struct Argument {
@@ -109,7 +110,11 @@ impl Parse for Options {
             seen.push(name);
             match name.to_string().as_str() {
                 "residency" => options.set(name, residency(argument.value()?)?),
-                "ttl" => options.set(name, ttl(duration::parse(argument.value()?)?)),
+                "ttl" => options.set(name, duration(argument.value()?)?),
+                "stale" => {
+                    options.set(name, duration(argument.value()?)?);
+                    options.stale = Some(name.clone());
+                }
                 "max_size" | "verify_every" => {
                     let value = argument.value()?;
                     options.set(name, quote!(#value));
@@ -141,6 +146,13 @@ impl Parse for Options {
             return Err(Error::new_spanned(
                 &max_size.name,
                 "`max_size` bounds what is kept in memory, and `residency = \"transient\"` keeps nothing there",
+            ));
+        }
+        if let (Some(stale), None) = (&options.stale, given("ttl")) {
+            return Err(Error::new_spanned(
+                stale,
+                "`stale` is how much longer than its `ttl` a result is served while it is refreshed: without a `ttl` \
+                 nothing gets old",
             ));
         }
         options.codec = match (serialize, deserialize) {
@@ -193,9 +205,10 @@ fn residency(value: &Expr) -> Result<TokenStream> {
     Ok(quote!(::ecache_core::execution_cache::Residency::#variant))
 }
 
-fn ttl(ttl: Duration) -> TokenStream {
-    let millis = u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX);
-    quote!(::core::option::Option::Some(::core::time::Duration::from_millis(#millis)))
+fn duration(value: &Expr) -> Result<TokenStream> {
+    let millis = duration::parse(value)?.as_millis();
+    let millis = u64::try_from(millis).unwrap_or(u64::MAX);
+    Ok(quote!(::core::option::Option::Some(::core::time::Duration::from_millis(#millis))))
 }
 
 fn version(value: &Expr) -> Result<TokenStream> {
@@ -221,9 +234,10 @@ fn self_key(value: &Expr) -> SelfKey {
 fn unknown(name: &Ident) -> Error {
     let written = name.to_string();
     let closest = NAMES.iter().min_by_key(|known| distance(known, &written));
+    let longer = NAMES.iter().find(|known| known.starts_with(&written));
     let list = NAMES.join("`, `");
-    let message = match closest {
-        Some(known) if distance(known, &written) <= 3 => {
+    let message = match longer.or(closest) {
+        Some(known) if longer.is_some() || distance(known, &written) <= 3 => {
             format!("unknown option `{written}`: did you mean `{known}`? There are `{list}`")
         }
         _ => format!("unknown option `{written}`: there are `{list}`"),

@@ -69,6 +69,31 @@ pub trait Backend: Send + Sync {
     /// Looks up one entry and verifies its value.
     fn lookup(&self, address: &Address, now: Timestamp) -> Result<Lookup>;
 
+    /// Looks up the result of a cached call; what one hit costs most of, so a backend may read less for it than
+    /// [`Backend::lookup`] does.
+    fn lookup_call(&self, call: &CallIdentity<'_>, now: Timestamp) -> Result<CallLookup> {
+        // Read before the entry: what changes in between makes it look older than it is, never newer.
+        let generation = match call.with_generation {
+            true => Some(self.generation(call.store)?),
+            false => None,
+        };
+        Ok(match self.lookup(&call.address(), now)? {
+            Lookup::Hit(entry, content)
+                if entry.is_of_call(call.function, call.scopes, &call.args()) =>
+            {
+                CallLookup::Hit(CallResult {
+                    kind: entry.kind,
+                    content,
+                    expires_at: entry.expires_at,
+                    cost_ms: entry.cost_ms,
+                    generation,
+                })
+            }
+            Lookup::Hit(..) | Lookup::Stale(_) | Lookup::Missing => CallLookup::Missing,
+            Lookup::Damaged(address) => CallLookup::Damaged(address),
+        })
+    }
+
     /// Looks up the first of many entries of any stores, in the order of `addresses`, as of one moment.
     ///
     /// As many as there are, but no more than the one with which their values exceed [`LOOKUP_SIZE`]: at least
@@ -102,6 +127,18 @@ pub trait Backend: Send + Sync {
         condition: &Condition,
         now: Timestamp,
     ) -> Result<Put>;
+
+    /// Writes the result of a cached call, whatever is there, and returns the store's generation for as long as
+    /// it stays what was written.
+    ///
+    /// # Errors
+    /// Those of [`Backend::put`].
+    fn put_call(&self, entry: &Entry, content: &Content, now: Timestamp) -> Result<u64> {
+        let generation = self.generation(&entry.address.store)?;
+        let put = self.put(entry, content, &Condition::Always, now)?;
+        // Replacing moves the generation by one; if it moves by more, somebody else was there as well.
+        Ok(generation + u64::from(put == Put::Replaced))
+    }
 
     /// Writes records exactly as they are, times and hits included.
     ///

@@ -1,5 +1,6 @@
 //! What is asked of a backend, and what it answers.
 
+use std::borrow::Cow;
 use std::ops::AddAssign;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -8,9 +9,10 @@ use std::time::Duration;
 use crate::entry::{Entry, Policy};
 use crate::error::{Error, Result};
 use crate::filter::{Filter, Usage};
+use crate::key::Key;
 use crate::scope::{Address, Scopes, StoreAddress};
 use crate::time::Timestamp;
-use crate::value::{CHUNK_SIZE, Value};
+use crate::value::{CHUNK_SIZE, Kind, Value};
 
 /// A value as a backend hands it out or takes it in: in memory, or a name for its chunks.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,6 +60,69 @@ pub enum Lookup {
     Damaged(Address),
     /// Nothing
     Missing,
+}
+
+/// A cached call as its entry is found and recognised.
+#[derive(Clone, Copy, Debug)]
+pub struct CallIdentity<'a> {
+    /// The store
+    pub store: &'a Arc<StoreAddress>,
+    /// The SHA-256 of the call's preimage, whose hex digits are the entry's key
+    pub hash: &'a [u8; 32],
+    /// The function
+    pub function: &'a Arc<str>,
+    /// The scopes it is made in
+    pub scopes: &'a Scopes,
+    /// The call's preimage
+    pub preimage: &'a str,
+    /// How much of the preimage is arguments, without the closing bracket; the rest is scopes
+    pub arguments_length: usize,
+    /// Whether the store's generation is wanted with a result
+    pub with_generation: bool,
+}
+
+impl<'a> CallIdentity<'a> {
+    /// The arguments as JSON text with sorted keys.
+    pub fn args(&self) -> Cow<'a, str> {
+        match self.preimage.len() == self.arguments_length + 1 {
+            true => Cow::Borrowed(self.preimage),
+            false => Cow::Owned([&self.preimage[..self.arguments_length], "]"].concat()),
+        }
+    }
+
+    /// Where the call's result is kept.
+    pub fn address(&self) -> Address {
+        Address {
+            store: self.store.clone(),
+            key: Key::of_hash(self.hash),
+        }
+    }
+}
+
+/// What a look-up of a call found.
+#[derive(Clone, Debug, PartialEq)]
+pub enum CallLookup {
+    /// A fresh result of this call, verified
+    Hit(CallResult),
+    /// An entry whose value is not what was written; never served
+    Damaged(Address),
+    /// Nothing, or nothing that is fresh, or the result of another call with the same key
+    Missing,
+}
+
+/// What a hit of a call needs to know of its entry.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CallResult {
+    /// What the value is
+    pub kind: Kind,
+    /// The value
+    pub content: Content,
+    /// From when on it is expired
+    pub expires_at: Option<Timestamp>,
+    /// What computing it took, in milliseconds
+    pub cost_ms: Option<u64>,
+    /// The store's generation, no newer than the result, if it was wanted
+    pub generation: Option<u64>,
 }
 
 /// When a write takes place.

@@ -10,7 +10,7 @@ use super::uses::{Hits, Uses};
 use crate::backend::Backend;
 use crate::error::Result;
 use crate::location::{self, Access};
-use crate::scope::Address;
+use crate::scope::StoreAddress;
 use crate::single_flight::FlightLocks;
 use crate::time::{Clock, SystemClock, Timestamp};
 
@@ -19,6 +19,9 @@ pub const DEFAULT_COHERENCE: Duration = Duration::from_millis(100);
 
 /// How long a caller waits for another one's computation before it computes by itself.
 pub const DEFAULT_PATIENCE: Duration = Duration::from_secs(60);
+
+/// How long other processes that write to the store are waited for: a function is not to be held up by its cache.
+const STORE_PATIENCE: Duration = Duration::from_secs(2);
 
 /// A store that could not be opened is tried again after this long.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
@@ -36,7 +39,8 @@ pub enum Trouble {
 /// A store and how calls use it. One for a program, in an [`Arc`], is usual.
 ///
 /// A call never fails over its cache. Opening the store is put off to the first call that needs it, and trouble is
-/// counted ([`Cache::troubles`]), logged once and passed over, unless [`Trouble::Panic`] is asked for.
+/// counted ([`Cache::troubles`]), logged once and passed over, unless [`Trouble::Panic`] is asked for. A store that another
+/// process writes to is waited for, but no longer than two seconds: the result is returned then and not kept.
 pub struct Cache {
     pub(super) id: u64,
     /// The file, unless the backend was open already
@@ -151,7 +155,7 @@ impl Cache {
             .path
             .as_ref()
             .expect("a cache without a path has its backend");
-        match location::open(path.as_os_str(), Access::Write) {
+        match location::open_within(path.as_os_str(), Access::Write, STORE_PATIENCE) {
             Ok(backend) => Ok(self.backend.get_or_init(|| backend)),
             Err(error) => {
                 *failed_at = Some(Instant::now());
@@ -174,9 +178,14 @@ impl Cache {
 
     /// The store for a call, `None` while it cannot be opened.
     pub(super) fn store(&self) -> Option<&Arc<dyn Backend>> {
-        if let Some(backend) = self.backend.get() {
-            return Some(backend);
+        match self.backend.get() {
+            Some(backend) => Some(backend),
+            None => self.open_for_call(),
         }
+    }
+
+    #[cold]
+    fn open_for_call(&self) -> Option<&Arc<dyn Backend>> {
         let mut failed_at = lock(&self.failed_at);
         if failed_at.is_some_and(|at| at.elapsed() < RETRY_AFTER) {
             self.troubles.fetch_add(1, Ordering::Relaxed);
@@ -242,7 +251,7 @@ impl Cache {
             }
             self.looked_at.store(now, Ordering::Relaxed);
             drop(token);
-            self.flush_if_due();
+            self.flush_if_due(self.now());
         }
         self.epoch.load(Ordering::Acquire)
     }
@@ -253,13 +262,18 @@ impl Cache {
     }
 
     /// Where the hits of an entry are noted, to be written to the store some time.
-    pub(super) fn hits(&self, address: &Address) -> Arc<Hits> {
-        self.flush_if_due();
-        self.uses.of(address)
+    pub(super) fn hits(
+        &self,
+        store: Arc<StoreAddress>,
+        hash: &[u8; 32],
+        now: Timestamp,
+    ) -> Arc<Hits> {
+        self.flush_if_due(now);
+        self.uses.of(store, hash)
     }
 
-    fn flush_if_due(&self) {
-        if self.uses.is_due() {
+    fn flush_if_due(&self, now: Timestamp) {
+        if self.uses.is_due(now) {
             self.flush();
         }
     }

@@ -7,32 +7,33 @@ use sha2::{Digest, Sha256};
 
 use super::codec::Codec;
 use super::counters::{Tier, count};
+use super::lead::Lead;
 use super::memory_tier::{MemoryKey, Slot, Stored};
 use super::uses::Hits;
 use super::{ExecutionCache, ExecutionContext, FlightKey, Shared};
-use crate::backend::{Condition, Content, Lookup, Put, read_value};
+use crate::backend::{CallIdentity, CallLookup, Condition, Content, read_value};
 use crate::entry::Entry;
 use crate::error::{Error, Result};
-use crate::key::{DeclaredScopes, Key, Preimage, Scope};
-use crate::scope::{Address, Scopes, StoreAddress, token_hash};
-use crate::single_flight::{Flight, FlightLock, FlightLocks, Joined, Leader};
+use crate::key::{DeclaredScopes, Preimage, Scope};
+use crate::scope::{Scopes, StoreAddress, token_hash};
+use crate::single_flight::{Flight, Joined};
 use crate::time::Timestamp;
 use crate::value::{CHUNK_SIZE, Value};
 
 /// A call that is to be cached.
 pub(super) struct Call<'a> {
-    function: &'a ExecutionCache,
-    ctx: &'a ExecutionContext,
+    pub(super) function: &'a ExecutionCache,
+    pub(super) ctx: &'a ExecutionContext,
     pub(super) key: MemoryKey,
-    preimage: String,
+    pub(super) preimage: String,
     /// How often something had been cleared when the call began
-    clears: u64,
+    pub(super) clears: u64,
 }
 
 /// What a call does next.
 pub(super) enum Step<'a, T> {
     /// It has its result
-    Hit(T),
+    Hit(Found<T>),
     /// It has a result, which is to be computed again and compared
     Verify(T),
     /// It computes, and others wait for it
@@ -41,14 +42,32 @@ pub(super) enum Step<'a, T> {
     Wait(Arc<Flight<Shared>>),
 }
 
-/// The store was of no use to a call; that is counted and logged.
-struct Troubled;
+/// A result that was found.
+pub(super) struct Found<T> {
+    pub(super) value: T,
+    /// Whether it is to be refreshed: its time to live is over, but not yet the time for which it is served
+    pub(super) is_old: bool,
+}
 
-/// What vouches for a result that is put into memory, read before the result was.
-#[derive(Clone, Copy)]
+/// What is made of results that are to be refreshed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Old {
+    /// They are served
+    Served,
+    /// They are computed anew
+    Refused,
+}
+
+/// The store was of no use to a call; that is counted and logged.
+pub(super) struct Troubled;
+
+/// What vouches for a result that is put into memory.
 struct Seen {
+    /// The cache's, from before the result was read or written
     epoch: u64,
+    /// The store's, as of when it was
     generation: u64,
+    hits: Arc<Hits>,
 }
 
 impl<'a> Call<'a> {
@@ -89,22 +108,35 @@ impl<'a> Call<'a> {
         })
     }
 
-    fn store_address(&self) -> StoreAddress {
-        StoreAddress {
-            collection: self.function.collection.clone(),
-            store_name: self.function.store_name.clone(),
-            dataset_id: self.key.dataset_id.clone(),
+    /// The store that has its result.
+    pub(super) fn store(&self) -> Arc<StoreAddress> {
+        let unlinked = &self.function.store;
+        match &self.key.dataset_id {
+            None => unlinked.clone(),
+            Some(dataset_id) => Arc::new(StoreAddress {
+                collection: unlinked.collection.clone(),
+                store_name: unlinked.store_name.clone(),
+                dataset_id: Some(dataset_id.clone()),
+            }),
         }
     }
 
-    /// Where its result is in the store.
-    pub(super) fn address(&self) -> Address {
-        self.store_address().entry(Key::of_hash(&self.key.hash))
-    }
-
-    /// The arguments as JSON text.
-    fn arguments(&self) -> String {
-        format!("{}]", &self.preimage[..self.key.arguments_length])
+    /// What its result is found and recognised by.
+    fn identity<'b>(
+        &'b self,
+        store: &'b Arc<StoreAddress>,
+        scopes: &'b Scopes,
+        with_generation: bool,
+    ) -> CallIdentity<'b> {
+        CallIdentity {
+            store,
+            hash: &self.key.hash,
+            function: &self.function.function,
+            scopes,
+            preimage: &self.preimage,
+            arguments_length: self.key.arguments_length,
+            with_generation,
+        }
     }
 
     /// The scopes it is made in: those that are part of its key.
@@ -126,40 +158,46 @@ impl<'a> Call<'a> {
     pub(super) fn step<T: Clone + Send + Sync + 'static>(
         &self,
         codec: &impl Codec<T>,
+        old: Old,
     ) -> Step<'_, T> {
-        let looked = self.look(codec);
-        if let Ok(Some(value)) = looked {
-            return match self.function.is_verified() {
-                true => Step::Verify(value),
-                false => Step::Hit(value),
+        let looked = self.look(codec, old);
+        if let Ok(Some(found)) = looked {
+            return match self.function.is_verified() && !found.is_old {
+                true => Step::Verify(found.value),
+                false => Step::Hit(found),
             };
         }
         // Who comes after a clear does not wait for a computation from before it.
-        match self.function.flights.join((self.key.clone(), self.clears)) {
+        match self.function.flights.join(self.flight()) {
             Joined::Follower(flight) => Step::Wait(flight),
-            Joined::Leader(leader) => Step::Lead(Lead {
-                call: self,
-                leader,
-                lock: None,
-                is_troubled: looked.is_err(),
-            }),
+            Joined::Leader(leader) => Step::Lead(Lead::new(self, leader, looked.is_err())),
         }
     }
 
-    fn look<T: Clone + Send + Sync + 'static>(
+    /// What tells its computation from others.
+    pub(super) fn flight(&self) -> FlightKey {
+        (self.key.clone(), self.clears)
+    }
+
+    pub(super) fn look<T: Clone + Send + Sync + 'static>(
         &self,
         codec: &impl Codec<T>,
-    ) -> Result<Option<T>, Troubled> {
-        match self.look_in_memory() {
-            Some(value) => Ok(Some(value)),
-            None => self.look_in_store(codec),
+        old: Old,
+    ) -> Result<Option<Found<T>>, Troubled> {
+        match self.look_in_memory(old) {
+            Some(found) => Ok(Some(found)),
+            None => self.look_in_store(codec, old),
         }
     }
 
-    fn look_in_memory<T: Clone + 'static>(&self) -> Option<T> {
+    fn look_in_memory<T: Clone + 'static>(&self, old: Old) -> Option<Found<T>> {
         let (function, cache) = (self.function, &self.ctx.cache);
         let now = cache.now();
         let slot = function.memory.get(&self.key, now)?;
+        let is_old = self.is_old(slot.expires_at, now);
+        if is_old && old == Old::Refused {
+            return None;
+        }
         if let Some(stored) = &slot.stored {
             if !stored.is_current(cache.epoch(), || self.generation()) {
                 function.memory.remove(&self.key);
@@ -168,70 +206,78 @@ impl<'a> Call<'a> {
             stored.hits.note(now);
         }
         let value = slot.copy()?;
-        function.counting.hit(Tier::Memory, slot.cost_ms);
-        Some(value)
+        function.counting.hit(Tier::Memory, slot.cost_ms, is_old);
+        Some(Found { value, is_old })
+    }
+
+    /// Whether a result with that expiry is to be refreshed.
+    fn is_old(&self, expires_at: Option<Timestamp>, now: Timestamp) -> bool {
+        match (expires_at, self.function.options.stale) {
+            (Some(expires_at), Some(stale)) => expires_at.saturating_sub(stale) <= now,
+            _ => false,
+        }
     }
 
     fn generation(&self) -> Option<u64> {
         let cache = &self.ctx.cache;
-        let generation = cache.store()?.generation(&self.store_address());
+        let generation = cache.store()?.generation(&self.store());
         cache.attempt("ask for the store's generation", generation)
     }
 
     fn look_in_store<T: Clone + Send + Sync + 'static>(
         &self,
         codec: &impl Codec<T>,
-    ) -> Result<Option<T>, Troubled> {
+        old: Old,
+    ) -> Result<Option<Found<T>>, Troubled> {
         let (function, cache) = (self.function, &self.ctx.cache);
         if !function.options.residency.has_store() {
             return Ok(None);
         }
         let backend = cache.store().ok_or(Troubled)?;
-        // In this order: what changes from here on moves the epoch or the generation.
-        let seen = self.see();
+        // Before the look-up: what changes from here on moves it.
+        let epoch = self.epoch();
         let now = cache.now();
-        let address = self.address();
-        let found = cache.attempt("look up a result", backend.lookup(&address, now));
-        let (entry, content) = match found.ok_or(Troubled)? {
-            Lookup::Hit(entry, content) if self.is_of_this_call(&entry) => (entry, content),
-            Lookup::Hit(..) | Lookup::Stale(_) | Lookup::Missing => return Ok(None),
-            Lookup::Damaged(address) => {
+        let (store, scopes) = (self.store(), self.scopes());
+        let identity = self.identity(&store, &scopes, epoch.is_some());
+        let found = cache.attempt("look up a result", backend.lookup_call(&identity, now));
+        let result = match found.ok_or(Troubled)? {
+            CallLookup::Hit(result) => result,
+            CallLookup::Missing => return Ok(None),
+            CallLookup::Damaged(address) => {
                 let address = Box::new(address);
                 cache.complain("use a result", &Error::DamagedEntry { address });
                 return Err(Troubled);
             }
         };
-        let value = read_value(backend.as_ref(), entry.kind, content);
+        let is_old = self.is_old(result.expires_at, now);
+        if is_old && old == Old::Refused {
+            return Ok(None);
+        }
+        let value = read_value(backend.as_ref(), result.kind, result.content);
         let value = cache.attempt("read a result", value).ok_or(Troubled)?;
-        let value = cache.attempt("decode a result", codec.decode(&value));
+        let value = cache.attempt("decode a result", codec.decode(value));
         let value = value.ok_or(Troubled)?;
-        let cost_ms = entry.cost_ms.unwrap_or(0);
-        function.counting.hit(Tier::Store, cost_ms);
-        let hits = cache.hits(&address);
+        let cost_ms = result.cost_ms.unwrap_or(0);
+        function.counting.hit(Tier::Store, cost_ms, is_old);
+        let hits = cache.hits(store, &self.key.hash, now);
         hits.note(now);
-        if let Some(seen) = seen {
-            let clears = function.hold_clears();
-            if *clears == self.clears {
-                self.remember(&value, entry.expires_at, cost_ms, Some((seen, hits)));
-            }
+        if let (Some(epoch), Some(generation)) = (epoch, result.generation)
+            && let Some(_keeping) = function.keep_since(self.clears)
+        {
+            let seen = Seen {
+                epoch,
+                generation,
+                hits,
+            };
+            self.remember(&value, result.expires_at, cost_ms, Some(seen));
         }
-        Ok(Some(value))
+        Ok(Some(Found { value, is_old }))
     }
 
-    /// What is to vouch for a result in memory, if results are to be kept there.
-    fn see(&self) -> Option<Seen> {
-        if !self.function.options.residency.has_memory() {
-            return None;
-        }
-        Some(Seen {
-            epoch: self.ctx.cache.epoch(),
-            generation: self.generation()?,
-        })
-    }
-
-    /// Whether what is recorded of an entry does not say that another call made it.
-    fn is_of_this_call(&self, entry: &Entry) -> bool {
-        entry.is_of_call(&self.function.function, &self.scopes(), &self.arguments())
+    /// The cache's epoch, if results are kept in memory.
+    fn epoch(&self) -> Option<u64> {
+        let has_memory = self.function.options.residency.has_memory();
+        has_memory.then(|| self.ctx.cache.epoch())
     }
 
     fn remember<T: Clone + Send + Sync + 'static>(
@@ -239,16 +285,16 @@ impl<'a> Call<'a> {
         value: &T,
         expires_at: Option<Timestamp>,
         cost_ms: u64,
-        stored: Option<(Seen, Arc<Hits>)>,
+        seen: Option<Seen>,
     ) {
         let slot = Slot {
             value: Arc::new(value.clone()),
             expires_at,
             cost_ms,
-            stored: stored.map(|(seen, hits)| Stored {
+            stored: seen.map(|seen| Stored {
                 generation: seen.generation,
                 checked_at: AtomicU64::new(seen.epoch),
-                hits,
+                hits: seen.hits,
             }),
         };
         self.function.memory.insert(self.key.clone(), slot);
@@ -263,47 +309,56 @@ impl<'a> Call<'a> {
     ) -> Result<bool> {
         let (function, cache) = (self.function, &self.ctx.cache);
         let now = cache.now();
-        let expires_at = function.options.ttl.map(|ttl| now.saturating_add(ttl));
-        let clears = function.hold_clears();
-        if *clears != self.clears {
+        let expires_at = function
+            .options
+            .lifetime()
+            .map(|lifetime| now.saturating_add(lifetime));
+        let Some(_keeping) = function.keep_since(self.clears) else {
             return Ok(false);
-        }
-        let stored = match function.options.residency.has_store() {
+        };
+        let seen = match function.options.residency.has_store() {
             true => {
                 let value = codec.encode(value);
                 let value = value.map_err(|error| Error::Unsupported(error.to_string()))?;
-                let mut entry = Entry::new(self.address(), value.kind, now);
+                let (store, scopes) = (self.store(), self.scopes());
+                let identity = self.identity(&store, &scopes, false);
+                let mut entry = Entry::new(identity.address(), value.kind, now);
                 entry.expires_at = expires_at;
-                entry.scopes = self.scopes();
                 entry.function = Some(function.function.clone());
-                entry.args = Some(self.arguments());
+                entry.args = Some(identity.args().into_owned());
                 entry.cost_ms = cost_ms;
+                entry.scopes = scopes;
                 match self.put(&entry, value)? {
-                    Some(seen) => Some((seen, cache.hits(&entry.address))),
+                    Some((epoch, generation)) => Some(Seen {
+                        epoch,
+                        generation,
+                        hits: cache.hits(store, &self.key.hash, now),
+                    }),
                     None => return Ok(true),
                 }
             }
             false => None,
         };
-        self.remember(value, expires_at, cost_ms.unwrap_or(0), stored);
+        self.remember(value, expires_at, cost_ms.unwrap_or(0), seen);
         Ok(true)
     }
 
-    /// Puts an entry into the store; returns what vouches for it in memory.
-    fn put(&self, entry: &Entry, value: Value) -> Result<Option<Seen>> {
+    /// Puts an entry into the store; returns what vouches for it in memory, if it is to be kept there.
+    fn put(&self, entry: &Entry, value: Value) -> Result<Option<(u64, u64)>> {
         let backend = self.ctx.cache.backend()?;
-        let seen = self.see();
+        let epoch = self.epoch();
         let now = entry.created_at;
         let content = match value.bytes.len() {
             0..=CHUNK_SIZE => Content::Inline(value.bytes),
             _ => backend.stage(&mut value.bytes.as_slice(), now)?,
         };
-        let put = backend.put(entry, &content, &Condition::Always, now)?;
-        // Replacing moves the generation by one; if it moves by more, somebody else was there as well.
-        Ok(seen.map(|seen| Seen {
-            generation: seen.generation + u64::from(put == Put::Replaced),
-            ..seen
-        }))
+        match epoch {
+            Some(epoch) => Ok(Some((epoch, backend.put_call(entry, &content, now)?))),
+            None => {
+                backend.put(entry, &content, &Condition::Always, now)?;
+                Ok(None)
+            }
+        }
     }
 
     /// Compares a hit with what was computed again, which is what the caller gets.
@@ -327,98 +382,6 @@ impl<'a> Call<'a> {
             let kept = self.keep(codec, &value, Some(cost_ms));
             self.ctx.cache.attempt("keep a result", kept);
         }
-        value
-    }
-}
-
-/// The duty to compute for all who wait. Dropped without a value, it lets the next one in.
-pub(super) struct Lead<'a> {
-    call: &'a Call<'a>,
-    leader: Leader<'a, FlightKey, Shared>,
-    /// Held while computing, so that other processes wait
-    lock: Option<FlightLock>,
-    /// Whether the first look came to trouble, so that there is no second
-    is_troubled: bool,
-}
-
-impl Lead<'_> {
-    /// Waits for another process that computes the same; either it turns out to have the value, or this call
-    /// computes.
-    pub(super) fn take_off<T: Clone + Send + Sync + 'static>(
-        mut self,
-        codec: &impl Codec<T>,
-    ) -> Result<Self, T> {
-        let cache = &self.call.ctx.cache;
-        if let Some(locks) = self.locks() {
-            let lock = locks.lock(&self.call.key.hash, cache.patience);
-            self.lock = cache.attempt("lock a key", lock).flatten();
-        }
-        self.look_again(codec)
-    }
-
-    /// The same without blocking the task: a thread waits.
-    pub(super) async fn take_off_async<T: Clone + Send + Sync + 'static>(
-        mut self,
-        codec: &impl Codec<T>,
-    ) -> Result<Self, T> {
-        let (hash, cache) = (self.call.key.hash, &self.call.ctx.cache);
-        if let Some(locks) = self.locks() {
-            let lock = match locks.try_lock(&hash) {
-                Ok(None) => locks.lock_async(hash, cache.patience).await,
-                lock => lock,
-            };
-            self.lock = cache.attempt("lock a key", lock).flatten();
-        }
-        self.look_again(codec)
-    }
-
-    fn locks(&self) -> Option<&FlightLocks> {
-        let cache = &self.call.ctx.cache;
-        match self.call.function.options.residency.has_store() && cache.is_open() {
-            true => cache.locks(),
-            false => None,
-        }
-    }
-
-    /// Between the first look and now, another one may have landed, here or in another process.
-    fn look_again<T: Clone + Send + Sync + 'static>(
-        self,
-        codec: &impl Codec<T>,
-    ) -> Result<Self, T> {
-        if !self.is_troubled
-            && let Ok(Some(value)) = self.call.look(codec)
-        {
-            self.leader.land(Arc::new(value.clone()));
-            return Err(value);
-        }
-        count(&self.call.function.counting.misses);
-        Ok(self)
-    }
-
-    /// Runs the computation.
-    pub(super) fn run<T>(&self, compute: impl FnOnce() -> T) -> T {
-        self.leader.run(compute)
-    }
-
-    /// The same for a future.
-    pub(super) async fn run_async<T>(&self, compute: impl Future<Output = T>) -> T {
-        self.leader.run_async(compute).await
-    }
-
-    /// Keeps the value, unless something was cleared in the meantime, and hands it to those who wait.
-    pub(super) fn land<T: Clone + Send + Sync + 'static>(
-        self,
-        codec: &impl Codec<T>,
-        value: T,
-        cost_ms: u64,
-    ) -> T {
-        let cache = &self.call.ctx.cache;
-        // A store that could not be opened has been complained of.
-        if cache.is_open() || !self.call.function.options.residency.has_store() {
-            let kept = self.call.keep(codec, &value, Some(cost_ms));
-            cache.attempt("keep a result", kept);
-        }
-        self.leader.land(Arc::new(value.clone()));
         value
     }
 }

@@ -22,7 +22,7 @@ pub trait Codec<T> {
     ///
     /// # Errors
     /// If the value is that of another type; it counts as a miss then.
-    fn decode(&self, value: &Value) -> Result<T, CodecError>;
+    fn decode(&self, value: Value) -> Result<T, CodecError>;
 }
 
 /// Why a result cannot be stored, or a stored value is no result.
@@ -53,7 +53,7 @@ impl<T: Serialize + DeserializeOwned> Codec<T> for StoredForm {
         encode(result)
     }
 
-    fn decode(&self, value: &Value) -> Result<T, CodecError> {
+    fn decode(&self, value: Value) -> Result<T, CodecError> {
         decode(value)
     }
 }
@@ -88,15 +88,24 @@ where
         encode(&(self.serialize)(result))
     }
 
-    fn decode(&self, value: &Value) -> Result<T, CodecError> {
+    fn decode(&self, value: Value) -> Result<T, CodecError> {
         decode(value).map(&self.deserialize)
     }
 }
 
 fn encode<T: Serialize>(result: &T) -> Result<Value, CodecError> {
-    let mut text = Vec::new();
+    let mut text = Vec::with_capacity(256);
     stored::write(result, &mut text).map_err(CodecError::new)?;
     match text.first() {
+        // Without an escape, the text is what is between the quotes.
+        Some(b'"') if !text.contains(&b'\\') => {
+            text.pop();
+            text.remove(0);
+            Ok(Value {
+                kind: Kind::Text,
+                bytes: text,
+            })
+        }
         // A string is kept as text and bytes as bytes; anything else as the JSON that it is.
         Some(b'"' | b'{') => {
             let stored = Json::parse(&text).map_err(CodecError::new)?;
@@ -109,7 +118,7 @@ fn encode<T: Serialize>(result: &T) -> Result<Value, CodecError> {
     }
 }
 
-fn decode<T: DeserializeOwned>(value: &Value) -> Result<T, CodecError> {
-    let stored = value.to_stored().map_err(CodecError::new)?;
+fn decode<T: DeserializeOwned>(value: Value) -> Result<T, CodecError> {
+    let stored = value.into_stored().map_err(CodecError::new)?;
     stored::from_json(&stored).map_err(CodecError::new)
 }

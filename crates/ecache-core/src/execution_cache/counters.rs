@@ -9,11 +9,14 @@ pub struct Counters {
     pub memory_hits: u64,
     /// Calls answered from the store
     pub store_hits: u64,
+    /// Of these, answered with what was old and is refreshed
+    pub stale_hits: u64,
     /// Calls answered by waiting for another one's computation
     pub shared: u64,
     /// Calls that found nothing
     pub misses: u64,
-    /// Computations; more than misses where a caller lost its patience or a hit was verified
+    /// Computations; more than misses where a caller lost its patience, or a hit was verified or
+    /// refreshed
     pub computations: u64,
     /// Calls that were not to be cached: switched off, or in no scope
     pub bypassed: u64,
@@ -27,6 +30,7 @@ pub struct Counters {
 pub(super) struct Counting {
     pub(super) memory_hits: AtomicU64,
     pub(super) store_hits: AtomicU64,
+    pub(super) stale_hits: AtomicU64,
     pub(super) shared: AtomicU64,
     pub(super) misses: AtomicU64,
     pub(super) computations: AtomicU64,
@@ -48,11 +52,14 @@ pub(super) fn count(counter: &AtomicU64) {
 
 impl Counting {
     /// Counts a hit that saved a computation of that cost.
-    pub(super) fn hit(&self, tier: Tier, cost_ms: u64) {
+    pub(super) fn hit(&self, tier: Tier, cost_ms: u64, is_old: bool) {
         count(match tier {
             Tier::Memory => &self.memory_hits,
             Tier::Store => &self.store_hits,
         });
+        if is_old {
+            count(&self.stale_hits);
+        }
         if cost_ms > 0 {
             self.saved_ms.fetch_add(cost_ms, Ordering::Relaxed);
         }
@@ -67,6 +74,7 @@ impl Counting {
         Counters {
             memory_hits: read(&self.memory_hits),
             store_hits: read(&self.store_hits),
+            stale_hits: read(&self.stale_hits),
             shared: read(&self.shared),
             misses: read(&self.misses),
             computations: read(&self.computations),

@@ -34,31 +34,33 @@
 mod cache;
 mod call;
 mod codec;
+mod companions;
 mod context;
 mod counters;
+mod lead;
 mod memory_tier;
 mod options;
+mod refresh;
 mod uses;
 
 use std::any::Any;
 use std::convert::Infallible;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Instant;
 
 pub use cache::{Cache, DEFAULT_COHERENCE, DEFAULT_PATIENCE, Trouble};
 pub use codec::{Codec, CodecError, StoredForm, with};
+pub use companions::Datasets;
 pub use context::{CacheContext, ExecutionContext};
 pub use counters::Counters;
 pub use options::{DEFAULT_MAX_SIZE, Options, Residency};
 
-use crate::backend::no_progress;
-use crate::entry::Policy;
-use crate::error::{Error, Result};
-use crate::filter::{DatasetPattern, Filter, Pattern, Usage};
 use crate::key::Preimage;
+use crate::scope::StoreAddress;
 use crate::single_flight::{Flights, Landed};
 use crate::stored::StoredError;
-use call::{Call, Step};
+use call::{Call, Found, Old, Step};
 use counters::{Counting, count};
 use memory_tier::{MemoryKey, MemoryTier};
 
@@ -71,42 +73,16 @@ type FlightKey = (MemoryKey, u64);
 /// The cache of one function.
 pub struct ExecutionCache {
     options: Options,
-    store_name: Arc<str>,
-    collection: Arc<str>,
+    /// The store of results that belong to no dataset
+    store: Arc<StoreAddress>,
     function: Arc<str>,
     memory: MemoryTier,
     flights: Flights<FlightKey, Shared>,
     counting: Counting,
-    /// How often something was cleared in this process; held while a result is kept
-    clears: RwLock<u64>,
-}
-
-/// The datasets whose results are cleared.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Datasets {
-    /// All of them, and results that belong to none
-    #[default]
-    All,
-    /// Results that belong to no dataset
-    Unlinked,
-    /// One dataset
-    One(Arc<str>),
-}
-
-impl From<&str> for Datasets {
-    fn from(id: &str) -> Self {
-        Self::One(id.into())
-    }
-}
-
-impl Datasets {
-    fn matches(&self, dataset_id: Option<&str>) -> bool {
-        match self {
-            Self::All => true,
-            Self::Unlinked => dataset_id.is_none(),
-            Self::One(id) => dataset_id == Some(id),
-        }
-    }
+    /// How often something was cleared in this process
+    clears: AtomicU64,
+    /// Held while a result is kept, so that whoever clears waits
+    keeping: RwLock<()>,
 }
 
 impl ExecutionCache {
@@ -117,13 +93,17 @@ impl ExecutionCache {
             false => 0,
         };
         Self {
-            store_name: options.store().into(),
-            collection: (&*options.collection_name).into(),
+            store: Arc::new(StoreAddress {
+                collection: (&*options.collection_name).into(),
+                store_name: options.store().into(),
+                dataset_id: None,
+            }),
             function: (&*options.function).into(),
             memory: MemoryTier::new(max_size),
             flights: Flights::default(),
             counting: Counting::default(),
-            clears: RwLock::new(0),
+            clears: AtomicU64::new(0),
+            keeping: RwLock::default(),
             options,
         }
     }
@@ -169,32 +149,49 @@ impl ExecutionCache {
         arguments: Result<Preimage, StoredError>,
         compute: impl FnOnce() -> Result<T, E>,
     ) -> Result<T, E> {
-        let ctx = ctx.execution_context();
-        let Some(call) = self.cached(ctx, arguments) else {
-            return compute();
+        match self.cached(ctx.execution_context(), arguments) {
+            Some(call) => {
+                let found = self.find_or_compute(&call, codec, Old::Refused, compute);
+                found.map(|found| found.value)
+            }
+            None => compute(),
+        }
+    }
+
+    /// The result of a call that is to be cached, and whether it is an old one.
+    fn find_or_compute<T: Clone + Send + Sync + 'static, E>(
+        &self,
+        call: &Call<'_>,
+        codec: &impl Codec<T>,
+        old: Old,
+        compute: impl FnOnce() -> Result<T, E>,
+    ) -> Result<Found<T>, E> {
+        let fresh = |value| Found {
+            value,
+            is_old: false,
         };
         loop {
-            match call.step(codec) {
-                Step::Hit(value) => return Ok(value),
+            match call.step(codec, old) {
+                Step::Hit(found) => return Ok(found),
                 Step::Verify(hit) => {
                     let (value, cost_ms) = self.compute(compute)?;
-                    return Ok(call.verify(codec, hit, value, cost_ms));
+                    return Ok(fresh(call.verify(codec, hit, value, cost_ms)));
                 }
                 Step::Lead(lead) => {
                     let lead = match lead.take_off(codec) {
                         Ok(lead) => lead,
-                        Err(value) => return Ok(value),
+                        Err(value) => return Ok(fresh(value)),
                     };
                     let (value, cost_ms) = lead.run(|| self.compute(compute))?;
-                    return Ok(lead.land(codec, value, cost_ms));
+                    return Ok(fresh(lead.land(codec, value, cost_ms)));
                 }
-                Step::Wait(flight) => match flight.wait(ctx.cache.patience) {
+                Step::Wait(flight) => match flight.wait(call.ctx.cache.patience) {
                     Some(landed) => {
                         if let Some(value) = self.landed(landed) {
-                            return Ok(value);
+                            return Ok(fresh(value));
                         }
                     }
-                    None => return self.compute(compute).map(|(value, _)| value),
+                    None => return self.compute(compute).map(|(value, _)| fresh(value)),
                 },
             }
         }
@@ -235,8 +232,8 @@ impl ExecutionCache {
             return compute.await;
         };
         loop {
-            match call.step(codec) {
-                Step::Hit(value) => return Ok(value),
+            match call.step(codec, Old::Refused) {
+                Step::Hit(found) => return Ok(found.value),
                 Step::Verify(hit) => {
                     let (value, cost_ms) = self.compute_async(compute).await?;
                     return Ok(call.verify(codec, hit, value, cost_ms));
@@ -249,7 +246,7 @@ impl ExecutionCache {
                     let (value, cost_ms) = lead.run_async(self.compute_async(compute)).await?;
                     return Ok(lead.land(codec, value, cost_ms));
                 }
-                Step::Wait(flight) => match flight.landed().await {
+                Step::Wait(flight) => match flight.landed(ctx.cache.patience).await {
                     Some(landed) => {
                         if let Some(value) = self.landed(landed) {
                             return Ok(value);
@@ -289,17 +286,19 @@ impl ExecutionCache {
     }
 
     fn clears(&self) -> u64 {
-        *self.hold_clears()
+        self.clears.load(Ordering::Acquire)
     }
 
-    /// While this is held, whoever clears waits.
-    fn hold_clears(&self) -> RwLockReadGuard<'_, u64> {
-        self.clears.read().unwrap_or_else(PoisonError::into_inner)
+    /// While this is held, whoever clears waits, unless something was cleared since there had been `clears`; `None` then.
+    fn keep_since(&self, clears: u64) -> Option<RwLockReadGuard<'_, ()>> {
+        let keeping = self.keeping.read().unwrap_or_else(PoisonError::into_inner);
+        (self.clears() == clears).then_some(keeping)
     }
 
     /// From here on, no result of a computation that began before is kept.
     fn begin_clear(&self) {
-        *self.clears.write().unwrap_or_else(PoisonError::into_inner) += 1;
+        let _nobody_keeps = self.keeping.write().unwrap_or_else(PoisonError::into_inner);
+        self.clears.fetch_add(1, Ordering::AcqRel);
     }
 
     /// What another one's computation came to.
@@ -328,104 +327,6 @@ impl ExecutionCache {
         let value = compute.await?;
         Ok((value, elapsed_ms(started)))
     }
-
-    /// Keeps a result without computing it, as FiftyOne's `set_cache`; returns whether it did, since it does not
-    /// where the cache is switched off or calls are not cached in this context.
-    ///
-    /// # Errors
-    /// If the arguments or the result have no stored form, or the store failed.
-    pub fn set_cache<T: Clone + Send + Sync + 'static>(
-        &self,
-        ctx: &(impl CacheContext + ?Sized),
-        codec: &impl Codec<T>,
-        arguments: Result<Preimage, StoredError>,
-        value: T,
-    ) -> Result<bool> {
-        let ctx = ctx.execution_context();
-        match Call::new(self, ctx, named(arguments)?) {
-            Some(call) if ctx.cache.is_on() => call.keep(codec, &value, None),
-            _ => Ok(false),
-        }
-    }
-
-    /// Forgets the result of one call, in every tier; returns what the store had of it.
-    ///
-    /// # Errors
-    /// If the arguments have no stored form, or the store failed; memory is cleared all the same.
-    pub fn clear_cache(
-        &self,
-        ctx: &(impl CacheContext + ?Sized),
-        arguments: Result<Preimage, StoredError>,
-    ) -> Result<Usage> {
-        let ctx = ctx.execution_context();
-        let Some(call) = Call::new(self, ctx, named(arguments)?) else {
-            return Ok(Usage::default());
-        };
-        self.begin_clear();
-        let in_memory = u64::from(self.memory.remove(&call.key));
-        if !self.options.residency.has_store() {
-            return Ok(Usage {
-                entries: in_memory,
-                bytes: 0,
-            });
-        }
-        let address = call.address();
-        let filter = Filter {
-            keys: vec![Pattern::exact(address.key.as_str())],
-            ..Filter::store(&address.store)
-        };
-        self.remove(ctx, filter)
-    }
-
-    /// Forgets all results of the function that belong to `datasets`, in every tier; returns how many there were and how
-    /// large those in the store.
-    ///
-    /// Memory of other processes follows within the coherence of their caches.
-    ///
-    /// # Errors
-    /// If the store failed; memory is cleared all the same.
-    pub fn clear_all_caches(
-        &self,
-        ctx: &(impl CacheContext + ?Sized),
-        datasets: &Datasets,
-    ) -> Result<Usage> {
-        let ctx = ctx.execution_context();
-        self.begin_clear();
-        let id = ctx.cache.id;
-        let in_memory = self
-            .memory
-            .remove_if(|key| key.cache == id && datasets.matches(key.dataset_id.as_deref()));
-        if !self.options.residency.has_store() {
-            return Ok(Usage {
-                entries: in_memory,
-                bytes: 0,
-            });
-        }
-        let filter = Filter {
-            collection: self.collection.to_string(),
-            stores: vec![Pattern::exact(&*self.store_name)],
-            datasets: match datasets {
-                Datasets::All => Vec::new(),
-                Datasets::Unlinked => vec![DatasetPattern::Unlinked],
-                Datasets::One(id) => vec![DatasetPattern::Id(Pattern::exact(&**id))],
-            },
-            policy: Some(Policy::Evict),
-            ..Filter::default()
-        };
-        self.remove(ctx, filter)
-    }
-
-    fn remove(&self, ctx: &ExecutionContext, filter: Filter) -> Result<Usage> {
-        let backend = ctx.cache.backend()?;
-        let removed = backend.remove(&filter.into(), ctx.cache.now(), &mut no_progress);
-        // Also results that were put into memory while this went on.
-        ctx.cache.advance_epoch();
-        removed
-    }
-}
-
-fn named(arguments: Result<Preimage, StoredError>) -> Result<Preimage> {
-    arguments.map_err(|error| Error::Unsupported(error.to_string()))
 }
 
 fn elapsed_ms(started: Instant) -> u64 {

@@ -61,6 +61,9 @@ pub struct Options {
     pub residency: Residency,
     /// How long a result is good
     pub ttl: Option<Duration>,
+    /// How much longer it is served while it is refreshed, by calls that can do that
+    /// ([`ExecutionCache::call_refreshing`](super::ExecutionCache::call_refreshing)); of no use without a `ttl`
+    pub stale: Option<Duration>,
     /// How many results are kept in memory; 0 for none
     pub max_size: usize,
     /// Whether results belong to the context's dataset
@@ -87,6 +90,7 @@ impl Options {
             collection_name: DEFAULT_COLLECTION.into(),
             residency: Residency::Hybrid,
             ttl: None,
+            stale: None,
             max_size: DEFAULT_MAX_SIZE,
             link_to_dataset: true,
             operator_scoped: false,
@@ -109,6 +113,12 @@ impl Options {
         let full = type_name::<T>();
         let bare = full.split_once('<').map_or(full, |(bare, _)| bare);
         Self::new(format!("{bare}::{name}"))
+    }
+
+    /// How long a result is kept: as long as it is good, and then as long as it may be served.
+    pub fn lifetime(&self) -> Option<Duration> {
+        let ttl = self.ttl?;
+        Some(ttl.saturating_add(self.stale.unwrap_or_default()))
     }
 
     /// The name of the store, version included.

@@ -1,16 +1,17 @@
 //! Hits, counted until they are written to the store: a hit is no write.
 
 use std::collections::HashMap;
+use std::hash::{Hash, Hasher};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
 
 use crate::backend::Use;
-use crate::scope::Address;
+use crate::key::Key;
+use crate::scope::{Address, StoreAddress};
 use crate::time::Timestamp;
 
-/// Hits are written to the store this often.
-const FLUSH_AFTER: Duration = Duration::from_secs(60);
+/// Hits are written to the store this often, in milliseconds.
+const FLUSH_AFTER_MS: u64 = 60_000;
 
 /// The hits of one entry that are not in the store yet.
 #[derive(Debug, Default)]
@@ -38,53 +39,70 @@ impl Hits {
     }
 }
 
+/// An entry by the hash that is its key.
+#[derive(PartialEq, Eq)]
+struct Entry {
+    store: Arc<StoreAddress>,
+    hash: [u8; 32],
+}
+
+impl Hash for Entry {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        // Random enough by itself; hashing the names of the store would take longer than all the rest.
+        state.write(&self.hash[..8]);
+    }
+}
+
 /// The hits of a cache's entries.
 pub(super) struct Uses {
-    hits: Mutex<HashMap<Address, Arc<Hits>>>,
-    flushed_at: Mutex<Instant>,
+    hits: Mutex<HashMap<Entry, Arc<Hits>>>,
+    /// When they were last written, or else first noted; milliseconds since the epoch
+    flushed_at: AtomicI64,
 }
+
+/// The value of `flushed_at` before anything is noted.
+const NEVER: i64 = i64::MIN;
 
 impl Default for Uses {
     fn default() -> Self {
         Self {
             hits: Mutex::default(),
-            flushed_at: Mutex::new(Instant::now()),
+            flushed_at: AtomicI64::new(NEVER),
         }
     }
 }
 
 impl Uses {
     /// Where the hits of an entry are noted.
-    pub(super) fn of(&self, address: &Address) -> Arc<Hits> {
+    pub(super) fn of(&self, store: Arc<StoreAddress>, hash: &[u8; 32]) -> Arc<Hits> {
+        let entry = Entry { store, hash: *hash };
         let mut hits = self.hits.lock().unwrap_or_else(PoisonError::into_inner);
-        match hits.get(address) {
-            Some(hits) => hits.clone(),
-            None => hits.entry(address.clone()).or_default().clone(),
-        }
+        hits.entry(entry).or_default().clone()
     }
 
     /// Whether it is time to write them, which the caller is then to do.
-    pub(super) fn is_due(&self) -> bool {
-        let mut flushed_at = match self.flushed_at.try_lock() {
-            Ok(flushed_at) => flushed_at,
-            // Somebody else is looking.
-            Err(_) => return false,
-        };
-        let is_due = flushed_at.elapsed() >= FLUSH_AFTER;
-        if is_due {
-            *flushed_at = Instant::now();
+    pub(super) fn is_due(&self, now: Timestamp) -> bool {
+        let (now, flushed_at) = (now.as_millis(), self.flushed_at.load(Ordering::Relaxed));
+        if now.abs_diff(flushed_at) < FLUSH_AFTER_MS {
+            return false;
         }
-        is_due
+        // One of those who come at once does it.
+        let (order, flushed) = (Ordering::Relaxed, &self.flushed_at);
+        let is_ours = flushed.compare_exchange(flushed_at, now, order, order);
+        is_ours.is_ok() && flushed_at != NEVER
     }
 
     /// The hits that were noted since the last time.
     pub(super) fn take(&self) -> Vec<Use> {
         let mut taken = Vec::new();
         let mut hits = self.hits.lock().unwrap_or_else(PoisonError::into_inner);
-        hits.retain(|address, hits| {
+        hits.retain(|entry, hits| {
             if let Some((used_at, hits)) = hits.take() {
                 taken.push(Use {
-                    address: address.clone(),
+                    address: Address {
+                        store: entry.store.clone(),
+                        key: Key::of_hash(&entry.hash),
+                    },
                     used_at,
                     hits,
                 });

@@ -13,6 +13,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
 
+use super::alarm::Alarm;
+
 /// Who waits for whom, over all functions: pairs of flights.
 static WAITING: Mutex<Vec<(u64, u64)>> = Mutex::new(Vec::new());
 
@@ -36,7 +38,12 @@ pub struct Flight<V> {
 }
 
 enum State<V> {
-    Flying(Vec<Waker>),
+    Flying {
+        /// The tasks that wait
+        wakers: Vec<Waker>,
+        /// Whether a thread waits: to wake nobody is a call of the system, too
+        has_threads: bool,
+    },
     Landed(Landed<V>),
 }
 
@@ -87,7 +94,10 @@ impl<K: Clone + Eq + Hash, V: Clone> Flights<K, V> {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let flight = Arc::new(Flight {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
-            state: Mutex::new(State::Flying(Vec::new())),
+            state: Mutex::new(State::Flying {
+                wakers: Vec::new(),
+                has_threads: false,
+            }),
             landed: Condvar::new(),
         });
         going_on.insert(key.clone(), flight.clone());
@@ -163,8 +173,9 @@ impl<V: Clone> Flight<V> {
         let started = Instant::now();
         let mut state = lock(&self.state);
         loop {
-            if let State::Landed(landed) = &*state {
-                return Some(landed.clone());
+            match &mut *state {
+                State::Landed(landed) => return Some(landed.clone()),
+                State::Flying { has_threads, .. } => *has_threads = true,
             }
             let left = patience.checked_sub(started.elapsed())?;
             let waited = self.landed.wait_timeout(state, left);
@@ -172,28 +183,41 @@ impl<V: Clone> Flight<V> {
         }
     }
 
-    /// Waits for the flight to end, as a future of any runtime.
+    /// Waits for the flight to end as a future of any runtime, no longer than `patience`; `None` if it has not ended then.
     ///
-    /// `None`, at once, if waiting would close a circle. It is not bounded in time: no runtime, no clock.
-    pub async fn landed(&self) -> Option<Landed<V>> {
+    /// Also `None`, at once, if waiting would close a circle.
+    pub async fn landed(&self, patience: Duration) -> Option<Landed<V>> {
         let _waiting = Waiting::start(self.id)?;
-        let landed = std::future::poll_fn(|context| match &mut *lock(&self.state) {
-            State::Landed(landed) => Poll::Ready(landed.clone()),
-            State::Flying(wakers) => {
-                if !wakers.iter().any(|waker| waker.will_wake(context.waker())) {
-                    wakers.push(context.waker().clone());
+        let mut alarm = Alarm::after(patience);
+        std::future::poll_fn(|context| {
+            match &mut *lock(&self.state) {
+                State::Landed(landed) => return Poll::Ready(Some(landed.clone())),
+                State::Flying { wakers, .. } => {
+                    if !wakers.iter().any(|waker| waker.will_wake(context.waker())) {
+                        wakers.push(context.waker().clone());
+                    }
                 }
-                Poll::Pending
             }
-        });
-        Some(landed.await)
+            match alarm.poll(context.waker()) {
+                Poll::Ready(()) => Poll::Ready(None),
+                Poll::Pending => Poll::Pending,
+            }
+        })
+        .await
     }
 
     fn land(&self, landed: Landed<V>) {
         let mut state = lock(&self.state);
-        if let State::Flying(wakers) = std::mem::replace(&mut *state, State::Landed(landed)) {
-            drop(state);
-            self.landed.notify_all();
+        let before = std::mem::replace(&mut *state, State::Landed(landed));
+        drop(state);
+        if let State::Flying {
+            wakers,
+            has_threads,
+        } = before
+        {
+            if has_threads {
+                self.landed.notify_all();
+            }
             wakers.into_iter().for_each(Waker::wake);
         }
     }
@@ -238,7 +262,7 @@ impl<K: Clone + Eq + Hash, V: Clone> Leader<'_, K, V> {
 impl<K: Clone + Eq + Hash, V: Clone> Drop for Leader<'_, K, V> {
     fn drop(&mut self) {
         // Does nothing to a flight that has landed.
-        if matches!(*lock(&self.flight.state), State::Flying(_)) {
+        if matches!(*lock(&self.flight.state), State::Flying { .. }) {
             self.end(Landed::Nothing);
         }
     }

@@ -5,6 +5,7 @@
 //! kernel drops them when the process ends, however it ends). For threads: a condition variable for blocking
 //! callers and wakers for asynchronous ones, on one flight, so that any runtime will do.
 
+mod alarm;
 mod flight;
 mod locks;
 

@@ -27,45 +27,20 @@ fn scoped_context() -> ExecutionContext {
         .with_user_request_token("secret")
 }
 
-#[derive(serde::Deserialize)]
-struct Vector {
-    args: String,
-    scopes: VectorScopes,
-    skip: bool,
-    key: String,
-}
-
-#[derive(serde::Deserialize)]
-struct VectorScopes {
-    operator_uri: Option<String>,
-    prompt_id: Option<String>,
-    user_request_token: Option<String>,
-    user_id: Option<String>,
-}
-
 #[test]
 fn the_key_of_a_call_is_fiftyones() {
     for line in include_str!("../data/key_vectors.jsonl").lines() {
         let vector: Vector = serde_json::from_str(line).expect(line);
-        let VectorScopes {
-            operator_uri,
-            prompt_id,
-            user_request_token,
-            user_id,
-        } = vector.scopes;
+        let (ctx, [operator_scoped, prompt_scoped, jwt_scoped, user_scoped]) =
+            vector.scopes.context();
         let function = Function::new(Options {
             residency: Residency::Transient,
-            operator_scoped: operator_uri.is_some(),
-            prompt_scoped: prompt_id.is_some(),
-            jwt_scoped: user_request_token.is_some(),
-            user_scoped: user_id.is_some(),
+            operator_scoped,
+            prompt_scoped,
+            jwt_scoped,
+            user_scoped,
             ..Options::new("tests::vector")
         });
-        let mut ctx = in_memory();
-        ctx.operator_uri = operator_uri.map(Arc::from);
-        ctx.prompt_id = prompt_id.map(Arc::from);
-        ctx.user_request_token = user_request_token.map(Arc::from);
-        ctx.user_id = user_id.map(Arc::from);
 
         let mut arguments = Json::parse(vector.args.as_bytes()).expect(line);
         stored::order_sets(&mut arguments);
@@ -80,13 +55,8 @@ fn the_key_of_a_call_is_fiftyones() {
         });
         function.cache.call(&ctx, &StoredForm, arguments, || 1);
 
-        let backend = ctx.cache.backend().expect("a backend");
-        let keys: Vec<String> = entries(&**backend)
-            .iter()
-            .map(|entry| entry.address.key.to_string())
-            .collect();
         let expected: &[String] = if vector.skip { &[] } else { &[vector.key] };
-        assert_eq!(keys, expected, "{line}");
+        assert_eq!(keys(&ctx), expected, "{line}");
         assert_eq!(function.cache.counters().bypassed, u64::from(vector.skip));
     }
 }

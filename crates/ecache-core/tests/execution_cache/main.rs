@@ -28,9 +28,11 @@ mod coherence;
 mod common;
 mod identity;
 mod processes;
+mod refresh;
 mod single_flight;
 mod tiers;
 mod trouble;
+mod vectors;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -116,6 +118,49 @@ fn entries(backend: &dyn Backend) -> Vec<Entry> {
             Row::Damaged(address) => panic!("{address} is damaged"),
         })
         .collect()
+}
+
+/// The keys of what the context's store has.
+fn keys(ctx: &ExecutionContext) -> Vec<String> {
+    let backend = ctx.cache.backend().expect("a backend");
+    let entries = entries(&**backend).into_iter();
+    entries.map(|entry| entry.address.key.to_string()).collect()
+}
+
+/// A key that FiftyOne made of a call.
+#[derive(serde::Deserialize)]
+struct Vector {
+    args: String,
+    scopes: VectorScopes,
+    skip: bool,
+    key: String,
+}
+
+/// Of each scope: nothing when it is off, an empty text when the context has no value.
+#[derive(serde::Deserialize)]
+struct VectorScopes {
+    operator_uri: Option<String>,
+    prompt_id: Option<String>,
+    user_request_token: Option<String>,
+    user_id: Option<String>,
+}
+
+impl VectorScopes {
+    /// The context, and whether the function has the scopes: operator, prompt, token, user.
+    fn context(&self) -> (ExecutionContext, [bool; 4]) {
+        let mut ctx = in_memory();
+        let scopes = [
+            (&mut ctx.operator_uri, &self.operator_uri),
+            (&mut ctx.prompt_id, &self.prompt_id),
+            (&mut ctx.user_request_token, &self.user_request_token),
+            (&mut ctx.user_id, &self.user_id),
+        ];
+        let is_scoped = scopes.map(|(target, value)| {
+            *target = value.as_deref().map(Arc::from);
+            value.is_some()
+        });
+        (ctx, is_scoped)
+    }
 }
 
 #[test]

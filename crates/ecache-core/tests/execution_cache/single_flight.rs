@@ -1,5 +1,6 @@
 //! One computation per key at a time, among threads and among tasks.
 
+use std::pin::Pin;
 use std::sync::Barrier;
 use std::sync::mpsc;
 use std::task::{Context, Poll};
@@ -107,6 +108,21 @@ fn a_caller_that_loses_its_patience_computes_by_itself() {
         assert_eq!(function.call(ctx, "a", 2), 2);
         go_on.send(()).expect("the leader listens");
     });
+}
+
+#[test]
+fn a_task_that_loses_its_patience_computes_by_itself() {
+    let function = Function::of(Residency::Ephemeral);
+    let ctx = context(Cache::in_memory().with_patience(Duration::from_millis(10)));
+    let call = |compute: Pin<Box<dyn Future<Output = i32>>>| {
+        function
+            .cache
+            .call_async(&ctx, &StoredForm, one("a"), compute)
+    };
+    let mut leader = Box::pin(call(Box::pin(std::future::pending())));
+    let mut context = Context::from_waker(std::task::Waker::noop());
+    assert!(leader.as_mut().poll(&mut context).is_pending());
+    assert_eq!(block_on(call(Box::pin(async { 2 }))), 2);
 }
 
 /// Computes the sum of 1 to `n` by asking itself.

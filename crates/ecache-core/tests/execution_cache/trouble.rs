@@ -1,6 +1,7 @@
 //! Never worse than no cache.
 
 use std::cell::RefCell;
+use std::time::Instant;
 
 use super::*;
 use ecache_core::execution_cache::{Codec, CodecError, Datasets, Trouble};
@@ -94,6 +95,24 @@ fn a_store_that_is_written_to_by_others_is_waited_for() {
     assert_eq!(ctx.cache.troubles(), 0);
 }
 
+#[test]
+fn a_store_that_stays_locked_holds_a_caller_up_for_two_seconds_at_most() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("store.db");
+    let (function, ctx) = (Function::of(Residency::Hybrid), context(Cache::at(&path)));
+    function.call(&ctx, "a", 1);
+    let connection = rusqlite::Connection::open(&path).expect("a database");
+    connection
+        .execute_batch("BEGIN IMMEDIATE")
+        .expect("the lock");
+    let started = Instant::now();
+    assert_eq!(function.call(&ctx, "b", 2), 2);
+    assert!(started.elapsed() < Duration::from_secs(10));
+    assert_eq!(ctx.cache.troubles(), 1);
+    connection.execute_batch("COMMIT").expect("the end of it");
+    assert_eq!(function.call(&ctx, "b", 3), 3, "it was not kept");
+}
+
 struct Unstorable;
 
 impl Codec<i32> for Unstorable {
@@ -101,7 +120,7 @@ impl Codec<i32> for Unstorable {
         Err(CodecError::new("no stored form"))
     }
 
-    fn decode(&self, _: &Value) -> Result<i32, CodecError> {
+    fn decode(&self, _: Value) -> Result<i32, CodecError> {
         unreachable!("nothing is stored")
     }
 }

@@ -32,6 +32,12 @@ fn unknown_words() {
     assert_eq!(word, "user_scopd");
     assert!(message.contains("did you mean `user_scoped`?"), "{message}");
 
+    let (_, message) = refused("verify = 10", FUNCTION);
+    assert!(
+        message.contains("did you mean `verify_every`?"),
+        "{message}"
+    );
+
     let (word, message) = refused("lifetime = 5", FUNCTION);
     assert_eq!(word, "lifetime");
     assert!(!message.contains("did you mean"), "{message}");
@@ -92,4 +98,16 @@ fn what_is_no_function_to_cache() {
     assert_eq!(refused("", "unsafe fn f(ctx: &C) -> u8 { 1 }").0, "unsafe");
     let (_, message) = refused("", "struct S;");
     assert!(message.contains("a function with a body"), "{message}");
+}
+
+#[test]
+fn a_refresh_that_cannot_be() {
+    let (word, message) = refused(r#"stale = "1h""#, FUNCTION);
+    assert_eq!(word, "stale");
+    assert!(message.contains("without a `ttl`"), "{message}");
+
+    let task = "async fn f(ctx: &ExecutionContext, path: &str) -> u8 { 1 }";
+    let (word, message) = refused(r#"ttl = 60, stale = "1h""#, task);
+    assert_eq!(word, "stale");
+    assert!(message.contains("no runtime"), "{message}");
 }

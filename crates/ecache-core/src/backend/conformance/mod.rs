@@ -3,6 +3,7 @@
 //! A backend's own tests call [`check`] with a way to make an empty one; [`random`] holds two backends, and
 //! a backend and [`Filter::matches`](crate::filter::Filter::matches), against each other.
 
+mod call;
 mod import;
 mod large;
 mod names;
@@ -31,6 +32,7 @@ type Behaviour = (&'static str, fn(&dyn Backend));
 /// Behaviours of every backend.
 pub(crate) const EVERY: &[&[Behaviour]] = &[
     write::BEHAVIOURS,
+    call::BEHAVIOURS,
     large::BEHAVIOURS,
     import::BEHAVIOURS,
     scan::BEHAVIOURS,

@@ -7,6 +7,7 @@
 //! | `names` | interned stores, users, operators, prompts, functions |
 //! | `query` | from a filter to SQL |
 //! | `row` | from a row to an entry, checksums |
+//! | `call` | results of cached calls, read and written with the least |
 //! | `read`, `write`, `import`, `remove`, `groups` | the verbs |
 //! | `blobs` | large values, in chunks |
 //! | `reserve` | space put by for clearing a full disk |
@@ -17,6 +18,7 @@
 //! are in use (chosen). The process's own connections coordinate through SQLite as other processes do.
 
 mod blobs;
+mod call;
 mod groups;
 mod import;
 mod memory;
@@ -44,9 +46,9 @@ pub use memory::use_global_allocator;
 pub use open::{Access, BUSY_TIMEOUT};
 
 use super::{
-    Backend, Chunked, Commit, Condition, Content, Description, Dimension, Group, Imported, Lookup,
-    OnConflict, Progress, Put, Record, Rows, Scan, StoreMetadata, StoreRecord, Touch, Use,
-    lookup_enough,
+    Backend, CallIdentity, CallLookup, Chunked, Commit, Condition, Content, Description, Dimension,
+    Group, Imported, Lookup, OnConflict, Progress, Put, Record, Rows, Scan, StoreMetadata,
+    StoreRecord, Touch, Use, lookup_enough,
 };
 use crate::entry::Entry;
 use crate::error::{Error, Result};
@@ -230,6 +232,10 @@ impl Backend for SqliteBackend {
         self.lookup_with(&*self.connection()?, address, now)
     }
 
+    fn lookup_call(&self, call: &CallIdentity<'_>, now: Timestamp) -> Result<CallLookup> {
+        self.find_call(call, now)
+    }
+
     fn lookup_many(&self, addresses: &[Address], now: Timestamp) -> Result<Vec<Lookup>> {
         let connection = self.connection()?;
         let snapshot = connection
@@ -259,6 +265,10 @@ impl Backend for SqliteBackend {
         now: Timestamp,
     ) -> Result<Put> {
         self.put_entry(entry, content, condition, now)
+    }
+
+    fn put_call(&self, entry: &Entry, content: &Content, now: Timestamp) -> Result<u64> {
+        self.put_result(entry, content, now)
     }
 
     fn import(
@@ -316,9 +326,7 @@ impl Backend for SqliteBackend {
         let connection = self.connection()?;
         let generation = || -> rusqlite::Result<u64> {
             match self.names.store_id(&connection, store)? {
-                Some(id) => connection
-                    .prepare_cached("SELECT generation FROM stores WHERE id = ?1")?
-                    .query_row([id], |row| row.get(0)),
+                Some(id) => call::generation(&connection, id),
                 None => Ok(0),
             }
         };

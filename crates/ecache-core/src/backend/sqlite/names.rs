@@ -3,7 +3,7 @@
 //! Ids are never reused (AUTOINCREMENT) and a store's row is never deleted, so what was once read of them
 //! stays right for the life of the process.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use rusqlite::{Connection, OptionalExtension, Row};
@@ -24,7 +24,9 @@ pub(super) enum NameKind {
 pub(super) struct Names {
     store_ids: RwLock<HashMap<StoreAddress, i64>>,
     stores: RwLock<HashMap<i64, Arc<StoreAddress>>>,
-    names: RwLock<HashMap<i64, Arc<str>>>,
+    /// In order: to hash a number takes longer than to find it
+    names: RwLock<BTreeMap<i64, Arc<str>>>,
+    functions: RwLock<HashMap<Arc<str>, i64>>,
 }
 
 impl Names {
@@ -46,6 +48,37 @@ impl Names {
         Ok(id)
     }
 
+    /// The id of a store, which is made if it is not there. Within a write transaction that has made none before:
+    /// what is read there and then undone would be remembered for good.
+    pub(super) fn intern_store(
+        &self,
+        connection: &Connection,
+        store: &StoreAddress,
+    ) -> rusqlite::Result<i64> {
+        match self.store_id(connection, store)? {
+            Some(id) => Ok(id),
+            None => insert_store(connection, store),
+        }
+    }
+
+    /// The same for a function, whose name is never removed.
+    pub(super) fn intern_function(
+        &self,
+        connection: &Connection,
+        function: &Arc<str>,
+    ) -> rusqlite::Result<i64> {
+        if let Some(id) = read(&self.functions).get(function) {
+            return Ok(*id);
+        }
+        match select_name_id(connection, NameKind::Function, function)? {
+            Some(id) => {
+                write(&self.functions).insert(function.clone(), id);
+                Ok(id)
+            }
+            None => insert_name(connection, NameKind::Function, function),
+        }
+    }
+
     /// The store of that id.
     pub(super) fn store(
         &self,
@@ -62,6 +95,22 @@ impl Names {
         );
         write(&self.stores).insert(id, store.clone());
         Ok(store)
+    }
+
+    /// Whether that id is the id of that name; no id is that of no name.
+    pub(super) fn is_name(
+        &self,
+        connection: &Connection,
+        id: Option<i64>,
+        name: Option<&Arc<str>>,
+    ) -> rusqlite::Result<bool> {
+        let Some(id) = id else {
+            return Ok(name.is_none());
+        };
+        if let Some(known) = read(&self.names).get(&id) {
+            return Ok(name == Some(known));
+        }
+        Ok(self.name(connection, Some(id))?.as_ref() == name)
     }
 
     /// The name of that id, whatever it is a name of.
@@ -117,9 +166,13 @@ fn store_key(store: &StoreAddress) -> (&str, &str, &str) {
 
 /// The id of a store, which is made if it is not there. Within a write transaction.
 pub(super) fn intern_store(connection: &Connection, store: &StoreAddress) -> rusqlite::Result<i64> {
-    if let Some(id) = select_store_id(connection, store)? {
-        return Ok(id);
+    match select_store_id(connection, store)? {
+        Some(id) => Ok(id),
+        None => insert_store(connection, store),
     }
+}
+
+fn insert_store(connection: &Connection, store: &StoreAddress) -> rusqlite::Result<i64> {
     connection
         .prepare_cached("INSERT INTO stores(collection, name, dataset) VALUES (?1, ?2, ?3)")?
         .insert(store_key(store))
@@ -132,15 +185,25 @@ pub(super) fn intern_name(
     name: Option<&str>,
 ) -> rusqlite::Result<Option<i64>> {
     let Some(name) = name else { return Ok(None) };
-    let id = connection
+    match select_name_id(connection, kind, name)? {
+        Some(id) => Ok(Some(id)),
+        None => insert_name(connection, kind, name).map(Some),
+    }
+}
+
+fn select_name_id(
+    connection: &Connection,
+    kind: NameKind,
+    name: &str,
+) -> rusqlite::Result<Option<i64>> {
+    connection
         .prepare_cached("SELECT id FROM names WHERE kind = ?1 AND name = ?2")?
         .query_row((kind as i64, name), |row| row.get(0))
-        .optional()?;
-    match id {
-        Some(id) => Ok(Some(id)),
-        None => connection
-            .prepare_cached("INSERT INTO names(kind, name) VALUES (?1, ?2)")?
-            .insert((kind as i64, name))
-            .map(Some),
-    }
+        .optional()
+}
+
+fn insert_name(connection: &Connection, kind: NameKind, name: &str) -> rusqlite::Result<i64> {
+    connection
+        .prepare_cached("INSERT INTO names(kind, name) VALUES (?1, ?2)")?
+        .insert((kind as i64, name))
 }

@@ -8,7 +8,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, Transaction, params_from_iter};
+use rusqlite::{Connection, params_from_iter};
 
 use super::query::{Parameter, Plan, Range, USED};
 use super::row::{self, policy_number};
@@ -146,7 +146,7 @@ impl SqliteBackend {
         pace: Pace,
         done: &mut Usage,
         progress: Progress<'_>,
-        batch: impl Fn(&Transaction<'_>, &Plan, &[i64]) -> rusqlite::Result<Usage>,
+        batch: impl Fn(&Connection, &Plan, &[i64]) -> rusqlite::Result<Usage>,
     ) -> Result<()> {
         let mut size = match pace {
             Pace::Timed => FIRST_BATCH,
@@ -336,11 +336,7 @@ fn still_meant(plan: &Plan, ids: &[i64]) -> (String, Vec<Parameter>) {
     (condition, parameters)
 }
 
-fn delete_batch(
-    transaction: &Transaction<'_>,
-    plan: &Plan,
-    ids: &[i64],
-) -> rusqlite::Result<Usage> {
+fn delete_batch(transaction: &Connection, plan: &Plan, ids: &[i64]) -> rusqlite::Result<Usage> {
     let (condition, parameters) = still_meant(plan, ids);
     let sql = format!("DELETE FROM entries AS e WHERE {condition} RETURNING id, size, blob");
     let mut usage = Usage::default();
@@ -367,7 +363,7 @@ fn delete_batch(
 }
 
 fn touch_batch(
-    transaction: &Transaction<'_>,
+    transaction: &Connection,
     plan: &Plan,
     ids: &[i64],
     touch: Touch,

@@ -102,17 +102,19 @@ pub(super) fn key(value: ValueRef<'_>) -> Option<Key> {
     }
 }
 
+/// A point in time.
+pub(super) fn time(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Timestamp>> {
+    let millis: Option<i64> = row.get(column)?;
+    Ok(millis.map(Timestamp::from_millis))
+}
+
 /// The entry of a row of [`COLUMNS`].
 pub(super) fn entry(
     connection: &Connection,
     names: &Names,
     row: &Row<'_>,
 ) -> Result<Entry, RowError> {
-    let time = |column| -> rusqlite::Result<Option<Timestamp>> {
-        Ok(row
-            .get::<_, Option<i64>>(column)?
-            .map(Timestamp::from_millis))
-    };
+    let time = |column| time(row, column);
     let name = |column| -> rusqlite::Result<_> { names.name(connection, row.get(column)?) };
     // The store is read from an index, and the id says where the row is: a damaged index can lead to
     // the same key of another store, which the checksum does not tell apart.
@@ -151,25 +153,46 @@ pub(super) fn content(
     entry: &Entry,
     row: &Row<'_>,
 ) -> Result<Content, RowError> {
-    let (stored, blob): (i64, Option<i64>) = (row.get(18)?, row.get(19)?);
-    let bytes = row.get_ref(VALUE)?.as_blob()?;
-    let content = match blob {
-        Some(id) => Content::Chunked(Chunked {
-            id,
-            size: entry.size,
-        }),
-        None if bytes.len() as u64 == entry.size => Content::Inline(bytes.to_vec()),
-        None => return Err(RowError::Damaged),
+    let kept = Kept {
+        kind: entry.kind,
+        size: entry.size,
+        checksum: row.get(18)?,
+        blob: row.get(19)?,
+        bytes: row.get_ref(VALUE)?.as_blob()?,
     };
-    if checksum(entry.address.key.as_str(), entry.kind, &content) != stored {
-        return Err(RowError::Damaged);
-    }
-    if let Content::Chunked(chunked) = &content {
-        for index in 0..chunked.chunks() {
-            chunk(connection, chunked, index)?.ok_or(RowError::Damaged)?;
+    kept.content(connection, entry.address.key.as_str())
+}
+
+/// A value as its row has it.
+pub(super) struct Kept<'a> {
+    pub(super) kind: Kind,
+    pub(super) size: u64,
+    pub(super) checksum: i64,
+    pub(super) blob: Option<i64>,
+    pub(super) bytes: &'a [u8],
+}
+
+impl Kept<'_> {
+    /// The value, verified to be what was written under that key.
+    pub(super) fn content(&self, connection: &Connection, key: &str) -> Result<Content, RowError> {
+        let content = match self.blob {
+            Some(id) => Content::Chunked(Chunked {
+                id,
+                size: self.size,
+            }),
+            None if self.bytes.len() as u64 == self.size => Content::Inline(self.bytes.to_vec()),
+            None => return Err(RowError::Damaged),
+        };
+        if checksum(key, self.kind, &content) != self.checksum {
+            return Err(RowError::Damaged);
         }
+        if let Content::Chunked(chunked) = &content {
+            for index in 0..chunked.chunks() {
+                chunk(connection, chunked, index)?.ok_or(RowError::Damaged)?;
+            }
+        }
+        Ok(content)
     }
-    Ok(content)
 }
 
 /// The checksum of an entry: of its key and kind as well, so that a value cannot turn up under another.

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use rusqlite::types::ToSqlOutput;
-use rusqlite::{Connection, OptionalExtension, ToSql, Transaction, TransactionBehavior, ffi};
+use rusqlite::{Connection, OptionalExtension, ToSql, ffi};
 
-use super::names::{self, NameKind};
+use super::names::{self, NameKind, Names};
 use super::query::{Range, stored_key};
 use super::row::{RowError, checksum, chunk, kind, kind_number, number, policy_number};
 use super::{SqliteBackend, blobs, having_waited};
@@ -35,42 +35,58 @@ pub(super) struct Interned {
 }
 
 impl Interned {
-    pub(super) fn new(connection: &Connection, entry: &Entry) -> rusqlite::Result<Self> {
+    /// Within a write transaction that has interned nothing before.
+    pub(super) fn new(
+        known: &Names,
+        connection: &Connection,
+        entry: &Entry,
+    ) -> rusqlite::Result<Self> {
         let name = |kind, name: &Option<std::sync::Arc<str>>| {
             names::intern_name(connection, kind, name.as_deref())
         };
         Ok(Self {
-            store: names::intern_store(connection, &entry.address.store)?,
+            store: known.intern_store(connection, &entry.address.store)?,
             user: name(NameKind::User, &entry.scopes.user_id)?,
             operator: name(NameKind::Operator, &entry.scopes.operator_uri)?,
             prompt: name(NameKind::Prompt, &entry.scopes.prompt_id)?,
-            function: name(NameKind::Function, &entry.function)?,
+            function: match &entry.function {
+                Some(function) => Some(known.intern_function(connection, function)?),
+                None => None,
+            },
         })
+    }
+}
+
+/// Undoes a transaction that is dropped before it was committed.
+struct Rollback<'a>(&'a Connection);
+
+impl Drop for Rollback<'_> {
+    fn drop(&mut self) {
+        if !self.0.is_autocommit() {
+            // A connection that cannot do even that is not used again.
+            let _ = self.0.execute_batch("ROLLBACK");
+        }
     }
 }
 
 impl SqliteBackend {
     /// Runs `work` in a write transaction, which is taken at once: one that begins by reading could not
     /// be made to wait when it turns to writing.
-    pub(super) fn transaction<T>(
-        &self,
-        work: impl FnOnce(&Transaction<'_>) -> Result<T>,
-    ) -> Result<T> {
-        let mut connection = self.connection()?;
-        self.transaction_on(&mut connection, work)
+    pub(super) fn transaction<T>(&self, work: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+        self.transaction_on(&*self.connection()?, work)
     }
 
     /// The same, but gives up as [`Error::Busy`] when another process writes for longer than `patience`.
     pub(super) fn transaction_within<T>(
         &self,
         patience: Duration,
-        work: impl FnOnce(&Transaction<'_>) -> Result<T>,
+        work: impl FnOnce(&Connection) -> Result<T>,
     ) -> Result<T> {
-        let mut connection = self.connection()?;
+        let connection = self.connection()?;
         connection
             .busy_timeout(patience)
             .map_err(|error| self.error(error))?;
-        let result = self.transaction_on(&mut connection, work);
+        let result = self.transaction_on(&connection, work);
         connection
             .busy_timeout(self.patience)
             .map_err(|error| self.error(error))?;
@@ -79,14 +95,20 @@ impl SqliteBackend {
 
     fn transaction_on<T>(
         &self,
-        connection: &mut Connection,
-        work: impl FnOnce(&Transaction<'_>) -> Result<T>,
+        connection: &Connection,
+        work: impl FnOnce(&Connection) -> Result<T>,
     ) -> Result<T> {
-        let transaction = connection
-            .transaction_with_behavior(TransactionBehavior::Immediate)
-            .map_err(|error| self.error(error))?;
-        let result = work(&transaction)?;
-        transaction.commit().map_err(|error| self.error(error))?;
+        // Prepared once for each connection, unlike those of `rusqlite::Transaction`.
+        let execute = |sql| -> Result<()> {
+            let executed = connection
+                .prepare_cached(sql)
+                .and_then(|mut statement| statement.execute(()));
+            executed.map(drop).map_err(|error| self.error(error))
+        };
+        execute("BEGIN IMMEDIATE")?;
+        let _rollback = Rollback(connection);
+        let result = work(connection)?;
+        execute("COMMIT")?;
         Ok(result)
     }
 
@@ -100,11 +122,18 @@ impl SqliteBackend {
         let put = entry
             .check()
             .and_then(|()| self.write_put(entry, content, condition, now));
-        if let (Ok(Put::Refused) | Err(_), Content::Chunked(chunked)) = (&put, content) {
+        if matches!(put, Ok(Put::Refused) | Err(_)) {
+            self.drop_staged(content);
+        }
+        put
+    }
+
+    /// Removes a staged value that no entry was given.
+    pub(super) fn drop_staged(&self, content: &Content) {
+        if let Content::Chunked(chunked) = content {
             // What stays is found as garbage.
             let _ = self.discard(chunked.id);
         }
-        put
     }
 
     fn write_put(
@@ -116,53 +145,78 @@ impl SqliteBackend {
     ) -> Result<Put> {
         self.transaction(|transaction| {
             let sqlite = |error| self.error(error);
-            let interned = Interned::new(transaction, entry).map_err(sqlite)?;
-            let existing = existing(transaction, interned.store, entry, now).map_err(sqlite)?;
-            let holds = match (condition, &existing) {
-                (Condition::Always, _) => true,
-                (Condition::IfAbsent, existing) => existing.as_ref().is_none_or(|e| !e.is_fresh),
-                (Condition::IfValue(expected), Some(existing)) if existing.is_fresh => {
-                    self.has_value(transaction, existing.id, entry, expected)?
+            let interned = Interned::new(&self.names, transaction, entry).map_err(sqlite)?;
+            self.put_within(transaction, &interned, entry, content, condition, now)
+        })
+    }
+
+    /// Writes an entry within a transaction that has written no other.
+    pub(super) fn put_within(
+        &self,
+        transaction: &Connection,
+        interned: &Interned,
+        entry: &Entry,
+        content: &Content,
+        condition: &Condition,
+        now: Timestamp,
+    ) -> Result<Put> {
+        let sqlite = |error| self.error(error);
+        let id = last_id(transaction, interned.store)
+            .and_then(|last| id_after(transaction, interned.store, last))
+            .map_err(sqlite)?;
+        if *condition == Condition::Always {
+            self.check_staged(transaction, content)?;
+            // Most are new, and SQLite itself sees whether this one is.
+            if let Some(id) = id {
+                let how = Write::InsertNew;
+                let written = write(transaction, how, id, interned, entry, content, None);
+                if written.map_err(sqlite)? > 0 {
+                    return Ok(Put::Created);
                 }
-                (Condition::IfValue(_), _) => false,
-            };
-            if !holds {
-                return Ok(Put::Refused);
             }
-            if let Content::Chunked(chunked) = content
-                && !blobs::exists(transaction, chunked.id).map_err(sqlite)?
-            {
-                return Err(Error::Replaced);
+        }
+        let existing = existing(transaction, interned.store, entry, now).map_err(sqlite)?;
+        let holds = match (condition, &existing) {
+            (Condition::Always, _) => true,
+            (Condition::IfAbsent, existing) => existing.as_ref().is_none_or(|e| !e.is_fresh),
+            (Condition::IfValue(expected), Some(existing)) if existing.is_fresh => {
+                self.has_value(transaction, existing.id, entry, expected)?
             }
-            let Some(existing) = existing else {
-                let id = last_id(transaction, interned.store)
-                    .and_then(|last| id_after(transaction, interned.store, last))
-                    .map_err(sqlite)?
-                    .ok_or_else(|| full_store(entry))?;
-                write(
-                    transaction,
-                    Write::Insert,
-                    id,
-                    &interned,
-                    entry,
-                    content,
-                    None,
-                )
-                .map_err(sqlite)?;
-                return Ok(Put::Created);
-            };
-            let created_at = Some(existing.created_at);
-            replace(
+            (Condition::IfValue(_), _) => false,
+        };
+        if !holds {
+            return Ok(Put::Refused);
+        }
+        self.check_staged(transaction, content)?;
+        let Some(existing) = existing else {
+            let id = id.ok_or_else(|| full_store(entry))?;
+            write(
                 transaction,
-                &existing,
-                &interned,
+                Write::Insert,
+                id,
+                interned,
                 entry,
                 content,
-                created_at,
+                None,
             )
             .map_err(sqlite)?;
-            Ok(Put::Replaced)
-        })
+            return Ok(Put::Created);
+        };
+        let created_at = Some(existing.created_at);
+        replace(transaction, &existing, interned, entry, content, created_at).map_err(sqlite)?;
+        Ok(Put::Replaced)
+    }
+
+    /// Refuses a staged value that is no longer there.
+    fn check_staged(&self, connection: &Connection, content: &Content) -> Result<()> {
+        let Content::Chunked(chunked) = content else {
+            return Ok(());
+        };
+        match blobs::exists(connection, chunked.id) {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(Error::Replaced),
+            Err(error) => Err(self.error(error)),
+        }
     }
 
     /// Whether an entry with the key of `entry` has a value, within the transaction that may replace it; a

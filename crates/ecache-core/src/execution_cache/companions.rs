@@ -1,0 +1,140 @@
+//! What can be done with a function's cache beside calling it.
+
+use std::sync::Arc;
+
+use super::call::Call;
+use super::codec::Codec;
+use super::{CacheContext, ExecutionCache, ExecutionContext};
+use crate::backend::no_progress;
+use crate::entry::Policy;
+use crate::error::{Error, Result};
+use crate::filter::{DatasetPattern, Filter, Pattern, Usage};
+use crate::key::{Preimage, hex};
+use crate::stored::StoredError;
+
+/// The datasets whose results are cleared.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Datasets {
+    /// All of them, and results that belong to none
+    #[default]
+    All,
+    /// Results that belong to no dataset
+    Unlinked,
+    /// One dataset
+    One(Arc<str>),
+}
+
+impl From<&str> for Datasets {
+    fn from(id: &str) -> Self {
+        Self::One(id.into())
+    }
+}
+
+impl Datasets {
+    fn matches(&self, dataset_id: Option<&str>) -> bool {
+        match self {
+            Self::All => true,
+            Self::Unlinked => dataset_id.is_none(),
+            Self::One(id) => dataset_id == Some(id),
+        }
+    }
+}
+
+impl ExecutionCache {
+    /// Keeps a result without computing it, as FiftyOne's `set_cache`; returns whether it did, since it does not
+    /// where the cache is switched off or calls are not cached in this context.
+    ///
+    /// # Errors
+    /// If the arguments or the result have no stored form, or the store failed.
+    pub fn set_cache<T: Clone + Send + Sync + 'static>(
+        &self,
+        ctx: &(impl CacheContext + ?Sized),
+        codec: &impl Codec<T>,
+        arguments: Result<Preimage, StoredError>,
+        value: T,
+    ) -> Result<bool> {
+        let ctx = ctx.execution_context();
+        match Call::new(self, ctx, named(arguments)?) {
+            Some(call) if ctx.cache.is_on() => call.keep(codec, &value, None),
+            _ => Ok(false),
+        }
+    }
+
+    /// Forgets the result of one call, in every tier; returns what the store had of it.
+    ///
+    /// # Errors
+    /// If the arguments have no stored form, or the store failed; memory is cleared all the same.
+    pub fn clear_cache(
+        &self,
+        ctx: &(impl CacheContext + ?Sized),
+        arguments: Result<Preimage, StoredError>,
+    ) -> Result<Usage> {
+        let ctx = ctx.execution_context();
+        let Some(call) = Call::new(self, ctx, named(arguments)?) else {
+            return Ok(Usage::default());
+        };
+        self.begin_clear();
+        let in_memory = u64::from(self.memory.remove(&call.key));
+        if !self.options.residency.has_store() {
+            return Ok(Usage {
+                entries: in_memory,
+                bytes: 0,
+            });
+        }
+        let filter = Filter {
+            keys: vec![Pattern::exact(&*hex(&call.key.hash))],
+            ..Filter::store(&call.store())
+        };
+        self.remove(ctx, filter)
+    }
+
+    /// Forgets all results of the function that belong to `datasets`, in every tier; returns how many there were and how
+    /// large those in the store.
+    ///
+    /// Memory of other processes follows within the coherence of their caches.
+    ///
+    /// # Errors
+    /// If the store failed; memory is cleared all the same.
+    pub fn clear_all_caches(
+        &self,
+        ctx: &(impl CacheContext + ?Sized),
+        datasets: &Datasets,
+    ) -> Result<Usage> {
+        let ctx = ctx.execution_context();
+        self.begin_clear();
+        let id = ctx.cache.id;
+        let in_memory = self
+            .memory
+            .remove_if(|key| key.cache == id && datasets.matches(key.dataset_id.as_deref()));
+        if !self.options.residency.has_store() {
+            return Ok(Usage {
+                entries: in_memory,
+                bytes: 0,
+            });
+        }
+        let filter = Filter {
+            collection: self.store.collection.to_string(),
+            stores: vec![Pattern::exact(&*self.store.store_name)],
+            datasets: match datasets {
+                Datasets::All => Vec::new(),
+                Datasets::Unlinked => vec![DatasetPattern::Unlinked],
+                Datasets::One(id) => vec![DatasetPattern::Id(Pattern::exact(&**id))],
+            },
+            policy: Some(Policy::Evict),
+            ..Filter::default()
+        };
+        self.remove(ctx, filter)
+    }
+
+    fn remove(&self, ctx: &ExecutionContext, filter: Filter) -> Result<Usage> {
+        let backend = ctx.cache.backend()?;
+        let removed = backend.remove(&filter.into(), ctx.cache.now(), &mut no_progress);
+        // Also results that were put into memory while this went on.
+        ctx.cache.advance_epoch();
+        removed
+    }
+}
+
+fn named(arguments: Result<Preimage, StoredError>) -> Result<Preimage> {
+    arguments.map_err(|error| Error::Unsupported(error.to_string()))
+}

@@ -1,0 +1,137 @@
+//! Serving what is old while a thread computes what is new.
+//!
+//! Designs weighed: a thread that looks for what gets old (it would compute what nobody asks for), a pool of threads (it would
+//! have to be sized, and ended), and a thread for each refresh (chosen: refreshes are as rare as a `ttl` is long, and starting
+//! one takes microseconds). An asynchronous function has no runtime here to be spawned on, so it cannot be refreshed.
+
+use std::convert::Infallible;
+use std::thread;
+
+use super::call::{Call, Old};
+use super::codec::Codec;
+use super::lead::Lead;
+use super::{CacheContext, ExecutionCache};
+use crate::key::Preimage;
+use crate::single_flight::Joined;
+use crate::stored::StoredError;
+
+impl ExecutionCache {
+    /// [`ExecutionCache::call`] that does not make its caller wait for a result that is old: for as long after its `ttl` as
+    /// [`Options::stale`](super::Options::stale) says, it returns what there is, while a thread computes it anew,
+    /// once, however many ask and in however many processes.
+    ///
+    /// `prepare` makes the computation, which must be able to outlive the call. A refresh that panics or ends with the process
+    /// leaves the old result where it is.
+    ///
+    /// ```
+    /// use std::sync::{Arc, LazyLock};
+    /// use std::time::Duration;
+    /// use ecache_core::execution_cache::{Cache, ExecutionCache, ExecutionContext, Options, StoredForm};
+    /// use ecache_core::key::Preimage;
+    ///
+    /// static WORDS: LazyLock<ExecutionCache> = LazyLock::new(|| {
+    ///     ExecutionCache::new(Options {
+    ///         ttl: Some(Duration::from_secs(60)),
+    ///         stale: Some(Duration::from_secs(3600)),
+    ///         ..Options::new("example::words")
+    ///     })
+    /// });
+    ///
+    /// fn words(ctx: &ExecutionContext, text: &str) -> usize {
+    ///     let arguments = Preimage::of_arguments(|arguments| arguments.push(text));
+    ///     LazyLock::force(&WORDS).call_refreshing(ctx, StoredForm, arguments, || {
+    ///         let text = text.to_owned();
+    ///         move || text.split_whitespace().count()
+    ///     })
+    /// }
+    ///
+    /// let ctx = ExecutionContext::new(Arc::new(Cache::in_memory()));
+    /// assert_eq!(words(&ctx, "a b c"), 3);
+    /// ```
+    ///
+    /// # Panics
+    /// As [`ExecutionCache::call`].
+    pub fn call_refreshing<T, C>(
+        &'static self,
+        ctx: &(impl CacheContext + ?Sized),
+        codec: impl Codec<T> + Send + 'static,
+        arguments: Result<Preimage, StoredError>,
+        prepare: impl FnOnce() -> C,
+    ) -> T
+    where
+        T: Clone + Send + Sync + 'static,
+        C: FnOnce() -> T + Send + 'static,
+    {
+        let prepare = || {
+            let compute = prepare();
+            || Ok::<T, Infallible>(compute())
+        };
+        let result = self.try_call_refreshing(ctx, codec, arguments, prepare);
+        result.unwrap_or_else(|never| match never {})
+    }
+
+    /// The same for a computation that may turn out not to be kept; an old result stays then.
+    ///
+    /// # Errors
+    /// That of the computation, if there is nothing to be returned in its place.
+    pub fn try_call_refreshing<T, E, C>(
+        &'static self,
+        ctx: &(impl CacheContext + ?Sized),
+        codec: impl Codec<T> + Send + 'static,
+        arguments: Result<Preimage, StoredError>,
+        prepare: impl FnOnce() -> C,
+    ) -> Result<T, E>
+    where
+        T: Clone + Send + Sync + 'static,
+        C: FnOnce() -> Result<T, E> + Send + 'static,
+    {
+        let Some(call) = self.cached(ctx.execution_context(), arguments) else {
+            return prepare()();
+        };
+        let mut prepare = Some(prepare);
+        let compute = || {
+            let prepare = prepare.take().expect("a call computes once");
+            prepare()()
+        };
+        let found = self.find_or_compute(&call, &codec, Old::Served, compute)?;
+        if let Some(prepare) = prepare.filter(|_| found.is_old) {
+            self.refresh(call, codec, prepare);
+        }
+        Ok(found.value)
+    }
+
+    /// Has the result of a call computed anew, unless somebody is at it.
+    fn refresh<T, E, C>(
+        &'static self,
+        call: Call<'_>,
+        codec: impl Codec<T> + Send + 'static,
+        prepare: impl FnOnce() -> C,
+    ) where
+        T: Clone + Send + Sync + 'static,
+        C: FnOnce() -> Result<T, E> + Send + 'static,
+    {
+        let Joined::Leader(leader) = self.flights.join(call.flight()) else {
+            return;
+        };
+        let (ctx, compute) = (call.ctx.clone(), prepare());
+        let cache = call.ctx.cache.clone();
+        let (key, preimage, clears) = (call.key, call.preimage, call.clears);
+        let thread = thread::Builder::new().name("ecache-refresh".into());
+        let spawned = thread.spawn(move || {
+            let call = Call {
+                function: self,
+                ctx: &ctx,
+                key,
+                preimage,
+                clears,
+            };
+            let lead = Lead::new(&call, leader, false);
+            if let Some(lead) = lead.take_off_alone(&codec)
+                && let Ok((value, cost_ms)) = lead.run(|| self.compute(compute))
+            {
+                lead.land(&codec, value, cost_ms);
+            }
+        });
+        cache.attempt("start a thread to refresh a result", spawned);
+    }
+}

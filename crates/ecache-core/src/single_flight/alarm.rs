@@ -1,0 +1,133 @@
+//! Waking tasks at a point in time without a runtime's clock: one thread for all who wait, as long as anybody does.
+
+use std::collections::BTreeMap;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::task::{Poll, Waker};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Those who wait, by when their time is over and by a number of their own.
+static WAITING: Mutex<Waiting> = Mutex::new(Waiting {
+    wakers: BTreeMap::new(),
+    next: 0,
+    has_thread: false,
+});
+
+/// Tells the thread that somebody came whose time may be over first, or that nobody is left.
+static CHANGED: Condvar = Condvar::new();
+
+struct Waiting {
+    wakers: BTreeMap<(Instant, u64), Waker>,
+    next: u64,
+    has_thread: bool,
+}
+
+fn waiting() -> MutexGuard<'static, Waiting> {
+    WAITING.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Wakes a task when its time is over, unless it is dropped before.
+pub(super) struct Alarm {
+    at: Instant,
+    number: Option<u64>,
+}
+
+impl Alarm {
+    /// An alarm that rings after `duration` from now.
+    pub(super) fn after(duration: Duration) -> Self {
+        /// What is further away than the clock goes is as good as never.
+        const YEAR: Duration = Duration::from_secs(365 * 86_400);
+        Self {
+            at: Instant::now() + duration.min(YEAR),
+            number: None,
+        }
+    }
+
+    /// Whether its time is over; if not, `waker` is woken then.
+    pub(super) fn poll(&mut self, waker: &Waker) -> Poll<()> {
+        if Instant::now() >= self.at {
+            return Poll::Ready(());
+        }
+        let replaced;
+        let mut waiting = waiting();
+        let number = *self.number.get_or_insert_with(|| {
+            waiting.next += 1;
+            waiting.next
+        });
+        replaced = waiting.wakers.insert((self.at, number), waker.clone());
+        if !waiting.has_thread {
+            let thread = thread::Builder::new().name("ecache-alarm".into());
+            if thread.spawn(ring).is_err() {
+                // Rather than wait without an end, it does not wait.
+                return Poll::Ready(());
+            }
+            waiting.has_thread = true;
+        }
+        drop(waiting);
+        CHANGED.notify_one();
+        // Only now, without the lock: a waker may do anything then.
+        drop(replaced);
+        Poll::Pending
+    }
+}
+
+impl Drop for Alarm {
+    fn drop(&mut self) {
+        if let Some(number) = self.number {
+            let removed = waiting().wakers.remove(&(self.at, number));
+            CHANGED.notify_one();
+            // Only now, without the lock.
+            drop(removed);
+        }
+    }
+}
+
+/// Wakes whose time is over, until nobody is left.
+fn ring() {
+    let mut guard = waiting();
+    while let Some(((at, _), _)) = guard.wakers.first_key_value() {
+        let left = at.saturating_duration_since(Instant::now());
+        if !left.is_zero() {
+            let waited = CHANGED.wait_timeout(guard, left);
+            guard = waited.unwrap_or_else(PoisonError::into_inner).0;
+        } else if let Some((_, waker)) = guard.wakers.pop_first() {
+            drop(guard);
+            waker.wake();
+            guard = waiting();
+        }
+    }
+    guard.has_thread = false;
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::mpsc::{Sender, channel};
+    use std::task::Wake;
+
+    use super::*;
+
+    struct Tell(Mutex<Sender<()>>);
+
+    impl Wake for Tell {
+        fn wake(self: Arc<Self>) {
+            // Whoever was to be told may be gone.
+            let _ = self.0.lock().expect("no panic").send(());
+        }
+    }
+
+    #[test]
+    fn rings_when_its_time_is_over_and_not_once_it_is_dropped() {
+        let (told, is_told) = channel();
+        let waker = Waker::from(Arc::new(Tell(Mutex::new(told))));
+        let mut dropped = Alarm::after(Duration::from_millis(5));
+        assert!(dropped.poll(&waker).is_pending());
+        drop(dropped);
+        let started = Instant::now();
+        let mut alarm = Alarm::after(Duration::from_millis(20));
+        assert!(alarm.poll(&waker).is_pending());
+        is_told.recv().expect("it rings");
+        assert!(started.elapsed() >= Duration::from_millis(20));
+        assert!(alarm.poll(&waker).is_ready());
+    }
+}
