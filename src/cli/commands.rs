@@ -7,10 +7,10 @@ use clap::{Args, ValueEnum};
 use clap_complete::Shell;
 use ecache_core::backend::{Dimension, OnConflict, Sort};
 
-use super::FormatArgs;
 use super::entry::{CallArgs, EntryArgs, IdentityArgs, ScopeArgs};
 use super::filter::{FilterArgs, PolicyChoice};
 use super::value::{EntryPolicy, Ttl, ValueType, parse_ttl};
+use super::{FormatArgs, RevealArgs};
 use crate::units::{Moment, parse_duration, parse_moment, parse_size};
 
 #[derive(Debug, Args)]
@@ -192,6 +192,8 @@ pub(crate) struct ShowArgs {
     #[command(flatten)]
     pub(crate) format: FormatArgs,
     #[command(flatten)]
+    pub(crate) reveal: RevealArgs,
+    #[command(flatten)]
     pub(crate) entry: EntryArgs,
 }
 
@@ -217,6 +219,8 @@ pub(crate) struct LsArgs {
     pub(crate) fields: Vec<String>,
     #[command(flatten)]
     pub(crate) format: FormatArgs,
+    #[command(flatten)]
+    pub(crate) reveal: RevealArgs,
     #[command(flatten)]
     pub(crate) filter: FilterArgs,
     /// Entries of this policy
@@ -270,6 +274,8 @@ pub(crate) struct StatsArgs {
     pub(crate) by: GroupBy,
     #[command(flatten)]
     pub(crate) format: FormatArgs,
+    #[command(flatten)]
+    pub(crate) reveal: RevealArgs,
     #[command(flatten)]
     pub(crate) filter: FilterArgs,
     /// Entries of this policy

@@ -120,6 +120,14 @@ pub(crate) struct FormatArgs {
     pub(crate) format: Option<Format>,
 }
 
+// Whether what looks like a secret is shown.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct RevealArgs {
+    /// Show what looks like a secret in what was recorded, which is *** otherwise
+    #[arg(long)]
+    pub(crate) reveal: bool,
+}
+
 /// The commands.
 #[derive(Debug, Subcommand)]
 #[command(defer = true)]

@@ -11,7 +11,7 @@ use super::request::Request;
 use crate::cli::ShowArgs;
 use crate::context::Context;
 use crate::error::Exit;
-use crate::output::{Cell, Column, Format};
+use crate::output::{Cell, Column, Format, Secrets};
 
 /// A value that is shown to a person is cut to so many characters.
 const PREVIEW: usize = 400;
@@ -43,16 +43,17 @@ pub(crate) fn run(context: &Context, args: ShowArgs) -> Result<Exit> {
         }
     };
     let format = context.format(args.format);
+    let secrets = Secrets::from(args.reveal);
     let value = value(backend.as_ref(), &entry, content)?;
     if matches!(format, Format::Json | Format::Jsonl) {
-        return record(context, format, &entry, &value);
+        return record(context, format, &entry, &value, secrets);
     }
     let columns = [Column::whole("field"), Column::text("value")];
     let mut rows = context.rows(format, &columns)?;
     for field in Field::ALL {
         let cell = match (field, format) {
             (Field::Value, Format::Table) => Cell::from(cut(&value)),
-            _ => field.cell(&entry, Some(&value)),
+            _ => field.cell(&entry, Some(&value), secrets),
         };
         rows.row(&[Cell::from(field.name()), cell])?;
     }
@@ -64,10 +65,16 @@ pub(crate) fn run(context: &Context, args: ShowArgs) -> Result<Exit> {
 }
 
 /// The entry as one object.
-fn record(context: &Context, format: Format, entry: &Entry, value: &str) -> Result<Exit> {
+fn record(
+    context: &Context,
+    format: Format,
+    entry: &Entry,
+    value: &str,
+    secrets: Secrets,
+) -> Result<Exit> {
     let columns = Field::ALL.map(Field::column);
     let mut rows = context.rows(format, &columns)?;
-    rows.row(&Field::ALL.map(|field| field.cell(entry, Some(value))))?;
+    rows.row(&Field::ALL.map(|field| field.cell(entry, Some(value), secrets)))?;
     rows.finish()?;
     Ok(Exit::Done)
 }

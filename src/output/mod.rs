@@ -10,6 +10,7 @@ pub(crate) mod escape;
 pub(crate) mod human;
 mod json;
 mod progress;
+mod secrets;
 mod table;
 mod terminal;
 #[cfg(test)]
@@ -23,6 +24,7 @@ pub(crate) use cell::Cell;
 pub(crate) use delimited::unescape;
 pub(crate) use json::JsonToTerminal;
 pub(crate) use progress::Progress;
+pub(crate) use secrets::Secrets;
 pub(crate) use terminal::Terminal;
 
 use delimited::{Csv, Header, Tabs};

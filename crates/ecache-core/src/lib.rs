@@ -63,6 +63,7 @@ pub mod key;
 pub mod location;
 pub mod python_json;
 pub mod scope;
+pub mod secrets;
 pub mod single_flight;
 pub mod stored;
 pub mod time;
