@@ -97,15 +97,8 @@ pub(crate) struct RunArgs {
     /// Keep it apart from other versions: in the store NAME#vN
     #[arg(long, value_name = "N")]
     pub(crate) version: Option<String>,
-    /// Keep a result for this long, as in 90s, 10m or 1d12h; `none` for ever
-    #[arg(long, value_name = "DURATION", value_parser = parse_ttl)]
-    pub(crate) ttl: Option<Ttl>,
-    /// Keep a failure for this long, instead of as long as a success
-    #[arg(long, value_name = "DURATION", value_parser = parse_ttl, conflicts_with = "no_failures")]
-    pub(crate) failure_ttl: Option<Ttl>,
-    /// Do not keep failures
-    #[arg(long)]
-    pub(crate) no_failures: bool,
+    #[command(flatten)]
+    pub(crate) keep: KeepArgs,
     /// Run it again if its result is older than this
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     pub(crate) max_age: Option<u64>,
@@ -125,9 +118,6 @@ pub(crate) struct RunArgs {
         default_value_t
     )]
     pub(crate) cache: CacheMode,
-    /// Do not keep a result that is larger than this
-    #[arg(long, value_name = "SIZE", value_parser = parse_size, default_value = "100MiB")]
-    pub(crate) max_output: u64,
     /// Wait for another process that runs the same for this long, then run it without the cache
     #[arg(long, value_name = "DURATION", value_parser = parse_duration, default_value = "10m")]
     pub(crate) wait_timeout: u64,
@@ -141,6 +131,23 @@ pub(crate) struct RunArgs {
     pub(crate) identity: IdentityArgs,
     #[command(flatten)]
     pub(crate) scope: ScopeArgs,
+}
+
+// What is kept of a command that was run, and for how long.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct KeepArgs {
+    /// Keep a result for this long, as in 90s, 10m or 1d12h; `none` for ever
+    #[arg(long, value_name = "DURATION", value_parser = parse_ttl)]
+    pub(crate) ttl: Option<Ttl>,
+    /// Keep a failure for this long, instead of as long as a success
+    #[arg(long, value_name = "DURATION", value_parser = parse_ttl, conflicts_with = "no_failures")]
+    pub(crate) failure_ttl: Option<Ttl>,
+    /// Do not keep failures
+    #[arg(long)]
+    pub(crate) no_failures: bool,
+    /// Do not keep a result that is larger than this
+    #[arg(long, value_name = "SIZE", value_parser = parse_size, default_value = "100MiB")]
+    pub(crate) max_output: u64,
 }
 
 /// How `run` uses the cache.

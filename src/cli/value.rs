@@ -1,5 +1,7 @@
 //! Values as they are typed.
 
+use std::time::Duration;
+
 use clap::ValueEnum;
 use ecache_core::entry::Policy;
 use ecache_core::value::Kind;
@@ -50,6 +52,16 @@ pub(crate) enum Ttl {
     Millis(u64),
     /// Does not expire
     Never,
+}
+
+impl Ttl {
+    /// The duration, `None` for none.
+    pub(crate) fn duration(self) -> Option<Duration> {
+        match self {
+            Self::Millis(millis) => Some(Duration::from_millis(millis)),
+            Self::Never => None,
+        }
+    }
 }
 
 /// Reads a duration, or `none`.

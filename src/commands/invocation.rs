@@ -1,6 +1,7 @@
 //! From what was typed after `--` to what identifies a command.
 
-use std::ffi::OsString;
+use std::borrow::Cow;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io;
 use std::os::fd::AsFd;
@@ -8,10 +9,11 @@ use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use ecache_core::command::{Identity, Input, Program, Spool, hash_file};
+use ecache_core::command::{Failures, Identity, Input, Program, Spool, hash_file};
 use ecache_core::python_json::Json;
 
-use crate::cli::entry::{IdentityArgs, StdinChoice};
+use crate::cli::KeepArgs;
+use crate::cli::entry::{IdentityArgs, StdinChoice, SurroundingsArgs};
 
 /// A command as it is about to be run.
 pub(super) struct Invocation {
@@ -26,34 +28,64 @@ impl Invocation {
     /// The command of these words, of which the first is its name. Standard input is read if it is part of that.
     pub(super) fn new(words: &[OsString], args: &IdentityArgs) -> Result<Self> {
         let (name, arguments) = words.split_first().expect("clap requires a word");
-        let program = Program::find(name, std::env::var_os("PATH").as_deref())?;
-        let variable = |name: &String| (name.clone(), std::env::var_os(name));
-        let folder = match args.cwd {
-            true => Some(std::env::current_dir().context("there is no current folder")?),
-            false => None,
-        };
-        let hash = |path: &String| {
-            let content = hash_file(Path::new(path));
-            Ok((
-                path.clone(),
-                content.with_context(|| format!("cannot read {path}"))?,
-            ))
-        };
-        let files = args.file.iter().map(hash).collect::<Result<_>>()?;
+        // Before the input is read: what cannot be run needs none.
+        let identity = identity(name, &args.surroundings)?;
         let (input, sha256) = input(args.stdin)?;
         let identity = Identity {
-            program,
             arguments: arguments.to_vec(),
-            folder,
-            variables: args.env.iter().map(variable).collect(),
-            files,
             input: sha256,
+            ..identity
         };
         Ok(Self {
             call: identity.call(),
             program: identity.program,
             input,
         })
+    }
+}
+
+/// What identifies a program that is run here, without arguments and without anything to read.
+pub(super) fn identity(name: &OsStr, args: &SurroundingsArgs) -> Result<Identity> {
+    let program = Program::find(name, std::env::var_os("PATH").as_deref())?;
+    let variable = |name: &String| (name.clone(), std::env::var_os(name));
+    let folder = match args.cwd {
+        true => Some(std::env::current_dir().context("there is no current folder")?),
+        false => None,
+    };
+    let hash = |path: &String| {
+        let content = hash_file(Path::new(path));
+        Ok((
+            path.clone(),
+            content.with_context(|| format!("cannot read {path}"))?,
+        ))
+    };
+    Ok(Identity {
+        program,
+        arguments: Vec::new(),
+        folder,
+        variables: args.env.iter().map(variable).collect(),
+        files: args.file.iter().map(hash).collect::<Result<_>>()?,
+        input: None,
+    })
+}
+
+/// The store that a program's results are kept in.
+pub(super) fn store_name(store: Option<&str>, version: Option<&str>, program: &Program) -> String {
+    let path = &program.path;
+    let base_name = path.file_name().unwrap_or(path.as_os_str());
+    let name = store.map_or_else(|| base_name.to_string_lossy(), Cow::from);
+    match version {
+        Some(version) => format!("{name}#v{version}"),
+        None => name.into_owned(),
+    }
+}
+
+/// What is done with failures.
+pub(super) fn failures(args: &KeepArgs) -> Failures {
+    match (args.no_failures, args.failure_ttl) {
+        (true, _) => Failures::Forget,
+        (false, Some(ttl)) => Failures::KeepFor(ttl.duration()),
+        (false, None) => Failures::KeepAlike,
     }
 }
 

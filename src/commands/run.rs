@@ -7,14 +7,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use ecache_core::command::{
-    Failures, HELD_VARIABLE, Memo, Mode, OnMiss, Outcome, Report, Settings, Streams,
-};
+use ecache_core::command::{HELD_VARIABLE, Memo, Mode, OnMiss, Outcome, Report, Settings, Streams};
 use ecache_core::key::{Key, preimage};
 use ecache_core::python_json::Json;
 use serde::Serialize;
 
-use super::invocation::Invocation;
+use super::invocation::{Invocation, failures, store_name};
 use super::request::{call_scopes, scopes, store_address, token};
 use crate::cli::value::Ttl;
 use crate::cli::{CacheMode, RunArgs};
@@ -34,7 +32,15 @@ fn memoized(context: &Context, args: RunArgs) -> Result<Exit> {
         &invocation.call,
         &call_scopes(&args.scope, token.as_deref()),
     );
-    let store = store_address(context, &store_name(&args, &invocation), &args.scope)?;
+    let store = store_address(
+        context,
+        &store_name(
+            args.store.as_deref(),
+            args.version.as_deref(),
+            &invocation.program,
+        ),
+        &args.scope,
+    )?;
     let location = match context.location() {
         Ok((path, _)) => Some(path),
         Err(error) if args.strict => return Err(error),
@@ -49,6 +55,7 @@ fn memoized(context: &Context, args: RunArgs) -> Result<Exit> {
         program: &invocation.program,
         name: &args.command[0],
         arguments: &args.command[1..],
+        folder: None,
         address: store.entry(Key::of_preimage(&text)),
         scopes: scopes(&args.scope, token.as_deref()),
         args: Json::Array(invocation.call).dumps_sorted(),
@@ -77,24 +84,8 @@ fn memoized(context: &Context, args: RunArgs) -> Result<Exit> {
     Ok(Exit::Command(report.exit))
 }
 
-fn store_name(args: &RunArgs, invocation: &Invocation) -> String {
-    let path = &invocation.program.path;
-    let base_name = path.file_name().unwrap_or(path.as_os_str());
-    let name = match &args.store {
-        Some(name) => name.clone(),
-        None => base_name.to_string_lossy().into_owned(),
-    };
-    match &args.version {
-        Some(version) => format!("{name}#v{version}"),
-        None => name,
-    }
-}
-
 fn settings(args: &RunArgs) -> Settings {
-    let duration = |ttl: Ttl| match ttl {
-        Ttl::Millis(millis) => Some(Duration::from_millis(millis)),
-        Ttl::Never => None,
-    };
+    let keep = &args.keep;
     Settings {
         mode: match (args.cache, args.refresh) {
             (CacheMode::Off, _) | (CacheMode::Readonly, true) => Mode::Off,
@@ -106,14 +97,10 @@ fn settings(args: &RunArgs) -> Settings {
             true => OnMiss::Fail,
             false => OnMiss::Run,
         },
-        ttl: args.ttl.and_then(duration),
-        failures: match (args.no_failures, args.failure_ttl) {
-            (true, _) => Failures::Forget,
-            (false, Some(ttl)) => Failures::KeepFor(duration(ttl)),
-            (false, None) => Failures::KeepAlike,
-        },
+        ttl: keep.ttl.and_then(Ttl::duration),
+        failures: failures(keep),
         max_age: args.max_age.map(Duration::from_millis),
-        max_output: args.max_output,
+        max_output: keep.max_output,
         patience: Duration::from_millis(args.wait_timeout),
     }
 }

@@ -91,6 +91,8 @@ pub struct Memo<'a> {
     pub name: &'a OsStr,
     /// Its arguments
     pub arguments: &'a [OsString],
+    /// The folder it is run in, if that is not this process's
+    pub folder: Option<&'a Path>,
     /// Where it is kept
     pub address: Address,
     /// The scopes it is run in
@@ -137,10 +139,12 @@ pub struct Report {
     pub ttl_left: Option<Duration>,
     /// How long the command took when it was run, if that is known
     pub cost: Option<Duration>,
+    /// How many bytes are kept of it, `None` if it is not kept
+    pub size: Option<u64>,
 }
 
 /// Whether this process is the one that runs a command.
-enum Turn {
+pub(super) enum Turn {
     /// It is; nobody else begins for as long as there is a lock
     Ours(Option<FlightLock>),
     /// Another one has been at it for longer than it is waited for
@@ -194,7 +198,7 @@ impl Memo<'_> {
             Mode::Refresh => Outcome::Refreshed,
             _ => Outcome::Miss,
         };
-        report.ttl_left = self.keep(backend.as_ref(), ended, &report)?;
+        self.keep(backend.as_ref(), ended, &mut report)?;
         Ok(report)
     }
 
@@ -260,10 +264,12 @@ impl Memo<'_> {
             age: now.since(entry.written_at()),
             ttl_left: entry.expires_at.map(|expires| expires.since(now)),
             cost: entry.cost_ms.map(Duration::from_millis),
+            size: Some(entry.size),
         }))
     }
 
-    fn is_wanted(&self, entry: &Entry, now: Timestamp) -> bool {
+    /// Whether an entry under its key is a result of it that is new enough.
+    pub(super) fn is_wanted(&self, entry: &Entry, now: Timestamp) -> bool {
         let age = now.since(entry.written_at());
         entry.kind == Kind::Command
             && self.settings.max_age.is_none_or(|max_age| age <= max_age)
@@ -291,7 +297,7 @@ impl Memo<'_> {
     }
 
     /// Waits until no other process runs the same.
-    fn turn(&self, path: &Path) -> Result<Turn> {
+    pub(super) fn turn(&self, path: &Path) -> Result<Turn> {
         let flight = self.flight();
         let is_ours = |held: &str| held == Key::of_hash(&flight).as_str();
         if self.held.split(':').any(is_ours) {
@@ -318,11 +324,13 @@ impl Memo<'_> {
                 age: Duration::ZERO,
                 ttl_left: None,
                 cost: None,
+                size: None,
             }),
         }
     }
 
-    fn execute(
+    /// Runs it, whatever is kept.
+    pub(super) fn execute(
         &self,
         streams: Streams<'_>,
         recorder: Option<Result<Recorder, NotRecorded>>,
@@ -337,6 +345,7 @@ impl Memo<'_> {
             self.program,
             self.name,
             self.arguments,
+            self.folder,
             (HELD_VARIABLE, held),
             streams,
             recorder,
@@ -347,6 +356,7 @@ impl Memo<'_> {
             age: Duration::ZERO,
             ttl_left: None,
             cost: Some(started.elapsed()),
+            size: None,
         };
         match ended.failed {
             Some(error) => Err(CommandError::Output(error)),
@@ -354,13 +364,13 @@ impl Memo<'_> {
         }
     }
 
-    /// Keeps what was recorded, if it may be kept, and returns for how long.
-    fn keep(
+    /// Keeps what was recorded, if it may be kept, and notes in the report how much and for how long.
+    pub(super) fn keep(
         &self,
         backend: &dyn Backend,
         ended: Ended,
-        report: &Report,
-    ) -> Result<Option<Duration>> {
+        report: &mut Report,
+    ) -> Result<()> {
         let ttl = match (ended.status.code(), self.settings.failures) {
             (None, _) => return Ok(self.leave("a signal ended it")),
             _ if ended.interrupted => return Ok(self.leave("it was interrupted")),
@@ -370,13 +380,13 @@ impl Memo<'_> {
         };
         let recording = match ended.recorder {
             Some(recorder) => recorder.and_then(|recorder| recorder.finish(report.exit)),
-            None => return Ok(None),
+            None => return Ok(()),
         };
         let mut recording = match recording {
             Ok(recording) => recording,
             Err(NotRecorded::Spool(error)) => {
                 self.attempt::<()>(Err(Error::Io(error)))?;
-                return Ok(None);
+                return Ok(());
             }
             Err(other) => return Ok(self.leave(&other.to_string())),
         };
@@ -390,14 +400,16 @@ impl Memo<'_> {
             cost_ms: cost.map(|millis| u64::try_from(millis).unwrap_or(u64::MAX)),
             ..Entry::new(self.address.clone(), Kind::Command, now)
         };
-        let kept = backend
-            .stage(&mut recording, now)
-            .and_then(|content| backend.put(&entry, &content, &Condition::Always, now));
-        Ok(self.attempt(kept)?.and(ttl))
+        let kept = backend.stage(&mut recording, now).and_then(|content| {
+            backend.put(&entry, &content, &Condition::Always, now)?;
+            Ok(content.size())
+        });
+        report.size = self.attempt(kept)?;
+        report.ttl_left = report.size.and(ttl);
+        Ok(())
     }
 
-    fn leave<T>(&self, why: &str) -> Option<T> {
+    fn leave(&self, why: &str) {
         (self.on_unkept)(why);
-        None
     }
 }

@@ -8,6 +8,8 @@
 //! | `recording` | what a command printed, and how it ended, as bytes |
 //! | `process` | runs a command, passes its output on and records it |
 //! | `memo` | a hit, a miss, one run at a time |
+//! | `warm`, `queue` | many commands, several at a time |
+//! | `recorded` | a command again, from what is recorded of it |
 //!
 //! A command is a function: its store has the program's name, its arguments are the rest of the command line and
 //! one object more, for all else that its output depends on. Nothing here prints or reads the environment; the
@@ -22,7 +24,10 @@ mod input;
 mod memo;
 mod process;
 mod program;
+mod queue;
+mod recorded;
 mod recording;
+mod warm;
 
 use std::ffi::OsString;
 use std::io;
@@ -35,7 +40,9 @@ pub use input::{Spool, hash_file};
 pub use memo::{Failures, HELD_VARIABLE, Memo, Mode, OnMiss, Outcome, Report, Settings};
 pub use process::{Input, Signals, Streams};
 pub use program::Program;
+pub use recorded::{NotRepeatable, Repeated, repeat};
 pub use recording::{Malformed, ReplayError, replay};
+pub use warm::{Call, Done, Found, Prepared, Stop, Warm, Warmed};
 
 /// Why a command was not run, or not to its end.
 #[derive(Debug, thiserror::Error)]

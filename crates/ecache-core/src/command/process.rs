@@ -79,6 +79,7 @@ pub(super) fn run(
     program: &Program,
     name: &OsStr,
     arguments: &[OsString],
+    folder: Option<&Path>,
     variable: (&str, String),
     streams: Streams<'_>,
     recorder: Option<Result<Recorder, NotRecorded>>,
@@ -91,6 +92,10 @@ pub(super) fn run(
         .env(variable.0, variable.1)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
+    if let Some(folder) = folder {
+        // Where programs look for their folder before they ask the system.
+        command.current_dir(folder).env("PWD", folder);
+    }
     match streams.input {
         Input::Inherited => command.stdin(Stdio::inherit()),
         Input::Nothing => command.stdin(Stdio::null()),
