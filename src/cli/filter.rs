@@ -6,7 +6,7 @@ use ecache_core::entry::Policy;
 use crate::units::{Moment, parse_duration, parse_moment, parse_size};
 
 // Which entries are meant: different conditions must all hold, of a repeated one any.
-#[derive(Clone, Debug, Default, Args)]
+#[derive(Clone, Debug, Default, PartialEq, Args)]
 #[command(next_help_heading = "Filter")]
 pub(crate) struct FilterArgs {
     /// Entries of this store

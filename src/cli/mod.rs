@@ -152,6 +152,23 @@ pub(crate) enum Command {
     /// The exit code is the command's; 128 and the signal if a signal ended it, 127 if there is no such program, 126
     /// if it cannot be run, and 125 if ecache refuses.
     Run(RunArgs),
+    /// Run a command for each line of the input, and keep what each prints
+    ///
+    /// What is fresh already is not run; the rest is, several at a time, as `ecache run` with the same options would run
+    /// it with nothing to read, and is a hit for it from then on. Nothing of what is printed is shown. The item takes the
+    /// place of {} wherever it stands, or is the last argument; no shell is involved. With a command, --store, --dataset,
+    /// --user, --operator and --prompt say where results are kept and in which scopes commands run.
+    ///
+    /// With --refresh and no command, commands that were recorded are run again, as they were: THIS RUNS WHAT THE STORE
+    /// SAYS, also what was imported from elsewhere, so see what that is with --dry-run first. Each is run in the folder
+    /// that it was recorded in if that was a part of it (--cwd), else in the current one, and kept as long as before
+    /// unless there is a --ttl; entries of policy `persist` stay. A command that cannot be run as it was is left out and
+    /// listed: it read its input, a variable of it has another value now, its arguments were not recorded. If its program
+    /// or a file that it reads has changed, its result is a new entry, which is the one that `ecache run` looks for.
+    ///
+    /// Exits with 0 if all is kept now, with 1 if something failed or time was over, with 130 after Ctrl-C; whoever
+    /// runs it again goes on where it stopped. A failure that is kept is a failure until it expires, unless --no-failures.
+    Warm(Box<WarmArgs>),
     /// Print the key of a call, or of a command
     ///
     /// The key is the one that FiftyOne's decorator makes of the same arguments and scopes. That of a command after

@@ -24,6 +24,7 @@ mod show;
 mod stats;
 mod stores;
 mod touch;
+mod warm;
 
 use anyhow::Result;
 
@@ -37,6 +38,7 @@ pub(crate) fn run(context: &Context, command: Command) -> Result<Exit> {
         Command::Get(args) => get::run(context, args),
         Command::Set(args) => set::run(context, args),
         Command::Run(args) => run::run(context, args),
+        Command::Warm(args) => warm::run(context, *args),
         Command::Has(args) => has::run(context, args),
         Command::Key(args) => key::run(context, args),
         Command::Show(args) => show::run(context, args),
