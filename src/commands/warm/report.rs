@@ -1,12 +1,13 @@
 //! What is said of the work: a row an item for who asks for it, progress, and in the end the failures.
 
 use std::io;
+use std::time::Duration;
 
-use anyhow::Result;
 use ecache_core::command::{Done, Warmed};
+use ecache_core::key::Key;
 
 use crate::context::Context;
-use crate::output::{Cell, Column, Format, Progress, Writer, escape, human};
+use crate::output::{Cell, Column, Format, Progress, Writer, escape};
 
 /// Failures that are listed; more are counted.
 const LISTED: usize = 20;
@@ -34,6 +35,27 @@ pub(super) struct Line<'a> {
     pub(super) cost_ms: Option<u64>,
     pub(super) size: Option<u64>,
     pub(super) message: Option<&'a str>,
+}
+
+impl<'a> Line<'a> {
+    /// The line of an item that is done.
+    pub(super) fn of(input: &'a str, done: &'a Done) -> Self {
+        let millis = |cost: Duration| u64::try_from(cost.as_millis()).unwrap_or(u64::MAX);
+        Self {
+            input,
+            key: done.key.as_ref().map(Key::as_str),
+            outcome: match done.outcome {
+                Warmed::Hit => "hit",
+                Warmed::Ran => "ran",
+                Warmed::Failed => "failed",
+                Warmed::Skipped => "skipped",
+            },
+            exit: done.exit,
+            cost_ms: done.cost.map(millis),
+            size: done.size,
+            message: done.problem.as_deref(),
+        }
+    }
 }
 
 /// The rows of a report.
@@ -87,24 +109,21 @@ impl Summary {
         self.failed == 0
     }
 
-    /// Notes what came of an item, which is called `name`.
-    pub(super) fn add(&mut self, name: &str, done: &Done, message: Option<&str>) {
+    /// Notes what came of an item; `name` is what it is called where it is listed.
+    pub(super) fn add(&mut self, done: &Done, name: impl FnOnce() -> String) {
         match done.outcome {
             Warmed::Hit if done.exit == Some(0) => self.hits += 1,
             Warmed::Ran => self.ran += 1,
             Warmed::Skipped => {
                 self.skipped += 1;
                 if self.omissions.len() < LISTED {
-                    self.omissions.push(format!(
-                        "{name} was left out: {}",
-                        escape::for_line(message.unwrap_or_default())
-                    ));
+                    self.omissions.push(omission(&name(), done));
                 }
             }
             Warmed::Failed | Warmed::Hit => {
                 self.failed += 1;
                 if self.failures.len() < LISTED {
-                    self.failures.push(failure(name, done, message));
+                    self.failures.push(failure(&name(), done));
                 }
             }
         }
@@ -155,7 +174,12 @@ fn more(context: &Context, all: u64, listed: usize, what: &str) {
     }
 }
 
-fn failure(name: &str, done: &Done, message: Option<&str>) -> String {
+fn omission(name: &str, done: &Done) -> String {
+    let why = done.problem.as_deref().unwrap_or_default();
+    format!("{name} was left out: {}", escape::for_line(why))
+}
+
+fn failure(name: &str, done: &Done) -> String {
     let mut text = match (done.exit, done.outcome) {
         (Some(exit), Warmed::Hit) => {
             format!("{name} has failed before, with exit code {exit}, which is kept")
@@ -163,7 +187,7 @@ fn failure(name: &str, done: &Done, message: Option<&str>) -> String {
         (Some(exit @ 1..), _) => format!("{name} failed with exit code {exit}"),
         _ => format!("{name} failed"),
     };
-    if let Some(message) = message {
+    if let Some(message) = &done.problem {
         text.push_str(": ");
         text.push_str(&escape::for_line(message));
     }
@@ -173,61 +197,4 @@ fn failure(name: &str, done: &Done, message: Option<&str>) -> String {
         text.push_str(line);
     }
     text
-}
-
-/// `3 of 50 would run, about 12s`: what a dry run says.
-pub(super) struct Forecast {
-    pub(super) items: u64,
-    pub(super) runs: u64,
-    pub(super) skipped: u64,
-    /// Milliseconds and bytes of those runs whose like is recorded
-    pub(super) cost_ms: u64,
-    pub(super) size: u64,
-    pub(super) known: u64,
-}
-
-impl Forecast {
-    /// Counts a run, of which perhaps the last cost and size are recorded.
-    pub(super) fn add(&mut self, cost_ms: Option<u64>, size: Option<u64>) {
-        self.runs += 1;
-        if let (Some(cost), Some(size)) = (cost_ms, size) {
-            self.known += 1;
-            self.cost_ms = self.cost_ms.saturating_add(cost);
-            self.size = self.size.saturating_add(size);
-        }
-    }
-
-    /// Says so. What is not known of some is what `usual` is on the average, of so many: cost, size, count.
-    pub(super) fn print(
-        &self,
-        context: &Context,
-        jobs: usize,
-        pace_ms: u64,
-        usual: (u64, u64, u64),
-    ) -> Result<()> {
-        let mut text = format!("would run {} of {}", self.runs, self.items);
-        if self.skipped > 0 {
-            text.push_str(&format!(", leave out {}", self.skipped));
-        }
-        let unknown = self.runs - self.known;
-        let (cost, size, count) = usual;
-        if self.runs > 0 && (unknown == 0 || count > 0) {
-            let mean = |sum: u64| {
-                (u128::from(sum) * u128::from(unknown) / u128::from(count.max(1))) as u64
-            };
-            let cost = self.cost_ms.saturating_add(mean(cost));
-            let at_a_time = (jobs as u64).min(self.runs).max(1);
-            let time = (cost / at_a_time).max(pace_ms.saturating_mul(self.runs - 1));
-            let size = self.size.saturating_add(mean(size));
-            text.push_str(&format!(
-                ": about {} with {at_a_time} at a time, and {} to keep, by what is recorded",
-                human::duration(time),
-                human::size(size)
-            ));
-        } else if self.runs > 0 {
-            text.push_str("; nothing is recorded that would tell how long that takes");
-        }
-        context.note(&text);
-        Ok(())
-    }
 }
