@@ -174,6 +174,13 @@ pub(crate) enum Command {
     /// The key is the one that FiftyOne's decorator makes of the same arguments and scopes. That of a command after
     /// -- is the one that `ecache run` with the same options uses; standard input is part of it there, too.
     Key(KeyArgs),
+    /// Say why a command or a call is a hit or a miss
+    ///
+    /// For a miss: whether its result is expired, damaged or in another store, and what is nearest to it among the
+    /// latest 1000 entries of stores of that name, and how those differ: an argument, the user, the program, a variable,
+    /// a file. A result that was removed leaves nothing to be found. A command is given after --, with the options of
+    /// `ecache run`. Exits with 0 if it is a hit, else with 1.
+    Why(Box<WhyArgs>),
     /// Print all that is known of an entry
     Show(ShowArgs),
     /// List entries

@@ -25,6 +25,7 @@ mod stats;
 mod stores;
 mod touch;
 mod warm;
+mod why;
 
 use anyhow::Result;
 
@@ -41,6 +42,7 @@ pub(crate) fn run(context: &Context, command: Command) -> Result<Exit> {
         Command::Warm(args) => warm::run(context, *args),
         Command::Has(args) => has::run(context, args),
         Command::Key(args) => key::run(context, args),
+        Command::Why(args) => why::run(context, *args),
         Command::Show(args) => show::run(context, args),
         Command::Ls(args) => ls::run(context, args),
         Command::Stores(args) => stores::run(context, args),

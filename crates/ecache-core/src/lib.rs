@@ -56,6 +56,7 @@ pub mod entry;
 pub mod error;
 pub mod execution_cache;
 pub mod execution_store;
+pub mod explain;
 pub mod filter;
 pub mod glob;
 pub mod interchange;
