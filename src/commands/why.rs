@@ -231,6 +231,9 @@ impl View<'_> {
                 Some(_) => format!("    {part}: no part of it there"),
                 None => format!("    {part}: no part of it here"),
             },
+            _ if show(&recorded) == show(&asked) => {
+                format!("    {part}: another secret, which --reveal shows")
+            }
             _ => format!(
                 "    {part}: {} there, {} here",
                 show(&recorded),

@@ -234,6 +234,10 @@ fn nearest(backend: &dyn Backend, question: &Question, now: Timestamp) -> Result
     for row in backend.scan(&scan, now)? {
         missing.read += 1;
         let Row::Entry(entry, _) = row? else { continue };
+        // What has the key is told of as being elsewhere.
+        if entry.address.key == question.address.key {
+            continue;
+        }
         // Of what is not recorded there is no telling how near it is.
         if entry.args.is_none() {
             continue;
@@ -525,8 +529,8 @@ mod tests {
             panic!("it is not there");
         };
         assert_eq!(missing.elsewhere.len(), 1);
-        let near = &missing.nearest[0];
-        assert_eq!(near.differences[0].part, Part::Dataset);
+        assert_eq!(*missing.elsewhere[0].address.store, other);
+        assert!(missing.nearest.is_empty());
     }
 
     #[test]
