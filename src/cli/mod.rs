@@ -1,6 +1,6 @@
 //! What can be typed: clap types and their help, no behaviour.
 //!
-//! Subcommands are `defer`red: of eighteen only the one that was asked for is built, which is most of what
+//! Subcommands are `defer`red: of twenty only the one that was asked for is built, which is most of what
 //! the parser costs a short command. What a command does is said on its variant in [`Command`], which is
 //! there before its arguments are; a type of arguments has no doc comment, since clap would put it in the
 //! place of that text.
@@ -53,6 +53,7 @@ Examples:
   ecache run --ttl 10m -- curl -s https://x      run it once in ten minutes
   ecache set thumbs cat.jpg --ttl 1d < cat.png   keep a value for a day
   ecache get thumbs cat.jpg > cat.png            print it again
+  ecache warm -- curl -s https://x/{} < ids      run it for each line that is not cached
   ecache ls --store thumbs                       list what is cached
   ecache clear --dataset 6b03de12 --dry-run      see what a removal would remove
 
@@ -64,6 +65,8 @@ Examples:
   ecache run --ttl 10m -- curl -s https://x      run it once in ten minutes
   ecache set thumbs cat.jpg --ttl 1d < cat.png   keep a value for a day
   ecache get thumbs cat.jpg > cat.png            print it again
+  ecache warm -- curl -s https://x/{} < ids      run it for each line that is not cached
+  ecache why -- curl -s https://x/7              say why that is a hit or a miss
   ecache ls --store thumbs                       list what is cached
   ecache import dump.bson                        read a mongodump of FiftyOne's
   ecache get labels -j 0.25 --user u-alice       the result of a call
@@ -134,8 +137,8 @@ pub(crate) struct RevealArgs {
 pub(crate) enum Command {
     /// Print the value of an entry
     ///
-    /// Text, bytes and command output are printed as they are, anything else as JSON. A miss prints nothing
-    /// and exits with 1.
+    /// Text, bytes and command output are printed as they are, secrets included, anything else as JSON. A miss prints
+    /// nothing and exits with 1.
     Get(GetArgs),
     /// Set the value of an entry
     ///
@@ -182,8 +185,13 @@ pub(crate) enum Command {
     /// `ecache run`. Exits with 0 if it is a hit, else with 1.
     Why(Box<WhyArgs>),
     /// Print all that is known of an entry
+    ///
+    /// What looks like a secret in what was recorded of the call is shown as ***, unless there is --reveal; the value is
+    /// shown as it is.
     Show(ShowArgs),
     /// List entries
+    ///
+    /// What looks like a secret in what was recorded of a call is shown as ***, unless there is --reveal.
     Ls(LsArgs),
     /// List stores, with their entries and metadata
     Stores(StoresArgs),
@@ -210,6 +218,8 @@ pub(crate) enum Command {
     /// A lifetime makes an entry one of policy `evict`; policy `persist` takes its lifetime away.
     Touch(TouchArgs),
     /// Write entries as JSON lines, for `ecache import`
+    ///
+    /// Entries are written as they are: also what looks like a secret in their arguments, which `ecache ls` masks.
     Export(ExportArgs),
     /// Read entries from JSON lines, Extended JSON or a mongodump
     ///
