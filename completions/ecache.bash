@@ -2083,7 +2083,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__warm)
-            opts="-q -v -0 -j -n -h --db --collection --quiet --verbose --input --null --jsonl --refresh --all --order --jobs --rate --max-time --dry-run --version --ttl --failure-ttl --no-failures --max-output --wait-timeout --format --reveal --cwd --env --file --jwt-file --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --expired --fresh --older-than --newer-than --unused-for --expiring-within --larger-than --help"
+            opts="-q -v -0 -j -n -h --db --collection --quiet --verbose --input --null --jsonl --refresh --all --order --jobs --rate --max-time --dry-run --version --jwt-file --ttl --failure-ttl --no-failures --max-output --wait-timeout --format --reveal --cwd --env --file --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --expired --fresh --older-than --newer-than --unused-for --expiring-within --larger-than --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2168,6 +2168,21 @@ _ecache() {
                     fi
                     return 0
                     ;;
+                --jwt-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
                 --ttl)
                     COMPREPLY=("${cur}")
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
@@ -2211,21 +2226,6 @@ _ecache() {
                     return 0
                     ;;
                 --file)
-                    local oldifs
-                    if [ -n "${IFS+x}" ]; then
-                        oldifs="$IFS"
-                    fi
-                    IFS=$'\n'
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    if [ -n "${oldifs+x}" ]; then
-                        IFS="$oldifs"
-                    fi
-                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
-                        compopt -o filenames
-                    fi
-                    return 0
-                    ;;
-                --jwt-file)
                     local oldifs
                     if [ -n "${IFS+x}" ]; then
                         oldifs="$IFS"

@@ -144,6 +144,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand warm" -s j -l jobs -d 'Run
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -l rate -d 'Start no more than this many in a time, as in 5/s or 100/m' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -l max-time -d 'Start nothing after this long; what runs then is finished' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -l version -d 'Keep results apart from other versions: in the store NAME#vN' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand warm" -l jwt-file -d 'The file that holds the user\'s request token (a JWT)' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -l ttl -d 'Keep a result for this long, as in 90s, 10m or 1d12h; `none` for ever' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -l failure-ttl -d 'Keep a failure for this long, instead of as long as a success' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -l max-output -d 'Do not keep a result that is larger than this' -r -f
@@ -155,7 +156,6 @@ csv\t'Comma-separated values as in RFC 4180, with a header'
 tsv\t'Tab-separated values with a header'"
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -l env -d 'Tell runs with different values of this variable apart; may be repeated' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -l file -d 'Tell runs apart by this file\'s content; may be repeated' -r -F
-complete -c ecache -n "__fish_ecache_using_subcommand warm" -l jwt-file -d 'The file that holds the user\'s request token (a JWT)' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -l store -d 'Entries of this store' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -l dataset -d 'Entries linked to this dataset' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -l user -d 'Entries made for this user' -r -f

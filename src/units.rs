@@ -87,7 +87,7 @@ pub(crate) fn parse_rate(text: &str) -> Result<Duration, ParseError> {
         _ => return Err(error("use /s, /m or /h, as in 5/s or 100/m")),
     };
     match number.parse::<f64>() {
-        Ok(number) if number > 0.0 => {
+        Ok(number) if number.is_finite() && number > 0.0 => {
             Duration::try_from_secs_f64(seconds / number).map_err(|_| error("it is too slow"))
         }
         _ => Err(error("use a number above zero, as in 5/s or 100/m")),

@@ -218,6 +218,9 @@ pub(crate) struct WarmArgs {
     /// Keep results apart from other versions: in the store NAME#vN
     #[arg(long, value_name = "N")]
     pub(crate) version: Option<String>,
+    /// The file that holds the user's request token (a JWT)
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    pub(crate) jwt_file: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) keep: KeepArgs,
     /// Wait for another process that runs the same for this long
@@ -230,9 +233,6 @@ pub(crate) struct WarmArgs {
     pub(crate) reveal: RevealArgs,
     #[command(flatten)]
     pub(crate) surroundings: SurroundingsArgs,
-    /// The file that holds the user's request token (a JWT)
-    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
-    pub(crate) jwt_file: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) filter: FilterArgs,
 }

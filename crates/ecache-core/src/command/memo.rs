@@ -372,11 +372,11 @@ impl Memo<'_> {
         report: &mut Report,
     ) -> Result<()> {
         let ttl = match (ended.status.code(), self.settings.failures) {
-            (None, _) => return Ok(self.leave("a signal ended it")),
-            _ if ended.interrupted => return Ok(self.leave("it was interrupted")),
+            (None, _) => return self.leave("a signal ended it"),
+            _ if ended.interrupted => return self.leave("it was interrupted"),
             (Some(0), _) | (_, Failures::KeepAlike) => self.settings.ttl,
             (_, Failures::KeepFor(ttl)) => ttl,
-            (_, Failures::Forget) => return Ok(self.leave("it failed")),
+            (_, Failures::Forget) => return self.leave("it failed"),
         };
         let recording = match ended.recorder {
             Some(recorder) => recorder.and_then(|recorder| recorder.finish(report.exit)),
@@ -388,7 +388,7 @@ impl Memo<'_> {
                 self.attempt::<()>(Err(Error::Io(error)))?;
                 return Ok(());
             }
-            Err(other) => return Ok(self.leave(&other.to_string())),
+            Err(other) => return self.leave(&other.to_string()),
         };
         let now = self.clock.now();
         let cost = report.cost.map(|cost| cost.as_millis());
@@ -409,7 +409,8 @@ impl Memo<'_> {
         Ok(())
     }
 
-    fn leave(&self, why: &str) {
+    fn leave(&self, why: &str) -> Result<()> {
         (self.on_unkept)(why);
+        Ok(())
     }
 }
