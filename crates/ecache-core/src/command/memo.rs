@@ -83,6 +83,21 @@ pub struct Settings {
     pub patience: Duration,
 }
 
+impl Default for Settings {
+    /// The cache is on, everything is kept for ever but what is larger than 100 MiB, and others are waited for ten minutes.
+    fn default() -> Self {
+        Self {
+            mode: Mode::On,
+            on_miss: OnMiss::Run,
+            ttl: None,
+            failures: Failures::KeepAlike,
+            max_age: None,
+            max_output: 100 << 20,
+            patience: Duration::from_secs(600),
+        }
+    }
+}
+
 /// A command that is to be replayed or run.
 pub struct Memo<'a> {
     /// The file that is run

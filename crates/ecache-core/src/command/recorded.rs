@@ -256,19 +256,8 @@ fn members(json: Option<&Json>) -> impl Iterator<Item = (String, &Json)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::command::{Failures, Mode, OnMiss};
     use crate::scope::{Scopes, StoreAddress};
     use crate::time::Timestamp;
-
-    const SETTINGS: Settings = Settings {
-        mode: Mode::On,
-        on_miss: OnMiss::Run,
-        ttl: None,
-        failures: Failures::KeepAlike,
-        max_age: None,
-        max_output: u64::MAX,
-        patience: std::time::Duration::ZERO,
-    };
 
     fn identity() -> Identity {
         Identity {
@@ -296,7 +285,7 @@ mod tests {
             "sh".into(),
             &store,
             (&call_scopes, scopes),
-            SETTINGS,
+            Settings::default(),
         );
         Entry {
             scopes: call.scopes,
@@ -307,7 +296,7 @@ mod tests {
 
     fn again(entry: &Entry) -> Result<Repeated, NotRepeatable> {
         let variable = |name: &str| (name == "LANG").then(|| "C".into());
-        repeat(entry, None, variable, SETTINGS)
+        repeat(entry, None, variable, Settings::default())
     }
 
     #[test]

@@ -205,6 +205,51 @@ pub enum Stop {
 }
 
 /// Where and how commands are warmed.
+///
+/// ```
+/// use std::collections::BTreeMap;
+/// use ecache_core::command::{Call, Identity, Prepared, Program, Settings, Warm, Warmed};
+/// use ecache_core::location::{self, Access};
+/// use ecache_core::key::CallScopes;
+/// use ecache_core::scope::{Scopes, StoreAddress};
+/// use ecache_core::time::SystemClock;
+///
+/// # let folder = tempfile::tempdir()?;
+/// let path = folder.path().join("store.db");
+/// let backend = location::open(path.as_os_str(), Access::Write)?;
+/// let program = Program::find("echo".as_ref(), None)?;
+/// let prepare = |item: &u32| {
+///     let identity = Identity {
+///         program: program.clone(),
+///         arguments: vec![item.to_string().into()],
+///         folder: None,
+///         variables: BTreeMap::new(),
+///         files: BTreeMap::new(),
+///         input: None,
+///     };
+///     let scopes = (&CallScopes::default(), Scopes::default());
+///     let call = Call::new(identity, "echo".into(), &StoreAddress::new("echo"), scopes, Settings::default());
+///     Prepared::Run(Box::new(call))
+/// };
+/// let warm = || Warm {
+///     store: &path,
+///     backend: backend.as_ref(),
+///     held: "",
+///     clock: &SystemClock,
+///     workers: std::num::NonZeroUsize::MIN,
+///     pace: std::time::Duration::ZERO,
+///     max_time: None,
+///     signals: None,
+/// };
+/// for outcome in [Warmed::Ran, Warmed::Hit] {
+///     let stop = warm().run(1..=3, prepare, |_, done, _| {
+///         assert_eq!(done.outcome, outcome);
+///         Ok(())
+///     })?;
+///     assert_eq!(stop, None);
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Warm<'a> {
     /// The store's file, beside which the locks are
     pub store: &'a Path,
