@@ -404,6 +404,33 @@ fn without_a_store_it_fails_and_runs_nothing() {
 }
 
 #[test]
+#[ignore = "mounts a file system of 3 MB, which not everybody may; tests/all runs it"]
+fn on_a_full_disk_it_stops_and_a_second_run_goes_on() {
+    let session = Session::new();
+    // In a mount namespace of its own, so that the disk is gone with the shell.
+    let script = r#"
+        mkdir disk && mount -t tmpfs -o size=3m,mode=700 tmpfs disk
+        export ECACHE_DB=disk/store.db
+        ecache set a b c
+        dd if=/dev/zero of=disk/rest bs=1k 2> /dev/null
+        warm() { seq 1 3 | ecache warm -q -j 1 -- sh -c 'echo run >> ran; head -c 200000 /dev/zero'; }
+        warm 2> said
+        echo $?
+        grep -c 'no space is left' said
+        wc -l < ran
+        rm disk/rest
+        warm
+        echo $?
+        wc -l < ran
+        warm
+        wc -l < ran
+    "#;
+    let mut shell = session.program("unshare");
+    shell.args(["--user", "--map-root-user", "--mount", "sh", "-c", script]);
+    run(shell, b"").prints("3\n2\n1\n0\n4\n4\n");
+}
+
+#[test]
 fn progress_is_shown_on_a_terminal_alone() {
     let session = Session::new().with("TERM", "xterm");
     std::fs::write(session.path("items"), "0.7\n0.11\n0.12\n").expect("a file");

@@ -126,33 +126,33 @@ fn warm<T: Send + 'static>(
             None => Ok(()),
         }
     });
+    report.finish()?;
+    let left_out = match stop {
+        Ok(None) => LeftOut::Listed,
+        Ok(Some(_)) | Err(_) => LeftOut::Counted,
+    };
+    summary.print(context, progress, left_out);
     let stop = stop.map_err(|error| match error {
         // As main knows it: a reader that has seen enough is no failure.
         Error::Io(error) => error.into(),
         other => anyhow::Error::new(other),
     })?;
-    report.finish()?;
-    let left_out = match stop {
-        None => LeftOut::Listed,
-        Some(_) => LeftOut::Counted,
-    };
-    summary.print(context, progress, left_out);
     Ok(match stop {
         Some(Stop::Signal(signal)) => {
             context.warn("interrupted; what was kept stays, so run it again to go on");
             // The terminal's is Ctrl-C for all that can be told.
-            Exit::Command(
-                128 + if signal == 0 {
-                    libc::SIGINT as u8
-                } else {
-                    signal
-                },
-            )
+            let signal = match signal {
+                0 => libc::SIGINT as u8,
+                sent => sent,
+            };
+            Exit::Command(128 + signal)
         }
-        Some(Stop::Time | Stop::Trouble) => {
+        Some(Stop::Time) => {
             context.warn("time is over; what was kept stays, so run it again to go on");
             Exit::No
         }
+        // Told of as an error.
+        Some(Stop::Trouble) => Exit::Failed,
         None if summary.is_good() => Exit::Done,
         None => Exit::No,
     })
