@@ -16,6 +16,7 @@ MUSL = TARGET / "x86_64-unknown-linux-musl/release/ecache"
 GLIBC = TARGET / "install/release/ecache"
 BKT = TARGET / "peers/bin/bkt"
 PYTHON = TARGET / "peers/python/bin/python"
+SPAWN = TARGET / "peers/bin/spawn"
 
 _NULL = [
     (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),

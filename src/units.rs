@@ -3,6 +3,8 @@
 //! Months and years are refused: they have no fixed length, and `M` is a month in some tools and a minute in
 //! others, which is why no general parser is used here.
 
+use std::time::Duration;
+
 use chrono::DateTime;
 
 /// Why a text is not a duration, a size or a time.
@@ -67,6 +69,28 @@ pub(crate) fn parse_duration(text: &str) -> Result<u64, ParseError> {
     match total {
         0 => Err(error("it must be at least 1ms".to_owned())),
         ms => Ok(ms),
+    }
+}
+
+/// Parses a rate such as `5/s`, `0.5/s` or `100/m` into the time between two; a bare number is per second.
+///
+/// # Errors
+///
+/// Refuses what is not a number above zero with s, m or h, and what no duration can say.
+pub(crate) fn parse_rate(text: &str) -> Result<Duration, ParseError> {
+    let error = |reason: &str| ParseError::new("rate", text, reason.to_owned());
+    let (number, unit) = text.split_once('/').unwrap_or((text, "s"));
+    let seconds = match unit {
+        "s" => 1.0,
+        "m" => 60.0,
+        "h" => 3600.0,
+        _ => return Err(error("use /s, /m or /h, as in 5/s or 100/m")),
+    };
+    match number.parse::<f64>() {
+        Ok(number) if number.is_finite() && number > 0.0 => {
+            Duration::try_from_secs_f64(seconds / number).map_err(|_| error("it is too slow"))
+        }
+        _ => Err(error("use a number above zero, as in 5/s or 100/m")),
     }
 }
 
@@ -229,6 +253,23 @@ mod tests {
 
     fn message<T: std::fmt::Debug>(result: Result<T, ParseError>) -> String {
         result.expect_err("is invalid").to_string()
+    }
+
+    #[test]
+    fn rates_are_the_time_between_two() {
+        let millis = |text| parse_rate(text).map(|pace| pace.as_millis());
+        for (text, wanted) in [
+            ("5/s", 200),
+            ("2", 500),
+            ("0.5/s", 2000),
+            ("100/m", 600),
+            ("3600/h", 1000),
+        ] {
+            assert_eq!(millis(text), Ok(wanted), "{text}");
+        }
+        for text in ["", "0", "-1", "x/s", "5/d", "5/", "inf", "1e-300/h", "NaN"] {
+            assert!(millis(text).is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -9,10 +9,10 @@ use clap_complete::Shell;
 use ecache_core::backend::{Dimension, OnConflict, Sort};
 use ecache_core::doctor::Check;
 
-use super::FormatArgs;
 use super::entry::{CallArgs, EntryArgs, IdentityArgs, ScopeArgs};
 use super::filter::{FilterArgs, PolicyChoice};
 use super::value::{EntryPolicy, Lifetime, Ttl, ValueType, parse_lifetime, parse_ttl};
+use super::{FormatArgs, RevealArgs};
 use crate::units::{Moment, parse_duration, parse_moment, parse_size};
 
 #[derive(Debug, Args)]
@@ -116,9 +116,60 @@ pub(crate) struct KeyArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ecache why -- curl -s https://example.com
+  ecache why --cwd --env LANG -- make report
+  ecache why histograms -a uniqueness -j 10 --user u-alice --format json")]
+pub(crate) struct WhyArgs {
+    /// The store's name, of a call
+    #[arg(value_name = "STORE", required_unless_present = "command")]
+    pub(crate) store: Option<String>,
+    /// The entry's key
+    #[arg(value_name = "KEY", conflicts_with_all = ["argument", "json-argument", "args"])]
+    pub(crate) key: Option<String>,
+    #[command(flatten)]
+    pub(crate) call: CallArgs,
+    /// The command that is asked about
+    #[arg(value_name = "COMMAND", last = true, value_hint = clap::ValueHint::CommandWithArguments,
+          conflicts_with_all = ["store", "key", "argument", "json-argument", "args"])]
+    pub(crate) command: Vec<OsString>,
+    /// The command's results are in this store [default: the program's name]
+    #[arg(long = "store", value_name = "NAME", requires = "command")]
+    pub(crate) command_store: Option<String>,
+    /// The command's results are kept apart from other versions: in the store NAME#vN
+    #[arg(long, value_name = "N", requires = "command")]
+    pub(crate) version: Option<String>,
+    /// Ask for what `run` does with this --ttl, if it is `boot` or `session`
+    #[arg(long, value_name = "DURATION", value_parser = parse_lifetime, hide_short_help = true)]
+    pub(crate) ttl: Option<Lifetime>,
+    /// Print in this format
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
+    pub(crate) format: WhyFormat,
+    #[command(flatten)]
+    pub(crate) reveal: RevealArgs,
+    #[command(flatten)]
+    pub(crate) identity: IdentityArgs,
+    #[command(flatten)]
+    pub(crate) scope: ScopeArgs,
+}
+
+/// How `why` prints what it found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum WhyFormat {
+    /// Sentences, for people
+    #[default]
+    Text,
+    /// One JSON object
+    Json,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct ShowArgs {
     #[command(flatten)]
     pub(crate) format: FormatArgs,
+    #[command(flatten)]
+    pub(crate) reveal: RevealArgs,
     #[command(flatten)]
     pub(crate) entry: EntryArgs,
 }
@@ -145,6 +196,8 @@ pub(crate) struct LsArgs {
     pub(crate) fields: Vec<String>,
     #[command(flatten)]
     pub(crate) format: FormatArgs,
+    #[command(flatten)]
+    pub(crate) reveal: RevealArgs,
     #[command(flatten)]
     pub(crate) filter: FilterArgs,
     /// Entries of this policy
@@ -198,6 +251,8 @@ pub(crate) struct StatsArgs {
     pub(crate) by: GroupBy,
     #[command(flatten)]
     pub(crate) format: FormatArgs,
+    #[command(flatten)]
+    pub(crate) reveal: RevealArgs,
     #[command(flatten)]
     pub(crate) filter: FilterArgs,
     /// Entries of this policy
@@ -467,6 +522,8 @@ pub(crate) struct WatchArgs {
     /// Print in this format [default: tab-separated lines]
     #[arg(long, value_name = "FORMAT", value_enum)]
     pub(crate) format: Option<WatchFormat>,
+    #[command(flatten)]
+    pub(crate) reveal: RevealArgs,
     #[command(flatten)]
     pub(crate) filter: FilterArgs,
 }

@@ -112,10 +112,10 @@ pub(crate) struct ScopeArgs {
     pub(crate) jwt_file: Option<PathBuf>,
 }
 
-// What a command's result depends on, beside its arguments and the program.
+// What a command's result depends on, beside its arguments, the program and standard input.
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Identity")]
-pub(crate) struct IdentityArgs {
+pub(crate) struct SurroundingsArgs {
     /// Tell runs in different folders apart
     #[arg(long, alias = "use-working-dir")]
     pub(crate) cwd: bool,
@@ -138,6 +138,14 @@ pub(crate) struct IdentityArgs {
         hide_short_help = true
     )]
     pub(crate) name: Option<String>,
+}
+
+// What a command's result depends on, beside its arguments and the program.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Identity")]
+pub(crate) struct IdentityArgs {
+    #[command(flatten)]
+    pub(crate) surroundings: SurroundingsArgs,
     /// Say what standard input means; by default what is piped in is read to its end, for the key
     #[arg(long, value_enum, value_name = "HOW", default_value_t)]
     pub(crate) stdin: StdinChoice,

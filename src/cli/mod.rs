@@ -1,6 +1,6 @@
 //! What can be typed: clap types and their help, no behaviour.
 //!
-//! Subcommands are `defer`red: of eighteen only the one that was asked for is built, which is most of what
+//! Subcommands are `defer`red: of twenty only the one that was asked for is built, which is most of what
 //! the parser costs a short command. What a command does is said on its variant in [`Command`], which is
 //! there before its arguments are; a type of arguments has no doc comment, since clap would put it in the
 //! place of that text.
@@ -11,6 +11,7 @@ pub(crate) mod filter;
 mod run;
 mod shortcut;
 pub(crate) mod value;
+mod warm;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -20,6 +21,7 @@ use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand};
 use crate::output::Format;
 pub(crate) use commands::*;
 pub(crate) use run::*;
+pub(crate) use warm::*;
 
 /// Inspect, change and prune the results that expensive calls left in an execution store.
 #[derive(Debug, Parser)]
@@ -64,6 +66,7 @@ Examples:
   ecache run --ttl 10m -- curl -s https://x      run it once in ten minutes
   ecache set thumbs cat.jpg --ttl 1d < cat.png   keep a value for a day
   ecache get thumbs cat.jpg > cat.png            print it again
+  ecache warm -- curl -s https://x/{} < ids      run it for each line that is not cached
   ecache ls --store thumbs                       list what is cached
   ecache clear --dataset 6b03de12 --dry-run      see what a removal would remove
 
@@ -75,6 +78,8 @@ Examples:
   ecache run --ttl 10m -- curl -s https://x      run it once in ten minutes
   ecache set thumbs cat.jpg --ttl 1d < cat.png   keep a value for a day
   ecache get thumbs cat.jpg > cat.png            print it again
+  ecache warm -- curl -s https://x/{} < ids      run it for each line that is not cached
+  ecache why -- curl -s https://x/7              say why that is a hit or a miss
   ecache ls --store thumbs                       list what is cached
   ecache import dump.bson                        read a mongodump of FiftyOne's
   ecache get labels -j 0.25 --user u-alice       the result of a call
@@ -134,14 +139,22 @@ pub(crate) struct FormatArgs {
     pub(crate) format: Option<Format>,
 }
 
+// Whether what looks like a secret is shown.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct RevealArgs {
+    /// Show what looks like a secret in what was recorded, which is *** otherwise
+    #[arg(long)]
+    pub(crate) reveal: bool,
+}
+
 /// The commands.
 #[derive(Debug, Subcommand)]
 #[command(defer = true)]
 pub(crate) enum Command {
     /// Print the value of an entry
     ///
-    /// Text, bytes and command output are printed as they are, anything else as JSON. A miss prints nothing
-    /// and exits with 1.
+    /// Text, bytes and command output are printed as they are, secrets included, anything else as JSON. A miss prints
+    /// nothing and exits with 1.
     Get(GetArgs),
     /// Set the value of an entry
     ///
@@ -158,14 +171,43 @@ pub(crate) enum Command {
     /// The exit code is the command's; 128 and the signal if a signal ended it, 127 if there is no such program, 126
     /// if it cannot be run, and 125 if ecache refuses.
     Run(RunArgs),
+    /// Run a command for each line of the input, and keep what each prints
+    ///
+    /// What is fresh already is not run; the rest is, several at a time, as `ecache run` with the same options would run
+    /// it with nothing to read, and is a hit for it from then on. Nothing of what is printed is shown. The item takes the
+    /// place of {} wherever it stands, or is the last argument; no shell is involved. With a command, --store, --dataset,
+    /// --user, --operator and --prompt say where results are kept and in which scopes commands run.
+    ///
+    /// With --refresh and no command, commands that were recorded are run again, as they were: THIS RUNS WHAT THE STORE
+    /// SAYS, also what was imported from elsewhere, so see what that is with --dry-run first. Each is run in the folder
+    /// that it was recorded in if that was a part of it (--cwd), else in the current one, and kept as long as before
+    /// unless there is a --ttl; entries of policy `persist` stay. A command that cannot be run as it was is left out and
+    /// listed: it read its input, a variable of it has another value now, its arguments were not recorded. If its program
+    /// or a file that it reads has changed, its result is a new entry, which is the one that `ecache run` looks for.
+    ///
+    /// Exits with 0 if all is kept now, with 1 if something failed or time was over, with 130 after Ctrl-C; whoever
+    /// runs it again goes on where it stopped. A failure that is kept is a failure until it expires, unless --no-failures.
+    Warm(Box<WarmArgs>),
     /// Print the key of a call, or of a command
     ///
     /// The key is the one that FiftyOne's decorator makes of the same arguments and scopes. That of a command after
     /// -- is the one that `ecache run` with the same options uses; standard input is part of it there, too.
     Key(KeyArgs),
+    /// Say why a command or a call is a hit or a miss
+    ///
+    /// For a miss: whether its result is expired, damaged or in another store, and what is nearest to it among the
+    /// latest 1000 entries of stores of that name, and how those differ: an argument, the user, the program, a variable,
+    /// a file. A result that was removed leaves nothing to be found. A command is given after --, with the options of
+    /// `ecache run`. Exits with 0 if it is a hit, else with 1.
+    Why(Box<WhyArgs>),
     /// Print all that is known of an entry
+    ///
+    /// What looks like a secret in what was recorded of the call is shown as ***, unless there is --reveal; the value is
+    /// shown as it is.
     Show(ShowArgs),
     /// List entries
+    ///
+    /// What looks like a secret in what was recorded of a call is shown as ***, unless there is --reveal.
     Ls(LsArgs),
     /// List stores, with their entries and metadata
     Stores(StoresArgs),
@@ -198,6 +240,8 @@ pub(crate) enum Command {
     /// A lifetime makes an entry one of policy `evict`; policy `persist` takes its lifetime away.
     Touch(TouchArgs),
     /// Write entries as JSON lines, for `ecache import`
+    ///
+    /// Entries are written as they are: also what looks like a secret in their arguments, which `ecache ls` masks.
     Export(ExportArgs),
     /// Read entries from JSON lines, Extended JSON or a mongodump
     ///

@@ -71,10 +71,10 @@ fn run(mut words: impl Iterator<Item = OsString>, path: &mut Option<String>) -> 
         let flag = word.to_str()?;
         match flag {
             "--" => break,
-            "--cwd" if !args.identity.cwd => args.identity.cwd = true,
+            "--cwd" if !args.identity.surroundings.cwd => args.identity.surroundings.cwd = true,
             "--no-failures" if !args.no_failures => args.no_failures = true,
-            "--env" => args.identity.env.push(plain(words.next())?),
-            "--file" => args.identity.file.push(plain(words.next())?),
+            "--env" => args.identity.surroundings.env.push(plain(words.next())?),
+            "--file" => args.identity.surroundings.file.push(plain(words.next())?),
             "--store" => set(&mut args.store, plain(words.next())?)?,
             "--ttl" => set(&mut args.ttl, parse_lifetime(&plain(words.next())?).ok()?)?,
             "--stdin" => {

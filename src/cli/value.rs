@@ -1,5 +1,7 @@
 //! Values as they are typed.
 
+use std::time::Duration;
+
 use clap::ValueEnum;
 use ecache_core::entry::Policy;
 use ecache_core::value::Kind;
@@ -69,6 +71,16 @@ pub(crate) fn parse_lifetime(text: &str) -> Result<Lifetime, crate::units::Parse
         "boot" => Ok(Lifetime::Boot),
         "session" => Ok(Lifetime::Session),
         ttl => parse_ttl(ttl).map(Lifetime::Ttl),
+    }
+}
+
+impl Ttl {
+    /// The duration, `None` for none.
+    pub(crate) fn duration(self) -> Option<Duration> {
+        match self {
+            Self::Millis(millis) => Some(Duration::from_millis(millis)),
+            Self::Never => None,
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use ecache_core::value::{Value, write_stored};
 
 use crate::datasets::Datasets;
 use crate::error::usage;
-use crate::output::{Cell, Column};
+use crate::output::{Cell, Column, Secrets};
 
 /// A field of an entry, in the order in which they are printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,22 +112,27 @@ impl Field {
         self != Self::DatasetName || datasets.are_known()
     }
 
-    /// Its value in an entry. The entry's value is given as JSON, if it was read.
+    /// Its value in an entry. The entry's value is given as JSON, if it was read, and shown as it is: what looks
+    /// like a secret is looked for in what was recorded of the call.
     pub(super) fn cell<'a>(
         self,
         entry: &'a Entry,
         value: Option<&'a str>,
         datasets: &'a Datasets,
+        secrets: Secrets,
     ) -> Cell<'a> {
-        let text = |text: Option<&'a str>| Cell::from(text);
+        let text =
+            |text: Option<&'a str>| text.map_or(Cell::Null, |text| Cell::Text(secrets.text(text)));
         let time = |time: Option<ecache_core::time::Timestamp>| {
             time.map_or(Cell::Null, |time| Cell::Time(time.as_millis()))
         };
         match self {
             Self::StoreName => Cell::from(&*entry.address.store.store_name),
             Self::Key => Cell::from(entry.address.key.as_str()),
-            Self::DatasetId => text(entry.address.store.dataset_id.as_deref()),
-            Self::DatasetName => text(datasets.name(entry.address.store.dataset_id.as_deref())),
+            Self::DatasetId => Cell::from(entry.address.store.dataset_id.as_deref()),
+            Self::DatasetName => {
+                Cell::from(datasets.name(entry.address.store.dataset_id.as_deref()))
+            }
             Self::Policy => Cell::from(entry.policy.as_str()),
             Self::CreatedAt => Cell::Time(entry.created_at.as_millis()),
             Self::UpdatedAt => time(entry.updated_at),
@@ -141,15 +146,14 @@ impl Field {
             Self::PromptId => text(entry.scopes.prompt_id.as_deref()),
             Self::JwtSha256 => Cell::from(entry.scopes.jwt_sha256.map(|hash| hex(&hash))),
             Self::Function => text(entry.function.as_deref()),
-            Self::Args => json_cell(entry.args.as_deref()),
+            Self::Args => {
+                let args = entry.args.as_deref();
+                args.map_or(Cell::Null, |args| Cell::Json(secrets.arguments(args)))
+            }
             Self::CostMs => entry.cost_ms.map_or(Cell::Null, Cell::Duration),
-            Self::Value => json_cell(value),
+            Self::Value => value.map_or(Cell::Null, |json| Cell::Json(json.into())),
         }
     }
-}
-
-fn json_cell(json: Option<&str>) -> Cell<'_> {
-    json.map_or(Cell::Null, |json| Cell::Json(json.into()))
 }
 
 /// The fields of `--fields`; those of [`Field::USUAL`] if there are none.

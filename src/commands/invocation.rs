@@ -1,7 +1,8 @@
 //! From what was typed after `--` to what identifies a command.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io;
 use std::os::fd::AsFd;
@@ -9,11 +10,11 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use ecache_core::command::{Identity, Input, Program, Spool, hash_files};
+use ecache_core::command::{Failures, Identity, Input, Program, Spool, hash_files};
 use ecache_core::python_json::Json;
 
-use crate::cli::entry::{IdentityArgs, StdinChoice};
-use crate::cli::value::Lifetime;
+use crate::cli::entry::{IdentityArgs, StdinChoice, SurroundingsArgs};
+use crate::cli::value::{Lifetime, Ttl};
 use crate::context::Context;
 
 /// Who has to wait for standard input is told so after this long, as in a CI step that leaves a pipe open.
@@ -39,29 +40,13 @@ impl Invocation {
         lifetime: Option<Lifetime>,
     ) -> Result<Self> {
         let (name, arguments) = words.split_first().expect("clap requires a word");
-        let program = Program::find(name, std::env::var_os("PATH").as_deref())?;
-        let variable = |name: &String| (name.clone(), std::env::var_os(name));
-        let folder = match args.cwd {
-            true => Some(std::env::current_dir().context("there is no current folder")?),
-            false => None,
-        };
-        let hash = |path: &String| {
-            let content = hash_files(path);
-            Ok((
-                path.clone(),
-                content.with_context(|| format!("cannot read {path}"))?,
-            ))
-        };
-        let files = args.file.iter().map(hash).collect::<Result<_>>()?;
+        // Before the input is read: what cannot be run needs none.
+        let identity = identity(name, &args.surroundings, lifetime)?;
         let (input, sha256) = input(context, args.stdin)?;
         let identity = Identity {
-            program,
             arguments: arguments.to_vec(),
-            folder,
-            variables: args.env.iter().map(variable).collect(),
-            files,
             input: sha256,
-            marks: marks(args, lifetime)?,
+            ..identity
         };
         Ok(Self {
             call: identity.call(),
@@ -80,7 +65,7 @@ impl Invocation {
 }
 
 /// What else runs are told apart by.
-fn marks(args: &IdentityArgs, lifetime: Option<Lifetime>) -> Result<BTreeMap<String, String>> {
+fn marks(args: &SurroundingsArgs, lifetime: Option<Lifetime>) -> Result<BTreeMap<String, String>> {
     let mut marks = BTreeMap::new();
     match lifetime {
         Some(Lifetime::Boot) => marks.insert("boot".to_owned(), boot()?),
@@ -120,6 +105,56 @@ fn session() -> Result<String> {
     let fields = status.rsplit_once(") ").map(|(_, fields)| fields);
     let started = fields.and_then(|fields| fields.split(' ').nth(19));
     Ok(format!("{} {leader} {}", boot()?, started.unwrap_or("-")))
+}
+
+/// What identifies a program that is run here, without arguments and without anything to read.
+pub(super) fn identity(
+    name: &OsStr,
+    args: &SurroundingsArgs,
+    lifetime: Option<Lifetime>,
+) -> Result<Identity> {
+    let program = Program::find(name, std::env::var_os("PATH").as_deref())?;
+    let variable = |name: &String| (name.clone(), std::env::var_os(name));
+    let folder = match args.cwd {
+        true => Some(std::env::current_dir().context("there is no current folder")?),
+        false => None,
+    };
+    let hash = |path: &String| {
+        let content = hash_files(path);
+        Ok((
+            path.clone(),
+            content.with_context(|| format!("cannot read {path}"))?,
+        ))
+    };
+    Ok(Identity {
+        program,
+        arguments: Vec::new(),
+        folder,
+        variables: args.env.iter().map(variable).collect(),
+        files: args.file.iter().map(hash).collect::<Result<_>>()?,
+        input: None,
+        marks: marks(args, lifetime)?,
+    })
+}
+
+/// The store that a program's results are kept in.
+pub(super) fn store_name(store: Option<&str>, version: Option<&str>, program: &Program) -> String {
+    let path = &program.path;
+    let base_name = path.file_name().unwrap_or(path.as_os_str());
+    let name = store.map_or_else(|| base_name.to_string_lossy(), Cow::from);
+    match version {
+        Some(version) => format!("{name}#v{version}"),
+        None => name.into_owned(),
+    }
+}
+
+/// What is done with failures.
+pub(super) fn failures(are_forgotten: bool, ttl: Option<Ttl>) -> Failures {
+    match (are_forgotten, ttl) {
+        (true, _) => Failures::Forget,
+        (false, Some(ttl)) => Failures::KeepFor(ttl.duration()),
+        (false, None) => Failures::KeepAlike,
+    }
 }
 
 /// What the command reads, and the SHA-256 of that if runs are told apart by it.

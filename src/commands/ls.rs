@@ -10,7 +10,7 @@ use super::request::filter;
 use crate::cli::LsArgs;
 use crate::context::Context;
 use crate::error::Exit;
-use crate::output::{Cell, Column, Format};
+use crate::output::{Cell, Column, Format, Secrets};
 
 pub(crate) fn run(context: &Context, args: LsArgs) -> Result<Exit> {
     let now = context.now();
@@ -36,6 +36,7 @@ pub(crate) fn run(context: &Context, args: LsArgs) -> Result<Exit> {
         values,
     };
     let backend = context.reader()?;
+    let secrets = Secrets::from(args.reveal);
     let columns: Vec<Column> = fields.iter().map(|field| field.column()).collect();
     let mut rows = context.rows(format, &columns)?;
     let (mut count, mut damaged) = (0_u64, 0_u64);
@@ -57,7 +58,7 @@ pub(crate) fn run(context: &Context, args: LsArgs) -> Result<Exit> {
         };
         let cells: Vec<Cell<'_>> = fields
             .iter()
-            .map(|field| field.cell(&entry, value.as_deref(), &datasets))
+            .map(|field| field.cell(&entry, value.as_deref(), &datasets, secrets))
             .collect();
         rows.row(&cells)?;
         count += 1;

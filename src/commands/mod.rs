@@ -30,7 +30,9 @@ mod stores;
 mod touch;
 mod transfer;
 mod troubles;
+mod warm;
 mod watch;
+mod why;
 
 use anyhow::Result;
 
@@ -44,8 +46,10 @@ pub(crate) fn run(context: &Context, command: Command) -> Result<Exit> {
         Command::Get(args) => get::run(context, args),
         Command::Set(args) => set::run(context, args),
         Command::Run(args) => run::run(context, args),
+        Command::Warm(args) => warm::run(context, *args),
         Command::Has(args) => has::run(context, args),
         Command::Key(args) => key::run(context, args),
+        Command::Why(args) => why::run(context, *args),
         Command::Show(args) => show::run(context, args),
         Command::Ls(args) => ls::run(context, args),
         Command::Stores(args) => stores::run(context, args),

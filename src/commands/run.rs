@@ -8,17 +8,17 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow};
 use ecache_core::command::{
-    Arguments, Failures, HELD_VARIABLE, Memo, Mode, OnBusy, OnFailure, OnMiss, Outcome, Report,
-    Settings, Streams,
+    Arguments, HELD_VARIABLE, Memo, Mode, OnBusy, OnFailure, OnMiss, Outcome, Report, Settings,
+    Streams,
 };
 use ecache_core::key::{Key, preimage};
 use ecache_core::python_json::Json;
 use serde::Serialize;
 
-use super::invocation::Invocation;
+use super::invocation::{Invocation, failures, store_name};
 use super::request::{call_scopes, scopes, store_address, token};
 use super::{background, troubles};
-use crate::cli::value::{Lifetime, Ttl};
+use crate::cli::value::Lifetime;
 use crate::cli::{BusyChoice, CacheMode, RunArgs};
 use crate::context::Context;
 use crate::error::{Exit, not_run, usage};
@@ -52,7 +52,12 @@ fn memoized(context: &Context, args: RunArgs) -> Result<Exit> {
         &invocation.call,
         &call_scopes(&args.scope, token.as_deref()),
     );
-    let store = store_address(context, &store_name(&args, &invocation), &args.scope)?;
+    let store_name = store_name(
+        args.store.as_deref(),
+        args.version.as_deref(),
+        &invocation.program,
+    );
+    let store = store_address(context, &store_name, &args.scope)?;
     let location = match usable_store(context, &invocation) {
         Err(error) if args.strict => return Err(error),
         Err(error) => {
@@ -68,6 +73,7 @@ fn memoized(context: &Context, args: RunArgs) -> Result<Exit> {
         program: &invocation.program,
         name: &args.command[0],
         arguments: &args.command[1..],
+        folder: None,
         address: store.entry(Key::of_preimage(&text)),
         scopes: scopes(&args.scope, token.as_deref()),
         args: Json::Array(invocation.call).dumps_sorted(),
@@ -114,24 +120,7 @@ fn usable_store(context: &Context, invocation: &Invocation) -> Result<PathBuf> {
     }
 }
 
-fn store_name(args: &RunArgs, invocation: &Invocation) -> String {
-    let path = &invocation.program.path;
-    let base_name = path.file_name().unwrap_or(path.as_os_str());
-    let name = match &args.store {
-        Some(name) => name.clone(),
-        None => base_name.to_string_lossy().into_owned(),
-    };
-    match &args.version {
-        Some(version) => format!("{name}#v{version}"),
-        None => name,
-    }
-}
-
 fn settings(args: &RunArgs) -> Settings {
-    let duration = |ttl: Ttl| match ttl {
-        Ttl::Millis(millis) => Some(Duration::from_millis(millis)),
-        Ttl::Never => None,
-    };
     Settings {
         mode: match (args.cache, args.refresh || args.warm) {
             (CacheMode::Off, _) | (CacheMode::Readonly, true) => Mode::Off,
@@ -144,14 +133,10 @@ fn settings(args: &RunArgs) -> Settings {
             false => OnMiss::Run,
         },
         ttl: match args.ttl {
-            Some(Lifetime::Ttl(ttl)) => duration(ttl),
+            Some(Lifetime::Ttl(ttl)) => ttl.duration(),
             Some(Lifetime::Boot | Lifetime::Session) | None => None,
         },
-        failures: match (args.no_failures, args.failure_ttl) {
-            (true, _) => Failures::Forget,
-            (false, Some(ttl)) => Failures::KeepFor(duration(ttl)),
-            (false, None) => Failures::KeepAlike,
-        },
+        failures: failures(args.no_failures, args.failure_ttl),
         max_age: args.max_age.map(Duration::from_millis),
         stale: args
             .stale

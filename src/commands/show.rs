@@ -11,7 +11,7 @@ use super::request::Request;
 use crate::cli::ShowArgs;
 use crate::context::Context;
 use crate::error::Exit;
-use crate::output::{Cell, Column, Format};
+use crate::output::{Cell, Column, Format, Secrets};
 
 /// A value that is shown to a person is cut to so many characters.
 const PREVIEW: usize = 400;
@@ -43,11 +43,12 @@ pub(crate) fn run(context: &Context, args: ShowArgs) -> Result<Exit> {
         }
     };
     let format = context.format(args.format);
+    let secrets = Secrets::from(args.reveal);
     let value = value(backend.as_ref(), &entry, content)?;
     let datasets = context.datasets()?;
     let all = Field::ALL.into_iter();
     let fields: Vec<Field> = all.filter(|field| field.is_known(&datasets)).collect();
-    let cell = |field: Field| field.cell(&entry, Some(&value), &datasets);
+    let cell = |field: Field| field.cell(&entry, Some(&value), &datasets, secrets);
     // One object to a program, one line a field to a person.
     if matches!(format, Format::Json | Format::Jsonl) {
         let columns: Vec<Column> = fields.iter().map(|field| field.column()).collect();

@@ -9,7 +9,7 @@ use super::troubles;
 use crate::cli::{GroupBy, StatsArgs};
 use crate::context::Context;
 use crate::error::Exit;
-use crate::output::{Cell, Column};
+use crate::output::{Cell, Column, Secrets};
 
 pub(crate) fn run(context: &Context, args: StatsArgs) -> Result<Exit> {
     let now = context.now();
@@ -36,7 +36,7 @@ pub(crate) fn run(context: &Context, args: StatsArgs) -> Result<Exit> {
     ];
     let mut rows = context.rows(context.format(args.format), &columns)?;
     for group in &groups {
-        rows.row(&cells(group))?;
+        rows.row(&cells(group, args.reveal.into()))?;
     }
     rows.finish()?;
     if groups.is_empty() && context.terminal.stdout_is_terminal {
@@ -53,11 +53,14 @@ pub(crate) fn run(context: &Context, args: StatsArgs) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-fn cells(group: &Group) -> [Cell<'_>; 9] {
+fn cells(group: &Group, secrets: Secrets) -> [Cell<'_>; 9] {
     let time =
         |time: Option<Timestamp>| time.map_or(Cell::Null, |time| Cell::Time(time.as_millis()));
     [
-        Cell::from(group.name.as_deref()),
+        group
+            .name
+            .as_deref()
+            .map_or(Cell::Null, |name| Cell::Text(secrets.text(name))),
         Cell::Count(group.usage.entries),
         Cell::Size(group.usage.bytes),
         Cell::Count(group.expired.entries),

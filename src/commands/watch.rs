@@ -20,7 +20,7 @@ use crate::cli::{WatchArgs, WatchFormat};
 use crate::context::Context;
 use crate::datasets::Datasets;
 use crate::error::{Exit, usage};
-use crate::output::{Cell, Column, Format};
+use crate::output::{Cell, Column, Format, Secrets};
 
 pub(crate) fn run(context: &Context, args: WatchArgs) -> Result<Exit> {
     let format = match args.format {
@@ -65,7 +65,13 @@ pub(crate) fn run(context: &Context, args: WatchArgs) -> Result<Exit> {
         // One writer a poll: it hands on what it has when it is finished.
         let mut rows = context.rows(format, &columns)?;
         for change in &changes[..count] {
-            rows.row(&cells(context, change, &fields, &datasets))?;
+            rows.row(&cells(
+                context,
+                change,
+                &fields,
+                &datasets,
+                args.reveal.into(),
+            ))?;
         }
         rows.finish()?;
         if left == Some(0) {
@@ -170,6 +176,7 @@ fn cells<'a>(
     change: &'a Change,
     fields: &[Field],
     datasets: &'a Datasets,
+    secrets: Secrets,
 ) -> Vec<Cell<'a>> {
     let word = match change {
         Change::Created(_) => "created",
@@ -178,7 +185,9 @@ fn cells<'a>(
     };
     let mut cells = vec![Cell::from(word), Cell::Time(context.now().as_millis())];
     cells.extend(fields.iter().map(|field| match (change, field) {
-        (Change::Created(entry) | Change::Updated(entry), _) => field.cell(entry, None, datasets),
+        (Change::Created(entry) | Change::Updated(entry), _) => {
+            field.cell(entry, None, datasets, secrets)
+        }
         (Change::Deleted(address), Field::StoreName) => Cell::from(&*address.store.store_name),
         (Change::Deleted(address), Field::Key) => Cell::from(address.key.as_str()),
         (Change::Deleted(address), Field::DatasetId) => {

@@ -43,7 +43,7 @@ impl<W: Write> Rows for Csv<W> {
         self.sink.write_record(None::<&[u8]>).map_err(into_io_error)
     }
 
-    fn finish(&mut self) -> io::Result<()> {
+    fn flush(&mut self) -> io::Result<()> {
         self.sink.flush()
     }
 }
@@ -109,7 +109,7 @@ impl<W: Write> Rows for Tabs<W> {
         self.sink.write_all(self.line.as_bytes())
     }
 
-    fn finish(&mut self) -> io::Result<()> {
+    fn flush(&mut self) -> io::Result<()> {
         self.sink.flush()
     }
 }

@@ -63,6 +63,10 @@ impl<W: Write> Rows for Json<W> {
         self.sink.write_all(self.line.as_bytes())
     }
 
+    fn flush(&mut self) -> io::Result<()> {
+        self.sink.flush()
+    }
+
     fn finish(&mut self) -> io::Result<()> {
         match (self.framing, self.is_empty) {
             (Framing::Array, true) => self.sink.write_all(b"[]\n")?,

@@ -10,6 +10,7 @@ pub(crate) mod escape;
 pub(crate) mod human;
 mod json;
 mod progress;
+mod secrets;
 mod table;
 mod terminal;
 #[cfg(test)]
@@ -23,6 +24,7 @@ pub(crate) use cell::Cell;
 pub(crate) use delimited::unescape;
 pub(crate) use json::JsonToTerminal;
 pub(crate) use progress::Progress;
+pub(crate) use secrets::Secrets;
 pub(crate) use terminal::Terminal;
 
 use delimited::{Csv, Header, Tabs};
@@ -109,8 +111,12 @@ enum Audience {
 /// What each format implements.
 trait Rows {
     fn row(&mut self, cells: &[Cell]) -> io::Result<()>;
+    /// Hands on the rows that are written, unless they are laid out together.
+    fn flush(&mut self) -> io::Result<()>;
     /// Writes what is left and flushes the sink.
-    fn finish(&mut self) -> io::Result<()>;
+    fn finish(&mut self) -> io::Result<()> {
+        self.flush()
+    }
 }
 
 /// Writes rows in the format that was asked for.
@@ -155,6 +161,11 @@ impl<'a> Writer<'a> {
     /// Writes one row, with a cell for each column.
     pub(crate) fn row(&mut self, cells: &[Cell]) -> io::Result<()> {
         self.0.row(cells)
+    }
+
+    /// Hands on the rows that are written so far, for whoever waits for each.
+    pub(crate) fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
     }
 
     /// Writes what is left. Without this the output is incomplete.

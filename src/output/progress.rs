@@ -9,6 +9,13 @@ use super::Terminal;
 /// Work that is done sooner than this shows nothing.
 const PATIENCE: Duration = Duration::from_millis(500);
 
+/// Where the number of things is known.
+const COUNTED: &str = "{msg} {bar:30} {human_pos}/{human_len} {per_sec} {eta}";
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).expect("the templates are valid")
+}
+
 /// A counter on standard error that appears when the work takes longer than half a second.
 ///
 /// It changes no mode of the terminal, so a signal that ends the process leaves nothing to be restored.
@@ -24,15 +31,22 @@ impl Progress {
         let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::hidden());
         bar.set_message(verb);
         let template = match total {
-            Some(_) => "{msg} {bar:30} {human_pos}/{human_len} {eta}",
+            Some(_) => COUNTED,
             None => "{msg} {human_pos} {elapsed}",
         };
-        let style = ProgressStyle::with_template(template);
-        bar.set_style(style.expect("the templates are valid"));
+        bar.set_style(style(template));
         let is_seen = terminal.stderr_is_terminal && !terminal.dumb;
         Self {
             bar,
             appears_at: is_seen.then(|| Instant::now() + PATIENCE),
+        }
+    }
+
+    /// Learns how many things there are.
+    pub(crate) fn set_total(&mut self, total: u64) {
+        if self.bar.length() != Some(total) {
+            self.bar.set_length(total);
+            self.bar.set_style(style(COUNTED));
         }
     }
 

@@ -106,6 +106,10 @@ impl<W: Write> Rows for Table<'_, W> {
         }
     }
 
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
     fn finish(&mut self) -> io::Result<()> {
         self.print_page()
     }

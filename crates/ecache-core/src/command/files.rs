@@ -26,12 +26,17 @@ use crate::glob::Glob;
 /// # Errors
 /// If it cannot be read, or nothing is there or matches.
 pub fn hash_files(typed: &str) -> io::Result<[u8; 32]> {
-    let path = Path::new(typed);
-    match fs::metadata(path) {
-        Ok(metadata) if metadata.is_dir() => hash_folder(path),
-        Ok(_) => hash_file(path),
+    hash_files_in(Path::new("."), typed)
+}
+
+/// As [`hash_files`], of what was typed in that folder.
+pub(super) fn hash_files_in(folder: &Path, typed: &str) -> io::Result<[u8; 32]> {
+    let path = folder.join(typed);
+    match fs::metadata(&path) {
+        Ok(metadata) if metadata.is_dir() => hash_folder(&path),
+        Ok(_) => hash_file(&path),
         Err(error) if error.kind() == io::ErrorKind::NotFound && is_pattern(typed) => {
-            hash_matches(typed)
+            hash_matches(folder, typed)
         }
         Err(error) => Err(error),
     }
@@ -94,10 +99,10 @@ fn is_pattern(text: &str) -> bool {
     text.contains(['*', '?', '['])
 }
 
-fn hash_matches(pattern: &str) -> io::Result<[u8; 32]> {
+fn hash_matches(folder: &Path, pattern: &str) -> io::Result<[u8; 32]> {
     let (start, rest) = match pattern.strip_prefix('/') {
         Some(rest) => (Path::new("/"), rest),
-        None => (Path::new("."), pattern),
+        None => (folder, pattern),
     };
     let parts: Vec<&str> = rest.split('/').filter(|part| !part.is_empty()).collect();
     let mut matches = Vec::new();
@@ -114,7 +119,8 @@ fn hash_matches(pattern: &str) -> io::Result<[u8; 32]> {
             true => (b'd', hash_folder(&path)?),
             false => (b'f', hash_file(&path)?),
         };
-        add(&mut hash, kind, path.as_os_str().as_bytes(), content);
+        let name = path.strip_prefix(start).unwrap_or(&path);
+        add(&mut hash, kind, name.as_os_str().as_bytes(), content);
     }
     Ok(hash.finalize().into())
 }

@@ -54,7 +54,7 @@ impl Identity {
             members.push(("cwd", text(folder.as_os_str())));
         }
         if !self.variables.is_empty() {
-            let hash_value = |value: &OsString| hash(&Sha256::digest(value.as_bytes()).into());
+            let hash_value = |value: &OsString| hash(&hash_of(value));
             let variables = self.variables.iter().map(|(name, value)| {
                 let value = value.as_ref().map_or(Json::Null, hash_value);
                 (name.as_str(), value)
@@ -76,6 +76,11 @@ impl Identity {
         }
         object(members)
     }
+}
+
+/// What is kept of the value of a variable.
+pub(super) fn hash_of(value: &OsStr) -> [u8; 32] {
+    Sha256::digest(value.as_bytes()).into()
 }
 
 fn object<'a>(members: impl IntoIterator<Item = (&'a str, Json)>) -> Json {

@@ -42,6 +42,8 @@ pub struct Memo<'a> {
     pub name: &'a OsStr,
     /// Its arguments
     pub arguments: &'a [OsString],
+    /// The folder it is run in, if that is not this process's
+    pub folder: Option<&'a Path>,
     /// Where it is kept
     pub address: Address,
     /// The scopes it is run in
@@ -264,6 +266,7 @@ impl Memo<'_> {
             age: now.since(entry.written_at()),
             ttl_left: entry.expires_at.map(|expires| expires.since(now)),
             cost: entry.cost_ms.map(Duration::from_millis),
+            size: Some(entry.size),
         })
     }
 
@@ -306,6 +309,7 @@ impl Memo<'_> {
         Ok(report)
     }
 
+    /// Runs it, whatever is kept.
     pub(super) fn execute(
         &self,
         streams: Streams<'_>,
@@ -321,6 +325,7 @@ impl Memo<'_> {
             self.program,
             self.name,
             self.arguments,
+            self.folder,
             (HELD_VARIABLE, held),
             streams,
             records,
@@ -331,6 +336,7 @@ impl Memo<'_> {
             age: Duration::ZERO,
             ttl_left: None,
             cost: Some(started.elapsed()),
+            size: None,
         };
         match ended.failed.take() {
             Some(error) => Err(CommandError::Output(error)),
@@ -343,49 +349,45 @@ impl Memo<'_> {
         &self,
         backend: &dyn Backend,
         ended: Ended,
-        report: Report,
+        mut report: Report,
     ) -> Result<Report> {
-        let outcome = match self.settings.mode {
+        report.outcome = match self.settings.mode {
             Mode::Refresh => Outcome::Refreshed,
             _ => Outcome::Miss,
         };
-        let ttl_left = self.keep(backend, ended, &report)?;
-        Ok(Report {
-            outcome,
-            ttl_left,
-            ..report
-        })
+        self.keep(backend, ended, &mut report)?;
+        Ok(report)
     }
 
-    /// Keeps what was recorded, if it may be kept, and returns for how long.
-    fn keep(
+    /// Keeps what was recorded, if it may be kept, and notes in the report how much and for how long.
+    pub(super) fn keep(
         &self,
         backend: &dyn Backend,
         ended: Ended,
-        report: &Report,
-    ) -> Result<Option<Duration>> {
+        report: &mut Report,
+    ) -> Result<()> {
         let Some(mut records) = ended.records else {
-            return Ok(None);
+            return Ok(());
         };
         match ended.status.code() {
-            None => return Ok(self.leave("a signal ended it")),
-            _ if ended.interrupted => return Ok(self.leave("it was interrupted")),
+            None => return self.leave("a signal ended it"),
+            _ if ended.interrupted => return self.leave("it was interrupted"),
             // Those who follow have the whole of it, whether it is kept or not.
             Some(_) => records.end(report.exit),
         }
         let ttl = match (report.exit, self.settings.failures) {
             (0, _) | (_, Failures::KeepAlike) => self.settings.ttl,
             (_, Failures::KeepFor(ttl)) => ttl,
-            (_, Failures::Forget) => return Ok(self.leave("it failed")),
+            (_, Failures::Forget) => return self.leave("it failed"),
         };
         let recording = records.recorder.and_then(|r| r.finish(report.exit));
         let mut recording = match recording {
             Ok(recording) => recording,
             Err(NotRecorded::Spool(error)) => {
                 self.attempt::<()>(Err(Error::Io(error)))?;
-                return Ok(None);
+                return Ok(());
             }
-            Err(other) => return Ok(self.leave(&other.to_string())),
+            Err(other) => return self.leave(&other.to_string()),
         };
         let now = self.clock.now();
         let cost = report.cost.map(|cost| cost.as_millis());
@@ -400,15 +402,18 @@ impl Memo<'_> {
             cost_ms: cost.map(|millis| u64::try_from(millis).unwrap_or(u64::MAX)),
             ..Entry::new(self.address.clone(), Kind::Command, now)
         };
-        let kept = backend
-            .stage(&mut recording, now)
-            .and_then(|content| backend.put(&entry, &content, &Condition::Always, now));
-        Ok(self.attempt(kept)?.and(ttl))
+        let kept = backend.stage(&mut recording, now).and_then(|content| {
+            backend.put(&entry, &content, &Condition::Always, now)?;
+            Ok(content.size())
+        });
+        report.size = self.attempt(kept)?;
+        report.ttl_left = report.size.and(ttl);
+        Ok(())
     }
 
-    fn leave<T>(&self, why: &str) -> Option<T> {
+    fn leave(&self, why: &str) -> Result<()> {
         (self.on_unkept)(why);
-        None
+        Ok(())
     }
 }
 

@@ -14,6 +14,8 @@
 //! | `old`, `held` | results whose time is over, and output that waits for the end |
 //! | `settings` | how a command is memoized, and what came of it |
 //! | `memo` | a hit, a miss, and trouble |
+//! | `warm`, `queue` | many commands, several at a time |
+//! | `recorded` | a command again, from what is recorded of it |
 //!
 //! A command is a function: its store has the program's name, its arguments are the rest of the command line and
 //! one object more, for all else that its output depends on. Nothing here prints or reads the environment; the
@@ -33,9 +35,12 @@ mod old;
 mod printed;
 mod process;
 mod program;
+mod queue;
+mod recorded;
 mod recording;
 mod settings;
 mod turn;
+mod warm;
 
 use std::ffi::OsString;
 use std::io;
@@ -49,10 +54,12 @@ pub use input::{Spool, Unkept};
 pub use memo::{HELD_VARIABLE, Memo};
 pub use process::{Input, Signals, Streams};
 pub use program::Program;
+pub use recorded::{NotRepeatable, Repeated, repeat};
 pub use recording::{Malformed, ReplayError, replay};
 pub use settings::{
     Arguments, Failures, Mode, OnBusy, OnFailure, OnMiss, Outcome, Report, Settings,
 };
+pub use warm::{Call, Done, Found, Prepared, Stop, Warm, Warmed};
 
 /// Why a command was not run, or not to its end.
 #[derive(Debug, thiserror::Error)]

@@ -60,6 +60,11 @@ impl Memo<'_> {
         })
     }
 
+    /// Whether an entry is a result that is replayed without further ado.
+    pub(super) fn is_hit(&self, entry: &Entry, now: Timestamp) -> bool {
+        self.is_ours(entry) && entry.is_fresh(now) && self.overdue(entry, now) == Duration::ZERO
+    }
+
     /// How long ago a result's time was over, by its expiry or by how old it may be.
     fn overdue(&self, entry: &Entry, now: Timestamp) -> Duration {
         let expired = entry

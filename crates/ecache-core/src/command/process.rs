@@ -123,6 +123,7 @@ pub(super) fn run(
     program: &Program,
     name: &OsStr,
     arguments: &[OsString],
+    folder: Option<&Path>,
     variable: (&str, String),
     streams: Streams<'_>,
     records: Option<Records>,
@@ -136,6 +137,10 @@ pub(super) fn run(
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
     let mut fed = None;
+    if let Some(folder) = folder {
+        // Where programs look for their folder before they ask the system.
+        command.current_dir(folder).env("PWD", folder);
+    }
     match streams.input {
         Input::Inherited => command.stdin(Stdio::inherit()),
         Input::Nothing => command.stdin(Stdio::null()),

@@ -100,6 +100,26 @@ pub struct Settings {
     pub patience: Duration,
 }
 
+impl Default for Settings {
+    /// The cache is on, everything is kept for ever but what is larger than 100 MiB, and others are waited for ten
+    /// minutes.
+    fn default() -> Self {
+        Self {
+            mode: Mode::default(),
+            on_miss: OnMiss::default(),
+            ttl: None,
+            failures: Failures::default(),
+            max_age: None,
+            stale: None,
+            on_failure: OnFailure::default(),
+            on_busy: OnBusy::default(),
+            arguments: Arguments::default(),
+            max_output: 100 << 20,
+            patience: Duration::from_secs(600),
+        }
+    }
+}
+
 /// What came of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
@@ -128,6 +148,8 @@ pub struct Report {
     pub ttl_left: Option<Duration>,
     /// How long the command took when it was run, if that is known
     pub cost: Option<Duration>,
+    /// How many bytes are kept of it, `None` if it is not kept
+    pub size: Option<u64>,
 }
 
 impl Report {
@@ -156,6 +178,7 @@ impl Report {
             age: Duration::ZERO,
             ttl_left: None,
             cost: None,
+            size: None,
         }
     }
 }

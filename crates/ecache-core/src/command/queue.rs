@@ -1,0 +1,326 @@
+//! What the workers of a [`Warm`](super::Warm) share: the items that wait, when the next may start, the commands
+//! that run, and why no more is started.
+
+use std::collections::VecDeque;
+use std::io::{self, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::Signals;
+use super::warm::Stop;
+
+/// So many items are read before they are needed: enough to know how many there are, where they are not too many.
+const AHEAD: usize = 1 << 16;
+
+/// A queue that is filled by one thread and emptied by many, until it is stopped.
+pub(super) struct Queue<T> {
+    state: Mutex<State<T>>,
+    filled: Condvar,
+    drained: Condvar,
+    stopped: Condvar,
+    deadline: Option<Instant>,
+    pace: Duration,
+}
+
+struct State<T> {
+    items: VecDeque<T>,
+    /// How many there were, and whether those are all
+    read: u64,
+    is_ended: bool,
+    stop: Option<Stop>,
+    next_start: Instant,
+    /// Where the commands that run are told of signals
+    running: Vec<(u64, UnixStream)>,
+    connections: u64,
+}
+
+impl<T> Queue<T> {
+    pub(super) fn new(deadline: Option<Instant>, pace: Duration) -> Self {
+        Self {
+            state: Mutex::new(State {
+                items: VecDeque::new(),
+                read: 0,
+                is_ended: false,
+                stop: None,
+                next_start: Instant::now(),
+                running: Vec::new(),
+                connections: 0,
+            }),
+            filled: Condvar::new(),
+            drained: Condvar::new(),
+            stopped: Condvar::new(),
+            deadline,
+            pace,
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State<T>> {
+        // Every change is one step, so a panic elsewhere leaves nothing half done.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Appends items as they come, for as long as they are wanted.
+    pub(super) fn fill(&self, items: impl Iterator<Item = T>) {
+        // Whatever happens in the iterator, nobody waits for more.
+        let _end = End(self);
+        for item in items {
+            let mut state = self.state();
+            while state.items.len() >= AHEAD && state.stop.is_none() {
+                state = self
+                    .drained
+                    .wait(state)
+                    .unwrap_or_else(PoisonError::into_inner);
+            }
+            if state.stop.is_some() {
+                return;
+            }
+            state.items.push_back(item);
+            state.read += 1;
+            self.filled.notify_one();
+        }
+    }
+
+    /// The next item, as soon as there is one; `None` at the end, or once the work is stopped.
+    pub(super) fn take(&self) -> Option<T> {
+        let mut state = self.state();
+        loop {
+            self.look_at_time(&mut state);
+            if state.stop.is_some() {
+                return None;
+            }
+            if let Some(item) = state.items.pop_front() {
+                if state.items.len() == AHEAD / 2 {
+                    self.drained.notify_one();
+                }
+                return Some(item);
+            }
+            if state.is_ended {
+                return None;
+            }
+            state = self.wait(&self.filled, state, self.deadline);
+        }
+    }
+
+    /// What was read and never taken.
+    pub(super) fn rest(&self) -> VecDeque<T> {
+        std::mem::take(&mut self.state().items)
+    }
+
+    /// How many items there are, once that is known.
+    pub(super) fn total(&self) -> Option<u64> {
+        let state = self.state();
+        state.is_ended.then_some(state.read)
+    }
+
+    /// Waits until the next command may start, and says whether it still may.
+    pub(super) fn may_start(&self) -> bool {
+        let mut state = self.state();
+        let start = state.next_start.max(Instant::now());
+        state.next_start = start + self.pace;
+        loop {
+            self.look_at_time(&mut state);
+            if state.stop.is_some() || Instant::now() >= start {
+                return state.stop.is_none();
+            }
+            let until = self.deadline.map_or(start, |deadline| deadline.min(start));
+            state = self.wait(&self.stopped, state, Some(until));
+        }
+    }
+
+    /// Waits for as long, unless the work is stopped, and says whether it is.
+    pub(super) fn is_stopped_within(&self, pause: Duration) -> bool {
+        let until = Instant::now() + pause;
+        let mut state = self.state();
+        while state.stop.is_none() && Instant::now() < until {
+            state = self.wait(&self.stopped, state, Some(until));
+        }
+        state.stop.is_some()
+    }
+
+    /// Starts nothing more. The first reason counts.
+    pub(super) fn stop(&self, why: Stop) {
+        let mut state = self.state();
+        state.stop.get_or_insert(why);
+        self.filled.notify_all();
+        self.drained.notify_all();
+        self.stopped.notify_all();
+    }
+
+    pub(super) fn why_stopped(&self) -> Option<Stop> {
+        self.state().stop
+    }
+
+    /// Hands signals on to the commands that run, each of which ends the work.
+    pub(super) fn pass_on(&self, mut signals: &Signals) {
+        let mut buffer = [0; 64];
+        loop {
+            match signals.read(&mut buffer) {
+                Ok(0) => return,
+                Ok(count) => {
+                    self.stop(Stop::Signal(buffer[0]));
+                    for (_, running) in &self.state().running {
+                        // One that ended in the meantime needs no signal.
+                        let _ = (&mut &*running).write(&buffer[..count]);
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => return,
+            }
+        }
+    }
+
+    /// Where a command that is about to start hears of signals, and the number under which it does.
+    pub(super) fn connect(&self) -> io::Result<(u64, Signals)> {
+        let (reader, writer) = UnixStream::pair()?;
+        writer.set_nonblocking(true)?;
+        let mut state = self.state();
+        if state
+            .stop
+            .is_some_and(|stop| matches!(stop, Stop::Signal(_)))
+        {
+            return Err(io::ErrorKind::Interrupted.into());
+        }
+        state.connections += 1;
+        let id = state.connections;
+        state.running.push((id, writer));
+        Ok((id, reader))
+    }
+
+    pub(super) fn disconnect(&self, id: u64) {
+        self.state().running.retain(|(other, _)| *other != id);
+    }
+
+    fn look_at_time(&self, state: &mut State<T>) {
+        if self
+            .deadline
+            .is_some_and(|deadline| Instant::now() >= deadline)
+        {
+            state.stop.get_or_insert(Stop::Time);
+        }
+    }
+
+    fn wait<'a>(
+        &self,
+        condition: &Condvar,
+        state: MutexGuard<'a, State<T>>,
+        until: Option<Instant>,
+    ) -> MutexGuard<'a, State<T>> {
+        match until {
+            Some(until) => {
+                let pause = until.saturating_duration_since(Instant::now());
+                let waited = condition.wait_timeout(state, pause);
+                waited.unwrap_or_else(PoisonError::into_inner).0
+            }
+            None => condition
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner),
+        }
+    }
+}
+
+/// Says that no more items come, when it is dropped.
+struct End<'a, T>(&'a Queue<T>);
+
+impl<T> Drop for End<'_, T> {
+    fn drop(&mut self) {
+        self.0.state().is_ended = true;
+        self.0.filled.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    fn queue(pace: Duration, deadline: Option<Instant>) -> Queue<u32> {
+        Queue::new(deadline, pace)
+    }
+
+    #[test]
+    fn hands_out_each_item_once_and_then_ends() {
+        let queue = queue(Duration::ZERO, None);
+        assert_eq!(queue.total(), None);
+        queue.fill(0..3);
+        assert_eq!(queue.total(), Some(3));
+        let taken: Vec<u32> = std::iter::from_fn(|| queue.take()).collect();
+        assert_eq!(taken, [0, 1, 2]);
+    }
+
+    #[test]
+    fn a_source_that_is_stuck_holds_nobody_up_once_the_work_is_stopped() {
+        let queue = Arc::new(queue(Duration::ZERO, None));
+        let source = queue.clone();
+        // An input that never comes to its end.
+        std::thread::spawn(move || {
+            source.fill(std::iter::from_fn(|| {
+                loop {
+                    std::thread::park()
+                }
+            }))
+        });
+        std::thread::scope(|scope| {
+            let taker = scope.spawn(|| queue.take());
+            queue.stop(Stop::Signal(2));
+            assert_eq!(taker.join().expect("it ends"), None);
+        });
+        assert!(!queue.may_start());
+        assert!(queue.connect().is_err());
+    }
+
+    #[test]
+    fn a_source_that_panics_is_at_its_end() {
+        let queue = Arc::new(queue(Duration::ZERO, None));
+        let source = queue.clone();
+        let thread =
+            std::thread::spawn(move || source.fill(std::iter::from_fn(|| panic!("no more"))));
+        assert_eq!(queue.take(), None);
+        assert!(thread.join().is_err());
+    }
+
+    #[test]
+    fn starts_keep_their_distance() {
+        let pace = Duration::from_millis(20);
+        let queue = queue(pace, None);
+        let started = Instant::now();
+        for _ in 0..4 {
+            assert!(queue.may_start());
+        }
+        assert!(started.elapsed() >= 3 * pace);
+    }
+
+    #[test]
+    fn nothing_starts_when_time_is_over() {
+        let queue = queue(
+            Duration::from_secs(3600),
+            Some(Instant::now() + Duration::from_millis(20)),
+        );
+        queue.fill(0..2);
+        assert!(queue.may_start());
+        assert!(!queue.may_start(), "its turn is in an hour");
+        assert_eq!(
+            (queue.take(), queue.why_stopped()),
+            (None, Some(Stop::Time))
+        );
+        assert_eq!(queue.rest(), [0, 1]);
+    }
+
+    #[test]
+    fn a_signal_reaches_all_that_runs() {
+        let queue = queue(Duration::ZERO, None);
+        let (mut signals, source) = UnixStream::pair().expect("sockets");
+        let (id, gone) = queue.connect().expect("a connection");
+        queue.disconnect(id);
+        let (_, mut running) = queue.connect().expect("a connection");
+        signals.write_all(&[15]).expect("a byte");
+        drop(signals);
+        queue.pass_on(&source);
+        let mut heard = [0];
+        running.read_exact(&mut heard).expect("a byte");
+        assert_eq!(heard, [15]);
+        assert_eq!((&gone).read(&mut heard).expect("its end"), 0);
+        assert_eq!(queue.why_stopped(), Some(Stop::Signal(15)));
+    }
+}

@@ -1,0 +1,418 @@
+//! A command again, from what its entry records of it.
+//!
+//! What was recorded is given to no shell and to no parser of command lines: each argument goes to the program as it
+//! was. But it decides what is run, so whoever repeats commands trusts whoever wrote the entries.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::io;
+use std::os::unix::ffi::OsStringExt;
+use std::path::{Path, PathBuf};
+
+use super::files::hash_files_in;
+use super::{Call, CommandError, Identity, Program, Settings};
+use crate::entry::Entry;
+use crate::key::{CallScopes, Key, hex, preimage};
+use crate::python_json::Json;
+use crate::scope::token_hash;
+use crate::value::{Kind, Value};
+
+/// Why a command cannot be run again as it was.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum NotRepeatable {
+    /// Something else made the entry
+    #[error("no command made it")]
+    NoCommand,
+    /// There is no telling what it was
+    #[error("its arguments were not recorded")]
+    Arguments,
+    /// What it read is not kept
+    #[error("it read its standard input, which is not kept")]
+    Input,
+    /// The token is not kept
+    #[error("it was run with a request token; name its file with --jwt-file")]
+    Token,
+    /// The value is not kept, and the present one is another
+    #[error("the variable {name} had another value")]
+    Variable {
+        /// The variable
+        name: String,
+    },
+    /// It was kept for a boot or a session, or by a modification time, which may be over
+    #[error("it was kept by its {mark}, which may have changed")]
+    Mark {
+        /// What it was kept by
+        mark: String,
+    },
+    /// Its folder is not there
+    #[error("its folder {} is gone", path.display())]
+    Folder {
+        /// The folder
+        path: PathBuf,
+    },
+    /// A file that it reads is not there
+    #[error("cannot read {}: {source}", path.display())]
+    File {
+        /// The file
+        path: PathBuf,
+        /// What the system says
+        source: io::Error,
+    },
+    /// A file of that name is another one, perhaps because this is another folder
+    #[error("{} is another file here, and which folder it was in is not recorded", path.display())]
+    OtherFile {
+        /// The file
+        path: PathBuf,
+    },
+    /// Its program cannot be run
+    #[error(transparent)]
+    Program(#[from] CommandError),
+    /// The entry was not made from what is recorded of it
+    #[error("its key is not that of what is recorded")]
+    Key,
+}
+
+/// A command that can be run again, and what of it is not as it was.
+#[derive(Clone, Debug)]
+pub struct Repeated {
+    /// The command, under the key that it has now
+    pub call: Call,
+    /// What changed, so that this is another key than the entry's: its program, or files by their path
+    pub changed: Vec<String>,
+}
+
+/// Makes the command of an entry again.
+///
+/// `token` is the request token and `variable` returns the value of a variable; both are kept as hashes alone, so they
+/// have to be what they were. A program or a file may have changed: the result is another one then, under another key, which
+/// is the one that is looked for from now on.
+///
+/// # Errors
+/// [`NotRepeatable`], if it would be another command, or there is no telling.
+pub fn repeat(
+    entry: &Entry,
+    token: Option<&str>,
+    variable: impl Fn(&str) -> Option<OsString>,
+    settings: Settings,
+) -> Result<Repeated, NotRepeatable> {
+    if entry.kind != Kind::Command {
+        return Err(NotRepeatable::NoCommand);
+    }
+    let scopes = &entry.scopes;
+    let token = match scopes.jwt_sha256 {
+        None => None,
+        recorded => Some(token.filter(|token| recorded == Some(token_hash(token)))),
+    };
+    let token = token
+        .map(|token| token.ok_or(NotRepeatable::Token))
+        .transpose()?;
+    let call_scopes = CallScopes {
+        operator_uri: scopes.operator_uri.as_deref(),
+        prompt_id: scopes.prompt_id.as_deref(),
+        user_request_token: token,
+        user_id: scopes.user_id.as_deref(),
+    };
+    let recorded = entry
+        .args
+        .as_ref()
+        .and_then(|args| Json::parse(args.as_bytes()).ok());
+    let Some(Json::Array(recorded)) = recorded else {
+        return Err(NotRepeatable::Arguments);
+    };
+    if Key::of_preimage(&preimage(&recorded, &call_scopes)) != entry.address.key {
+        return Err(NotRepeatable::Key);
+    }
+    let recorded = Recorded::new(&recorded).ok_or(NotRepeatable::Arguments)?;
+    let (identity, changed) = recorded.now(variable)?;
+    let name = identity
+        .program
+        .path
+        .file_name()
+        .unwrap_or_default()
+        .to_owned();
+    let scopes = (&call_scopes, scopes.clone());
+    Ok(Repeated {
+        call: Call::new(identity, name, &entry.address.store, scopes, settings),
+        changed,
+    })
+}
+
+/// What [`Identity::call`] made of a command.
+struct Recorded {
+    arguments: Vec<OsString>,
+    program: PathBuf,
+    size: Json,
+    mtime_ns: Json,
+    folder: Option<PathBuf>,
+    variables: Vec<(String, Option<String>)>,
+    files: Vec<(String, String)>,
+    marks: BTreeMap<String, String>,
+    has_input: bool,
+}
+
+impl Recorded {
+    fn new(call: &[Json]) -> Option<Self> {
+        let (context, arguments) = call.split_last()?;
+        let program = context.get("program")?;
+        let path = |json: &Json| text(json).map(PathBuf::from);
+        let hash = |json: &Json| json.as_str().map(str::to_owned);
+        Some(Self {
+            arguments: arguments.iter().map(text).collect::<Option<_>>()?,
+            program: path(program.get("path")?)?,
+            size: program.get("size")?.clone(),
+            mtime_ns: program.get("mtime_ns")?.clone(),
+            folder: match context.get("cwd") {
+                Some(folder) => Some(path(folder)?),
+                None => None,
+            },
+            variables: members(context.get("env"))
+                .map(|(name, value)| match value {
+                    Json::Null => Some((name, None)),
+                    value => Some((name, Some(hash(value)?))),
+                })
+                .collect::<Option<_>>()?,
+            files: members(context.get("files"))
+                .map(|(name, value)| Some((name, hash(value)?)))
+                .collect::<Option<_>>()?,
+            marks: members(context.get("marks"))
+                .map(|(name, mark)| Some((name, hash(mark)?)))
+                .collect::<Option<_>>()?,
+            has_input: context.get("stdin").is_some(),
+        })
+    }
+
+    /// The identity that the command has now, and what changed.
+    fn now(
+        self,
+        variable: impl Fn(&str) -> Option<OsString>,
+    ) -> Result<(Identity, Vec<String>), NotRepeatable> {
+        if self.has_input {
+            return Err(NotRepeatable::Input);
+        }
+        // A name that was given to it stays; a boot, a session or a modification time passes.
+        if let Some(mark) = self.marks.keys().find(|mark| *mark != "scope") {
+            let mark = mark.clone();
+            return Err(NotRepeatable::Mark { mark });
+        }
+        if let Some(path) = self.folder.as_ref().filter(|folder| !folder.is_dir()) {
+            let path = path.clone();
+            return Err(NotRepeatable::Folder { path });
+        }
+        let mut changed = Vec::new();
+        let program = Program::find(self.program.as_os_str(), None)?;
+        let is_same = self.size == Json::from(i64::try_from(program.size).unwrap_or(i64::MAX))
+            && self.mtime_ns == Json::from(program.mtime_ns);
+        if !is_same {
+            changed.push("the program".to_owned());
+        }
+        let mut variables = BTreeMap::new();
+        for (name, recorded) in self.variables {
+            let value = variable(&name);
+            let hash = value
+                .as_ref()
+                .map(|value| hex(&super::identity::hash_of(value)));
+            if hash != recorded {
+                return Err(NotRepeatable::Variable { name });
+            }
+            variables.insert(name, value);
+        }
+        let mut files = BTreeMap::new();
+        for (name, recorded) in self.files {
+            let folder = self.folder.as_deref().unwrap_or(Path::new("."));
+            let path = match &self.folder {
+                Some(folder) => folder.join(&name),
+                None => PathBuf::from(&name),
+            };
+            let content = hash_files_in(folder, &name).map_err(|source| NotRepeatable::File {
+                path: path.clone(),
+                source,
+            })?;
+            if hex(&content) != recorded {
+                if self.folder.is_none() && Path::new(&name).is_relative() {
+                    return Err(NotRepeatable::OtherFile { path });
+                }
+                changed.push(name.clone());
+            }
+            files.insert(name, content);
+        }
+        let identity = Identity {
+            program,
+            arguments: self.arguments,
+            folder: self.folder,
+            variables,
+            files,
+            input: None,
+            marks: self.marks,
+        };
+        Ok((identity, changed))
+    }
+}
+
+/// A text, or what is not UTF-8 in FiftyOne's form of bytes.
+fn text(json: &Json) -> Option<OsString> {
+    match json {
+        Json::String(text) => text.as_str().map(OsString::from),
+        Json::Object(_) => {
+            let value = Value::from_stored(json);
+            (value.kind == Kind::Bytes).then(|| OsString::from_vec(value.bytes))
+        }
+        _ => None,
+    }
+}
+
+fn members(json: Option<&Json>) -> impl Iterator<Item = (String, &Json)> {
+    let members = match json {
+        Some(Json::Object(members)) => members.as_slice(),
+        _ => &[],
+    };
+    members
+        .iter()
+        .map(|(name, value)| (name.to_string_lossy().into_owned(), value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scope::{Scopes, StoreAddress};
+    use crate::time::Timestamp;
+
+    fn identity() -> Identity {
+        Identity {
+            program: Program::find("sh".as_ref(), None).expect("there is a shell"),
+            arguments: vec!["-c".into(), OsString::from_vec(b"echo \xff".to_vec())],
+            folder: None,
+            variables: BTreeMap::new(),
+            files: BTreeMap::new(),
+            input: None,
+        }
+    }
+
+    fn entry(identity: Identity) -> Entry {
+        let store = StoreAddress::new("sh");
+        let scopes = Scopes {
+            user_id: Some("ann".into()),
+            ..Scopes::default()
+        };
+        let call_scopes = CallScopes {
+            user_id: Some("ann"),
+            ..CallScopes::default()
+        };
+        let call = Call::new(
+            identity,
+            "sh".into(),
+            &store,
+            (&call_scopes, scopes),
+            Settings::default(),
+        );
+        Entry {
+            scopes: call.scopes,
+            args: Some(call.args),
+            ..Entry::new(call.address, Kind::Command, Timestamp::from_millis(0))
+        }
+    }
+
+    fn again(entry: &Entry) -> Result<Repeated, NotRepeatable> {
+        let variable = |name: &str| (name == "LANG").then(|| "C".into());
+        repeat(entry, None, variable, Settings::default())
+    }
+
+    #[test]
+    fn is_the_same_command_under_the_same_key() {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::write(folder.path().join("file"), "content").expect("a file");
+        let content = hash_file(&folder.path().join("file")).expect("a file");
+        let identity = Identity {
+            folder: Some(folder.path().to_owned()),
+            variables: [
+                ("LANG".to_owned(), Some("C".into())),
+                ("NONE".to_owned(), None),
+            ]
+            .into(),
+            files: [("file".to_owned(), content)].into(),
+            ..identity()
+        };
+        let entry = entry(identity.clone());
+        let repeated = again(&entry).expect("all is as it was");
+        assert_eq!(repeated.call.address, entry.address);
+        assert_eq!(repeated.call.arguments, identity.arguments);
+        assert_eq!(repeated.call.folder, identity.folder);
+        assert!(repeated.changed.is_empty());
+
+        std::fs::write(folder.path().join("file"), "another").expect("a file");
+        let repeated = again(&entry).expect("a file may change");
+        assert_ne!(repeated.call.address, entry.address);
+        assert_eq!(repeated.changed, ["file"]);
+    }
+
+    #[test]
+    fn another_program_makes_another_key() {
+        let mut identity = identity();
+        identity.program.size += 1;
+        let entry = entry(identity);
+        let repeated = again(&entry).expect("a program may change");
+        assert_ne!(repeated.call.address, entry.address);
+        assert_eq!(repeated.changed, ["the program"]);
+    }
+
+    #[test]
+    fn what_would_be_another_command_is_refused() {
+        let refused =
+            |identity: Identity| again(&entry(identity)).expect_err("refused").to_string();
+        let variables = [("LANG".to_owned(), Some("de".into()))].into();
+        assert_eq!(
+            refused(Identity {
+                variables,
+                ..identity()
+            }),
+            "the variable LANG had another value"
+        );
+        assert_eq!(
+            refused(Identity {
+                input: Some([0; 32]),
+                ..identity()
+            }),
+            "it read its standard input, which is not kept"
+        );
+        assert_eq!(
+            refused(Identity {
+                folder: Some("/nowhere".into()),
+                ..identity()
+            }),
+            "its folder /nowhere is gone"
+        );
+        let files = [("Cargo.toml".to_owned(), [0; 32])].into();
+        assert_eq!(
+            refused(Identity {
+                files,
+                ..identity()
+            }),
+            "Cargo.toml is another file here, and which folder it was in is not recorded"
+        );
+        let mut gone = identity();
+        gone.program.path = "/nowhere/sh".into();
+        assert_eq!(refused(gone), "/nowhere/sh: command not found");
+
+        let forged = Entry {
+            args: Some(
+                r#"["-c", "true", {"program": {"path": "/bin/sh", "size": 1, "mtime_ns": 1}}]"#
+                    .into(),
+            ),
+            ..entry(identity())
+        };
+        assert!(matches!(again(&forged), Err(NotRepeatable::Key)));
+        let unrecorded = Entry {
+            args: None,
+            ..entry(identity())
+        };
+        assert!(matches!(again(&unrecorded), Err(NotRepeatable::Arguments)));
+        let text = Entry {
+            kind: Kind::Text,
+            ..entry(identity())
+        };
+        assert!(matches!(again(&text), Err(NotRepeatable::NoCommand)));
+        let mut with_token = entry(identity());
+        with_token.scopes.jwt_sha256 = Some([1; 32]);
+        assert!(matches!(again(&with_token), Err(NotRepeatable::Token)));
+    }
+}

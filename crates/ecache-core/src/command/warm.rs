@@ -1,0 +1,539 @@
+//! Runs many commands, each unless it is kept already: several at a time, in one process, on one open store.
+//!
+//! A hit costs a look-up: no process, no file that is opened. Of the commands that run at the same time, one at a
+//! time is kept, so that they do not wait for each other by SQLite's clock.
+//!
+//! Designs weighed: a process for each (what `xargs` would do: starting one costs a hundred look-ups), looking all up
+//! first (an input without an end would never start), and workers that take the next item from a queue (chosen). The
+//! items are read by a thread that is left behind when the work is stopped: an input may never end.
+
+use std::cell::RefCell;
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::net::Shutdown;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::time::{Duration, Instant};
+
+use super::process::Records;
+use super::queue::Queue;
+use super::recording::Recorder;
+use super::turn::{Console, Turn, Wait};
+use super::{
+    CommandError, Identity, Input, Memo, Mode, Program, Settings, Signals, Streams, replay,
+};
+use crate::backend::{Backend, Content, Lookup};
+use crate::entry::Entry;
+use crate::error::{Error, Result};
+use crate::key::{CallScopes, Key, preimage};
+use crate::python_json::Json;
+use crate::scope::{Address, Scopes, StoreAddress};
+use crate::time::Clock;
+
+/// Another process that runs the same is looked after this often.
+const SLICE: Duration = Duration::from_millis(50);
+
+/// As much is kept of what a command prints to standard error.
+const HEAD: usize = 1024;
+
+/// So many results wait to be reported.
+const BACKLOG: usize = 256;
+
+/// A command that is to be kept: what `run` makes of a command line.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// The file that is run
+    pub program: Program,
+    /// The program's name, which it is told
+    pub name: OsString,
+    /// Its arguments
+    pub arguments: Vec<OsString>,
+    /// The folder it is run in, if that is not this process's
+    pub folder: Option<PathBuf>,
+    /// Where it is kept
+    pub address: Address,
+    /// The scopes it is run in
+    pub scopes: Scopes,
+    /// The arguments of the call, JSON with sorted keys
+    pub args: String,
+    /// How it is memoized
+    pub settings: Settings,
+}
+
+impl Call {
+    /// The call of a command with that identity, under its key in a store.
+    pub fn new(
+        identity: Identity,
+        name: OsString,
+        store: &StoreAddress,
+        (call_scopes, scopes): (&CallScopes<'_>, Scopes),
+        settings: Settings,
+    ) -> Self {
+        let call = identity.call();
+        let key = Key::of_preimage(&preimage(&call, call_scopes));
+        Self {
+            program: identity.program,
+            name,
+            arguments: identity.arguments,
+            folder: identity.folder,
+            address: store.entry(key),
+            scopes,
+            args: Json::Array(call).dumps_sorted(),
+            settings,
+        }
+    }
+
+    /// Looks for what is kept of it.
+    ///
+    /// # Errors
+    /// If the store cannot be read. A damaged entry is none.
+    pub fn find(&self, backend: &dyn Backend, clock: &dyn Clock) -> Result<Found> {
+        let memo = self.memo(&self.settings, None, "", clock, &Err, &|_| {});
+        Ok(match backend.lookup(&self.address, clock.now())? {
+            Lookup::Hit(entry, content) if memo.is_hit(&entry, clock.now()) => {
+                Found::Fresh(entry, content)
+            }
+            Lookup::Hit(entry, _) | Lookup::Stale(entry) => Found::Old(entry),
+            Lookup::Damaged(_) | Lookup::Missing => Found::Nothing,
+        })
+    }
+
+    fn memo<'a>(
+        &'a self,
+        settings: &'a Settings,
+        store: Option<&'a Path>,
+        held: &'a str,
+        clock: &'a dyn Clock,
+        on_trouble: &'a dyn Fn(Error) -> Result<()>,
+        on_unkept: &'a dyn Fn(&str),
+    ) -> Memo<'a> {
+        Memo {
+            program: &self.program,
+            name: &self.name,
+            arguments: &self.arguments,
+            folder: self.folder.as_deref(),
+            address: self.address.clone(),
+            scopes: self.scopes.clone(),
+            args: self.args.clone(),
+            store,
+            held,
+            settings,
+            clock,
+            on_trouble,
+            on_unkept,
+            beside: None,
+            on_stale: &|_| {},
+            refresh: &|_| Ok(()),
+        }
+    }
+}
+
+/// What is kept of a command.
+#[derive(Clone, Debug)]
+pub enum Found {
+    /// A result that is replayed
+    Fresh(Box<Entry>, Content),
+    /// One that is not any more
+    Old(Box<Entry>),
+    /// None
+    Nothing,
+}
+
+/// An item as it is about to be looked up.
+#[derive(Clone, Debug)]
+pub enum Prepared {
+    /// It is this command
+    Run(Box<Call>),
+    /// It is no command, for this reason, which is a failure
+    Fail(String),
+    /// It is not to be run, for this reason
+    Skip(String),
+}
+
+/// What came of an item.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Warmed {
+    /// It was kept already
+    Hit,
+    /// It was run, and is kept
+    Ran,
+    /// It failed, could not be run, or is not kept
+    Failed,
+    /// It was not run
+    Skipped,
+}
+
+/// What came of an item, and what is known of it.
+#[derive(Clone, Debug)]
+pub struct Done {
+    /// What came of it
+    pub outcome: Warmed,
+    /// Its key, if it is a command
+    pub key: Option<Key>,
+    /// Its exit code, which is a hit's, too
+    pub exit: Option<u8>,
+    /// How long it took when it was run
+    pub cost: Option<Duration>,
+    /// How many bytes are kept of it
+    pub size: Option<u64>,
+    /// Why it is not kept, or was not run
+    pub problem: Option<String>,
+    /// How what it printed to standard error begins
+    pub stderr: Vec<u8>,
+}
+
+impl Done {
+    fn not_run(outcome: Warmed, key: Option<Key>, problem: String) -> Self {
+        Self {
+            outcome,
+            key,
+            exit: None,
+            cost: None,
+            size: None,
+            problem: Some(problem),
+            stderr: Vec::new(),
+        }
+    }
+}
+
+/// Why the work ended before its items did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// A signal, 0 for one that the terminal sent
+    Signal(u8),
+    /// Its time was over
+    Time,
+    /// The store, or whoever is told, was in trouble
+    Trouble,
+}
+
+/// Where and how commands are warmed.
+///
+/// ```
+/// use std::collections::BTreeMap;
+/// use ecache_core::command::{Call, Identity, Prepared, Program, Settings, Warm, Warmed};
+/// use ecache_core::location::{self, Access};
+/// use ecache_core::key::CallScopes;
+/// use ecache_core::scope::{Scopes, StoreAddress};
+/// use ecache_core::time::SystemClock;
+///
+/// # let folder = tempfile::tempdir()?;
+/// let path = folder.path().join("store.db");
+/// let backend = location::open(path.as_os_str(), Access::Write)?;
+/// let program = Program::find("echo".as_ref(), None)?;
+/// let prepare = |item: &u32| {
+///     let identity = Identity {
+///         program: program.clone(),
+///         arguments: vec![item.to_string().into()],
+///         folder: None,
+///         variables: BTreeMap::new(),
+///         files: BTreeMap::new(),
+///         input: None,
+///         marks: BTreeMap::new(),
+///     };
+///     let scopes = (&CallScopes::default(), Scopes::default());
+///     let call = Call::new(identity, "echo".into(), &StoreAddress::new("echo"), scopes, Settings::default());
+///     Prepared::Run(Box::new(call))
+/// };
+/// let warm = || Warm {
+///     store: &path,
+///     backend: backend.as_ref(),
+///     held: "",
+///     clock: &SystemClock,
+///     workers: std::num::NonZeroUsize::MIN,
+///     pace: std::time::Duration::ZERO,
+///     max_time: None,
+///     signals: None,
+/// };
+/// for outcome in [Warmed::Ran, Warmed::Hit] {
+///     let stop = warm().run(1..=3, prepare, |_, done, _| {
+///         assert_eq!(done.outcome, outcome);
+///         Ok(())
+///     })?;
+///     assert_eq!(stop, None);
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Warm<'a> {
+    /// The store's file, beside which the locks are
+    pub store: &'a Path,
+    /// The store, open to be written
+    pub backend: &'a dyn Backend,
+    /// The value of [`HELD_VARIABLE`](super::HELD_VARIABLE)
+    pub held: &'a str,
+    /// Tells the time
+    pub clock: &'a dyn Clock,
+    /// So many are run at a time
+    pub workers: NonZeroUsize,
+    /// The least time between the starts of two
+    pub pace: Duration,
+    /// Nothing is started after this; what runs then is finished
+    pub max_time: Option<Duration>,
+    /// Signals that are to reach the commands, and end the work
+    pub signals: Option<Signals>,
+}
+
+impl Warm<'_> {
+    /// Warms all items, and says why it ended if that was before their end.
+    ///
+    /// `prepare` makes a command of an item, several at a time; `on_done` is told of each that is done, one by one, and
+    /// of how many items there are once that is known.
+    ///
+    /// # Errors
+    /// The first one of the store; what runs then is finished. That a command fails is no error.
+    pub fn run<T: Send + 'static>(
+        &self,
+        items: impl Iterator<Item = T> + Send + 'static,
+        prepare: impl Fn(&T) -> Prepared + Sync,
+        mut on_done: impl FnMut(T, Done, Option<u64>) -> io::Result<()>,
+    ) -> Result<Option<Stop>> {
+        let deadline = self.max_time.map(|time| Instant::now() + time);
+        let queue = Arc::new(Queue::new(deadline, self.pace));
+        let source = queue.clone();
+        std::thread::Builder::new().spawn(move || source.fill(items))?;
+        let (sender, receiver) = mpsc::sync_channel(BACKLOG);
+        let work = Work {
+            warm: self,
+            queue: &queue,
+            keeping: Mutex::new(()),
+            trouble: Mutex::new(None),
+        };
+        let reported = std::thread::scope(|scope| {
+            if let Some(signals) = &self.signals {
+                scope.spawn(|| queue.pass_on(signals));
+            }
+            for _ in 0..self.workers.get() {
+                let sender = sender.clone();
+                scope.spawn(|| work.all(&prepare, sender));
+            }
+            drop(sender);
+            let mut reported = Ok(());
+            for (item, done) in &receiver {
+                if reported.is_ok() {
+                    reported = on_done(item, done, queue.total());
+                    // Nobody reads what comes of the rest.
+                    if reported.is_err() {
+                        queue.stop(Stop::Trouble);
+                    }
+                }
+            }
+            if let Some(signals) = &self.signals {
+                // The thread that reads them is at its end then. It cannot fail for a socket that is open.
+                let _ = signals.shutdown(Shutdown::Both);
+            }
+            reported
+        });
+        reported?;
+        let trouble = work
+            .trouble
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(error) = trouble {
+            return Err(error);
+        }
+        let total = queue.total();
+        for item in queue.rest() {
+            let why = "it was not started".to_owned();
+            on_done(item, Done::not_run(Warmed::Skipped, None, why), total)?;
+        }
+        Ok(queue.why_stopped())
+    }
+}
+
+/// What the workers have.
+struct Work<'a, T> {
+    warm: &'a Warm<'a>,
+    queue: &'a Queue<T>,
+    /// Held while a result is written
+    keeping: Mutex<()>,
+    trouble: Mutex<Option<Error>>,
+}
+
+impl<T> Work<'_, T> {
+    fn all(&self, prepare: &impl Fn(&T) -> Prepared, sender: mpsc::SyncSender<(T, Done)>) {
+        while let Some(item) = self.queue.take() {
+            let done = match prepare(&item) {
+                Prepared::Run(call) => self.one(&call),
+                Prepared::Fail(why) => Done::not_run(Warmed::Failed, None, why),
+                Prepared::Skip(why) => Done::not_run(Warmed::Skipped, None, why),
+            };
+            if sender.send((item, done)).is_err() {
+                return;
+            }
+        }
+    }
+
+    fn one(&self, call: &Call) -> Done {
+        let key = call.address.key.clone();
+        match self.attempt(call) {
+            Ok(done) => done,
+            Err(CommandError::Cache(error)) => {
+                let why = format!("it could not be kept: {error}");
+                self.queue.stop(Stop::Trouble);
+                let mut trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+                trouble.get_or_insert(error);
+                Done::not_run(Warmed::Failed, Some(key), why)
+            }
+            // Not the command's fault: it was about to start when the signal came.
+            Err(_) if self.is_interrupted() => self.interrupted(call),
+            Err(error) => Done::not_run(Warmed::Failed, Some(key), with_source(&error)),
+        }
+    }
+
+    fn is_interrupted(&self) -> bool {
+        matches!(self.queue.why_stopped(), Some(Stop::Signal(_)))
+    }
+
+    fn interrupted(&self, call: &Call) -> Done {
+        let key = call.address.key.clone();
+        Done::not_run(Warmed::Skipped, Some(key), "it was interrupted".into())
+    }
+
+    fn attempt(&self, call: &Call) -> Result<Done, CommandError> {
+        if let Some(done) = self.look_up(call)? {
+            return Ok(done);
+        }
+        let not_started = || {
+            let key = call.address.key.clone();
+            Done::not_run(Warmed::Skipped, Some(key), "it was not started".into())
+        };
+        if !self.queue.may_start() {
+            return Ok(not_started());
+        }
+        let warm = self.warm;
+        let unkept = RefCell::new(None);
+        let on_unkept = |why: &str| *unkept.borrow_mut() = Some(why.to_owned());
+        let memo = call.memo(
+            &call.settings,
+            Some(warm.store),
+            warm.held,
+            warm.clock,
+            &Err,
+            &on_unkept,
+        );
+        let waiting_since = Instant::now();
+        let (mut nowhere, mut nobody) = (io::sink(), io::sink());
+        let mut console = Console::new(&mut nowhere, &mut nobody);
+        let _lock = loop {
+            match memo.turn(warm.store, Wait::Not, &mut console)? {
+                Turn::Ours(lock) => break lock,
+                // What others print is not followed here, so that it does not end either.
+                Turn::Theirs | Turn::Over(_) => {}
+            }
+            if waiting_since.elapsed() >= call.settings.patience {
+                let key = Some(call.address.key.clone());
+                let why = "another process has been running it for too long".into();
+                return Ok(Done::not_run(Warmed::Failed, key, why));
+            }
+            if self.queue.is_stopped_within(SLICE) {
+                return Ok(not_started());
+            }
+        };
+        // It may have been kept while this one was on its way here.
+        if let Some(done) = self.look_up(call)? {
+            return Ok(done);
+        }
+        let mut stderr = Head::default();
+        let mut connection = None;
+        let records = Records {
+            recorder: Recorder::new(call.settings.max_output),
+            broadcast: None,
+        };
+        let executed = memo.execute(
+            Streams {
+                input: Input::Nothing,
+                stdout: &mut io::sink(),
+                stderr: &mut stderr,
+                signals: &mut || {
+                    let (id, signals) = self.queue.connect()?;
+                    connection = Some(id);
+                    Ok(signals)
+                },
+            },
+            Some(records),
+        );
+        if let Some(id) = connection {
+            self.queue.disconnect(id);
+        }
+        let (ended, mut report) = executed?;
+        let is_interrupted = ended.interrupted;
+        {
+            let _one_at_a_time = self.keeping.lock().unwrap_or_else(PoisonError::into_inner);
+            memo.keep(warm.backend, ended, &mut report)?;
+        }
+        if is_interrupted {
+            return Ok(self.interrupted(call));
+        }
+        let outcome = match (report.exit, report.size) {
+            (0, Some(_)) => Warmed::Ran,
+            _ => Warmed::Failed,
+        };
+        Ok(Done {
+            outcome,
+            key: Some(call.address.key.clone()),
+            exit: Some(report.exit),
+            cost: report.cost,
+            size: report.size,
+            problem: unkept.take().map(|why| format!("it is not kept: {why}")),
+            stderr: stderr.0,
+        })
+    }
+
+    /// What is kept of a command, unless it is to be run whatever is. Looking is no use of it that is recorded.
+    fn look_up(&self, call: &Call) -> Result<Option<Done>, CommandError> {
+        if call.settings.mode == Mode::Refresh {
+            return Ok(None);
+        }
+        let Found::Fresh(entry, content) = call.find(self.warm.backend, self.warm.clock)? else {
+            return Ok(None);
+        };
+        let Some(exit) = recorded_exit(self.warm.backend, &content)? else {
+            return Ok(None);
+        };
+        Ok(Some(Done {
+            outcome: Warmed::Hit,
+            key: Some(entry.address.key),
+            exit: Some(exit),
+            cost: entry.cost_ms.map(Duration::from_millis),
+            size: Some(entry.size),
+            problem: None,
+            stderr: Vec::new(),
+        }))
+    }
+}
+
+/// The exit code at the end of a recording, `None` if it is none.
+fn recorded_exit(backend: &dyn Backend, content: &Content) -> Result<Option<u8>> {
+    match content {
+        Content::Inline(bytes) => Ok(replay(&bytes[..], &mut io::sink(), &mut io::sink()).ok()),
+        // Verified when it was looked up.
+        Content::Chunked(chunked) => {
+            let last = backend.read_chunk(chunked, chunked.chunks() - 1)?;
+            Ok(last.last().copied())
+        }
+    }
+}
+
+fn with_source(error: &dyn std::error::Error) -> String {
+    match error.source() {
+        Some(source) => format!("{error}: {source}"),
+        None => error.to_string(),
+    }
+}
+
+/// Keeps the beginning of what is written to it.
+#[derive(Default)]
+struct Head(Vec<u8>);
+
+impl Write for Head {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let room = HEAD.saturating_sub(self.0.len());
+        self.0.extend_from_slice(&bytes[..bytes.len().min(room)]);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,590 @@
+//! Why a call is a hit or a miss: what is kept under its key, and if there is nothing, what is nearest to it.
+//!
+//! The work is bounded: no more entries are read than [`CANDIDATES`], the latest of the stores of that name (whose ids
+//! alone are gone through for that), and the key is looked for in as many other stores. Nothing is kept of what was removed, so a call that is in none of these
+//! was never kept, or it was removed.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::Arc;
+
+use crate::backend::{Backend, Direction, Lookup, Row, Scan};
+use crate::entry::Entry;
+use crate::error::Result;
+use crate::filter::{Filter, Pattern};
+use crate::key::hex;
+use crate::python_json::Json;
+use crate::scope::{Address, Scopes};
+use crate::time::Timestamp;
+use crate::value::Kind;
+
+/// So many entries are read to find the nearest, and so many stores are looked into.
+pub const CANDIDATES: u64 = 1000;
+
+/// So many of the nearest are told of.
+const NEAREST: usize = 3;
+
+/// A call that is asked about.
+#[derive(Clone, Debug)]
+pub struct Question {
+    /// Where it would be kept
+    pub address: Address,
+    /// The scopes it is made in
+    pub scopes: Scopes,
+    /// What makes it, if that is part of what is recorded
+    pub function: Option<Arc<str>>,
+    /// Its arguments, `None` if it is asked for by its key
+    pub arguments: Option<Vec<Json>>,
+    /// What its value would be, if that is known
+    pub kind: Option<Kind>,
+}
+
+/// What there is of a call.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Explanation {
+    /// It is a hit
+    Hit(Box<Entry>),
+    /// There is one that is expired, or that claims to be from the future
+    Stale(Box<Entry>),
+    /// There is one, but its value is not what was written
+    Damaged,
+    /// There is one under its key that something else made, as these differences say
+    Another(Box<Entry>, Vec<Difference>),
+    /// There is none
+    Missing(Missing),
+}
+
+/// What is like a call that is not there.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Missing {
+    /// Entries under its key in other stores, datasets or collections
+    pub elsewhere: Vec<Entry>,
+    /// What is nearest to it in the stores of its name, the nearest first
+    pub nearest: Vec<Near>,
+    /// How many entries were read for that
+    pub read: u64,
+}
+
+/// An entry that is like the one that was asked for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Near {
+    /// The entry
+    pub entry: Entry,
+    /// What differs
+    pub differences: Vec<Difference>,
+}
+
+/// A part of what identifies a call, which an entry has otherwise.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Difference {
+    /// What it is
+    pub part: Part,
+    /// What was asked for, `None` for nothing
+    pub asked: Option<Json>,
+    /// What the entry has, `None` for nothing
+    pub recorded: Option<Json>,
+}
+
+impl Difference {
+    fn new(part: Part, asked: Option<Json>, recorded: Option<Json>) -> Option<Self> {
+        (asked != recorded).then_some(Self {
+            part,
+            asked,
+            recorded,
+        })
+    }
+}
+
+/// A part of what identifies a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Part {
+    /// The collection
+    Collection,
+    /// The store's name
+    Store,
+    /// The dataset
+    Dataset,
+    /// The user
+    User,
+    /// The operator
+    Operator,
+    /// The operator prompt
+    Prompt,
+    /// The request token, by its hash
+    Token,
+    /// The function
+    Function,
+    /// What the value is
+    Kind,
+    /// An argument, counted from 0
+    Argument(usize),
+    /// The path of a command's program
+    Program,
+    /// The length of the program
+    ProgramSize,
+    /// When the program was changed, in nanoseconds since 1970
+    ProgramTime,
+    /// The folder that a command is run in
+    Folder,
+    /// A variable, by the hash of its value
+    Variable(String),
+    /// A file that a command reads, by the hash of its content
+    File(String),
+    /// What a command reads, by its hash
+    Input,
+    /// What else runs are told apart by, as the boot they were in
+    Mark(String),
+}
+
+/// As a message names it: `argument 2`, `dataset`, `variable LANG`, `file Cargo.lock`.
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Collection => f.write_str("collection"),
+            Self::Store => f.write_str("store"),
+            Self::Dataset => f.write_str("dataset"),
+            Self::User => f.write_str("user"),
+            Self::Operator => f.write_str("operator"),
+            Self::Prompt => f.write_str("prompt"),
+            Self::Token => f.write_str("request token"),
+            Self::Function => f.write_str("function"),
+            Self::Kind => f.write_str("kind"),
+            Self::Argument(index) => write!(f, "argument {}", index + 1),
+            Self::Program => f.write_str("program"),
+            Self::ProgramSize => f.write_str("size of the program"),
+            Self::ProgramTime => f.write_str("last change of the program"),
+            Self::Folder => f.write_str("folder"),
+            Self::Variable(name) => write!(f, "variable {name}"),
+            Self::File(path) => write!(f, "file {path}"),
+            Self::Input => f.write_str("standard input"),
+            Self::Mark(name) => f.write_str(name),
+        }
+    }
+}
+
+/// Explains what a look-up of a call finds, and changes nothing.
+///
+/// # Errors
+/// If the store cannot be read.
+pub fn explain(backend: &dyn Backend, question: &Question, now: Timestamp) -> Result<Explanation> {
+    Ok(match backend.lookup(&question.address, now)? {
+        Lookup::Hit(entry, _) => match contradictions(question, &entry) {
+            differences if differences.is_empty() => Explanation::Hit(entry),
+            differences => Explanation::Another(entry, differences),
+        },
+        Lookup::Stale(entry) => Explanation::Stale(entry),
+        Lookup::Damaged(_) => Explanation::Damaged,
+        Lookup::Missing => Explanation::Missing(Missing {
+            elsewhere: elsewhere(backend, question, now)?,
+            ..nearest(backend, question, now)?
+        }),
+    })
+}
+
+/// What an entry under the same key has otherwise; a scope or a function that it does not say is no difference.
+fn contradictions(question: &Question, entry: &Entry) -> Vec<Difference> {
+    let mut found = of_scopes(question, entry);
+    found.retain(|difference| difference.recorded.is_some());
+    found.extend(of_arguments(question, entry));
+    found
+}
+
+/// Looks for the key in other stores.
+fn elsewhere(backend: &dyn Backend, question: &Question, now: Timestamp) -> Result<Vec<Entry>> {
+    let own = &*question.address.store;
+    let mut stores = backend.stores()?;
+    stores.retain(|store| *store.address != *own);
+    // Those that differ least come first, so that they are among those that are looked into.
+    stores.sort_by_key(|store| {
+        let store = &store.address;
+        (
+            store.store_name != own.store_name,
+            store.dataset_id != own.dataset_id,
+        )
+    });
+    stores.truncate(CANDIDATES as usize);
+    let mut found = Vec::new();
+    for store in &stores {
+        let address = store.address.entry(question.address.key.clone());
+        if let Lookup::Hit(entry, _) | Lookup::Stale(entry) = backend.lookup(&address, now)? {
+            found.push(*entry);
+        }
+        if found.len() == NEAREST {
+            break;
+        }
+    }
+    Ok(found)
+}
+
+/// Looks for what differs least among the latest entries of the stores of that name.
+fn nearest(backend: &dyn Backend, question: &Question, now: Timestamp) -> Result<Missing> {
+    let mut missing = Missing::default();
+    if question.arguments.is_none() {
+        return Ok(missing);
+    }
+    let store = &question.address.store;
+    let filter = Filter {
+        collection: store.collection.to_string(),
+        stores: vec![Pattern::exact(&*store.store_name)],
+        ..Filter::default()
+    };
+    let scan = Scan {
+        direction: Direction::Descending,
+        limit: Some(CANDIDATES),
+        ..Scan::new(filter)
+    };
+    for row in backend.scan(&scan, now)? {
+        missing.read += 1;
+        let Row::Entry(entry, _) = row? else { continue };
+        // What has the key is told of as being elsewhere.
+        if entry.address.key == question.address.key {
+            continue;
+        }
+        // Of what is not recorded there is no telling how near it is.
+        if entry.args.is_none() {
+            continue;
+        }
+        let differences = differences(question, &entry);
+        let rank = |near: &Near| near.differences.len();
+        let at = missing
+            .nearest
+            .partition_point(|near| rank(near) <= differences.len());
+        if at < NEAREST {
+            missing.nearest.insert(
+                at,
+                Near {
+                    entry: *entry,
+                    differences,
+                },
+            );
+            missing.nearest.truncate(NEAREST);
+        }
+    }
+    Ok(missing)
+}
+
+/// What an entry has otherwise than a call.
+pub fn differences(question: &Question, entry: &Entry) -> Vec<Difference> {
+    let mut found = of_arguments(question, entry);
+    found.extend(of_scopes(question, entry));
+    // The function of a command is the path of its program.
+    let is_program = |difference: &Difference| difference.part == Part::Program;
+    if found.iter().any(is_program) {
+        found.retain(|difference| difference.part != Part::Function);
+    }
+    found
+}
+
+fn of_scopes(question: &Question, entry: &Entry) -> Vec<Difference> {
+    let (asked, recorded) = (&question.scopes, &entry.scopes);
+    let (store, other) = (&question.address.store, &entry.address.store);
+    let text = |part, asked: Option<&Arc<str>>, recorded: Option<&Arc<str>>| {
+        let json = |text: Option<&Arc<str>>| text.map(|text| Json::from(&**text));
+        Difference::new(part, json(asked), json(recorded))
+    };
+    let token = |hash: &Option<[u8; 32]>| hash.map(|hash| Json::from(hex(&hash)));
+    let kind = |kind: Kind| Some(Json::from(kind.as_str()));
+    [
+        text(
+            Part::Collection,
+            Some(&store.collection),
+            Some(&other.collection),
+        ),
+        text(
+            Part::Store,
+            Some(&store.store_name),
+            Some(&other.store_name),
+        ),
+        text(
+            Part::Dataset,
+            store.dataset_id.as_ref(),
+            other.dataset_id.as_ref(),
+        ),
+        text(
+            Part::User,
+            asked.user_id.as_ref(),
+            recorded.user_id.as_ref(),
+        ),
+        text(
+            Part::Operator,
+            asked.operator_uri.as_ref(),
+            recorded.operator_uri.as_ref(),
+        ),
+        text(
+            Part::Prompt,
+            asked.prompt_id.as_ref(),
+            recorded.prompt_id.as_ref(),
+        ),
+        Difference::new(
+            Part::Token,
+            token(&asked.jwt_sha256),
+            token(&recorded.jwt_sha256),
+        ),
+        question
+            .function
+            .as_ref()
+            .and_then(|function| text(Part::Function, Some(function), entry.function.as_ref())),
+        question
+            .kind
+            .and_then(|asked| Difference::new(Part::Kind, kind(asked), kind(entry.kind))),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+fn of_arguments(question: &Question, entry: &Entry) -> Vec<Difference> {
+    let mut found = Vec::new();
+    let recorded = entry
+        .args
+        .as_ref()
+        .and_then(|args| Json::parse(args.as_bytes()).ok());
+    if let (Some(asked), Some(Json::Array(recorded))) = (&question.arguments, &recorded) {
+        let (asked, asked_context) = split(asked);
+        let (recorded, recorded_context) = split(recorded);
+        for index in 0..asked.len().max(recorded.len()) {
+            let (asked, recorded) = (asked.get(index), recorded.get(index));
+            found.extend(Difference::new(
+                Part::Argument(index),
+                asked.cloned(),
+                recorded.cloned(),
+            ));
+        }
+        if let (Some(asked), Some(recorded)) = (asked_context, recorded_context) {
+            of_contexts(asked, recorded, &mut found);
+        }
+    }
+    found
+}
+
+/// The arguments of a command, and the object that says what else identifies it; those of any other call are all.
+fn split(call: &[Json]) -> (&[Json], Option<&Json>) {
+    match call.split_last() {
+        Some((context, arguments))
+            if context
+                .get("program")
+                .is_some_and(|it| it.get("mtime_ns").is_some()) =>
+        {
+            (arguments, Some(context))
+        }
+        _ => (call, None),
+    }
+}
+
+/// What identifies a command beside its arguments.
+fn of_contexts(asked: &Json, recorded: &Json, found: &mut Vec<Difference>) {
+    let inner = |json: &Json, outer: &str, name: &str| {
+        json.get(outer).and_then(|json| json.get(name)).cloned()
+    };
+    let of = |part, outer: &str, name: &str| {
+        Difference::new(
+            part,
+            inner(asked, outer, name),
+            inner(recorded, outer, name),
+        )
+    };
+    match of(Part::Program, "program", "path") {
+        Some(path) => found.push(path),
+        None => {
+            found.extend(of(Part::ProgramSize, "program", "size"));
+            found.extend(of(Part::ProgramTime, "program", "mtime_ns"));
+        }
+    }
+    for (part, name) in [(Part::Folder, "cwd"), (Part::Input, "stdin")] {
+        found.extend(Difference::new(
+            part,
+            asked.get(name).cloned(),
+            recorded.get(name).cloned(),
+        ));
+    }
+    for name in names(asked, recorded, "env") {
+        found.extend(of(Part::Variable(name.clone()), "env", &name));
+    }
+    for name in names(asked, recorded, "files") {
+        found.extend(of(Part::File(name.clone()), "files", &name));
+    }
+    for name in names(asked, recorded, "marks") {
+        found.extend(of(Part::Mark(name.clone()), "marks", &name));
+    }
+}
+
+/// The names that either of two objects has within one of its members.
+fn names(one: &Json, other: &Json, member: &str) -> BTreeSet<String> {
+    let names = [one, other]
+        .into_iter()
+        .flat_map(|json| match json.get(member) {
+            Some(Json::Object(members)) => members.as_slice(),
+            _ => &[],
+        });
+    names
+        .map(|(name, _)| name.to_string_lossy().into_owned())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::memory::MemoryBackend;
+    use crate::backend::{Condition, Content};
+    use crate::key::{CallScopes, Key};
+    use crate::scope::StoreAddress;
+
+    const NOW: Timestamp = Timestamp::from_millis(1_795_415_570_948);
+
+    fn question(arguments: &str) -> Question {
+        let Ok(Json::Array(arguments)) = Json::parse(arguments.as_bytes()) else {
+            panic!("arguments are a list");
+        };
+        Question {
+            address: StoreAddress::new("s").entry(Key::of_call(&arguments, &CallScopes::default())),
+            scopes: Scopes::default(),
+            function: None,
+            arguments: Some(arguments),
+            kind: None,
+        }
+    }
+
+    fn entry(question: &Question) -> Entry {
+        Entry {
+            scopes: question.scopes.clone(),
+            args: question
+                .arguments
+                .clone()
+                .map(|arguments| Json::Array(arguments).dumps_sorted()),
+            ..Entry::new(question.address.clone(), Kind::Text, NOW)
+        }
+    }
+
+    fn put(backend: &dyn Backend, entry: &Entry) {
+        let content = Content::Inline(b"value".to_vec());
+        backend
+            .put(entry, &content, &Condition::Always, NOW)
+            .expect("an entry");
+    }
+
+    fn parts(asked: &str, recorded: &str) -> Vec<String> {
+        let differences = differences(&question(asked), &entry(&question(recorded)));
+        differences
+            .into_iter()
+            .map(|difference| difference.part.to_string())
+            .collect()
+    }
+
+    #[test]
+    fn a_difference_says_which_part_it_is() {
+        let command = |rest: &str| {
+            format!(r#"["a", {{"program": {{"path": "/bin/x", "size": 1, "mtime_ns": 2}}{rest}}}]"#)
+        };
+        assert_eq!(parts(r#"["a", 1]"#, r#"["a", 2]"#), ["argument 2"]);
+        assert_eq!(parts(r#"["a"]"#, r#"["a", {"b": 1}]"#), ["argument 2"]);
+        assert_eq!(parts("[]", "[]"), [""; 0]);
+        assert_eq!(parts(&command(""), &command(r#", "cwd": "/""#)), ["folder"]);
+        assert_eq!(
+            parts(&command(r#", "stdin": "00""#), &command("")),
+            ["standard input"]
+        );
+        assert_eq!(
+            parts(
+                &command(r#", "env": {"A": "1", "B": null}, "files": {"f": "1"}"#),
+                &command(r#", "env": {"A": "2", "B": null}, "files": {"g": "1"}"#)
+            ),
+            ["variable A", "file f", "file g"]
+        );
+        let upgraded = command("").replace("\"size\": 1", "\"size\": 3");
+        assert_eq!(parts(&command(""), &upgraded), ["size of the program"]);
+        let other = upgraded.replace("/bin/x", "/usr/bin/x");
+        assert_eq!(parts(&command(""), &other), ["program"]);
+    }
+
+    #[test]
+    fn the_nearest_come_first_and_no_more_is_read_than_there_is_to_be() {
+        let backend = MemoryBackend::default();
+        for number in 0..CANDIDATES + 10 {
+            put(
+                &backend,
+                &entry(&question(&format!("[{number}, {number}]"))),
+            );
+        }
+        put(&backend, &entry(&question(r#"["a", 1]"#)));
+        let Ok(Explanation::Missing(missing)) = explain(&backend, &question(r#"["a", 2]"#), NOW)
+        else {
+            panic!("it is not there");
+        };
+        assert_eq!(missing.read, CANDIDATES);
+        let counts: Vec<usize> = missing
+            .nearest
+            .iter()
+            .map(|near| near.differences.len())
+            .collect();
+        assert_eq!(counts, [1, 2, 2]);
+        assert!(missing.elsewhere.is_empty());
+    }
+
+    #[test]
+    fn the_key_is_found_in_other_stores() {
+        let backend = MemoryBackend::default();
+        let asked = question("[1]");
+        let other = StoreAddress::new("s").with_dataset("d");
+        let elsewhere = Entry {
+            address: other.entry(asked.address.key.clone()),
+            ..entry(&asked)
+        };
+        put(&backend, &elsewhere);
+        let Ok(Explanation::Missing(missing)) = explain(&backend, &asked, NOW) else {
+            panic!("it is not there");
+        };
+        assert_eq!(missing.elsewhere.len(), 1);
+        assert_eq!(*missing.elsewhere[0].address.store, other);
+        assert!(missing.nearest.is_empty());
+    }
+
+    #[test]
+    fn what_is_there_is_told_apart() {
+        let backend = MemoryBackend::default();
+        let asked = question("[1]");
+        put(&backend, &entry(&asked));
+        assert!(matches!(
+            explain(&backend, &asked, NOW),
+            Ok(Explanation::Hit(_))
+        ));
+        let user = Some("ann".into());
+        let of_another = Question {
+            scopes: Scopes {
+                user_id: user.clone(),
+                ..Scopes::default()
+            },
+            ..asked.clone()
+        };
+        // What is not recorded contradicts nothing.
+        assert!(matches!(
+            explain(&backend, &of_another, NOW),
+            Ok(Explanation::Hit(_))
+        ));
+        let recorded = Scopes {
+            user_id: Some("bob".into()),
+            ..Scopes::default()
+        };
+        put(
+            &backend,
+            &Entry {
+                scopes: recorded,
+                ..entry(&asked)
+            },
+        );
+        let explained = explain(&backend, &of_another, NOW).expect("it can be read");
+        let Explanation::Another(_, differences) = explained else {
+            panic!("{explained:?}");
+        };
+        assert_eq!(differences[0].part, Part::User);
+        let expired = Entry {
+            expires_at: Some(NOW),
+            ..entry(&asked)
+        };
+        put(&backend, &expired);
+        assert!(matches!(
+            explain(&backend, &asked, NOW),
+            Ok(Explanation::Stale(_))
+        ));
+    }
+}

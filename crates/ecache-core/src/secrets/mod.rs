@@ -1,0 +1,115 @@
+//! What looks like a secret in what was recorded of a call, so that whoever lists entries does not show it.
+//!
+//! For display alone: what is stored stays as it is, and so does what `export` and `get` hand out. It is a matter
+//! of looks, so it misses secrets that look like nothing in particular; what must not be kept at all should
+//! not be an argument.
+//!
+//! | file | its job |
+//! |---|---|
+//! | `named` | values of `password=`, `--token`, `Authorization:` and their like |
+//! | `shaped` | what is a secret by its shape: tokens of known makers, JWTs, keys, passwords in URLs |
+
+mod named;
+mod shaped;
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use crate::python_json::Json;
+
+/// What is shown in the place of a secret.
+pub const MASK: &str = "***";
+
+/// Replaces what looks like a secret in a text by [`MASK`].
+///
+/// ```
+/// use ecache_core::secrets::mask;
+///
+/// assert_eq!(mask("https://ann:sesame@example.com/x?n=1"), "https://ann:***@example.com/x?n=1");
+/// assert_eq!(mask("Authorization: Bearer abc123"), "Authorization: Bearer ***");
+/// assert_eq!(mask("--sort=key"), "--sort=key");
+/// ```
+pub fn mask(text: &str) -> Cow<'_, str> {
+    let mut secrets: Vec<Range<usize>> = Vec::new();
+    shaped::find(text, &mut secrets);
+    named::find(text, &mut secrets);
+    secrets.retain(|secret| !secret.is_empty());
+    if secrets.is_empty() {
+        return Cow::Borrowed(text);
+    }
+    secrets.sort_by_key(|secret| (secret.start, secret.end));
+    let mut masked = String::with_capacity(text.len());
+    let mut end = None;
+    for secret in secrets {
+        // Those that overlap or touch are one.
+        if end.is_none_or(|end| secret.start > end) {
+            masked.push_str(&text[end.unwrap_or(0)..secret.start]);
+            masked.push_str(MASK);
+        }
+        end = end.max(Some(secret.end));
+    }
+    masked.push_str(&text[end.unwrap_or(0)..]);
+    Cow::Owned(masked)
+}
+
+/// Masks the arguments of a call: texts anywhere in them, and what follows an argument such as `--password`.
+///
+/// `arguments` is JSON; the result is JSON too, or what [`mask`] makes of a text that is none.
+pub fn mask_arguments(arguments: &str) -> Cow<'_, str> {
+    match Json::parse(arguments.as_bytes()) {
+        Ok(mut json) => match mask_json(&mut json) {
+            true => Cow::Owned(json.dumps()),
+            false => Cow::Borrowed(arguments),
+        },
+        Err(_) => mask(arguments),
+    }
+}
+
+/// Masks the texts in a JSON value, and says whether there was anything to mask.
+pub fn mask_json(json: &mut Json) -> bool {
+    let mut is_changed = false;
+    match json {
+        Json::String(text) => {
+            let lossy = text.to_string_lossy();
+            if let Cow::Owned(masked) = mask(&lossy) {
+                *json = Json::from(masked);
+                is_changed = true;
+            }
+        }
+        Json::Array(items) => {
+            let mut previous: Option<String> = None;
+            for item in items {
+                let text = item.as_str().map(str::to_owned);
+                let secret = match (&previous, &text) {
+                    (Some(flag), Some(text)) => named::after_flag(flag, text),
+                    _ => None,
+                };
+                is_changed |= match (secret, &text) {
+                    (Some(secret), Some(text)) => {
+                        *item = Json::from(format!("{}{MASK}", &text[..secret.start]));
+                        true
+                    }
+                    _ => mask_json(item),
+                };
+                previous = text;
+            }
+        }
+        Json::Object(members) => {
+            for (name, member) in members {
+                let is_secret = named::is_secret(&name.to_string_lossy());
+                is_changed |= match member.as_str() {
+                    Some(text) if is_secret && !named::is_reference(text) => {
+                        *member = Json::from(MASK);
+                        true
+                    }
+                    _ => mask_json(member),
+                };
+            }
+        }
+        Json::Null | Json::Bool(_) | Json::Integer(_) | Json::BigInteger(_) | Json::Float(_) => {}
+    }
+    is_changed
+}
+
+#[cfg(test)]
+mod tests;

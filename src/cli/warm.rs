@@ -1,0 +1,114 @@
+//! The arguments of `warm`.
+
+use std::ffi::OsString;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+
+use super::RevealArgs;
+use super::entry::SurroundingsArgs;
+use super::filter::FilterArgs;
+use super::value::{Ttl, parse_ttl};
+use crate::output::Format;
+use crate::units::{parse_duration, parse_rate, parse_size};
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  seq 1 50 | ecache warm -j 8 --ttl 1d -- curl -sf https://x/{}
+  find . -name '*.csv' -print0 | ecache warm -0 -- ./summarise
+  ecache warm --jsonl --input cities.jsonl -- ./weather --lat {lat} --lon {lon}
+  ecache warm --refresh --store curl --expiring-within 10m --dry-run
+  ecache warm --refresh --dataset 6b03de12 --order cost --max-time 5m")]
+pub(crate) struct WarmArgs {
+    /// The program, and its arguments, in which {} is the item; without any {} the item is the last argument
+    #[arg(value_name = "COMMAND", last = true, required_unless_present = "refresh", value_hint = clap::ValueHint::CommandWithArguments)]
+    pub(crate) command: Vec<OsString>,
+    /// Read the items from this file [default: standard input]
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    pub(crate) input: Option<PathBuf>,
+    /// Items end with a NUL byte instead of a line
+    #[arg(long, short = '0', conflicts_with = "jsonl")]
+    pub(crate) null: bool,
+    /// Items are lines of JSON: {name} is a field of an object, {} the whole item
+    #[arg(long)]
+    pub(crate) jsonl: bool,
+    /// Run also what is fresh; without a command: run again what a filter selects of what is recorded
+    #[arg(long)]
+    pub(crate) refresh: bool,
+    /// With --refresh and no command: run again all that is recorded, where there is no filter
+    #[arg(long, requires = "refresh", conflicts_with = "command")]
+    pub(crate) all: bool,
+    /// With --refresh and no command: begin with these
+    #[arg(
+        long,
+        value_enum,
+        value_name = "WHAT",
+        requires = "refresh",
+        conflicts_with = "command"
+    )]
+    pub(crate) order: Option<WarmOrder>,
+    /// Run this many at a time [default: the number of processors]
+    #[arg(long, short, value_name = "COUNT")]
+    pub(crate) jobs: Option<NonZeroUsize>,
+    /// Start no more than this many in a time, as in 5/s or 100/m
+    #[arg(long, value_name = "RATE", value_parser = parse_rate)]
+    pub(crate) rate: Option<Duration>,
+    /// Start nothing after this long; what runs then is finished
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    pub(crate) max_time: Option<u64>,
+    /// Run nothing: list what would be, and say how long that takes by recorded costs
+    #[arg(long, short = 'n')]
+    pub(crate) dry_run: bool,
+    /// Keep results apart from other versions: in the store NAME#vN
+    #[arg(long, value_name = "N")]
+    pub(crate) version: Option<String>,
+    /// The file that holds the user's request token (a JWT)
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    pub(crate) jwt_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) keep: KeepArgs,
+    /// Wait for another process that runs the same for this long
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration, default_value = "10m")]
+    pub(crate) wait_timeout: u64,
+    /// Print what came of each item in this format
+    #[arg(long, value_name = "FORMAT", value_enum)]
+    pub(crate) format: Option<Format>,
+    #[command(flatten)]
+    pub(crate) reveal: RevealArgs,
+    #[command(flatten)]
+    pub(crate) surroundings: SurroundingsArgs,
+    #[command(flatten)]
+    pub(crate) filter: FilterArgs,
+}
+
+/// What `warm --refresh` begins with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum WarmOrder {
+    /// What expires first
+    #[default]
+    Expiry,
+    /// What takes longest
+    Cost,
+    /// What was hit most often
+    Hits,
+}
+
+// What is kept of a command that was run, and for how long.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct KeepArgs {
+    /// Keep a result for this long, as in 90s, 10m or 1d12h; `none` for ever
+    #[arg(long, value_name = "DURATION", value_parser = parse_ttl)]
+    pub(crate) ttl: Option<Ttl>,
+    /// Keep a failure for this long, instead of as long as a success
+    #[arg(long, value_name = "DURATION", value_parser = parse_ttl, conflicts_with = "no_failures")]
+    pub(crate) failure_ttl: Option<Ttl>,
+    /// Do not keep failures
+    #[arg(long)]
+    pub(crate) no_failures: bool,
+    /// Do not keep a result that is larger than this
+    #[arg(long, value_name = "SIZE", value_parser = parse_size, default_value = "100MiB")]
+    pub(crate) max_output: u64,
+}

@@ -1,0 +1,159 @@
+//! The commands of a template, one for each item.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use ecache_core::command::{Call, Identity, Prepared, Settings};
+use ecache_core::python_json::Json;
+use ecache_core::scope::{Scopes, StoreAddress};
+use ecache_core::secrets::{MASK, mask_json};
+
+use super::super::invocation::{identity, store_name};
+use super::super::request::{call_scopes, scopes, store_address, token};
+use super::items::{Item, Syntax};
+use super::settings;
+use super::template::Template;
+use crate::cli::WarmArgs;
+use crate::cli::entry::ScopeArgs;
+use crate::cli::filter::FilterArgs;
+use crate::context::Context;
+use crate::error::usage;
+use crate::output::{Secrets, escape};
+
+/// What the commands have in common.
+pub(super) struct Commands<'a> {
+    args: &'a WarmArgs,
+    pub(super) syntax: Syntax,
+    template: Template,
+    identity: Identity,
+    pub(super) store: StoreAddress,
+    scope: ScopeArgs,
+    token: Option<String>,
+    scopes: Scopes,
+    settings: Settings,
+    secrets: Secrets,
+}
+
+impl<'a> Commands<'a> {
+    pub(super) fn new(context: &Context, args: &'a WarmArgs) -> Result<Self> {
+        let syntax = match (args.null, args.jsonl) {
+            (true, _) => Syntax::Nul,
+            (false, true) => Syntax::Json,
+            (false, false) => Syntax::Lines,
+        };
+        let template = Template::new(&args.command, syntax)?;
+        let (store, scope) = scope_of(&args.filter, args.jwt_file.clone())?;
+        let identity = identity(&args.command[0], &args.surroundings, None)?;
+        let store = store_name(store, args.version.as_deref(), &identity.program);
+        let token = token(&scope)?;
+        Ok(Self {
+            args,
+            syntax,
+            template,
+            identity,
+            store: store_address(context, &store, &scope)?,
+            scopes: scopes(&scope, token.as_deref()),
+            scope,
+            token,
+            settings: settings(args),
+            secrets: args.reveal.into(),
+        })
+    }
+
+    /// The command of an item, or why there is none.
+    pub(super) fn prepare(&self, item: &Item) -> Prepared {
+        let filled = match &item.bytes {
+            Ok(bytes) => self.template.fill(bytes, self.syntax),
+            Err(why) => Err(why.clone()),
+        };
+        let arguments = match filled {
+            Ok(arguments) => arguments,
+            Err(why) => return Prepared::Fail(why),
+        };
+        let identity = Identity {
+            arguments,
+            ..self.identity.clone()
+        };
+        let scopes = call_scopes(&self.scope, self.token.as_deref());
+        Prepared::Run(Box::new(Call::new(
+            identity,
+            self.args.command[0].clone(),
+            &self.store,
+            (&scopes, self.scopes.clone()),
+            self.settings.clone(),
+        )))
+    }
+
+    /// What an item is called in messages.
+    pub(super) fn name(&self, item: &Item) -> String {
+        let what = match self.syntax {
+            Syntax::Nul => "item",
+            Syntax::Lines | Syntax::Json => "line",
+        };
+        match self.shown(item) {
+            shown if shown.is_empty() => format!("{what} {}", item.number),
+            shown => format!("{what} {} ({})", item.number, escape::for_line(&shown)),
+        }
+    }
+
+    /// An item as it is shown. One that is masked in the command, as in `--token {}`, is masked here, too.
+    pub(super) fn shown(&self, item: &Item) -> String {
+        let Ok(bytes) = &item.bytes else {
+            return String::new();
+        };
+        let text = String::from_utf8_lossy(bytes);
+        if self.secrets == Secrets::Revealed {
+            return text.into_owned();
+        }
+        let arguments = self.template.fill(bytes, self.syntax).unwrap_or_default();
+        let words = arguments
+            .iter()
+            .map(|word| Json::from(&*word.to_string_lossy()));
+        let mut words = Json::Array(words.collect());
+        if contains(&words, &text) && mask_json(&mut words) && !contains(&words, &text) {
+            return MASK.to_owned();
+        }
+        match self.syntax {
+            Syntax::Json => self.secrets.arguments(&text).into_owned(),
+            Syntax::Lines | Syntax::Nul => self.secrets.text(&text).into_owned(),
+        }
+    }
+}
+
+/// Whether a text is in one of some words.
+fn contains(words: &Json, text: &str) -> bool {
+    let has = |word: &Json| word.as_str().is_some_and(|word| word.contains(text));
+    matches!(words, Json::Array(words) if words.iter().any(has))
+}
+
+/// Where results are kept and in which scopes, from options that are filters elsewhere.
+fn scope_of(filter: &FilterArgs, jwt_file: Option<PathBuf>) -> Result<(Option<&str>, ScopeArgs)> {
+    fn one<'a>(flag: &str, names: &'a [String]) -> Result<Option<&'a String>> {
+        match names {
+            [] => Ok(None),
+            [name] => Ok(Some(name)),
+            _ => Err(usage(format!("with a command there is one {flag}"))),
+        }
+    }
+    let scope = ScopeArgs {
+        dataset: one("--dataset", &filter.dataset)?.cloned(),
+        user: one("--user", &filter.user)?.cloned(),
+        operator: one("--operator", &filter.operator)?.cloned(),
+        prompt: one("--prompt", &filter.prompt)?.cloned(),
+        jwt_file,
+    };
+    let rest = FilterArgs {
+        store: Vec::new(),
+        dataset: Vec::new(),
+        user: Vec::new(),
+        operator: Vec::new(),
+        prompt: Vec::new(),
+        ..filter.clone()
+    };
+    match rest == FilterArgs::default() {
+        true => Ok((one("--store", &filter.store)?.map(String::as_str), scope)),
+        false => Err(usage(
+            "a filter selects recorded commands, so it goes with --refresh and no command",
+        )),
+    }
+}

@@ -1,0 +1,158 @@
+//! `ecache warm --dry-run`: what would be run, and how long that takes.
+
+use anyhow::Result;
+use ecache_core::backend::{Backend, Direction, Row, Scan};
+use ecache_core::command::{Found, Mode, Prepared};
+use ecache_core::filter::Filter;
+use ecache_core::scope::StoreAddress;
+
+use super::report::{Line, Report};
+use super::workers;
+use crate::cli::WarmArgs;
+use crate::context::Context;
+use crate::error::Exit;
+use crate::output::{Format, human};
+
+/// So many of the latest results tell what one costs that was never run.
+const SAMPLE: u64 = 1000;
+
+/// Lists what would be run, and says how long that takes.
+pub(super) fn forecast<T>(
+    context: &Context,
+    args: &WarmArgs,
+    items: impl Iterator<Item = T>,
+    prepare: impl Fn(&T) -> Prepared,
+    shown: impl Fn(&T) -> String,
+    store: Option<&StoreAddress>,
+) -> Result<Exit> {
+    let backend = context.reader()?;
+    let format = args
+        .format
+        .unwrap_or_else(|| Format::default_for(&context.terminal));
+    let mut report = Report::new(context, Some(format))?;
+    let mut forecast = Forecast::default();
+    for item in items {
+        forecast.items += 1;
+        let (outcome, key, entry, why) = match prepare(&item) {
+            Prepared::Run(call) => {
+                let found = call.find(backend.as_ref(), context.clock())?;
+                let (outcome, entry) = match found {
+                    Found::Fresh(entry, _) if call.settings.mode == Mode::On => {
+                        ("hit", Some(entry))
+                    }
+                    Found::Fresh(entry, _) => ("fresh", Some(entry)),
+                    Found::Old(entry) => ("expired", Some(entry)),
+                    Found::Nothing => ("missing", None),
+                };
+                if outcome != "hit" {
+                    let recorded = entry.as_ref();
+                    forecast.add(
+                        recorded.and_then(|entry| entry.cost_ms),
+                        recorded.map(|entry| entry.size),
+                    );
+                }
+                (outcome, Some(call.address.key.clone()), entry, None)
+            }
+            Prepared::Fail(why) => ("failed", None, None, Some(why)),
+            Prepared::Skip(why) => {
+                forecast.skipped += 1;
+                ("skipped", None, None, Some(why))
+            }
+        };
+        report.line(&Line {
+            input: &shown(&item),
+            key: key.as_ref().map(|key| key.as_str()),
+            outcome,
+            exit: None,
+            cost_ms: entry.as_ref().and_then(|entry| entry.cost_ms),
+            size: entry.as_ref().map(|entry| entry.size),
+            message: why.as_deref(),
+        })?;
+    }
+    report.finish()?;
+    let usual = match store {
+        Some(store) if forecast.known < forecast.runs => usual(context, backend.as_ref(), store)?,
+        _ => (0, 0, 0),
+    };
+    let pace = args.rate.unwrap_or_default().as_millis();
+    let pace = u64::try_from(pace).unwrap_or(u64::MAX);
+    forecast.print(context, workers(args).get(), pace, usual);
+    Ok(Exit::Done)
+}
+
+/// What the latest results of a store took and how large they are together, and how many there are.
+fn usual(
+    context: &Context,
+    backend: &dyn Backend,
+    store: &StoreAddress,
+) -> Result<(u64, u64, u64)> {
+    let scan = Scan {
+        direction: Direction::Descending,
+        limit: Some(SAMPLE),
+        ..Scan::new(Filter::store(store))
+    };
+    let mut usual = (0_u64, 0_u64, 0);
+    for row in backend.scan(&scan, context.now())? {
+        if let Row::Entry(entry, _) = row?
+            && let Some(cost) = entry.cost_ms
+        {
+            usual = (
+                usual.0.saturating_add(cost),
+                usual.1.saturating_add(entry.size),
+                usual.2 + 1,
+            );
+        }
+    }
+    Ok(usual)
+}
+
+/// What a dry run counts.
+#[derive(Default)]
+struct Forecast {
+    items: u64,
+    runs: u64,
+    skipped: u64,
+    /// Milliseconds and bytes of those runs whose like is recorded
+    cost_ms: u64,
+    size: u64,
+    known: u64,
+}
+
+impl Forecast {
+    /// Counts a run, of which perhaps the last cost and size are recorded.
+    fn add(&mut self, cost_ms: Option<u64>, size: Option<u64>) {
+        self.runs += 1;
+        if let (Some(cost), Some(size)) = (cost_ms, size) {
+            self.known += 1;
+            self.cost_ms = self.cost_ms.saturating_add(cost);
+            self.size = self.size.saturating_add(size);
+        }
+    }
+
+    /// Says what was counted. Of what was never run, the average of `usual`: cost, size, and of how many.
+    fn print(&self, context: &Context, jobs: usize, pace_ms: u64, usual: (u64, u64, u64)) {
+        let mut text = format!("would run {} of {}", self.runs, self.items);
+        if self.skipped > 0 {
+            text.push_str(&format!(", leave out {}", self.skipped));
+        }
+        let unknown = self.runs - self.known;
+        let (cost, size, count) = usual;
+        if self.runs > 0 && (unknown == 0 || count > 0) {
+            let mean = |sum: u64| {
+                (u128::from(sum) * u128::from(unknown) / u128::from(count.max(1))) as u64
+            };
+            let cost = self.cost_ms.saturating_add(mean(cost));
+            let at_a_time = (jobs as u64).min(self.runs).max(1);
+            let time = (cost / at_a_time).max(pace_ms.saturating_mul(self.runs - 1));
+            let size = self.size.saturating_add(mean(size));
+            text.push_str(&format!(
+                ": about {} with {at_a_time} at a time, and {} to keep, by what is recorded",
+                human::duration(time),
+                human::size(size)
+            ));
+        } else if self.runs > 0 {
+            text.push_str("; nothing is recorded that would tell how long that takes");
+        }
+        context.note(&text);
+    }
+}

@@ -1,0 +1,179 @@
+//! `ecache warm`: many commands, each unless it is kept already.
+
+mod commands;
+mod forecast;
+mod items;
+mod refresh;
+mod report;
+mod template;
+
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use anyhow::Result;
+use ecache_core::command::{HELD_VARIABLE, Mode, Prepared, Settings, Stop, Warm};
+use ecache_core::entry::Entry;
+use ecache_core::error::Error;
+
+use super::invocation::failures;
+use super::request::token;
+use crate::cli::WarmArgs;
+use crate::cli::entry::ScopeArgs;
+use crate::cli::value::Ttl;
+use crate::context::Context;
+use crate::error::{Exit, usage};
+use crate::output::{Secrets, escape};
+use crate::signals;
+use commands::Commands;
+use forecast::forecast;
+use items::{Item, Items};
+use report::{LeftOut, Line, Report, Summary};
+
+pub(crate) fn run(context: &Context, args: WarmArgs) -> Result<Exit> {
+    match args.command.is_empty() {
+        true => again(context, &args),
+        false => each(context, &args),
+    }
+}
+
+/// Warms a command for each item that is read.
+fn each(context: &Context, args: &WarmArgs) -> Result<Exit> {
+    let commands = Commands::new(context, args)?;
+    let items = Items::open(args.input.as_deref(), commands.syntax)?;
+    let prepare = |item: &Item| commands.prepare(item);
+    let shown = |item: &Item| commands.shown(item);
+    let name = |item: &Item| commands.name(item);
+    match args.dry_run {
+        true => forecast(context, args, items, prepare, shown, Some(&commands.store)),
+        false => warm(context, args, items, prepare, shown, name),
+    }
+}
+
+/// Warms what is recorded.
+fn again(context: &Context, args: &WarmArgs) -> Result<Exit> {
+    if args.input.is_some() || args.null || args.jsonl {
+        return Err(usage(
+            "there are no items to read where no command is given: recorded commands are run again",
+        ));
+    }
+    let surroundings = &args.surroundings;
+    if surroundings.cwd
+        || !surroundings.env.is_empty()
+        || !surroundings.file.is_empty()
+        || args.version.is_some()
+    {
+        return Err(usage(
+            "--cwd, --env, --file and --version are part of what is recorded: without a command they mean nothing",
+        ));
+    }
+    let scope = ScopeArgs {
+        jwt_file: args.jwt_file.clone(),
+        ..ScopeArgs::default()
+    };
+    let token = token(&scope)?;
+    let settings = settings(args);
+    let secrets = Secrets::from(args.reveal);
+    let backend = context.reader()?;
+    let entries = refresh::recorded(context, backend.as_ref(), args)?;
+    drop(backend);
+    let prepare = |entry: &Entry| refresh::prepare(entry, token.as_deref(), args, &settings);
+    let shown = |entry: &Entry| refresh::command_line(entry, secrets);
+    let name =
+        |entry: &Entry| escape::for_line(&refresh::command_line(entry, secrets)).into_owned();
+    if entries.is_empty() {
+        context.note("no recorded command is selected");
+    }
+    match args.dry_run {
+        true => forecast(context, args, entries.into_iter(), prepare, shown, None),
+        false => warm(context, args, entries.into_iter(), prepare, shown, name),
+    }
+}
+
+/// Runs what is to be run, and reports it.
+fn warm<T: Send + 'static>(
+    context: &Context,
+    args: &WarmArgs,
+    items: impl Iterator<Item = T> + Send + 'static,
+    prepare: impl Fn(&T) -> Prepared + Sync,
+    shown: impl Fn(&T) -> String,
+    name: impl Fn(&T) -> String,
+) -> Result<Exit> {
+    // Without a store there is nothing to warm: unlike `run`, this fails.
+    let backend = context.writer()?;
+    let (location, _) = context.location()?;
+    let store = context.beside(&location).unwrap_or(location);
+    let held = std::env::var(HELD_VARIABLE).unwrap_or_default();
+    let warm = Warm {
+        store: &store,
+        backend: backend.as_ref(),
+        held: &held,
+        clock: context.clock(),
+        workers: workers(args),
+        pace: args.rate.unwrap_or_default(),
+        max_time: args.max_time.map(Duration::from_millis),
+        signals: Some(signals::as_bytes()?),
+    };
+    let mut report = Report::new(context, args.format)?;
+    let mut summary = Summary::default();
+    let mut progress = context.progress("warming", None);
+    let stop = warm.run(items, prepare, |item, done, total| {
+        if let Some(total) = total {
+            progress.set_total(total);
+        }
+        progress.advance(1);
+        summary.add(&done, || name(&item));
+        match args.format {
+            Some(_) => report.line(&Line::of(&shown(&item), &done)),
+            None => Ok(()),
+        }
+    });
+    report.finish()?;
+    let left_out = match stop {
+        Ok(None) => LeftOut::Listed,
+        Ok(Some(_)) | Err(_) => LeftOut::Counted,
+    };
+    summary.print(context, progress, left_out);
+    let stop = stop.map_err(|error| match error {
+        // As main knows it: a reader that has seen enough is no failure.
+        Error::Io(error) => error.into(),
+        other => anyhow::Error::new(other),
+    })?;
+    Ok(match stop {
+        Some(Stop::Signal(signal)) => {
+            context.warn("interrupted; what was kept stays, so run it again to go on");
+            // The terminal's is Ctrl-C for all that can be told.
+            let signal = match signal {
+                0 => libc::SIGINT as u8,
+                sent => sent,
+            };
+            Exit::Command(128 + signal)
+        }
+        Some(Stop::Time) => {
+            context.warn("time is over; what was kept stays, so run it again to go on");
+            Exit::No
+        }
+        // Told of as an error.
+        Some(Stop::Trouble) => Exit::Failed,
+        None if summary.is_good() => Exit::Done,
+        None => Exit::No,
+    })
+}
+
+fn workers(args: &WarmArgs) -> NonZeroUsize {
+    let processors = || std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+    args.jobs.unwrap_or_else(processors)
+}
+
+fn settings(args: &WarmArgs) -> Settings {
+    Settings {
+        mode: match args.refresh {
+            true => Mode::Refresh,
+            false => Mode::On,
+        },
+        ttl: args.keep.ttl.and_then(Ttl::duration),
+        failures: failures(args.keep.no_failures, args.keep.failure_ttl),
+        max_output: args.keep.max_output,
+        patience: Duration::from_millis(args.wait_timeout),
+        ..Settings::default()
+    }
+}

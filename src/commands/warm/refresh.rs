@@ -1,0 +1,110 @@
+//! `ecache warm --refresh`: recorded commands, again.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use ecache_core::backend::{Backend, Direction, Row, Scan, Sort, Values};
+use ecache_core::command::{Mode, Prepared, Settings, repeat};
+use ecache_core::entry::Entry;
+use ecache_core::python_json::Json;
+use ecache_core::secrets::mask_json;
+use ecache_core::value::Kind;
+
+use super::super::request::{filter, require_narrowed};
+use crate::cli::filter::PolicyChoice;
+use crate::cli::{WarmArgs, WarmOrder};
+use crate::context::Context;
+use crate::output::Secrets;
+
+/// The commands that the filter selects, in the order in which they are to be run.
+pub(super) fn recorded(
+    context: &Context,
+    backend: &dyn Backend,
+    args: &WarmArgs,
+) -> Result<Vec<Entry>> {
+    let now = context.now();
+    // `persist` is what the cache may not change by itself.
+    let filter = filter(context, &args.filter, PolicyChoice::Evict, now)?;
+    require_narrowed(&filter, args.all, "run")?;
+    let (sort, direction) = match args.order.unwrap_or_default() {
+        WarmOrder::Expiry => (Sort::Expires, Direction::Ascending),
+        WarmOrder::Cost => (Sort::Cost, Direction::Descending),
+        WarmOrder::Hits => (Sort::Hits, Direction::Descending),
+    };
+    let scan = Scan {
+        filter,
+        sort,
+        direction,
+        limit: None,
+        values: Values::Omit,
+    };
+    let mut entries = Vec::new();
+    for row in backend.scan(&scan, now)? {
+        match row? {
+            Row::Entry(entry, _) if entry.kind == Kind::Command => entries.push(*entry),
+            Row::Entry(..) => {}
+            Row::Damaged(address) => context.warn(&format!("{address} is damaged and left out")),
+        }
+    }
+    Ok(entries)
+}
+
+/// The command of an entry, to be run again and kept as long as before unless a lifetime was asked for.
+pub(super) fn prepare(
+    entry: &Entry,
+    token: Option<&str>,
+    args: &WarmArgs,
+    settings: &Settings,
+) -> Prepared {
+    let before = entry
+        .expires_at
+        .map(|expires| expires.since(entry.written_at()));
+    let settings = Settings {
+        mode: Mode::Refresh,
+        ttl: match args.keep.ttl {
+            Some(ttl) => ttl.duration(),
+            None => before.filter(|ttl| *ttl > Duration::ZERO),
+        },
+        ..settings.clone()
+    };
+    match repeat(entry, token, |name| std::env::var_os(name), settings) {
+        Ok(repeated) => Prepared::Run(Box::new(repeated.call)),
+        Err(error) => Prepared::Skip(error.to_string()),
+    }
+}
+
+/// An entry's command as a line that people read, with quotes where a shell would need them.
+pub(super) fn command_line(entry: &Entry, secrets: Secrets) -> String {
+    let args = entry
+        .args
+        .as_ref()
+        .and_then(|args| Json::parse(args.as_bytes()).ok());
+    let Some(Json::Array(mut words)) = args else {
+        return format!("{:?}", entry.address.store.store_name);
+    };
+    // What the command depends on beside its arguments.
+    words.pop();
+    let program = entry.function.as_deref().unwrap_or_default();
+    words.insert(0, Json::from(program.rsplit('/').next().unwrap_or(program)));
+    let mut words = Json::Array(words);
+    if secrets == Secrets::Masked {
+        mask_json(&mut words);
+    }
+    let Json::Array(words) = words else {
+        unreachable!("masking keeps an array an array");
+    };
+    let words: Vec<String> = words.iter().map(quoted).collect();
+    words.join(" ")
+}
+
+fn quoted(word: &Json) -> String {
+    let text = match word {
+        Json::String(text) => text.to_string_lossy().into_owned(),
+        other => other.dumps(),
+    };
+    let is_plain = |c: char| c.is_alphanumeric() || "-_./:=,@%+*".contains(c);
+    match !text.is_empty() && text.chars().all(is_plain) {
+        true => text,
+        false => format!("'{}'", text.replace('\'', r"'\''")),
+    }
+}

@@ -1,0 +1,346 @@
+//! `ecache why`: why a command or a call is a hit or a miss.
+
+use std::fmt::Write as _;
+use std::io::{self, Write};
+
+use anyhow::{Result, bail};
+use ecache_core::entry::Entry;
+use ecache_core::explain::{Difference, Explanation, Missing, Part, Question, explain};
+use ecache_core::key::{Key, preimage};
+use ecache_core::python_json::Json;
+use ecache_core::scope::Address;
+use ecache_core::secrets::mask_json;
+use ecache_core::time::Timestamp;
+use ecache_core::value::Kind;
+use serde_json::{Value, json};
+
+use super::invocation::{Invocation, store_name};
+use super::request::{Request, call_scopes, scopes, store_address, token};
+use crate::cli::entry::EntryArgs;
+use crate::cli::{WhyArgs, WhyFormat};
+use crate::context::Context;
+use crate::error::{Exit, usage};
+use crate::output::{JsonToTerminal, Secrets, escape, human};
+
+pub(crate) fn run(context: &Context, args: WhyArgs) -> Result<Exit> {
+    let (format, secrets) = (args.format, Secrets::from(args.reveal));
+    let question = question(context, args)?;
+    let now = context.now();
+    let explanation = explain(context.reader()?.as_ref(), &question, now)?;
+    let view = View {
+        question: &question,
+        now,
+        secrets,
+    };
+    match format {
+        WhyFormat::Text => {
+            let text = view.text(&explanation);
+            io::stdout().write_all(text.as_bytes())?;
+        }
+        WhyFormat::Json => {
+            let line = view.json(&explanation).to_string() + "\n";
+            match context.terminal.stdout_is_terminal {
+                true => JsonToTerminal::new(io::stdout()).write_all(line.as_bytes())?,
+                false => io::stdout().write_all(line.as_bytes())?,
+            }
+        }
+    }
+    Ok(match explanation {
+        Explanation::Hit(_) => Exit::Done,
+        _ => Exit::No,
+    })
+}
+
+/// The command or the call that is asked about.
+fn question(context: &Context, args: WhyArgs) -> Result<Question> {
+    if args.command.is_empty() {
+        let Some(store) = args.store else {
+            return Err(usage(
+                "why what? Name a command after --, or a STORE and a KEY or arguments",
+            ));
+        };
+        let entry = EntryArgs {
+            store,
+            key: args.key,
+            call: args.call.clone(),
+            scope: args.scope,
+        };
+        let request = Request::new(context, entry)?;
+        return Ok(Question {
+            address: request.address,
+            scopes: request.scopes,
+            function: None,
+            arguments: args.call.0,
+            kind: None,
+        });
+    }
+    let invocation = Invocation::new(context, &args.command, &args.identity, args.ttl)?;
+    if let Some(why) = invocation.unkept_input() {
+        bail!("cannot keep standard input: {why}");
+    }
+    let token = token(&args.scope)?;
+    let text = preimage(
+        &invocation.call,
+        &call_scopes(&args.scope, token.as_deref()),
+    );
+    let store = store_name(
+        args.command_store.as_deref(),
+        args.version.as_deref(),
+        &invocation.program,
+    );
+    let store = store_address(context, &store, &args.scope)?;
+    Ok(Question {
+        address: store.entry(Key::of_preimage(&text)),
+        scopes: scopes(&args.scope, token.as_deref()),
+        function: Some(invocation.program.path.to_string_lossy().into()),
+        arguments: Some(invocation.call),
+        kind: Some(Kind::Command),
+    })
+}
+
+/// How an explanation is told.
+struct View<'a> {
+    question: &'a Question,
+    now: Timestamp,
+    secrets: Secrets,
+}
+
+impl View<'_> {
+    fn text(&self, explanation: &Explanation) -> String {
+        let address = &self.question.address;
+        let mut text = String::new();
+        let mut say = |line: String| {
+            // Names and arguments may hold anything.
+            text.push_str(&escape::for_line(&line));
+            text.push('\n');
+        };
+        match explanation {
+            Explanation::Hit(entry) => {
+                say(format!("a hit: {address}"));
+                say(format!("  {}", self.times(entry)));
+            }
+            Explanation::Stale(entry) if entry.is_expired(self.now) => {
+                say(format!("a miss: {address} is expired"));
+                say(format!("  {}", self.times(entry)));
+            }
+            Explanation::Stale(entry) => {
+                say(format!(
+                    "a miss: {address} claims to be from the future, so there is no telling how long it is good"
+                ));
+                say(format!("  written at {}", entry.written_at()));
+            }
+            Explanation::Damaged => {
+                say(format!(
+                    "a miss: {address} is damaged; the next run replaces it, `ecache rm` removes it"
+                ));
+            }
+            Explanation::Another(entry, differences) => {
+                say(format!(
+                    "a miss: {address} was made by another call, which differs in"
+                ));
+                differences
+                    .iter()
+                    .for_each(|difference| say(self.difference(entry, difference)));
+            }
+            Explanation::Missing(missing) => {
+                say(format!("a miss: there is no {address}"));
+                self.missing(missing, &mut say);
+            }
+        }
+        text
+    }
+
+    fn missing(&self, missing: &Missing, say: &mut impl FnMut(String)) {
+        for entry in &missing.elsewhere {
+            say(format!(
+                "  that key is in {}, {}",
+                self.other_store(&entry.address),
+                self.times(entry)
+            ));
+        }
+        for near in &missing.nearest {
+            let key = near.entry.address.key.as_str();
+            say(format!(
+                "  near it is key {key:?}, {}, which differs in",
+                self.times(&near.entry)
+            ));
+            near.differences
+                .iter()
+                .for_each(|difference| say(self.difference(&near.entry, difference)));
+        }
+        let store = &self.question.address.store.store_name;
+        if self.question.arguments.is_none() {
+            return;
+        }
+        match (missing.read, missing.nearest.is_empty()) {
+            (0, _) => say(format!(
+                "  nothing is kept in a store {store:?}: it was never kept, or it was removed"
+            )),
+            (read, true) => say(format!(
+                "  none of the {read} latest entries of store {store:?} records what made it"
+            )),
+            (read, false) => say(format!(
+                "  these are the nearest of the {read} latest entries of store {store:?}"
+            )),
+        }
+    }
+
+    /// `written 3m ago, expires in 57m, took 1.2s`
+    fn times(&self, entry: &Entry) -> String {
+        let span =
+            |from: Timestamp, to: Timestamp| human::duration(to.since(from).as_millis() as u64);
+        let mut text = format!("written {} ago", span(entry.written_at(), self.now));
+        if let Some(expires) = entry.expires_at {
+            let _ = match entry.is_expired(self.now) {
+                true => write!(text, ", expired {} ago", span(expires, self.now)),
+                false => write!(text, ", expires in {}", span(self.now, expires)),
+            };
+        }
+        if let Some(cost) = entry.cost_ms {
+            let _ = write!(text, ", took {}", human::duration(cost));
+        }
+        text
+    }
+
+    /// A store as a message names it; that of the default collection, too, where ours is another.
+    fn other_store(&self, address: &Address) -> String {
+        let store = &address.store;
+        match store.collection == self.question.address.store.collection {
+            true => store.to_string(),
+            false => format!(
+                "store {:?} of collection {:?}",
+                store.store_name, store.collection
+            ),
+        }
+    }
+
+    fn difference(&self, entry: &Entry, difference: &Difference) -> String {
+        let (asked, recorded) = self.sides(entry, difference);
+        let show = |side: &Option<Json>| match (side, &difference.part) {
+            (None, _) => "nothing".to_owned(),
+            (Some(Json::Integer(nanos)), Part::ProgramTime) => {
+                Timestamp::from_millis(nanos / 1_000_000).to_string()
+            }
+            (Some(json), _) => json.dumps(),
+        };
+        let part = &difference.part;
+        match part {
+            Part::Variable(_) | Part::File(_) | Part::Input | Part::Token
+                if asked.is_some() && recorded.is_some() =>
+            {
+                format!("    {part}: another one")
+            }
+            Part::Variable(_) | Part::File(_) | Part::Input | Part::Token => match asked {
+                Some(_) => format!("    {part}: no part of it there"),
+                None => format!("    {part}: no part of it here"),
+            },
+            _ if show(&recorded) == show(&asked) => {
+                format!("    {part}: another secret, which --reveal shows")
+            }
+            _ => format!(
+                "    {part}: {} there, {} here",
+                show(&recorded),
+                show(&asked)
+            ),
+        }
+    }
+
+    /// What was asked and what is recorded, as it may be shown. Arguments are looked at together with their
+    /// neighbours: `--password` says what the next one is.
+    fn sides(&self, entry: &Entry, difference: &Difference) -> (Option<Json>, Option<Json>) {
+        let (mut asked, mut recorded) = (difference.asked.clone(), difference.recorded.clone());
+        if self.secrets == Secrets::Masked {
+            if let Part::Argument(index) = difference.part {
+                let own = self.question.arguments.clone().map(Json::Array);
+                let theirs = entry
+                    .args
+                    .as_ref()
+                    .and_then(|args| Json::parse(args.as_bytes()).ok());
+                asked = asked.and(masked(own, index));
+                recorded = recorded.and(masked(theirs, index));
+            } else {
+                asked.as_mut().map(mask_json);
+                recorded.as_mut().map(mask_json);
+            }
+        }
+        (asked, recorded)
+    }
+
+    fn json(&self, explanation: &Explanation) -> Value {
+        let store = &self.question.address.store;
+        let (reason, entry) = match explanation {
+            Explanation::Hit(entry) => ("hit", Some(entry)),
+            Explanation::Stale(entry) if entry.is_expired(self.now) => ("expired", Some(entry)),
+            Explanation::Stale(entry) => ("future", Some(entry)),
+            Explanation::Damaged => ("damaged", None),
+            Explanation::Another(entry, _) => ("another", Some(entry)),
+            Explanation::Missing(_) => ("missing", None),
+        };
+        let mut object = json!({
+            "hit": reason == "hit",
+            "reason": reason,
+            "key": self.question.address.key.as_str(),
+            "store_name": &*store.store_name,
+            "dataset_id": store.dataset_id.as_deref(),
+            "written_at": entry.map(|entry| entry.written_at().to_string()),
+            "expires_at": entry.and_then(|entry| entry.expires_at).map(|time| time.to_string()),
+            "cost_ms": entry.and_then(|entry| entry.cost_ms),
+        });
+        let differences = |entry: &Entry, differences: &[Difference]| -> Value {
+            differences
+                .iter()
+                .map(|difference| self.json_difference(entry, difference))
+                .collect()
+        };
+        match explanation {
+            Explanation::Another(entry, found) => object["differences"] = differences(entry, found),
+            Explanation::Missing(missing) => {
+                let elsewhere = missing.elsewhere.iter().map(|entry| {
+                    let store = &entry.address.store;
+                    json!({
+                        "collection": &*store.collection,
+                        "store_name": &*store.store_name,
+                        "dataset_id": store.dataset_id.as_deref(),
+                        "written_at": entry.written_at().to_string(),
+                    })
+                });
+                let nearest = missing.nearest.iter().map(|near| {
+                    json!({
+                        "key": near.entry.address.key.as_str(),
+                        "written_at": near.entry.written_at().to_string(),
+                        "differences": differences(&near.entry, &near.differences),
+                    })
+                });
+                object["elsewhere"] = elsewhere.collect();
+                object["nearest"] = nearest.collect();
+                object["read"] = missing.read.into();
+            }
+            _ => {}
+        }
+        object
+    }
+
+    fn json_difference(&self, entry: &Entry, difference: &Difference) -> Value {
+        let (asked, recorded) = self.sides(entry, difference);
+        // What only Python takes for JSON is text here.
+        let value = |json: Json| {
+            let text = json.dumps();
+            serde_json::from_str(&text).unwrap_or(Value::String(text))
+        };
+        json!({
+            "part": difference.part.to_string(),
+            "asked": asked.map(value),
+            "recorded": recorded.map(value),
+        })
+    }
+}
+
+/// One of some arguments, after all of them were masked.
+fn masked(arguments: Option<Json>, index: usize) -> Option<Json> {
+    let mut arguments = arguments?;
+    mask_json(&mut arguments);
+    match arguments {
+        Json::Array(items) => items.into_iter().nth(index),
+        _ => None,
+    }
+}

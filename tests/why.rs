@@ -1,0 +1,248 @@
+//! Why a command or a call is a hit or a miss.
+
+mod support;
+
+use std::os::unix::fs::PermissionsExt;
+
+use serde_json::Value;
+use support::{Ran, Session};
+
+/// A program of the session's own, so that all that is told of it is known.
+fn tool(session: &Session, text: &str) {
+    let path = session.path("tool");
+    std::fs::write(&path, text).expect("a file");
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).expect("a mode");
+}
+
+fn session() -> Session {
+    let session = Session::new();
+    tool(&session, "#!/bin/sh\necho run >> ran\n");
+    session
+}
+
+fn why(session: &Session, words: &str) -> Ran {
+    session.run(format!("why --stdin none {words}").as_str())
+}
+
+/// What is said after the keys, which are hashes: a line each.
+#[track_caller]
+fn explains(ran: &Ran, wanted: &[&str]) {
+    assert_eq!(ran.stderr, "");
+    let lines: Vec<&str> = ran.text().lines().collect();
+    assert_eq!(lines.len(), wanted.len(), "{lines:#?}");
+    for (line, wanted) in lines.iter().zip(wanted) {
+        let keyless: Vec<&str> = line.split(' ').filter(|word| word.len() < 60).collect();
+        assert_eq!(keyless.join(" "), *wanted);
+    }
+}
+
+#[test]
+fn a_hit_is_told_with_its_times_and_runs_nothing() {
+    let session = session();
+    let before = why(&session, "-- ./tool a");
+    assert_eq!(before.code, 1);
+    explains(
+        &before,
+        &[
+            "a miss: there is no key in store \"tool\"",
+            "  nothing is kept in a store \"tool\": it was never kept, or it was removed",
+        ],
+    );
+    session
+        .run("run --stdin none --ttl 1h -- ./tool a")
+        .prints("");
+    session.set_clock("2026-11-23T06:42:51.000Z");
+    let hit = why(&session, "-- ./tool a");
+    assert_eq!(hit.code, 0);
+    assert!(
+        hit.text()
+            .contains("\n  written 10m ago, expires in 50m, took "),
+        "{hit:?}"
+    );
+    assert!(hit.text().starts_with("a hit: key \""), "{hit:?}");
+    let ran = std::fs::read(session.path("ran")).expect("it ran");
+    assert_eq!(ran, b"run\n");
+
+    session.set_clock("2026-11-23T07:35:51.000Z");
+    let expired = why(&session, "-- ./tool a");
+    assert_eq!(expired.code, 1);
+    assert!(
+        expired
+            .text()
+            .contains("is expired\n  written 1h3m ago, expired 3m ago"),
+        "{expired:?}"
+    );
+}
+
+#[test]
+fn a_miss_says_what_differs_from_the_nearest() {
+    let session = session();
+    session.run("set tool other value").notes("");
+    let run = |words: &str| {
+        session
+            .run(format!("run --stdin none {words}").as_str())
+            .succeeds()
+    };
+    run("-- ./tool a b");
+    let miss = |words: &str, differences: &[&str]| {
+        let ran = why(&session, &format!("{words} --format json -- ./tool a b"));
+        assert_eq!(ran.code, 1, "{words}");
+        let told: Value = serde_json::from_str(ran.text()).expect("JSON");
+        let found = told["nearest"][0]["differences"]
+            .as_array()
+            .expect("differences");
+        let parts: Vec<&str> = found
+            .iter()
+            .map(|it| it["part"].as_str().expect("text"))
+            .collect();
+        assert_eq!(parts, differences, "{words}");
+        assert_eq!(told["read"], 2);
+    };
+    miss("--user ann", &["user"]);
+    miss("--cwd", &["folder"]);
+    miss(
+        "--env HOME --env UNSET",
+        &["variable HOME", "variable UNSET"],
+    );
+    miss("--file tool", &["file tool"]);
+    let other = why(&session, "--dataset d1 -- ./tool a c");
+    let lines: Vec<&str> = other.text().lines().collect();
+    assert_eq!(
+        lines[2..],
+        [
+            "    argument 2: \"b\" there, \"c\" here",
+            "    dataset: nothing there, \"d1\" here",
+            "  these are the nearest of the 2 latest entries of store \"tool\"",
+        ]
+    );
+    // What is the same but for the dataset is told of as that.
+    let dataset = why(&session, "--dataset d1 -- ./tool a b");
+    assert!(
+        dataset
+            .text()
+            .contains("\n  that key is in store \"tool\", written "),
+        "{dataset:?}"
+    );
+    let collection = why(&session, "--collection c2 -- ./tool a b");
+    assert!(
+        collection
+            .text()
+            .contains("in store \"tool\" of collection \"execution_store\""),
+        "{collection:?}"
+    );
+}
+
+#[test]
+fn a_program_a_variable_or_a_file_that_changed_is_named() {
+    let session = session().with("TOKEN", "one");
+    std::fs::write(session.path("file"), "one").expect("a file");
+    session
+        .run("run --stdin none --env TOKEN --file file -- ./tool")
+        .prints("");
+    std::fs::write(session.path("file"), "another").expect("a file");
+    let text = |session: &Session| {
+        why(session, "--env TOKEN --file file -- ./tool")
+            .text()
+            .to_owned()
+    };
+    assert!(
+        text(&session).contains("\n    file file: another one\n"),
+        "{}",
+        text(&session)
+    );
+    let session = session.with("TOKEN", "two");
+    assert!(
+        text(&session).contains("\n    variable TOKEN: another one\n"),
+        "{}",
+        text(&session)
+    );
+    tool(&session, "#!/bin/sh\necho a later release\n");
+    assert!(
+        text(&session).contains("\n    size of the program: "),
+        "{}",
+        text(&session)
+    );
+    assert!(!text(&session).contains("two"));
+}
+
+#[test]
+fn what_it_read_is_named() {
+    let session = session();
+    session.run_with_input("run -- ./tool", b"one").prints("");
+    let ran = session.run_with_input("why -- ./tool", b"two");
+    assert!(
+        ran.text().contains("\n    standard input: another one\n"),
+        "{ran:?}"
+    );
+    assert_eq!(session.run_with_input("why -- ./tool", b"one").code, 0);
+}
+
+#[test]
+fn calls_are_explained_as_commands_are() {
+    let session = Session::new();
+    session
+        .run([
+            "set", "labels", "-a", "label", "-j", "10", "[1]", "--type", "json",
+        ])
+        .notes("");
+    assert_eq!(session.run("why labels -a label -j 10").code, 0);
+    let ran = session.run("why labels -a label -j 11 --user ann");
+    explains(
+        &ran,
+        &[
+            "a miss: there is no key in store \"labels\"",
+            "  near it is key written 0ms ago, which differs in",
+            "    argument 2: 10 there, 11 here",
+            "    user: nothing there, \"ann\" here",
+            "  these are the nearest of the 1 latest entries of store \"labels\"",
+        ],
+    );
+    let ran = session.run("why labels nothing");
+    assert_eq!(
+        (ran.code, ran.text()),
+        (
+            1,
+            "a miss: there is no key \"nothing\" in store \"labels\"\n"
+        )
+    );
+}
+
+#[test]
+fn damage_is_told_and_left_alone() {
+    let session = session();
+    session.run("run --stdin none -- ./tool").prints("");
+    let store = rusqlite::Connection::open(session.store()).expect("a store");
+    let damage = "UPDATE entries SET value = CAST('x' AS BLOB)";
+    assert_eq!(store.execute(damage, ()).expect("a row"), 1);
+    drop(store);
+    let ran = why(&session, "-- ./tool");
+    assert_eq!(ran.code, 1);
+    assert!(
+        ran.text()
+            .ends_with("is damaged; the next run replaces it, `ecache rm` removes it\n"),
+        "{ran:?}"
+    );
+}
+
+#[test]
+fn nothing_that_is_recorded_acts_on_a_terminal() {
+    let session = session();
+    session
+        .run(["run", "--stdin", "none", "--", "./tool", "\u{1b}[2J"])
+        .prints("");
+    for format in ["text", "json"] {
+        let shown = session.run_on_terminal([
+            "why",
+            "--stdin",
+            "none",
+            "--format",
+            format,
+            "--",
+            "./tool",
+            "\u{202e}x",
+        ]);
+        assert!(!shown.bytes.contains(&0x1b), "{shown:?}");
+        let text = String::from_utf8(shown.bytes).expect("text");
+        assert!(!text.contains('\u{202e}'), "{text}");
+    }
+}
