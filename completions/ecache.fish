@@ -35,7 +35,9 @@ complete -c ecache -n "__fish_ecache_needs_command" -f -a "get" -d 'Print the va
 complete -c ecache -n "__fish_ecache_needs_command" -f -a "set" -d 'Set the value of an entry'
 complete -c ecache -n "__fish_ecache_needs_command" -f -a "has" -d 'Exit with 0 if there is a fresh entry, else with 1'
 complete -c ecache -n "__fish_ecache_needs_command" -f -a "run" -d 'Run a command, or print what it printed the last time'
+complete -c ecache -n "__fish_ecache_needs_command" -f -a "warm" -d 'Run a command for each line of the input, and keep what each prints'
 complete -c ecache -n "__fish_ecache_needs_command" -f -a "key" -d 'Print the key of a call, or of a command'
+complete -c ecache -n "__fish_ecache_needs_command" -f -a "why" -d 'Say why a command or a call is a hit or a miss'
 complete -c ecache -n "__fish_ecache_needs_command" -f -a "show" -d 'Print all that is known of an entry'
 complete -c ecache -n "__fish_ecache_needs_command" -f -a "ls" -d 'List entries'
 complete -c ecache -n "__fish_ecache_needs_command" -f -a "stores" -d 'List stores, with their entries and metadata'
@@ -111,22 +113,31 @@ complete -c ecache -n "__fish_ecache_using_subcommand run" -l db-file -d 'Use th
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l collection -d 'Work in this collection' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l store -d 'Keep it in this store [default: the program\'s name]' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l version -d 'Keep it apart from other versions: in the store NAME#vN' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand run" -l ttl -d 'Keep a result for this long, as in 90s, 10m or 1d12h; `none` for ever' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand run" -l ttl -d 'Keep a result for this long, as in 90s, 10m or 1d12h, until the next `boot`, for the terminal\'s `session`; `none` for ever' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l failure-ttl -d 'Keep a failure for this long, instead of as long as a success' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l max-age -d 'Run it again if its result is older than this' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand run" -l stale -d 'Print a result whose time is over no longer ago than this, and run it again in the background' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l cache -d 'Say how the cache is used' -r -f -a "on\t'Print what is there, run what is not'
 off\t'Run it always, as if there were no cache'
 readonly\t'Print what is there, keep nothing new'
 refresh\t'Run it always, and keep the result'"
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l max-output -d 'Do not keep a result that is larger than this' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand run" -l wait-timeout -d 'Wait for another process that runs the same for this long, then run it without the cache' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand run" -l wait-timeout -d 'Wait this long for another process that runs the same and prints nothing, then run it without the cache' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand run" -l on-busy -d 'Say what is done while another process runs the same' -r -f -a "wait\t'Print what it prints, as it comes'
+run\t'Run it too, and keep nothing'
+stale\t'Print an old result, if there is one, else wait'
+fail\t'Exit with 125'"
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l status-file -d 'Write what came of it to this file, as a line of JSON' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand run" -l status-fd -d 'Write it to this open file descriptor' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand run" -l cache-dir -d 'Refuse bkt\'s folder, which is none for a store' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l env -d 'Tell runs with different values of this variable apart; may be repeated' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand run" -l file -d 'Tell runs apart by this file\'s content; may be repeated' -r -F
-complete -c ecache -n "__fish_ecache_using_subcommand run" -l stdin -d 'Say what standard input means' -r -f -a "auto\t'Hash what is piped in; leave a terminal or /dev/null to the command'
+complete -c ecache -n "__fish_ecache_using_subcommand run" -l file -d 'Tell runs apart by the content of this file, folder or quoted pattern (`src/**/*.rs`); may be repeated' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand run" -l modtime -d 'Tell runs apart by the modification time of this file, as bkt does; may be repeated' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand run" -l scope -d 'Tell runs apart by this name, as bkt does' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand run" -l stdin -d 'Say what standard input means; by default what is piped in is read to its end, for the key' -r -f -a "auto\t'Hash what is piped in; leave a terminal or /dev/null to the command'
 hash\t'Hash it, whatever it is'
 ignore\t'Leave it to the command, and do not tell runs apart by it'
-none\t'Give the command nothing to read'"
+none\t'Give the command nothing to read, as where a pipe stays open: cron, ssh, CI'"
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l dataset -d 'The dataset\'s id, or in FiftyOne\'s database its name' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l user -d 'The user\'s id' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l operator -d 'The operator, as in @acme/stats/dashboard' -r -f
@@ -135,28 +146,88 @@ complete -c ecache -n "__fish_ecache_using_subcommand run" -l jwt-file -d 'The f
 complete -c ecache -n "__fish_ecache_using_subcommand run" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand run" -s v -l verbose -d 'Say more on standard error'
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l no-failures -d 'Do not keep failures'
+complete -c ecache -n "__fish_ecache_using_subcommand run" -l stale-if-error -d 'Print an old result instead, if there is one, where the command fails'
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l refresh -d 'Run it again, and keep the new result'
+complete -c ecache -n "__fish_ecache_using_subcommand run" -l warm -d 'Run it again in the background, keep the new result, and print nothing, as bkt does'
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l no-exec -d 'Run nothing: print what is there, or exit with 1'
+complete -c ecache -n "__fish_ecache_using_subcommand run" -l no-record-args -d 'Do not record the arguments, which `ls` and `show` print: only the key, which is a hash of them'
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l strict -d 'Exit with 125 on any trouble with the cache, instead of running the command without it'
+complete -c ecache -n "__fish_ecache_using_subcommand run" -l background -d 'Run in the background, for a process that did not want to wait'
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l cwd -d 'Tell runs in different folders apart'
 complete -c ecache -n "__fish_ecache_using_subcommand run" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c ecache -n "__fish_ecache_using_subcommand warm" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand warm" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand warm" -l collection -d 'Work in this collection' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand warm" -l input -d 'Read the items from this file [default: standard input]' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand warm" -l order -d 'With --refresh and no command: begin with these' -r -f -a "expiry\t'What expires first'
+cost\t'What takes longest'
+hits\t'What was hit most often'"
+complete -c ecache -n "__fish_ecache_using_subcommand warm" -s j -l jobs -d 'Run this many at a time [default: the number of processors]' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand warm" -l rate -d 'Start no more than this many in a time, as in 5/s or 100/m' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand warm" -l max-time -d 'Start nothing after this long; what runs then is finished' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand warm" -l version -d 'Keep results apart from other versions: in the store NAME#vN' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand warm" -l jwt-file -d 'The file that holds the user\'s request token (a JWT)' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand warm" -l ttl -d 'Keep a result for this long, as in 90s, 10m or 1d12h; `none` for ever' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand warm" -l failure-ttl -d 'Keep a failure for this long, instead of as long as a success' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand warm" -l max-output -d 'Do not keep a result that is larger than this' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand warm" -l wait-timeout -d 'Wait for another process that runs the same for this long' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand warm" -l format -d 'Print what came of each item in this format' -r -f -a "table\t'Aligned columns with a header, for people'
+json\t'One JSON array of objects'
+jsonl\t'One JSON object a line'
+csv\t'Comma-separated values as in RFC 4180, with a header'
+tsv\t'Tab-separated values with a header'"
+complete -c ecache -n "__fish_ecache_using_subcommand warm" -l env -d 'Tell runs with different values of this variable apart; may be repeated' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand warm" -l file -d 'Tell runs apart by the content of this file, folder or quoted pattern (`src/**/*.rs`); may be repeated' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand warm" -l modtime -d 'Tell runs apart by the modification time of this file, as bkt does; may be repeated' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand warm" -l scope -d 'Tell runs apart by this name, as bkt does' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand warm" -l store -d 'Entries of this store' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand warm" -l dataset -d 'Entries linked to this dataset: its id, or in FiftyOne\'s database its name' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand warm" -l user -d 'Entries made for this user' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand warm" -l operator -d 'Entries made by this operator' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand warm" -l prompt -d 'Entries made in this operator prompt' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand warm" -l key -d 'Entries of this key' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand warm" -l arg -d 'Entries of a call with this argument, as text or JSON' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand warm" -l older-than -d 'Entries written before a time, or a duration ago' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand warm" -l newer-than -d 'Entries written since a time, or within a duration' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand warm" -l unused-for -d 'Entries neither written nor used since then' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand warm" -l expiring-within -d 'Fresh entries that expire within a duration' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand warm" -l larger-than -d 'Entries larger than this, as in 500MB or 1GiB' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand warm" -s q -l quiet -d 'Say nothing on success'
+complete -c ecache -n "__fish_ecache_using_subcommand warm" -s v -l verbose -d 'Say more on standard error'
+complete -c ecache -n "__fish_ecache_using_subcommand warm" -s 0 -l null -d 'Items end with a NUL byte instead of a line'
+complete -c ecache -n "__fish_ecache_using_subcommand warm" -l jsonl -d 'Items are lines of JSON: {name} is a field of an object, {} the whole item'
+complete -c ecache -n "__fish_ecache_using_subcommand warm" -l refresh -d 'Run also what is fresh; without a command: run again what a filter selects of what is recorded'
+complete -c ecache -n "__fish_ecache_using_subcommand warm" -l all -d 'With --refresh and no command: run again all that is recorded, where there is no filter'
+complete -c ecache -n "__fish_ecache_using_subcommand warm" -s n -l dry-run -d 'Run nothing: list what would be, and say how long that takes by recorded costs'
+complete -c ecache -n "__fish_ecache_using_subcommand warm" -l no-failures -d 'Do not keep failures'
+complete -c ecache -n "__fish_ecache_using_subcommand warm" -l reveal -d 'Show what looks like a secret in what was recorded, which is *** otherwise'
+complete -c ecache -n "__fish_ecache_using_subcommand warm" -l cwd -d 'Tell runs in different folders apart'
+complete -c ecache -n "__fish_ecache_using_subcommand warm" -l no-dataset -d 'Entries linked to no dataset'
+complete -c ecache -n "__fish_ecache_using_subcommand warm" -l glob -d 'Take names, keys and arguments for patterns: * ? [a-z]'
+complete -c ecache -n "__fish_ecache_using_subcommand warm" -l expired -d 'Entries that are expired'
+complete -c ecache -n "__fish_ecache_using_subcommand warm" -l fresh -d 'Entries that are not expired'
+complete -c ecache -n "__fish_ecache_using_subcommand warm" -l no-expiry -d 'Entries that never expire'
+complete -c ecache -n "__fish_ecache_using_subcommand warm" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ecache -n "__fish_ecache_using_subcommand key" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand key" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand key" -l collection -d 'Work in this collection' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand key" -s a -l arg -d 'Name the entry by the call\'s next argument, a string' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand key" -s j -l json-arg -d 'Name the entry by the call\'s next argument, as JSON' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand key" -l args -d 'Name the entry by all arguments of the call' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand key" -l ttl -d 'Name the key that `run` has with this --ttl, if it is `boot` or `session`' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand key" -l format -d 'Print in this format [default: table, or plain lines in a pipe]' -r -f -a "table\t'Aligned columns with a header, for people'
 json\t'One JSON array of objects'
 jsonl\t'One JSON object a line'
 csv\t'Comma-separated values as in RFC 4180, with a header'
 tsv\t'Tab-separated values with a header'"
 complete -c ecache -n "__fish_ecache_using_subcommand key" -l env -d 'Tell runs with different values of this variable apart; may be repeated' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand key" -l file -d 'Tell runs apart by this file\'s content; may be repeated' -r -F
-complete -c ecache -n "__fish_ecache_using_subcommand key" -l stdin -d 'Say what standard input means' -r -f -a "auto\t'Hash what is piped in; leave a terminal or /dev/null to the command'
+complete -c ecache -n "__fish_ecache_using_subcommand key" -l file -d 'Tell runs apart by the content of this file, folder or quoted pattern (`src/**/*.rs`); may be repeated' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand key" -l modtime -d 'Tell runs apart by the modification time of this file, as bkt does; may be repeated' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand key" -l scope -d 'Tell runs apart by this name, as bkt does' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand key" -l stdin -d 'Say what standard input means; by default what is piped in is read to its end, for the key' -r -f -a "auto\t'Hash what is piped in; leave a terminal or /dev/null to the command'
 hash\t'Hash it, whatever it is'
 ignore\t'Leave it to the command, and do not tell runs apart by it'
-none\t'Give the command nothing to read'"
+none\t'Give the command nothing to read, as where a pipe stays open: cron, ssh, CI'"
 complete -c ecache -n "__fish_ecache_using_subcommand key" -l dataset -d 'The dataset\'s id, or in FiftyOne\'s database its name' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand key" -l user -d 'The user\'s id' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand key" -l operator -d 'The operator, as in @acme/stats/dashboard' -r -f
@@ -167,6 +238,35 @@ complete -c ecache -n "__fish_ecache_using_subcommand key" -s v -l verbose -d 'S
 complete -c ecache -n "__fish_ecache_using_subcommand key" -l explain -d 'Print the text that is hashed, too'
 complete -c ecache -n "__fish_ecache_using_subcommand key" -l cwd -d 'Tell runs in different folders apart'
 complete -c ecache -n "__fish_ecache_using_subcommand key" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c ecache -n "__fish_ecache_using_subcommand why" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand why" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand why" -l collection -d 'Work in this collection' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand why" -s a -l arg -d 'Name the entry by the call\'s next argument, a string' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand why" -s j -l json-arg -d 'Name the entry by the call\'s next argument, as JSON' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand why" -l args -d 'Name the entry by all arguments of the call' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand why" -l store -d 'The command\'s results are in this store [default: the program\'s name]' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand why" -l version -d 'The command\'s results are kept apart from other versions: in the store NAME#vN' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand why" -l ttl -d 'Ask for what `run` does with this --ttl, if it is `boot` or `session`' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand why" -l format -d 'Print in this format' -r -f -a "text\t'Sentences, for people'
+json\t'One JSON object'"
+complete -c ecache -n "__fish_ecache_using_subcommand why" -l env -d 'Tell runs with different values of this variable apart; may be repeated' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand why" -l file -d 'Tell runs apart by the content of this file, folder or quoted pattern (`src/**/*.rs`); may be repeated' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand why" -l modtime -d 'Tell runs apart by the modification time of this file, as bkt does; may be repeated' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand why" -l scope -d 'Tell runs apart by this name, as bkt does' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand why" -l stdin -d 'Say what standard input means; by default what is piped in is read to its end, for the key' -r -f -a "auto\t'Hash what is piped in; leave a terminal or /dev/null to the command'
+hash\t'Hash it, whatever it is'
+ignore\t'Leave it to the command, and do not tell runs apart by it'
+none\t'Give the command nothing to read, as where a pipe stays open: cron, ssh, CI'"
+complete -c ecache -n "__fish_ecache_using_subcommand why" -l dataset -d 'The dataset\'s id, or in FiftyOne\'s database its name' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand why" -l user -d 'The user\'s id' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand why" -l operator -d 'The operator, as in @acme/stats/dashboard' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand why" -l prompt -d 'The operator prompt' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand why" -l jwt-file -d 'The file that holds the user\'s request token (a JWT)' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand why" -s q -l quiet -d 'Say nothing on success'
+complete -c ecache -n "__fish_ecache_using_subcommand why" -s v -l verbose -d 'Say more on standard error'
+complete -c ecache -n "__fish_ecache_using_subcommand why" -l reveal -d 'Show what looks like a secret in what was recorded, which is *** otherwise'
+complete -c ecache -n "__fish_ecache_using_subcommand why" -l cwd -d 'Tell runs in different folders apart'
+complete -c ecache -n "__fish_ecache_using_subcommand why" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ecache -n "__fish_ecache_using_subcommand show" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand show" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand show" -l collection -d 'Work in this collection' -r -f
@@ -185,6 +285,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand show" -l prompt -d 'The op
 complete -c ecache -n "__fish_ecache_using_subcommand show" -l jwt-file -d 'The file that holds the user\'s request token (a JWT)' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand show" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand show" -s v -l verbose -d 'Say more on standard error'
+complete -c ecache -n "__fish_ecache_using_subcommand show" -l reveal -d 'Show what looks like a secret in what was recorded, which is *** otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand show" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
@@ -222,6 +323,7 @@ any\t'Both'"
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -s v -l verbose -d 'Say more on standard error'
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -s r -l reverse -d 'Reverse the order'
+complete -c ecache -n "__fish_ecache_using_subcommand ls" -l reveal -d 'Show what looks like a secret in what was recorded, which is *** otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -l no-dataset -d 'Entries linked to no dataset'
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -l glob -d 'Take names, keys and arguments for patterns: * ? [a-z]'
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -l expired -d 'Entries that are expired'
@@ -269,6 +371,7 @@ persist\t'Entries that are kept until they are removed by name'
 any\t'Both'"
 complete -c ecache -n "__fish_ecache_using_subcommand stats" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand stats" -s v -l verbose -d 'Say more on standard error'
+complete -c ecache -n "__fish_ecache_using_subcommand stats" -l reveal -d 'Show what looks like a secret in what was recorded, which is *** otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand stats" -l no-dataset -d 'Entries linked to no dataset'
 complete -c ecache -n "__fish_ecache_using_subcommand stats" -l glob -d 'Take names, keys and arguments for patterns: * ? [a-z]'
 complete -c ecache -n "__fish_ecache_using_subcommand stats" -l expired -d 'Entries that are expired'
@@ -295,6 +398,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand watch" -l expiring-within 
 complete -c ecache -n "__fish_ecache_using_subcommand watch" -l larger-than -d 'Entries larger than this, as in 500MB or 1GiB' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand watch" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand watch" -s v -l verbose -d 'Say more on standard error'
+complete -c ecache -n "__fish_ecache_using_subcommand watch" -l reveal -d 'Show what looks like a secret in what was recorded, which is *** otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand watch" -l no-dataset -d 'Entries linked to no dataset'
 complete -c ecache -n "__fish_ecache_using_subcommand watch" -l glob -d 'Take names, keys and arguments for patterns: * ? [a-z]'
 complete -c ecache -n "__fish_ecache_using_subcommand watch" -l expired -d 'Entries that are expired'

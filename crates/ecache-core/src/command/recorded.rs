@@ -285,6 +285,7 @@ mod tests {
             variables: BTreeMap::new(),
             files: BTreeMap::new(),
             input: None,
+            marks: BTreeMap::new(),
         }
     }
 
@@ -321,7 +322,7 @@ mod tests {
     fn is_the_same_command_under_the_same_key() {
         let folder = tempfile::tempdir().expect("a folder");
         std::fs::write(folder.path().join("file"), "content").expect("a file");
-        let content = hash_file(&folder.path().join("file")).expect("a file");
+        let content = hash_files_in(folder.path(), "file").expect("a file");
         let identity = Identity {
             folder: Some(folder.path().to_owned()),
             variables: [
