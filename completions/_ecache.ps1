@@ -21,7 +21,8 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
 
     $completions = @(switch ($command) {
         'ecache' {
-            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone')
+            [CompletionResult]::new('--db-file', '--db-file', [CompletionResultType]::ParameterName, 'Use the store whose location is in this file, as a URL with a password has to be')
             [CompletionResult]::new('--collection', '--collection', [CompletionResultType]::ParameterName, 'Work in this collection')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing on success')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing on success')
@@ -52,7 +53,8 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
             break
         }
         'ecache;get' {
-            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone')
+            [CompletionResult]::new('--db-file', '--db-file', [CompletionResultType]::ParameterName, 'Use the store whose location is in this file, as a URL with a password has to be')
             [CompletionResult]::new('--collection', '--collection', [CompletionResultType]::ParameterName, 'Work in this collection')
             [CompletionResult]::new('--keys-from', '--keys-from', [CompletionResultType]::ParameterName, 'Look up the keys in this file (- for standard input), and print JSON lines')
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'Print the value in this format')
@@ -61,7 +63,7 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
             [CompletionResult]::new('-j', '-j', [CompletionResultType]::ParameterName, 'Name the entry by the call''s next argument, as JSON')
             [CompletionResult]::new('--json-arg', '--json-arg', [CompletionResultType]::ParameterName, 'Name the entry by the call''s next argument, as JSON')
             [CompletionResult]::new('--args', '--args', [CompletionResultType]::ParameterName, 'Name the entry by all arguments of the call')
-            [CompletionResult]::new('--dataset', '--dataset', [CompletionResultType]::ParameterName, 'The dataset''s id')
+            [CompletionResult]::new('--dataset', '--dataset', [CompletionResultType]::ParameterName, 'The dataset''s id, or in FiftyOne''s database its name')
             [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'The user''s id')
             [CompletionResult]::new('--operator', '--operator', [CompletionResultType]::ParameterName, 'The operator, as in @acme/stats/dashboard')
             [CompletionResult]::new('--prompt', '--prompt', [CompletionResultType]::ParameterName, 'The operator prompt')
@@ -75,7 +77,8 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
             break
         }
         'ecache;set' {
-            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone')
+            [CompletionResult]::new('--db-file', '--db-file', [CompletionResultType]::ParameterName, 'Use the store whose location is in this file, as a URL with a password has to be')
             [CompletionResult]::new('--collection', '--collection', [CompletionResultType]::ParameterName, 'Work in this collection')
             [CompletionResult]::new('--value-file', '--value-file', [CompletionResultType]::ParameterName, 'Read the value from this file')
             [CompletionResult]::new('-a', '-a', [CompletionResultType]::ParameterName, 'Name the entry by the call''s next argument, a string')
@@ -87,7 +90,7 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
             [CompletionResult]::new('--ttl', '--ttl', [CompletionResultType]::ParameterName, 'Expire after this long, as in 90s, 10m or 1d12h; `none` for never')
             [CompletionResult]::new('--policy', '--policy', [CompletionResultType]::ParameterName, 'Say whether the cache may drop the entry')
             [CompletionResult]::new('--if-value', '--if-value', [CompletionResultType]::ParameterName, 'Set nothing, and exit with 1, unless the entry has this value')
-            [CompletionResult]::new('--dataset', '--dataset', [CompletionResultType]::ParameterName, 'The dataset''s id')
+            [CompletionResult]::new('--dataset', '--dataset', [CompletionResultType]::ParameterName, 'The dataset''s id, or in FiftyOne''s database its name')
             [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'The user''s id')
             [CompletionResult]::new('--operator', '--operator', [CompletionResultType]::ParameterName, 'The operator, as in @acme/stats/dashboard')
             [CompletionResult]::new('--prompt', '--prompt', [CompletionResultType]::ParameterName, 'The operator prompt')
@@ -102,14 +105,15 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
             break
         }
         'ecache;has' {
-            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone')
+            [CompletionResult]::new('--db-file', '--db-file', [CompletionResultType]::ParameterName, 'Use the store whose location is in this file, as a URL with a password has to be')
             [CompletionResult]::new('--collection', '--collection', [CompletionResultType]::ParameterName, 'Work in this collection')
             [CompletionResult]::new('-a', '-a', [CompletionResultType]::ParameterName, 'Name the entry by the call''s next argument, a string')
             [CompletionResult]::new('--arg', '--arg', [CompletionResultType]::ParameterName, 'Name the entry by the call''s next argument, a string')
             [CompletionResult]::new('-j', '-j', [CompletionResultType]::ParameterName, 'Name the entry by the call''s next argument, as JSON')
             [CompletionResult]::new('--json-arg', '--json-arg', [CompletionResultType]::ParameterName, 'Name the entry by the call''s next argument, as JSON')
             [CompletionResult]::new('--args', '--args', [CompletionResultType]::ParameterName, 'Name the entry by all arguments of the call')
-            [CompletionResult]::new('--dataset', '--dataset', [CompletionResultType]::ParameterName, 'The dataset''s id')
+            [CompletionResult]::new('--dataset', '--dataset', [CompletionResultType]::ParameterName, 'The dataset''s id, or in FiftyOne''s database its name')
             [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'The user''s id')
             [CompletionResult]::new('--operator', '--operator', [CompletionResultType]::ParameterName, 'The operator, as in @acme/stats/dashboard')
             [CompletionResult]::new('--prompt', '--prompt', [CompletionResultType]::ParameterName, 'The operator prompt')
@@ -123,7 +127,8 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
             break
         }
         'ecache;run' {
-            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone')
+            [CompletionResult]::new('--db-file', '--db-file', [CompletionResultType]::ParameterName, 'Use the store whose location is in this file, as a URL with a password has to be')
             [CompletionResult]::new('--collection', '--collection', [CompletionResultType]::ParameterName, 'Work in this collection')
             [CompletionResult]::new('--store', '--store', [CompletionResultType]::ParameterName, 'Keep it in this store [default: the program''s name]')
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Keep it apart from other versions: in the store NAME#vN')
@@ -137,7 +142,7 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
             [CompletionResult]::new('--env', '--env', [CompletionResultType]::ParameterName, 'Tell runs with different values of this variable apart; may be repeated')
             [CompletionResult]::new('--file', '--file', [CompletionResultType]::ParameterName, 'Tell runs apart by this file''s content; may be repeated')
             [CompletionResult]::new('--stdin', '--stdin', [CompletionResultType]::ParameterName, 'Say what standard input means')
-            [CompletionResult]::new('--dataset', '--dataset', [CompletionResultType]::ParameterName, 'The dataset''s id')
+            [CompletionResult]::new('--dataset', '--dataset', [CompletionResultType]::ParameterName, 'The dataset''s id, or in FiftyOne''s database its name')
             [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'The user''s id')
             [CompletionResult]::new('--operator', '--operator', [CompletionResultType]::ParameterName, 'The operator, as in @acme/stats/dashboard')
             [CompletionResult]::new('--prompt', '--prompt', [CompletionResultType]::ParameterName, 'The operator prompt')
@@ -156,7 +161,8 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
             break
         }
         'ecache;key' {
-            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone')
+            [CompletionResult]::new('--db-file', '--db-file', [CompletionResultType]::ParameterName, 'Use the store whose location is in this file, as a URL with a password has to be')
             [CompletionResult]::new('--collection', '--collection', [CompletionResultType]::ParameterName, 'Work in this collection')
             [CompletionResult]::new('-a', '-a', [CompletionResultType]::ParameterName, 'Name the entry by the call''s next argument, a string')
             [CompletionResult]::new('--arg', '--arg', [CompletionResultType]::ParameterName, 'Name the entry by the call''s next argument, a string')
@@ -167,7 +173,7 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
             [CompletionResult]::new('--env', '--env', [CompletionResultType]::ParameterName, 'Tell runs with different values of this variable apart; may be repeated')
             [CompletionResult]::new('--file', '--file', [CompletionResultType]::ParameterName, 'Tell runs apart by this file''s content; may be repeated')
             [CompletionResult]::new('--stdin', '--stdin', [CompletionResultType]::ParameterName, 'Say what standard input means')
-            [CompletionResult]::new('--dataset', '--dataset', [CompletionResultType]::ParameterName, 'The dataset''s id')
+            [CompletionResult]::new('--dataset', '--dataset', [CompletionResultType]::ParameterName, 'The dataset''s id, or in FiftyOne''s database its name')
             [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'The user''s id')
             [CompletionResult]::new('--operator', '--operator', [CompletionResultType]::ParameterName, 'The operator, as in @acme/stats/dashboard')
             [CompletionResult]::new('--prompt', '--prompt', [CompletionResultType]::ParameterName, 'The operator prompt')
@@ -183,7 +189,8 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
             break
         }
         'ecache;show' {
-            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone')
+            [CompletionResult]::new('--db-file', '--db-file', [CompletionResultType]::ParameterName, 'Use the store whose location is in this file, as a URL with a password has to be')
             [CompletionResult]::new('--collection', '--collection', [CompletionResultType]::ParameterName, 'Work in this collection')
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'Print in this format [default: table, or plain lines in a pipe]')
             [CompletionResult]::new('-a', '-a', [CompletionResultType]::ParameterName, 'Name the entry by the call''s next argument, a string')
@@ -191,7 +198,7 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
             [CompletionResult]::new('-j', '-j', [CompletionResultType]::ParameterName, 'Name the entry by the call''s next argument, as JSON')
             [CompletionResult]::new('--json-arg', '--json-arg', [CompletionResultType]::ParameterName, 'Name the entry by the call''s next argument, as JSON')
             [CompletionResult]::new('--args', '--args', [CompletionResultType]::ParameterName, 'Name the entry by all arguments of the call')
-            [CompletionResult]::new('--dataset', '--dataset', [CompletionResultType]::ParameterName, 'The dataset''s id')
+            [CompletionResult]::new('--dataset', '--dataset', [CompletionResultType]::ParameterName, 'The dataset''s id, or in FiftyOne''s database its name')
             [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'The user''s id')
             [CompletionResult]::new('--operator', '--operator', [CompletionResultType]::ParameterName, 'The operator, as in @acme/stats/dashboard')
             [CompletionResult]::new('--prompt', '--prompt', [CompletionResultType]::ParameterName, 'The operator prompt')
@@ -205,7 +212,8 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
             break
         }
         'ecache;ls' {
-            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone')
+            [CompletionResult]::new('--db-file', '--db-file', [CompletionResultType]::ParameterName, 'Use the store whose location is in this file, as a URL with a password has to be')
             [CompletionResult]::new('--collection', '--collection', [CompletionResultType]::ParameterName, 'Work in this collection')
             [CompletionResult]::new('--sort', '--sort', [CompletionResultType]::ParameterName, 'Order by this field')
             [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Print no more than this many entries')
@@ -213,7 +221,7 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
             [CompletionResult]::new('--fields', '--fields', [CompletionResultType]::ParameterName, 'Print these fields, separated by commas; `all` for all but the value')
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'Print in this format [default: table, or plain lines in a pipe]')
             [CompletionResult]::new('--store', '--store', [CompletionResultType]::ParameterName, 'Entries of this store')
-            [CompletionResult]::new('--dataset', '--dataset', [CompletionResultType]::ParameterName, 'Entries linked to this dataset')
+            [CompletionResult]::new('--dataset', '--dataset', [CompletionResultType]::ParameterName, 'Entries linked to this dataset: its id, or in FiftyOne''s database its name')
             [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'Entries made for this user')
             [CompletionResult]::new('--operator', '--operator', [CompletionResultType]::ParameterName, 'Entries made by this operator')
             [CompletionResult]::new('--prompt', '--prompt', [CompletionResultType]::ParameterName, 'Entries made in this operator prompt')
@@ -240,7 +248,8 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
             break
         }
         'ecache;stores' {
-            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone')
+            [CompletionResult]::new('--db-file', '--db-file', [CompletionResultType]::ParameterName, 'Use the store whose location is in this file, as a URL with a password has to be')
             [CompletionResult]::new('--collection', '--collection', [CompletionResultType]::ParameterName, 'Work in this collection')
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'Print in this format [default: table, or plain lines in a pipe]')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing on success')
@@ -252,12 +261,13 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
             break
         }
         'ecache;stats' {
-            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone')
+            [CompletionResult]::new('--db-file', '--db-file', [CompletionResultType]::ParameterName, 'Use the store whose location is in this file, as a URL with a password has to be')
             [CompletionResult]::new('--collection', '--collection', [CompletionResultType]::ParameterName, 'Work in this collection')
             [CompletionResult]::new('--by', '--by', [CompletionResultType]::ParameterName, 'Group by these')
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'Print in this format [default: table, or plain lines in a pipe]')
             [CompletionResult]::new('--store', '--store', [CompletionResultType]::ParameterName, 'Entries of this store')
-            [CompletionResult]::new('--dataset', '--dataset', [CompletionResultType]::ParameterName, 'Entries linked to this dataset')
+            [CompletionResult]::new('--dataset', '--dataset', [CompletionResultType]::ParameterName, 'Entries linked to this dataset: its id, or in FiftyOne''s database its name')
             [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'Entries made for this user')
             [CompletionResult]::new('--operator', '--operator', [CompletionResultType]::ParameterName, 'Entries made by this operator')
             [CompletionResult]::new('--prompt', '--prompt', [CompletionResultType]::ParameterName, 'Entries made in this operator prompt')
@@ -282,7 +292,8 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
             break
         }
         'ecache;info' {
-            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone')
+            [CompletionResult]::new('--db-file', '--db-file', [CompletionResultType]::ParameterName, 'Use the store whose location is in this file, as a URL with a password has to be')
             [CompletionResult]::new('--collection', '--collection', [CompletionResultType]::ParameterName, 'Work in this collection')
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'Print in this format [default: table, or plain lines in a pipe]')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing on success')
@@ -294,14 +305,15 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
             break
         }
         'ecache;rm' {
-            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone')
+            [CompletionResult]::new('--db-file', '--db-file', [CompletionResultType]::ParameterName, 'Use the store whose location is in this file, as a URL with a password has to be')
             [CompletionResult]::new('--collection', '--collection', [CompletionResultType]::ParameterName, 'Work in this collection')
             [CompletionResult]::new('-a', '-a', [CompletionResultType]::ParameterName, 'Name the entry by the call''s next argument, a string')
             [CompletionResult]::new('--arg', '--arg', [CompletionResultType]::ParameterName, 'Name the entry by the call''s next argument, a string')
             [CompletionResult]::new('-j', '-j', [CompletionResultType]::ParameterName, 'Name the entry by the call''s next argument, as JSON')
             [CompletionResult]::new('--json-arg', '--json-arg', [CompletionResultType]::ParameterName, 'Name the entry by the call''s next argument, as JSON')
             [CompletionResult]::new('--args', '--args', [CompletionResultType]::ParameterName, 'Name the entry by all arguments of the call')
-            [CompletionResult]::new('--dataset', '--dataset', [CompletionResultType]::ParameterName, 'The dataset''s id')
+            [CompletionResult]::new('--dataset', '--dataset', [CompletionResultType]::ParameterName, 'The dataset''s id, or in FiftyOne''s database its name')
             [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'The user''s id')
             [CompletionResult]::new('--operator', '--operator', [CompletionResultType]::ParameterName, 'The operator, as in @acme/stats/dashboard')
             [CompletionResult]::new('--prompt', '--prompt', [CompletionResultType]::ParameterName, 'The operator prompt')
@@ -317,10 +329,11 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
             break
         }
         'ecache;clear' {
-            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone')
+            [CompletionResult]::new('--db-file', '--db-file', [CompletionResultType]::ParameterName, 'Use the store whose location is in this file, as a URL with a password has to be')
             [CompletionResult]::new('--collection', '--collection', [CompletionResultType]::ParameterName, 'Work in this collection')
             [CompletionResult]::new('--store', '--store', [CompletionResultType]::ParameterName, 'Entries of this store')
-            [CompletionResult]::new('--dataset', '--dataset', [CompletionResultType]::ParameterName, 'Entries linked to this dataset')
+            [CompletionResult]::new('--dataset', '--dataset', [CompletionResultType]::ParameterName, 'Entries linked to this dataset: its id, or in FiftyOne''s database its name')
             [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'Entries made for this user')
             [CompletionResult]::new('--operator', '--operator', [CompletionResultType]::ParameterName, 'Entries made by this operator')
             [CompletionResult]::new('--prompt', '--prompt', [CompletionResultType]::ParameterName, 'Entries made in this operator prompt')
@@ -348,7 +361,8 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
             break
         }
         'ecache;prune' {
-            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone')
+            [CompletionResult]::new('--db-file', '--db-file', [CompletionResultType]::ParameterName, 'Use the store whose location is in this file, as a URL with a password has to be')
             [CompletionResult]::new('--collection', '--collection', [CompletionResultType]::ParameterName, 'Work in this collection')
             [CompletionResult]::new('--older-than', '--older-than', [CompletionResultType]::ParameterName, 'Remove entries written before a time, or a duration ago')
             [CompletionResult]::new('--unused-for', '--unused-for', [CompletionResultType]::ParameterName, 'Remove entries neither written nor used since a time, or for a duration')
@@ -369,12 +383,13 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
             break
         }
         'ecache;touch' {
-            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone')
+            [CompletionResult]::new('--db-file', '--db-file', [CompletionResultType]::ParameterName, 'Use the store whose location is in this file, as a URL with a password has to be')
             [CompletionResult]::new('--collection', '--collection', [CompletionResultType]::ParameterName, 'Work in this collection')
             [CompletionResult]::new('--ttl', '--ttl', [CompletionResultType]::ParameterName, 'Expire this long from now, as in 90s, 10m or 1d12h; `none` for never')
             [CompletionResult]::new('--policy', '--policy', [CompletionResultType]::ParameterName, 'Say whether the cache may drop the entries')
             [CompletionResult]::new('--store', '--store', [CompletionResultType]::ParameterName, 'Entries of this store')
-            [CompletionResult]::new('--dataset', '--dataset', [CompletionResultType]::ParameterName, 'Entries linked to this dataset')
+            [CompletionResult]::new('--dataset', '--dataset', [CompletionResultType]::ParameterName, 'Entries linked to this dataset: its id, or in FiftyOne''s database its name')
             [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'Entries made for this user')
             [CompletionResult]::new('--operator', '--operator', [CompletionResultType]::ParameterName, 'Entries made by this operator')
             [CompletionResult]::new('--prompt', '--prompt', [CompletionResultType]::ParameterName, 'Entries made in this operator prompt')
@@ -401,12 +416,13 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
             break
         }
         'ecache;export' {
-            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone')
+            [CompletionResult]::new('--db-file', '--db-file', [CompletionResultType]::ParameterName, 'Use the store whose location is in this file, as a URL with a password has to be')
             [CompletionResult]::new('--collection', '--collection', [CompletionResultType]::ParameterName, 'Work in this collection')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Write to this file, which is replaced when all is written')
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Write to this file, which is replaced when all is written')
             [CompletionResult]::new('--store', '--store', [CompletionResultType]::ParameterName, 'Entries of this store')
-            [CompletionResult]::new('--dataset', '--dataset', [CompletionResultType]::ParameterName, 'Entries linked to this dataset')
+            [CompletionResult]::new('--dataset', '--dataset', [CompletionResultType]::ParameterName, 'Entries linked to this dataset: its id, or in FiftyOne''s database its name')
             [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'Entries made for this user')
             [CompletionResult]::new('--operator', '--operator', [CompletionResultType]::ParameterName, 'Entries made by this operator')
             [CompletionResult]::new('--prompt', '--prompt', [CompletionResultType]::ParameterName, 'Entries made in this operator prompt')
@@ -431,7 +447,8 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
             break
         }
         'ecache;import' {
-            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone')
+            [CompletionResult]::new('--db-file', '--db-file', [CompletionResultType]::ParameterName, 'Use the store whose location is in this file, as a URL with a password has to be')
             [CompletionResult]::new('--collection', '--collection', [CompletionResultType]::ParameterName, 'Work in this collection')
             [CompletionResult]::new('--on-conflict', '--on-conflict', [CompletionResultType]::ParameterName, 'Do this with an entry that is there already')
             [CompletionResult]::new('--batch', '--batch', [CompletionResultType]::ParameterName, 'Import this many entries at a time, instead of all or nothing')
@@ -446,7 +463,8 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
             break
         }
         'ecache;completions' {
-            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone')
+            [CompletionResult]::new('--db-file', '--db-file', [CompletionResultType]::ParameterName, 'Use the store whose location is in this file, as a URL with a password has to be')
             [CompletionResult]::new('--collection', '--collection', [CompletionResultType]::ParameterName, 'Work in this collection')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing on success')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing on success')
@@ -457,7 +475,8 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
             break
         }
         'ecache;man' {
-            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone')
+            [CompletionResult]::new('--db-file', '--db-file', [CompletionResultType]::ParameterName, 'Use the store whose location is in this file, as a URL with a password has to be')
             [CompletionResult]::new('--collection', '--collection', [CompletionResultType]::ParameterName, 'Work in this collection')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing on success')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing on success')

@@ -77,13 +77,28 @@ _ecache() {
 
     case "${cmd}" in
         ecache)
-            opts="-q -v -h -V --db --collection --quiet --verbose --help --version get set has run key show ls stores stats info rm clear prune touch export import completions man"
+            opts="-q -v -h -V --db --db-file --collection --quiet --verbose --help --version get set has run key show ls stores stats info rm clear prune touch export import completions man"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --db)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --db-file)
                     local oldifs
                     if [ -n "${IFS+x}" ]; then
                         oldifs="$IFS"
@@ -110,13 +125,28 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__clear)
-            opts="-q -v -n -h --db --collection --quiet --verbose --all --dry-run --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --expired --fresh --older-than --newer-than --unused-for --expiring-within --larger-than --policy --help"
+            opts="-q -v -n -h --db --db-file --collection --quiet --verbose --all --dry-run --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --expired --fresh --older-than --newer-than --unused-for --expiring-within --larger-than --policy --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --db)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --db-file)
                     local oldifs
                     if [ -n "${IFS+x}" ]; then
                         oldifs="$IFS"
@@ -237,13 +267,28 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__completions)
-            opts="-q -v -h --db --collection --quiet --verbose --help bash elvish fish powershell zsh"
+            opts="-q -v -h --db --db-file --collection --quiet --verbose --help bash elvish fish powershell zsh"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --db)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --db-file)
                     local oldifs
                     if [ -n "${IFS+x}" ]; then
                         oldifs="$IFS"
@@ -273,13 +318,28 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__export)
-            opts="-q -v -o -h --db --collection --quiet --verbose --output --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --expired --fresh --older-than --newer-than --unused-for --expiring-within --larger-than --policy --help"
+            opts="-q -v -o -h --db --db-file --collection --quiet --verbose --output --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --expired --fresh --older-than --newer-than --unused-for --expiring-within --larger-than --policy --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --db)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --db-file)
                     local oldifs
                     if [ -n "${IFS+x}" ]; then
                         oldifs="$IFS"
@@ -430,13 +490,28 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__get)
-            opts="-q -v -a -j -h --db --collection --quiet --verbose --keys-from --format --arg --json-arg --args --dataset --user --operator --prompt --jwt-file --help"
+            opts="-q -v -a -j -h --db --db-file --collection --quiet --verbose --keys-from --format --arg --json-arg --args --dataset --user --operator --prompt --jwt-file --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --db)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --db-file)
                     local oldifs
                     if [ -n "${IFS+x}" ]; then
                         oldifs="$IFS"
@@ -555,13 +630,28 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__has)
-            opts="-q -v -a -j -h --db --collection --quiet --verbose --arg --json-arg --args --dataset --user --operator --prompt --jwt-file --help"
+            opts="-q -v -a -j -h --db --db-file --collection --quiet --verbose --arg --json-arg --args --dataset --user --operator --prompt --jwt-file --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --db)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --db-file)
                     local oldifs
                     if [ -n "${IFS+x}" ]; then
                         oldifs="$IFS"
@@ -669,13 +759,28 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__import)
-            opts="-q -v -n -h --db --collection --quiet --verbose --on-conflict --batch --dry-run --help"
+            opts="-q -v -n -h --db --db-file --collection --quiet --verbose --on-conflict --batch --dry-run --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --db)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --db-file)
                     local oldifs
                     if [ -n "${IFS+x}" ]; then
                         oldifs="$IFS"
@@ -719,13 +824,28 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__info)
-            opts="-q -v -h --db --collection --quiet --verbose --format --help"
+            opts="-q -v -h --db --db-file --collection --quiet --verbose --format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --db)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --db-file)
                     local oldifs
                     if [ -n "${IFS+x}" ]; then
                         oldifs="$IFS"
@@ -762,13 +882,28 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__key)
-            opts="-q -v -a -j -h --db --collection --quiet --verbose --arg --json-arg --args --explain --format --cwd --env --file --stdin --dataset --user --operator --prompt --jwt-file --help"
+            opts="-q -v -a -j -h --db --db-file --collection --quiet --verbose --arg --json-arg --args --explain --format --cwd --env --file --stdin --dataset --user --operator --prompt --jwt-file --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --db)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --db-file)
                     local oldifs
                     if [ -n "${IFS+x}" ]; then
                         oldifs="$IFS"
@@ -912,13 +1047,28 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__ls)
-            opts="-q -v -r -n -h --db --collection --quiet --verbose --sort --reverse --limit --fields --format --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --expired --fresh --older-than --newer-than --unused-for --expiring-within --larger-than --policy --help"
+            opts="-q -v -r -n -h --db --db-file --collection --quiet --verbose --sort --reverse --limit --fields --format --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --expired --fresh --older-than --newer-than --unused-for --expiring-within --larger-than --policy --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --db)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --db-file)
                     local oldifs
                     if [ -n "${IFS+x}" ]; then
                         oldifs="$IFS"
@@ -1074,13 +1224,28 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__man)
-            opts="-q -v -h --db --collection --quiet --verbose --help"
+            opts="-q -v -h --db --db-file --collection --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --db)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --db-file)
                     local oldifs
                     if [ -n "${IFS+x}" ]; then
                         oldifs="$IFS"
@@ -1110,13 +1275,28 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__prune)
-            opts="-q -v -n -h --db --collection --quiet --verbose --expired --older-than --unused-for --max-size --max-entries --store --dataset --vacuum --dry-run --help"
+            opts="-q -v -n -h --db --db-file --collection --quiet --verbose --expired --older-than --unused-for --max-size --max-entries --store --dataset --vacuum --dry-run --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --db)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --db-file)
                     local oldifs
                     if [ -n "${IFS+x}" ]; then
                         oldifs="$IFS"
@@ -1188,13 +1368,28 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__rm)
-            opts="-q -v -a -j -n -h --db --collection --quiet --verbose --arg --json-arg --args --dry-run --dataset --user --operator --prompt --jwt-file --help"
+            opts="-q -v -a -j -n -h --db --db-file --collection --quiet --verbose --arg --json-arg --args --dry-run --dataset --user --operator --prompt --jwt-file --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --db)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --db-file)
                     local oldifs
                     if [ -n "${IFS+x}" ]; then
                         oldifs="$IFS"
@@ -1302,13 +1497,28 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__run)
-            opts="-q -v -h --db --collection --quiet --verbose --store --version --ttl --failure-ttl --no-failures --max-age --refresh --no-exec --cache --max-output --wait-timeout --strict --status-file --cwd --env --file --stdin --dataset --user --operator --prompt --jwt-file --help"
+            opts="-q -v -h --db --db-file --collection --quiet --verbose --store --version --ttl --failure-ttl --no-failures --max-age --refresh --no-exec --cache --max-output --wait-timeout --strict --status-file --cwd --env --file --stdin --dataset --user --operator --prompt --jwt-file --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --db)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --db-file)
                     local oldifs
                     if [ -n "${IFS+x}" ]; then
                         oldifs="$IFS"
@@ -1481,13 +1691,28 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__set)
-            opts="-q -v -a -j -h --db --collection --quiet --verbose --value-file --arg --json-arg --args --type --ttl --policy --if-absent --if-value --dataset --user --operator --prompt --jwt-file --help"
+            opts="-q -v -a -j -h --db --db-file --collection --quiet --verbose --value-file --arg --json-arg --args --type --ttl --policy --if-absent --if-value --dataset --user --operator --prompt --jwt-file --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --db)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --db-file)
                     local oldifs
                     if [ -n "${IFS+x}" ]; then
                         oldifs="$IFS"
@@ -1638,13 +1863,28 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__show)
-            opts="-q -v -a -j -h --db --collection --quiet --verbose --format --arg --json-arg --args --dataset --user --operator --prompt --jwt-file --help"
+            opts="-q -v -a -j -h --db --db-file --collection --quiet --verbose --format --arg --json-arg --args --dataset --user --operator --prompt --jwt-file --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --db)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --db-file)
                     local oldifs
                     if [ -n "${IFS+x}" ]; then
                         oldifs="$IFS"
@@ -1759,13 +1999,28 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__stats)
-            opts="-q -v -h --db --collection --quiet --verbose --by --format --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --expired --fresh --older-than --newer-than --unused-for --expiring-within --larger-than --policy --help"
+            opts="-q -v -h --db --db-file --collection --quiet --verbose --by --format --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --expired --fresh --older-than --newer-than --unused-for --expiring-within --larger-than --policy --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --db)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --db-file)
                     local oldifs
                     if [ -n "${IFS+x}" ]; then
                         oldifs="$IFS"
@@ -1900,13 +2155,28 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__stores)
-            opts="-q -v -h --db --collection --quiet --verbose --format --help"
+            opts="-q -v -h --db --db-file --collection --quiet --verbose --format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --db)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --db-file)
                     local oldifs
                     if [ -n "${IFS+x}" ]; then
                         oldifs="$IFS"
@@ -1943,13 +2213,28 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__touch)
-            opts="-q -v -n -h --db --collection --quiet --verbose --ttl --policy --all --dry-run --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --expired --fresh --older-than --newer-than --unused-for --expiring-within --larger-than --help"
+            opts="-q -v -n -h --db --db-file --collection --quiet --verbose --ttl --policy --all --dry-run --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --expired --fresh --older-than --newer-than --unused-for --expiring-within --larger-than --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --db)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --db-file)
                     local oldifs
                     if [ -n "${IFS+x}" ]; then
                         oldifs="$IFS"

@@ -18,7 +18,8 @@ set edit:completion:arg-completer[ecache] = {|@words|
     }
     var completions = [
         &'ecache'= {
-            cand --db 'Use the store in this file'
+            cand --db 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone'
+            cand --db-file 'Use the store whose location is in this file, as a URL with a password has to be'
             cand --collection 'Work in this collection'
             cand -q 'Say nothing on success'
             cand --quiet 'Say nothing on success'
@@ -48,7 +49,8 @@ set edit:completion:arg-completer[ecache] = {|@words|
             cand man 'Write the manual pages to a folder'
         }
         &'ecache;get'= {
-            cand --db 'Use the store in this file'
+            cand --db 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone'
+            cand --db-file 'Use the store whose location is in this file, as a URL with a password has to be'
             cand --collection 'Work in this collection'
             cand --keys-from 'Look up the keys in this file (- for standard input), and print JSON lines'
             cand --format 'Print the value in this format'
@@ -57,7 +59,7 @@ set edit:completion:arg-completer[ecache] = {|@words|
             cand -j 'Name the entry by the call''s next argument, as JSON'
             cand --json-arg 'Name the entry by the call''s next argument, as JSON'
             cand --args 'Name the entry by all arguments of the call'
-            cand --dataset 'The dataset''s id'
+            cand --dataset 'The dataset''s id, or in FiftyOne''s database its name'
             cand --user 'The user''s id'
             cand --operator 'The operator, as in @acme/stats/dashboard'
             cand --prompt 'The operator prompt'
@@ -70,7 +72,8 @@ set edit:completion:arg-completer[ecache] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'ecache;set'= {
-            cand --db 'Use the store in this file'
+            cand --db 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone'
+            cand --db-file 'Use the store whose location is in this file, as a URL with a password has to be'
             cand --collection 'Work in this collection'
             cand --value-file 'Read the value from this file'
             cand -a 'Name the entry by the call''s next argument, a string'
@@ -82,7 +85,7 @@ set edit:completion:arg-completer[ecache] = {|@words|
             cand --ttl 'Expire after this long, as in 90s, 10m or 1d12h; `none` for never'
             cand --policy 'Say whether the cache may drop the entry'
             cand --if-value 'Set nothing, and exit with 1, unless the entry has this value'
-            cand --dataset 'The dataset''s id'
+            cand --dataset 'The dataset''s id, or in FiftyOne''s database its name'
             cand --user 'The user''s id'
             cand --operator 'The operator, as in @acme/stats/dashboard'
             cand --prompt 'The operator prompt'
@@ -96,14 +99,15 @@ set edit:completion:arg-completer[ecache] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'ecache;has'= {
-            cand --db 'Use the store in this file'
+            cand --db 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone'
+            cand --db-file 'Use the store whose location is in this file, as a URL with a password has to be'
             cand --collection 'Work in this collection'
             cand -a 'Name the entry by the call''s next argument, a string'
             cand --arg 'Name the entry by the call''s next argument, a string'
             cand -j 'Name the entry by the call''s next argument, as JSON'
             cand --json-arg 'Name the entry by the call''s next argument, as JSON'
             cand --args 'Name the entry by all arguments of the call'
-            cand --dataset 'The dataset''s id'
+            cand --dataset 'The dataset''s id, or in FiftyOne''s database its name'
             cand --user 'The user''s id'
             cand --operator 'The operator, as in @acme/stats/dashboard'
             cand --prompt 'The operator prompt'
@@ -116,7 +120,8 @@ set edit:completion:arg-completer[ecache] = {|@words|
             cand --help 'Print help'
         }
         &'ecache;run'= {
-            cand --db 'Use the store in this file'
+            cand --db 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone'
+            cand --db-file 'Use the store whose location is in this file, as a URL with a password has to be'
             cand --collection 'Work in this collection'
             cand --store 'Keep it in this store [default: the program''s name]'
             cand --version 'Keep it apart from other versions: in the store NAME#vN'
@@ -130,7 +135,7 @@ set edit:completion:arg-completer[ecache] = {|@words|
             cand --env 'Tell runs with different values of this variable apart; may be repeated'
             cand --file 'Tell runs apart by this file''s content; may be repeated'
             cand --stdin 'Say what standard input means'
-            cand --dataset 'The dataset''s id'
+            cand --dataset 'The dataset''s id, or in FiftyOne''s database its name'
             cand --user 'The user''s id'
             cand --operator 'The operator, as in @acme/stats/dashboard'
             cand --prompt 'The operator prompt'
@@ -148,7 +153,8 @@ set edit:completion:arg-completer[ecache] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'ecache;key'= {
-            cand --db 'Use the store in this file'
+            cand --db 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone'
+            cand --db-file 'Use the store whose location is in this file, as a URL with a password has to be'
             cand --collection 'Work in this collection'
             cand -a 'Name the entry by the call''s next argument, a string'
             cand --arg 'Name the entry by the call''s next argument, a string'
@@ -159,7 +165,7 @@ set edit:completion:arg-completer[ecache] = {|@words|
             cand --env 'Tell runs with different values of this variable apart; may be repeated'
             cand --file 'Tell runs apart by this file''s content; may be repeated'
             cand --stdin 'Say what standard input means'
-            cand --dataset 'The dataset''s id'
+            cand --dataset 'The dataset''s id, or in FiftyOne''s database its name'
             cand --user 'The user''s id'
             cand --operator 'The operator, as in @acme/stats/dashboard'
             cand --prompt 'The operator prompt'
@@ -174,7 +180,8 @@ set edit:completion:arg-completer[ecache] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'ecache;show'= {
-            cand --db 'Use the store in this file'
+            cand --db 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone'
+            cand --db-file 'Use the store whose location is in this file, as a URL with a password has to be'
             cand --collection 'Work in this collection'
             cand --format 'Print in this format [default: table, or plain lines in a pipe]'
             cand -a 'Name the entry by the call''s next argument, a string'
@@ -182,7 +189,7 @@ set edit:completion:arg-completer[ecache] = {|@words|
             cand -j 'Name the entry by the call''s next argument, as JSON'
             cand --json-arg 'Name the entry by the call''s next argument, as JSON'
             cand --args 'Name the entry by all arguments of the call'
-            cand --dataset 'The dataset''s id'
+            cand --dataset 'The dataset''s id, or in FiftyOne''s database its name'
             cand --user 'The user''s id'
             cand --operator 'The operator, as in @acme/stats/dashboard'
             cand --prompt 'The operator prompt'
@@ -195,7 +202,8 @@ set edit:completion:arg-completer[ecache] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'ecache;ls'= {
-            cand --db 'Use the store in this file'
+            cand --db 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone'
+            cand --db-file 'Use the store whose location is in this file, as a URL with a password has to be'
             cand --collection 'Work in this collection'
             cand --sort 'Order by this field'
             cand -n 'Print no more than this many entries'
@@ -203,7 +211,7 @@ set edit:completion:arg-completer[ecache] = {|@words|
             cand --fields 'Print these fields, separated by commas; `all` for all but the value'
             cand --format 'Print in this format [default: table, or plain lines in a pipe]'
             cand --store 'Entries of this store'
-            cand --dataset 'Entries linked to this dataset'
+            cand --dataset 'Entries linked to this dataset: its id, or in FiftyOne''s database its name'
             cand --user 'Entries made for this user'
             cand --operator 'Entries made by this operator'
             cand --prompt 'Entries made in this operator prompt'
@@ -229,7 +237,8 @@ set edit:completion:arg-completer[ecache] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'ecache;stores'= {
-            cand --db 'Use the store in this file'
+            cand --db 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone'
+            cand --db-file 'Use the store whose location is in this file, as a URL with a password has to be'
             cand --collection 'Work in this collection'
             cand --format 'Print in this format [default: table, or plain lines in a pipe]'
             cand -q 'Say nothing on success'
@@ -240,12 +249,13 @@ set edit:completion:arg-completer[ecache] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'ecache;stats'= {
-            cand --db 'Use the store in this file'
+            cand --db 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone'
+            cand --db-file 'Use the store whose location is in this file, as a URL with a password has to be'
             cand --collection 'Work in this collection'
             cand --by 'Group by these'
             cand --format 'Print in this format [default: table, or plain lines in a pipe]'
             cand --store 'Entries of this store'
-            cand --dataset 'Entries linked to this dataset'
+            cand --dataset 'Entries linked to this dataset: its id, or in FiftyOne''s database its name'
             cand --user 'Entries made for this user'
             cand --operator 'Entries made by this operator'
             cand --prompt 'Entries made in this operator prompt'
@@ -269,7 +279,8 @@ set edit:completion:arg-completer[ecache] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'ecache;info'= {
-            cand --db 'Use the store in this file'
+            cand --db 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone'
+            cand --db-file 'Use the store whose location is in this file, as a URL with a password has to be'
             cand --collection 'Work in this collection'
             cand --format 'Print in this format [default: table, or plain lines in a pipe]'
             cand -q 'Say nothing on success'
@@ -280,14 +291,15 @@ set edit:completion:arg-completer[ecache] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'ecache;rm'= {
-            cand --db 'Use the store in this file'
+            cand --db 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone'
+            cand --db-file 'Use the store whose location is in this file, as a URL with a password has to be'
             cand --collection 'Work in this collection'
             cand -a 'Name the entry by the call''s next argument, a string'
             cand --arg 'Name the entry by the call''s next argument, a string'
             cand -j 'Name the entry by the call''s next argument, as JSON'
             cand --json-arg 'Name the entry by the call''s next argument, as JSON'
             cand --args 'Name the entry by all arguments of the call'
-            cand --dataset 'The dataset''s id'
+            cand --dataset 'The dataset''s id, or in FiftyOne''s database its name'
             cand --user 'The user''s id'
             cand --operator 'The operator, as in @acme/stats/dashboard'
             cand --prompt 'The operator prompt'
@@ -302,10 +314,11 @@ set edit:completion:arg-completer[ecache] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'ecache;clear'= {
-            cand --db 'Use the store in this file'
+            cand --db 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone'
+            cand --db-file 'Use the store whose location is in this file, as a URL with a password has to be'
             cand --collection 'Work in this collection'
             cand --store 'Entries of this store'
-            cand --dataset 'Entries linked to this dataset'
+            cand --dataset 'Entries linked to this dataset: its id, or in FiftyOne''s database its name'
             cand --user 'Entries made for this user'
             cand --operator 'Entries made by this operator'
             cand --prompt 'Entries made in this operator prompt'
@@ -332,7 +345,8 @@ set edit:completion:arg-completer[ecache] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'ecache;prune'= {
-            cand --db 'Use the store in this file'
+            cand --db 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone'
+            cand --db-file 'Use the store whose location is in this file, as a URL with a password has to be'
             cand --collection 'Work in this collection'
             cand --older-than 'Remove entries written before a time, or a duration ago'
             cand --unused-for 'Remove entries neither written nor used since a time, or for a duration'
@@ -352,12 +366,13 @@ set edit:completion:arg-completer[ecache] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'ecache;touch'= {
-            cand --db 'Use the store in this file'
+            cand --db 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone'
+            cand --db-file 'Use the store whose location is in this file, as a URL with a password has to be'
             cand --collection 'Work in this collection'
             cand --ttl 'Expire this long from now, as in 90s, 10m or 1d12h; `none` for never'
             cand --policy 'Say whether the cache may drop the entries'
             cand --store 'Entries of this store'
-            cand --dataset 'Entries linked to this dataset'
+            cand --dataset 'Entries linked to this dataset: its id, or in FiftyOne''s database its name'
             cand --user 'Entries made for this user'
             cand --operator 'Entries made by this operator'
             cand --prompt 'Entries made in this operator prompt'
@@ -383,12 +398,13 @@ set edit:completion:arg-completer[ecache] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'ecache;export'= {
-            cand --db 'Use the store in this file'
+            cand --db 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone'
+            cand --db-file 'Use the store whose location is in this file, as a URL with a password has to be'
             cand --collection 'Work in this collection'
             cand -o 'Write to this file, which is replaced when all is written'
             cand --output 'Write to this file, which is replaced when all is written'
             cand --store 'Entries of this store'
-            cand --dataset 'Entries linked to this dataset'
+            cand --dataset 'Entries linked to this dataset: its id, or in FiftyOne''s database its name'
             cand --user 'Entries made for this user'
             cand --operator 'Entries made by this operator'
             cand --prompt 'Entries made in this operator prompt'
@@ -412,7 +428,8 @@ set edit:completion:arg-completer[ecache] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'ecache;import'= {
-            cand --db 'Use the store in this file'
+            cand --db 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone'
+            cand --db-file 'Use the store whose location is in this file, as a URL with a password has to be'
             cand --collection 'Work in this collection'
             cand --on-conflict 'Do this with an entry that is there already'
             cand --batch 'Import this many entries at a time, instead of all or nothing'
@@ -426,7 +443,8 @@ set edit:completion:arg-completer[ecache] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'ecache;completions'= {
-            cand --db 'Use the store in this file'
+            cand --db 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone'
+            cand --db-file 'Use the store whose location is in this file, as a URL with a password has to be'
             cand --collection 'Work in this collection'
             cand -q 'Say nothing on success'
             cand --quiet 'Say nothing on success'
@@ -436,7 +454,8 @@ set edit:completion:arg-completer[ecache] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'ecache;man'= {
-            cand --db 'Use the store in this file'
+            cand --db 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone'
+            cand --db-file 'Use the store whose location is in this file, as a URL with a password has to be'
             cand --collection 'Work in this collection'
             cand -q 'Say nothing on success'
             cand --quiet 'Say nothing on success'

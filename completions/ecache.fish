@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_ecache_global_optspecs
-    string join \n db= collection= q/quiet v/verbose h/help V/version
+    string join \n db= db-file= collection= q/quiet v/verbose h/help V/version
 end
 
 function __fish_ecache_needs_command
@@ -24,7 +24,8 @@ function __fish_ecache_using_subcommand
     contains -- $cmd[1] $argv
 end
 
-complete -c ecache -n "__fish_ecache_needs_command" -l db -d 'Use the store in this file' -r -F
+complete -c ecache -n "__fish_ecache_needs_command" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
+complete -c ecache -n "__fish_ecache_needs_command" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_needs_command" -l collection -d 'Work in this collection' -r
 complete -c ecache -n "__fish_ecache_needs_command" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_needs_command" -s v -l verbose -d 'Say more on standard error'
@@ -48,7 +49,8 @@ complete -c ecache -n "__fish_ecache_needs_command" -f -a "export" -d 'Write ent
 complete -c ecache -n "__fish_ecache_needs_command" -f -a "import" -d 'Read entries from JSON lines, Extended JSON or a mongodump'
 complete -c ecache -n "__fish_ecache_needs_command" -f -a "completions" -d 'Print a shell\'s completion script'
 complete -c ecache -n "__fish_ecache_needs_command" -f -a "man" -d 'Write the manual pages to a folder'
-complete -c ecache -n "__fish_ecache_using_subcommand get" -l db -d 'Use the store in this file' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand get" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand get" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand get" -l collection -d 'Work in this collection' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand get" -l keys-from -d 'Look up the keys in this file (- for standard input), and print JSON lines' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand get" -l format -d 'Print the value in this format' -r -f -a "raw\t'As it is'
@@ -56,7 +58,7 @@ json\t'As JSON, whatever it is'"
 complete -c ecache -n "__fish_ecache_using_subcommand get" -s a -l arg -d 'Name the entry by the call\'s next argument, a string' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand get" -s j -l json-arg -d 'Name the entry by the call\'s next argument, as JSON' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand get" -l args -d 'Name the entry by all arguments of the call' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand get" -l dataset -d 'The dataset\'s id' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand get" -l dataset -d 'The dataset\'s id, or in FiftyOne\'s database its name' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand get" -l user -d 'The user\'s id' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand get" -l operator -d 'The operator, as in @acme/stats/dashboard' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand get" -l prompt -d 'The operator prompt' -r -f
@@ -64,7 +66,8 @@ complete -c ecache -n "__fish_ecache_using_subcommand get" -l jwt-file -d 'The f
 complete -c ecache -n "__fish_ecache_using_subcommand get" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand get" -s v -l verbose -d 'Say more on standard error'
 complete -c ecache -n "__fish_ecache_using_subcommand get" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c ecache -n "__fish_ecache_using_subcommand set" -l db -d 'Use the store in this file' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand set" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand set" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand set" -l collection -d 'Work in this collection' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand set" -l value-file -d 'Read the value from this file' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand set" -s a -l arg -d 'Name the entry by the call\'s next argument, a string' -r -f
@@ -77,7 +80,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand set" -l ttl -d 'Expire aft
 complete -c ecache -n "__fish_ecache_using_subcommand set" -l policy -d 'Say whether the cache may drop the entry' -r -f -a "evict\t'The cache may drop it by itself'
 persist\t'It stays until it is removed by name'"
 complete -c ecache -n "__fish_ecache_using_subcommand set" -l if-value -d 'Set nothing, and exit with 1, unless the entry has this value' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand set" -l dataset -d 'The dataset\'s id' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand set" -l dataset -d 'The dataset\'s id, or in FiftyOne\'s database its name' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand set" -l user -d 'The user\'s id' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand set" -l operator -d 'The operator, as in @acme/stats/dashboard' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand set" -l prompt -d 'The operator prompt' -r -f
@@ -86,12 +89,13 @@ complete -c ecache -n "__fish_ecache_using_subcommand set" -s q -l quiet -d 'Say
 complete -c ecache -n "__fish_ecache_using_subcommand set" -s v -l verbose -d 'Say more on standard error'
 complete -c ecache -n "__fish_ecache_using_subcommand set" -l if-absent -d 'Set nothing, and exit with 1, if there is a fresh entry'
 complete -c ecache -n "__fish_ecache_using_subcommand set" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c ecache -n "__fish_ecache_using_subcommand has" -l db -d 'Use the store in this file' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand has" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand has" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand has" -l collection -d 'Work in this collection' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand has" -s a -l arg -d 'Name the entry by the call\'s next argument, a string' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand has" -s j -l json-arg -d 'Name the entry by the call\'s next argument, as JSON' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand has" -l args -d 'Name the entry by all arguments of the call' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand has" -l dataset -d 'The dataset\'s id' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand has" -l dataset -d 'The dataset\'s id, or in FiftyOne\'s database its name' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand has" -l user -d 'The user\'s id' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand has" -l operator -d 'The operator, as in @acme/stats/dashboard' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand has" -l prompt -d 'The operator prompt' -r -f
@@ -99,7 +103,8 @@ complete -c ecache -n "__fish_ecache_using_subcommand has" -l jwt-file -d 'The f
 complete -c ecache -n "__fish_ecache_using_subcommand has" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand has" -s v -l verbose -d 'Say more on standard error'
 complete -c ecache -n "__fish_ecache_using_subcommand has" -s h -l help -d 'Print help'
-complete -c ecache -n "__fish_ecache_using_subcommand run" -l db -d 'Use the store in this file' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand run" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand run" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l collection -d 'Work in this collection' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l store -d 'Keep it in this store [default: the program\'s name]' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l version -d 'Keep it apart from other versions: in the store NAME#vN' -r -f
@@ -119,7 +124,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand run" -l stdin -d 'Say what
 hash\t'Hash it, whatever it is'
 ignore\t'Leave it to the command, and do not tell runs apart by it'
 none\t'Give the command nothing to read'"
-complete -c ecache -n "__fish_ecache_using_subcommand run" -l dataset -d 'The dataset\'s id' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand run" -l dataset -d 'The dataset\'s id, or in FiftyOne\'s database its name' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l user -d 'The user\'s id' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l operator -d 'The operator, as in @acme/stats/dashboard' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l prompt -d 'The operator prompt' -r -f
@@ -132,7 +137,8 @@ complete -c ecache -n "__fish_ecache_using_subcommand run" -l no-exec -d 'Run no
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l strict -d 'Exit with 125 on any trouble with the cache, instead of running the command without it'
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l cwd -d 'Tell runs in different folders apart'
 complete -c ecache -n "__fish_ecache_using_subcommand run" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c ecache -n "__fish_ecache_using_subcommand key" -l db -d 'Use the store in this file' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand key" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand key" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand key" -l collection -d 'Work in this collection' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand key" -s a -l arg -d 'Name the entry by the call\'s next argument, a string' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand key" -s j -l json-arg -d 'Name the entry by the call\'s next argument, as JSON' -r -f
@@ -148,7 +154,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand key" -l stdin -d 'Say what
 hash\t'Hash it, whatever it is'
 ignore\t'Leave it to the command, and do not tell runs apart by it'
 none\t'Give the command nothing to read'"
-complete -c ecache -n "__fish_ecache_using_subcommand key" -l dataset -d 'The dataset\'s id' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand key" -l dataset -d 'The dataset\'s id, or in FiftyOne\'s database its name' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand key" -l user -d 'The user\'s id' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand key" -l operator -d 'The operator, as in @acme/stats/dashboard' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand key" -l prompt -d 'The operator prompt' -r -f
@@ -158,7 +164,8 @@ complete -c ecache -n "__fish_ecache_using_subcommand key" -s v -l verbose -d 'S
 complete -c ecache -n "__fish_ecache_using_subcommand key" -l explain -d 'Print the text that is hashed, too'
 complete -c ecache -n "__fish_ecache_using_subcommand key" -l cwd -d 'Tell runs in different folders apart'
 complete -c ecache -n "__fish_ecache_using_subcommand key" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c ecache -n "__fish_ecache_using_subcommand show" -l db -d 'Use the store in this file' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand show" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand show" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand show" -l collection -d 'Work in this collection' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand show" -l format -d 'Print in this format [default: table, or plain lines in a pipe]' -r -f -a "table\t'Aligned columns with a header, for people'
 json\t'One JSON array of objects'
@@ -168,7 +175,7 @@ tsv\t'Tab-separated values with a header'"
 complete -c ecache -n "__fish_ecache_using_subcommand show" -s a -l arg -d 'Name the entry by the call\'s next argument, a string' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand show" -s j -l json-arg -d 'Name the entry by the call\'s next argument, as JSON' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand show" -l args -d 'Name the entry by all arguments of the call' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand show" -l dataset -d 'The dataset\'s id' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand show" -l dataset -d 'The dataset\'s id, or in FiftyOne\'s database its name' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand show" -l user -d 'The user\'s id' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand show" -l operator -d 'The operator, as in @acme/stats/dashboard' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand show" -l prompt -d 'The operator prompt' -r -f
@@ -176,7 +183,8 @@ complete -c ecache -n "__fish_ecache_using_subcommand show" -l jwt-file -d 'The 
 complete -c ecache -n "__fish_ecache_using_subcommand show" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand show" -s v -l verbose -d 'Say more on standard error'
 complete -c ecache -n "__fish_ecache_using_subcommand show" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c ecache -n "__fish_ecache_using_subcommand ls" -l db -d 'Use the store in this file' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand ls" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand ls" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -l collection -d 'Work in this collection' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -l sort -d 'Order by this field' -r -f -a "key\t''
 created\t''
@@ -194,7 +202,7 @@ jsonl\t'One JSON object a line'
 csv\t'Comma-separated values as in RFC 4180, with a header'
 tsv\t'Tab-separated values with a header'"
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -l store -d 'Entries of this store' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand ls" -l dataset -d 'Entries linked to this dataset' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand ls" -l dataset -d 'Entries linked to this dataset: its id, or in FiftyOne\'s database its name' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -l user -d 'Entries made for this user' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -l operator -d 'Entries made by this operator' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -l prompt -d 'Entries made in this operator prompt' -r -f
@@ -216,7 +224,8 @@ complete -c ecache -n "__fish_ecache_using_subcommand ls" -l glob -d 'Take names
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -l expired -d 'Entries that are expired'
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -l fresh -d 'Entries that are not expired'
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c ecache -n "__fish_ecache_using_subcommand stores" -l db -d 'Use the store in this file' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand stores" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand stores" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand stores" -l collection -d 'Work in this collection' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand stores" -l format -d 'Print in this format [default: table, or plain lines in a pipe]' -r -f -a "table\t'Aligned columns with a header, for people'
 json\t'One JSON array of objects'
@@ -226,7 +235,8 @@ tsv\t'Tab-separated values with a header'"
 complete -c ecache -n "__fish_ecache_using_subcommand stores" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand stores" -s v -l verbose -d 'Say more on standard error'
 complete -c ecache -n "__fish_ecache_using_subcommand stores" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c ecache -n "__fish_ecache_using_subcommand stats" -l db -d 'Use the store in this file' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand stats" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand stats" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand stats" -l collection -d 'Work in this collection' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand stats" -l by -d 'Group by these' -r -f -a "store\t''
 dataset\t''
@@ -239,7 +249,7 @@ jsonl\t'One JSON object a line'
 csv\t'Comma-separated values as in RFC 4180, with a header'
 tsv\t'Tab-separated values with a header'"
 complete -c ecache -n "__fish_ecache_using_subcommand stats" -l store -d 'Entries of this store' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand stats" -l dataset -d 'Entries linked to this dataset' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand stats" -l dataset -d 'Entries linked to this dataset: its id, or in FiftyOne\'s database its name' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand stats" -l user -d 'Entries made for this user' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand stats" -l operator -d 'Entries made by this operator' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand stats" -l prompt -d 'Entries made in this operator prompt' -r -f
@@ -260,7 +270,8 @@ complete -c ecache -n "__fish_ecache_using_subcommand stats" -l glob -d 'Take na
 complete -c ecache -n "__fish_ecache_using_subcommand stats" -l expired -d 'Entries that are expired'
 complete -c ecache -n "__fish_ecache_using_subcommand stats" -l fresh -d 'Entries that are not expired'
 complete -c ecache -n "__fish_ecache_using_subcommand stats" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c ecache -n "__fish_ecache_using_subcommand info" -l db -d 'Use the store in this file' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand info" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand info" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand info" -l collection -d 'Work in this collection' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand info" -l format -d 'Print in this format [default: table, or plain lines in a pipe]' -r -f -a "table\t'Aligned columns with a header, for people'
 json\t'One JSON array of objects'
@@ -270,12 +281,13 @@ tsv\t'Tab-separated values with a header'"
 complete -c ecache -n "__fish_ecache_using_subcommand info" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand info" -s v -l verbose -d 'Say more on standard error'
 complete -c ecache -n "__fish_ecache_using_subcommand info" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c ecache -n "__fish_ecache_using_subcommand rm" -l db -d 'Use the store in this file' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand rm" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand rm" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand rm" -l collection -d 'Work in this collection' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand rm" -s a -l arg -d 'Name the entry by the call\'s next argument, a string' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand rm" -s j -l json-arg -d 'Name the entry by the call\'s next argument, as JSON' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand rm" -l args -d 'Name the entry by all arguments of the call' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand rm" -l dataset -d 'The dataset\'s id' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand rm" -l dataset -d 'The dataset\'s id, or in FiftyOne\'s database its name' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand rm" -l user -d 'The user\'s id' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand rm" -l operator -d 'The operator, as in @acme/stats/dashboard' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand rm" -l prompt -d 'The operator prompt' -r -f
@@ -284,10 +296,11 @@ complete -c ecache -n "__fish_ecache_using_subcommand rm" -s q -l quiet -d 'Say 
 complete -c ecache -n "__fish_ecache_using_subcommand rm" -s v -l verbose -d 'Say more on standard error'
 complete -c ecache -n "__fish_ecache_using_subcommand rm" -s n -l dry-run -d 'Say what would be removed, and remove nothing'
 complete -c ecache -n "__fish_ecache_using_subcommand rm" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c ecache -n "__fish_ecache_using_subcommand clear" -l db -d 'Use the store in this file' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand clear" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand clear" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -l collection -d 'Work in this collection' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -l store -d 'Entries of this store' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand clear" -l dataset -d 'Entries linked to this dataset' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand clear" -l dataset -d 'Entries linked to this dataset: its id, or in FiftyOne\'s database its name' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -l user -d 'Entries made for this user' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -l operator -d 'Entries made by this operator' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -l prompt -d 'Entries made in this operator prompt' -r -f
@@ -310,7 +323,8 @@ complete -c ecache -n "__fish_ecache_using_subcommand clear" -l glob -d 'Take na
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -l expired -d 'Entries that are expired'
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -l fresh -d 'Entries that are not expired'
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c ecache -n "__fish_ecache_using_subcommand prune" -l db -d 'Use the store in this file' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand prune" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand prune" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l collection -d 'Work in this collection' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l older-than -d 'Remove entries written before a time, or a duration ago' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l unused-for -d 'Remove entries neither written nor used since a time, or for a duration' -r -f
@@ -324,13 +338,14 @@ complete -c ecache -n "__fish_ecache_using_subcommand prune" -l expired -d 'Remo
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l vacuum -d 'Give the freed space back to the file system'
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -s n -l dry-run -d 'Say what would be removed, and remove nothing'
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c ecache -n "__fish_ecache_using_subcommand touch" -l db -d 'Use the store in this file' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand touch" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand touch" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand touch" -l collection -d 'Work in this collection' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand touch" -l ttl -d 'Expire this long from now, as in 90s, 10m or 1d12h; `none` for never' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand touch" -l policy -d 'Say whether the cache may drop the entries' -r -f -a "evict\t'The cache may drop it by itself'
 persist\t'It stays until it is removed by name'"
 complete -c ecache -n "__fish_ecache_using_subcommand touch" -l store -d 'Entries of this store' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand touch" -l dataset -d 'Entries linked to this dataset' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand touch" -l dataset -d 'Entries linked to this dataset: its id, or in FiftyOne\'s database its name' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand touch" -l user -d 'Entries made for this user' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand touch" -l operator -d 'Entries made by this operator' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand touch" -l prompt -d 'Entries made in this operator prompt' -r -f
@@ -350,11 +365,12 @@ complete -c ecache -n "__fish_ecache_using_subcommand touch" -l glob -d 'Take na
 complete -c ecache -n "__fish_ecache_using_subcommand touch" -l expired -d 'Entries that are expired'
 complete -c ecache -n "__fish_ecache_using_subcommand touch" -l fresh -d 'Entries that are not expired'
 complete -c ecache -n "__fish_ecache_using_subcommand touch" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c ecache -n "__fish_ecache_using_subcommand export" -l db -d 'Use the store in this file' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand export" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand export" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand export" -l collection -d 'Work in this collection' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand export" -s o -l output -d 'Write to this file, which is replaced when all is written' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand export" -l store -d 'Entries of this store' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand export" -l dataset -d 'Entries linked to this dataset' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand export" -l dataset -d 'Entries linked to this dataset: its id, or in FiftyOne\'s database its name' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand export" -l user -d 'Entries made for this user' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand export" -l operator -d 'Entries made by this operator' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand export" -l prompt -d 'Entries made in this operator prompt' -r -f
@@ -375,7 +391,8 @@ complete -c ecache -n "__fish_ecache_using_subcommand export" -l glob -d 'Take n
 complete -c ecache -n "__fish_ecache_using_subcommand export" -l expired -d 'Entries that are expired'
 complete -c ecache -n "__fish_ecache_using_subcommand export" -l fresh -d 'Entries that are not expired'
 complete -c ecache -n "__fish_ecache_using_subcommand export" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c ecache -n "__fish_ecache_using_subcommand import" -l db -d 'Use the store in this file' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand import" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand import" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand import" -l collection -d 'Work in this collection' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand import" -l on-conflict -d 'Do this with an entry that is there already' -r -f -a "replace\t'Replace it'
 keep\t'Keep it'
@@ -386,12 +403,14 @@ complete -c ecache -n "__fish_ecache_using_subcommand import" -s q -l quiet -d '
 complete -c ecache -n "__fish_ecache_using_subcommand import" -s v -l verbose -d 'Say more on standard error'
 complete -c ecache -n "__fish_ecache_using_subcommand import" -s n -l dry-run -d 'Say what would be imported, and import nothing'
 complete -c ecache -n "__fish_ecache_using_subcommand import" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c ecache -n "__fish_ecache_using_subcommand completions" -l db -d 'Use the store in this file' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand completions" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand completions" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand completions" -l collection -d 'Work in this collection' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand completions" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand completions" -s v -l verbose -d 'Say more on standard error'
 complete -c ecache -n "__fish_ecache_using_subcommand completions" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c ecache -n "__fish_ecache_using_subcommand man" -l db -d 'Use the store in this file' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand man" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand man" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand man" -l collection -d 'Work in this collection' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand man" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand man" -s v -l verbose -d 'Say more on standard error'
