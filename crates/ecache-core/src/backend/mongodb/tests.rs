@@ -26,11 +26,16 @@ struct TemporaryDatabase(MongoBackend);
 
 impl TemporaryDatabase {
     fn new() -> Self {
+        Self::with("")
+    }
+
+    fn with(option: &str) -> Self {
         let server = std::env::var("ECACHE_TEST_MONGODB").expect(NEEDS);
         let (hosts, options) = server
             .split_once("/?")
             .unwrap_or((server.trim_end_matches('/'), ""));
-        let uri = format!("{hosts}/ecache-{}?{options}", ObjectId::new());
+        let name = ObjectId::new();
+        let uri = format!("{hosts}/ecache-{name}?{options}&{option}").replace("?&", "?");
         Self(MongoBackend::open(&uri, Access::Write).expect("a location"))
     }
 }
@@ -457,6 +462,35 @@ fn a_dataset_that_fiftyone_could_not_have_is_refused() {
         let put = backend.put(&entry, &inline("1"), &Condition::Always, NOW);
         assert!(matches!(put, Err(Error::Dataset { .. })));
     }
+}
+
+#[test]
+#[ignore = "needs a MongoDB server, or a replica set: tests/mongodb/with --replica-set"]
+fn what_is_written_is_read_from_the_primary_before() {
+    let backend = TemporaryDatabase::with("readPreference=secondaryPreferred");
+    for number in 0..100 {
+        let put = write(&backend, &full(), "[1]");
+        let expected = if number == 0 {
+            Put::Created
+        } else {
+            Put::Replaced
+        };
+        assert_eq!(put, expected);
+        let one = Use {
+            address: full().address,
+            used_at: NOW,
+            hits: 1,
+        };
+        backend.record_uses(&[one]).expect("hits are recorded");
+    }
+    let (entry, _) = hit(&backend.on_primary());
+    assert_eq!(entry.hits, 100);
+    let all = Filter::default().into();
+    backend
+        .on_primary()
+        .remove(&all, NOW, &mut no_progress)
+        .expect("a removal");
+    assert_eq!(write(&backend, &full(), "[1]"), Put::Created);
 }
 
 #[test]
