@@ -30,6 +30,7 @@ mod connection;
 mod counters;
 mod document;
 mod import;
+mod inspect;
 mod note;
 mod query;
 mod read;
@@ -217,11 +218,11 @@ impl Backend for MongoBackend {
     }
 
     fn stores(&self) -> Result<Vec<StoreRecord>> {
-        read::stores(self)
+        inspect::stores(self)
     }
 
     fn datasets(&self) -> Result<Option<Vec<Dataset>>> {
-        read::datasets(self)
+        inspect::datasets(self)
     }
 
     fn set_metadata(&self, store: &StoreAddress, metadata: Option<&StoreMetadata>) -> Result<()> {
@@ -229,11 +230,11 @@ impl Backend for MongoBackend {
     }
 
     fn groups(&self, filter: &Filter, by: Dimension, now: Timestamp) -> Result<Vec<Group>> {
-        read::groups(self, filter, by, now)
+        inspect::groups(self, filter, by, now)
     }
 
     fn names(&self, of: Dimension) -> Result<Vec<Arc<str>>> {
-        read::names(self, of)
+        inspect::names(self, of)
     }
 
     fn generation(&self, store: &StoreAddress) -> Result<u64> {
@@ -254,6 +255,6 @@ impl Backend for MongoBackend {
     }
 
     fn describe(&self) -> Result<Description> {
-        read::describe(self)
+        inspect::describe(self)
     }
 }

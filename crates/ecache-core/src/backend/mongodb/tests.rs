@@ -36,7 +36,8 @@ impl TemporaryDatabase {
             .unwrap_or((server.trim_end_matches('/'), ""));
         let name = ObjectId::new();
         let uri = format!("{hosts}/ecache-{name}?{options}&{option}").replace("?&", "?");
-        Self(MongoBackend::open(&uri, Access::Write).expect("a location"))
+        let uri = uri.trim_end_matches('&');
+        Self(MongoBackend::open(uri, Access::Write).expect("a location"))
     }
 }
 
