@@ -138,7 +138,11 @@ pub(crate) fn classify(error: &anyhow::Error) -> (Exit, Option<&'static str>) {
                 (Exit::Usage, Some("say what it is with --type"))
             }
             Error::Name { .. } => (Exit::Usage, None),
-            Error::Location { scheme } if scheme.starts_with("mongodb") => (
+            Error::Location { scheme } if scheme == "mongodb+srv" => (
+                Exit::Usage,
+                Some("name its servers: mongodb://host,host/name"),
+            ),
+            Error::Location { scheme } if scheme == "mongodb" => (
                 Exit::Usage,
                 Some("get one that can: `cargo install ecache --features mongodb`"),
             ),

@@ -82,6 +82,17 @@ fn what_is_no_store_is_refused_and_stays_as_it_is() {
     assert!(files() == before, "a file that was refused was written to");
 }
 
+#[cfg(not(feature = "mongodb"))]
+#[test]
+fn a_database_needs_a_build_that_can_open_it() {
+    let ran = Session::new().run("ls --db mongodb://localhost/fiftyone");
+    ran.ends(
+        2,
+        "ecache: this build of ecache cannot open mongodb:// locations; \
+         get one that can: `cargo install ecache --features mongodb`\n",
+    );
+}
+
 #[test]
 fn a_store_is_read_where_it_may_only_be_read() {
     replay(&Session::unprivileged(), "permissions.txt");

@@ -17,7 +17,9 @@ pub(crate) fn run(context: &Context, args: StatsArgs) -> Result<Exit> {
     let groups = context
         .reader()?
         .groups(&filter, Dimension::from(args.by), now)?;
-    let columns = [
+    let datasets = context.datasets()?;
+    let is_named = args.by == GroupBy::Dataset && datasets.are_known();
+    let mut columns = vec![
         Column::text(match args.by {
             GroupBy::Store => "store_name",
             GroupBy::Dataset => "dataset_id",
@@ -34,9 +36,16 @@ pub(crate) fn run(context: &Context, args: StatsArgs) -> Result<Exit> {
         Column::whole("oldest"),
         Column::whole("newest"),
     ];
+    if is_named {
+        columns.insert(1, Column::text("dataset_name"));
+    }
     let mut rows = context.rows(context.format(args.format), &columns)?;
     for group in &groups {
-        rows.row(&cells(group, args.reveal.into()))?;
+        let mut cells = cells(group, args.reveal.into());
+        if is_named {
+            cells.insert(1, Cell::from(datasets.name(group.name.as_deref())));
+        }
+        rows.row(&cells)?;
     }
     rows.finish()?;
     if groups.is_empty() && context.terminal.stdout_is_terminal {
@@ -53,10 +62,10 @@ pub(crate) fn run(context: &Context, args: StatsArgs) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-fn cells(group: &Group, secrets: Secrets) -> [Cell<'_>; 9] {
+fn cells(group: &Group, secrets: Secrets) -> Vec<Cell<'_>> {
     let time =
         |time: Option<Timestamp>| time.map_or(Cell::Null, |time| Cell::Time(time.as_millis()));
-    [
+    vec![
         group
             .name
             .as_deref()

@@ -21,10 +21,15 @@ use crate::error::{Error, Result};
 /// [`Error::Location`] for a URL of an engine that this build does not have (that of MongoDB is behind the feature
 /// `mongodb`); otherwise those of [`SqliteBackend::open`].
 pub fn open(location: &OsStr, access: Access) -> Result<Arc<dyn Backend>> {
+    #[cfg(feature = "mongodb")]
+    if is_mongodb(location) {
+        let uri = location.to_string_lossy();
+        return Ok(Arc::new(MongoBackend::open(&uri, access)?));
+    }
     open_within(location, access, BUSY_TIMEOUT)
 }
 
-/// As [`open`], but waits for other processes no longer than `patience`.
+/// As [`open`], but waits for other processes, or for a server, no longer than `patience`.
 ///
 /// # Errors
 /// Those of [`open`], and [`Error::Busy`].
@@ -41,9 +46,10 @@ pub fn open_within(
             )?))
         }
         #[cfg(feature = "mongodb")]
-        Some("mongodb" | "mongodb+srv") => {
+        Some(_) if is_mongodb(location) => {
             let uri = location.to_string_lossy();
-            Ok(Arc::new(MongoBackend::open(&uri, access)?))
+            let backend = MongoBackend::open_within(&uri, access, patience)?;
+            Ok(Arc::new(backend))
         }
         Some(scheme) => Err(Error::Location {
             scheme: scheme.to_owned(),
@@ -54,6 +60,11 @@ pub fn open_within(
 /// Whether a location is a URL, and not a path.
 pub fn is_url(location: &OsStr) -> bool {
     scheme(location).is_some()
+}
+
+#[cfg(feature = "mongodb")]
+fn is_mongodb(location: &OsStr) -> bool {
+    scheme(location).as_deref() == Some("mongodb")
 }
 
 fn scheme(location: &OsStr) -> Option<String> {

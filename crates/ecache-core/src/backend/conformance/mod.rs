@@ -95,7 +95,7 @@ fn sqlite_keeps_the_contract() {
 }
 
 /// The moment at which the behaviours take place.
-const NOW: Timestamp = Timestamp::from_millis(1_795_415_570_948);
+pub(crate) const NOW: Timestamp = Timestamp::from_millis(1_795_415_570_948);
 const SECOND: i64 = 1000;
 const DAY: i64 = 86_400 * SECOND;
 
@@ -112,7 +112,7 @@ fn address(store: &str, key: &str) -> Address {
 }
 
 /// An entry of bytes, written at [`NOW`].
-fn entry(store: &str, key: &str) -> Entry {
+pub(crate) fn entry(store: &str, key: &str) -> Entry {
     Entry::new(address(store, key), Kind::Bytes, NOW)
 }
 
@@ -127,7 +127,7 @@ fn name(text: &str) -> Option<Arc<str>> {
     Some(text.into())
 }
 
-fn inline(bytes: impl Into<Vec<u8>>) -> Content {
+pub(crate) fn inline(bytes: impl Into<Vec<u8>>) -> Content {
     Content::Inline(bytes.into())
 }
 
@@ -151,12 +151,12 @@ fn entries(rows: Rows<'_>) -> Vec<(Entry, Option<Content>)> {
     rows.map(entry).collect()
 }
 
-fn scan(backend: &dyn Backend, scan: &Scan) -> Vec<(Entry, Option<Content>)> {
+pub(crate) fn scan(backend: &dyn Backend, scan: &Scan) -> Vec<(Entry, Option<Content>)> {
     entries(backend.scan(scan, NOW).expect("a scan"))
 }
 
 /// Everything that a collection has, with values.
-fn everything(backend: &dyn Backend) -> Vec<(Entry, Option<Content>)> {
+pub(crate) fn everything(backend: &dyn Backend) -> Vec<(Entry, Option<Content>)> {
     let values = Values::Include;
     let all = Scan::new(Filter::default());
     scan(backend, &Scan { values, ..all })

@@ -71,6 +71,11 @@ fn hostile(longest: usize) -> Vec<String> {
         "null",
         "a'",
         "x",
+        "$ne",
+        "$",
+        "a.b",
+        ".",
+        "__proto__",
     ];
     let mut names: Vec<String> = names.into_iter().map(String::from).collect();
     names.push(HASH.into());

@@ -86,7 +86,7 @@ fn values() -> impl Strategy<Value = Vec<u8>> {
     length.prop_map(|length| vec![b'x'; length])
 }
 
-fn records() -> impl Strategy<Value = Vec<Record>> {
+pub(crate) fn records() -> impl Strategy<Value = Vec<Record>> {
     let record = (entries(), values());
     let record = record.prop_map(|(entry, value)| Record::Entry(Box::new(entry), value));
     proptest::collection::vec(record, 0..30)
@@ -112,7 +112,7 @@ fn rarely<T: std::fmt::Debug>(value: impl Strategy<Value = T>) -> impl Strategy<
 }
 
 prop_compose! {
-    fn filters()(
+    pub(crate) fn filters()(
         stores in few(patterns()),
         datasets in few(prop_oneof![
             Just(DatasetPattern::Unlinked),
@@ -233,7 +233,7 @@ fn run(backend: &dyn Backend, operation: &Operation) -> String {
     }
 }
 
-fn fill(backend: &dyn Backend, records: &[Record]) {
+pub(crate) fn fill(backend: &dyn Backend, records: &[Record]) {
     let mut records = records.iter().cloned().map(Ok);
     let imported = backend.import(
         &mut records,

@@ -4,8 +4,11 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use mongodb::bson::doc;
 use mongodb::error::{Error as DriverError, ErrorKind, WriteFailure};
-use mongodb::options::{ClientOptions, ConnectionString};
+use mongodb::options::{
+    ClientOptions, ConnectionString, DatabaseOptions, ReadPreference, SelectionCriteria,
+};
 use mongodb::sync::Client;
 
 use super::MongoBackend;
@@ -18,7 +21,8 @@ pub const DEFAULT_DATABASE: &str = "fiftyone";
 /// How long a server is waited for, unless the URI says.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-pub(super) fn open(uri: &str, access: Access) -> Result<MongoBackend> {
+/// Connects; someone who is in a hurry is told at once whether anybody answers.
+pub(super) fn open(uri: &str, access: Access, hurry: Option<Duration>) -> Result<MongoBackend> {
     // The driver's own message may repeat the URI, and so the password.
     let invalid = |_| Error::Address {
         expected: "mongodb://[user:password@]host[:port][,...]/[database][?options]",
@@ -26,21 +30,47 @@ pub(super) fn open(uri: &str, access: Access) -> Result<MongoBackend> {
     let parsed = ConnectionString::parse(uri).map_err(invalid)?;
     let mut options = ClientOptions::parse(parsed).run().map_err(invalid)?;
     options.app_name.get_or_insert_with(|| "ecache".into());
-    options.server_selection_timeout.get_or_insert(PATIENCE);
-    options.connect_timeout.get_or_insert(PATIENCE);
+    for timeout in [
+        &mut options.server_selection_timeout,
+        &mut options.connect_timeout,
+    ] {
+        let patience = timeout.unwrap_or(PATIENCE);
+        *timeout = Some(hurry.map_or(patience, |hurry| hurry.min(patience)));
+    }
     let hosts: Vec<String> = options.hosts.iter().map(ToString::to_string).collect();
     let host: Arc<str> = hosts.join(",").into();
     let name = options.default_database.clone();
     let client = Client::with_options(options).map_err(invalid)?;
-    Ok(MongoBackend {
+    let backend = MongoBackend {
         database: client.database(name.as_deref().unwrap_or(DEFAULT_DATABASE)),
+        client,
         host,
         access,
-        indexed: Mutex::new(HashSet::new()),
-    })
+        indexed: Arc::new(Mutex::new(HashSet::new())),
+    };
+    if hurry.is_some() {
+        let ping = backend.database.run_command(doc! { "ping": 1 }).run();
+        ping.map_err(|error| backend.error(error))?;
+    }
+    Ok(backend)
 }
 
 impl MongoBackend {
+    /// The same, but read where it is written: what is about to be replaced must be what is there, wherever the URI has
+    /// reads go otherwise.
+    pub(super) fn on_primary(&self) -> Self {
+        let primary = SelectionCriteria::ReadPreference(ReadPreference::Primary);
+        let options = DatabaseOptions::builder().selection_criteria(primary);
+        let name = self.database.name();
+        Self {
+            database: self.client.database_with_options(name, options.build()),
+            client: self.client.clone(),
+            host: self.host.clone(),
+            access: self.access,
+            indexed: self.indexed.clone(),
+        }
+    }
+
     /// Says what the driver says, as far as it can be acted on; the password is in none of it.
     pub(super) fn error(&self, error: DriverError) -> Error {
         let host = self.host.to_string();

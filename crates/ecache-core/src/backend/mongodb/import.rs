@@ -198,7 +198,8 @@ impl Import<'_> {
             None => {
                 let own = self.backend.document(&address.document())?;
                 let collection = &address.collection;
-                let own = own.map(|raw| super::read::own_document(self.backend, collection, &raw));
+                let own =
+                    own.map(|raw| super::inspect::own_document(self.backend, collection, &raw));
                 own.transpose()?.flatten().map(|(_, metadata)| metadata)
             }
         };

@@ -30,6 +30,7 @@ mod connection;
 mod counters;
 mod document;
 mod import;
+mod inspect;
 mod note;
 mod query;
 mod read;
@@ -43,9 +44,10 @@ mod tests;
 use std::collections::HashSet;
 use std::io::Read;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use mongodb::bson::RawDocumentBuf;
-use mongodb::sync::{Collection, Database};
+use mongodb::sync::{Client, Collection, Database};
 
 use super::sqlite::Access;
 use super::{
@@ -75,12 +77,13 @@ const ATTEMPTS: usize = 32;
 
 /// A database of a MongoDB server.
 pub struct MongoBackend {
+    client: Client,
     database: Database,
     /// The servers' names, for messages
     host: Arc<str>,
     access: Access,
     /// Collections that are known to have their indexes
-    indexed: Mutex<HashSet<String>>,
+    indexed: Arc<Mutex<HashSet<String>>>,
 }
 
 impl MongoBackend {
@@ -92,7 +95,15 @@ impl MongoBackend {
     /// # Errors
     /// [`Error::Address`] if it is no such URI.
     pub fn open(uri: &str, access: Access) -> Result<Self> {
-        connection::open(uri, access)
+        connection::open(uri, access, None)
+    }
+
+    /// As [`MongoBackend::open`], but waits for a server no longer than `patience`, and fails if none answers.
+    ///
+    /// # Errors
+    /// Those of [`MongoBackend::open`], [`Error::Unreachable`] and [`Error::Denied`].
+    pub fn open_within(uri: &str, access: Access, patience: Duration) -> Result<Self> {
+        connection::open(uri, access, Some(patience))
     }
 
     /// The documents of a collection.
@@ -168,7 +179,7 @@ impl Backend for MongoBackend {
         condition: &Condition,
         now: Timestamp,
     ) -> Result<Put> {
-        write::put(self, entry, content, condition, now)
+        write::put(&self.on_primary(), entry, content, condition, now)
     }
 
     fn import(
@@ -178,7 +189,7 @@ impl Backend for MongoBackend {
         commit: Commit,
         progress: Progress<'_>,
     ) -> Result<Imported> {
-        import::import(self, records, on_conflict, commit, progress)
+        import::import(&self.on_primary(), records, on_conflict, commit, progress)
     }
 
     fn scan(&self, scan: &Scan, now: Timestamp) -> Result<Rows<'_>> {
@@ -195,39 +206,39 @@ impl Backend for MongoBackend {
         now: Timestamp,
         progress: Progress<'_>,
     ) -> Result<Usage> {
-        remove::remove(self, selection, now, progress)
+        remove::remove(&self.on_primary(), selection, now, progress)
     }
 
     fn touch(&self, selection: &Selection, touch: Touch, now: Timestamp) -> Result<Usage> {
-        remove::touch(self, selection, touch, now)
+        remove::touch(&self.on_primary(), selection, touch, now)
     }
 
     fn record_uses(&self, uses: &[Use]) -> Result<()> {
-        write::record_uses(self, uses)
+        write::record_uses(&self.on_primary(), uses)
     }
 
     fn stores(&self) -> Result<Vec<StoreRecord>> {
-        read::stores(self)
+        inspect::stores(self)
     }
 
     fn datasets(&self) -> Result<Option<Vec<Dataset>>> {
-        read::datasets(self)
+        inspect::datasets(self)
     }
 
     fn set_metadata(&self, store: &StoreAddress, metadata: Option<&StoreMetadata>) -> Result<()> {
-        write::set_metadata(self, store, metadata)
+        write::set_metadata(&self.on_primary(), store, metadata)
     }
 
     fn groups(&self, filter: &Filter, by: Dimension, now: Timestamp) -> Result<Vec<Group>> {
-        read::groups(self, filter, by, now)
+        inspect::groups(self, filter, by, now)
     }
 
     fn names(&self, of: Dimension) -> Result<Vec<Arc<str>>> {
-        read::names(self, of)
+        inspect::names(self, of)
     }
 
     fn generation(&self, store: &StoreAddress) -> Result<u64> {
-        counters::generation(self, store)
+        counters::generation(&self.on_primary(), store)
     }
 
     fn tells_every_change(&self) -> bool {
@@ -235,11 +246,11 @@ impl Backend for MongoBackend {
     }
 
     fn change_token(&self) -> Result<u64> {
-        counters::changes(self)
+        counters::changes(&self.on_primary())
     }
 
     fn collect_garbage(&self, now: Timestamp) -> Result<()> {
-        remove::collect_garbage(self, now)
+        remove::collect_garbage(&self.on_primary(), now)
     }
 
     fn compact(&self, now: Timestamp) -> Result<()> {
@@ -248,6 +259,6 @@ impl Backend for MongoBackend {
     }
 
     fn describe(&self) -> Result<Description> {
-        read::describe(self)
+        inspect::describe(self)
     }
 }

@@ -113,6 +113,11 @@ fn datasets(patterns: &[DatasetPattern]) -> Option<Document> {
     Some(doc! { "dataset_id": { "$in": exact } })
 }
 
+/// Whether documents alone tell what a filter means, and no note.
+pub(super) fn is_told_by_documents(filter: &Filter) -> bool {
+    notes(filter).is_none() && filter.unused_since.is_none() && filter.larger_than.is_none()
+}
+
 /// The notes that may be on what is meant, if the filter asks for what only notes say.
 pub(super) fn notes(filter: &Filter) -> Option<Document> {
     let fields = [

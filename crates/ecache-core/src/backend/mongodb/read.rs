@@ -1,7 +1,7 @@
-//! Reading: look-ups, scans, and what is asked of whole collections.
+//! Reading entries: look-ups and scans.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use mongodb::bson::oid::ObjectId;
@@ -9,16 +9,13 @@ use mongodb::bson::{Document, RawDocumentBuf, doc};
 
 use super::document::{Found, Reading, Stores, identity, read};
 use super::note::{self, Note};
-use super::{BATCH, MongoBackend, counters, query};
-use crate::backend::{
-    Content, Dataset, Description, Dimension, Direction, Group, Lookup, Row, Rows, Scan, Sort,
-    StoreMetadata, StoreRecord, Values,
-};
-use crate::entry::{Entry, Policy};
+use super::{BATCH, MongoBackend, query};
+use crate::backend::{Content, Direction, Lookup, Row, Rows, Scan, Sort, Values};
+use crate::entry::Entry;
 use crate::error::{Error, Result};
-use crate::filter::{Filter, Usage};
+use crate::filter::Filter;
 use crate::key::Key;
-use crate::scope::{Address, DEFAULT_COLLECTION, STORE_KEY, StoreAddress};
+use crate::scope::{Address, StoreAddress};
 use crate::time::Timestamp;
 
 /// Values of this many bytes are fetched at once, unless a single one has more.
@@ -68,7 +65,8 @@ impl MongoBackend {
         Ok(read)
     }
 
-    fn aggregate(
+    /// Documents that a pipeline makes of a collection.
+    pub(super) fn aggregate(
         &self,
         collection: &str,
         pipeline: Vec<Document>,
@@ -221,38 +219,6 @@ impl MongoBackend {
             }
         }
         Ok(rows)
-    }
-
-    /// The collections that are execution stores: FiftyOne's own, those that ecache wrote to, and those with FiftyOne's
-    /// index.
-    pub(super) fn collections(&self) -> Result<Vec<String>> {
-        let names = self.database.list_collection_names().run();
-        let names: BTreeSet<String> = names
-            .map_err(|error| self.error(error))?
-            .into_iter()
-            .collect();
-        let mut collections = Vec::new();
-        for name in &names {
-            // A dataset's samples are in collections of its own, of which there may be thousands.
-            let is_other = ["samples.", "frames.", "system.", "fs."]
-                .iter()
-                .any(|prefix| name.starts_with(prefix));
-            if is_other || name == counters::COLLECTION || name.ends_with(note::SUFFIX) {
-                continue;
-            }
-            let is_known = name == DEFAULT_COLLECTION || names.contains(&note::collection(name));
-            if is_known || self.has_store_index(name)? {
-                collections.push(name.clone());
-            }
-        }
-        Ok(collections)
-    }
-
-    fn has_store_index(&self, collection: &str) -> Result<bool> {
-        let documents = self.database.collection::<Document>(collection);
-        let names = documents.list_index_names().run();
-        let names = names.map_err(|error| self.error(error))?;
-        Ok(names.iter().any(|name| name == super::write::UNIQUE_INDEX))
     }
 }
 
@@ -440,184 +406,6 @@ pub(super) fn scan<'a>(backend: &'a MongoBackend, scan: &Scan, now: Timestamp) -
         Ok(rows) => rows.into_iter().map(Ok).collect(),
         Err(error) => vec![Err(error)],
     })))
-}
-
-pub(super) fn groups(
-    backend: &MongoBackend,
-    filter: &Filter,
-    by: Dimension,
-    now: Timestamp,
-) -> Result<Vec<Group>> {
-    let mut groups: BTreeMap<Option<Arc<str>>, Group> = BTreeMap::new();
-    for listed in backend.entries(filter, now)? {
-        let entry = listed?.entry;
-        let usage = Usage {
-            entries: 1,
-            bytes: entry.size,
-        };
-        let name = by.name(&entry.address.store, &entry.scopes);
-        groups.entry(name).or_default().merge(Group {
-            name: None,
-            usage,
-            expired: match entry.is_expired(now) {
-                true => usage,
-                false => Usage::default(),
-            },
-            persistent: u64::from(entry.policy == Policy::Persist),
-            hits: entry.hits,
-            saved_ms: entry.hits.saturating_mul(entry.cost_ms.unwrap_or(0)),
-            oldest: Some(entry.created_at),
-            newest: Some(entry.written_at()),
-        });
-    }
-    let named = |(name, group)| Group { name, ..group };
-    Ok(groups.into_iter().map(named).collect())
-}
-
-pub(super) fn names(backend: &MongoBackend, of: Dimension) -> Result<Vec<Arc<str>>> {
-    let (field, of_notes) = match of {
-        Dimension::Store => ("store_name", false),
-        Dimension::Dataset => ("dataset_id", false),
-        Dimension::User => ("user_id", true),
-        Dimension::Operator => ("operator_uri", true),
-        Dimension::Prompt => ("prompt_id", true),
-    };
-    let mut names: BTreeSet<Arc<str>> = BTreeSet::new();
-    for collection in backend.collections()? {
-        let documents = match of_notes {
-            true => backend.notes(&collection)?,
-            false => backend.documents(&collection)?,
-        };
-        let found = documents.distinct(field, doc! {}).run();
-        for name in found.map_err(|error| backend.error(error))? {
-            match (name.as_str(), name.as_object_id()) {
-                (Some(name), _) => _ = names.insert(name.into()),
-                (_, Some(id)) => _ = names.insert(id.to_hex().into()),
-                _ => {}
-            }
-        }
-    }
-    Ok(names.into_iter().collect())
-}
-
-pub(super) fn stores(backend: &MongoBackend) -> Result<Vec<StoreRecord>> {
-    let mut stores: BTreeMap<Arc<StoreAddress>, Option<StoreMetadata>> = BTreeMap::new();
-    for collection in backend.collections()? {
-        let group = doc! { "store_name": "$store_name", "dataset_id": "$dataset_id" };
-        let pipeline = vec![
-            doc! { "$project": { "store_name": 1, "dataset_id": 1 } },
-            doc! { "$group": { "_id": group } },
-        ];
-        let mut interned = Stores::of(&collection);
-        for raw in backend.aggregate(&collection, pipeline)? {
-            let raw = raw?;
-            let store = raw.get_document("_id").ok();
-            let store = store.and_then(|store| interned.read(store));
-            stores.extend(store.map(|store| (store, None)));
-        }
-        let documents = backend.documents(&collection)?;
-        let own = documents.find(doc! { "key": STORE_KEY }).run();
-        for raw in own.map_err(|error| backend.error(error))? {
-            let raw = raw.map_err(|error| backend.error(error))?;
-            if let Some((store, metadata)) = own_document(backend, &collection, &raw)? {
-                stores.insert(store, Some(metadata));
-            }
-        }
-    }
-    let record = |(address, metadata)| StoreRecord { address, metadata };
-    Ok(stores.into_iter().map(record).collect())
-}
-
-/// Reads a store's own document; one that cannot be read says nothing.
-pub(super) fn own_document(
-    backend: &MongoBackend,
-    collection: &str,
-    raw: &RawDocumentBuf,
-) -> Result<Option<(Arc<StoreAddress>, StoreMetadata)>> {
-    let ids: Vec<ObjectId> = raw.get_object_id("_id").into_iter().collect();
-    let notes = backend.notes_on(collection, &ids, Values::Include)?;
-    let Some(Reading::Found(found)) = read(raw, &mut Stores::of(collection)) else {
-        return Ok(None);
-    };
-    let value = raw.get("value").ok().flatten();
-    let Some(text) = value.and_then(|value| found.json(&notes, value)) else {
-        return Ok(None);
-    };
-    let metadata = StoreMetadata {
-        value: text,
-        created_at: found.created_at,
-        updated_at: found.updated_at,
-        policy: found.policy,
-    };
-    Ok(Some((found.address.store, metadata)))
-}
-
-/// FiftyOne's datasets, if it keeps any in this database.
-pub(super) fn datasets(backend: &MongoBackend) -> Result<Option<Vec<Dataset>>> {
-    const COLLECTION: &str = "datasets";
-    let names = backend.database.list_collection_names();
-    let names = names.filter(doc! { "name": COLLECTION }).run();
-    if names.map_err(|error| backend.error(error))?.is_empty() {
-        return Ok(None);
-    }
-    let datasets = backend.database.collection::<RawDocumentBuf>(COLLECTION);
-    let found = datasets.find(doc! {}).projection(doc! { "name": 1 }).run();
-    let mut known = Vec::new();
-    for raw in found.map_err(|error| backend.error(error))? {
-        let raw = raw.map_err(|error| backend.error(error))?;
-        if let (Ok(id), Ok(name)) = (raw.get_object_id("_id"), raw.get_str("name")) {
-            known.push(Dataset {
-                id: id.to_hex().into(),
-                name: name.to_owned(),
-            });
-        }
-    }
-    Ok(Some(known))
-}
-
-pub(super) fn describe(backend: &MongoBackend) -> Result<Description> {
-    let run = |command: Document| {
-        let answer = backend.database.run_command(command).run();
-        answer.map_err(|error| backend.error(error))
-    };
-    let build = run(doc! { "buildInfo": 1 })?;
-    let version = build.get_str("version").unwrap_or("of unknown version");
-    let mut described = Description {
-        engine: format!(
-            "MongoDB {version} at {}, database {}",
-            backend.host,
-            backend.database.name()
-        ),
-        path: None,
-        file_size: 0,
-        wal_size: 0,
-        free_size: 0,
-        schema_version: 1,
-        known_schema_version: 1,
-        stores: stores(backend)?.len() as u64,
-        entries: 0,
-    };
-    for collection in backend.collections()? {
-        let documents = backend.documents(&collection)?;
-        let count =
-            |counted: mongodb::error::Result<u64>| counted.map_err(|error| backend.error(error));
-        let all = count(documents.estimated_document_count().run())?;
-        let own = count(documents.count_documents(doc! { "key": STORE_KEY }).run())?;
-        described.entries += all.saturating_sub(own);
-        for name in [note::collection(&collection), collection] {
-            let sizes = run(doc! { "collStats": name })?;
-            let size = |field: &str| {
-                let size = sizes.get(field).and_then(|size| match size.as_i64() {
-                    None => size.as_i32().map(i64::from),
-                    size => size,
-                });
-                size.and_then(|size| u64::try_from(size).ok()).unwrap_or(0)
-            };
-            described.file_size += size("storageSize") + size("totalIndexSize");
-            described.free_size += size("freeStorageSize");
-        }
-    }
-    Ok(described)
 }
 
 /// The error of a document that FiftyOne could not read either.

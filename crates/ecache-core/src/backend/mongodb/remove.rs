@@ -8,7 +8,7 @@ use mongodb::bson::{Document, RawDocumentBuf, doc};
 
 use super::note::date;
 use super::read::Listed;
-use super::{BATCH, MongoBackend, counters};
+use super::{BATCH, MongoBackend, counters, query};
 use crate::backend::{Progress, STAGED_FOR, Touch};
 use crate::entry::Policy;
 use crate::error::{Error, Result};
@@ -127,8 +127,8 @@ pub(super) fn remove(
 ) -> Result<Usage> {
     backend.check_writable()?;
     let mut removed = Usage::default();
-    let mut remove = |batch: &mut Vec<Meant>| {
-        removed += delete(backend, batch)?;
+    let mut remove = |batch: &mut Vec<Meant>, condition: Option<&Document>| {
+        removed += delete(backend, batch, condition)?;
         batch.clear();
         match progress(removed.entries).is_break() {
             true => Err(Error::Interrupted { done: removed }),
@@ -137,43 +137,57 @@ pub(super) fn remove(
     };
     let mut batch = Vec::new();
     for filter in &selection.any_of {
+        let condition = query::is_told_by_documents(filter).then(|| query::documents(filter, now));
         // What is gone is not met again, so nothing is counted twice.
         for listed in backend.entries(filter, now)? {
             batch.push(listed?.into());
             if batch.len() == BATCH {
-                remove(&mut batch)?;
+                remove(&mut batch, condition.as_ref())?;
             }
         }
         if !batch.is_empty() {
-            remove(&mut batch)?;
+            remove(&mut batch, condition.as_ref())?;
         }
     }
     if let Some(capacity) = &selection.beyond {
         let mut beyond = beyond(backend, capacity, &[], now)?;
         while !beyond.is_empty() {
             let rest = beyond.split_off(beyond.len().min(BATCH));
-            remove(&mut beyond)?;
+            remove(&mut beyond, None)?;
             beyond = rest;
         }
     }
     Ok(removed)
 }
 
-/// Removes entries that are still as they were found, of one collection.
-fn delete(backend: &MongoBackend, batch: &[Meant]) -> Result<Usage> {
+/// Removes entries of one collection that still meet the condition, or else are still as they were found.
+fn delete(backend: &MongoBackend, batch: &[Meant], condition: Option<&Document>) -> Result<Usage> {
     let Some(first) = batch.first() else {
         return Ok(Usage::default());
     };
     let collection = &*first.store.collection;
     let error = |error| backend.error(error);
-    let deletes: Vec<Document> = batch
-        .iter()
-        .map(|meant| doc! { "q": meant.unchanged.clone(), "limit": 1 })
-        .collect();
+    let ids = || {
+        batch
+            .iter()
+            .map(|meant| meant.id)
+            .collect::<Vec<ObjectId>>()
+    };
+    // The server would rather try its other indexes, most of which say nothing here.
+    let unchanged =
+        |meant: &Meant| doc! { "q": meant.unchanged.clone(), "limit": 1, "hint": "_id_" };
+    let deletes: Vec<Document> = match condition {
+        Some(condition) => {
+            let these = doc! { "_id": { "$in": ids() } };
+            let both = doc! { "$and": [these, condition.clone()] };
+            vec![doc! { "q": both, "limit": 0, "hint": "_id_" }]
+        }
+        None => batch.iter().map(unchanged).collect(),
+    };
     let command = doc! { "delete": collection, "deletes": deletes, "ordered": false };
     let answer = backend.database.run_command(command).run().map_err(error)?;
     let count = answer.get_i32("n").unwrap_or(0);
-    let mut gone: HashSet<ObjectId> = batch.iter().map(|meant| meant.id).collect();
+    let mut gone: HashSet<ObjectId> = ids().into_iter().collect();
     if usize::try_from(count) != Ok(batch.len()) {
         let ids: Vec<ObjectId> = gone.iter().copied().collect();
         let documents = backend.documents(collection)?;

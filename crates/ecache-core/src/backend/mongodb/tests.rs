@@ -3,23 +3,41 @@
 use std::ops::Deref;
 
 use mongodb::bson::oid::ObjectId;
+use mongodb::bson::{Document, doc};
+use mongodb::sync::Collection;
+use proptest::prelude::*;
 
-use super::MongoBackend;
-use crate::backend::conformance::{EVERY, check};
+use super::{MongoBackend, note, query};
+use crate::backend::conformance::random::{fill, filters, records};
+use crate::backend::conformance::{EVERY, NOW, check, entry, everything, inline, scan};
 use crate::backend::sqlite::Access;
+use crate::backend::{
+    Backend, Condition, Content, Lookup, Put, Record, Row, Scan, Use, no_progress,
+};
+use crate::entry::{Entry, Policy};
+use crate::error::Error;
+use crate::filter::{DatasetPattern, Filter, Freshness, Pattern, Usage};
+use crate::scope::{DEFAULT_COLLECTION, Scopes};
+use crate::time::Timestamp;
+use crate::value::Kind;
 
 /// A database of its own, which is gone afterwards.
 struct TemporaryDatabase(MongoBackend);
 
 impl TemporaryDatabase {
     fn new() -> Self {
-        let server =
-            std::env::var("ECACHE_TEST_MONGODB").expect("tests/mongodb/with names a server");
+        Self::with("")
+    }
+
+    fn with(option: &str) -> Self {
+        let server = std::env::var("ECACHE_TEST_MONGODB").expect(NEEDS);
         let (hosts, options) = server
             .split_once("/?")
             .unwrap_or((server.trim_end_matches('/'), ""));
-        let uri = format!("{hosts}/ecache-{}?{options}", ObjectId::new());
-        Self(MongoBackend::open(&uri, Access::Write).expect("a location"))
+        let name = ObjectId::new();
+        let uri = format!("{hosts}/ecache-{name}?{options}&{option}").replace("?&", "?");
+        let uri = uri.trim_end_matches('&');
+        Self(MongoBackend::open(uri, Access::Write).expect("a location"))
     }
 }
 
@@ -38,8 +56,458 @@ impl Drop for TemporaryDatabase {
     }
 }
 
+const NEEDS: &str = "tests/mongodb/with names a server";
+
 #[test]
-#[ignore = "needs a MongoDB server: tests/mongodb/with cargo test --features mongodb -- --ignored"]
+#[ignore = "needs a MongoDB server: tests/mongodb/with"]
 fn mongodb_keeps_the_contract() {
     check(EVERY, TemporaryDatabase::new);
+}
+
+/// Some dataset of FiftyOne's for each name.
+fn dataset(name: &str) -> String {
+    let mut hex = crate::key::hex(name.as_bytes());
+    hex.truncate(24);
+    format!("{hex:0<24}")
+}
+
+fn with_datasets_of_fiftyones(record: Record) -> Record {
+    let Record::Entry(mut entry, value) = record else {
+        return record;
+    };
+    let mut store = (*entry.address.store).clone();
+    store.dataset_id = store.dataset_id.map(|name| dataset(&name).into());
+    entry.address.store = store.into();
+    Record::Entry(entry, value)
+}
+
+fn means_datasets_of_fiftyones(mut filter: Filter) -> Filter {
+    for pattern in &mut filter.datasets {
+        if let DatasetPattern::Id(Pattern::Exact(name)) = pattern {
+            *name = dataset(name);
+        }
+    }
+    filter
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 32, ..ProptestConfig::default() })]
+
+    #[test]
+    #[ignore = "needs a MongoDB server: tests/mongodb/with"]
+    fn a_filter_means_what_its_definition_says(
+        records in records(),
+        filters in proptest::collection::vec(filters(), 8),
+    ) {
+        let backend = TemporaryDatabase::new();
+        let records: Vec<Record> = records.into_iter().map(with_datasets_of_fiftyones).collect();
+        fill(&*backend, &records);
+        let all = everything(&*backend);
+        for filter in filters.into_iter().map(means_datasets_of_fiftyones) {
+            let mut expected: Vec<&Entry> =
+                all.iter().map(|(entry, _)| entry).filter(|entry| filter.matches(entry, NOW)).collect();
+            let found = scan(&*backend, &Scan::new(filter.clone()));
+            let mut found: Vec<&Entry> = found.iter().map(|(entry, _)| entry).collect();
+            let by_address = |entry: &&Entry| entry.address.clone();
+            expected.sort_by_key(by_address);
+            found.sort_by_key(by_address);
+            prop_assert_eq!(&found, &expected);
+            let bytes = expected.iter().map(|entry| entry.size).sum();
+            let entries = expected.len() as u64;
+            let usage = backend.usage(&filter.clone().into(), NOW).expect("a count");
+            prop_assert_eq!(usage, Usage { entries, bytes });
+        }
+    }
+}
+
+/// An entry of which everything is known.
+fn full() -> Entry {
+    Entry {
+        policy: Policy::Persist,
+        kind: Kind::Json,
+        expires_at: None,
+        scopes: Scopes {
+            user_id: Some("ann".into()),
+            ..Scopes::default()
+        },
+        args: Some("[1]".into()),
+        ..entry("s", "k")
+    }
+}
+
+fn write(backend: &MongoBackend, entry: &Entry, value: &str) -> Put {
+    let put = backend.put(entry, &inline(value), &Condition::Always, NOW);
+    put.expect("an entry is written")
+}
+
+fn hit(backend: &MongoBackend) -> (Entry, Content) {
+    match backend.lookup(&full().address, NOW).expect("a look-up") {
+        Lookup::Hit(entry, content) => (*entry, content),
+        other => panic!("no hit: {other:?}"),
+    }
+}
+
+/// What FiftyOne does to the collection, past the backend.
+fn theirs(backend: &MongoBackend) -> Collection<Document> {
+    backend.database.collection(DEFAULT_COLLECTION)
+}
+
+#[test]
+#[ignore = "needs a MongoDB server: tests/mongodb/with"]
+fn a_document_has_the_fields_of_fiftyone_and_no_others() {
+    let backend = TemporaryDatabase::new();
+    write(
+        &backend,
+        &full(),
+        r#"{"a": [1, 4294967296, 0.5, null, true, "x"]}"#,
+    );
+    let document = theirs(&backend).find_one(doc! {}).run().expect("a read");
+    let mut document = document.expect("a document");
+    assert!(
+        document
+            .remove("_id")
+            .is_some_and(|id| id.as_object_id().is_some())
+    );
+    let now = note::date(NOW);
+    let value = doc! { "a": [1, 4_294_967_296_i64, 0.5, null, true, "x"] };
+    let expected = doc! {
+        "store_name": "s", "key": "k", "value": value, "dataset_id": null,
+        "created_at": now, "updated_at": now, "expires_at": null, "policy": "persist",
+    };
+    assert_eq!(document, expected);
+}
+
+#[test]
+#[ignore = "needs a MongoDB server: tests/mongodb/with"]
+fn what_fiftyone_wrote_is_an_entry_without_a_note() {
+    let backend = TemporaryDatabase::new();
+    let (past, future) = (
+        note::date(NOW),
+        note::date(Timestamp::from_millis(NOW.as_millis() + 1)),
+    );
+    for (policy, expires_at, expected) in [
+        (None, None, Policy::Persist),
+        (None, Some(future), Policy::Evict),
+        (Some("persist"), None, Policy::Persist),
+        (Some("persist"), Some(future), Policy::Evict),
+        (Some("evict"), None, Policy::Evict),
+    ] {
+        let mut document = doc! {
+            "store_name": "s", "key": "k", "value": [1], "dataset_id": null,
+            "created_at": past, "expires_at": expires_at,
+        };
+        document.extend(policy.map(|policy| ("policy".to_owned(), policy.into())));
+        theirs(&backend)
+            .insert_one(document)
+            .run()
+            .expect("a write");
+        let (entry, content) = hit(&backend);
+        assert_eq!((entry.policy, entry.kind), (expected, Kind::Json));
+        assert_eq!(content, inline("[1]"));
+        let hits = Use {
+            address: entry.address,
+            used_at: NOW,
+            hits: 2,
+        };
+        backend.record_uses(&[hits]).expect("hits are recorded");
+        assert_eq!(hit(&backend).0.hits, 2);
+        let by_policy = Filter {
+            policy: Some(expected),
+            ..Filter::default()
+        };
+        let removed = backend.remove(&by_policy.into(), NOW, &mut no_progress);
+        assert_eq!(
+            removed.expect("a removal").entries,
+            1,
+            "{policy:?} {expires_at:?}"
+        );
+    }
+}
+
+#[test]
+#[ignore = "needs a MongoDB server: tests/mongodb/with"]
+fn documents_that_fiftyone_raises_on_are_damaged() {
+    let backend = TemporaryDatabase::new();
+    for (field, value) in [
+        ("policy", "keep"),
+        ("surprise", "!"),
+        ("expires_at", "soon"),
+    ] {
+        let mut document = doc! { "store_name": "s", "key": field, "value": 1, "dataset_id": null };
+        document.insert(field, value);
+        theirs(&backend)
+            .insert_one(document)
+            .run()
+            .expect("a write");
+        let address = entry("s", field).address;
+        let lookup = backend.lookup(&address, NOW).expect("a look-up");
+        assert_eq!(lookup, Lookup::Damaged(address.clone()));
+    }
+    let rows = backend
+        .scan(&Scan::new(Filter::default()), NOW)
+        .expect("a scan");
+    assert_eq!(
+        rows.filter(|row| matches!(row, Ok(Row::Damaged(_))))
+            .count(),
+        3
+    );
+}
+
+#[test]
+#[ignore = "needs a MongoDB server: tests/mongodb/with"]
+fn a_note_is_believed_of_its_own_version_alone() {
+    let backend = TemporaryDatabase::new();
+    for later in [0, 1] {
+        write(&backend, &full(), "[1,  2]");
+        let (entry, content) = hit(&backend);
+        assert_eq!(
+            (entry.args.as_deref(), content),
+            (Some("[1]"), inline("[1,  2]"))
+        );
+        // FiftyOne overwrites it: later, or even in the same millisecond.
+        let time = note::date(Timestamp::from_millis(NOW.as_millis() + later));
+        let set = doc! { "$set": { "value": [1, 3], "updated_at": time } };
+        theirs(&backend)
+            .update_one(doc! {}, set)
+            .run()
+            .expect("a write");
+        let (entry, content) = hit(&backend);
+        assert_eq!((entry.args, entry.scopes), (None, Scopes::default()));
+        assert_eq!(content, inline("[1, 3]"));
+    }
+    // Notes on what was removed past the backend go when they are a day old.
+    theirs(&backend)
+        .delete_many(doc! {})
+        .run()
+        .expect("a removal");
+    let notes = || {
+        let notes = backend.notes(DEFAULT_COLLECTION).expect("a collection");
+        notes.count_documents(doc! {}).run().expect("a count")
+    };
+    backend.collect_garbage(NOW).expect("collected");
+    assert!(notes() > 0, "a writer may be about to write");
+    let far = Timestamp::from_millis(NOW.as_millis() + 100 * 365 * 86_400_000);
+    backend.collect_garbage(far).expect("collected");
+    assert_eq!(notes(), 0);
+}
+
+#[test]
+#[ignore = "needs a MongoDB server: tests/mongodb/with"]
+fn of_many_writers_one_is_first_and_none_is_mixed_with_another() {
+    let backend = TemporaryDatabase::new();
+    let puts = |condition: &Condition| {
+        let put = |number: usize| {
+            let entry = Entry {
+                args: Some(format!("[{number}]")),
+                ..full()
+            };
+            let value = format!("[{number},{number}]");
+            backend
+                .put(&entry, &inline(value), condition, NOW)
+                .expect("a write")
+        };
+        std::thread::scope(|scope| {
+            let writers = (0..16).map(|number| scope.spawn(move || put(number)));
+            let writers: Vec<_> = writers.collect();
+            let puts = writers
+                .into_iter()
+                .map(|writer| writer.join().expect("no panic"));
+            puts.collect::<Vec<_>>()
+        })
+    };
+    for condition in [Condition::IfAbsent, Condition::Always] {
+        let puts = puts(&condition);
+        let created = puts.iter().filter(|put| **put == Put::Created).count();
+        assert_eq!(
+            created,
+            usize::from(condition == Condition::IfAbsent),
+            "{puts:?}"
+        );
+        let (entry, content) = hit(&backend);
+        let number = entry.args.expect("a note").replace(['[', ']'], "");
+        assert_eq!(content, inline(format!("[{number},{number}]")));
+    }
+}
+
+#[test]
+#[ignore = "needs a MongoDB server: tests/mongodb/with"]
+fn queries_are_answered_from_indexes() {
+    let backend = TemporaryDatabase::new();
+    write(&backend, &full(), "1");
+    let exactly = |name: &str| vec![Pattern::exact(name)];
+    let prefix = || vec![Pattern::glob("a*").expect("a pattern")];
+    let filters = [
+        Filter {
+            stores: exactly("s"),
+            ..Filter::default()
+        },
+        Filter {
+            stores: prefix(),
+            ..Filter::default()
+        },
+        Filter {
+            keys: exactly("k"),
+            ..Filter::default()
+        },
+        Filter {
+            keys: prefix(),
+            ..Filter::default()
+        },
+        Filter {
+            datasets: vec![DatasetPattern::Unlinked],
+            ..Filter::default()
+        },
+        Filter {
+            freshness: Some(Freshness::Expired),
+            ..Filter::default()
+        },
+        Filter {
+            expires_by: Some(NOW),
+            ..Filter::default()
+        },
+        Filter {
+            written_before: Some(NOW),
+            ..Filter::default()
+        },
+        Filter {
+            policy: Some(Policy::Persist),
+            ..Filter::default()
+        },
+    ];
+    let plan = |collection: &str, query: Document| {
+        let explain = doc! { "explain": { "find": collection, "filter": query }, "verbosity": "queryPlanner" };
+        let answer = backend.database.run_command(explain).run().expect("a plan");
+        answer
+            .get_document("queryPlanner")
+            .expect("a planner")
+            .to_string()
+    };
+    for filter in filters {
+        let plan = plan(DEFAULT_COLLECTION, query::documents(&filter, NOW));
+        assert!(
+            plan.contains("IXSCAN") && !plan.contains("COLLSCAN"),
+            "{filter:?}: {plan}"
+        );
+    }
+    let scoped = [
+        Filter {
+            users: exactly("ann"),
+            ..Filter::default()
+        },
+        Filter {
+            operators: exactly("ann"),
+            ..Filter::default()
+        },
+        Filter {
+            prompts: exactly("ann"),
+            ..Filter::default()
+        },
+    ];
+    for filter in scoped {
+        let notes = query::notes(&filter).expect("notes say it");
+        let plan = plan(&note::collection(DEFAULT_COLLECTION), notes);
+        assert!(
+            plan.contains("IXSCAN") && !plan.contains("COLLSCAN"),
+            "{filter:?}: {plan}"
+        );
+    }
+}
+
+#[test]
+#[ignore = "needs a MongoDB server: tests/mongodb/with"]
+fn what_is_too_large_or_has_no_form_is_refused_and_leaves_what_was_there() {
+    let backend = TemporaryDatabase::new();
+    write(&backend, &full(), "1");
+    let digits = "9".repeat(20);
+    let refused = [
+        (Kind::Bytes, vec![0; 13 << 20]),
+        (Kind::Text, vec![b'x'; 16 << 20]),
+        (Kind::Json, digits.into_bytes()),
+        (Kind::Json, br#""\ud800""#.to_vec()),
+        (Kind::Json, br#"{"a\u0000b": 1}"#.to_vec()),
+    ];
+    for (kind, value) in refused {
+        let put = backend.put(
+            &Entry { kind, ..full() },
+            &inline(value),
+            &Condition::Always,
+            NOW,
+        );
+        let error = put.expect_err("it is refused");
+        assert!(
+            matches!(error, Error::TooLarge { .. } | Error::Unsupported(_)),
+            "{error}"
+        );
+    }
+    assert_eq!(hit(&backend).1, inline("1"));
+    let longest = vec![b'x'; 16_700_000];
+    let text = Entry {
+        kind: Kind::Text,
+        ..full()
+    };
+    let put = backend.put(&text, &inline(longest.clone()), &Condition::Always, NOW);
+    put.expect("it just fits");
+    assert!(hit(&backend).1 == inline(longest));
+}
+
+#[test]
+#[ignore = "needs a MongoDB server: tests/mongodb/with"]
+fn a_dataset_that_fiftyone_could_not_have_is_refused() {
+    let backend = TemporaryDatabase::new();
+    for id in ["quickstart", "6B03DE1228195DBC2DF5C505", "6b03"] {
+        let mut entry = full();
+        let store = (*entry.address.store).clone().with_dataset(id);
+        entry.address.store = store.into();
+        let lookup = backend.lookup(&entry.address, NOW);
+        assert!(matches!(lookup, Err(Error::Dataset { .. })));
+        let put = backend.put(&entry, &inline("1"), &Condition::Always, NOW);
+        assert!(matches!(put, Err(Error::Dataset { .. })));
+    }
+}
+
+#[test]
+#[ignore = "needs a MongoDB server, or a replica set: tests/mongodb/with --replica-set"]
+fn what_is_written_is_read_from_the_primary_before() {
+    let backend = TemporaryDatabase::with("readPreference=secondaryPreferred");
+    for number in 0..100 {
+        let put = write(&backend, &full(), "[1]");
+        let expected = if number == 0 {
+            Put::Created
+        } else {
+            Put::Replaced
+        };
+        assert_eq!(put, expected);
+        let one = Use {
+            address: full().address,
+            used_at: NOW,
+            hits: 1,
+        };
+        backend.record_uses(&[one]).expect("hits are recorded");
+    }
+    let (entry, _) = hit(&backend.on_primary());
+    assert_eq!(entry.hits, 100);
+    let all = Filter::default().into();
+    backend
+        .on_primary()
+        .remove(&all, NOW, &mut no_progress)
+        .expect("a removal");
+    assert_eq!(write(&backend, &full(), "[1]"), Put::Created);
+}
+
+#[test]
+fn a_server_that_is_away_is_named_and_the_password_is_not() {
+    let uri = "mongodb://ann:open-sesame@127.0.0.1:1/x?serverSelectionTimeoutMS=50";
+    let backend = MongoBackend::open(uri, Access::Write).expect("a location");
+    let error = backend
+        .lookup(&full().address, NOW)
+        .expect_err("nobody is there");
+    let message = error.to_string();
+    assert!(matches!(error, Error::Unreachable { .. }), "{message}");
+    assert!(
+        message.contains("127.0.0.1:1") && !message.contains("sesame"),
+        "{message}"
+    );
+    let malformed = MongoBackend::open("mongodb://ann:open-sesame@h:x", Access::Write);
+    let message = malformed.map(drop).expect_err("no port").to_string();
+    assert!(!message.contains("sesame"), "{message}");
 }

@@ -39,12 +39,12 @@ impl Encoded {
             .map_err(|error| unsupported(&error.to_string()))?;
         // The rest of the document is its names and times.
         const BESIDE: u64 = 20 << 10;
-        let size = raw.as_bytes().len() as u64;
-        if size > MAX_SIZE - BESIDE {
-            return Err(Error::TooLarge {
-                size,
-                limit: MAX_SIZE - BESIDE,
-            });
+        let (size, limit) = (bytes.len() as u64, MAX_SIZE - BESIDE);
+        let kept = raw.as_bytes().len() as u64;
+        if kept > limit {
+            // As long as such a value may be: in MongoDB it is longer than by itself.
+            let limit = size.saturating_mul(limit) / kept;
+            return Err(Error::TooLarge { size, limit });
         }
         let element = raw.get("v").ok().flatten();
         let element = element.expect("it has just been put there");

@@ -1,0 +1,141 @@
+//! `ecache` on a database of FiftyOne's, with a real server and a real FiftyOne.
+//!
+//! `tests/mongodb/with cargo test --features mongodb -- --ignored` starts the one and installs the other. Without them
+//! these tests fail; they do not pass by being skipped.
+
+#![cfg(feature = "mongodb")]
+
+mod support;
+
+use std::path::Path;
+use std::process::Command;
+
+use support::Session;
+
+const REASON: &str = "tests/mongodb/with names a server";
+
+/// The servers, and the options of their location.
+fn server() -> (String, String) {
+    let server = std::env::var("ECACHE_TEST_MONGODB").expect(REASON);
+    let (hosts, options) = server
+        .split_once("/?")
+        .unwrap_or((server.trim_end_matches('/'), ""));
+    (hosts.to_owned(), options.to_owned())
+}
+
+/// The location of a database of that name, which no other test has.
+fn location(database: &str) -> String {
+    let (hosts, options) = server();
+    format!("{hosts}/{database}-{}?{options}", std::process::id())
+}
+
+#[test]
+#[ignore = "needs a MongoDB server and FiftyOne: tests/mongodb/with"]
+fn fiftyone_and_ecache_find_read_and_clear_what_the_other_keeps() {
+    let python = std::env::var("ECACHE_TEST_PYTHON").expect(REASON);
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/mongodb/end_to_end.py");
+    let home = tempfile::tempdir().expect("a temporary folder");
+    let (hosts, options) = server();
+    let ran = Command::new(python)
+        .arg(script)
+        .env("HOME", home.path())
+        .env("ECACHE", env!("CARGO_BIN_EXE_ecache"))
+        .env_remove("ECACHE_DB")
+        .env_remove("ECACHE_TEST_NOW")
+        .env("FIFTYONE_DATABASE_URI", format!("{hosts}/?{options}"))
+        .env(
+            "FIFTYONE_DATABASE_NAME",
+            format!("fiftyone-{}", std::process::id()),
+        )
+        .env("FIFTYONE_DATABASE_VALIDATION", "false")
+        .env("FIFTYONE_DO_NOT_TRACK", "true")
+        .output()
+        .expect("python starts");
+    let stdout = String::from_utf8_lossy(&ran.stdout);
+    assert!(
+        ran.status.success() && stdout.ends_with("every check passed\n"),
+        "{stdout}{}",
+        String::from_utf8_lossy(&ran.stderr)
+    );
+}
+
+#[test]
+#[ignore = "needs a MongoDB server: tests/mongodb/with"]
+fn a_dump_of_fiftyones_goes_through_the_database_to_the_byte() {
+    let session = Session::new().with("ECACHE_DB", &location("dump"));
+    let dump =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/fiftyone/execution_store.bson");
+    let dump = dump.to_str().expect("a plain name");
+    session
+        .run(["import", dump])
+        .notes("imported 52 entries (52 new, 0 replaced) and the metadata of 1 store\n");
+    let file = Session::new();
+    file.run(["import", dump]).succeeds();
+    let lines = |session: &Session| {
+        let exported = session.run("export").succeeds();
+        let mut lines: Vec<String> = exported.text().lines().map(str::to_owned).collect();
+        lines.sort();
+        lines
+    };
+    assert_eq!(lines(&session), lines(&file));
+    assert_eq!(lines(&session).len(), 53);
+    for clear in [
+        "clear --all --policy any --dry-run",
+        "clear --all --policy any",
+    ] {
+        let here = session.run(clear).succeeds();
+        assert_eq!(here.stderr, file.run(clear).succeeds().stderr);
+    }
+    session.run("ls").prints("");
+}
+
+#[test]
+#[ignore = "needs a MongoDB server: tests/mongodb/with"]
+fn a_command_is_replayed_from_the_database() {
+    let session = Session::new().with("ECACHE_DB", &location("run"));
+    let run = "run -- sh -c 'echo out; echo err >&2; echo ran >> ran; exit 3'";
+    for _ in 0..2 {
+        let ran = session.shell(&format!("ecache {run}"));
+        assert_eq!((ran.code, ran.text()), (3, "out\n"));
+    }
+    let ran = std::fs::read_to_string(session.path("ran")).expect("it ran");
+    assert_eq!(ran, "ran\n", "once");
+}
+
+#[test]
+#[ignore = "needs a MongoDB server: tests/mongodb/with"]
+fn a_password_is_taken_from_where_nobody_else_sees_it_and_is_never_shown() {
+    let session = Session::new();
+    let (hosts, _) = server();
+    let hosts = hosts.trim_start_matches("mongodb://");
+    let location = format!("mongodb://ann:open-sesame@{hosts}/x?authSource=admin");
+    let typed = session.run(["ls", "--db", &location]);
+    assert_eq!(typed.code, 2);
+    std::fs::write(session.path("location"), format!("{location}\n")).expect("a file");
+    let denied = session.run("ls --db-file location");
+    assert_eq!(denied.code, 5, "there is no such user");
+    let info = session.run("info --db-file location");
+    let malformed = "mongodb://ann:open-sesame@127.0.0.1:port/x";
+    let malformed = Session::new().with("ECACHE_DB", malformed).run("ls");
+    assert_eq!(malformed.code, 2);
+    let away = "mongodb://ann:open-sesame@127.0.0.1:1/x?serverSelectionTimeoutMS=100";
+    let away = Session::new().with("ECACHE_DB", away).run("ls");
+    assert_eq!(away.code, 3);
+    for ran in [typed, denied, info, malformed, away] {
+        let said = format!("{}{}", ran.text(), ran.stderr);
+        assert!(!said.contains("sesame"), "{said}");
+    }
+}
+
+#[test]
+fn a_command_runs_although_no_server_answers() {
+    let session = Session::new().with(
+        "ECACHE_DB",
+        "mongodb://127.0.0.1:1/x?serverSelectionTimeoutMS=50",
+    );
+    let ran = session.run("run -- echo out").succeeds();
+    assert_eq!((ran.text(), &*ran.stderr), ("out\n", ""));
+    let strict = session.run("run --strict -- echo out");
+    assert_eq!((strict.code, strict.text()), (125, ""));
+    assert!(strict.stderr.contains("127.0.0.1:1"), "{}", strict.stderr);
+}

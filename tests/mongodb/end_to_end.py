@@ -1,0 +1,256 @@
+"""FiftyOne and ecache on one database: what either keeps, the other finds, reads and clears.
+
+Run by tests/mongodb.rs, which says where the database is (as FiftyOne is told) and which `ecache` is meant.
+"""
+
+import datetime
+import json
+import os
+import subprocess
+from types import SimpleNamespace
+
+import fiftyone as fo
+import pymongo
+from bson import ObjectId
+from bson.int64 import Int64
+from fiftyone.operators import ExecutionContext, execution_cache
+from fiftyone.operators.store import ExecutionStore
+
+OPERATOR = "@acme/stats/dashboard"
+PROMPT = "prompt-1"
+USER = "u-alice"
+TOKEN = "a.b.c"
+FIELDS = {
+    "_id", "store_name", "key", "value", "dataset_id",
+    "created_at", "updated_at", "expires_at", "policy",
+}
+
+
+def ecache(*words, stdin=b"", code=0):
+    """What `ecache` prints, in FiftyOne's own database."""
+    ran = subprocess.run(
+        [os.environ["ECACHE"], "--db", "fiftyone", *words], input=stdin, capture_output=True
+    )
+    assert ran.returncode == code, (words, ran)
+    return ran.stdout
+
+
+def context(dataset):
+    ctx = ExecutionContext(
+        operator_uri=OPERATOR,
+        request_params={"dataset_name": dataset.name, "prompt_id": PROMPT, "params": {}},
+    )
+    ctx.user = SimpleNamespace(id=USER, _request_token=TOKEN)
+    return ctx
+
+
+class Counted:
+    """A cached function that counts its computations."""
+
+    def __init__(self, store_name, result, **options):
+        self.computations = 0
+
+        def function(ctx, *args):
+            self.computations += 1
+            return result(*args) if callable(result) else result
+
+        # FiftyOne's memory goes by the function's name.
+        function.__qualname__ = store_name
+        self.function = execution_cache(store_name=store_name, **options)(function)
+
+    def __call__(self, ctx, *args):
+        return self.function(ctx, *args)
+
+
+def documents():
+    name = os.environ["FIFTYONE_DATABASE_NAME"]
+    client = pymongo.MongoClient(os.environ["FIFTYONE_DATABASE_URI"])
+    return client[name]["execution_store"]
+
+
+def every_scope_and_residency(dataset, token_file):
+    scopes = {
+        "operator_scoped": ["--operator", OPERATOR],
+        "prompt_scoped": ["--prompt", PROMPT],
+        "user_scoped": ["--user", USER],
+        "jwt_scoped": ["--jwt-file", token_file],
+    }
+    args = ["--args", '["label", 3]', "--dataset", dataset.name]
+    chosen = [[], *([scope] for scope in scopes), list(scopes)]
+    for residency in ("transient", "hybrid", "ephemeral"):
+        for number, on in enumerate(chosen):
+            store = f"scopes-{residency}-{number}"
+            options = {scope: True for scope in on}
+            function = Counted(store, {"n": [1, 2.5]}, residency=residency, **options)
+            for _ in range(2):
+                assert function(context(dataset), "label", 3) == {"n": [1, 2.5]}
+            assert function.computations == 1, store
+            words = [word for scope in on for word in scopes[scope]]
+            if residency == "ephemeral":
+                assert ecache("get", store, *args, *words, code=1) == b""
+                continue
+            assert json.loads(ecache("get", store, *args, *words)) == {"n": [1, 2.5]}
+            if on:
+                # Another scope is another entry.
+                ecache("get", store, *args, code=1)
+
+
+VALUES = [
+    ("str", "text with ümläuts 語 and \0", None),
+    ("int", 42, None),
+    ("int64", 2**62, None),
+    ("negative", -(2**63), None),
+    ("float", 0.1, None),
+    ("whole float", 1.0, None),
+    ("small float", 1.5e-09, None),
+    ("nan", float("nan"), "NaN"),
+    ("true", True, None),
+    ("list", [1, "a", None, [2.0]], None),
+    ("dict", {"a": {"b.c": 1, "$d": [2]}, "": 0}, None),
+    ("tuple", (1, "a", (2,)), '{"_cls": "tuple", "values": [1, "a", {"_cls": "tuple", "values": [2]}]}'),
+    ("set", {1}, '{"_cls": "set", "values": [1]}'),
+    ("date", datetime.date(2026, 3, 4), '{"_cls": "date", "value": "2026-03-04"}'),
+    (
+        "datetime",
+        datetime.datetime(2026, 3, 4, 5, 6, 7, 89),
+        '{"_cls": "datetime", "value": "2026-03-04T05:06:07.000089"}',
+    ),
+    ("nested", {str(n): [{"x": [n, str(n), n / 7]} for _ in range(20)] for n in range(200)}, None),
+]
+
+
+def what_ecache_sets_is_a_hit(dataset):
+    def never():
+        raise AssertionError("FiftyOne computed what ecache had set")
+
+    function = Counted("values", lambda *_: never(), residency="transient")
+
+    def call(name):
+        return ["values", "--args", json.dumps([name]), "--dataset", dataset.name]
+
+    for name, value, text in VALUES:
+        text = text or json.dumps(value)
+        ecache("set", *call(name), "-", "--type", "json", stdin=text.encode())
+        found = function(context(dataset), name)
+        # The driver of Python has an int of its own for 64 bits.
+        kind = int if isinstance(found, Int64) else type(found)
+        assert kind is type(value), (name, found)
+        assert found == value or name == "nan" and found != found, (name, found)
+        # What was put in comes out, byte for byte.
+        assert ecache("get", *call(name)).rstrip(b"\n") == text.encode(), name
+    ecache("set", *call("text"), "-", stdin="plain \N{SNOWMAN}".encode())
+    assert function(context(dataset), "text") == "plain \N{SNOWMAN}"
+    payload = bytes(range(256)) * 40
+    ecache("set", *call("bytes"), "-", "--type", "bytes", stdin=payload)
+    assert function(context(dataset), "bytes") == payload
+    assert ecache("get", *call("bytes")) == payload
+    # A cached None is a hit to ecache, and a miss to FiftyOne whoever set it.
+    ecache("set", *call("none"), "null", "--type", "json")
+    assert ecache("get", *call("none")) == b"null\n"
+
+
+def what_fiftyone_sets_is_read(dataset):
+    for name, value, text in VALUES:
+        function = Counted("theirs", value, residency="transient")
+        function(context(dataset), name)
+        call = ["theirs", "--args", json.dumps([name]), "--dataset", dataset.name]
+        if isinstance(value, str):
+            assert ecache("get", *call) == value.encode()
+        else:
+            assert ecache("get", *call).decode() == (text or json.dumps(value)) + "\n", name
+    function = Counted("theirs", b"\0\xff", residency="transient")
+    function(context(dataset), "bytes")
+    assert ecache("get", "theirs", "--args", '["bytes"]', "--dataset", dataset.name) == b"\0\xff"
+
+
+def an_overwrite_is_believed_and_the_note_is_not(dataset):
+    function = Counted("overwritten", 0, residency="transient", user_scoped=True)
+    call = ["overwritten", "--args", "[1]", "--dataset", dataset.name, "--user", USER]
+    ecache("set", *call, "[1,  2]", "--type", "json")
+    assert function(context(dataset), 1) == [1, 2]
+    shown = json.loads(ecache("show", *call, "--format", "json"))[0]
+    assert (shown["user_id"], shown["args"]) == (USER, [1]), shown
+    function.function.set_cache(context(dataset), 1, [3])
+    assert ecache("get", *call) == b"[3]\n"
+    shown = json.loads(ecache("show", *call, "--format", "json"))[0]
+    assert (shown["user_id"], shown["args"], shown["kind"]) == (None, None, "json"), shown
+    assert shown["dataset_name"] == dataset.name
+
+
+def clearing(dataset, other):
+    here = Counted("cleared", 1, residency="transient")
+    for one in (dataset, other):
+        here(context(one), "x")
+    assert here.computations == 2
+    store = ExecutionStore.create("kept", dataset_id=dataset._doc.id)
+    store.set("layout", {"columns": 3})
+    would = ecache("clear", "--dataset", dataset.name, "--dry-run")
+    assert would == b""
+    ecache("clear", "--dataset", dataset.name)
+    assert store.get("layout") == {"columns": 3}, "what persists is safe"
+    for one in (dataset, other):
+        here(context(one), "x")
+    assert here.computations == 3, "FiftyOne computes again what was cleared, and no more"
+    ecache("rm", "kept", "layout", "--dataset", dataset.name)
+    assert store.get("layout") is None
+
+
+def a_ttl(dataset):
+    function = Counted("ttl", 1, residency="transient", ttl=3600)
+    function(context(dataset), "x")
+    ecache("touch", "--store", "ttl", "--ttl", "1ms")
+    # ecache looks at the time itself, and does not wait for the server to.
+    ecache("get", "ttl", "--args", '["x"]', "--dataset", dataset.name, code=1)
+    ecache("prune", "--expired")
+    function(context(dataset), "x")
+    assert function.computations == 2
+
+
+def stores_are_fiftyones(dataset):
+    ecache("set", "listed", "a", "1", "--dataset", dataset.name)
+    store = ExecutionStore.create("listed", dataset_id=dataset._doc.id)
+    store.set("b", 2)
+    assert sorted(store.list_keys()) == ["a", "b"]
+    assert store.get("a") == "1"
+    assert store.delete("a")
+    assert ecache("ls", "--store", "listed", "--fields", "key,dataset_name").split() == [
+        b"b",
+        dataset.name.encode(),
+    ]
+
+
+def main(folder):
+    token_file = os.path.join(folder, "token")
+    with open(token_file, "w") as file:
+        file.write(TOKEN)
+    dataset, other = fo.Dataset("street"), fo.Dataset("indoor")
+    ExecutionStore.create("first", dataset_id=dataset._doc.id).set("k", 1)
+    indexes = documents().index_information()
+
+    every_scope_and_residency(dataset, token_file)
+    what_ecache_sets_is_a_hit(dataset)
+    what_fiftyone_sets_is_read(dataset)
+    an_overwrite_is_believed_and_the_note_is_not(dataset)
+    clearing(dataset, other)
+    a_ttl(dataset)
+    stores_are_fiftyones(dataset)
+
+    ecache("set", "unlinked", "k", "1")
+    for document in documents().find():
+        assert set(document) == FIELDS, document
+        assert isinstance(document["dataset_id"], (ObjectId, type(None))), document
+        assert document["policy"] in ("persist", "evict"), document
+    assert documents().index_information() == indexes, "FiftyOne's indexes are as they were"
+    ecache("set", "s", "k", "1", "--collection", "fresh")
+    fresh = documents().database["fresh"]
+    made = fresh.index_information()
+    ExecutionStore.create("s", collection_name="fresh").set("k2", 1)
+    assert fresh.index_information() == made == indexes, "those that ecache makes are FiftyOne's"
+    print("every check passed")
+
+
+if __name__ == "__main__":
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as folder:
+        main(folder)
