@@ -262,7 +262,9 @@ pub(crate) enum Command {
     /// damaged: the value is not what was written. unreadable: FiftyOne raises whenever it reads the value.
     /// orphaned: the dataset was deleted. expired: expired, and still there. endless-prompts, endless-users: made
     /// in a prompt or for a user, without expiry. shared-stores: several functions use one store. old-versions: a
-    /// newer version uses another store. near-limit: nearly too large for MongoDB.
+    /// newer version uses another store. near-limit: nearly too large for MongoDB. In MongoDB alone: persist-expiry: of
+    /// policy `persist`, but to be removed at an expiry. missing-indexes: FiftyOne's are not there. A document that
+    /// FiftyOne raises on as a whole is damaged.
     Doctor(DoctorArgs),
     /// Print a shell's completion script
     ///

@@ -178,7 +178,11 @@ impl Doctor<'_> {
                 users: every()?,
                 ..endless
             },
-            Check::SharedStores | Check::OldVersions | Check::NearLimit => {
+            Check::SharedStores
+            | Check::OldVersions
+            | Check::NearLimit
+            | Check::PersistExpiry
+            | Check::MissingIndexes => {
                 unreachable!("{:?} is not mendable", finding.check)
             }
         };
@@ -220,6 +224,17 @@ impl Doctor<'_> {
                 return "give each function a store_name of its own".to_owned();
             }
             Check::NearLimit => format!("ls --larger-than {}", NEAR_LIMIT - 1),
+            Check::PersistExpiry => match finding.entries.first() {
+                Some(entry) => format!(
+                    "touch --policy evict --store {} --key {}",
+                    shell(&entry.store.store_name),
+                    shell(entry.key.as_str())
+                ),
+                None => "ls".to_owned(),
+            },
+            Check::MissingIndexes => {
+                return "let FiftyOne open the store: it makes them".to_owned();
+            }
         };
         self.line(collection, &what)
     }

@@ -10,7 +10,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::backend::{Backend, Content, Progress, Row, Scan, Values, read_value};
+use crate::backend::{Backend, Content, Progress, Row, Scan, Trouble, Values, read_value};
 use crate::entry::{Entry, Policy};
 use crate::error::{Error, Result};
 use crate::filter::{Filter, Pattern, Selection, Usage};
@@ -53,11 +53,15 @@ pub enum Check {
     OldVersions,
     /// Nearly too large for MongoDB
     NearLimit,
+    /// Of policy `persist`, but MongoDB removes them at their expiry
+    PersistExpiry,
+    /// Indexes that queries count on are not there
+    MissingIndexes,
 }
 
 impl Check {
     /// Every check, the worst first.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Damaged,
         Self::Unreadable,
         Self::Orphaned,
@@ -67,6 +71,8 @@ impl Check {
         Self::SharedStores,
         Self::OldVersions,
         Self::NearLimit,
+        Self::PersistExpiry,
+        Self::MissingIndexes,
     ];
 
     /// Its name.
@@ -81,14 +87,21 @@ impl Check {
             Self::SharedStores => "shared-stores",
             Self::OldVersions => "old-versions",
             Self::NearLimit => "near-limit",
+            Self::PersistExpiry => "persist-expiry",
+            Self::MissingIndexes => "missing-indexes",
         }
     }
 
     /// Whether removing entries mends it.
     pub fn is_mendable(self) -> bool {
-        !matches!(
+        matches!(
             self,
-            Self::SharedStores | Self::OldVersions | Self::NearLimit
+            Self::Damaged
+                | Self::Unreadable
+                | Self::Orphaned
+                | Self::Expired
+                | Self::EndlessPrompts
+                | Self::EndlessUsers
         )
     }
 
@@ -108,6 +121,10 @@ impl Check {
             }
             Self::OldVersions => "belong to versions that a newer one has replaced",
             Self::NearLimit => "have a value that is nearly too large for MongoDB (16 MiB)",
+            Self::PersistExpiry => {
+                "are of policy persist and have an expiry, at which MongoDB removes them all the same"
+            }
+            Self::MissingIndexes => "are read without the indexes that FiftyOne makes",
         }
     }
 }
@@ -224,6 +241,21 @@ pub fn examine(
         }
         if progress(chart.usage.entries) == ControlFlow::Break(()) {
             return Err(Error::Interrupted { done: chart.usage });
+        }
+    }
+    for trouble in backend.troubles(collection)? {
+        match trouble {
+            Trouble::PersistExpiry(address, size) => {
+                chart.find(Check::PersistExpiry, &address, size, None);
+            }
+            Trouble::MissingIndex(fields) => {
+                let usage = chart.usage;
+                let finding = chart.finding(Check::MissingIndexes);
+                finding.usage = usage;
+                finding
+                    .reasons
+                    .push(format!("there is no index on {fields}"));
+            }
         }
     }
     Ok(chart.finish())

@@ -186,6 +186,11 @@ pub trait Backend: Send + Sync {
         Ok(None)
     }
 
+    /// What is wrong with a collection that its entries do not show.
+    fn troubles(&self, _collection: &str) -> Result<Vec<Trouble>> {
+        Ok(Vec::new())
+    }
+
     /// Sets a store's metadata, which makes it exist, or removes it.
     ///
     /// # Errors

@@ -7,8 +7,11 @@ use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Document, RawDocumentBuf, doc};
 
 use super::document::{Reading, Stores, read};
+use super::query::SIZE;
 use super::{MongoBackend, counters, note, write};
-use crate::backend::{Dataset, Description, Dimension, Group, StoreMetadata, StoreRecord, Values};
+use crate::backend::{
+    Dataset, Description, Dimension, Group, StoreMetadata, StoreRecord, Trouble, Values,
+};
 use crate::entry::Policy;
 use crate::error::Result;
 use crate::filter::{Filter, Usage};
@@ -47,6 +50,48 @@ impl MongoBackend {
         let names = names.map_err(|error| self.error(error))?;
         Ok(names.iter().any(|name| name == write::UNIQUE_INDEX))
     }
+}
+
+pub(super) fn troubles(backend: &MongoBackend, collection: &str) -> Result<Vec<Trouble>> {
+    let mut troubles = Vec::new();
+    let names = backend.database.list_collection_names().run();
+    let names = names.map_err(|error| backend.error(error))?;
+    if !names.iter().any(|name| name == collection) {
+        return Ok(troubles);
+    }
+    let documents = backend.documents(collection)?;
+    let mut stores = Stores::of(collection);
+    let found = documents
+        .aggregate([
+            doc! { "$match": { "policy": "persist", "expires_at": { "$ne": null } } },
+            doc! { "$project": {
+                "store_name": 1, "key": 1, "dataset_id": 1, SIZE: { "$bsonSize": "$$ROOT" },
+            } },
+        ])
+        .with_type::<RawDocumentBuf>()
+        .run();
+    for raw in found.map_err(|error| backend.error(error))? {
+        let raw = raw.map_err(|error| backend.error(error))?;
+        if let Some(Reading::Found(found)) = read(&raw, &mut stores) {
+            troubles.push(Trouble::PersistExpiry(found.address, found.size));
+        }
+    }
+    let there = documents.list_indexes().run();
+    let there: Vec<Document> = there
+        .and_then(Iterator::collect)
+        .map_err(|error| backend.error(error))?
+        .into_iter()
+        .map(|index| index.keys)
+        .collect();
+    let missing = write::indexes()
+        .into_iter()
+        .filter_map(|index| index.get_document("key").ok().cloned())
+        .filter(|key| !there.contains(key));
+    troubles.extend(missing.map(|key| {
+        let fields: Vec<&str> = key.keys().map(String::as_str).collect();
+        Trouble::MissingIndex(fields.join(", "))
+    }));
+    Ok(troubles)
 }
 
 pub(super) fn groups(

@@ -52,8 +52,8 @@ use mongodb::sync::{Client, Collection, Database};
 use super::sqlite::Access;
 use super::{
     Backend, Chunked, Commit, Condition, Content, Dataset, Description, Dimension, Group, Imported,
-    Lookup, OnConflict, Progress, Put, Record, Rows, Scan, StoreMetadata, StoreRecord, Touch, Use,
-    lookup_enough,
+    Lookup, OnConflict, Progress, Put, Record, Rows, Scan, StoreMetadata, StoreRecord, Touch,
+    Trouble, Use, lookup_enough,
 };
 use crate::entry::Entry;
 use crate::error::{Error, Result};
@@ -223,6 +223,10 @@ impl Backend for MongoBackend {
 
     fn datasets(&self) -> Result<Option<Vec<Dataset>>> {
         inspect::datasets(self)
+    }
+
+    fn troubles(&self, collection: &str) -> Result<Vec<Trouble>> {
+        inspect::troubles(self, collection)
     }
 
     fn set_metadata(&self, store: &StoreAddress, metadata: Option<&StoreMetadata>) -> Result<()> {

@@ -23,6 +23,17 @@ use crate::value::{Kind, Value};
 /// FiftyOne's index on store, key and dataset.
 pub(super) const UNIQUE_INDEX: &str = "unique_store_index";
 
+/// FiftyOne's indexes, as it makes them.
+pub(super) fn indexes() -> Vec<Document> {
+    let single = ["store_name", "key", "dataset_id", "updated_at", "policy"];
+    let mut indexes = vec![
+        doc! { "key": { "expires_at": 1 }, "name": "expires_at", "expireAfterSeconds": 0 },
+        doc! { "key": { "store_name": 1, "key": 1, "dataset_id": 1 }, "name": UNIQUE_INDEX, "unique": true },
+    ];
+    indexes.extend(single.map(|name| doc! { "key": { name: 1 }, "name": name }));
+    indexes
+}
+
 impl MongoBackend {
     /// Makes the indexes of a collection before the first write of this process to it.
     ///
@@ -44,13 +55,7 @@ impl MongoBackend {
             .run()
             .map_err(|error| self.error(error))?;
         if !names.iter().any(|name| name == collection) {
-            let single = ["store_name", "key", "dataset_id", "updated_at", "policy"];
-            let mut indexes = vec![
-                doc! { "key": { "expires_at": 1 }, "name": "expires_at", "expireAfterSeconds": 0 },
-                doc! { "key": { "store_name": 1, "key": 1, "dataset_id": 1 }, "name": UNIQUE_INDEX, "unique": true },
-            ];
-            indexes.extend(single.map(|name| doc! { "key": { name: 1 }, "name": name }));
-            self.create_indexes(documents.name(), indexes)?;
+            self.create_indexes(documents.name(), indexes())?;
         }
         if !names.contains(&notes) {
             let known = |name: &str| {
