@@ -589,7 +589,9 @@ endless-prompts\t''
 endless-users\t''
 shared-stores\t''
 old-versions\t''
-near-limit\t''"
+near-limit\t''
+persist-expiry\t''
+missing-indexes\t''"
 complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l fix -d 'Remove the entries that have this trouble, as the command that is advised does' -r -f -a "damaged\t''
 unreadable\t''
 orphaned\t''

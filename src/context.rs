@@ -83,12 +83,13 @@ impl Context {
         Ok((by_name(path)?, origin))
     }
 
-    /// Whether the store was named on the command line.
-    pub(crate) fn is_location_typed(&self) -> bool {
-        matches!(
-            self.named_location(),
-            Ok((_, Origin::Flag | Origin::File)) | Err(_)
-        )
+    /// The option that named the store on the command line, as it was typed.
+    pub(crate) fn typed_location(&self) -> Option<(&'static str, &Path)> {
+        match (self.named_location(), &self.db, &self.db_file) {
+            (Ok((_, Origin::Flag)), Some(path), _) => Some(("--db", path)),
+            (Ok((_, Origin::File)), _, Some(file)) => Some(("--db-file", file)),
+            _ => None,
+        }
     }
 
     /// Where a store is that was typed as an argument; `@` is the one that [`Context::location`] is.

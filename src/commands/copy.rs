@@ -33,7 +33,7 @@ pub(crate) fn run(context: &Context, args: CopyArgs) -> Result<Exit> {
     };
     let (from, to) = (place(&args.from)?, place(&args.to)?);
     let are_named = [&args.from, &args.to].map(|typed| typed.as_os_str() == "@");
-    if context.is_location_typed() && are_named == [false, false] {
+    if context.typed_location().is_some() && are_named == [false, false] {
         return Err(usage(
             "--db is neither FROM nor TO; write @ where it is meant",
         ));

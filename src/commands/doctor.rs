@@ -14,7 +14,7 @@ use super::live::Live;
 use super::removal::{Run, amount, counting, open, remove};
 use super::request::check_name;
 use crate::cli::{CheckChoice, DoctorArgs, FailOn};
-use crate::context::{Context, Origin};
+use crate::context::Context;
 use crate::error::{Exit, usage};
 use crate::output::escape::{for_line, shell};
 use crate::output::{Cell, Column, Format, human};
@@ -242,8 +242,8 @@ impl Doctor<'_> {
     /// A command for the same store and collection.
     fn line(&self, collection: &str, what: &str) -> String {
         let mut line = format!("ecache {what}");
-        if let Ok((path, Origin::Flag)) = self.context.location() {
-            line.push_str(&format!(" --db {}", shell(&path.to_string_lossy())));
+        if let Some((option, typed)) = self.context.typed_location() {
+            line.push_str(&format!(" {option} {}", shell(&typed.to_string_lossy())));
         }
         if collection != ecache_core::scope::DEFAULT_COLLECTION || self.context.is_collection_named
         {

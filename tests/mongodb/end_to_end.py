@@ -219,6 +219,95 @@ def stores_are_fiftyones(dataset):
     ]
 
 
+def copying(dataset, folder):
+    function = Counted("copied", [1, 2.5], residency="transient", user_scoped=True)
+    function(context(dataset), "x")
+    file = os.path.join(folder, "slice.db")
+    ecache("copy", "@", file, "--store", "copied", "--dataset", dataset.name)
+    ecache("clear", "--store", "copied")
+    ecache("copy", file, "@")
+    assert function(context(dataset), "x") == [1, 2.5]
+    assert function.computations == 1, "what was copied back is a hit"
+    clone = dataset.clone("clone")
+    ecache("copy", "@", "@", "--store", "copied", "--remap-dataset", f"{dataset.name}=clone")
+    assert function(context(clone), "x") == [1, 2.5]
+    assert function.computations == 1, "a cloned dataset has its cache back"
+    clone.delete()
+    whole = os.path.join(folder, "whole.db")
+    ecache("copy", "@", whole)
+    ran = subprocess.run(
+        [os.environ["ECACHE"], "--db", whole, "export"], capture_output=True, check=True
+    )
+    there = sorted(map(json.loads, ecache("export").splitlines()), key=str)
+    here = sorted(map(json.loads, ran.stdout.splitlines()), key=str)
+    assert len(here) > 3
+    for one, other in zip(there, here, strict=True):
+        # What FiftyOne wrote is as long as its BSON there, and as its text here.
+        one["size"] = other["size"] = None
+        assert str(one) == str(other), (one, other)
+
+
+def what_deleted_datasets_leave(dataset):
+    doomed = fo.Dataset("doomed")
+    function = Counted("left", 1, residency="transient", collection_name="custom")
+    for one in (dataset, doomed):
+        function(context(one), "x")
+    doomed.delete()
+    custom = documents().database["custom"]
+    assert custom.count_documents({"store_name": "left"}) == 2
+    found = json.loads(ecache("doctor", "--format", "json", code=1))
+    orphaned = [row for row in found if row["check"] == "orphaned" and row["collection"] == "custom"]
+    assert [row["entries"] for row in orphaned] == [1], found
+    assert orphaned[0]["command"] == "ecache prune --orphaned --db fiftyone --collection custom"
+    ecache("prune", "--orphaned", "--collection", "custom", "--dry-run")
+    assert custom.count_documents({"store_name": "left"}) == 2
+    ecache("prune", "--orphaned", "--collection", "custom")
+    assert custom.count_documents({"store_name": "left"}) == 1
+    function(context(dataset), "x")
+    assert function.computations == 2, "what lives was left alone"
+
+
+def what_the_doctor_finds(dataset):
+    now = datetime.datetime.now(datetime.timezone.utc)
+    ill = documents().database["ill"]
+    ecache("set", "s", "well", "1", "--collection", "ill")
+    document = {
+        "store_name": "s", "value": 1, "dataset_id": None, "policy": "evict",
+        "created_at": now, "updated_at": None, "expires_at": None,
+    }
+    later = now + datetime.timedelta(days=1)
+    ill.insert_many([
+        {**document, "key": "unknown field", "owner": "me"},
+        {**document, "key": "unknown policy", "policy": "pinned"},
+        {**document, "key": "own class", "value": {"a": {"_cls": "Detection"}}},
+        {**document, "key": "to be removed", "policy": "persist", "expires_at": later},
+    ])
+    ill.drop_index("policy")
+    found = json.loads(ecache("doctor", "--collection", "ill", "--format", "json", code=1))
+    found = {row["check"]: row["entries"] for row in found if row["severity"] != "info"}
+    expected = {"damaged": 2, "unreadable": 1, "persist-expiry": 1, "missing-indexes": 5}
+    assert found.keys() == expected.keys(), found
+    assert all(found[check] == count for check, count in expected.items() if check != "missing-indexes")
+    ecache("doctor", "--collection", "ill", "--fix", "damaged,unreadable", "--fail-on", "damaged,unreadable")
+    assert sorted(row["key"] for row in ill.find()) == ["to be removed", "well"]
+
+
+def watching(dataset):
+    watcher = subprocess.Popen(
+        [os.environ["ECACHE"], "--db", "fiftyone", "watch", "--store", "watched", "--count", "3", "-v"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )
+    assert watcher.stderr.readline() == "watching\n"
+    store = ExecutionStore.create("watched", dataset_id=dataset._doc.id)
+    lines = []
+    for change in (lambda: store.set("k", 1), lambda: store.set("k", 2), lambda: store.delete("k")):
+        change()
+        lines.append(watcher.stdout.readline().split("\t"))
+    assert [line[0] for line in lines] == ["created", "updated", "removed"], lines
+    assert {line[3] for line in lines} == {"k"}
+    assert watcher.wait(30) == 0
+
+
 def main(folder):
     token_file = os.path.join(folder, "token")
     with open(token_file, "w") as file:
@@ -234,6 +323,10 @@ def main(folder):
     clearing(dataset, other)
     a_ttl(dataset)
     stores_are_fiftyones(dataset)
+    copying(dataset, folder)
+    what_deleted_datasets_leave(dataset)
+    what_the_doctor_finds(dataset)
+    watching(dataset)
 
     ecache("set", "unlinked", "k", "1")
     for document in documents().find():

@@ -33,7 +33,7 @@ pub(super) struct Found {
 /// A document, or the address of one that FiftyOne could not read either.
 pub(super) enum Reading {
     Found(Box<Found>),
-    Damaged(Address),
+    Damaged(ObjectId, Address),
 }
 
 /// The stores of entries that follow each other are mostly the same.
@@ -90,7 +90,7 @@ pub(super) fn read(raw: &RawDocument, stores: &mut Stores) -> Option<Reading> {
     let address = Address { store, key };
     let reading = match fields(raw, id, &address) {
         Some(found) => Reading::Found(found.into()),
-        None => Reading::Damaged(address),
+        None => Reading::Damaged(id, address),
     };
     Some(reading)
 }

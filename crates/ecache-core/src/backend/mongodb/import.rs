@@ -254,7 +254,7 @@ impl Import<'_> {
                         let (id, written_at) = (found.id, found.written_at());
                         there.insert(found.address, There { id, written_at });
                     }
-                    Some(Reading::Damaged(address)) => {
+                    Some(Reading::Damaged(_, address)) => {
                         return Err(super::read::damaged(&address));
                     }
                     None => {}

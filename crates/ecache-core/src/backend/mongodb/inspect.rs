@@ -77,12 +77,9 @@ pub(super) fn troubles(backend: &MongoBackend, collection: &str) -> Result<Vec<T
         }
     }
     let there = documents.list_indexes().run();
-    let there: Vec<Document> = there
-        .and_then(Iterator::collect)
-        .map_err(|error| backend.error(error))?
-        .into_iter()
-        .map(|index| index.keys)
-        .collect();
+    let there = there.and_then(Iterator::collect::<std::result::Result<Vec<_>, _>>);
+    let there = there.map_err(|error| backend.error(error))?;
+    let there: Vec<Document> = there.into_iter().map(|index| index.keys).collect();
     let missing = write::indexes()
         .into_iter()
         .filter_map(|index| index.get_document("key").ok().cloned())

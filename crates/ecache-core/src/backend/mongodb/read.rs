@@ -30,7 +30,7 @@ pub(super) struct Listed {
 /// One document of a listing.
 pub(super) enum Item {
     Listed(Box<Listed>),
-    Damaged(Address),
+    Damaged(ObjectId, Address),
 }
 
 /// Documents as they come, a batch at a time.
@@ -93,12 +93,12 @@ impl MongoBackend {
             .iter()
             .filter_map(|reading| match reading {
                 Reading::Found(found) => Some(found.id),
-                Reading::Damaged(_) => None,
+                Reading::Damaged(..) => None,
             })
             .collect();
         let notes = by_entry(self.notes_on(collection, &ids, Values::Omit)?);
         let item = |reading| match reading {
-            Reading::Damaged(address) => Item::Damaged(address),
+            Reading::Damaged(id, address) => Item::Damaged(id, address),
             Reading::Found(found) => {
                 let notes = notes.get(&found.id).map_or(&[][..], Vec::as_slice);
                 let entry = found.entry(found.note(notes));
@@ -144,7 +144,7 @@ impl MongoBackend {
             let mut items = self.items(&filter.collection, &page?)?;
             items.retain(|item| match item {
                 Item::Listed(listed) => filter.matches(&listed.entry, now),
-                Item::Damaged(address) => {
+                Item::Damaged(_, address) => {
                     let key = address.key.as_str();
                     let mut keys = filter.keys.iter();
                     filter.matches_store(&address.store)
@@ -164,7 +164,7 @@ impl MongoBackend {
         let batches = self.matching(filter, now, None)?;
         let listed = |item| match item {
             Item::Listed(listed) => Some(Ok(*listed)),
-            Item::Damaged(_) => None,
+            Item::Damaged(..) => None,
         };
         Ok(batches.flat_map(move |batch| match batch {
             Ok(items) => items.into_iter().filter_map(listed).collect(),
@@ -256,7 +256,7 @@ pub(super) fn read_whole(
     stores: &mut Stores,
 ) -> Option<Whole> {
     let found = match read(raw, stores)? {
-        Reading::Damaged(address) => return Some(Whole::Damaged(address)),
+        Reading::Damaged(_, address) => return Some(Whole::Damaged(address)),
         Reading::Found(found) => found,
     };
     let value = raw.get("value").ok().flatten();
@@ -350,7 +350,7 @@ pub(super) fn scan<'a>(backend: &'a MongoBackend, scan: &Scan, now: Timestamp) -
                 for item in batch? {
                     match item {
                         Item::Listed(item) => listed.push(item),
-                        Item::Damaged(address) => damaged.push(Item::Damaged(address)),
+                        Item::Damaged(id, address) => damaged.push(Item::Damaged(id, address)),
                     }
                 }
             }
@@ -375,7 +375,7 @@ pub(super) fn scan<'a>(backend: &'a MongoBackend, scan: &Scan, now: Timestamp) -
         return Ok(Box::new(items.map(|item| {
             Ok(match item? {
                 Item::Listed(listed) => Row::Entry(Box::new(listed.entry), None),
-                Item::Damaged(address) => Row::Damaged(address),
+                Item::Damaged(_, address) => Row::Damaged(address),
             })
         })));
     }
@@ -389,7 +389,7 @@ pub(super) fn scan<'a>(backend: &'a MongoBackend, scan: &Scan, now: Timestamp) -
             match items.next() {
                 None => break,
                 Some(Err(error)) => return Some(Err(error)),
-                Some(Ok(Item::Damaged(address))) => damaged.push(Row::Damaged(address)),
+                Some(Ok(Item::Damaged(_, address))) => damaged.push(Row::Damaged(address)),
                 Some(Ok(Item::Listed(item))) => {
                     size = size.saturating_add(item.entry.size);
                     listed.push(*item);

@@ -7,13 +7,13 @@ use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Document, RawDocumentBuf, doc};
 
 use super::note::date;
-use super::read::Listed;
+use super::read::{Item, Listed};
 use super::{BATCH, MongoBackend, counters, query};
 use crate::backend::{Progress, STAGED_FOR, Touch};
 use crate::entry::Policy;
 use crate::error::{Error, Result};
 use crate::filter::{Capacity, Filter, Selection, Usage};
-use crate::scope::StoreAddress;
+use crate::scope::{Address, StoreAddress};
 use crate::time::Timestamp;
 
 /// An entry that is meant.
@@ -58,6 +58,41 @@ fn first_meant_by<'a>(
             .any(|filter| filter.matches(&listed.entry, now)),
         Err(_) => true,
     }))
+}
+
+/// The documents that cannot be read, by the filter at `index` and none before it, if it names keys: what is damaged
+/// goes by name.
+fn damaged_named_by(
+    backend: &MongoBackend,
+    filters: &[Filter],
+    index: usize,
+    now: Timestamp,
+) -> Result<Vec<Meant>> {
+    let (before, filter) = (&filters[..index], &filters[index]);
+    let names = |filter: &Filter, address: &Address| {
+        let key = address.key.as_str();
+        filter.matches_store(&address.store)
+            && filter.keys.iter().any(|pattern| pattern.matches(key))
+    };
+    if filter.keys.is_empty() || !query::is_told_by_documents(filter) {
+        return Ok(Vec::new());
+    }
+    let mut damaged = Vec::new();
+    for items in backend.matching(filter, now, None)? {
+        for item in items? {
+            if let Item::Damaged(id, address) = item
+                && !before.iter().any(|filter| names(filter, &address))
+            {
+                damaged.push(Meant {
+                    id,
+                    size: 0,
+                    store: address.store,
+                    unchanged: doc! { "_id": id },
+                });
+            }
+        }
+    }
+    Ok(damaged)
 }
 
 /// What is beyond a capacity once what the filters mean is gone.
@@ -110,6 +145,9 @@ pub(super) fn usage(
         for listed in first_meant_by(backend, filters, index, now)? {
             usage += one(listed?.entry.size);
         }
+        for meant in damaged_named_by(backend, filters, index, now)? {
+            usage += one(meant.size);
+        }
     }
     if let Some(capacity) = &selection.beyond {
         for meant in beyond(backend, capacity, filters, now)? {
@@ -136,7 +174,7 @@ pub(super) fn remove(
         }
     };
     let mut batch = Vec::new();
-    for filter in &selection.any_of {
+    for (index, filter) in selection.any_of.iter().enumerate() {
         let condition = query::is_told_by_documents(filter).then(|| query::documents(filter, now));
         // What is gone is not met again, so nothing is counted twice.
         for listed in backend.entries(filter, now)? {
@@ -145,6 +183,13 @@ pub(super) fn remove(
                 remove(&mut batch, condition.as_ref())?;
             }
         }
+        // What is gone is not met again here either.
+        batch.extend(damaged_named_by(
+            backend,
+            &selection.any_of[index..=index],
+            0,
+            now,
+        )?);
         if !batch.is_empty() {
             remove(&mut batch, condition.as_ref())?;
         }
