@@ -501,6 +501,33 @@ fn secrets_are_masked_in_reports() {
 }
 
 /// Commands that were recorded, again.
+#[test]
+fn what_a_file_says_is_looked_at_for_each_item() {
+    let session = Session::new();
+    std::fs::write(session.path("v"), "1").expect("a file");
+    // The first item changes what the second one reads.
+    let line = "cat v; echo 2 > v";
+    warm(&session, "-j 1 --file v", line, "a\nb\n").notes("2 ran, 0 fresh\n");
+    std::fs::write(session.path("v"), "2\n").expect("a file");
+    let mut kept = session.command("run --no-exec --stdin none --file v -- sh -c");
+    kept.args([line, "b"]);
+    run(kept, b"").prints("2\n");
+    std::fs::write(session.path("v"), "1").expect("a file");
+    let mut stale = session.command("run --no-exec --stdin none --file v -- sh -c");
+    stale.args([line, "b"]);
+    assert_eq!(run(stale, b"").code, 1, "it never ran with that file");
+}
+
+#[test]
+fn nothing_is_warmed_where_the_cache_is_off() {
+    for mode in ["off", "readonly"] {
+        let session = Session::new().with("ECACHE", mode);
+        warm(&session, "", "echo run >> ran", "a\n")
+            .notes(&format!("ECACHE={mode}: nothing is warmed\n"));
+        assert_eq!(runs(&session), 0);
+    }
+}
+
 mod refresh {
     use super::*;
 
@@ -657,5 +684,20 @@ mod refresh {
             .run("warm --refresh --store sh")
             .notes("no recorded command is selected\n0 ran, 0 fresh\n");
         assert_eq!(runs(&session), 1);
+    }
+
+    #[test]
+    fn a_failure_does_not_take_the_place_of_a_result() {
+        let session = Session::new();
+        let line = "test ! -e fail && echo good";
+        let run = || {
+            session.run([
+                "run", "--stdin", "none", "--ttl", "1h", "--cwd", "--", "sh", "-c", line,
+            ])
+        };
+        run().prints("good\n");
+        std::fs::write(session.path("fail"), "").expect("a file");
+        assert_eq!(session.run("warm --refresh --store sh").code, 1);
+        run().prints("good\n");
     }
 }

@@ -185,7 +185,7 @@ fn input(context: &Context, choice: StdinChoice) -> Result<(Input, Option<[u8; 3
 }
 
 /// Whether standard input has an end: a terminal and /dev/null are devices, a pipe or a file is none.
-fn is_stream() -> bool {
+pub(super) fn is_stream() -> bool {
     let file = io::stdin().as_fd().try_clone_to_owned().map(File::from);
     let metadata = file.and_then(|file| file.metadata());
     metadata.is_ok_and(|metadata| !metadata.file_type().is_char_device())

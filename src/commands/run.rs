@@ -8,16 +8,17 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow};
 use ecache_core::command::{
-    Arguments, HELD_VARIABLE, Memo, Mode, OnBusy, OnFailure, OnMiss, Outcome, Report, Settings,
-    Streams,
+    Arguments, Failures, HELD_VARIABLE, Memo, Mode, OnBusy, OnFailure, OnMiss, Outcome, Report,
+    Settings, Streams,
 };
 use ecache_core::key::{Key, preimage};
 use ecache_core::python_json::Json;
 use serde::Serialize;
 
-use super::invocation::{Invocation, failures, store_name};
+use super::invocation::{Invocation, failures, is_stream, store_name};
 use super::request::{call_scopes, scopes, store_address, token};
 use super::{background, troubles};
+use crate::cli::entry::StdinChoice;
 use crate::cli::value::Lifetime;
 use crate::cli::{BusyChoice, CacheMode, RunArgs};
 use crate::context::Context;
@@ -120,6 +121,11 @@ fn usable_store(context: &Context, invocation: &Invocation) -> Result<PathBuf> {
     }
 }
 
+/// Whether the command reads what another process could not read again, in the background.
+fn reads_unkept(args: &RunArgs) -> bool {
+    args.identity.stdin == StdinChoice::Ignore && is_stream()
+}
+
 fn settings(args: &RunArgs) -> Settings {
     Settings {
         mode: match (args.cache, args.refresh || args.warm) {
@@ -136,11 +142,15 @@ fn settings(args: &RunArgs) -> Settings {
             Some(Lifetime::Ttl(ttl)) => ttl.duration(),
             Some(Lifetime::Boot | Lifetime::Session) | None => None,
         },
-        failures: failures(args.no_failures, args.failure_ttl),
+        // What nobody waits for is not to put a failure in the place of what is served.
+        failures: match args.background && args.failure_ttl.is_none() {
+            true => Failures::Forget,
+            false => failures(args.no_failures, args.failure_ttl),
+        },
         max_age: args.max_age.map(Duration::from_millis),
         stale: args
             .stale
-            .filter(|_| !args.background)
+            .filter(|_| !args.background && !reads_unkept(args))
             .map(Duration::from_millis),
         on_failure: match args.stale_if_error {
             true => OnFailure::Stale,

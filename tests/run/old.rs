@@ -116,3 +116,32 @@ fn who_finds_it_busy_says_what_is_to_be_done() {
     assert_eq!(finish(leader), ended("3\n", "", 0));
     memoized(&session, "--on-busy fail", line).prints("3\n");
 }
+
+#[test]
+fn a_failure_in_the_background_leaves_the_old_result() {
+    let session = Session::new();
+    memoized(&session, "--ttl 5s --stale 1h", LINE).prints("1\n");
+    std::fs::write(session.path("fail"), "").expect("a file");
+    session.set_clock(LATER);
+    memoized(&session, "--ttl 5s --stale 1h", LINE).prints("1\n");
+    wait_for("a run in the background", || runs(&session) == 2);
+    // Whoever asks next starts another one, which waits for the end of this.
+    wait_for("another run in the background", || {
+        memoized(&session, "--ttl 5s --stale 1h", LINE).prints("1\n");
+        runs(&session) > 2
+    });
+}
+
+#[test]
+fn what_is_read_and_not_kept_is_not_read_in_the_background() {
+    let session = Session::new();
+    let cat = |text: &str| {
+        let line = format!("echo {text} | ecache run --stdin ignore --ttl 5s --stale 1h -- cat");
+        session.shell(&line).succeeds()
+    };
+    cat("a").prints("a\n");
+    cat("b").prints("a\n");
+    session.set_clock(LATER);
+    cat("c").prints("c\n");
+    cat("d").prints("c\n");
+}

@@ -70,9 +70,14 @@ impl<'a> Commands<'a> {
             Ok(arguments) => arguments,
             Err(why) => return Prepared::Fail(why),
         };
-        let identity = Identity {
-            arguments,
-            ..self.identity.clone()
+        // What it reads may have changed since the item before this.
+        let now = match self.reads_files() {
+            true => identity(&self.args.command[0], &self.args.surroundings, None),
+            false => Ok(self.identity.clone()),
+        };
+        let identity = match now {
+            Ok(now) => Identity { arguments, ..now },
+            Err(error) => return Prepared::Fail(format!("{error:#}")),
         };
         let scopes = call_scopes(&self.scope, self.token.as_deref());
         Prepared::Run(Box::new(Call::new(
@@ -82,6 +87,11 @@ impl<'a> Commands<'a> {
             (&scopes, self.scopes.clone()),
             self.settings.clone(),
         )))
+    }
+
+    fn reads_files(&self) -> bool {
+        let read = &self.args.surroundings;
+        !read.file.is_empty() || !read.modtime.is_empty()
     }
 
     /// What an item is called in messages.

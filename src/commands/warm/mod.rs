@@ -30,6 +30,11 @@ use items::{Item, Items};
 use report::{LeftOut, Line, Report, Summary};
 
 pub(crate) fn run(context: &Context, args: WarmArgs) -> Result<Exit> {
+    // As `run` keeps nothing then, there is nothing to warm.
+    if let Ok(mode @ ("off" | "readonly")) = std::env::var("ECACHE").as_deref() {
+        context.note(&format!("ECACHE={mode}: nothing is warmed"));
+        return Ok(Exit::Done);
+    }
     match args.command.is_empty() {
         true => again(context, &args),
         false => each(context, &args),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use ecache_core::backend::{Backend, Direction, Row, Scan, Sort, Values};
-use ecache_core::command::{Mode, Prepared, Settings, repeat};
+use ecache_core::command::{Failures, Mode, Prepared, Settings, repeat};
 use ecache_core::entry::Entry;
 use ecache_core::python_json::Json;
 use ecache_core::secrets::mask_json;
@@ -64,6 +64,11 @@ pub(super) fn prepare(
         ttl: match args.keep.ttl {
             Some(ttl) => ttl.duration(),
             None => before.filter(|ttl| *ttl > Duration::ZERO),
+        },
+        // A failure is not to take the place of a result, unless that was asked for.
+        failures: match args.keep.failure_ttl {
+            Some(_) => settings.failures,
+            None => Failures::Forget,
         },
         ..settings.clone()
     };
