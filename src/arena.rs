@@ -6,7 +6,8 @@
 //! the system's allocator. SQLite is told to allocate the same way. glibc keeps small pieces itself and gains
 //! nothing, so this is for musl alone.
 //!
-//! To ask for the first pages at once, in place of fifty page faults, was measured to be worth 2 %: left out.
+//! The pages that a hit uses are asked for at once, in place of thirty page faults: two to four per
+//! cent of a hit.
 //!
 //! It changes nothing but time: whatever does not fit is the system's business, as without it.
 
@@ -18,6 +19,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 #[cfg(target_env = "musl")]
 const SIZE: usize = 512 * 1024;
 
+/// What every hit uses of it, in whole pages.
+#[cfg(target_env = "musl")]
+const USED_BY_A_HIT: usize = 128 * 1024;
+
 #[cfg(target_env = "musl")]
 #[global_allocator]
 static ARENA: Arena<SIZE> = Arena::new();
@@ -25,6 +30,14 @@ static ARENA: Arena<SIZE> = Arena::new();
 /// Makes SQLite allocate here as well, before anything else uses it.
 #[cfg(target_env = "musl")]
 pub(crate) fn install() {
+    // SAFETY: the pages are the arena's own, and stay as they are. Linux before 5.14 refuses, which costs only time.
+    unsafe {
+        libc::madvise(
+            ARENA.base().cast(),
+            USED_BY_A_HIT,
+            libc::MADV_POPULATE_WRITE,
+        )
+    };
     ecache_core::backend::sqlite::use_global_allocator();
 }
 

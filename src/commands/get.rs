@@ -27,8 +27,14 @@ pub(crate) fn run(context: &Context, args: GetArgs) -> Result<Exit> {
     match backend.lookup(&request.address, now)? {
         Lookup::Hit(entry, content) if !request.contradicts(&entry) => {
             print(backend.as_ref(), &entry, content, args.format)?;
-            drop(backend);
-            record(context, Use::due(&entry, now).as_slice());
+            match Use::due(&entry, now) {
+                Some(hit) => {
+                    drop(backend);
+                    record(context, &[hit]);
+                }
+                // The process ends, and the kernel closes what is open in less time than SQLite does.
+                None => std::mem::forget(backend),
+            }
             Ok(Exit::Done)
         }
         Lookup::Hit(entry, _) => {

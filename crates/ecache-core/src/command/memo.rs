@@ -106,6 +106,8 @@ impl Memo<'_> {
             return self.bypass(&mut ports);
         };
         let mut old = None;
+        // Stays open: a writer that were alone would have to read the whole log again.
+        let mut reader = None;
         if mode != Mode::Refresh {
             match self.open(path, Access::Read) {
                 Ok(backend) => match self.find(backend.as_ref(), self.clock.now())? {
@@ -123,7 +125,7 @@ impl Memo<'_> {
                             return self.replay_old(backend.as_ref(), found, &mut ports);
                         }
                     }
-                    Kept::Nothing => {}
+                    Kept::Nothing => reader = Some(backend),
                 },
                 // One that is not there yet is made, and one of an older release brought up to date, by a writer.
                 Err(Error::Missing { .. } | Error::Unsupported(_)) => {}
@@ -149,7 +151,10 @@ impl Memo<'_> {
             OnBusy::Wait | OnBusy::Stale => Wait::Following,
         };
         match (self.turn(path, wait, &mut ports.console)?, old) {
-            (Turn::Ours(lock), _) => self.lead(path, backend.as_ref(), lock.as_ref(), &mut ports),
+            (Turn::Ours(lock), _) => {
+                let backends = (reader, backend.as_ref());
+                self.lead(path, backends, lock.as_ref(), &mut ports)
+            }
             (Turn::Over(exit), _) => Ok(Report::of_other(exit)),
             (Turn::Theirs, _) if self.settings.on_busy == OnBusy::Fail => Err(CommandError::Busy),
             (Turn::Theirs, Some((backend, found))) if self.settings.on_busy == OnBusy::Stale => {
@@ -163,14 +168,19 @@ impl Memo<'_> {
     }
 
     /// Runs the command in its turn, unless it was kept while this process was on its way here.
+    ///
+    /// The reader, if there is one, has looked before, and has its statements ready.
     fn lead(
         &self,
         path: &Path,
-        backend: &dyn Backend,
+        (reader, backend): (Option<Arc<dyn Backend>>, &dyn Backend),
         lock: Option<&FlightLock>,
         ports: &mut Ports<'_>,
     ) -> Result<Report, CommandError> {
-        let fallback = match self.find(backend, self.clock.now())? {
+        let kept = self.find(reader.as_deref().unwrap_or(backend), self.clock.now())?;
+        // The last to close the file is to be the writer, which keeps the log short.
+        drop(reader);
+        let fallback = match kept {
             Kept::Fresh(entry, content) if self.settings.mode == Mode::On => {
                 return self.replay_hit(backend, (entry, content), &mut ports.console);
             }

@@ -10,7 +10,8 @@ use rusqlite::ffi;
 
 /// Makes SQLite allocate with Rust's global allocator, in the whole process.
 ///
-/// Has no effect once SQLite has been used. Meant for programs whose global allocator is faster than C's.
+/// Has no effect once SQLite has been used. Meant for short programs whose global allocator is faster than C's: what
+/// SQLite puts by for small pieces, for each connection, becomes less as well.
 pub fn use_global_allocator() {
     let methods = ffi::sqlite3_mem_methods {
         xMalloc: Some(allocate),
@@ -22,9 +23,17 @@ pub fn use_global_allocator() {
         xShutdown: Some(shut_down),
         pAppData: std::ptr::null_mut(),
     };
-    // SAFETY: SQLite copies the methods. It refuses them, without harm, once it has been initialized.
-    unsafe { ffi::sqlite3_config(ffi::SQLITE_CONFIG_MALLOC, &raw const methods) };
+    // SAFETY: SQLite copies the methods, and takes two integers for the other. It refuses both, without harm, once it
+    // has been initialized.
+    unsafe {
+        ffi::sqlite3_config(ffi::SQLITE_CONFIG_MALLOC, &raw const methods);
+        ffi::sqlite3_config(ffi::SQLITE_CONFIG_LOOKASIDE, SMALL.0, SMALL.1);
+    }
 }
+
+/// The size and number of SQLite's own small pieces, which it touches all when it opens a file: the usual forty are twelve
+/// pages. A hit needs ten; with twenty, bulk work costs what it did with forty, with ten 4 % more.
+const SMALL: (c_int, c_int) = (1200, 20);
 
 /// What stands before each allocation: its size, which Rust wants to know again.
 const HEADER: usize = size_of::<usize>();
