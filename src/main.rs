@@ -23,6 +23,7 @@ use error::Exit;
 fn main() -> ExitCode {
     #[cfg(target_env = "musl")]
     arena::install();
+    forget_empty_variables();
     let cli = match Cli::read() {
         Ok(cli) => cli,
         Err(answer) => return tell(&answer),
@@ -31,6 +32,16 @@ fn main() -> ExitCode {
     match result {
         Ok(exit) => ExitCode::from(exit.code()),
         Err(error) => fail(&error),
+    }
+}
+
+/// A variable that is set to nothing is not set, as scripts and CI systems mean it.
+fn forget_empty_variables() {
+    for name in ["ECACHE", "ECACHE_DB", "BKT_SCOPE", "BKT_TTL"] {
+        if std::env::var_os(name).is_some_and(|value| value.is_empty()) {
+            // SAFETY: there is no other thread yet.
+            unsafe { std::env::remove_var(name) };
+        }
     }
 }
 

@@ -211,3 +211,15 @@ fn a_full_disk_is_said_to_be_full_and_can_be_cleared() {
         "set: 3\nkept what was set\n50000\n0\nset: 3\nclear: 0\n0\nset: 0\nx"
     );
 }
+
+#[test]
+fn a_variable_that_is_set_to_nothing_is_not_set() {
+    let mut session = Session::new();
+    for name in ["ECACHE", "ECACHE_DB", "BKT_TTL", "BKT_SCOPE"] {
+        session = session.with(name, "");
+    }
+    session.run("set thumbs k v --db other.db").notes("");
+    session.run("get thumbs k --db other.db").prints("v");
+    session.run("run -- echo out").prints("out\n");
+    assert!(session.store().exists());
+}

@@ -68,7 +68,7 @@ Examples:
   ecache get thumbs cat.jpg > cat.png            print it again
   ecache warm -- curl -s https://x/{} < ids      run it for each line that is not cached
   ecache ls --store thumbs                       list what is cached
-  ecache clear --dataset 6b03de12 --dry-run      see what a removal would remove
+  ecache clear --store thumbs --dry-run          see what a removal would remove
 
 See `ecache COMMAND -h` for a command, `ecache --help` for more.";
 
@@ -82,8 +82,8 @@ Examples:
   ecache why -- curl -s https://x/7              say why that is a hit or a miss
   ecache ls --store thumbs                       list what is cached
   ecache import dump.bson                        read a mongodump of FiftyOne's
-  ecache get labels -j 0.25 --user u-alice       the result of a call
-  ecache clear --dataset 6b03de12 --dry-run      see what a removal would remove
+  ecache get my_labels -j 0.25 --user u-alice    the result of a call
+  ecache clear --store thumbs --dry-run          see what a removal would remove
   ecache prune --expired --max-size 1GiB         remove what is dead or too much
 
 Exit status:

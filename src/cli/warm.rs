@@ -21,7 +21,7 @@ Examples:
   find . -name '*.csv' -print0 | ecache warm -0 -- ./summarise
   ecache warm --jsonl --input cities.jsonl -- ./weather --lat {lat} --lon {lon}
   ecache warm --refresh --store curl --expiring-within 10m --dry-run
-  ecache warm --refresh --dataset 6b03de12 --order cost --max-time 5m")]
+  ecache warm --refresh --dataset 6b03de1228195dbc2df5c505 --order cost --max-time 5m")]
 pub(crate) struct WarmArgs {
     /// The program, and its arguments, in which {} is the item; without any {} the item is the last argument
     #[arg(value_name = "COMMAND", last = true, required_unless_present = "refresh", value_hint = clap::ValueHint::CommandWithArguments)]

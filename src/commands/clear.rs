@@ -17,7 +17,13 @@ pub(crate) fn run(context: &Context, args: ClearArgs) -> Result<Exit> {
     let run = Run::from(args.dry_run);
     let backend = open(context, run)?;
     let selection = filter.clone().into();
-    remove(context, backend.as_ref(), &selection, run, now)?;
+    let removed = remove(context, backend.as_ref(), &selection, run, now)?;
+    // Who clears a user's part is to know that some of it cannot be told.
+    if removed == Usage::default() && names_what_fiftyone_hides(&filter) {
+        context.note(
+            "what FiftyOne itself cached records neither scopes nor arguments: name such a call with `ecache rm STORE -a ...`, or clear its store",
+        );
+    }
     if filter.policy == Some(Policy::Evict) {
         let persistent = Filter {
             policy: Some(Policy::Persist),
@@ -32,4 +38,16 @@ pub(crate) fn run(context: &Context, args: ClearArgs) -> Result<Exit> {
         }
     }
     Ok(Exit::Done)
+}
+
+/// Whether a filter asks for what FiftyOne's own documents have only in the hash of their key.
+fn names_what_fiftyone_hides(filter: &Filter) -> bool {
+    [
+        &filter.users,
+        &filter.operators,
+        &filter.prompts,
+        &filter.arguments,
+    ]
+    .iter()
+    .any(|patterns| !patterns.is_empty())
 }
