@@ -11,11 +11,11 @@ use ecache_core::filter::{Filter, Freshness, Pattern, Selection};
 use ecache_core::time::Timestamp;
 
 use super::live::Live;
-use super::removal::{Run, amount, counting, open, remove};
+use super::removal::{Run, amount, counting, entries, open, remove};
 use super::request::check_name;
 use crate::cli::{CheckChoice, DoctorArgs, FailOn};
 use crate::context::Context;
-use crate::error::{Exit, usage};
+use crate::error::Exit;
 use crate::output::escape::{for_line, shell};
 use crate::output::{Cell, Column, Format, human};
 
@@ -47,9 +47,7 @@ pub(crate) fn run(context: &Context, args: DoctorArgs) -> Result<Exit> {
         FailOn::Any | FailOn::None => None,
     });
     if live.is_none() && fixes.chain(fails_on).any(is_orphaned) {
-        return Err(usage(
-            "which datasets exist? Name a file with their ids, one a line, with --live-datasets",
-        ));
+        return Err(Live::unknown());
     }
     if live.is_none() {
         context.note("not checked: orphaned; name the datasets that exist with --live-datasets");
@@ -262,9 +260,9 @@ impl Doctor<'_> {
     /// A few lines for each finding, for people.
     fn tell(&self, patients: &[(String, Examination)]) -> Result<()> {
         let mut out = io::stdout().lock();
-        let mut entries = 0;
+        let mut count = 0;
         for (collection, examination) in patients {
-            entries += examination.usage.entries;
+            count += examination.usage.entries;
             for finding in &examination.findings {
                 let id = finding.check.id();
                 let what = finding.check.explain();
@@ -281,11 +279,7 @@ impl Doctor<'_> {
             }
         }
         if patients.iter().all(|(_, seen)| seen.findings.is_empty()) {
-            let entries = match entries {
-                1 => "1 entry".to_owned(),
-                count => format!("{count} entries"),
-            };
-            writeln!(out, "nothing is wrong with {entries}")?;
+            writeln!(out, "nothing is wrong with {}", entries(count))?;
         }
         Ok(())
     }

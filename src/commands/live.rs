@@ -63,6 +63,11 @@ impl Live {
         Ok(Some(Self(live)))
     }
 
+    /// Neither a list nor the engine says which datasets exist.
+    pub(super) fn unknown() -> anyhow::Error {
+        usage("which datasets exist? Name a file with their ids, one a line, with --live-datasets")
+    }
+
     /// The datasets as a set of ids.
     pub(super) fn ids(&self) -> &HashSet<Arc<str>> {
         &self.0

@@ -11,7 +11,7 @@ use super::removal::{Run, amount, open, remove};
 use super::request::check_name;
 use crate::cli::PruneArgs;
 use crate::context::Context;
-use crate::error::{Exit, usage};
+use crate::error::Exit;
 use crate::output::human;
 use crate::units::Moment;
 
@@ -100,9 +100,8 @@ fn orphans(
         return Ok(None);
     }
     let datasets = backend.names(Dimension::Dataset)?;
-    let live = Live::find(context, backend, args.live_datasets.as_deref())?.ok_or_else(|| {
-        usage("which datasets exist? Name a file with their ids, one a line, with --live-datasets")
-    })?;
+    let live = Live::find(context, backend, args.live_datasets.as_deref())?;
+    let live = live.ok_or_else(Live::unknown)?;
     let evictable = Filter {
         policy: Some(Policy::Evict),
         ..scope.clone()

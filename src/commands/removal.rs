@@ -91,9 +91,13 @@ pub(super) fn counting(bar: &mut Progress) -> impl FnMut(u64) -> ControlFlow<()>
 
 /// `3 entries (1.2 KiB)`
 pub(super) fn amount(usage: Usage) -> String {
-    let entries = match usage.entries {
-        1 => "entry",
-        _ => "entries",
-    };
-    format!("{} {entries} ({})", usage.entries, human::size(usage.bytes))
+    format!("{} ({})", entries(usage.entries), human::size(usage.bytes))
+}
+
+/// `1 entry`, `3 entries`
+pub(super) fn entries(count: u64) -> String {
+    match count {
+        1 => "1 entry".to_owned(),
+        count => format!("{count} entries"),
+    }
 }

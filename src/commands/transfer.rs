@@ -11,6 +11,7 @@ use ecache_core::error::Error;
 use ecache_core::filter::Usage;
 use ecache_core::transfer::{Found, write_record};
 
+use super::removal::entries;
 use crate::context::Context;
 use crate::error::{Exit, usage};
 use crate::output::JsonToTerminal;
@@ -176,11 +177,11 @@ fn spool(mut pipe: impl Read) -> io::Result<File> {
 
 /// Says what was written: `imported 3 entries (2 new, 1 replaced)`.
 pub(super) fn report(context: &Context, verb: &str, imported: Imported) {
-    let count = imported.created + imported.replaced;
-    let entries = if count == 1 { "entry" } else { "entries" };
     let mut message = format!(
-        "{verb} {count} {entries} ({} new, {} replaced",
-        imported.created, imported.replaced
+        "{verb} {} ({} new, {} replaced",
+        entries(imported.created + imported.replaced),
+        imported.created,
+        imported.replaced
     );
     if imported.kept > 0 {
         message.push_str(&format!(", {} kept as they were", imported.kept));
