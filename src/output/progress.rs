@@ -1,8 +1,9 @@
 //! Progress of long work on standard error: only on a terminal that can redraw, and only if it takes long.
 
+use std::fmt::Write;
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use super::Terminal;
 
@@ -10,10 +11,24 @@ use super::Terminal;
 const PATIENCE: Duration = Duration::from_millis(500);
 
 /// Where the number of things is known.
-const COUNTED: &str = "{msg} {bar:30} {human_pos}/{human_len} {per_sec} {eta}";
+const COUNTED: &str = "{msg} {bar:30} {human_pos}/{human_len} {rate} {eta}";
 
 fn style(template: &str) -> ProgressStyle {
-    ProgressStyle::with_template(template).expect("the templates are valid")
+    ProgressStyle::with_template(template)
+        .expect("the templates are valid")
+        .with_key("rate", |state: &ProgressState, out: &mut dyn Write| {
+            // That it cannot be written is for whoever draws to notice.
+            let _ = out.write_str(&rate(state.per_sec()));
+        })
+}
+
+/// So many a second, or a minute where it is less than one, to a tenth where that says something.
+fn rate(per_second: f64) -> String {
+    match per_second {
+        10.0.. => format!("{per_second:.0}/s"),
+        1.0.. => format!("{per_second:.1}/s"),
+        _ => format!("{:.1}/min", per_second * 60.0),
+    }
 }
 
 /// A counter on standard error that appears when the work takes longer than half a second.
@@ -82,6 +97,13 @@ mod tests {
                     .is_none()
             );
         }
+    }
+
+    #[test]
+    fn a_rate_has_no_digits_that_say_nothing() {
+        assert_eq!(rate(7.9779), "8.0/s");
+        assert_eq!(rate(0.0416), "2.5/min");
+        assert_eq!(rate(12_345.678), "12346/s");
     }
 
     #[test]
