@@ -134,8 +134,8 @@ complete -c ecache -n "__fish_ecache_using_subcommand run" -l env -d 'Tell runs 
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l file -d 'Tell runs apart by the content of this file, folder or quoted pattern (`src/**/*.rs`); may be repeated' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l modtime -d 'Tell runs apart by the modification time of this file, as bkt does; may be repeated' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l scope -d 'Tell runs apart by this name, as bkt does' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand run" -l stdin -d 'Say what standard input means; by default what is piped in is read to its end, for the key' -r -f -a "auto\t'Hash what is piped in; leave a terminal or /dev/null to the command'
-hash\t'Hash it, whatever it is'
+complete -c ecache -n "__fish_ecache_using_subcommand run" -l stdin -d 'Say what standard input means; by default what is piped in is read to its end, for the key' -r -f -a "auto\t'Hash what is piped in, if anything comes within ten seconds; leave a terminal or /dev/null to the command'
+hash\t'Hash it, whatever it is, and wait for it'
 ignore\t'Leave it to the command, and do not tell runs apart by it'
 none\t'Give the command nothing to read, as where a pipe stays open: cron, ssh, CI'"
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l dataset -d 'The dataset\'s id, or in FiftyOne\'s database its name' -r -f
@@ -224,8 +224,8 @@ complete -c ecache -n "__fish_ecache_using_subcommand key" -l env -d 'Tell runs 
 complete -c ecache -n "__fish_ecache_using_subcommand key" -l file -d 'Tell runs apart by the content of this file, folder or quoted pattern (`src/**/*.rs`); may be repeated' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand key" -l modtime -d 'Tell runs apart by the modification time of this file, as bkt does; may be repeated' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand key" -l scope -d 'Tell runs apart by this name, as bkt does' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand key" -l stdin -d 'Say what standard input means; by default what is piped in is read to its end, for the key' -r -f -a "auto\t'Hash what is piped in; leave a terminal or /dev/null to the command'
-hash\t'Hash it, whatever it is'
+complete -c ecache -n "__fish_ecache_using_subcommand key" -l stdin -d 'Say what standard input means; by default what is piped in is read to its end, for the key' -r -f -a "auto\t'Hash what is piped in, if anything comes within ten seconds; leave a terminal or /dev/null to the command'
+hash\t'Hash it, whatever it is, and wait for it'
 ignore\t'Leave it to the command, and do not tell runs apart by it'
 none\t'Give the command nothing to read, as where a pipe stays open: cron, ssh, CI'"
 complete -c ecache -n "__fish_ecache_using_subcommand key" -l dataset -d 'The dataset\'s id, or in FiftyOne\'s database its name' -r -f
@@ -253,8 +253,8 @@ complete -c ecache -n "__fish_ecache_using_subcommand why" -l env -d 'Tell runs 
 complete -c ecache -n "__fish_ecache_using_subcommand why" -l file -d 'Tell runs apart by the content of this file, folder or quoted pattern (`src/**/*.rs`); may be repeated' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand why" -l modtime -d 'Tell runs apart by the modification time of this file, as bkt does; may be repeated' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand why" -l scope -d 'Tell runs apart by this name, as bkt does' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand why" -l stdin -d 'Say what standard input means; by default what is piped in is read to its end, for the key' -r -f -a "auto\t'Hash what is piped in; leave a terminal or /dev/null to the command'
-hash\t'Hash it, whatever it is'
+complete -c ecache -n "__fish_ecache_using_subcommand why" -l stdin -d 'Say what standard input means; by default what is piped in is read to its end, for the key' -r -f -a "auto\t'Hash what is piped in, if anything comes within ten seconds; leave a terminal or /dev/null to the command'
+hash\t'Hash it, whatever it is, and wait for it'
 ignore\t'Leave it to the command, and do not tell runs apart by it'
 none\t'Give the command nothing to read, as where a pipe stays open: cron, ssh, CI'"
 complete -c ecache -n "__fish_ecache_using_subcommand why" -l dataset -d 'The dataset\'s id, or in FiftyOne\'s database its name' -r -f

@@ -154,10 +154,10 @@ pub(crate) struct IdentityArgs {
 /// What is done with standard input.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum StdinChoice {
-    /// Hash what is piped in; leave a terminal or /dev/null to the command
+    /// Hash what is piped in, if anything comes within ten seconds; leave a terminal or /dev/null to the command
     #[default]
     Auto,
-    /// Hash it, whatever it is
+    /// Hash it, whatever it is, and wait for it
     Hash,
     /// Leave it to the command, and do not tell runs apart by it
     Ignore,

@@ -9,15 +9,16 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
-use ecache_core::command::{Failures, Identity, Input, Program, Spool, hash_files};
+use anyhow::{Context as _, Result, bail};
+use ecache_core::command::{Failures, Identity, Input, Program, Spool, hash_files, is_idle};
 use ecache_core::python_json::Json;
 
 use crate::cli::entry::{IdentityArgs, StdinChoice, SurroundingsArgs};
 use crate::cli::value::{Lifetime, Ttl};
 use crate::context::Context;
 
-/// Who has to wait for standard input is told so after this long, as in a CI step that leaves a pipe open.
+/// After this long without a byte, standard input is taken for a pipe that nobody closes, as ssh and some CI systems
+/// leave it.
 const IDLE: Duration = Duration::from_secs(10);
 
 /// A command as it is about to be run, or asked for.
@@ -27,6 +28,28 @@ pub(super) struct Invocation {
     pub(super) call: Vec<Json>,
     /// What it reads
     pub(super) input: Input,
+    /// Why that is not part of the key, although it should be
+    pub(super) unknown_input: Option<String>,
+}
+
+/// What a command reads.
+struct Read {
+    input: Input,
+    /// Its SHA-256, if runs are told apart by it
+    sha256: Option<[u8; 32]>,
+    /// Why they are not, although they should be
+    unknown: Option<String>,
+}
+
+impl Read {
+    /// What runs are not told apart by.
+    fn aside(input: Input) -> Self {
+        Self {
+            input,
+            sha256: None,
+            unknown: None,
+        }
+    }
 }
 
 impl Invocation {
@@ -42,24 +65,28 @@ impl Invocation {
         let (name, arguments) = words.split_first().expect("clap requires a word");
         // Before the input is read: what cannot be run needs none.
         let identity = identity(name, &args.surroundings, lifetime)?;
-        let (input, sha256) = input(context, args.stdin)?;
+        let read = read(context, args.stdin)?;
         let identity = Identity {
             arguments: arguments.to_vec(),
-            input: sha256,
+            input: read.sha256,
             ..identity
         };
         Ok(Self {
             call: identity.call(),
             program: identity.program,
-            input,
+            input: read.input,
+            unknown_input: read.unknown,
         })
     }
 
-    /// Why standard input could not be kept, if so: it is not part of the key then.
-    pub(super) fn unkept_input(&self) -> Option<&io::Error> {
-        match &self.input {
-            Input::Unkept(unkept) => Some(unkept.why()),
-            _ => None,
+    /// Refuses a command whose key is not known.
+    ///
+    /// # Errors
+    /// If standard input is to be part of it, and is not.
+    pub(super) fn with_key(self) -> Result<Self> {
+        match self.unknown_input {
+            None => Ok(self),
+            Some(why) => bail!(why),
         }
     }
 }
@@ -157,30 +184,41 @@ pub(super) fn failures(are_forgotten: bool, ttl: Option<Ttl>) -> Failures {
     }
 }
 
-/// What the command reads, and the SHA-256 of that if runs are told apart by it.
-fn input(context: &Context, choice: StdinChoice) -> Result<(Input, Option<[u8; 32]>)> {
+/// What the command reads. It is waited for where it is part of the key, unless nobody said that it is and none comes:
+/// without the cache the command need not read it either.
+fn read(context: &Context, choice: StdinChoice) -> Result<Read> {
     let is_spooled = match choice {
-        StdinChoice::None => return Ok((Input::Nothing, None)),
+        StdinChoice::None => return Ok(Read::aside(Input::Nothing)),
         StdinChoice::Ignore => false,
         StdinChoice::Auto => is_stream(),
         StdinChoice::Hash => true,
     };
     if !is_spooled {
-        return Ok((Input::Inherited, None));
+        return Ok(Read::aside(Input::Inherited));
     }
-    let tell = || {
-        context.note(
-            "ecache: waiting for the end of standard input, which is part of the key; if the command reads none, say --stdin none",
-        );
-    };
     let stdin = io::stdin().as_fd().try_clone_to_owned();
-    let stdin = stdin.context("cannot use standard input")?;
-    Ok(match Spool::of(File::from(stdin), IDLE, &tell) {
-        Ok(spool) => {
-            let sha256 = spool.sha256();
-            (Input::Spooled(spool.into_file()), Some(sha256))
+    let stdin = File::from(stdin.context("cannot use standard input")?);
+    if is_idle(&stdin, IDLE) {
+        let why = format!("nothing came on standard input for {} s", IDLE.as_secs());
+        context.note(&format!(
+            "ecache: {why}, which is part of the key; if the command reads none, say --stdin none"
+        ));
+        if choice == StdinChoice::Auto {
+            return Ok(Read {
+                unknown: Some(why),
+                ..Read::aside(Input::Inherited)
+            });
         }
-        Err(unkept) => (Input::Unkept(unkept), None),
+    }
+    Ok(match Spool::of(stdin) {
+        Ok(spool) => Read {
+            sha256: Some(spool.sha256()),
+            ..Read::aside(Input::Spooled(spool.into_file()))
+        },
+        Err(unkept) => Read {
+            unknown: Some(format!("cannot keep standard input: {}", unkept.why())),
+            ..Read::aside(Input::Unkept(unkept))
+        },
     })
 }
 

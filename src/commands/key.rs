@@ -1,6 +1,6 @@
 //! `ecache key`: the key of a call, and the text that is hashed for it.
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use ecache_core::key::{Key, preimage};
 
 use super::invocation::Invocation;
@@ -17,10 +17,7 @@ pub(crate) fn run(context: &Context, args: KeyArgs) -> Result<Exit> {
         true => args.call.0.unwrap_or_default(),
         false => {
             let invocation = Invocation::new(context, &args.command, &args.identity, args.ttl)?;
-            if let Some(why) = invocation.unkept_input() {
-                bail!("cannot keep standard input: {why}");
-            }
-            invocation.call
+            invocation.with_key()?.call
         }
     };
     let text = preimage(&call, &scopes);

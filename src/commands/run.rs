@@ -112,10 +112,10 @@ fn memoized(context: &Context, args: RunArgs) -> Result<Exit> {
 /// The store, if there is a place for one, and a key to look up.
 fn usable_store(context: &Context, invocation: &Invocation) -> Result<PathBuf> {
     let (path, _) = context.location()?;
-    match invocation.unkept_input() {
+    match &invocation.unknown_input {
         Some(why) => {
             troubles::count(&context.beside(&path).unwrap_or(path));
-            Err(anyhow!("cannot keep standard input: {why}"))
+            Err(anyhow!("{why}"))
         }
         None => Ok(path),
     }

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use ecache_core::entry::Entry;
 use ecache_core::explain::{Difference, Explanation, Missing, Part, Question, explain};
 use ecache_core::key::{Key, preimage};
@@ -75,9 +75,7 @@ fn question(context: &Context, args: WhyArgs) -> Result<Question> {
         });
     }
     let invocation = Invocation::new(context, &args.command, &args.identity, args.ttl)?;
-    if let Some(why) = invocation.unkept_input() {
-        bail!("cannot keep standard input: {why}");
-    }
+    let invocation = invocation.with_key()?;
     let token = token(&args.scope)?;
     let text = preimage(
         &invocation.call,

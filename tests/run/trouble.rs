@@ -141,6 +141,27 @@ fn input_that_cannot_be_kept_reaches_the_command() {
 }
 
 #[test]
+#[ignore = "waits for ten seconds; tests/all runs it"]
+fn input_that_never_comes_does_not_hold_a_command_up_for_good() {
+    let session = Session::new();
+    let mut command = session.command("run -v -- echo hello");
+    command.stdin(Stdio::piped());
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("ecache starts");
+    // What ssh does: it stays open as long as somebody could type.
+    let open = child.stdin.take();
+    let ran = finish(child);
+    drop(open);
+    let why = "nothing came on standard input for 10 s";
+    let told = format!(
+        "ecache: {why}, which is part of the key; if the command reads none, say --stdin none\n\
+         run without the cache: {why}\n"
+    );
+    assert_eq!(ran, ended("hello\n", &told, 0));
+    session.run("ls").prints("");
+}
+
+#[test]
 fn trouble_is_silent_and_counted() {
     let session = Session::new();
     session.run("set a b c").notes("");

@@ -22,14 +22,11 @@ pub struct Unkept {
 }
 
 impl Spool {
-    /// Reads a stream to its end. `on_idle` is told, once, if nothing at all came for so long.
+    /// Reads a stream to its end.
     ///
     /// # Errors
     /// If it cannot be read or kept: then the stream is handed back, with all that was read of it.
-    pub fn of(mut stream: File, idle: Duration, on_idle: &dyn Fn()) -> Result<Self, Unkept> {
-        if is_idle(&stream, idle) {
-            on_idle();
-        }
+    pub fn of(mut stream: File) -> Result<Self, Unkept> {
         let mut file = match tempfile::tempfile() {
             Ok(file) => file,
             Err(why) => return Err(Unkept::new(stream, why)),
@@ -101,8 +98,8 @@ impl fmt::Debug for Unkept {
     }
 }
 
-/// Whether there is nothing to read, not even the end, for so long.
-fn is_idle(stream: &File, patience: Duration) -> bool {
+/// Whether nothing comes on a stream for so long, not even its end: perhaps nobody will ever close it.
+pub fn is_idle(stream: &File, patience: Duration) -> bool {
     let patience = Timespec {
         tv_sec: patience.as_secs() as i64,
         tv_nsec: i64::from(patience.subsec_nanos()),
@@ -113,36 +110,29 @@ fn is_idle(stream: &File, patience: Duration) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::cell::Cell;
     use std::os::fd::OwnedFd;
 
     use super::*;
 
     #[test]
-    fn a_stream_that_stays_open_is_said_to_be_waited_for() {
-        let (reader, writer) = io::pipe().expect("a pipe");
-        let writer = Cell::new(Some(writer));
-        let told = Cell::new(0);
-        let tell = || {
-            told.set(told.get() + 1);
-            writer
-                .take()
-                .expect("it is told once")
-                .write_all(b"late")
-                .expect("it is read");
-        };
-        let stream = File::from(OwnedFd::from(reader));
-        let spool = Spool::of(stream, Duration::from_millis(1), &tell).expect("a spool");
-        assert_eq!(
-            (told.get(), spool.sha256()),
-            (1, Sha256::digest(b"late").into())
-        );
+    fn only_a_stream_without_a_byte_and_without_an_end_is_idle() {
+        let moment = Duration::from_millis(1);
+        for text in ["late", ""] {
+            let (reader, mut writer) = io::pipe().expect("a pipe");
+            let stream = File::from(OwnedFd::from(reader));
+            assert!(is_idle(&stream, moment));
+            writer.write_all(text.as_bytes()).expect("it takes that");
+            drop(writer);
+            assert!(!is_idle(&stream, moment), "{text:?}");
+            let spool = Spool::of(stream).expect("a spool");
+            assert_eq!(spool.sha256(), Sha256::digest(text).as_slice());
+        }
     }
 
     #[test]
     fn what_cannot_be_read_is_handed_back() {
         let folder = File::open("/").expect("there is one");
-        let unkept = Spool::of(folder, Duration::ZERO, &|| ()).expect_err("a folder is no stream");
+        let unkept = Spool::of(folder).expect_err("a folder is no stream");
         assert_eq!(unkept.why().kind(), io::ErrorKind::IsADirectory);
     }
 }

@@ -50,7 +50,7 @@ use crate::error::Error;
 
 pub use files::hash_files;
 pub use identity::Identity;
-pub use input::{Spool, Unkept};
+pub use input::{Spool, Unkept, is_idle};
 pub use memo::{HELD_VARIABLE, Memo};
 pub use process::{Input, Signals, Streams};
 pub use program::Program;
