@@ -1,0 +1,240 @@
+//! A disk that fails: every call on a file, one after the other, is made to fail once, and from there on for good.
+//!
+//! The calls fail in the C library, by a small library of ours that is loaded before it (`support/faults.c`); so these
+//! tests need a C compiler, as the build does, and a program that is linked dynamically, as tests are.
+
+mod support;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use rusqlite::{Connection, OpenFlags};
+use support::{Ran, Session, run};
+use tempfile::TempDir;
+
+/// Calls that can fail, each with what is most usual.
+const KINDS: [(&str, &[i32]); 8] = [
+    ("write", &[libc::EIO, libc::ENOSPC]),
+    ("sync", &[libc::EIO]),
+    ("truncate", &[libc::EIO]),
+    ("create", &[libc::ENOSPC, libc::EMFILE]),
+    ("open", &[libc::EIO, libc::EMFILE]),
+    ("unlink", &[libc::EIO]),
+    ("read", &[libc::EIO]),
+    ("map", &[libc::ENOMEM]),
+];
+
+/// More calls than any of these commands makes.
+const ENDLESS: usize = 1000;
+
+/// Where the library is that makes calls fail.
+struct Faults {
+    folder: TempDir,
+}
+
+impl Faults {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/faults.c");
+        let built = Command::new("cc")
+            .args(["-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-o"])
+            .arg(folder.path().join("faults.so"))
+            .arg(source)
+            .arg("-ldl")
+            .status();
+        assert!(built.expect("there is a C compiler").success());
+        Self { folder }
+    }
+
+    /// Runs a command as often as it makes calls, each time with another one that fails; `check` is given the session
+    /// and how it ended. Every time it is run, the user's folder is as `prepare` leaves it.
+    fn each(&self, words: &str, prepare: impl Fn(&Session), check: impl Fn(&Session, &str, Ran)) {
+        let mut failed = 0;
+        for (kind, errors) in KINDS {
+            for error in errors {
+                for lasting in [0, 1] {
+                    failed += self.all_of(words, &prepare, &check, |nth| {
+                        format!("{kind} {error} {nth} {lasting}")
+                    });
+                }
+            }
+        }
+        assert!(failed > 20, "only {failed} calls of `{words}` failed");
+    }
+
+    /// The same with one kind of call; returns how many there were.
+    fn all_of(
+        &self,
+        words: &str,
+        prepare: &impl Fn(&Session),
+        check: &impl Fn(&Session, &str, Ran),
+        fault: impl Fn(usize) -> String,
+    ) -> usize {
+        for nth in 1..ENDLESS {
+            let session = Session::new();
+            prepare(&session);
+            let mark: PathBuf = session.path("failed");
+            let fault = fault(nth);
+            let mut command = session.command(words);
+            command
+                .env("LD_PRELOAD", self.folder.path().join("faults.so"))
+                .env("ECACHE_FAULT", &fault)
+                .env("ECACHE_FAULT_MARK", &mark);
+            let ran = run(command, b"");
+            if !mark.exists() {
+                return nth - 1;
+            }
+            assert!(!ran.stderr.contains("panicked"), "{fault}: {ran:?}");
+            check(&session, &format!("{words} with {fault}"), ran);
+        }
+        panic!("`{words}` makes calls without an end");
+    }
+}
+
+/// A store with something to lose.
+fn filled(session: &Session) {
+    session
+        .run("set kept theme dark --policy persist")
+        .notes("");
+    session.run("set s k old").notes("");
+    let line = |n: usize| {
+        format!(
+            "{{\"store_name\": \"doomed\", \"key\": \"k{n}\", \"policy\": \"evict\", \"value\": {n}}}\n"
+        )
+    };
+    let lines: String = (0..20).map(line).collect();
+    session
+        .run_with_input("import - --quiet", lines.as_bytes())
+        .notes("");
+}
+
+/// The file is whole, what was not touched is there, and the store takes what comes.
+fn is_well(session: &Session, what: &str) {
+    let file = Connection::open_with_flags(session.store(), OpenFlags::SQLITE_OPEN_READ_WRITE);
+    let checked: String = file
+        .and_then(|file| file.query_row("PRAGMA integrity_check", (), |row| row.get(0)))
+        .expect(what);
+    assert_eq!(checked, "ok", "{what}");
+    let listed = session.run("ls --store doomed");
+    assert_eq!((listed.code, &*listed.stderr), (0, ""), "{what}");
+    assert_eq!(session.run("get kept theme").stdout, b"dark", "{what}");
+    assert_eq!(session.run("set s after x").code, 0, "{what}");
+}
+
+/// An administrator is told that something failed, in words, and by an exit code that says so.
+fn is_told(ran: &Ran, what: &str) {
+    assert!((3..=5).contains(&ran.code), "{what}: {ran:?}");
+    assert!(!ran.stderr.is_empty(), "{what}: {ran:?}");
+}
+
+fn count(session: &Session, store: &str) -> usize {
+    let listed = session.run(["ls", "--store", store, "--fields", "key"]);
+    listed.succeeds().text().lines().count()
+}
+
+#[test]
+fn a_value_is_set_or_it_is_said_that_it_is_not() {
+    Faults::new().each("set s k new", filled, |session, what, ran| {
+        let value = session.run("get s k").succeeds();
+        match ran.code {
+            0 => assert_eq!(value.text(), "new", "{what}"),
+            _ => {
+                is_told(&ran, what);
+                assert!(["old", "new"].contains(&value.text()), "{what}");
+            }
+        }
+        is_well(session, what);
+    });
+}
+
+#[test]
+fn a_store_that_could_not_be_made_can_be_made_later() {
+    Faults::new().each(
+        "set s k new",
+        |_| (),
+        |session, what, ran| {
+            if ran.code != 0 {
+                is_told(&ran, what);
+                let again = session.run("set s k new");
+                assert_eq!((again.code, &*again.stderr), (0, ""), "{what}");
+            }
+            assert_eq!(session.run("get s k").stdout, b"new", "{what}");
+        },
+    );
+}
+
+#[test]
+fn what_is_cleared_is_gone_or_it_is_said_that_it_is_not() {
+    Faults::new().each("clear --store doomed", filled, |session, what, ran| {
+        match ran.code {
+            0 => assert_eq!(count(session, "doomed"), 0, "{what}"),
+            _ => is_told(&ran, what),
+        }
+        is_well(session, what);
+        session.run("clear --store doomed --quiet").notes("");
+        assert_eq!(count(session, "doomed"), 0, "{what}");
+    });
+}
+
+#[test]
+fn an_import_is_whole_or_nothing() {
+    const LINES: usize = 30;
+    let prepare = |session: &Session| {
+        filled(session);
+        let line = |n| {
+            format!(
+                "{{\"store_name\": \"new\", \"key\": \"k{n}\", \"policy\": \"evict\", \"value\": {n}}}\n"
+            )
+        };
+        let lines: String = (0..LINES).map(line).collect();
+        std::fs::write(session.path("lines"), lines).expect("a file");
+    };
+    Faults::new().each("import lines", prepare, |session, what, ran| {
+        let imported = count(session, "new");
+        match ran.code {
+            0 => assert_eq!(imported, LINES, "{what}"),
+            _ => {
+                is_told(&ran, what);
+                assert!([0, LINES].contains(&imported), "{what}: {imported}");
+            }
+        }
+        is_well(session, what);
+        session.run("import lines --quiet").notes("");
+        assert_eq!(count(session, "new"), LINES, "{what}");
+    });
+}
+
+#[test]
+fn a_value_that_cannot_be_read_is_not_served() {
+    Faults::new().each("get s k", filled, |session, what, ran| {
+        match ran.code {
+            0 => assert_eq!(ran.stdout, b"old", "{what}"),
+            _ => {
+                is_told(&ran, what);
+                assert_eq!(ran.stdout, b"", "{what}");
+            }
+        }
+        assert_eq!(session.run("get s k").stdout, b"old", "{what}");
+        is_well(session, what);
+    });
+}
+
+#[test]
+fn a_command_runs_whatever_fails() {
+    let prepare = |session: &Session| {
+        filled(session);
+        std::fs::write(session.path("script"), "echo hello\n").expect("a file");
+    };
+    Faults::new().each("run -- sh script", prepare, |session, what, ran| {
+        assert_eq!(
+            (&*ran.stdout, &*ran.stderr, ran.code),
+            (&b"hello\n"[..], "", 0),
+            "{what}"
+        );
+        for _ in 0..2 {
+            let again = session.run("run -- sh script");
+            assert_eq!(again, ran, "{what}");
+        }
+        is_well(session, what);
+    });
+}
