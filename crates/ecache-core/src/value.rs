@@ -142,20 +142,6 @@ impl Value {
         }
     }
 
-    /// [`Value::to_stored`] without a copy of what is text.
-    ///
-    /// # Errors
-    /// As there.
-    pub fn into_stored(self) -> Result<Json, ParseError> {
-        match self.kind {
-            Kind::Text => Ok(match String::from_utf8(self.bytes) {
-                Ok(text) => Json::from(text),
-                Err(error) => Json::from(&*String::from_utf8_lossy(error.as_bytes())),
-            }),
-            Kind::Json | Kind::Bytes | Kind::Command => self.to_stored(),
-        }
-    }
-
     /// Whether both are the same value to FiftyOne: JSON is compared as what it says, not as how it is spelled.
     pub fn same(&self, other: &Self) -> bool {
         self == other

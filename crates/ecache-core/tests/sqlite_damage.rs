@@ -173,14 +173,6 @@ fn a_cached_call_does_not_get_a_result_with_a_flipped_bit() {
     let address = StoreAddress::new("f").entry(Key::of_hash(&hash));
     let entry = Entry::new(address.clone(), Kind::Bytes, NOW);
     let content = Content::Inline(text.to_vec());
-    let kept = write(&path).put_call(&entry, &content, NOW);
-    kept.expect("an entry");
-    write(&path).compact(NOW).expect("compacted");
-    let whole = fs::read(&path).expect("a file");
-    let start = whole
-        .windows(text.len())
-        .position(|window| window == text)
-        .expect("the value is in the file");
     let call = CallIdentity {
         store: &address.store,
         hash: &hash,
@@ -190,6 +182,14 @@ fn a_cached_call_does_not_get_a_result_with_a_flipped_bit() {
         arguments_length: 1,
         with_generation: false,
     };
+    let kept = write(&path).put_call(&call, &entry, &content, NOW);
+    kept.expect("an entry");
+    write(&path).compact(NOW).expect("compacted");
+    let whole = fs::read(&path).expect("a file");
+    let start = whole
+        .windows(text.len())
+        .position(|window| window == text)
+        .expect("the value is in the file");
     for bit in 0..text.len() * 8 {
         let mut damaged = whole.clone();
         damaged[start + bit / 8] ^= 1 << (bit % 8);

@@ -129,15 +129,24 @@ pub trait Backend: Send + Sync {
     ) -> Result<Put>;
 
     /// Writes the result of a cached call, whatever is there, and returns the store's generation for as long as
-    /// it stays what was written.
+    /// it stays what was written, if that is wanted. The call is what `entry` records of it.
     ///
     /// # Errors
     /// Those of [`Backend::put`].
-    fn put_call(&self, entry: &Entry, content: &Content, now: Timestamp) -> Result<u64> {
-        let generation = self.generation(&entry.address.store)?;
+    fn put_call(
+        &self,
+        call: &CallIdentity<'_>,
+        entry: &Entry,
+        content: &Content,
+        now: Timestamp,
+    ) -> Result<Option<u64>> {
+        let generation = match call.with_generation {
+            true => Some(self.generation(call.store)?),
+            false => None,
+        };
         let put = self.put(entry, content, &Condition::Always, now)?;
         // Replacing moves the generation by one; if it moves by more, somebody else was there as well.
-        Ok(generation + u64::from(put == Put::Replaced))
+        Ok(generation.map(|generation| generation + u64::from(put == Put::Replaced)))
     }
 
     /// Writes records exactly as they are, times and hits included.

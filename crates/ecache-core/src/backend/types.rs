@@ -90,6 +90,23 @@ impl<'a> CallIdentity<'a> {
         }
     }
 
+    /// How the preimage is to be read, as one number: how much of it is arguments, and which scopes the rest are.
+    ///
+    /// What the preimage does not say of itself: calls of one function with the same hash and the same split are the same.
+    pub(super) fn split(&self) -> i64 {
+        let scopes = self.scopes;
+        let is_known = [
+            scopes.operator_uri.is_some(),
+            scopes.prompt_id.is_some(),
+            scopes.jwt_sha256.is_some(),
+            scopes.user_id.is_some(),
+        ];
+        let length = i64::try_from(self.arguments_length).expect("memory is not that large");
+        is_known
+            .into_iter()
+            .fold(length, |split, is_known| split << 1 | i64::from(is_known))
+    }
+
     /// Where the call's result is kept.
     pub fn address(&self) -> Address {
         Address {

@@ -11,14 +11,14 @@ use super::lead::Lead;
 use super::memory_tier::{MemoryKey, Slot, Stored};
 use super::uses::Hits;
 use super::{ExecutionCache, ExecutionContext, FlightKey, Shared};
-use crate::backend::{CallIdentity, CallLookup, Condition, Content, read_value};
+use crate::backend::{CallIdentity, CallLookup, Content, read_value};
 use crate::entry::Entry;
 use crate::error::{Error, Result};
 use crate::key::{DeclaredScopes, Preimage, Scope};
 use crate::scope::{Scopes, StoreAddress, token_hash};
 use crate::single_flight::{Flight, Joined};
 use crate::time::Timestamp;
-use crate::value::{CHUNK_SIZE, Value};
+use crate::value::CHUNK_SIZE;
 
 /// A call that is to be cached.
 pub(super) struct Call<'a> {
@@ -184,15 +184,15 @@ impl<'a> Call<'a> {
         codec: &impl Codec<T>,
         old: Old,
     ) -> Result<Option<Found<T>>, Troubled> {
-        match self.look_in_memory(old) {
+        let now = self.ctx.cache.now();
+        match self.look_in_memory(old, now) {
             Some(found) => Ok(Some(found)),
-            None => self.look_in_store(codec, old),
+            None => self.look_in_store(codec, old, now),
         }
     }
 
-    fn look_in_memory<T: Clone + 'static>(&self, old: Old) -> Option<Found<T>> {
+    fn look_in_memory<T: Clone + 'static>(&self, old: Old, now: Timestamp) -> Option<Found<T>> {
         let (function, cache) = (self.function, &self.ctx.cache);
-        let now = cache.now();
         let slot = function.memory.get(&self.key, now)?;
         let is_old = self.is_old(slot.expires_at, now);
         if is_old && old == Old::Refused {
@@ -228,6 +228,7 @@ impl<'a> Call<'a> {
         &self,
         codec: &impl Codec<T>,
         old: Old,
+        now: Timestamp,
     ) -> Result<Option<Found<T>>, Troubled> {
         let (function, cache) = (self.function, &self.ctx.cache);
         if !function.options.residency.has_store() {
@@ -236,7 +237,6 @@ impl<'a> Call<'a> {
         let backend = cache.store().ok_or(Troubled)?;
         // Before the look-up: what changes from here on moves it.
         let epoch = self.epoch();
-        let now = cache.now();
         let (store, scopes) = (self.store(), self.scopes());
         let identity = self.identity(&store, &scopes, epoch.is_some());
         let found = cache.attempt("look up a result", backend.lookup_call(&identity, now));
@@ -320,45 +320,35 @@ impl<'a> Call<'a> {
             true => {
                 let value = codec.encode(value);
                 let value = value.map_err(|error| Error::Unsupported(error.to_string()))?;
+                let backend = cache.backend()?;
+                // Before the entry is written: what changes from here on moves it.
+                let epoch = self.epoch();
                 let (store, scopes) = (self.store(), self.scopes());
-                let identity = self.identity(&store, &scopes, false);
+                let identity = self.identity(&store, &scopes, epoch.is_some());
                 let mut entry = Entry::new(identity.address(), value.kind, now);
                 entry.expires_at = expires_at;
                 entry.function = Some(function.function.clone());
                 entry.args = Some(identity.args().into_owned());
                 entry.cost_ms = cost_ms;
-                entry.scopes = scopes;
-                match self.put(&entry, value)? {
-                    Some((epoch, generation)) => Some(Seen {
-                        epoch,
-                        generation,
-                        hits: cache.hits(store, &self.key.hash, now),
-                    }),
-                    None => return Ok(true),
-                }
+                entry.scopes = scopes.clone();
+                let content = match value.bytes.len() {
+                    0..=CHUNK_SIZE => Content::Inline(value.bytes),
+                    _ => backend.stage(&mut value.bytes.as_slice(), now)?,
+                };
+                let generation = backend.put_call(&identity, &entry, &content, now)?;
+                let (Some(epoch), Some(generation)) = (epoch, generation) else {
+                    return Ok(true);
+                };
+                Some(Seen {
+                    epoch,
+                    generation,
+                    hits: cache.hits(store, &self.key.hash, now),
+                })
             }
             false => None,
         };
         self.remember(value, expires_at, cost_ms.unwrap_or(0), seen);
         Ok(true)
-    }
-
-    /// Puts an entry into the store; returns what vouches for it in memory, if it is to be kept there.
-    fn put(&self, entry: &Entry, value: Value) -> Result<Option<(u64, u64)>> {
-        let backend = self.ctx.cache.backend()?;
-        let epoch = self.epoch();
-        let now = entry.created_at;
-        let content = match value.bytes.len() {
-            0..=CHUNK_SIZE => Content::Inline(value.bytes),
-            _ => backend.stage(&mut value.bytes.as_slice(), now)?,
-        };
-        match epoch {
-            Some(epoch) => Ok(Some((epoch, backend.put_call(entry, &content, now)?))),
-            None => {
-                backend.put(entry, &content, &Condition::Always, now)?;
-                Ok(None)
-            }
-        }
     }
 
     /// Compares a hit with what was computed again, which is what the caller gets.

@@ -119,6 +119,49 @@ fn encode<T: Serialize>(result: &T) -> Result<Value, CodecError> {
 }
 
 fn decode<T: DeserializeOwned>(value: Value) -> Result<T, CodecError> {
-    let stored = value.into_stored().map_err(CodecError::new)?;
-    stored::from_json(&stored).map_err(CodecError::new)
+    let result = match value.kind {
+        // As it is, without a copy.
+        Kind::Text => stored::from_text(String::from_utf8(value.bytes).map_err(CodecError::new)?),
+        _ => stored::from_json(&value.to_stored().map_err(CodecError::new)?),
+    };
+    result.map_err(CodecError::new)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Debug;
+
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    enum Colour {
+        Red,
+    }
+
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    struct Name(Option<String>);
+
+    fn comes_back_from_text<T: Serialize + DeserializeOwned + PartialEq + Debug>(result: &T) {
+        let value = StoredForm.encode(result).expect("a stored form");
+        assert_eq!(value.kind, Kind::Text, "{result:?}");
+        assert_eq!(StoredForm.decode(value).ok().as_ref(), Some(result));
+    }
+
+    #[test]
+    fn whatever_is_stored_as_text_comes_back() {
+        comes_back_from_text(&"señal\n".to_owned());
+        comes_back_from_text(&Some("label".to_owned()));
+        comes_back_from_text(&Name(Some(String::new())));
+        comes_back_from_text(&Colour::Red);
+        comes_back_from_text(&'é');
+        comes_back_from_text::<Box<str>>(&"label".into());
+    }
+
+    #[test]
+    fn text_is_no_result_of_another_type() {
+        let read = |text: &str| <StoredForm as Codec<u64>>::decode(&StoredForm, Value::text(text));
+        assert!(read("8").is_err());
+    }
 }

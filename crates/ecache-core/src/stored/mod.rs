@@ -98,6 +98,15 @@ pub fn from_json<T: DeserializeOwned>(json: &Json) -> Result<T, StoredError> {
     T::deserialize(read::Reader(json))
 }
 
+/// Reads a value whose stored form is a string of that text.
+///
+/// # Errors
+///
+/// Fails when no string is the stored form of a `T`.
+pub(crate) fn from_text<T: DeserializeOwned>(text: String) -> Result<T, StoredError> {
+    T::deserialize(read::TextReader(text))
+}
+
 /// Appends the text of a value's stored form: what Python's `json.dumps` would write.
 ///
 /// What was appended before an error stays.

@@ -183,6 +183,43 @@ impl<'de> IntoDeserializer<'de, StoredError> for Reader<'de> {
     }
 }
 
+/// Reads what [`Reader`] does of a string, which a `String` takes over as it is.
+pub(super) struct TextReader(pub(super) String);
+
+impl<'de> Deserializer<'de> for TextReader {
+    type Error = StoredError;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, StoredError> {
+        visitor.visit_string(self.0)
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, StoredError> {
+        visitor.visit_some(self)
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, StoredError> {
+        visitor.visit_newtype_struct(self)
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        _variants: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, StoredError> {
+        visitor.visit_enum(self.0.into_deserializer())
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit
+        unit_struct seq tuple tuple_struct map struct identifier ignored_any
+    }
+}
+
 /// Reads the key of a map, which may have been a number, a boolean or null.
 #[derive(Clone, Copy)]
 struct KeyReader<'de>(&'de PyString);

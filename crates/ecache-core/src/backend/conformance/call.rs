@@ -53,8 +53,8 @@ impl Call {
         }
     }
 
-    fn look_up(&self, backend: &dyn Backend) -> CallLookup {
-        let identity = CallIdentity {
+    fn identity(&self) -> CallIdentity<'_> {
+        CallIdentity {
             store: &self.entry.address.store,
             hash: &self.hash,
             function: self.entry.function.as_ref().expect("a function"),
@@ -62,13 +62,17 @@ impl Call {
             preimage: &self.preimage,
             arguments_length: r#"["a""#.len(),
             with_generation: self.with_generation,
-        };
-        backend.lookup_call(&identity, NOW).expect("a look-up")
+        }
     }
 
-    fn put(&self, backend: &dyn Backend, value: &[u8]) -> u64 {
+    fn look_up(&self, backend: &dyn Backend) -> CallLookup {
+        let found = backend.lookup_call(&self.identity(), NOW);
+        found.expect("a look-up")
+    }
+
+    fn put(&self, backend: &dyn Backend, content: &Content) -> Option<u64> {
         backend
-            .put_call(&self.entry, &inline(value), NOW)
+            .put_call(&self.identity(), &self.entry, content, NOW)
             .expect("an entry is written")
     }
 }
@@ -128,6 +132,8 @@ fn of_another_call(backend: &dyn Backend) {
         },
     ];
     for (number, change) in change.into_iter().enumerate() {
+        assert_eq!(call.put(backend, &inline(b"abc")), None);
+        assert_eq!(call.look_up(backend), hit(&call.entry, b"abc", None));
         let mut recorded = call.entry.clone();
         change(&mut recorded);
         put(backend, &recorded);
@@ -139,14 +145,14 @@ fn freshness(backend: &dyn Backend) {
     let mut call = Call::new();
     for (expires_at, is_fresh) in [(at(1), true), (NOW, false), (at(-1), false)] {
         call.entry.expires_at = Some(expires_at);
-        call.put(backend, b"abc");
+        call.put(backend, &inline(b"abc"));
         let is_hit = matches!(call.look_up(backend), CallLookup::Hit(_));
         assert_eq!(is_hit, is_fresh, "{expires_at}");
     }
     let too_late = at(SECOND).saturating_add(CLOCK_SKEW);
     call.entry.updated_at = Some(too_late);
     call.entry.expires_at = Some(too_late.saturating_add(CLOCK_SKEW));
-    call.put(backend, b"abc");
+    call.put(backend, &inline(b"abc"));
     assert_eq!(call.look_up(backend), CallLookup::Missing);
 }
 
@@ -154,9 +160,7 @@ fn large(backend: &dyn Backend) {
     let call = Call::new();
     let value = vec![b'x'; CHUNK_SIZE + 1];
     let content = backend.stage(&mut &value[..], NOW).expect("staged");
-    backend
-        .put_call(&call.entry, &content, NOW)
-        .expect("an entry is written");
+    call.put(backend, &content);
     let CallLookup::Hit(result) = call.look_up(backend) else {
         panic!("no hit");
     };
@@ -173,17 +177,11 @@ fn vouching(backend: &dyn Backend) {
         let generation = backend.generation(&call.entry.address.store);
         generation.expect("a generation")
     };
-    let created = call.put(backend, b"one");
-    assert_eq!(created, generation());
-    assert_eq!(
-        call.look_up(backend),
-        hit(&call.entry, b"one", Some(created))
-    );
-    let replaced = call.put(backend, b"two");
+    let created = call.put(backend, &inline(b"one"));
+    assert_eq!(created, Some(generation()));
+    assert_eq!(call.look_up(backend), hit(&call.entry, b"one", created));
+    let replaced = call.put(backend, &inline(b"two"));
     assert_ne!(replaced, created);
-    assert_eq!(replaced, generation());
-    assert_eq!(
-        call.look_up(backend),
-        hit(&call.entry, b"two", Some(replaced))
-    );
+    assert_eq!(replaced, Some(generation()));
+    assert_eq!(call.look_up(backend), hit(&call.entry, b"two", replaced));
 }

@@ -1,12 +1,11 @@
 //! Results of cached calls: what a hit and a miss in a program cost most of.
 //!
 //! Every column that is read costs two per cent of a look-up, so one that only some results need is read for those alone,
-//! and none that no hit needs, as what is recorded of earlier ones.
+//! and none that no hit needs, as what is recorded of earlier ones. A result is mostly recognised by its function and its
+//! [split](CallIdentity::split); what came by another way, as an import, has none, and is compared in full.
 
-use std::sync::Arc;
-
+use rusqlite::Connection;
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, Row};
 
 use super::SqliteBackend;
 use super::row::{self, Kept, RowError};
@@ -14,16 +13,15 @@ use super::write::Interned;
 use crate::backend::{CallIdentity, CallLookup, CallResult, Condition, Content};
 use crate::entry::{self, Entry, same_args};
 use crate::error::Result;
-use crate::key::hash_digits;
 use crate::time::Timestamp;
 
 /// What every hit needs of its row; when it was written only counts where it expires.
 macro_rules! select {
     ($more:literal) => {
         concat!(
-            "SELECT id, user, operator, prompt, function, kind, \
+            "SELECT id, function, split, kind, expires_at, \
              CASE WHEN expires_at IS NOT NULL THEN coalesce(updated_at, created_at) END, \
-             expires_at, cost_ms, checksum, blob, jwt_sha256, value",
+             cost_ms, checksum, blob, value",
             $more,
             " FROM entries INDEXED BY entries_key WHERE store = ?1 AND key = ?2"
         )
@@ -70,94 +68,107 @@ impl SqliteBackend {
         if id >> 32 != store {
             return Err(RowError::Damaged);
         }
-        let expires_at = row::time(row, 7)?;
+        let expires_at = row::time(row, 4)?;
         if expires_at.is_some() {
-            let written_at = row::time(row, 6)?.ok_or(RowError::Damaged)?;
+            let written_at = row::time(row, 5)?.ok_or(RowError::Damaged)?;
             if !entry::is_fresh(written_at, expires_at, now) {
                 return Ok(None);
             }
         }
-        let bytes = row.get_ref(12)?.as_blob()?;
-        let blob = row.get(10)?;
+        let bytes = row.get_ref(9)?.as_blob()?;
+        // A large value has no bytes of its own, and no other has a blob.
+        let blob = match bytes {
+            [] => row.get(8)?,
+            _ => None,
+        };
         let kept = Kept {
-            kind: row::kind(row.get(5)?).ok_or(RowError::Damaged)?,
+            kind: row::kind(row.get(3)?).ok_or(RowError::Damaged)?,
             // Of a value in the row itself, the checksum says more than its length would.
             size: match blob {
                 Some(_) => size(connection, id)?,
                 None => bytes.len() as u64,
             },
-            checksum: row.get(9)?,
+            checksum: row.get(7)?,
             blob,
             bytes,
         };
-        let content = kept.content(connection, hash_digits(call.hash, &mut [0; 64]))?;
-        if !self.is_of_call(connection, row, id, call)? {
+        let content = kept.content(connection, ValueRef::Blob(call.hash))?;
+        let is_known = row.get::<_, Option<i64>>(2)? == Some(call.split())
+            && self
+                .names
+                .is_name(connection, row.get(1)?, Some(call.function))?;
+        if !is_known && !self.is_of_call(connection, id, call)? {
             return Ok(None);
         }
         Ok(Some(CallResult {
             kind: kept.kind,
             content,
             expires_at,
-            cost_ms: row.get(8)?,
+            cost_ms: row.get(6)?,
             generation: match call.with_generation {
-                true => Some(row.get(13)?),
+                true => Some(row.get(10)?),
                 false => None,
             },
         }))
     }
 
-    /// [`Entry::is_of_call`] on a row, which the snapshot still holds.
+    /// [`Entry::is_of_call`] on a row, which the snapshot of the look-up still holds.
     fn is_of_call(
         &self,
         connection: &Connection,
-        row: &Row<'_>,
         id: i64,
         call: &CallIdentity<'_>,
     ) -> Result<bool, RowError> {
+        let sql =
+            "SELECT user, operator, prompt, function, jwt_sha256, args FROM entries WHERE id = ?1";
+        let mut statement = connection.prepare_cached(sql)?;
+        let mut rows = statement.query([id])?;
+        let row = rows.next()?.ok_or(RowError::Damaged)?;
         let scopes = call.scopes;
-        // Whether all of it is recorded.
-        let mut is_recorded = true;
-        let mut agrees = |column, ours: Option<&Arc<str>>| -> rusqlite::Result<bool> {
-            let id = row.get(column)?;
-            let is_ours = self.names.is_name(connection, id, ours)?;
-            is_recorded &= is_ours;
-            Ok(is_ours || id.is_none())
-        };
-        if !(agrees(1, scopes.user_id.as_ref())?
-            && agrees(2, scopes.operator_uri.as_ref())?
-            && agrees(3, scopes.prompt_id.as_ref())?
-            && agrees(4, Some(call.function))?)
-        {
-            return Ok(false);
-        }
-        let jwt_sha256: Option<[u8; 32]> = row.get(11)?;
-        if jwt_sha256 != scopes.jwt_sha256 {
-            is_recorded = false;
-            if jwt_sha256.is_some() {
+        let names = [
+            scopes.user_id.as_ref(),
+            scopes.operator_uri.as_ref(),
+            scopes.prompt_id.as_ref(),
+            Some(call.function),
+        ];
+        for (column, ours) in names.into_iter().enumerate() {
+            let id: Option<i64> = row.get(column)?;
+            if id.is_some() && !self.names.is_name(connection, id, ours)? {
                 return Ok(false);
             }
         }
-        // Where the scopes are the same, so are the arguments: the key is the hash of both together.
-        match is_recorded {
-            true => Ok(true),
-            false => has_args(connection, id, &call.args()),
+        let jwt_sha256: Option<[u8; 32]> = row.get(4)?;
+        if jwt_sha256.is_some() && jwt_sha256 != scopes.jwt_sha256 {
+            return Ok(false);
+        }
+        match row.get_ref(5)? {
+            ValueRef::Null => Ok(true),
+            recorded => Ok(same_args(recorded.as_str()?, &call.args())),
         }
     }
 
     /// Writes a result whatever is there; the generation is as of the same transaction.
     pub(super) fn put_result(
         &self,
+        call: &CallIdentity<'_>,
         entry: &Entry,
         content: &Content,
         now: Timestamp,
-    ) -> Result<u64> {
+    ) -> Result<Option<u64>> {
         let put = entry.check().and_then(|()| {
             self.transaction(|transaction| {
                 let sqlite = |error| self.error(error);
-                let interned = Interned::new(&self.names, transaction, entry).map_err(sqlite)?;
+                let interned = Interned {
+                    split: Some(call.split()),
+                    ..Interned::new(&self.names, transaction, entry).map_err(sqlite)?
+                };
                 let always = Condition::Always;
                 self.put_within(transaction, &interned, entry, content, &always, now)?;
-                generation(transaction, interned.store).map_err(sqlite)
+                match call.with_generation {
+                    true => generation(transaction, interned.store).map(Some),
+                    false => Ok(None),
+                }
+                .map_err(sqlite)
             })
         });
         if put.is_err() {
@@ -179,14 +190,4 @@ fn size(connection: &Connection, id: i64) -> rusqlite::Result<u64> {
     connection
         .prepare_cached("SELECT size FROM entries WHERE id = ?1")?
         .query_row([id], |row| row.get(0))
-}
-
-/// Whether other arguments are not recorded of an entry.
-fn has_args(connection: &Connection, id: i64, args: &str) -> Result<bool, RowError> {
-    let mut statement = connection.prepare_cached("SELECT args FROM entries WHERE id = ?1")?;
-    let mut rows = statement.query([id])?;
-    match rows.next()?.ok_or(RowError::Damaged)?.get_ref(0)? {
-        ValueRef::Null => Ok(true),
-        recorded => Ok(same_args(recorded.as_str()?, args)),
-    }
 }

@@ -299,6 +299,7 @@ impl<'a> Batch<'a> {
             operator: self.name(NameKind::Operator, &scopes.operator_uri)?,
             prompt: self.name(NameKind::Prompt, &scopes.prompt_id)?,
             function: self.name(NameKind::Function, &entry.function)?,
+            split: None,
         };
         let next = write::id_after(self.transaction, store.0, store.1)?;
         Ok((interned, next))

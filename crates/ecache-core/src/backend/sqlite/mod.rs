@@ -267,8 +267,14 @@ impl Backend for SqliteBackend {
         self.put_entry(entry, content, condition, now)
     }
 
-    fn put_call(&self, entry: &Entry, content: &Content, now: Timestamp) -> Result<u64> {
-        self.put_result(entry, content, now)
+    fn put_call(
+        &self,
+        call: &CallIdentity<'_>,
+        entry: &Entry,
+        content: &Content,
+        now: Timestamp,
+    ) -> Result<Option<u64>> {
+        self.put_result(call, entry, content, now)
     }
 
     fn import(

@@ -22,9 +22,9 @@ pub(super) enum NameKind {
 /// What is known of the interned names; shared by all connections of a backend.
 #[derive(Default)]
 pub(super) struct Names {
-    store_ids: RwLock<HashMap<StoreAddress, i64>>,
+    /// In order: to hash names or a number takes longer than to find them
+    store_ids: RwLock<BTreeMap<StoreAddress, i64>>,
     stores: RwLock<HashMap<i64, Arc<StoreAddress>>>,
-    /// In order: to hash a number takes longer than to find it
     names: RwLock<BTreeMap<i64, Arc<str>>>,
     functions: RwLock<HashMap<Arc<str>, i64>>,
 }

@@ -1,8 +1,8 @@
 //! From a row to an entry, and the checksum that says whether its value is what was written.
 
-use rusqlite::types::ValueRef;
+use rusqlite::types::{FromSqlResult, ValueRef};
 use rusqlite::{Connection, Row};
-use xxhash_rust::xxh3::Xxh3;
+use xxhash_rust::xxh3::{Xxh3, xxh3_64_with_seed};
 
 use super::names::Names;
 use crate::backend::{Chunked, Content};
@@ -160,7 +160,7 @@ pub(super) fn content(
         blob: row.get(19)?,
         bytes: row.get_ref(VALUE)?.as_blob()?,
     };
-    kept.content(connection, entry.address.key.as_str())
+    kept.content(connection, row.get_ref(2)?)
 }
 
 /// A value as its row has it.
@@ -173,8 +173,12 @@ pub(super) struct Kept<'a> {
 }
 
 impl Kept<'_> {
-    /// The value, verified to be what was written under that key.
-    pub(super) fn content(&self, connection: &Connection, key: &str) -> Result<Content, RowError> {
+    /// The value, verified to be what was written under that key, as the row has it.
+    pub(super) fn content(
+        &self,
+        connection: &Connection,
+        key: ValueRef<'_>,
+    ) -> Result<Content, RowError> {
         let content = match self.blob {
             Some(id) => Content::Chunked(Chunked {
                 id,
@@ -183,7 +187,7 @@ impl Kept<'_> {
             None if self.bytes.len() as u64 == self.size => Content::Inline(self.bytes.to_vec()),
             None => return Err(RowError::Damaged),
         };
-        if checksum(key, self.kind, &content) != self.checksum {
+        if checksum(key, self.kind, &content)? != self.checksum {
             return Err(RowError::Damaged);
         }
         if let Content::Chunked(chunked) = &content {
@@ -197,19 +201,22 @@ impl Kept<'_> {
 
 /// The checksum of an entry: of its key and kind as well, so that a value cannot turn up under another.
 /// The chunks of a large value have checksums of their own.
-pub(super) fn checksum(key: &str, kind: Kind, content: &Content) -> i64 {
-    let mut hash = Xxh3::new();
-    hash.update(&[kind_number(kind) as u8]);
-    hash.update(&(key.len() as u64).to_le_bytes());
-    hash.update(key.as_bytes());
-    match content {
-        Content::Inline(bytes) => hash.update(bytes),
-        Content::Chunked(chunked) => {
-            hash.update(&chunked.id.to_le_bytes());
-            hash.update(&chunked.size.to_le_bytes());
+///
+/// Each part is the seed of the next, which needs no memory: half as long for a short value as feeding one hash.
+pub(super) fn checksum(key: ValueRef<'_>, kind: Kind, content: &Content) -> FromSqlResult<i64> {
+    let (is_hash, key) = match key {
+        ValueRef::Blob(hash) => (1, hash),
+        text => (0, text.as_bytes()?),
+    };
+    let seed = xxh3_64_with_seed(key, (kind_number(kind) as u64) << 1 | is_hash);
+    let checksum = match content {
+        Content::Inline(bytes) => xxh3_64_with_seed(bytes, seed),
+        Content::Chunked(Chunked { id, size }) => {
+            let seed = xxh3_64_with_seed(&id.to_le_bytes(), seed);
+            xxh3_64_with_seed(&size.to_le_bytes(), seed)
         }
-    }
-    hash.digest() as i64
+    };
+    Ok(checksum as i64)
 }
 
 /// Up to so many chunks make a value: `chunks.id` is `blob << 20 | index`.

@@ -53,6 +53,7 @@ CREATE TABLE entries(
   operator INTEGER,
   prompt INTEGER,
   function INTEGER,
+  split INTEGER,
   policy INTEGER NOT NULL,
   kind INTEGER NOT NULL,
   size INTEGER NOT NULL,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rusqlite::types::ToSqlOutput;
+use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OptionalExtension, ToSql, ffi};
 
 use super::names::{self, NameKind, Names};
@@ -25,13 +25,15 @@ pub(super) struct Existing {
     is_fresh: bool,
 }
 
-/// The parts of an entry that were interned.
+/// The numbers that stand for parts of an entry.
 pub(super) struct Interned {
     pub(super) store: i64,
     pub(super) user: Option<i64>,
     pub(super) operator: Option<i64>,
     pub(super) prompt: Option<i64>,
     pub(super) function: Option<i64>,
+    /// That of the cached call whose result it is, if it is one
+    pub(super) split: Option<i64>,
 }
 
 impl Interned {
@@ -53,6 +55,7 @@ impl Interned {
                 Some(function) => Some(known.intern_function(connection, function)?),
                 None => None,
             },
+            split: None,
         })
     }
 }
@@ -245,7 +248,8 @@ impl SqliteBackend {
                 None => Content::Inline(row.get(4)?),
             };
             let stored: i64 = row.get(3)?;
-            if checksum(entry.address.key.as_str(), kind, &content) != stored {
+            let key = stored_key(entry.address.key.as_str());
+            if checksum(ValueRef::from(&key), kind, &content)? != stored {
                 return Err(RowError::Damaged);
             }
             let bytes = match content {
@@ -416,10 +420,10 @@ impl Write {
             ($verb:literal) => {
                 concat!(
                     $verb,
-                    " INTO entries(id, store, key, user, operator, prompt, function, policy, kind, \
-                     size, created_at, updated_at, expires_at, cost_ms, checksum, blob, jwt_sha256, \
-                     args, value) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, \
-                     ?14, ?15, ?16, ?17, ?18, ?19)"
+                    " INTO entries(id, store, key, user, operator, prompt, function, split, policy, \
+                     kind, size, created_at, updated_at, expires_at, cost_ms, checksum, blob, \
+                     jwt_sha256, args, value) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, \
+                     ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)"
                 )
             };
         }
@@ -428,9 +432,9 @@ impl Write {
             Self::InsertNew => insert!("INSERT OR IGNORE"),
             Self::Replace => {
                 "UPDATE entries SET user = ?4, operator = ?5, prompt = ?6, function = ?7, \
-                 policy = ?8, kind = ?9, size = ?10, created_at = ?11, updated_at = ?12, \
-                 expires_at = ?13, cost_ms = ?14, checksum = ?15, blob = ?16, jwt_sha256 = ?17, \
-                 args = ?18, value = ?19 WHERE id = ?1 AND store = ?2 AND key = ?3"
+                 split = ?8, policy = ?9, kind = ?10, size = ?11, created_at = ?12, updated_at = ?13, \
+                 expires_at = ?14, cost_ms = ?15, checksum = ?16, blob = ?17, jwt_sha256 = ?18, \
+                 args = ?19, value = ?20 WHERE id = ?1 AND store = ?2 AND key = ?3"
             }
         }
     }
@@ -452,7 +456,7 @@ pub(super) fn write(
     };
     let time = |time: Option<Timestamp>| time.map(Timestamp::as_millis);
     let key = stored_key(entry.address.key.as_str());
-    let parameters: [&dyn ToSql; 19] = [
+    let parameters: [&dyn ToSql; 20] = [
         &id,
         &interned.store,
         &key,
@@ -460,6 +464,7 @@ pub(super) fn write(
         &interned.operator,
         &interned.prompt,
         &interned.function,
+        &interned.split,
         &policy_number(entry.policy),
         &kind_number(entry.kind),
         &content.size(),
@@ -467,11 +472,11 @@ pub(super) fn write(
         &time(entry.updated_at),
         &time(entry.expires_at),
         &entry.cost_ms.map(|cost| cost.min(MAX_COUNT)),
-        &checksum(entry.address.key.as_str(), entry.kind, content),
+        &checksum(ValueRef::from(&key), entry.kind, content)?,
         &blob,
         &entry.scopes.jwt_sha256.as_ref().map(|hash| &hash[..]),
         &entry.args,
-        &ToSqlOutput::Borrowed(rusqlite::types::ValueRef::Blob(value)),
+        &ToSqlOutput::Borrowed(ValueRef::Blob(value)),
     ];
     connection.prepare_cached(how.sql())?.execute(parameters)
 }
