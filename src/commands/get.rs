@@ -1,6 +1,6 @@
 //! `ecache get`: the value of one entry.
 
-use std::io::{self, BufReader, IsTerminal, Write};
+use std::io::{self, BufRead, IsTerminal, Write};
 
 use anyhow::Result;
 use ecache_core::backend::{Backend, Content, ContentReader, Lookup, Use, read_value};
@@ -24,7 +24,7 @@ pub(crate) fn run(context: &Context, args: GetArgs) -> Result<Exit> {
     let request = Request::new(context, args.entry)?;
     let now = context.now();
     let backend = context.reader()?;
-    match backend.lookup(&request.address, now)? {
+    match backend.lookup_unread(&request.address, now)? {
         Lookup::Hit(entry, content) if !request.contradicts(&entry) => {
             print(backend.as_ref(), &entry, content, args.format)?;
             match Use::due(&entry, now) {
@@ -93,14 +93,30 @@ fn print(
 /// Copies a value; of a command, what it printed on its standard output.
 fn copy(mut reader: ContentReader<'_>, kind: Kind, out: &mut impl Write) -> Result<()> {
     if kind != Kind::Command {
-        io::copy(&mut reader, out)?;
-        return Ok(());
+        loop {
+            let bytes = reader.fill_buf().map_err(unread)?;
+            let count = bytes.len();
+            if count == 0 {
+                return Ok(());
+            }
+            out.write_all(bytes)?;
+            reader.consume(count);
+        }
     }
-    match replay(BufReader::new(reader), out, &mut io::sink()) {
+    match replay(reader, out, &mut io::sink()) {
         Ok(_) => Ok(()),
+        Err(ReplayError::Read(error)) => Err(unread(error)),
         // A closed pipe is told from other trouble by this type.
-        Err(ReplayError::Read(error) | ReplayError::Write(error)) => Err(error.into()),
+        Err(ReplayError::Write(error)) => Err(error.into()),
         Err(error) => Err(error.into()),
+    }
+}
+
+/// What the store says of a value that could not be read to its end.
+fn unread(error: io::Error) -> anyhow::Error {
+    match error.downcast::<Error>() {
+        Ok(error) => error.into(),
+        Err(error) => error.into(),
     }
 }
 

@@ -126,7 +126,7 @@ fn a_run_that_prints_something_else_than_the_killed_one_is_not_mixed_with_it() {
         leader.wait().expect("it ends");
     });
     assert_eq!((ran.text(), ran.code), ("", 125));
-    let told = "ecache: the process that was running it was stopped, and another run printed something else; try again\n";
+    let told = "ecache: what is printed is the beginning of a run whose rest is lost, and another run printed something else; try again\n";
     assert!(ran.stderr.ends_with(told), "{ran:?}");
     // What it ran is kept.
     let again = memoized(&session, "--no-exec", line);

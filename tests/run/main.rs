@@ -7,6 +7,7 @@ mod support;
 mod bkt;
 mod flights;
 mod identity;
+mod large;
 mod lifetime;
 mod old;
 mod process;

@@ -3,14 +3,15 @@
 mod common;
 
 use std::fs;
+use std::io::Read;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use common::{NOW, address, get, integrity, put, write};
 use ecache_core::backend::sqlite::{Access, SqliteBackend};
 use ecache_core::backend::{
-    Backend, CallIdentity, CallLookup, Condition, Content, Dimension, Lookup, Put, Row, Scan,
-    Values, no_progress,
+    Backend, CallIdentity, CallLookup, Condition, Content, ContentReader, Dimension, Lookup, Put,
+    Row, Scan, Values, WHOLE_SIZE, no_progress, read_value,
 };
 use ecache_core::entry::Entry;
 use ecache_core::error::Error;
@@ -75,7 +76,7 @@ fn read_everything(path: &Path, entries: usize) -> usize {
         for row in rows {
             if let Ok(Row::Entry(entry, Some(content))) = row {
                 let number: usize = entry.address.key.as_str().parse().expect("our key");
-                let found = ecache_core::backend::read_value(&store, entry.kind, content);
+                let found = read_value(&store, entry.kind, content);
                 assert_eq!(found.expect("a value").bytes, value(number));
             }
         }
@@ -211,6 +212,40 @@ fn a_changed_chunk_of_a_large_value_is_found() {
     let store = SqliteBackend::open(&path, Access::Read).expect("a store");
     let lookup = store.lookup(&address("k"), NOW).expect("a look-up");
     assert_eq!(lookup, Lookup::Damaged(address("k")));
+}
+
+#[test]
+fn what_is_read_of_a_large_value_ends_before_a_changed_chunk() {
+    let whole = usize::try_from(WHOLE_SIZE).expect("it fits into memory");
+    for (size, is_read) in [(whole, false), (whole + 1, true)] {
+        let (_folder, path) = store(0);
+        put(&write(&path), "k", &vec![b'x'; size]).expect("an entry");
+        let database = Connection::open(&path).expect("a database");
+        let flip = "UPDATE chunks SET bytes = zeroblob(length(bytes)) WHERE id & 0xfffff = 3";
+        database.execute_batch(flip).expect("a flip");
+        let store = SqliteBackend::open(&path, Access::Read).expect("a store");
+        let lookup = store.lookup(&address("k"), NOW).expect("a look-up");
+        assert_eq!(lookup, Lookup::Damaged(address("k")));
+        let lookup = store.lookup_unread(&address("k"), NOW).expect("a look-up");
+        let content = match lookup {
+            Lookup::Hit(_, content) => content,
+            Lookup::Damaged(_) => {
+                assert!(!is_read, "{size} bytes");
+                continue;
+            }
+            other => panic!("neither: {other:?}"),
+        };
+        assert!(is_read, "{size} bytes");
+        let mut reader = ContentReader::new(&store, content.clone());
+        let mut bytes = Vec::new();
+        for _ in 0..2 {
+            let error = reader.read_to_end(&mut bytes).expect_err("it is damaged");
+            assert!(matches!(Error::in_io(&error), Some(Error::Damaged { .. })));
+            assert!(bytes == vec![b'x'; 3 * CHUNK_SIZE]);
+        }
+        let value = read_value(&store, Kind::Bytes, content);
+        assert!(matches!(value, Err(Error::Damaged { .. })));
+    }
 }
 
 #[test]

@@ -351,8 +351,10 @@ impl Backend for MemoryBackend {
         Ok(self.write().keep(bytes, now))
     }
 
-    fn read_chunk(&self, chunked: &Chunked, index: u64) -> Result<Vec<u8>> {
-        self.read().chunk(chunked, index).map(<[u8]>::to_vec)
+    fn read_chunk(&self, chunked: &Chunked, index: u64, bytes: &mut Vec<u8>) -> Result<()> {
+        bytes.clear();
+        bytes.extend_from_slice(self.read().chunk(chunked, index)?);
+        Ok(())
     }
 
     fn put(

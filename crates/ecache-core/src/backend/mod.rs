@@ -18,7 +18,7 @@ mod types;
 
 pub use types::*;
 
-use std::io::Read;
+use std::io::{self, BufRead, Read};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,6 +44,9 @@ pub fn no_progress(_: u64) -> ControlFlow<()> {
 /// Values of this many bytes are enough for one [`Backend::lookup_many`].
 pub const LOOKUP_SIZE: usize = 4 << 20;
 
+/// Up to so many bytes, a value is verified whole before anything of it is read.
+pub const WHOLE_SIZE: u64 = 8 << 20;
+
 /// Looks up entries one after the other until their values are enough.
 fn lookup_enough(
     addresses: &[Address],
@@ -68,6 +71,14 @@ fn lookup_enough(
 pub trait Backend: Send + Sync {
     /// Looks up one entry and verifies its value.
     fn lookup(&self, address: &Address, now: Timestamp) -> Result<Lookup>;
+
+    /// As [`Backend::lookup`], for whoever reads the value once from its beginning: of one above [`WHOLE_SIZE`] a
+    /// backend need not verify the bytes before each of them is read, which a [`ContentReader`] does.
+    ///
+    /// What is damaged is found when something of the value was used, then. Whoever cannot bear that looks it up.
+    fn lookup_unread(&self, address: &Address, now: Timestamp) -> Result<Lookup> {
+        self.lookup(address, now)
+    }
 
     /// Looks up the result of a cached call; what one hit costs most of, so a backend may read less for it than
     /// [`Backend::lookup`] does.
@@ -109,8 +120,11 @@ pub trait Backend: Send + Sync {
     /// [`Error::Replaced`](crate::error::Error::Replaced) if a day passed while it was read.
     fn stage(&self, value: &mut dyn Read, now: Timestamp) -> Result<Content>;
 
-    /// Reads one chunk of a value and verifies it.
-    fn read_chunk(&self, chunked: &Chunked, index: u64) -> Result<Vec<u8>>;
+    /// Reads one chunk of a value in the place of what is in `bytes`, and verifies it.
+    ///
+    /// # Errors
+    /// If it is damaged, or was replaced; what is in `bytes` means nothing then.
+    fn read_chunk(&self, chunked: &Chunked, index: u64, bytes: &mut Vec<u8>) -> Result<()>;
 
     /// Writes an entry. Its size is its content's; replacing one keeps `created_at` and the recorded hits
     /// of the old, and takes everything else from the new: lifetime and policy are renewed. A new one
@@ -239,7 +253,7 @@ pub trait Backend: Send + Sync {
 
 /// Reads a value whatever its size, holding one chunk of it at a time.
 ///
-/// The chunks were verified when they were looked up; each is verified again as it is read. What the store says
+/// Each chunk is verified as it is read, whether or not it was when it was looked up. What the store says
 /// then is within the `io::Error`: see [`Error::in_io`](crate::error::Error::in_io).
 pub struct ContentReader<'a> {
     backend: &'a dyn Backend,
@@ -266,22 +280,34 @@ impl<'a> ContentReader<'a> {
     }
 }
 
-impl Read for ContentReader<'_> {
-    fn read(&mut self, target: &mut [u8]) -> std::io::Result<usize> {
+impl BufRead for ContentReader<'_> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
         if self.position == self.buffer.len()
             && let Content::Chunked(chunked) = &self.content
             && self.next_chunk < chunked.chunks()
         {
-            self.buffer = self
-                .backend
-                .read_chunk(chunked, self.next_chunk)
-                .map_err(std::io::Error::other)?;
-            self.next_chunk += 1;
+            let (chunk, buffer) = (self.next_chunk, &mut self.buffer);
             self.position = 0;
+            if let Err(error) = self.backend.read_chunk(chunked, chunk, buffer) {
+                // What is not verified is not handed out.
+                buffer.clear();
+                return Err(io::Error::other(error));
+            }
+            self.next_chunk += 1;
         }
-        let count = target.len().min(self.buffer.len() - self.position);
-        target[..count].copy_from_slice(&self.buffer[self.position..self.position + count]);
+        Ok(&self.buffer[self.position..])
+    }
+
+    fn consume(&mut self, count: usize) {
         self.position += count;
+    }
+}
+
+impl Read for ContentReader<'_> {
+    fn read(&mut self, target: &mut [u8]) -> io::Result<usize> {
+        let mut bytes = self.fill_buf()?;
+        let count = bytes.read(target)?;
+        self.consume(count);
         Ok(count)
     }
 }
@@ -295,8 +321,10 @@ pub fn read_value(backend: &dyn Backend, kind: Kind, content: Content) -> Result
         Content::Inline(bytes) => bytes,
         Content::Chunked(chunked) => {
             let mut bytes = Vec::with_capacity(usize::try_from(chunked.size).unwrap_or(0));
+            let mut chunk = Vec::new();
             for index in 0..chunked.chunks() {
-                bytes.extend_from_slice(&backend.read_chunk(&chunked, index)?);
+                backend.read_chunk(&chunked, index, &mut chunk)?;
+                bytes.extend_from_slice(&chunk);
             }
             bytes
         }

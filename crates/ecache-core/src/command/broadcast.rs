@@ -15,11 +15,12 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::recording::{END, HEADER, Stream};
+use super::frames::{Frames, Next, Source};
+use super::recording::{END, Stream};
 use crate::key::Key;
 use crate::single_flight::{FlightLock, FlightLocks};
 
@@ -148,65 +149,6 @@ fn is_written(file: &File) -> io::Result<bool> {
     FlightLocks::new(file.try_clone()?).is_any_locked()
 }
 
-/// Frames of a file that may still grow.
-pub(super) struct Frames {
-    file: Arc<File>,
-    offset: u64,
-    /// The stream of the frame that is being read, and how much of it is left
-    frame: (Stream, usize),
-}
-
-/// What a file has next.
-pub(super) enum Next {
-    /// So many bytes that came on a stream
-    Bytes(Stream, usize),
-    /// The end, and the exit code
-    End(u8),
-    /// Nothing yet
-    Nothing,
-}
-
-impl Frames {
-    /// The frames of a file from its beginning.
-    pub(super) fn new(file: Arc<File>) -> Self {
-        let frame = (Stream::Output, 0);
-        let offset = 0;
-        Self {
-            file,
-            offset,
-            frame,
-        }
-    }
-
-    /// Reads on, no more than fits into `buffer`.
-    pub(super) fn next(&mut self, buffer: &mut [u8]) -> io::Result<Next> {
-        while self.frame.1 == 0 {
-            let mut header = [0; HEADER];
-            let count = self.file.read_at(&mut header, self.offset)?;
-            let stream = match header[..count] {
-                [END, exit, ..] => return Ok(Next::End(exit)),
-                [1, _, _, _, _] => Stream::Output,
-                [2, _, _, _, _] => Stream::Error,
-                [] | [0..=2, ..] => return Ok(Next::Nothing),
-                _ => return Err(io::ErrorKind::InvalidData.into()),
-            };
-            let length = u32::from_be_bytes([header[1], header[2], header[3], header[4]]);
-            self.offset += HEADER as u64;
-            self.frame = (stream, length as usize);
-        }
-        let (stream, left) = self.frame;
-        let length = left.min(buffer.len());
-        match self.file.read_at(&mut buffer[..length], self.offset)? {
-            0 => Ok(Next::Nothing),
-            count => {
-                self.offset += count as u64;
-                self.frame.1 -= count;
-                Ok(Next::Bytes(stream, count))
-            }
-        }
-    }
-}
-
 /// The file of a running command, for those who wait for it.
 pub(super) struct Listener {
     path: PathBuf,
@@ -284,7 +226,7 @@ fn begin(path: &Path) -> io::Result<Option<Current>> {
         return Ok(None);
     }
     let file = Arc::new(file);
-    let frames = Frames::new(file.clone());
+    let frames = Frames::new(Source::Told(file.clone()));
     Ok(Some(Current { file, frames }))
 }
 

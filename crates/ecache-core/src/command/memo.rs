@@ -1,7 +1,7 @@
 //! A hit is replayed, a miss is run, by one process at a time, and whatever is wrong with the cache, it is run.
 
 use std::ffi::{OsStr, OsString};
-use std::io::{self, BufReader};
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use sha2::{Digest, Sha256};
 
 use super::broadcast::{self, Broadcast};
+use super::frames::Source;
 use super::old::Kept;
 use super::process::{self, Ended, Records, Signals, Streams};
 use super::recording::{NotRecorded, Recorder, is_framed};
@@ -110,23 +111,28 @@ impl Memo<'_> {
         let mut reader = None;
         if mode != Mode::Refresh {
             match self.open(path, Access::Read) {
-                Ok(backend) => match self.find(backend.as_ref(), self.clock.now())? {
-                    Kept::Fresh(entry, content) => {
-                        let found = (entry, content);
-                        return self.replay_hit(backend.as_ref(), found, &mut ports.console);
-                    }
-                    Kept::Old(entry, content) => {
-                        let is_served = self.is_served(&entry, self.clock.now());
-                        old = Some((backend, (entry, content)));
-                        if is_served {
+                Ok(backend) => {
+                    match self.find(&backend, Backend::lookup_unread, self.clock.now())? {
+                        Kept::Fresh(entry, content) => {
+                            let found = (entry, content);
+                            let report = self.replay_hit(&backend, found, &mut ports.console)?;
+                            match report {
+                                Some(report) => return Ok(report),
+                                None => reader = Some(backend),
+                            }
+                        }
+                        Kept::Old(entry, content) if self.is_served(&entry, self.clock.now()) => {
                             self.refresh_elsewhere(path, &ports)?;
+                            let found = (entry, content);
+                            match self.replay_old(&backend, found, &mut ports)? {
+                                Some(report) => return Ok(report),
+                                None => reader = Some(backend),
+                            }
                         }
-                        if let Some((backend, found)) = old.take_if(|_| is_served) {
-                            return self.replay_old(backend.as_ref(), found, &mut ports);
-                        }
+                        Kept::Old(entry, content) => old = Some((backend, (entry, content))),
+                        Kept::Nothing => reader = Some(backend),
                     }
-                    Kept::Nothing => reader = Some(backend),
-                },
+                }
                 // One that is not there yet is made, and one of an older release brought up to date, by a writer.
                 Err(Error::Missing { .. } | Error::Unsupported(_)) => {}
                 Err(error) => {
@@ -152,13 +158,14 @@ impl Memo<'_> {
         };
         match (self.turn(path, wait, &mut ports.console)?, old) {
             (Turn::Ours(lock), _) => {
-                let backends = (reader, backend.as_ref());
+                let backends = (reader, &backend);
                 self.lead(path, backends, lock.as_ref(), &mut ports)
             }
             (Turn::Over(exit), _) => Ok(Report::of_other(exit)),
             (Turn::Theirs, _) if self.settings.on_busy == OnBusy::Fail => Err(CommandError::Busy),
             (Turn::Theirs, Some((backend, found))) if self.settings.on_busy == OnBusy::Stale => {
-                self.replay_old(backend.as_ref(), found, &mut ports)
+                let report = self.replay_old(&backend, found, &mut ports)?;
+                report.ok_or_else(lost)
             }
             (Turn::Theirs, _) => {
                 (self.on_unkept)("another process is running it, and it is not waited for");
@@ -173,16 +180,22 @@ impl Memo<'_> {
     fn lead(
         &self,
         path: &Path,
-        (reader, backend): (Option<Arc<dyn Backend>>, &dyn Backend),
+        (reader, backend): (Option<Arc<dyn Backend>>, &Arc<dyn Backend>),
         lock: Option<&FlightLock>,
         ports: &mut Ports<'_>,
     ) -> Result<Report, CommandError> {
-        let kept = self.find(reader.as_deref().unwrap_or(backend), self.clock.now())?;
+        let looking = reader.as_ref().unwrap_or(backend);
+        // What is damaged is to be seen as that now, or it would be found again and again.
+        let kept = self.find(looking, Backend::lookup, self.clock.now())?;
         // The last to close the file is to be the writer, which keeps the log short.
         drop(reader);
         let fallback = match kept {
             Kept::Fresh(entry, content) if self.settings.mode == Mode::On => {
-                return self.replay_hit(backend, (entry, content), &mut ports.console);
+                let report = self.replay_hit(backend, (entry, content), &mut ports.console)?;
+                match report {
+                    Some(report) => return Ok(report),
+                    None => None,
+                }
             }
             Kept::Fresh(entry, content) | Kept::Old(entry, content) => Some((entry, content)),
             Kept::Nothing => None,
@@ -201,7 +214,7 @@ impl Memo<'_> {
             Some(found) => self.run_or_replay(backend, found, records, ports),
             None => {
                 let (ended, report) = self.execute(ports.take(), Some(records))?;
-                let report = self.keep_report(backend, ended, report)?;
+                let report = self.keep_report(backend.as_ref(), ended, report)?;
                 ports.console.finish()?;
                 Ok(report)
             }
@@ -220,64 +233,81 @@ impl Memo<'_> {
         location::open_within(path.as_os_str(), access, STORE_PATIENCE)
     }
 
+    /// As [`Memo::replay`], of a hit.
     fn replay_hit(
         &self,
-        backend: &dyn Backend,
+        backend: &Arc<dyn Backend>,
         found: (Box<Entry>, Content),
         console: &mut Console<'_>,
-    ) -> Result<Report, CommandError> {
+    ) -> Result<Option<Report>, CommandError> {
         let entry = found.0.clone();
         let report = self.replay(backend, found, Outcome::Hit, console)?;
-        self.record_use(&entry, self.clock.now());
+        if report.is_some() {
+            self.record_use(&entry, self.clock.now());
+        }
         Ok(report)
     }
 
+    /// As [`Memo::replay`], of a result whose time is over.
     fn replay_old(
         &self,
-        backend: &dyn Backend,
+        backend: &Arc<dyn Backend>,
         found: (Box<Entry>, Content),
         ports: &mut Ports<'_>,
-    ) -> Result<Report, CommandError> {
+    ) -> Result<Option<Report>, CommandError> {
         (self.on_stale)("its time is over");
         self.replay(backend, found, Outcome::Stale, &mut ports.console)
     }
 
-    /// Prints what is kept of the command.
+    /// Prints what is kept of the command; `None` if that is damaged from some place on, which is trouble with the cache.
+    /// What is printed already is the beginning of a run then, as if that had been killed: the command is run, and
+    /// [`printed`](super::printed) compares.
+    ///
+    /// A value that is too long to be held in memory is verified piece by piece, each before it is printed. Weighed:
+    /// reading all of it twice, so that damage is found before anything is printed (every hit takes twice as long,
+    /// and it can still be removed in between), and ending with an error where it breaks (the next attempt would
+    /// be a hit that breaks at the same place).
     pub(super) fn replay(
         &self,
-        backend: &dyn Backend,
+        backend: &Arc<dyn Backend>,
         (entry, content): (Box<Entry>, Content),
         outcome: Outcome,
         console: &mut Console<'_>,
-    ) -> Result<Report, CommandError> {
+    ) -> Result<Option<Report>, CommandError> {
         let now = self.clock.now();
-        console.begin(None);
-        let (stdout, stderr) = (&mut console.stdout, &mut console.stderr);
-        let replayed = match content {
-            Content::Inline(bytes) => replay(&bytes[..], stdout, stderr),
-            chunked => {
-                let reader =
-                    BufReader::with_capacity(1 << 16, ContentReader::new(backend, chunked));
-                replay(reader, stdout, stderr)
-            }
+        let source = match &content {
+            Content::Inline(_) => None,
+            Content::Chunked(chunked) => Some(Source::Kept(backend.clone(), *chunked)),
         };
-        let exit = match replayed {
+        console.begin(source);
+        let reader = ContentReader::new(backend.as_ref(), content);
+        let exit = match replay(reader, &mut console.stdout, &mut console.stderr) {
             Ok(exit) => exit,
             Err(ReplayError::Write(error)) => unread(error)?,
-            Err(ReplayError::Read(error)) => return Err(CommandError::Replay(error)),
+            Err(ReplayError::Read(error)) => match error.downcast() {
+                // There is nothing left to compare another run with.
+                Ok(error @ Error::Replaced) => {
+                    return Err(CommandError::Replay(io::Error::other(error)));
+                }
+                Ok(error) if self.settings.on_miss == OnMiss::Fail => {
+                    return Err(CommandError::Replay(io::Error::other(error)));
+                }
+                Ok(trouble) => return Ok((self.on_trouble)(trouble).map(|()| None)?),
+                Err(error) => return Err(CommandError::Replay(error)),
+            },
             Err(ReplayError::Malformed(error)) => {
                 return Err(CommandError::Replay(io::Error::other(error)));
             }
         };
         console.finish()?;
-        Ok(Report {
+        Ok(Some(Report {
             outcome,
             exit,
             age: now.since(entry.written_at()),
             ttl_left: entry.expires_at.map(|expires| expires.since(now)),
             cost: entry.cost_ms.map(Duration::from_millis),
             size: Some(entry.size),
-        })
+        }))
     }
 
     pub(super) fn is_ours(&self, entry: &Entry) -> bool {
@@ -435,14 +465,20 @@ pub(super) fn unread(error: io::Error) -> Result<u8, CommandError> {
     }
 }
 
-/// Whether a value is what a recorder wrote. Of one in chunks, whose checksums were verified when it was looked up, only
-/// the ends are looked at.
+/// A result that cannot be printed to its end, where there is nothing else to be printed.
+pub(super) fn lost() -> CommandError {
+    CommandError::Replay(io::Error::other("the rest of it is damaged"))
+}
+
+/// Whether a value is what a recorder wrote. Of one in chunks only the ends are looked at: what is in between is what was
+/// written, as far as its checksums say.
 pub(super) fn is_recording(backend: &dyn Backend, content: &Content) -> Result<bool> {
     match content {
         Content::Inline(bytes) => Ok(replay(&bytes[..], &mut io::sink(), &mut io::sink()).is_ok()),
         Content::Chunked(chunked) => {
-            let first = backend.read_chunk(chunked, 0)?;
-            let last = backend.read_chunk(chunked, chunked.chunks() - 1)?;
+            let (mut first, mut last) = (Vec::new(), Vec::new());
+            backend.read_chunk(chunked, 0, &mut first)?;
+            backend.read_chunk(chunked, chunked.chunks() - 1, &mut last)?;
             // An end that is alone in its chunk is not looked for.
             Ok(is_framed(
                 &first,

@@ -9,6 +9,7 @@
 //! | `recording` | what a command printed, and how it ended, as bytes |
 //! | `process` | runs a command, passes its output on and records it |
 //! | `broadcast` | what a running command prints, for other processes |
+//! | `frames` | that, and what is kept of a command, read piece by piece |
 //! | `printed` | what is printed already when another run begins |
 //! | `turn` | one run at a time, which the others follow |
 //! | `old`, `held` | results whose time is over, and output that waits for the end |
@@ -27,6 +28,7 @@
 
 mod broadcast;
 mod files;
+mod frames;
 mod held;
 mod identity;
 mod input;
@@ -93,9 +95,10 @@ pub enum CommandError {
     /// What was recorded could not be replayed to its end.
     #[error("cannot replay what was recorded: {0}")]
     Replay(io::Error),
-    /// Another run printed something else than what is printed already of one that did not come to its end.
+    /// Another run printed something else than what is printed already of one that was killed, or is damaged from there
+    /// on.
     #[error(
-        "the process that was running it was stopped, and another run printed something else; try again"
+        "what is printed is the beginning of a run whose rest is lost, and another run printed something else; try again"
     )]
     Differs,
     /// Another process is running the same, and that is not to be.

@@ -2,11 +2,12 @@
 
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::broadcast;
 use super::held::Held;
-use super::memo::{Ports, unread};
+use super::memo::{Ports, lost, unread};
 use super::process::{Records, Streams};
 use super::recording::Stream;
 use super::settings::{OnBusy, OnFailure, Outcome, Report};
@@ -14,6 +15,7 @@ use super::{CommandError, Memo, Mode, OnMiss, ReplayError};
 use crate::backend::{Backend, Content, Lookup};
 use crate::entry::Entry;
 use crate::error::{Error, Result};
+use crate::scope::Address;
 use crate::single_flight::FlightLocks;
 use crate::time::Timestamp;
 
@@ -26,17 +28,25 @@ pub(super) enum Kept {
     Nothing,
 }
 
+/// One of the look-ups that a backend has.
+type LookUp = fn(&(dyn Backend + 'static), &Address, Timestamp) -> Result<Lookup>;
+
 impl Memo<'_> {
-    /// Looks the command up.
-    pub(super) fn find(&self, backend: &dyn Backend, now: Timestamp) -> Result<Kept> {
-        let mut lookup = self.attempt(backend.lookup(&self.address, now))?;
+    /// Looks the command up, in one of the ways that a backend has.
+    pub(super) fn find(
+        &self,
+        backend: &Arc<dyn Backend>,
+        look_up: LookUp,
+        now: Timestamp,
+    ) -> Result<Kept> {
+        let mut lookup = self.attempt(look_up(backend.as_ref(), &self.address, now))?;
         if let Some(Lookup::Stale(entry)) = &lookup
             && let Some(expires) = entry.expires_at.filter(|_| entry.is_expired(now))
             && self.settings.uses_old()
         {
             // As of its last moment, it is served as it was then.
             let then = expires.saturating_sub(Duration::from_millis(1));
-            lookup = self.attempt(backend.lookup(&self.address, then))?;
+            lookup = self.attempt(look_up(backend.as_ref(), &self.address, then))?;
         }
         let (entry, content) = match lookup {
             Some(Lookup::Hit(entry, content)) if self.is_ours(&entry) => (entry, content),
@@ -52,7 +62,7 @@ impl Memo<'_> {
             return Ok(Kept::Nothing);
         }
         // A value of an unknown version is a miss.
-        let is_recording = self.attempt(super::memo::is_recording(backend, &content))?;
+        let is_recording = self.attempt(super::memo::is_recording(backend.as_ref(), &content))?;
         Ok(match (is_recording, is_old) {
             (Some(true), true) => Kept::Old(entry, content),
             (Some(true), false) => Kept::Fresh(entry, content),
@@ -101,7 +111,7 @@ impl Memo<'_> {
     /// Runs the command, and prints an old result in the place of what it prints if it fails.
     pub(super) fn run_or_replay(
         &self,
-        backend: &dyn Backend,
+        backend: &Arc<dyn Backend>,
         (entry, content): (Box<Entry>, Content),
         records: Records,
         ports: &mut Ports<'_>,
@@ -123,7 +133,7 @@ impl Memo<'_> {
                     }
                     Err(error) => return Err(CommandError::Replay(io::Error::other(error))),
                 }
-                return Ok(self.keep_report(backend, ended, report)?);
+                return Ok(self.keep_report(backend.as_ref(), ended, report)?);
             }
             Ok((mut ended, report)) => {
                 if let Some(records) = ended
@@ -139,12 +149,9 @@ impl Memo<'_> {
             Err(error) => error.to_string(),
         };
         (self.on_stale)(&why);
-        self.replay(
-            backend,
-            (entry, content),
-            Outcome::Stale,
-            &mut ports.console,
-        )
+        let found = (entry, content);
+        let report = self.replay(backend, found, Outcome::Stale, &mut ports.console)?;
+        report.ok_or_else(lost)
     }
 }
 

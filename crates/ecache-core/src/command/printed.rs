@@ -1,16 +1,14 @@
-//! What was printed already of a command that somebody else ran, and did not run to its end.
+//! What was printed already of a run that did not come to its end here.
 //!
-//! Whoever follows a run that is killed has printed a part of it. The next run begins anew, here or elsewhere: what
-//! it prints first is compared with what is printed already, byte by byte, and not printed again. Where they
+//! Whoever follows a run that is killed has printed a part of it, and so has whoever replays a large result whose rest is
+//! damaged. The next run begins anew, here or elsewhere: what it prints first is compared with what is printed already, byte by byte, and not printed again. Where they
 //! differ on standard output there is no way to be right: it would be neither run's output. That is an error
 //! ([`CommandError::Differs`](super::CommandError::Differs)), after the new run has ended and was kept, so that
 //! the next attempt is a hit. On standard error, which is for people, the new run goes on from there.
 
-use std::fs::File;
 use std::io::{self, Write};
-use std::sync::Arc;
 
-use super::broadcast::{Frames, Next};
+use super::frames::{Frames, Next, Source};
 use super::recording::Stream;
 
 /// As much as is compared at once.
@@ -23,11 +21,11 @@ pub(super) struct Printed<'a> {
     /// So many bytes are printed
     length: u64,
     /// What is printed is the beginning of this
-    source: Option<Arc<File>>,
+    source: Option<Source>,
     /// So many bytes came from the current run
     position: u64,
-    /// The file that the current run is told in, if it is elsewhere
-    current: Option<Arc<File>>,
+    /// Where the current run can be read again, if it is not this process's
+    current: Option<Source>,
     /// What is printed, read again from where the current run is
     past: Option<Past>,
     differs: bool,
@@ -47,19 +45,19 @@ impl<'a> Printed<'a> {
         }
     }
 
-    /// What is written from here on is of another run, told in a file if it is elsewhere.
-    pub(super) fn begin(&mut self, told_in: Option<Arc<File>>) {
+    /// What is written from here on is of another run, which can be read again there if it is not this process's.
+    pub(super) fn begin(&mut self, source: Option<Source>) {
         // The longest one has all that is printed.
         if let Some(current) = self.current.take()
             && self.position == self.length
         {
             self.source = Some(current);
         }
-        self.current = told_in;
+        self.current = source;
         self.position = 0;
         self.differs = false;
         let source = self.source.clone().filter(|_| self.length > 0);
-        self.past = source.map(|file| Past::new(file, self.stream));
+        self.past = source.map(|source| Past::new(source, self.stream));
     }
 
     /// Whether the current run printed something else than was printed already.
@@ -117,7 +115,7 @@ impl Write for Printed<'_> {
     }
 }
 
-/// What came on one stream of a run that is told in a file.
+/// What came on one stream of an earlier run.
 struct Past {
     frames: Frames,
     stream: Stream,
@@ -127,9 +125,9 @@ struct Past {
 }
 
 impl Past {
-    fn new(file: Arc<File>, stream: Stream) -> Self {
+    fn new(source: Source, stream: Stream) -> Self {
         Self {
-            frames: Frames::new(file),
+            frames: Frames::new(source),
             stream,
             buffer: vec![0; PIECE],
             left: 0..0,
@@ -156,10 +154,12 @@ impl Past {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
 
     /// A file that tells a run.
-    fn told(pieces: &[(Stream, &str)]) -> Arc<File> {
+    fn told(pieces: &[(Stream, &str)]) -> Source {
         let mut file = tempfile::tempfile().expect("a file");
         for (stream, text) in pieces {
             file.write_all(&[*stream as u8]).expect("space");
@@ -167,7 +167,7 @@ mod tests {
                 .expect("space");
             file.write_all(text.as_bytes()).expect("space");
         }
-        Arc::new(file)
+        Source::Told(Arc::new(file))
     }
 
     /// Prints the beginnings of runs that are told in files, and then a last one; whether that differed.

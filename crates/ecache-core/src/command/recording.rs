@@ -16,6 +16,10 @@ use std::io::{self, BufRead, Read, Seek, Write};
 use tempfile::SpooledTempFile;
 
 const VERSION: u8 = 1;
+
+/// Where the frames of a recording begin: behind its version.
+pub(super) const BEGINNING: u64 = 1;
+
 pub(super) const END: u8 = 0;
 
 /// The stream of a frame and its length.
@@ -123,7 +127,7 @@ pub enum ReplayError {
 
 /// Prints again what a command printed, and returns its exit code.
 ///
-/// Holds no more in memory than `recording` does. Each stream is flushed whenever the other one is next.
+/// Holds no more in memory than `recording` does. Each stream is flushed after each of its frames.
 ///
 /// # Errors
 /// Told apart in [`ReplayError`]; what came before the error is printed.

@@ -7,13 +7,12 @@
 //! reader went away), the next one runs it, and what is printed already is not printed again: see
 //! [`printed`](super::printed). If it prints more than may be kept, everybody runs it.
 
-use std::fs::File;
 use std::io::Write;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::broadcast::{self, Heard, Listener};
+use super::frames::Source;
 use super::memo::unread;
 use super::printed::Printed;
 use super::recording::Stream;
@@ -60,10 +59,10 @@ impl<'a> Console<'a> {
         }
     }
 
-    /// What is printed from here on is another run's, told in a file if it is elsewhere.
-    pub(super) fn begin(&mut self, told_in: Option<Arc<File>>) {
-        self.stdout.begin(told_in.clone());
-        self.stderr.begin(told_in);
+    /// What is printed from here on is another run's, which can be read again there if it is not this process's.
+    pub(super) fn begin(&mut self, source: Option<Source>) {
+        self.stdout.begin(source.clone());
+        self.stderr.begin(source);
     }
 
     /// Says whether what is printed is what the run printed that is over now.
@@ -137,7 +136,7 @@ fn tell(listener: &mut Listener, console: &mut Console<'_>) -> Result<Told, Comm
     loop {
         let printed = match listener.hear() {
             Ok(Heard::Beginning(file)) => {
-                console.begin(Some(file.clone()));
+                console.begin(Some(Source::Told(file.clone())));
                 Ok(())
             }
             Ok(Heard::Bytes(Stream::Output, bytes)) => console.stdout.write_all(bytes),

@@ -509,7 +509,8 @@ fn recorded_exit(backend: &dyn Backend, content: &Content) -> Result<Option<u8>>
         Content::Inline(bytes) => Ok(replay(&bytes[..], &mut io::sink(), &mut io::sink()).ok()),
         // Verified when it was looked up.
         Content::Chunked(chunked) => {
-            let last = backend.read_chunk(chunked, chunked.chunks() - 1)?;
+            let mut last = Vec::new();
+            backend.read_chunk(chunked, chunked.chunks() - 1, &mut last)?;
             Ok(last.last().copied())
         }
     }

@@ -167,7 +167,7 @@ impl Backend for MongoBackend {
         }
     }
 
-    fn read_chunk(&self, _: &Chunked, _: u64) -> Result<Vec<u8>> {
+    fn read_chunk(&self, _: &Chunked, _: u64, _: &mut Vec<u8>) -> Result<()> {
         // No value is handed out in chunks.
         Err(Error::Replaced)
     }

@@ -58,6 +58,7 @@ use crate::time::Timestamp;
 use names::Names;
 use open::SHORT_WAIT;
 use query::Plan;
+use read::Verified;
 
 /// A store in a SQLite file.
 ///
@@ -229,7 +230,11 @@ impl Drop for Pooled<'_> {
 
 impl Backend for SqliteBackend {
     fn lookup(&self, address: &Address, now: Timestamp) -> Result<Lookup> {
-        self.lookup_with(&*self.connection()?, address, now)
+        self.lookup_with(&*self.connection()?, address, now, Verified::Here)
+    }
+
+    fn lookup_unread(&self, address: &Address, now: Timestamp) -> Result<Lookup> {
+        self.lookup_with(&*self.connection()?, address, now, Verified::ByReader)
     }
 
     fn lookup_call(&self, call: &CallIdentity<'_>, now: Timestamp) -> Result<CallLookup> {
@@ -244,7 +249,7 @@ impl Backend for SqliteBackend {
         match self.lookup_sorted(&snapshot, addresses, now)? {
             Some(lookups) => Ok(lookups),
             None => lookup_enough(addresses, |address| {
-                self.lookup_with(&snapshot, address, now)
+                self.lookup_with(&snapshot, address, now, Verified::Here)
             }),
         }
     }
@@ -253,8 +258,8 @@ impl Backend for SqliteBackend {
         self.stage_value(value, now)
     }
 
-    fn read_chunk(&self, chunked: &Chunked, index: u64) -> Result<Vec<u8>> {
-        self.chunk(chunked, index)
+    fn read_chunk(&self, chunked: &Chunked, index: u64, bytes: &mut Vec<u8>) -> Result<()> {
+        self.chunk(chunked, index, bytes)
     }
 
     fn put(

@@ -14,7 +14,9 @@ use rusqlite::{Connection, params_from_iter};
 use super::SqliteBackend;
 use super::query::{Plan, Range, USED, WRITTEN, stored_key};
 use super::row::{self, COLUMNS, RowError};
-use crate::backend::{Chunked, Content, Direction, LOOKUP_SIZE, Lookup, Row, Scan, Sort, Values};
+use crate::backend::{
+    Chunked, Content, Direction, LOOKUP_SIZE, Lookup, Row, Scan, Sort, Values, WHOLE_SIZE,
+};
 use crate::error::{Error, Result};
 use crate::key::{Key, hex};
 use crate::scope::{Address, StoreAddress};
@@ -23,6 +25,15 @@ use crate::time::Timestamp;
 /// Entries read in one transaction, and how many bytes of their values, so that memory stays flat.
 const PAGE: usize = 1000;
 const PAGE_BYTES: usize = 4 << 20;
+
+/// Who verifies the chunks of a large value.
+#[derive(Clone, Copy)]
+pub(super) enum Verified {
+    /// The look-up
+    Here,
+    /// Whoever reads them, unless they are few
+    ByReader,
+}
 
 /// One entry with its value, by store and key.
 static LOOKUP: LazyLock<String> = LazyLock::new(|| {
@@ -38,8 +49,9 @@ impl SqliteBackend {
         connection: &Connection,
         address: &Address,
         now: Timestamp,
+        verified: Verified,
     ) -> Result<Lookup> {
-        let found = self.try_lookup(connection, address, now);
+        let found = self.try_lookup(connection, address, now, verified);
         match found {
             Ok(lookup) => Ok(lookup),
             Err(RowError::Damaged) => Ok(Lookup::Damaged(address.clone())),
@@ -52,6 +64,7 @@ impl SqliteBackend {
         connection: &Connection,
         address: &Address,
         now: Timestamp,
+        verified: Verified,
     ) -> Result<Lookup, RowError> {
         let Some(store) = self.names.store_id(connection, &address.store)? else {
             return Ok(Lookup::Missing);
@@ -69,7 +82,10 @@ impl SqliteBackend {
         if !entry.is_fresh(now) {
             return Ok(Lookup::Stale(Box::new(entry)));
         }
-        let content = row::content(connection, &entry, row)?;
+        let content = match verified {
+            Verified::ByReader if entry.size > WHOLE_SIZE => row::named(&entry, row)?,
+            Verified::ByReader | Verified::Here => row::content(connection, &entry, row)?,
+        };
         Ok(Lookup::Hit(Box::new(entry), content))
     }
 
@@ -86,7 +102,7 @@ impl SqliteBackend {
         let mut found: Vec<(usize, Lookup)> = Vec::with_capacity(addresses.len());
         let mut size = 0;
         for index in order {
-            let lookup = self.lookup_with(connection, &addresses[index], now)?;
+            let lookup = self.lookup_with(connection, &addresses[index], now, Verified::Here)?;
             if let Lookup::Hit(_, Content::Inline(value)) = &lookup {
                 size += value.len();
             }
@@ -99,11 +115,11 @@ impl SqliteBackend {
         Ok(Some(found.into_iter().map(|(_, lookup)| lookup).collect()))
     }
 
-    pub(super) fn chunk(&self, chunked: &Chunked, index: u64) -> Result<Vec<u8>> {
+    pub(super) fn chunk(&self, chunked: &Chunked, index: u64, bytes: &mut Vec<u8>) -> Result<()> {
         let connection = self.connection()?;
-        match row::chunk(&connection, chunked, index) {
-            Ok(Some(bytes)) => Ok(bytes),
-            Ok(None) => Err(Error::Replaced),
+        match row::chunk(&connection, chunked, index, bytes) {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(Error::Replaced),
             Err(RowError::Damaged) => Err(Error::Damaged {
                 path: self.path.clone(),
                 detail: "a chunk of a large value does not match its checksum".into(),

@@ -1,7 +1,7 @@
 //! From a row to an entry, and the checksum that says whether its value is what was written.
 
 use rusqlite::types::{FromSqlResult, ValueRef};
-use rusqlite::{Connection, Row};
+use rusqlite::{Connection, MAIN_DB, Row};
 use xxhash_rust::xxh3::{Xxh3, xxh3_64_with_seed};
 
 use super::names::Names;
@@ -153,6 +153,13 @@ pub(super) fn content(
     entry: &Entry,
     row: &Row<'_>,
 ) -> Result<Content, RowError> {
+    let content = named(entry, row)?;
+    verify_chunks(connection, &content)?;
+    Ok(content)
+}
+
+/// The same, but of a value in chunks only its name and size are verified.
+pub(super) fn named(entry: &Entry, row: &Row<'_>) -> Result<Content, RowError> {
     let kept = Kept {
         kind: entry.kind,
         size: entry.size,
@@ -160,7 +167,7 @@ pub(super) fn content(
         blob: row.get(19)?,
         bytes: row.get_ref(VALUE)?.as_blob()?,
     };
-    kept.content(connection, row.get_ref(2)?)
+    kept.named(row.get_ref(2)?)
 }
 
 /// A value as its row has it.
@@ -179,6 +186,13 @@ impl Kept<'_> {
         connection: &Connection,
         key: ValueRef<'_>,
     ) -> Result<Content, RowError> {
+        let content = self.named(key)?;
+        verify_chunks(connection, &content)?;
+        Ok(content)
+    }
+
+    /// The same, but of a value in chunks only its name and size are verified.
+    fn named(&self, key: ValueRef<'_>) -> Result<Content, RowError> {
         let content = match self.blob {
             Some(id) => Content::Chunked(Chunked {
                 id,
@@ -187,15 +201,10 @@ impl Kept<'_> {
             None if self.bytes.len() as u64 == self.size => Content::Inline(self.bytes.to_vec()),
             None => return Err(RowError::Damaged),
         };
-        if checksum(key, self.kind, &content)? != self.checksum {
-            return Err(RowError::Damaged);
+        match checksum(key, self.kind, &content)? == self.checksum {
+            true => Ok(content),
+            false => Err(RowError::Damaged),
         }
-        if let Content::Chunked(chunked) = &content {
-            for index in 0..chunked.chunks() {
-                chunk(connection, chunked, index)?.ok_or(RowError::Damaged)?;
-            }
-        }
-        Ok(content)
     }
 }
 
@@ -238,22 +247,49 @@ pub(super) fn chunk_checksum(blob: i64, index: u64, bytes: &[u8]) -> i64 {
     hash.digest() as i64
 }
 
-/// One verified chunk, `None` if it is gone.
+/// Reads one chunk and verifies it; whether there is one. Without that, `bytes` means nothing.
+///
+/// Not as a column: SQLite would read it into memory of its own first, anew for every chunk, and a page that is
+/// touched for the first time costs more than reading it does.
 pub(super) fn chunk(
     connection: &Connection,
     chunked: &Chunked,
     index: u64,
-) -> Result<Option<Vec<u8>>, RowError> {
-    let sql = "SELECT checksum, bytes FROM chunks WHERE id = ?1";
+    bytes: &mut Vec<u8>,
+) -> Result<bool, RowError> {
+    let id = chunk_id(chunked.id, index);
+    let sql = "SELECT checksum, typeof(bytes) = 'blob' FROM chunks WHERE id = ?1";
     let mut statement = connection.prepare_cached(sql)?;
-    let mut rows = statement.query([chunk_id(chunked.id, index)])?;
+    let mut rows = statement.query([id])?;
     let Some(row) = rows.next()? else {
-        return Ok(None);
+        return Ok(false);
     };
-    let stored: i64 = row.get(0)?;
-    let bytes = row.get_ref(1)?.as_blob()?;
+    let (stored, is_blob): (i64, bool) = (row.get(0)?, row.get(1)?);
+    if !is_blob {
+        return Err(RowError::Damaged);
+    }
+    // As of the same moment: the statement is not at its end yet.
+    let blob = connection.blob_open(MAIN_DB, c"chunks", c"bytes", id, true)?;
+    if blob.len() > CHUNK_SIZE {
+        return Err(RowError::Damaged);
+    }
+    bytes.resize(blob.len(), 0);
+    blob.read_at_exact(bytes, 0)?;
     match chunk_checksum(chunked.id, index, bytes) == stored {
-        true => Ok(Some(bytes.to_vec())),
+        true => Ok(true),
         false => Err(RowError::Damaged),
     }
+}
+
+/// Reads all chunks of a value, one at a time.
+fn verify_chunks(connection: &Connection, content: &Content) -> Result<(), RowError> {
+    if let Content::Chunked(chunked) = content {
+        let mut bytes = Vec::new();
+        for index in 0..chunked.chunks() {
+            if !chunk(connection, chunked, index, &mut bytes)? {
+                return Err(RowError::Damaged);
+            }
+        }
+    }
+    Ok(())
 }

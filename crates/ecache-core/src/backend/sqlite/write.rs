@@ -255,9 +255,11 @@ impl SqliteBackend {
             let bytes = match content {
                 Content::Inline(bytes) => bytes,
                 Content::Chunked(chunked) => {
-                    let mut bytes = Vec::new();
+                    let (mut bytes, mut part) = (Vec::new(), Vec::new());
                     for index in 0..chunked.chunks() {
-                        let part = chunk(connection, &chunked, index)?.ok_or(RowError::Damaged)?;
+                        if !chunk(connection, &chunked, index, &mut part)? {
+                            return Err(RowError::Damaged);
+                        }
                         bytes.extend_from_slice(&part);
                     }
                     bytes
