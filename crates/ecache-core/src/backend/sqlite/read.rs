@@ -13,7 +13,7 @@ use rusqlite::{Connection, params_from_iter};
 
 use super::SqliteBackend;
 use super::query::{Plan, Range, USED, WRITTEN, stored_key};
-use super::row::{self, COLUMNS, RowError};
+use super::row::{self, COLUMNS, RowError, USES, Uses};
 use crate::backend::{Chunked, Content, Direction, LOOKUP_SIZE, Lookup, Row, Scan, Sort, Values};
 use crate::error::{Error, Result};
 use crate::key::{Key, hex};
@@ -27,8 +27,7 @@ const PAGE_BYTES: usize = 4 << 20;
 /// One entry with its value, by store and key.
 static LOOKUP: LazyLock<String> = LazyLock::new(|| {
     format!(
-        "SELECT {COLUMNS}, e.value FROM entries AS e INDEXED BY entries_key \
-         LEFT JOIN uses AS u ON u.entry = e.id WHERE e.store = ?1 AND e.key = ?2"
+        "SELECT {COLUMNS}, value FROM entries INDEXED BY entries_key WHERE store = ?1 AND key = ?2"
     )
 });
 
@@ -61,7 +60,8 @@ impl SqliteBackend {
         let Some(row) = rows.next()? else {
             return Ok(Lookup::Missing);
         };
-        let entry = row::entry(connection, &self.names, row)?;
+        let uses = Uses::select(connection, row.get(0)?)?;
+        let entry = row::entry(connection, &self.names, row, uses)?;
         // An index that was damaged can lead to the wrong row.
         if entry.address != *address {
             return Err(RowError::Damaged);
@@ -240,10 +240,11 @@ impl RowsOf<'_> {
             Source::Ranges(_) => format!("{} ORDER BY e.id", self.plan.source()),
             Source::Ids(_) => self.plan.source_by_id(),
         };
-        match self.values {
-            Values::Omit => format!("SELECT {COLUMNS} {source}"),
-            Values::Include => format!("SELECT {COLUMNS}, e.value {source}"),
-        }
+        let value = match self.values {
+            Values::Omit => "NULL",
+            Values::Include => "value",
+        };
+        format!("SELECT {COLUMNS}, {value}, {} {source}", USES.0)
     }
 
     /// Reads the rows of one range until the page is full.
@@ -270,7 +271,9 @@ impl RowsOf<'_> {
 
     fn row(&self, connection: &Connection, row: &rusqlite::Row<'_>) -> Result<Row> {
         let names = &self.backend.names;
-        let entry = row::entry(connection, names, row).and_then(|entry| {
+        let uses = Uses::of_row(row, USES.1);
+        let entry = uses.and_then(|uses| row::entry(connection, names, row, uses));
+        let entry = entry.and_then(|entry| {
             let content = match self.values {
                 Values::Omit => None,
                 Values::Include => Some(row::content(connection, &entry, row)?),
