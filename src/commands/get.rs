@@ -23,8 +23,8 @@ pub(crate) fn run(context: &Context, args: GetArgs) -> Result<Exit> {
     }
     let request = Request::new(context, args.entry)?;
     let now = context.now();
-    let backend = context.reader()?;
-    match backend.lookup(&request.address, now)? {
+    let (backend, lookup) = context.glance(&request.address, now)?;
+    match lookup {
         Lookup::Hit(entry, content) if !request.contradicts(&entry) => {
             print(backend.as_ref(), &entry, content, args.format)?;
             match Use::due(&entry, now) {

@@ -11,7 +11,7 @@ use crate::error::Exit;
 
 pub(crate) fn run(context: &Context, args: HasArgs) -> Result<Exit> {
     let request = Request::new(context, args.entry)?;
-    match context.reader()?.lookup(&request.address, context.now())? {
+    match context.glance(&request.address, context.now())?.1 {
         Lookup::Hit(entry, _) if !request.contradicts(&entry) => Ok(Exit::Done),
         Lookup::Damaged(address) => Err(Error::DamagedEntry {
             address: Box::new(address),
