@@ -72,17 +72,16 @@ fn print(
         stdout.write_all(fields::json(&value).as_bytes())?;
         return Ok(stdout.write_all(b"\n")?);
     }
-    let reader = ContentReader::new(backend, content);
     if stdout.is_terminal() {
         // What was cached must not act on the terminal.
         let mut bytes = Vec::new();
-        copy(reader, entry.kind, &mut bytes)?;
+        copy(backend, entry.kind, content, &mut bytes)?;
         stdout.write_all(escape::for_terminal(&bytes).as_bytes())?;
         if !bytes.ends_with(b"\n") {
             stdout.write_all(b"\n")?;
         }
     } else {
-        copy(reader, entry.kind, &mut stdout)?;
+        copy(backend, entry.kind, content, &mut stdout)?;
         if entry.kind == Kind::Json {
             stdout.write_all(b"\n")?;
         }
@@ -91,17 +90,23 @@ fn print(
 }
 
 /// Copies a value; of a command, what it printed on its standard output.
-fn copy(mut reader: ContentReader<'_>, kind: Kind, out: &mut impl Write) -> Result<()> {
-    if kind != Kind::Command {
-        io::copy(&mut reader, out)?;
-        return Ok(());
+fn copy(backend: &dyn Backend, kind: Kind, content: Content, out: &mut impl Write) -> Result<()> {
+    match (kind, content) {
+        (Kind::Command, content) => {
+            let reader = BufReader::new(ContentReader::new(backend, content));
+            match replay(reader, out, &mut io::sink()) {
+                Ok(_) => {}
+                // A closed pipe is told from other trouble by this type.
+                Err(ReplayError::Read(error) | ReplayError::Write(error)) => {
+                    return Err(error.into());
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        (_, Content::Inline(bytes)) => out.write_all(&bytes)?,
+        (_, chunked) => drop(io::copy(&mut ContentReader::new(backend, chunked), out)?),
     }
-    match replay(BufReader::new(reader), out, &mut io::sink()) {
-        Ok(_) => Ok(()),
-        // A closed pipe is told from other trouble by this type.
-        Err(ReplayError::Read(error) | ReplayError::Write(error)) => Err(error.into()),
-        Err(error) => Err(error.into()),
-    }
+    Ok(())
 }
 
 /// Records hits. A store that cannot be written to is read all the same.

@@ -6,14 +6,14 @@
 //! what they are sorted by (8 bytes more, 40 for a key that is a hash).
 
 use std::cmp::Ordering;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, params_from_iter};
 
 use super::SqliteBackend;
 use super::query::{Plan, Range, USED, WRITTEN, stored_key};
-use super::row::{self, COLUMNS, RowError, USES, Uses};
+use super::row::{self, RowError, USES, Uses};
 use crate::backend::{Chunked, Content, Direction, LOOKUP_SIZE, Lookup, Row, Scan, Sort, Values};
 use crate::error::{Error, Result};
 use crate::key::{Key, hex};
@@ -25,11 +25,11 @@ const PAGE: usize = 1000;
 const PAGE_BYTES: usize = 4 << 20;
 
 /// One entry with its value, by store and key.
-static LOOKUP: LazyLock<String> = LazyLock::new(|| {
-    format!(
-        "SELECT {COLUMNS}, value FROM entries INDEXED BY entries_key WHERE store = ?1 AND key = ?2"
-    )
-});
+const LOOKUP: &str = concat!(
+    "SELECT ",
+    row::columns!(),
+    ", value FROM entries INDEXED BY entries_key WHERE store = ?1 AND key = ?2"
+);
 
 impl SqliteBackend {
     pub(super) fn lookup_with(
@@ -55,7 +55,7 @@ impl SqliteBackend {
         let Some(store) = self.names.store_id(connection, &address.store)? else {
             return Ok(Lookup::Missing);
         };
-        let mut statement = connection.prepare_cached(&LOOKUP)?;
+        let mut statement = connection.prepare_cached(LOOKUP)?;
         let mut rows = statement.query((store, stored_key(address.key.as_str())))?;
         let Some(row) = rows.next()? else {
             return Ok(Lookup::Missing);
@@ -244,7 +244,8 @@ impl RowsOf<'_> {
             Values::Omit => "NULL",
             Values::Include => "value",
         };
-        format!("SELECT {COLUMNS}, {value}, {} {source}", USES.0)
+        let columns = row::columns!();
+        format!("SELECT {columns}, {value}, {} {source}", USES.0)
     }
 
     /// Reads the rows of one range until the page is full.
@@ -427,7 +428,7 @@ mod tests {
             );
         }
         let connection = backend.connection().expect("the connection");
-        let statement = connection.prepare_cached(&LOOKUP).expect("the statement");
+        let statement = connection.prepare_cached(LOOKUP).expect("the statement");
         assert_eq!(statement.get_status(StatementStatus::Run), 3);
         assert_eq!(statement.get_status(StatementStatus::RePrepare), 0);
     }

@@ -13,10 +13,15 @@ use crate::time::Timestamp;
 use crate::value::{CHUNK_SIZE, Kind};
 
 /// The columns of an entry, in the order in which [`entry`] reads them.
-pub(super) const COLUMNS: &str = "id, store, key, policy, kind, size, created_at, updated_at, \
-     expires_at, user, operator, prompt, function, cost_ms, jwt_sha256, args, checksum, blob";
+macro_rules! columns {
+    () => {
+        "id, store, key, policy, kind, size, created_at, updated_at, expires_at, user, operator, \
+         prompt, function, cost_ms, jwt_sha256, args, checksum, blob"
+    };
+}
+pub(super) use columns;
 
-/// The column of the value, where it is selected behind [`COLUMNS`].
+/// The column of the value, where it is selected behind [`columns`].
 const VALUE: usize = 18;
 
 /// The columns of `uses`, selected behind the value.
@@ -138,7 +143,7 @@ impl Uses {
     }
 }
 
-/// The entry of a row of [`COLUMNS`].
+/// The entry of a row of [`columns`].
 pub(super) fn entry(
     connection: &Connection,
     names: &Names,
@@ -178,7 +183,7 @@ pub(super) fn entry(
     })
 }
 
-/// The verified value of a row of [`COLUMNS`] and the value, which belongs to `entry`.
+/// The verified value of a row of [`columns`] and the value, which belongs to `entry`.
 pub(super) fn content(
     connection: &Connection,
     entry: &Entry,
