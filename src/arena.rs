@@ -21,7 +21,7 @@ const SIZE: usize = 512 * 1024;
 
 /// What every hit uses of it, in whole pages.
 #[cfg(target_env = "musl")]
-const USED_BY_A_HIT: usize = 128 * 1024;
+const USED_BY_A_HIT: usize = 144 * 1024;
 
 #[cfg(target_env = "musl")]
 #[global_allocator]

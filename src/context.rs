@@ -1,16 +1,18 @@
 //! What a command works with: the store, the clock, and where its output goes. Built once.
 
-use std::cell::OnceCell;
+use std::cell::{LazyCell, OnceCell};
 use std::io::{self, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
-use ecache_core::backend::Backend;
+use ecache_core::backend::sqlite::BUSY_TIMEOUT;
+use ecache_core::backend::{Backend, Lookup};
+use ecache_core::error::Error;
 use ecache_core::key::Key;
 use ecache_core::location::{self, Access};
-use ecache_core::scope::DEFAULT_COLLECTION;
+use ecache_core::scope::{Address, DEFAULT_COLLECTION};
 use ecache_core::time::{Clock, SystemClock, Timestamp};
 
 use crate::cli::{FormatArgs, Global};
@@ -34,7 +36,8 @@ pub(crate) struct Context {
     pub(crate) collection: String,
     /// Whether it was named
     pub(crate) is_collection_named: bool,
-    pub(crate) terminal: Terminal,
+    /// What is known of it; what prints no rows has no need of it
+    pub(crate) terminal: LazyCell<Terminal>,
     pub(crate) quiet: bool,
     pub(crate) verbose: bool,
     db: Option<PathBuf>,
@@ -52,7 +55,7 @@ impl Context {
             collection: global
                 .collection
                 .unwrap_or_else(|| DEFAULT_COLLECTION.into()),
-            terminal: Terminal::from_environment(),
+            terminal: LazyCell::new(Terminal::from_environment),
             quiet: global.quiet,
             verbose: global.verbose > 0,
             db: global.db,
@@ -161,9 +164,30 @@ impl Context {
             return Ok(remote);
         }
         match location::open(path.as_os_str(), Access::Read) {
-            Err(ecache_core::error::Error::Missing { path }) => {
+            Err(Error::Missing { path }) => {
                 self.detail(&format!("there is no store at {} yet", path.display()));
                 Ok(location::empty())
+            }
+            result => Ok(result?),
+        }
+    }
+
+    /// The store, and what it has under an address: what takes the least, where nothing but the backend, which is to be
+    /// dropped first, is needed to write.
+    pub(crate) fn glance(
+        &self,
+        address: &Address,
+        now: Timestamp,
+    ) -> Result<(Arc<dyn Backend>, Lookup)> {
+        let (path, _) = self.location()?;
+        if let Some(remote) = self.remote(&path)? {
+            let lookup = remote.lookup_unread(address, now)?;
+            return Ok((remote, lookup));
+        }
+        match location::glance(path.as_os_str(), BUSY_TIMEOUT, address, now) {
+            Err(Error::Missing { path }) => {
+                self.detail(&format!("there is no store at {} yet", path.display()));
+                Ok((location::empty(), Lookup::Missing))
             }
             result => Ok(result?),
         }
@@ -202,7 +226,7 @@ impl Context {
     pub(crate) fn progress(&self, verb: &'static str, total: Option<u64>) -> Progress {
         let hidden = Terminal {
             stderr_is_terminal: false,
-            ..self.terminal
+            ..Terminal::clone(&self.terminal)
         };
         let terminal = if self.quiet { &hidden } else { &self.terminal };
         Progress::new(terminal, verb, total)

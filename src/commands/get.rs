@@ -23,8 +23,8 @@ pub(crate) fn run(context: &Context, args: GetArgs) -> Result<Exit> {
     }
     let request = Request::new(context, args.entry)?;
     let now = context.now();
-    let backend = context.reader()?;
-    match backend.lookup_unread(&request.address, now)? {
+    let (backend, lookup) = context.glance(&request.address, now)?;
+    match lookup {
         Lookup::Hit(entry, content) if !request.contradicts(&entry) => {
             print(backend.as_ref(), &entry, content, args.format)?;
             match Use::due(&entry, now) {
@@ -72,17 +72,16 @@ fn print(
         stdout.write_all(fields::json(&value).as_bytes())?;
         return Ok(stdout.write_all(b"\n")?);
     }
-    let reader = ContentReader::new(backend, content);
     if stdout.is_terminal() {
         // What was cached must not act on the terminal.
         let mut bytes = Vec::new();
-        copy(reader, entry.kind, &mut bytes)?;
+        copy(backend, entry.kind, content, &mut bytes)?;
         stdout.write_all(escape::for_terminal(&bytes).as_bytes())?;
         if !bytes.ends_with(b"\n") {
             stdout.write_all(b"\n")?;
         }
     } else {
-        copy(reader, entry.kind, &mut stdout)?;
+        copy(backend, entry.kind, content, &mut stdout)?;
         if entry.kind == Kind::Json {
             stdout.write_all(b"\n")?;
         }
@@ -91,7 +90,14 @@ fn print(
 }
 
 /// Copies a value; of a command, what it printed on its standard output.
-fn copy(mut reader: ContentReader<'_>, kind: Kind, out: &mut impl Write) -> Result<()> {
+fn copy(backend: &dyn Backend, kind: Kind, content: Content, out: &mut impl Write) -> Result<()> {
+    let mut reader = match (kind, content) {
+        // Most are small, and in memory already.
+        (Kind::Text | Kind::Json | Kind::Bytes, Content::Inline(bytes)) => {
+            return Ok(out.write_all(&bytes)?);
+        }
+        (_, content) => ContentReader::new(backend, content),
+    };
     if kind != Kind::Command {
         loop {
             let bytes = reader.fill_buf().map_err(unread)?;

@@ -1,7 +1,7 @@
 //! `ecache has`: whether there is a fresh entry, as an exit code.
 
 use anyhow::Result;
-use ecache_core::backend::Lookup;
+use ecache_core::backend::{Content, Lookup};
 use ecache_core::error::Error;
 
 use super::request::Request;
@@ -11,7 +11,14 @@ use crate::error::Exit;
 
 pub(crate) fn run(context: &Context, args: HasArgs) -> Result<Exit> {
     let request = Request::new(context, args.entry)?;
-    match context.reader()?.lookup(&request.address, context.now())? {
+    let now = context.now();
+    let (backend, glanced) = context.glance(&request.address, now)?;
+    let lookup = match glanced {
+        // Nobody is going to read it, and find that it is damaged.
+        Lookup::Hit(_, Content::Chunked(_)) => backend.lookup(&request.address, now)?,
+        lookup => lookup,
+    };
+    match lookup {
         Lookup::Hit(entry, _) if !request.contradicts(&entry) => Ok(Exit::Done),
         Lookup::Damaged(address) => Err(Error::DamagedEntry {
             address: Box::new(address),

@@ -10,7 +10,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 
 use common::{NOBODY, NOW, address, get, is_root, job, put, snapshot, worker, write};
-use ecache_core::backend::sqlite::{Access, SqliteBackend};
+use ecache_core::backend::sqlite::{Access, BUSY_TIMEOUT, SqliteBackend};
 use ecache_core::backend::{Backend, Lookup};
 use ecache_core::error::Error;
 use rusqlite::Connection;
@@ -32,6 +32,9 @@ fn is_refused(path: &Path, expected: impl Fn(&Error) -> bool) {
             Err(error) => assert!(expected(&error), "{error:?}"),
         }
     }
+    let glanced = SqliteBackend::glance(path, BUSY_TIMEOUT, &address("k"), NOW);
+    let error = glanced.err().expect("a glance is refused as well");
+    assert!(expected(&error), "{error:?}");
     for file in before {
         assert!(
             snapshot(folder).contains(&file),

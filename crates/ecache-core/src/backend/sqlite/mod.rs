@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `open` | trust, ownership of the format, settings of a connection |
 //! | `schema` | tables, indexes, migrations |
+//! | `glance` | one look-up by a short process |
 //! | `names` | interned stores, users, operators, prompts, functions |
 //! | `query` | from a filter to SQL |
 //! | `row` | from a row to an entry, checksums |
@@ -19,6 +20,7 @@
 
 mod blobs;
 mod call;
+mod glance;
 mod groups;
 mod import;
 mod memory;
@@ -110,14 +112,26 @@ impl SqliteBackend {
     pub fn open_within(path: &Path, access: Access, patience: Duration) -> Result<Self> {
         let path = open::absolute(path)?;
         let connection = connect(&path, access, patience)?;
-        Ok(Self {
-            path,
+        let backend = Self::with(&path, access, patience);
+        backend.keep(connection);
+        Ok(backend)
+    }
+
+    /// A store that has no connection yet, at an absolute path.
+    fn with(path: &Path, access: Access, patience: Duration) -> Self {
+        Self {
+            path: path.into(),
             access,
             patience,
             names: Names::default(),
-            idle: Mutex::new(vec![connection]),
-            watcher: Mutex::new(None),
-        })
+            idle: Mutex::default(),
+            watcher: Mutex::default(),
+        }
+    }
+
+    /// Keeps a connection for later.
+    fn keep(&self, connection: Connection) {
+        lock(&self.idle).push(connection);
     }
 
     /// A connection that nobody else uses.
@@ -223,7 +237,7 @@ impl Drop for Pooled<'_> {
         if let Some(connection) = self.connection.take()
             && connection.is_autocommit()
         {
-            lock(&self.backend.idle).push(connection);
+            self.backend.keep(connection);
         }
     }
 }

@@ -34,6 +34,9 @@ const LOG_LEFT: u64 = 800 << 10;
 /// Statements that a connection keeps prepared: more than a program that looks up and writes goes through.
 const STATEMENTS: usize = 32;
 
+pub(super) const READ_ONLY: OpenFlags =
+    OpenFlags::SQLITE_OPEN_READ_ONLY.union(OpenFlags::SQLITE_OPEN_NO_MUTEX);
+
 /// The write-ahead log is cut back to this many bytes.
 const JOURNAL_SIZE_LIMIT: i64 = 4 << 20;
 
@@ -110,9 +113,13 @@ fn create(path: &Path) -> Result<()> {
 }
 
 /// Refuses what is not a regular file, and what other users could have made or changed.
-fn check_file(path: &Path) -> Result<()> {
-    let file = match fs::metadata(path) {
-        Ok(file) => file,
+pub(super) fn check_file(path: &Path) -> Result<()> {
+    let found = fs::symlink_metadata(path).and_then(|found| match found.is_symlink() {
+        true => Ok((fs::metadata(path)?, Some(found))),
+        false => Ok((found, None)),
+    });
+    let (file, link) = match found {
+        Ok(found) => found,
         Err(error) => {
             return Err(match error.kind() {
                 ErrorKind::NotFound => Error::Missing { path: path.into() },
@@ -150,10 +157,9 @@ fn check_file(path: &Path) -> Result<()> {
             why: format!("it has {} names (hard links)", file.nlink()),
         });
     }
-    let link = fs::symlink_metadata(path)?;
-    if !link.is_symlink() {
+    let Some(link) = link else {
         return check_beside(path);
-    }
+    };
     check_user(path, &link)?;
     check_folder(path)?;
     // SQLite keeps its files beside the one that a link leads to.
@@ -223,7 +229,7 @@ fn open_write(path: &Path, patience: Duration) -> Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(path, flags).map_err(sqlite)?;
     configure(&connection, patience).map_err(sqlite)?;
-    let version = match header(&connection, path)? {
+    let version = match as_of_one_moment(&connection, path, header)? {
         Header::Ours(version) => version,
         Header::Empty => {
             // Only possible as long as the file has no page at all.
@@ -291,29 +297,21 @@ pub(super) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
 
 /// Opens for reading; `immutable` where SQLite can create nothing in the folder and need not.
 fn try_open_read(path: &Path, patience: Duration, immutable: bool) -> Result<Connection> {
-    let sqlite = |error| sqlite_error(path, error);
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = match immutable {
-        false => Connection::open_with_flags(path, flags),
-        true => Connection::open_with_flags(uri(path), flags | OpenFlags::SQLITE_OPEN_URI),
+        false => Connection::open_with_flags(path, READ_ONLY),
+        true => Connection::open_with_flags(
+            uri(path, "immutable=1"),
+            READ_ONLY | OpenFlags::SQLITE_OPEN_URI,
+        ),
     }
-    .map_err(sqlite)?;
-    configure(&connection, patience).map_err(sqlite)?;
-    match header(&connection, path)? {
-        Header::Empty => Err(Error::Missing { path: path.into() }),
-        Header::Ours(version) if version < schema::VERSION => Err(Error::Unsupported(format!(
-            "the store {} has the older schema version {version}; any command that writes to it brings it to {}",
-            path.display(),
-            schema::VERSION
-        ))),
-        Header::Ours(_) => {
-            check_schema(&connection, path)?;
-            Ok(connection)
-        }
-    }
+    .map_err(|error| sqlite_error(path, error))?;
+    configure(&connection, patience).map_err(|error| sqlite_error(path, error))?;
+    as_of_one_moment(&connection, path, check_readable)?;
+    Ok(connection)
 }
 
-fn uri(path: &Path) -> String {
+/// A path as a URI, which takes one of SQLite's parameters.
+pub(super) fn uri(path: &Path, parameter: &str) -> String {
     let mut uri = String::from("file://");
     for byte in path.as_os_str().as_bytes() {
         match byte {
@@ -323,11 +321,37 @@ fn uri(path: &Path) -> String {
             _ => uri.push_str(&format!("%{byte:02X}")),
         }
     }
-    uri.push_str("?immutable=1");
+    uri.push('?');
+    uri.push_str(parameter);
     uri
 }
 
-fn configure(connection: &Connection, patience: Duration) -> rusqlite::Result<()> {
+/// Runs several statements on the same state of the file: another process may just be creating it.
+fn as_of_one_moment<T>(
+    connection: &Connection,
+    path: &Path,
+    check: impl FnOnce(&Connection, &Path) -> Result<T>,
+) -> Result<T> {
+    let snapshot = connection
+        .unchecked_transaction()
+        .map_err(|error| sqlite_error(path, error))?;
+    check(&snapshot, path)
+}
+
+/// Refuses what is not a store of this version. As of one moment.
+pub(super) fn check_readable(connection: &Connection, path: &Path) -> Result<()> {
+    match header(connection, path)? {
+        Header::Empty => Err(Error::Missing { path: path.into() }),
+        Header::Ours(version) if version < schema::VERSION => Err(Error::Unsupported(format!(
+            "the store {} has the older schema version {version}; any command that writes to it brings it to {}",
+            path.display(),
+            schema::VERSION
+        ))),
+        Header::Ours(_) => check_schema(connection, path),
+    }
+}
+
+pub(super) fn configure(connection: &Connection, patience: Duration) -> rusqlite::Result<()> {
     connection.busy_timeout(patience)?;
     for (config, on) in [
         (DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true),
@@ -364,7 +388,7 @@ enum Header {
     Ours(i64),
 }
 
-/// Whose file it is. Read as of one moment: another process may just be creating it.
+/// Whose file it is. As of one moment.
 fn header(connection: &Connection, path: &Path) -> Result<Header> {
     let foreign = |why: String| Error::Foreign {
         path: path.into(),
@@ -374,9 +398,8 @@ fn header(connection: &Connection, path: &Path) -> Result<Header> {
         Some(ErrorCode::NotADatabase) => foreign("it is no database at all".into()),
         _ => sqlite_error(path, error),
     };
-    let snapshot = connection.unchecked_transaction().map_err(sqlite)?;
     let number = |sql: &str| -> Result<i64> {
-        snapshot
+        connection
             .query_row(sql, (), |row| row.get(0))
             .map_err(sqlite)
     };

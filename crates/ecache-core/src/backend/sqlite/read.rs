@@ -6,14 +6,14 @@
 //! what they are sorted by (8 bytes more, 40 for a key that is a hash).
 
 use std::cmp::Ordering;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, params_from_iter};
 
 use super::SqliteBackend;
 use super::query::{Plan, Range, USED, WRITTEN, stored_key};
-use super::row::{self, COLUMNS, RowError};
+use super::row::{self, RowError, USES, Uses};
 use crate::backend::{
     Chunked, Content, Direction, LOOKUP_SIZE, Lookup, Row, Scan, Sort, Values, WHOLE_SIZE,
 };
@@ -36,12 +36,11 @@ pub(super) enum Verified {
 }
 
 /// One entry with its value, by store and key.
-static LOOKUP: LazyLock<String> = LazyLock::new(|| {
-    format!(
-        "SELECT {COLUMNS}, e.value FROM entries AS e INDEXED BY entries_key \
-         LEFT JOIN uses AS u ON u.entry = e.id WHERE e.store = ?1 AND e.key = ?2"
-    )
-});
+const LOOKUP: &str = concat!(
+    "SELECT ",
+    row::columns!(),
+    ", value FROM entries INDEXED BY entries_key WHERE store = ?1 AND key = ?2"
+);
 
 impl SqliteBackend {
     pub(super) fn lookup_with(
@@ -69,12 +68,13 @@ impl SqliteBackend {
         let Some(store) = self.names.store_id(connection, &address.store)? else {
             return Ok(Lookup::Missing);
         };
-        let mut statement = connection.prepare_cached(&LOOKUP)?;
+        let mut statement = connection.prepare_cached(LOOKUP)?;
         let mut rows = statement.query((store, stored_key(address.key.as_str())))?;
         let Some(row) = rows.next()? else {
             return Ok(Lookup::Missing);
         };
-        let entry = row::entry(connection, &self.names, row)?;
+        let uses = Uses::select(connection, row.get(0)?)?;
+        let entry = row::entry(connection, &self.names, row, uses)?;
         // An index that was damaged can lead to the wrong row.
         if entry.address != *address {
             return Err(RowError::Damaged);
@@ -256,10 +256,12 @@ impl RowsOf<'_> {
             Source::Ranges(_) => format!("{} ORDER BY e.id", self.plan.source()),
             Source::Ids(_) => self.plan.source_by_id(),
         };
-        match self.values {
-            Values::Omit => format!("SELECT {COLUMNS} {source}"),
-            Values::Include => format!("SELECT {COLUMNS}, e.value {source}"),
-        }
+        let value = match self.values {
+            Values::Omit => "NULL",
+            Values::Include => "value",
+        };
+        let columns = row::columns!();
+        format!("SELECT {columns}, {value}, {} {source}", USES.0)
     }
 
     /// Reads the rows of one range until the page is full.
@@ -286,7 +288,9 @@ impl RowsOf<'_> {
 
     fn row(&self, connection: &Connection, row: &rusqlite::Row<'_>) -> Result<Row> {
         let names = &self.backend.names;
-        let entry = row::entry(connection, names, row).and_then(|entry| {
+        let uses = Uses::of_row(row, USES.1);
+        let entry = uses.and_then(|uses| row::entry(connection, names, row, uses));
+        let entry = entry.and_then(|entry| {
             let content = match self.values {
                 Values::Omit => None,
                 Values::Include => Some(row::content(connection, &entry, row)?),
@@ -440,7 +444,7 @@ mod tests {
             );
         }
         let connection = backend.connection().expect("the connection");
-        let statement = connection.prepare_cached(&LOOKUP).expect("the statement");
+        let statement = connection.prepare_cached(LOOKUP).expect("the statement");
         assert_eq!(statement.get_status(StatementStatus::Run), 3);
         assert_eq!(statement.get_status(StatementStatus::RePrepare), 0);
     }

@@ -162,16 +162,16 @@ pub(super) fn is_ours(connection: &Connection) -> rusqlite::Result<bool> {
     let mut statement =
         connection.prepare("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL")?;
     let mut rows = statement.query(())?;
-    let known: Vec<&str> = statements().collect();
-    let mut found = 0;
+    let mut missing: Vec<&str> = statements().collect();
     while let Some(row) = rows.next()? {
         let sql = row.get_ref(0)?.as_str()?;
-        if !known.contains(&sql) {
-            return Ok(false);
+        // Mostly the first: until the file is written anew, they stand in the order in which they were made.
+        match missing.iter().position(|known| *known == sql) {
+            Some(place) => drop(missing.remove(place)),
+            None => return Ok(false),
         }
-        found += 1;
     }
-    Ok(found == known.len())
+    Ok(missing.is_empty())
 }
 
 /// The statements that the tables and indexes of a whole file have been created with.

@@ -1,0 +1,78 @@
+//! One look-up by a process that does nothing else with the file: a hit of a short command.
+//!
+//! A sixth of such a process was SQLite setting up the shared memory of the log: whoever is the first to open a
+//! file cuts `-shm` back, extends it page by page and fills it, here for one look. A glance reads the log into
+//! memory of its own instead, as SQLite does wherever it may not write to `-shm`. The locks are the same: the file
+//! stays open to others, and while it looks the log is neither moved into the file nor begun anew. A writer that
+//! has come in the meantime is seen, and then its shared memory is used.
+//!
+//! Designs weighed: `immutable` (reads what a writer is just writing), `locking_mode=EXCLUSIVE` (shuts others out), no
+//! log at all (readers and writers wait for each other).
+//!
+//! Connections of one process share what they know of `-shm`: as long as a glance is open, no other connection
+//! of its process can write. Hence it is for processes that look and end, and not what [`Access::Read`] does.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::read::Verified;
+use super::{Access, SqliteBackend, open};
+use crate::backend::{Content, Lookup};
+use crate::error::Result;
+use crate::scope::Address;
+use crate::time::Timestamp;
+
+impl SqliteBackend {
+    /// Opens the store at `path` to read it, and looks up one entry as of that moment, as
+    /// [`Backend::lookup_unread`](crate::backend::Backend::lookup_unread) does, in less time than with [`Access::Read`]; in
+    /// return nothing in the process may write to the store before this is dropped.
+    ///
+    /// # Errors
+    /// Those of [`SqliteBackend::open_within`] and of the look-up.
+    pub fn glance(
+        path: &Path,
+        patience: Duration,
+        address: &Address,
+        now: Timestamp,
+    ) -> Result<(Self, Lookup)> {
+        let path = open::absolute(path)?;
+        open::check_file(&path)?;
+        if let Some(glanced) = Self::try_glance(&path, patience, address, now) {
+            return Ok(glanced);
+        }
+        let backend = Self::open_within(&path, Access::Read, patience)?;
+        let lookup =
+            backend.lookup_with(&*backend.connection()?, address, now, Verified::ByReader)?;
+        Ok((backend, lookup))
+    }
+
+    /// The same, unless there is any trouble, of which the usual way says what it is, or a large value, which is
+    /// read piece by piece later on.
+    fn try_glance(
+        path: &Path,
+        patience: Duration,
+        address: &Address,
+        now: Timestamp,
+    ) -> Option<(Self, Lookup)> {
+        let flags = open::READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
+        let connection =
+            Connection::open_with_flags(open::uri(path, "readonly_shm=1"), flags).ok()?;
+        open::configure(&connection, Duration::ZERO).ok()?;
+        let snapshot = connection.unchecked_transaction().ok()?;
+        open::check_readable(&snapshot, path).ok()?;
+        let backend = Self::with(path, Access::Read, patience);
+        let lookup = backend
+            .lookup_with(&snapshot, address, now, Verified::ByReader)
+            .ok()?;
+        snapshot.commit().ok()?;
+        match lookup {
+            Lookup::Hit(_, Content::Chunked(_)) => None,
+            lookup => {
+                backend.keep(connection);
+                Some((backend, lookup))
+            }
+        }
+    }
+}
