@@ -101,7 +101,7 @@ fn memoized(context: &Context, args: RunArgs) -> Result<Exit> {
         input: invocation.input,
         stdout: &mut unbuffered(io::stdout().as_fd())?,
         stderr: &mut unbuffered(io::stderr().as_fd())?,
-        signals: &mut signals::as_bytes,
+        signals: &signals::ForCommand,
     })?;
     if let Some(file) = status_file {
         write_status(file, &memo, &report)?;

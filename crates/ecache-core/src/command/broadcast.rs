@@ -180,7 +180,7 @@ impl Listener {
         Self {
             path,
             current: None,
-            buffer: vec![0; READ],
+            buffer: Vec::new(),
         }
     }
 
@@ -191,6 +191,10 @@ impl Listener {
     pub(super) fn hear(&mut self) -> io::Result<Heard<'_>> {
         let Some(current) = &mut self.current else {
             self.current = begin(&self.path)?;
+            // Mostly there is nothing to be heard.
+            if self.current.is_some() {
+                self.buffer.resize(READ, 0);
+            }
             return Ok(match &self.current {
                 Some(current) => Heard::Beginning(&current.file),
                 None => Heard::Nothing,

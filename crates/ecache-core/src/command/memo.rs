@@ -75,7 +75,7 @@ pub struct Memo<'a> {
 pub(super) struct Ports<'a> {
     pub(super) input: Input,
     pub(super) console: Console<'a>,
-    pub(super) signals: &'a mut dyn FnMut() -> io::Result<Signals>,
+    pub(super) signals: &'a dyn Signals,
 }
 
 impl Ports<'_> {
@@ -156,7 +156,9 @@ impl Memo<'_> {
             _ if old.is_some() && self.settings.on_failure == OnFailure::Stale => Wait::Silently,
             OnBusy::Wait | OnBusy::Stale => Wait::Following,
         };
-        match (self.turn(path, wait, &mut ports.console)?, old) {
+        let locks = self.locks(path)?;
+        let turn = self.turn(locks.as_ref(), path, wait, &mut ports.console)?;
+        match (turn, old) {
             (Turn::Ours(lock), _) => {
                 let backends = (reader, &backend);
                 self.lead(path, backends, lock.as_ref(), &mut ports)

@@ -1,19 +1,17 @@
 //! Runs a command: its output is passed on as it comes and recorded, signals reach it, and its end is the end.
 //!
-//! One thread watches both pipes, so that what is recorded is in the order in which it arrived. Another one
-//! waits for the process itself: what a command leaves running in the background may keep its pipes open
-//! for as long as it likes. A third one hands signals on, also while the first has to wait for a reader.
+//! One thread watches both pipes, so that what is recorded is in the order in which it arrived, and the process itself:
+//! what a command leaves running in the background may keep its pipes open for as long as it likes. Signals are
+//! sent on by whoever receives them, since this thread may have to wait for a reader. A thread for each of the
+//! two was a tenth of a quick command.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::io::{self, PipeReader, Read, Write};
-use std::net::Shutdown;
-use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::net::UnixStream;
+use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -43,11 +41,33 @@ pub enum Input {
     Unkept(Unkept),
 }
 
-/// Signals that are to reach a command.
-///
-/// Each byte that is read is the number of one; 0 stands for a signal that the command has been sent already, by
-/// the terminal.
-pub type Signals = UnixStream;
+/// Signals that are to reach a command: whoever receives them sends them to it.
+pub trait Signals {
+    /// From here on they are meant for a command that is about to start.
+    ///
+    /// # Errors
+    /// If it is not to start any more, or they cannot be received.
+    fn begin(&self) -> io::Result<()>;
+
+    /// It has started as this process: it is sent those that came since, and those that come.
+    fn reach(&self, child: u32);
+
+    /// It has ended, and its id may soon be another's. Whether any were meant for it.
+    fn end(&self, child: u32) -> bool;
+}
+
+/// There are none.
+impl Signals for () {
+    fn begin(&self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn reach(&self, _: u32) {}
+
+    fn end(&self, _: u32) -> bool {
+        false
+    }
+}
 
 /// What a command is connected to.
 pub struct Streams<'a> {
@@ -57,8 +77,8 @@ pub struct Streams<'a> {
     pub stdout: &'a mut dyn Write,
     /// Where its standard error goes
     pub stderr: &'a mut dyn Write,
-    /// Called right before it starts: signals that come from then on are the command's
-    pub signals: &'a mut dyn FnMut() -> io::Result<Signals>,
+    /// What is to reach it while it runs
+    pub signals: &'a dyn Signals,
 }
 
 /// How a command ended.
@@ -128,7 +148,9 @@ pub(super) fn run(
     streams: Streams<'_>,
     records: Option<Records>,
 ) -> Result<Ended, CommandError> {
-    let signals = (streams.signals)().map_err(|error| cannot_start(&program.path, error))?;
+    let signals = streams.signals;
+    let begun = signals.begin();
+    begun.map_err(|error| cannot_start(&program.path, error))?;
     let mut command = Command::new(&program.path);
     command
         .arg0(name)
@@ -157,8 +179,8 @@ pub(super) fn run(
         // Nobody waits for it: a command need not read to the end, nor the stream have one.
         std::thread::spawn(move || io::copy(&mut stream, &mut stdin));
     }
-    let forwarder = Forwarder::start(signals, &child);
-    let pipe = |pipe: Option<std::os::fd::OwnedFd>| pipe.map(File::from);
+    signals.reach(child.id());
+    let pipe = |pipe: Option<OwnedFd>| pipe.map(File::from);
     let watch = Watch {
         outputs: [
             Output {
@@ -177,7 +199,16 @@ pub(super) fn run(
         records,
         failed: None,
     };
-    let ended = forwarder.and_then(|forwarder| watch.follow(&mut child, forwarder));
+    let followed = watch.follow(&child);
+    let interrupted = signals.end(child.id());
+    let ended = followed.and_then(|watch| {
+        Ok(Ended {
+            status: child.wait()?,
+            interrupted,
+            records: watch.records,
+            failed: watch.failed,
+        })
+    });
     ended.map_err(|source| {
         // Nobody would read what it prints from here on.
         let _ = child.kill();
@@ -186,43 +217,6 @@ pub(super) fn run(
             source,
         }
     })
-}
-
-/// Hands signals on to a command until it is waited for.
-struct Forwarder {
-    signals: Signals,
-    /// Whether there were any
-    thread: JoinHandle<bool>,
-}
-
-impl Forwarder {
-    fn start(signals: Signals, child: &Child) -> io::Result<Self> {
-        let mut received = signals.try_clone()?;
-        let child = child.id() as libc::pid_t;
-        let thread = std::thread::Builder::new().spawn(move || {
-            let (mut interrupted, mut buffer) = (false, [0; 64]);
-            loop {
-                let numbers = match received.read(&mut buffer) {
-                    Ok(count @ 1..) => &buffer[..count],
-                    Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                    _ => return interrupted,
-                };
-                interrupted = true;
-                for number in numbers {
-                    // SAFETY: `kill` touches no memory. The child is waited for after this thread has ended, so
-                    // its id is still its own.
-                    let _ = unsafe { libc::kill(child, i32::from(*number)) };
-                }
-            }
-        })?;
-        Ok(Self { signals, thread })
-    }
-
-    /// Ends it, and says whether a signal was meant for the command.
-    fn stop(self) -> bool {
-        let _ = self.signals.shutdown(Shutdown::Both);
-        self.thread.join().unwrap_or(false)
-    }
 }
 
 fn cannot_start(path: &Path, source: io::Error) -> CommandError {
@@ -250,10 +244,11 @@ struct Watch<'a> {
 }
 
 impl Watch<'_> {
-    fn follow(mut self, child: &mut Child, forwarder: Forwarder) -> io::Result<Ended> {
+    /// Passes output on until the command has ended, which is not waited for yet: until then its id stays its own.
+    fn follow(mut self, child: &Child) -> io::Result<Self> {
         let end = end_of(child)?;
         let mut ended_at = None;
-        let mut buffer = vec![0; READ];
+        let mut buffer = [0; READ];
         while ended_at.is_none_or(|at: Instant| self.is_owed_output(at.elapsed())) {
             let [stdout, stderr] = &self.outputs;
             let watched = [
@@ -275,13 +270,7 @@ impl Watch<'_> {
                 }
             }
         }
-        let interrupted = forwarder.stop();
-        Ok(Ended {
-            status: child.wait()?,
-            interrupted,
-            records: self.records,
-            failed: self.failed,
-        })
+        Ok(self)
     }
 
     /// Whether a command that ended that long ago may have printed what is not passed on yet.
@@ -327,17 +316,26 @@ impl Output<'_> {
     }
 }
 
-/// What is at its end when the command has ended, which is not waited for yet: until then its id stays its own.
-fn end_of(child: &Child) -> io::Result<PipeReader> {
-    let (end, guard) = io::pipe()?;
+/// What can be read, or is at its end, when the command has ended.
+fn end_of(child: &Child) -> io::Result<OwnedFd> {
     let id = Pid::from_child(child);
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    if let Ok(end) = rustix::process::pidfd_open(id, rustix::process::PidfdFlags::empty()) {
+        return Ok(end);
+    }
+    waited_for(id)
+}
+
+/// The same where the system has no such thing, as Linux before 5.3: a thread waits.
+fn waited_for(id: Pid) -> io::Result<OwnedFd> {
+    let (end, guard) = io::pipe()?;
     std::thread::Builder::new().spawn(move || {
         let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
         // It can only fail for a process that is no child, and then there is nothing to wait for.
         let _ = retry_on_intr(|| waitid(WaitId::Pid(id), options));
         drop(guard);
     })?;
-    Ok(end)
+    Ok(end.into())
 }
 
 /// Waits until one of the descriptors has something to read or is at its end, and says which.
@@ -359,4 +357,23 @@ fn wait<const N: usize>(
     };
     let mut ready = polled.iter().map(|polled| !polled.revents().is_empty());
     Ok(watched.map(|fd| fd.is_some() && ready.next().unwrap_or(false)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_a_command_is_seen_either_way() {
+        for end_of in [end_of, |child: &Child| waited_for(Pid::from_child(child))] {
+            let mut command = Command::new("cat");
+            let mut child = command.stdin(Stdio::piped()).spawn().expect("it starts");
+            let end = end_of(&child).expect("a descriptor");
+            let is_over = |patience| wait([Some(end.as_fd())], Some(patience)).expect("it is open");
+            assert_eq!(is_over(Duration::ZERO), [false]);
+            drop(child.stdin.take());
+            assert_eq!(is_over(Duration::from_secs(60)), [true]);
+            assert!(child.wait().expect("it is our own").success());
+        }
+    }
 }

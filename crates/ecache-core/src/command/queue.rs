@@ -2,7 +2,7 @@
 //! that run, and why no more is started.
 
 use std::collections::VecDeque;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::os::unix::net::UnixStream;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -30,9 +30,10 @@ struct State<T> {
     is_ended: bool,
     stop: Option<Stop>,
     next_start: Instant,
-    /// Where the commands that run are told of signals
-    running: Vec<(u64, UnixStream)>,
-    connections: u64,
+    /// The processes that run, and whether a signal was meant for them
+    running: Vec<(u32, bool)>,
+    /// The last signal that came, 0 for one that the terminal sent
+    signal: Option<u8>,
 }
 
 impl<T> Queue<T> {
@@ -45,7 +46,7 @@ impl<T> Queue<T> {
                 stop: None,
                 next_start: Instant::now(),
                 running: Vec::new(),
-                connections: 0,
+                signal: None,
             }),
             filled: Condvar::new(),
             drained: Condvar::new(),
@@ -147,48 +148,32 @@ impl<T> Queue<T> {
         self.stopped.notify_all();
     }
 
+    /// Whether a signal came, with which nothing starts any more.
+    pub(super) fn is_interrupted(&self) -> bool {
+        self.state().signal.is_some()
+    }
+
     pub(super) fn why_stopped(&self) -> Option<Stop> {
         self.state().stop
     }
 
-    /// Hands signals on to the commands that run, each of which ends the work.
-    pub(super) fn pass_on(&self, mut signals: &Signals) {
+    /// Sends signals on to the commands that run, each of which ends the work. A byte is the number of one, 0 for one that
+    /// the terminal sent, to them as well.
+    pub(super) fn pass_on(&self, mut signals: &UnixStream) {
         let mut buffer = [0; 64];
         loop {
             match signals.read(&mut buffer) {
                 Ok(0) => return,
                 Ok(count) => {
                     self.stop(Stop::Signal(buffer[0]));
-                    for (_, running) in &self.state().running {
-                        // One that ended in the meantime needs no signal.
-                        let _ = (&mut &*running).write(&buffer[..count]);
+                    for signal in &buffer[..count] {
+                        self.state().pass_on(*signal);
                     }
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(_) => return,
             }
         }
-    }
-
-    /// Where a command that is about to start hears of signals, and the number under which it does.
-    pub(super) fn connect(&self) -> io::Result<(u64, Signals)> {
-        let (reader, writer) = UnixStream::pair()?;
-        writer.set_nonblocking(true)?;
-        let mut state = self.state();
-        if state
-            .stop
-            .is_some_and(|stop| matches!(stop, Stop::Signal(_)))
-        {
-            return Err(io::ErrorKind::Interrupted.into());
-        }
-        state.connections += 1;
-        let id = state.connections;
-        state.running.push((id, writer));
-        Ok((id, reader))
-    }
-
-    pub(super) fn disconnect(&self, id: u64) {
-        self.state().running.retain(|(other, _)| *other != id);
     }
 
     fn look_at_time(&self, state: &mut State<T>) {
@@ -219,6 +204,46 @@ impl<T> Queue<T> {
     }
 }
 
+impl<T> State<T> {
+    fn pass_on(&mut self, signal: u8) {
+        self.signal = Some(signal);
+        for (child, is_meant) in &mut self.running {
+            *is_meant = true;
+            send(*child, signal);
+        }
+    }
+}
+
+/// Sends a signal to a process that is not waited for yet.
+fn send(child: u32, signal: u8) {
+    // SAFETY: this touches no memory. The terminal's, which is 0 here, only asks whether there is such a process.
+    let _ = unsafe { libc::kill(child as libc::pid_t, i32::from(signal)) };
+}
+
+impl<T> Signals for Queue<T> {
+    fn begin(&self) -> io::Result<()> {
+        match self.state().signal {
+            Some(_) => Err(io::ErrorKind::Interrupted.into()),
+            None => Ok(()),
+        }
+    }
+
+    fn reach(&self, child: u32) {
+        let mut state = self.state();
+        let signal = state.signal;
+        if let Some(signal) = signal {
+            send(child, signal);
+        }
+        state.running.push((child, signal.is_some()));
+    }
+
+    fn end(&self, child: u32) -> bool {
+        let mut state = self.state();
+        let place = state.running.iter().position(|(id, _)| *id == child);
+        place.is_some_and(|place| state.running.swap_remove(place).1)
+    }
+}
+
 /// Says that no more items come, when it is dropped.
 struct End<'a, T>(&'a Queue<T>);
 
@@ -231,6 +256,9 @@ impl<T> Drop for End<'_, T> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+    use std::os::unix::process::ExitStatusExt;
+    use std::process::{Command, Stdio};
     use std::sync::Arc;
 
     use super::*;
@@ -267,7 +295,7 @@ mod tests {
             assert_eq!(taker.join().expect("it ends"), None);
         });
         assert!(!queue.may_start());
-        assert!(queue.connect().is_err());
+        assert_eq!(queue.why_stopped(), Some(Stop::Signal(2)));
     }
 
     #[test]
@@ -308,19 +336,30 @@ mod tests {
     }
 
     #[test]
-    fn a_signal_reaches_all_that_runs() {
+    fn a_signal_reaches_all_that_runs_and_what_is_about_to_start() {
         let queue = queue(Duration::ZERO, None);
+        let start = || {
+            queue.begin().expect("no signal came yet");
+            let cat = Command::new("cat").stdin(Stdio::piped()).spawn();
+            cat.expect("it starts")
+        };
+        let (mut first, mut gone, mut late) = (start(), start(), start());
+        queue.reach(first.id());
+        queue.reach(gone.id());
+        assert!(!queue.end(gone.id()));
         let (mut signals, source) = UnixStream::pair().expect("sockets");
-        let (id, gone) = queue.connect().expect("a connection");
-        queue.disconnect(id);
-        let (_, mut running) = queue.connect().expect("a connection");
         signals.write_all(&[15]).expect("a byte");
         drop(signals);
         queue.pass_on(&source);
-        let mut heard = [0];
-        running.read_exact(&mut heard).expect("a byte");
-        assert_eq!(heard, [15]);
-        assert_eq!((&gone).read(&mut heard).expect("its end"), 0);
+        queue.reach(late.id());
+        for child in [&mut first, &mut late] {
+            assert!(queue.end(child.id()));
+            let status = child.wait().expect("it is our own");
+            assert_eq!(status.signal(), Some(15));
+        }
+        drop(gone.stdin.take());
+        assert!(gone.wait().expect("it is our own").success());
+        assert!(queue.begin().is_err());
         assert_eq!(queue.why_stopped(), Some(Stop::Signal(15)));
     }
 }

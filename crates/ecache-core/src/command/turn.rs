@@ -86,9 +86,15 @@ enum Told {
 }
 
 impl Memo<'_> {
+    /// The locks of flights, if there is no trouble with them.
+    pub(super) fn locks(&self, store: &Path) -> Result<Option<FlightLocks>, Error> {
+        self.attempt(FlightLocks::open(&broadcast::locks(self.beside(store))).map_err(Error::Io))
+    }
+
     /// Takes the lock of the flight, as soon as nobody else has it.
     pub(super) fn turn(
         &self,
+        locks: Option<&FlightLocks>,
         store: &Path,
         wait: Wait,
         console: &mut Console<'_>,
@@ -98,8 +104,7 @@ impl Memo<'_> {
         if self.held.split(':').any(|held| held == name.as_str()) {
             return Ok(Turn::Ours(None));
         }
-        let locks = FlightLocks::open(&broadcast::locks(self.beside(store))).map_err(Error::Io);
-        let Some(locks) = self.attempt(locks)? else {
+        let Some(locks) = locks else {
             return Ok(Turn::Ours(None));
         };
         let mut listener = Listener::new(broadcast::place(self.beside(store), &flight));

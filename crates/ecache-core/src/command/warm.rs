@@ -12,23 +12,24 @@ use std::ffi::OsString;
 use std::io::{self, Write};
 use std::net::Shutdown;
 use std::num::NonZeroUsize;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
+use super::broadcast;
 use super::process::Records;
 use super::queue::Queue;
 use super::recording::Recorder;
 use super::turn::{Console, Turn, Wait};
-use super::{
-    CommandError, Identity, Input, Memo, Mode, Program, Settings, Signals, Streams, replay,
-};
+use super::{CommandError, Identity, Input, Memo, Mode, Program, Settings, Streams, replay};
 use crate::backend::{Backend, Content, Lookup};
 use crate::entry::Entry;
 use crate::error::{Error, Result};
 use crate::key::{CallScopes, Key, preimage};
 use crate::python_json::Json;
 use crate::scope::{Address, Scopes, StoreAddress};
+use crate::single_flight::FlightLocks;
 use crate::time::Clock;
 
 /// Another process that runs the same is looked after this often.
@@ -270,8 +271,9 @@ pub struct Warm<'a> {
     pub pace: Duration,
     /// Nothing is started after this; what runs then is finished
     pub max_time: Option<Duration>,
-    /// Signals that are to reach the commands, and end the work
-    pub signals: Option<Signals>,
+    /// Signals that are to reach the commands, and end the work: a byte that comes is the number of one, or 0 for one that
+    /// the terminal sent, to the commands as well
+    pub signals: Option<UnixStream>,
 }
 
 impl Warm<'_> {
@@ -288,6 +290,10 @@ impl Warm<'_> {
         prepare: impl Fn(&T) -> Prepared + Sync,
         mut on_done: impl FnMut(T, Done, Option<u64>) -> io::Result<()>,
     ) -> Result<Option<Stop>> {
+        // One each: those of one open file would not keep the workers apart.
+        let locks =
+            (0..self.workers.get()).map(|_| FlightLocks::open(&broadcast::locks(self.store)));
+        let locks: Vec<FlightLocks> = locks.collect::<io::Result<_>>()?;
         let deadline = self.max_time.map(|time| Instant::now() + time);
         let queue = Arc::new(Queue::new(deadline, self.pace));
         let source = queue.clone();
@@ -303,9 +309,9 @@ impl Warm<'_> {
             if let Some(signals) = &self.signals {
                 scope.spawn(|| queue.pass_on(signals));
             }
-            for _ in 0..self.workers.get() {
-                let sender = sender.clone();
-                scope.spawn(|| work.all(&prepare, sender));
+            for locks in locks {
+                let (work, prepare, sender) = (&work, &prepare, sender.clone());
+                scope.spawn(move || work.all(prepare, &locks, sender));
             }
             drop(sender);
             let mut reported = Ok(());
@@ -351,10 +357,15 @@ struct Work<'a, T> {
 }
 
 impl<T> Work<'_, T> {
-    fn all(&self, prepare: &impl Fn(&T) -> Prepared, sender: mpsc::SyncSender<(T, Done)>) {
+    fn all(
+        &self,
+        prepare: &impl Fn(&T) -> Prepared,
+        locks: &FlightLocks,
+        sender: mpsc::SyncSender<(T, Done)>,
+    ) {
         while let Some(item) = self.queue.take() {
             let done = match prepare(&item) {
-                Prepared::Run(call) => self.one(&call),
+                Prepared::Run(call) => self.one(&call, locks),
                 Prepared::Fail(why) => Done::not_run(Warmed::Failed, None, why),
                 Prepared::Skip(why) => Done::not_run(Warmed::Skipped, None, why),
             };
@@ -364,9 +375,9 @@ impl<T> Work<'_, T> {
         }
     }
 
-    fn one(&self, call: &Call) -> Done {
+    fn one(&self, call: &Call, locks: &FlightLocks) -> Done {
         let key = call.address.key.clone();
-        match self.attempt(call) {
+        match self.attempt(call, locks) {
             Ok(done) => done,
             Err(CommandError::Cache(error)) => {
                 let why = format!("it could not be kept: {error}");
@@ -376,13 +387,9 @@ impl<T> Work<'_, T> {
                 Done::not_run(Warmed::Failed, Some(key), why)
             }
             // Not the command's fault: it was about to start when the signal came.
-            Err(_) if self.is_interrupted() => self.interrupted(call),
+            Err(_) if self.queue.is_interrupted() => self.interrupted(call),
             Err(error) => Done::not_run(Warmed::Failed, Some(key), with_source(&error)),
         }
-    }
-
-    fn is_interrupted(&self) -> bool {
-        matches!(self.queue.why_stopped(), Some(Stop::Signal(_)))
     }
 
     fn interrupted(&self, call: &Call) -> Done {
@@ -390,7 +397,7 @@ impl<T> Work<'_, T> {
         Done::not_run(Warmed::Skipped, Some(key), "it was interrupted".into())
     }
 
-    fn attempt(&self, call: &Call) -> Result<Done, CommandError> {
+    fn attempt(&self, call: &Call, locks: &FlightLocks) -> Result<Done, CommandError> {
         if let Some(done) = self.look_up(call)? {
             return Ok(done);
         }
@@ -416,7 +423,7 @@ impl<T> Work<'_, T> {
         let (mut nowhere, mut nobody) = (io::sink(), io::sink());
         let mut console = Console::new(&mut nowhere, &mut nobody);
         let _lock = loop {
-            match memo.turn(warm.store, Wait::Not, &mut console)? {
+            match memo.turn(Some(locks), warm.store, Wait::Not, &mut console)? {
                 Turn::Ours(lock) => break lock,
                 // What others print is not followed here, so that it does not end either.
                 Turn::Theirs | Turn::Over(_) => {}
@@ -435,7 +442,6 @@ impl<T> Work<'_, T> {
             return Ok(done);
         }
         let mut stderr = Head::default();
-        let mut connection = None;
         let records = Records {
             recorder: Recorder::new(call.settings.max_output),
             broadcast: None,
@@ -445,17 +451,10 @@ impl<T> Work<'_, T> {
                 input: Input::Nothing,
                 stdout: &mut io::sink(),
                 stderr: &mut stderr,
-                signals: &mut || {
-                    let (id, signals) = self.queue.connect()?;
-                    connection = Some(id);
-                    Ok(signals)
-                },
+                signals: self.queue,
             },
             Some(records),
         );
-        if let Some(id) = connection {
-            self.queue.disconnect(id);
-        }
         let (ended, mut report) = executed?;
         let is_interrupted = ended.interrupted;
         {
