@@ -4,14 +4,16 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use mongodb::Client;
 use mongodb::bson::doc;
 use mongodb::error::{Error as DriverError, ErrorKind, WriteFailure};
 use mongodb::options::{
     ClientOptions, ConnectionString, DatabaseOptions, ReadPreference, SelectionCriteria,
+    ServerMonitoringMode,
 };
-use mongodb::sync::Client;
 
 use super::MongoBackend;
+use super::driver::Driver;
 use crate::backend::sqlite::Access;
 use crate::error::{Error, Result};
 
@@ -28,8 +30,37 @@ pub(super) fn open(uri: &str, access: Access, hurry: Option<Duration>) -> Result
         expected: "mongodb://[user:password@]host[:port][,...]/[database][?options]",
     };
     let parsed = ConnectionString::parse(uri).map_err(invalid)?;
-    let mut options = ClientOptions::parse(parsed).run().map_err(invalid)?;
+    let mut asked = None;
+    let driver = Driver::new(async || {
+        let mut options = ClientOptions::parse(parsed).await?;
+        prepare(&mut options, hurry);
+        asked = Some((options.hosts.clone(), options.default_database.clone()));
+        Client::with_options(options)
+    });
+    let driver = driver.map_err(invalid)?;
+    let (hosts, name) = asked.expect("a client has options");
+    let hosts: Vec<String> = hosts.iter().map(ToString::to_string).collect();
+    let name = name.as_deref().unwrap_or(DEFAULT_DATABASE);
+    let backend = MongoBackend {
+        database: driver.client.database(name),
+        driver: Arc::new(driver),
+        host: hosts.join(",").into(),
+        access,
+        indexed: Arc::new(Mutex::new(HashSet::new())),
+    };
+    if hurry.is_some() {
+        backend.run(backend.database.run_command(doc! { "ping": 1 }))?;
+    }
+    Ok(backend)
+}
+
+/// What the URI leaves open.
+fn prepare(options: &mut ClientOptions, hurry: Option<Duration>) {
     options.app_name.get_or_insert_with(|| "ecache".into());
+    // Streaming takes two more connections to each server, and learns nothing that an operation does not find out.
+    options
+        .server_monitoring_mode
+        .get_or_insert(ServerMonitoringMode::Poll);
     for timeout in [
         &mut options.server_selection_timeout,
         &mut options.connect_timeout,
@@ -37,22 +68,6 @@ pub(super) fn open(uri: &str, access: Access, hurry: Option<Duration>) -> Result
         let patience = timeout.unwrap_or(PATIENCE);
         *timeout = Some(hurry.map_or(patience, |hurry| hurry.min(patience)));
     }
-    let hosts: Vec<String> = options.hosts.iter().map(ToString::to_string).collect();
-    let host: Arc<str> = hosts.join(",").into();
-    let name = options.default_database.clone();
-    let client = Client::with_options(options).map_err(invalid)?;
-    let backend = MongoBackend {
-        database: client.database(name.as_deref().unwrap_or(DEFAULT_DATABASE)),
-        client,
-        host,
-        access,
-        indexed: Arc::new(Mutex::new(HashSet::new())),
-    };
-    if hurry.is_some() {
-        let ping = backend.database.run_command(doc! { "ping": 1 }).run();
-        ping.map_err(|error| backend.error(error))?;
-    }
-    Ok(backend)
 }
 
 impl MongoBackend {
@@ -63,8 +78,11 @@ impl MongoBackend {
         let options = DatabaseOptions::builder().selection_criteria(primary);
         let name = self.database.name();
         Self {
-            database: self.client.database_with_options(name, options.build()),
-            client: self.client.clone(),
+            database: self
+                .driver
+                .client
+                .database_with_options(name, options.build()),
+            driver: self.driver.clone(),
             host: self.host.clone(),
             access: self.access,
             indexed: self.indexed.clone(),

@@ -35,8 +35,7 @@ pub(super) fn bump(backend: &MongoBackend, stores: &BTreeSet<Arc<StoreAddress>>)
         // Two that count for the first time both insert, and one of them is told so: it counts again.
         for _ in 0..2 {
             let command = doc! { "update": COLLECTION, "updates": batch, "ordered": false };
-            let run = backend.database.run_command(command).run();
-            let answer = run.map_err(|error| backend.error(error))?;
+            let answer = backend.run(backend.database.run_command(command))?;
             if answer.get_array("writeErrors").is_err() {
                 break;
             }
@@ -47,8 +46,7 @@ pub(super) fn bump(backend: &MongoBackend, stores: &BTreeSet<Arc<StoreAddress>>)
 
 fn count(backend: &MongoBackend, id: Bson) -> Result<u64> {
     let counters = backend.database.collection::<Document>(COLLECTION);
-    let found = counters.find_one(doc! { "_id": id }).run();
-    let found = found.map_err(|error| backend.error(error))?;
+    let found = backend.run(counters.find_one(doc! { "_id": id }))?;
     let count = found.and_then(|counter| counter.get_i64("count").ok());
     Ok(count
         .and_then(|count| u64::try_from(count).ok())

@@ -138,22 +138,26 @@ impl Found {
 
     /// The note on this version, if one of these is.
     pub(super) fn note<'a>(&self, notes: &'a [Note]) -> Option<&'a Note> {
-        let current = |note: &&Note| note.entry == self.id && note.written_at == self.written_at();
-        notes.iter().filter(current).max_by_key(|note| note.id)
+        let notes = notes.iter().filter(|note| self.is_version_of(note));
+        notes.max_by_key(|note| note.id)
+    }
+
+    /// Whether a note is on a version of that time.
+    pub(super) fn is_version_of(&self, note: &Note) -> bool {
+        note.entry == self.id && note.written_at == self.written_at()
     }
 
     /// The note on this version of that value.
     pub(super) fn note_on<'a>(&self, notes: &'a [Note], value: RawBsonRef<'_>) -> Option<&'a Note> {
+        // Most documents are FiftyOne's and have none.
+        self.note(notes)?;
         let checksum = value::checksum(value);
-        let current = |note: &&Note| {
-            note.entry == self.id
-                && note.written_at == self.written_at()
-                && note
-                    .wrote
-                    .as_ref()
-                    .is_none_or(|wrote| wrote.checksum == checksum)
+        let of_value = |note: &&Note| {
+            let wrote = note.wrote.as_ref();
+            wrote.is_none_or(|wrote| wrote.checksum == checksum)
         };
-        notes.iter().filter(current).max_by_key(|note| note.id)
+        let notes = notes.iter().filter(|note| self.is_version_of(note));
+        notes.filter(of_value).max_by_key(|note| note.id)
     }
 
     /// The entry, with what a note says of it.
@@ -198,12 +202,13 @@ impl Found {
         }
     }
 
-    /// The entry and its value.
-    pub(super) fn with_value(
-        &self,
-        notes: &[Note],
-        value: RawBsonRef<'_>,
-    ) -> Result<(Entry, Content)> {
+    /// The entry and its value; `None` if that cannot be read.
+    pub(super) fn whole(&self, raw: &RawDocument, notes: &[Note]) -> Option<(Entry, Content)> {
+        let value = raw.get("value").ok()??;
+        self.with_value(notes, value).ok()
+    }
+
+    fn with_value(&self, notes: &[Note], value: RawBsonRef<'_>) -> Result<(Entry, Content)> {
         let note = self.note_on(notes, value);
         let mut entry = self.entry(note);
         let bytes = match note.and_then(|note| note.wrote.as_ref()) {

@@ -242,23 +242,21 @@ impl Import<'_> {
         let mut there = HashMap::new();
         for (collection, stores) in by_collection {
             let documents = self.backend.documents(collection)?;
-            let found = documents
-                .find(doc! { "$or": stores })
-                .projection(doc! { "value": 0 })
-                .run();
+            let found = documents.find(doc! { "$or": stores });
             let mut interned = Stores::of(collection);
-            for raw in found.map_err(|error| self.backend.error(error))? {
-                let raw = raw.map_err(|error| self.backend.error(error))?;
-                match read(&raw, &mut interned) {
+            let mut damaged = None;
+            let found = found.projection(doc! { "value": 0 }).batch();
+            self.backend
+                .each(found, |raw| match read(raw, &mut interned) {
                     Some(Reading::Found(found)) => {
                         let (id, written_at) = (found.id, found.written_at());
                         there.insert(found.address, There { id, written_at });
                     }
-                    Some(Reading::Damaged(_, address)) => {
-                        return Err(super::read::damaged(&address));
-                    }
+                    Some(Reading::Damaged(_, address)) => damaged = Some(address),
                     None => {}
-                }
+                })?;
+            if let Some(address) = damaged {
+                return Err(super::read::damaged(&address));
             }
         }
         Ok(there)
@@ -327,11 +325,11 @@ impl Import<'_> {
             updates.push(document);
             of_notes.push(note);
         }
-        notes.insert_many(of_notes).run().map_err(error)?;
+        self.backend.run(notes.insert_many(of_notes))?;
         self.backend.replace(collection, updates)?;
         let current: Vec<ObjectId> = note_ids.into_values().collect();
         let old = doc! { "entry": { "$in": ids }, "_id": { "$nin": current } };
-        notes.delete_many(old).run().map(drop).map_err(error)
+        self.backend.run(notes.delete_many(old)).map(drop)
     }
 }
 
@@ -346,8 +344,7 @@ impl MongoBackend {
             updates.push(doc! { "q": { "_id": id }, "u": document, "upsert": true });
         }
         let command = doc! { "update": collection, "updates": updates, "ordered": true };
-        let answer = self.database.run_command(command).run();
-        let answer = answer.map_err(|error| self.error(error))?;
+        let answer = self.run(self.database.run_command(command))?;
         match answer.get_array("writeErrors") {
             Err(_) => Ok(()),
             Ok(errors) => {

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Document, RawDocumentBuf, doc};
 
 use super::document::{Reading, Stores, read};
@@ -22,11 +21,8 @@ impl MongoBackend {
     /// The collections that are execution stores: FiftyOne's own, those that ecache wrote to, and those with FiftyOne's
     /// index.
     pub(super) fn collections(&self) -> Result<Vec<String>> {
-        let names = self.database.list_collection_names().run();
-        let names: BTreeSet<String> = names
-            .map_err(|error| self.error(error))?
-            .into_iter()
-            .collect();
+        let names = self.run(self.database.list_collection_names())?;
+        let names: BTreeSet<String> = names.into_iter().collect();
         let mut collections = Vec::new();
         for name in &names {
             // A dataset's samples are in collections of its own, of which there may be thousands.
@@ -46,40 +42,35 @@ impl MongoBackend {
 
     fn has_store_index(&self, collection: &str) -> Result<bool> {
         let documents = self.database.collection::<Document>(collection);
-        let names = documents.list_index_names().run();
-        let names = names.map_err(|error| self.error(error))?;
+        let names = self.run(documents.list_index_names())?;
         Ok(names.iter().any(|name| name == write::UNIQUE_INDEX))
     }
 }
 
 pub(super) fn troubles(backend: &MongoBackend, collection: &str) -> Result<Vec<Trouble>> {
     let mut troubles = Vec::new();
-    let names = backend.database.list_collection_names().run();
-    let names = names.map_err(|error| backend.error(error))?;
+    let names = backend.run(backend.database.list_collection_names())?;
     if !names.iter().any(|name| name == collection) {
         return Ok(troubles);
     }
     let documents = backend.documents(collection)?;
     let mut stores = Stores::of(collection);
-    let found = documents
-        .aggregate([
-            doc! { "$match": { "policy": "persist", "expires_at": { "$ne": null } } },
-            doc! { "$project": {
-                "store_name": 1, "key": 1, "dataset_id": 1, SIZE: { "$bsonSize": "$$ROOT" },
-            } },
-        ])
-        .with_type::<RawDocumentBuf>()
-        .run();
-    for raw in found.map_err(|error| backend.error(error))? {
-        let raw = raw.map_err(|error| backend.error(error))?;
-        if let Some(Reading::Found(found)) = read(&raw, &mut stores) {
+    let found = documents.aggregate([
+        doc! { "$match": { "policy": "persist", "expires_at": { "$ne": null } } },
+        doc! { "$project": {
+            "store_name": 1, "key": 1, "dataset_id": 1, SIZE: { "$bsonSize": "$$ROOT" },
+        } },
+    ]);
+    backend.each(found.batch(), |raw| {
+        if let Some(Reading::Found(found)) = read(raw, &mut stores) {
             troubles.push(Trouble::PersistExpiry(found.address, found.size));
         }
-    }
-    let there = documents.list_indexes().run();
-    let there = there.and_then(Iterator::collect::<std::result::Result<Vec<_>, _>>);
-    let there = there.map_err(|error| backend.error(error))?;
-    let there: Vec<Document> = there.into_iter().map(|index| index.keys).collect();
+    })?;
+    let mut there: Vec<Document> = Vec::new();
+    backend.each(documents.list_indexes().batch(), |index| {
+        let key = index.get_document("key").ok();
+        there.extend(key.and_then(|key| Document::try_from(key).ok()));
+    })?;
     let missing = write::indexes()
         .into_iter()
         .filter_map(|index| index.get_document("key").ok().cloned())
@@ -137,8 +128,7 @@ pub(super) fn names(backend: &MongoBackend, of: Dimension) -> Result<Vec<Arc<str
             true => backend.notes(&collection)?,
             false => backend.documents(&collection)?,
         };
-        let found = documents.distinct(field, doc! {}).run();
-        for name in found.map_err(|error| backend.error(error))? {
+        for name in backend.run(documents.distinct(field, doc! {}))? {
             match (name.as_str(), name.as_object_id()) {
                 (Some(name), _) => _ = names.insert(name.into()),
                 (_, Some(id)) => _ = names.insert(id.to_hex().into()),
@@ -158,16 +148,17 @@ pub(super) fn stores(backend: &MongoBackend) -> Result<Vec<StoreRecord>> {
             doc! { "$group": { "_id": group } },
         ];
         let mut interned = Stores::of(&collection);
-        for raw in backend.aggregate(&collection, pipeline)? {
-            let raw = raw?;
+        let documents = backend.documents(&collection)?;
+        backend.each(documents.aggregate(pipeline).batch(), |raw| {
             let store = raw.get_document("_id").ok();
             let store = store.and_then(|store| interned.read(store));
             stores.extend(store.map(|store| (store, None)));
-        }
-        let documents = backend.documents(&collection)?;
-        let own = documents.find(doc! { "key": STORE_KEY }).run();
-        for raw in own.map_err(|error| backend.error(error))? {
-            let raw = raw.map_err(|error| backend.error(error))?;
+        })?;
+        let mut own = Vec::new();
+        backend.each(documents.find(doc! { "key": STORE_KEY }).batch(), |raw| {
+            own.push(raw.to_owned());
+        })?;
+        for raw in own {
             if let Some((store, metadata)) = own_document(backend, &collection, &raw)? {
                 stores.insert(store, Some(metadata));
             }
@@ -183,11 +174,10 @@ pub(super) fn own_document(
     collection: &str,
     raw: &RawDocumentBuf,
 ) -> Result<Option<(Arc<StoreAddress>, StoreMetadata)>> {
-    let ids: Vec<ObjectId> = raw.get_object_id("_id").into_iter().collect();
-    let notes = backend.notes_on(collection, &ids, Values::Include)?;
     let Some(Reading::Found(found)) = read(raw, &mut Stores::of(collection)) else {
         return Ok(None);
     };
+    let notes = backend.notes_on(collection, found.id, Values::Include)?;
     let value = raw.get("value").ok().flatten();
     let Some(text) = value.and_then(|value| found.json(&notes, value)) else {
         return Ok(None);
@@ -205,30 +195,26 @@ pub(super) fn own_document(
 pub(super) fn datasets(backend: &MongoBackend) -> Result<Option<Vec<Dataset>>> {
     const COLLECTION: &str = "datasets";
     let names = backend.database.list_collection_names();
-    let names = names.filter(doc! { "name": COLLECTION }).run();
-    if names.map_err(|error| backend.error(error))?.is_empty() {
+    let names = names.filter(doc! { "name": COLLECTION });
+    if backend.run(names)?.is_empty() {
         return Ok(None);
     }
     let datasets = backend.database.collection::<RawDocumentBuf>(COLLECTION);
-    let found = datasets.find(doc! {}).projection(doc! { "name": 1 }).run();
+    let found = datasets.find(doc! {}).projection(doc! { "name": 1 });
     let mut known = Vec::new();
-    for raw in found.map_err(|error| backend.error(error))? {
-        let raw = raw.map_err(|error| backend.error(error))?;
+    backend.each(found.batch(), |raw| {
         if let (Ok(id), Ok(name)) = (raw.get_object_id("_id"), raw.get_str("name")) {
             known.push(Dataset {
                 id: id.to_hex().into(),
                 name: name.to_owned(),
             });
         }
-    }
+    })?;
     Ok(Some(known))
 }
 
 pub(super) fn describe(backend: &MongoBackend) -> Result<Description> {
-    let run = |command: Document| {
-        let answer = backend.database.run_command(command).run();
-        answer.map_err(|error| backend.error(error))
-    };
+    let run = |command: Document| backend.run(backend.database.run_command(command));
     let build = run(doc! { "buildInfo": 1 })?;
     let version = build.get_str("version").unwrap_or("of unknown version");
     let mut described = Description {
@@ -248,10 +234,8 @@ pub(super) fn describe(backend: &MongoBackend) -> Result<Description> {
     };
     for collection in backend.collections()? {
         let documents = backend.documents(&collection)?;
-        let count =
-            |counted: mongodb::error::Result<u64>| counted.map_err(|error| backend.error(error));
-        let all = count(documents.estimated_document_count().run())?;
-        let own = count(documents.count_documents(doc! { "key": STORE_KEY }).run())?;
+        let all = backend.run(documents.estimated_document_count())?;
+        let own = backend.run(documents.count_documents(doc! { "key": STORE_KEY }))?;
         described.entries += all.saturating_sub(own);
         for name in [note::collection(&collection), collection] {
             let sizes = run(doc! { "collStats": name })?;

@@ -24,11 +24,12 @@
 //! each store. What FiftyOne itself writes, and what MongoDB removes when it expires, moves neither: a memory tier
 //! notices those no earlier than its own copy expires.
 //!
-//! Calls block, and must not be made on a thread that drives tokio's tasks: the driver has a runtime of its own.
+//! Calls block, and must not be made on a thread that drives tokio's tasks: `driver` has a runtime of its own.
 
 mod connection;
 mod counters;
 mod document;
+mod driver;
 mod import;
 mod inspect;
 mod note;
@@ -47,7 +48,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use mongodb::bson::RawDocumentBuf;
-use mongodb::sync::{Client, Collection, Database};
+use mongodb::{Collection, Database};
 
 use super::sqlite::Access;
 use super::{
@@ -62,6 +63,7 @@ use crate::scope::{Address, StoreAddress};
 use crate::time::Timestamp;
 
 pub use connection::DEFAULT_DATABASE;
+use driver::Driver;
 
 /// The longest value, in bytes: that of the longest document that MongoDB keeps.
 pub const MAX_SIZE: u64 = 16 << 20;
@@ -77,7 +79,7 @@ const ATTEMPTS: usize = 32;
 
 /// A database of a MongoDB server.
 pub struct MongoBackend {
-    client: Client,
+    driver: Arc<Driver>,
     database: Database,
     /// The servers' names, for messages
     host: Arc<str>,

@@ -5,9 +5,10 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{Document, RawDocumentBuf, doc};
+use mongodb::bson::{Document, RawDocument, RawDocumentBuf, doc};
 
 use super::document::{Found, Reading, Stores, identity, read};
+use super::driver::{Form, Notes, Page, Pages, Queries, notes_on};
 use super::note::{self, Note};
 use super::{BATCH, MongoBackend, query};
 use crate::backend::{Content, Direction, Lookup, Row, Rows, Scan, Sort, Values};
@@ -21,10 +22,17 @@ use crate::time::Timestamp;
 /// Values of this many bytes are fetched at once, unless a single one has more.
 const VALUES_SIZE: u64 = 4 << 20;
 
-/// An entry that was read without its value.
+/// Documents of this many bytes, on the average, are read faster whole than the server leaves their values out.
+const SMALL: i64 = 4 << 10;
+
+/// An entry of a listing.
 pub(super) struct Listed {
     pub found: Found,
     pub entry: Entry,
+    /// The value, if it was asked for
+    pub content: Option<Content>,
+    /// The notes that are on the document, of whichever version
+    pub notes: Vec<ObjectId>,
 }
 
 /// One document of a listing.
@@ -33,154 +41,105 @@ pub(super) enum Item {
     Damaged(ObjectId, Address),
 }
 
-/// Documents as they come, a batch at a time.
-type Batches<'a> = Box<dyn Iterator<Item = Result<Vec<Item>>> + 'a>;
+/// In which order documents come; `None` where that does not matter.
+type ServerOrder = Option<Document>;
 
 impl MongoBackend {
     /// The document of an address, whole.
     pub(super) fn document(&self, address: &Address) -> Result<Option<RawDocumentBuf>> {
         let Address { store, key } = address;
         let documents = self.documents(&store.collection)?;
-        let found = documents.find_one(identity(store, key.as_str())?).run();
-        found.map_err(|error| self.error(error))
+        self.run(documents.find_one(identity(store, key.as_str())?))
     }
 
-    /// The notes on documents; what is exact of their values only where values are wanted.
+    /// The notes on one document; what is exact of its value only where values are wanted.
     pub(super) fn notes_on(
         &self,
         collection: &str,
-        documents: &[ObjectId],
+        document: ObjectId,
         values: Values,
     ) -> Result<Vec<Note>> {
         let notes = self.notes(collection)?;
-        let find = notes.find(doc! { "entry": { "$in": documents } });
-        let find = match values {
-            Values::Include => find,
-            Values::Omit => find.projection(doc! { "exact": 0 }),
-        };
-        let mut read = Vec::new();
-        for raw in find.run().map_err(|error| self.error(error))? {
-            read.extend(Note::read(&raw.map_err(|error| self.error(error))?));
-        }
-        Ok(read)
+        let mut read = self.run(notes_on(&notes, &[document], values))?;
+        Ok(read.remove(&document).unwrap_or_default())
     }
 
-    /// Documents that a pipeline makes of a collection.
-    pub(super) fn aggregate(
-        &self,
-        collection: &str,
-        pipeline: Vec<Document>,
-    ) -> Result<impl Iterator<Item = Result<RawDocumentBuf>> + '_> {
-        let documents = self.documents(collection)?;
-        let cursor = documents
-            .aggregate(pipeline)
-            .with_type::<RawDocumentBuf>()
-            .allow_disk_use(true)
-            .batch_size(BATCH as u32)
-            .run()
-            .map_err(|error| self.error(error))?;
-        Ok(cursor.map(|raw| raw.map_err(|error| self.error(error))))
-    }
-
-    /// Reads documents, and puts what is known of them together.
-    fn items(&self, collection: &str, documents: &[RawDocumentBuf]) -> Result<Vec<Item>> {
-        let mut stores = Stores::of(collection);
-        let readings: Vec<Reading> = documents
-            .iter()
-            .filter_map(|raw| read(raw, &mut stores))
-            .collect();
-        let ids: Vec<ObjectId> = readings
-            .iter()
-            .filter_map(|reading| match reading {
-                Reading::Found(found) => Some(found.id),
-                Reading::Damaged(..) => None,
-            })
-            .collect();
-        let notes = by_entry(self.notes_on(collection, &ids, Values::Omit)?);
-        let item = |reading| match reading {
-            Reading::Damaged(id, address) => Item::Damaged(id, address),
-            Reading::Found(found) => {
-                let notes = notes.get(&found.id).map_or(&[][..], Vec::as_slice);
-                let entry = found.entry(found.note(notes));
-                let found = *found;
-                Item::Listed(Box::new(Listed { found, entry }))
-            }
-        };
-        Ok(readings.into_iter().map(item).collect())
-    }
-
-    /// What a filter means, without values, in that order if there is one.
+    /// What a filter means, page by page, in that order if there is one.
     ///
     /// With a filter on what only notes say, the documents come in no order.
     pub(super) fn matching(
         &self,
         filter: &Filter,
         now: Timestamp,
-        order: Option<Document>,
-    ) -> Result<Batches<'_>> {
-        let collection = filter.collection.clone();
-        let mut queries = Vec::new();
+        order: ServerOrder,
+        values: Values,
+        limit: Option<usize>,
+    ) -> Result<Matching<'_>> {
+        let collection = &*filter.collection;
         let documents = query::documents(filter, now);
-        match query::notes(filter) {
-            None => queries.push(documents),
+        let (filters, order) = match query::notes(filter) {
+            None => (vec![documents], order),
             Some(of_notes) => {
-                let ids = self.noted(&collection, of_notes)?;
-                queries.extend(ids.chunks(BATCH).map(|ids| {
-                    doc! { "$and": [{ "_id": { "$in": ids } }, documents.clone()] }
-                }));
+                let ids = self.noted(collection, of_notes)?;
+                let among = |ids| doc! { "$and": [{ "_id": { "$in": ids } }, documents.clone()] };
+                (ids.chunks(BATCH).map(among).collect(), None)
             }
-        }
-        let filter = filter.clone();
-        let pages = queries.into_iter().flat_map(move |matched| {
-            let mut pipeline = vec![doc! { "$match": matched }];
-            pipeline.extend(query::size());
-            pipeline.extend(order.clone().map(|order| doc! { "$sort": order }));
-            match self.aggregate(&collection, pipeline) {
-                Ok(documents) => pages(documents),
-                Err(error) => Box::new(std::iter::once(Err(error))),
-            }
-        });
-        Ok(Box::new(pages.map(move |page| {
-            let mut items = self.items(&filter.collection, &page?)?;
-            items.retain(|item| match item {
-                Item::Listed(listed) => filter.matches(&listed.entry, now),
-                Item::Damaged(_, address) => {
-                    let key = address.key.as_str();
-                    let mut keys = filter.keys.iter();
-                    filter.matches_store(&address.store)
-                        && (filter.keys.is_empty() || keys.any(|pattern| pattern.matches(key)))
-                }
-            });
-            Ok(items)
-        })))
+        };
+        let form = match values {
+            Values::Omit if !self.has_small_documents(collection) => Form::Sized,
+            Values::Omit | Values::Include => Form::Whole,
+        };
+        Ok(Matching {
+            stores: Stores::of(collection),
+            pages: self.pages(Queries {
+                documents: self.documents(collection)?,
+                notes: self.notes(collection)?,
+                filters,
+                order,
+                form,
+                values,
+                batch: limit.map_or(BATCH, |limit| limit.clamp(1, BATCH)),
+            }),
+            filter: filter.clone(),
+            now,
+            values,
+        })
     }
 
-    /// The entries that a filter means; those that cannot be read are not among them.
+    /// Whether the documents of a collection are small; where the server does not say, they are taken to be large.
+    fn has_small_documents(&self, collection: &str) -> bool {
+        let sizes = self.run(self.database.run_command(doc! { "collStats": collection }));
+        let average = sizes.map(|sizes| sizes.get("avgObjSize").cloned());
+        match average {
+            Ok(None) => true,
+            Ok(Some(average)) => {
+                let average = average.as_i64().or(average.as_i32().map(i64::from));
+                average.is_some_and(|average| average <= SMALL)
+            }
+            Err(_) => false,
+        }
+    }
+
+    /// The entries that a filter means, without values; those that cannot be read are not among them.
     pub(super) fn entries(
         &self,
         filter: &Filter,
         now: Timestamp,
     ) -> Result<impl Iterator<Item = Result<Listed>> + '_> {
-        let batches = self.matching(filter, now, None)?;
-        let listed = |item| match item {
-            Item::Listed(listed) => Some(Ok(*listed)),
-            Item::Damaged(..) => None,
-        };
-        Ok(batches.flat_map(move |batch| match batch {
-            Ok(items) => items.into_iter().filter_map(listed).collect(),
-            Err(error) => vec![Err(error)],
+        let pages = self.matching(filter, now, stored(1), Values::Omit, None)?;
+        Ok(flat(pages).filter_map(|item| match item {
+            Ok(Item::Listed(listed)) => Some(Ok(*listed)),
+            Ok(Item::Damaged(..)) => None,
+            Err(error) => Some(Err(error)),
         }))
     }
 
     /// The documents that have such notes.
     fn noted(&self, collection: &str, query: Document) -> Result<Vec<ObjectId>> {
         let notes = self.notes(collection)?;
-        let found = notes.find(query).projection(doc! { "entry": 1 }).run();
         let mut ids = BTreeSet::new();
-        for raw in found.map_err(|error| self.error(error))? {
-            let raw = raw.map_err(|error| self.error(error))?;
-            ids.extend(raw.get_object_id("entry").ok());
-        }
+        let found = notes.find(query).projection(doc! { "entry": 1 }).batch();
+        self.each(found, |raw| ids.extend(raw.get_object_id("entry").ok()))?;
         Ok(ids.into_iter().collect())
     }
 
@@ -193,78 +152,111 @@ impl MongoBackend {
         now: Timestamp,
     ) -> Result<Vec<Row>> {
         let ids: Vec<ObjectId> = listed.iter().map(|listed| listed.found.id).collect();
-        let documents = self.documents(collection)?;
-        let found = documents.find(doc! { "_id": { "$in": &ids } }).run();
+        let pages = self.pages(Queries {
+            documents: self.documents(collection)?,
+            notes: self.notes(collection)?,
+            filters: vec![doc! { "_id": { "$in": &ids } }],
+            order: None,
+            form: Form::Whole,
+            values: Values::Include,
+            batch: BATCH,
+        });
         let mut by_id = HashMap::new();
-        for raw in found.map_err(|error| self.error(error))? {
-            let raw = raw.map_err(|error| self.error(error))?;
-            if let Ok(id) = raw.get_object_id("_id") {
-                by_id.insert(id, raw);
-            }
-        }
-        let notes = by_entry(self.notes_on(collection, &ids, Values::Include)?);
-        let mut stores = Stores::of(collection);
-        let mut rows = Vec::with_capacity(ids.len());
-        for id in ids {
-            let Some(raw) = by_id.get(&id) else {
-                continue;
+        let again = Matching {
+            stores: Stores::of(collection),
+            pages,
+            filter: filter.clone(),
+            now,
+            values: Values::Include,
+        };
+        for item in flat(again) {
+            match item? {
+                Item::Listed(listed) => by_id.insert(listed.found.id, row(Item::Listed(listed))),
+                Item::Damaged(id, address) => by_id.insert(id, Row::Damaged(address)),
             };
-            let notes = notes.get(&id).map_or(&[][..], Vec::as_slice);
-            match read_whole(raw, notes, &mut stores) {
-                Some(Whole::Entry(entry, content)) if filter.matches(&entry, now) => {
-                    rows.push(Row::Entry(entry, Some(content)));
-                }
-                Some(Whole::Damaged(address)) => rows.push(Row::Damaged(address)),
-                _ => {}
-            }
         }
-        Ok(rows)
+        Ok(ids.iter().filter_map(|id| by_id.remove(id)).collect())
     }
 }
 
-fn by_entry(notes: Vec<Note>) -> HashMap<ObjectId, Vec<Note>> {
-    let mut by_entry: HashMap<ObjectId, Vec<Note>> = HashMap::new();
-    for note in notes {
-        by_entry.entry(note.entry).or_default().push(note);
+/// What a filter means, as the pages come that may have it.
+pub(super) struct Matching<'a> {
+    pages: Pages<'a>,
+    stores: Stores,
+    filter: Filter,
+    now: Timestamp,
+    values: Values,
+}
+
+impl Iterator for Matching<'_> {
+    type Item = Result<Vec<Item>>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let page = self.pages.next()?;
+        Some(page.map(|page| self.items(&page)))
     }
-    by_entry
 }
 
-/// Makes pages of documents; an error ends them.
-fn pages<'a>(
-    mut documents: impl Iterator<Item = Result<RawDocumentBuf>> + 'a,
-) -> Box<dyn Iterator<Item = Result<Vec<RawDocumentBuf>>> + 'a> {
-    Box::new(std::iter::from_fn(move || {
-        let page: Result<Vec<_>> = documents.by_ref().take(BATCH).collect();
-        match page {
-            Ok(page) if page.is_empty() => None,
-            page => Some(page),
-        }
-    }))
+impl Matching<'_> {
+    fn items(&mut self, page: &Page) -> Vec<Item> {
+        let documents = page.documents();
+        let items = documents.filter_map(|raw| self.item(raw, &page.notes));
+        items.collect()
+    }
+
+    fn item(&mut self, raw: &RawDocument, notes: &Notes) -> Option<Item> {
+        let found = match read(raw, &mut self.stores)? {
+            Reading::Found(found) => found,
+            Reading::Damaged(id, address) => return self.damaged(id, address),
+        };
+        let notes = notes.get(&found.id).map_or(&[][..], Vec::as_slice);
+        let (entry, content) = match self.values {
+            Values::Omit => (found.entry(found.note(notes)), None),
+            Values::Include => match found.whole(raw, notes) {
+                Some((entry, content)) => (entry, Some(content)),
+                None => return self.damaged(found.id, found.address),
+            },
+        };
+        let is_meant = self.filter.matches(&entry, self.now);
+        is_meant.then(|| {
+            let notes = notes.iter().map(|note| note.id).collect();
+            let found = *found;
+            Item::Listed(Box::new(Listed {
+                found,
+                entry,
+                content,
+                notes,
+            }))
+        })
+    }
+
+    /// What cannot be read is meant as far as its name says.
+    fn damaged(&self, id: ObjectId, address: Address) -> Option<Item> {
+        let key = address.key.as_str();
+        let mut keys = self.filter.keys.iter();
+        let is_meant = self.filter.matches_store(&address.store)
+            && (self.filter.keys.is_empty() || keys.any(|pattern| pattern.matches(key)));
+        is_meant.then_some(Item::Damaged(id, address))
+    }
 }
 
-/// A document with its value.
-pub(super) enum Whole {
-    Entry(Box<Entry>, Content),
-    Damaged(Address),
+fn flat(pages: Matching<'_>) -> impl Iterator<Item = Result<Item>> {
+    pages.flat_map(|page| match page {
+        Ok(items) => items.into_iter().map(Ok).collect(),
+        Err(error) => vec![Err(error)],
+    })
 }
 
-/// Reads a document with its value; `None` if it is not even a document of a store.
+/// Reads a document with its value; `None` if it cannot be read.
 pub(super) fn read_whole(
-    raw: &RawDocumentBuf,
+    raw: &RawDocument,
     notes: &[Note],
     stores: &mut Stores,
-) -> Option<Whole> {
-    let found = match read(raw, stores)? {
-        Reading::Damaged(_, address) => return Some(Whole::Damaged(address)),
-        Reading::Found(found) => found,
-    };
-    let value = raw.get("value").ok().flatten();
-    let whole = value.and_then(|value| found.with_value(notes, value).ok());
-    Some(match whole {
-        Some((entry, content)) => Whole::Entry(Box::new(entry), content),
-        None => Whole::Damaged(found.address),
-    })
+) -> Option<(Entry, Content)> {
+    match read(raw, stores)? {
+        Reading::Damaged(..) => None,
+        Reading::Found(found) => found.whole(raw, notes),
+    }
 }
 
 pub(super) fn lookup(backend: &MongoBackend, address: &Address, now: Timestamp) -> Result<Lookup> {
@@ -272,13 +264,15 @@ pub(super) fn lookup(backend: &MongoBackend, address: &Address, now: Timestamp) 
         return Ok(Lookup::Missing);
     };
     let collection = &address.store.collection;
-    let ids: Vec<ObjectId> = raw.get_object_id("_id").into_iter().collect();
-    let notes = backend.notes_on(collection, &ids, Values::Include)?;
+    let notes = match raw.get_object_id("_id") {
+        Ok(id) => backend.notes_on(collection, id, Values::Include)?,
+        Err(_) => Vec::new(),
+    };
     let whole = read_whole(&raw, &notes, &mut Stores::of(collection));
     Ok(match whole {
-        Some(Whole::Entry(entry, content)) if entry.is_fresh(now) => Lookup::Hit(entry, content),
-        Some(Whole::Entry(entry, _)) => Lookup::Stale(entry),
-        _ => Lookup::Damaged(address.clone()),
+        Some((entry, content)) if entry.is_fresh(now) => Lookup::Hit(entry.into(), content),
+        Some((entry, _)) => Lookup::Stale(entry.into()),
+        None => Lookup::Damaged(address.clone()),
     })
 }
 
@@ -296,33 +290,32 @@ fn rank(entry: &Entry, sort: Sort) -> i64 {
     }
 }
 
+/// Store by store and oldest first, from FiftyOne's index on the name, which has documents of one name as they came.
+fn stored(direction: i32) -> ServerOrder {
+    Some(doc! { "store_name": direction })
+}
+
 /// The order that the server itself can bring documents into.
-fn server_order(scan: &Scan) -> Option<Document> {
+fn server_order(scan: &Scan) -> ServerOrder {
     if query::notes(&scan.filter).is_some() {
         return None;
     }
-    let first = match scan.sort {
-        Sort::Stored => None,
-        Sort::Key => Some("key"),
-        Sort::Created => Some("created_at"),
-        _ => return None,
-    };
     let direction = match scan.direction {
-        Direction::Ascending => 1_i32,
+        Direction::Ascending => 1,
         Direction::Descending => -1,
     };
-    let fields = first.into_iter().chain(["store_name", "dataset_id", "_id"]);
-    Some(
-        fields
-            .map(|field| (field.to_owned(), direction.into()))
-            .collect(),
-    )
+    match scan.sort {
+        Sort::Stored => stored(direction),
+        Sort::Key => Some(doc! { "key": direction }),
+        Sort::Created => Some(doc! { "created_at": direction, "_id": direction }),
+        _ => None,
+    }
 }
 
 type Order = (Option<Key>, i64, Arc<StoreAddress>, ObjectId);
 
 fn order(listed: &Listed, sort: Sort) -> Order {
-    let Listed { found, entry } = listed;
+    let Listed { found, entry, .. } = listed;
     let key = (sort == Sort::Key).then(|| entry.address.key.clone());
     let store = entry.address.store.clone();
     (key, rank(entry, sort), store, found.id)
@@ -330,82 +323,57 @@ fn order(listed: &Listed, sort: Sort) -> Order {
 
 /// Reads entries. An order that only notes tell is made here, and takes memory for each entry that is meant.
 pub(super) fn scan<'a>(backend: &'a MongoBackend, scan: &Scan, now: Timestamp) -> Result<Rows<'a>> {
-    let Scan {
-        filter,
-        sort,
-        direction,
-        values,
-        ..
-    } = scan.clone();
     let limit = usize::try_from(scan.limit.unwrap_or(u64::MAX)).unwrap_or(usize::MAX);
-    let on_server = server_order(scan);
-    let is_ordered = on_server.is_some();
-    let batches = backend.matching(&filter, now, on_server)?;
-    let batches: Batches<'a> = match is_ordered {
-        true => batches,
-        false => {
-            let mut listed = Vec::new();
-            let mut damaged = Vec::new();
-            for batch in batches {
-                for item in batch? {
-                    match item {
-                        Item::Listed(item) => listed.push(item),
-                        Item::Damaged(id, address) => damaged.push(Item::Damaged(id, address)),
-                    }
-                }
-            }
-            match direction {
-                Direction::Ascending => listed.sort_by_cached_key(|item| order(item, sort)),
-                Direction::Descending => {
-                    listed.sort_by_cached_key(|item| Reverse(order(item, sort)));
-                }
-            }
-            let items = listed.into_iter().map(Item::Listed).chain(damaged);
-            Box::new(items.map(|item| Ok(vec![item])))
-        }
-    };
-    let mut items = batches
-        .flat_map(|batch| match batch {
-            Ok(items) => items.into_iter().map(Ok).collect(),
-            Err(error) => vec![Err(error)],
-        })
-        .take(limit)
-        .peekable();
-    if values == Values::Omit {
-        return Ok(Box::new(items.map(|item| {
-            Ok(match item? {
-                Item::Listed(listed) => Row::Entry(Box::new(listed.entry), None),
-                Item::Damaged(_, address) => Row::Damaged(address),
-            })
-        })));
+    let filter = scan.filter.clone();
+    if let Some(order) = server_order(scan) {
+        let pages = backend.matching(&filter, now, Some(order), scan.values, Some(limit))?;
+        return Ok(Box::new(flat(pages).take(limit).map(|item| item.map(row))));
     }
-    let collection = filter.collection.clone();
-    let chunks = std::iter::from_fn(move || {
-        let mut listed = Vec::new();
-        let mut damaged = Vec::new();
-        let mut size = 0;
-        items.peek()?;
-        while listed.len() < BATCH && size < VALUES_SIZE {
-            match items.next() {
-                None => break,
-                Some(Err(error)) => return Some(Err(error)),
-                Some(Ok(Item::Damaged(_, address))) => damaged.push(Row::Damaged(address)),
-                Some(Ok(Item::Listed(item))) => {
-                    size = size.saturating_add(item.entry.size);
-                    listed.push(*item);
-                }
-            }
+    let mut listed = Vec::new();
+    let mut damaged = Vec::new();
+    for item in flat(backend.matching(&filter, now, None, Values::Omit, None)?) {
+        match item? {
+            Item::Listed(item) => listed.push(item),
+            Item::Damaged(_, address) => damaged.push(Row::Damaged(address)),
         }
-        let rows = backend.with_values(&collection, &listed, &filter, now);
-        Some(rows.map(|mut rows| {
-            rows.extend(damaged);
-            rows
-        }))
+    }
+    match scan.direction {
+        Direction::Ascending => listed.sort_by_cached_key(|item| order(item, scan.sort)),
+        Direction::Descending => listed.sort_by_cached_key(|item| Reverse(order(item, scan.sort))),
+    }
+    listed.truncate(limit);
+    damaged.truncate(limit - listed.len());
+    let damaged = damaged.into_iter().map(Ok);
+    if scan.values == Values::Omit {
+        let rows = listed.into_iter().map(|item| Ok(row(Item::Listed(item))));
+        return Ok(Box::new(rows.chain(damaged)));
+    }
+    let mut listed = listed.into_iter().peekable();
+    let chunks = std::iter::from_fn(move || {
+        listed.peek()?;
+        let mut chunk = Vec::new();
+        let mut size = 0;
+        while chunk.len() < BATCH
+            && size < VALUES_SIZE
+            && let Some(item) = listed.next()
+        {
+            size = item.entry.size.saturating_add(size);
+            chunk.push(*item);
+        }
+        Some(backend.with_values(&filter.collection, &chunk, &filter, now))
     });
-    Ok(Box::new(chunks.flat_map(|chunk| match chunk {
+    let rows = chunks.flat_map(|chunk| match chunk {
         Ok(rows) => rows.into_iter().map(Ok).collect(),
         Err(error) => vec![Err(error)],
-    })))
+    });
+    Ok(Box::new(rows.chain(damaged)))
+}
+
+fn row(item: Item) -> Row {
+    match item {
+        Item::Listed(listed) => Row::Entry(Box::new(listed.entry), listed.content),
+        Item::Damaged(_, address) => Row::Damaged(address),
+    }
 }
 
 /// The error of a document that FiftyOne could not read either.

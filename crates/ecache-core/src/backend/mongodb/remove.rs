@@ -4,17 +4,20 @@ use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{Document, RawDocumentBuf, doc};
+use mongodb::bson::{Document, doc};
 
 use super::note::date;
 use super::read::{Item, Listed};
 use super::{BATCH, MongoBackend, counters, query};
-use crate::backend::{Progress, STAGED_FOR, Touch};
+use crate::backend::{Progress, STAGED_FOR, Touch, Values};
 use crate::entry::Policy;
 use crate::error::{Error, Result};
 use crate::filter::{Capacity, Filter, Selection, Usage};
 use crate::scope::{Address, StoreAddress};
 use crate::time::Timestamp;
+
+/// How many documents are removed at once: a tenth of a second, in which the server lets others in between.
+const REMOVED: usize = 5000;
 
 /// An entry that is meant.
 struct Meant {
@@ -23,15 +26,24 @@ struct Meant {
     store: Arc<StoreAddress>,
     /// What it has to be like still
     unchanged: Document,
+    /// The notes on it
+    notes: Vec<ObjectId>,
 }
 
 impl From<Listed> for Meant {
-    fn from(Listed { found, entry }: Listed) -> Self {
+    fn from(listed: Listed) -> Self {
+        let Listed {
+            found,
+            entry,
+            notes,
+            ..
+        } = listed;
         Self {
             id: found.id,
             size: entry.size,
             unchanged: found.unchanged(),
             store: entry.address.store,
+            notes,
         }
     }
 }
@@ -78,7 +90,7 @@ fn damaged_named_by(
         return Ok(Vec::new());
     }
     let mut damaged = Vec::new();
-    for items in backend.matching(filter, now, None)? {
+    for items in backend.matching(filter, now, None, Values::Omit, None)? {
         for item in items? {
             if let Item::Damaged(id, address) = item
                 && !before.iter().any(|filter| names(filter, &address))
@@ -88,6 +100,7 @@ fn damaged_named_by(
                     size: 0,
                     store: address.store,
                     unchanged: doc! { "_id": id },
+                    notes: Vec::new(),
                 });
             }
         }
@@ -179,7 +192,7 @@ pub(super) fn remove(
         // What is gone is not met again, so nothing is counted twice.
         for listed in backend.entries(filter, now)? {
             batch.push(listed?.into());
-            if batch.len() == BATCH {
+            if batch.len() == REMOVED {
                 remove(&mut batch, condition.as_ref())?;
             }
         }
@@ -197,7 +210,7 @@ pub(super) fn remove(
     if let Some(capacity) = &selection.beyond {
         let mut beyond = beyond(backend, capacity, &[], now)?;
         while !beyond.is_empty() {
-            let rest = beyond.split_off(beyond.len().min(BATCH));
+            let rest = beyond.split_off(beyond.len().min(REMOVED));
             remove(&mut beyond, None)?;
             beyond = rest;
         }
@@ -211,51 +224,41 @@ fn delete(backend: &MongoBackend, batch: &[Meant], condition: Option<&Document>)
         return Ok(Usage::default());
     };
     let collection = &*first.store.collection;
-    let error = |error| backend.error(error);
-    let ids = || {
-        batch
-            .iter()
-            .map(|meant| meant.id)
-            .collect::<Vec<ObjectId>>()
-    };
+    let ids: Vec<ObjectId> = batch.iter().map(|meant| meant.id).collect();
     // The server would rather try its other indexes, most of which say nothing here.
     let unchanged =
         |meant: &Meant| doc! { "q": meant.unchanged.clone(), "limit": 1, "hint": "_id_" };
     let deletes: Vec<Document> = match condition {
         Some(condition) => {
-            let these = doc! { "_id": { "$in": ids() } };
+            let these = doc! { "_id": { "$in": &ids } };
             let both = doc! { "$and": [these, condition.clone()] };
             vec![doc! { "q": both, "limit": 0, "hint": "_id_" }]
         }
         None => batch.iter().map(unchanged).collect(),
     };
     let command = doc! { "delete": collection, "deletes": deletes, "ordered": false };
-    let answer = backend.database.run_command(command).run().map_err(error)?;
-    let count = answer.get_i32("n").unwrap_or(0);
-    let mut gone: HashSet<ObjectId> = ids().into_iter().collect();
-    if usize::try_from(count) != Ok(batch.len()) {
-        let ids: Vec<ObjectId> = gone.iter().copied().collect();
+    let answer = backend.run(backend.database.run_command(command))?;
+    let mut stayed = HashSet::new();
+    let count = answer.get_i32("n").ok();
+    if count.and_then(|count| usize::try_from(count).ok()) != Some(batch.len()) {
         let documents = backend.documents(collection)?;
-        let there = documents
-            .find(doc! { "_id": { "$in": ids } })
-            .projection(doc! { "_id": 1 })
-            .run();
-        for raw in there.map_err(error)? {
-            if let Ok(id) = raw.map_err(error)?.get_object_id("_id") {
-                gone.remove(&id);
-            }
-        }
+        let there = documents.find(doc! { "_id": { "$in": &ids } });
+        let there = there.projection(doc! { "_id": 1 }).batch();
+        backend.each(there, |raw| stayed.extend(raw.get_object_id("_id").ok()))?;
     }
     let mut removed = Usage::default();
     let mut stores = BTreeSet::new();
-    for meant in batch.iter().filter(|meant| gone.contains(&meant.id)) {
+    let mut notes = Vec::new();
+    for meant in batch.iter().filter(|meant| !stayed.contains(&meant.id)) {
         removed += one(meant.size);
         stores.insert(meant.store.clone());
+        notes.extend_from_slice(&meant.notes);
     }
-    let ids: Vec<ObjectId> = gone.into_iter().collect();
-    let notes = backend.notes(collection)?;
-    let notes = notes.delete_many(doc! { "entry": { "$in": ids } }).run();
-    notes.map_err(error)?;
+    // A note that is not there yet is that of a writer, who will find the document gone and take it back.
+    if !notes.is_empty() {
+        let on_these = doc! { "_id": { "$in": notes } };
+        backend.run(backend.notes(collection)?.delete_many(on_these))?;
+    }
     counters::bump(backend, &stores)?;
     Ok(removed)
 }
@@ -301,16 +304,13 @@ pub(super) fn touch(
 
 fn touch_batch(backend: &MongoBackend, batch: &[Meant], set: &Document) -> Result<Usage> {
     let collection = &*batch[0].store.collection;
-    let error = |error| backend.error(error);
     let ids: Vec<ObjectId> = batch.iter().map(|meant| meant.id).collect();
     let notes = backend.notes(collection)?;
     let on_these = doc! { "entry": { "$in": &ids }, "kind": { "$exists": true } };
-    let noted = notes.update_many(on_these, doc! { "$set": set.clone() });
-    noted.run().map_err(error)?;
+    backend.run(notes.update_many(on_these, doc! { "$set": set.clone() }))?;
     let documents = backend.documents(collection)?;
     let these = doc! { "_id": { "$in": &ids } };
-    let touched = documents.update_many(these, doc! { "$set": set.clone() });
-    touched.run().map_err(error)?;
+    backend.run(documents.update_many(these, doc! { "$set": set.clone() }))?;
     let stores = batch.iter().map(|meant| meant.store.clone()).collect();
     counters::bump(backend, &stores)?;
     let mut usage = Usage::default();
@@ -343,15 +343,11 @@ pub(super) fn collect_garbage(backend: &MongoBackend, now: Timestamp) -> Result<
             doc! { "$match": { "documents": [] } },
             doc! { "$project": { "_id": 1 } },
         ];
-        let cursor = notes.aggregate(pipeline).with_type::<RawDocumentBuf>();
         let mut orphans = Vec::new();
-        for raw in cursor.run().map_err(|error| backend.error(error))? {
-            let raw = raw.map_err(|error| backend.error(error))?;
-            orphans.extend(raw.get_object_id("_id").ok());
-        }
+        let found = notes.aggregate(pipeline).batch();
+        backend.each(found, |raw| orphans.extend(raw.get_object_id("_id").ok()))?;
         for batch in orphans.chunks(BATCH) {
-            let deleted = notes.delete_many(doc! { "_id": { "$in": batch } }).run();
-            deleted.map_err(|error| backend.error(error))?;
+            backend.run(notes.delete_many(doc! { "_id": { "$in": batch } }))?;
         }
     }
     Ok(())

@@ -2,9 +2,9 @@
 
 use std::ops::Deref;
 
+use mongodb::Collection;
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Document, doc};
-use mongodb::sync::Collection;
 use proptest::prelude::*;
 
 use super::{MongoBackend, note, query};
@@ -52,7 +52,7 @@ impl Deref for TemporaryDatabase {
 impl Drop for TemporaryDatabase {
     fn drop(&mut self) {
         // The server's data is thrown away in any case.
-        let _ = self.0.database.drop().run();
+        let _ = self.0.run(self.0.database.drop());
     }
 }
 
@@ -161,7 +161,9 @@ fn a_document_has_the_fields_of_fiftyone_and_no_others() {
         &full(),
         r#"{"a": [1, 4294967296, 0.5, null, true, "x"]}"#,
     );
-    let document = theirs(&backend).find_one(doc! {}).run().expect("a read");
+    let document = backend
+        .run(theirs(&backend).find_one(doc! {}))
+        .expect("a read");
     let mut document = document.expect("a document");
     assert!(
         document
@@ -197,9 +199,8 @@ fn what_fiftyone_wrote_is_an_entry_without_a_note() {
             "created_at": past, "expires_at": expires_at,
         };
         document.extend(policy.map(|policy| ("policy".to_owned(), policy.into())));
-        theirs(&backend)
-            .insert_one(document)
-            .run()
+        backend
+            .run(theirs(&backend).insert_one(document))
             .expect("a write");
         let (entry, content) = hit(&backend);
         assert_eq!((entry.policy, entry.kind), (expected, Kind::Json));
@@ -235,9 +236,8 @@ fn documents_that_fiftyone_raises_on_are_damaged() {
     ] {
         let mut document = doc! { "store_name": "s", "key": field, "value": 1, "dataset_id": null };
         document.insert(field, value);
-        theirs(&backend)
-            .insert_one(document)
-            .run()
+        backend
+            .run(theirs(&backend).insert_one(document))
             .expect("a write");
         let address = entry("s", field).address;
         let lookup = backend.lookup(&address, NOW).expect("a look-up");
@@ -267,22 +267,22 @@ fn a_note_is_believed_of_its_own_version_alone() {
         // FiftyOne overwrites it: later, or even in the same millisecond.
         let time = note::date(Timestamp::from_millis(NOW.as_millis() + later));
         let set = doc! { "$set": { "value": [1, 3], "updated_at": time } };
-        theirs(&backend)
-            .update_one(doc! {}, set)
-            .run()
+        backend
+            .run(theirs(&backend).update_one(doc! {}, set))
             .expect("a write");
         let (entry, content) = hit(&backend);
         assert_eq!((entry.args, entry.scopes), (None, Scopes::default()));
         assert_eq!(content, inline("[1, 3]"));
     }
     // Notes on what was removed past the backend go when they are a day old.
-    theirs(&backend)
-        .delete_many(doc! {})
-        .run()
+    backend
+        .run(theirs(&backend).delete_many(doc! {}))
         .expect("a removal");
     let notes = || {
         let notes = backend.notes(DEFAULT_COLLECTION).expect("a collection");
-        notes.count_documents(doc! {}).run().expect("a count")
+        backend
+            .run(notes.count_documents(doc! {}))
+            .expect("a count")
     };
     backend.collect_garbage(NOW).expect("collected");
     assert!(notes() > 0, "a writer may be about to write");
@@ -376,7 +376,9 @@ fn queries_are_answered_from_indexes() {
     ];
     let plan = |collection: &str, query: Document| {
         let explain = doc! { "explain": { "find": collection, "filter": query }, "verbosity": "queryPlanner" };
-        let answer = backend.database.run_command(explain).run().expect("a plan");
+        let answer = backend
+            .run(backend.database.run_command(explain))
+            .expect("a plan");
         answer
             .get_document("queryPlanner")
             .expect("a planner")

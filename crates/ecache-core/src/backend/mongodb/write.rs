@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{Document, RawDocumentBuf, doc};
+use mongodb::bson::{Document, doc};
 
 use super::connection::is_duplicate;
 use super::document::{Found, Reading, Stores, document, identity, read};
 use super::note::{self, Note, date, number, raw};
 use super::query::size;
-use super::read::{Whole, damaged, read_whole};
+use super::read::{damaged, read_whole};
 use super::value::Encoded;
 use super::{ATTEMPTS, MongoBackend, counters};
 use crate::backend::{Condition, Content, Put, StoreMetadata, Use, Values};
@@ -50,10 +50,8 @@ impl MongoBackend {
         }
         let notes = note::collection(collection);
         let names = self.database.list_collection_names();
-        let names = names
-            .filter(doc! { "name": { "$in": [collection, &*notes] } })
-            .run()
-            .map_err(|error| self.error(error))?;
+        let these = doc! { "name": { "$in": [collection, &*notes] } };
+        let names = self.run(names.filter(these))?;
         if !names.iter().any(|name| name == collection) {
             self.create_indexes(documents.name(), indexes())?;
         }
@@ -79,8 +77,7 @@ impl MongoBackend {
 
     fn create_indexes(&self, collection: &str, indexes: Vec<Document>) -> Result<()> {
         let command = doc! { "createIndexes": collection, "indexes": indexes };
-        let created = self.database.run_command(command).run();
-        created.map(drop).map_err(|error| self.error(error))
+        self.run(self.database.run_command(command)).map(drop)
     }
 
     /// The document of an address, without its value.
@@ -89,31 +86,26 @@ impl MongoBackend {
         let documents = self.documents(&store.collection)?;
         let mut pipeline = vec![doc! { "$match": identity(store, key.as_str())? }];
         pipeline.extend(size());
-        let mut found = documents
-            .aggregate(pipeline)
-            .with_type::<RawDocumentBuf>()
-            .run()
-            .map_err(|error| self.error(error))?;
-        let Some(raw) = found.next() else {
-            return Ok(None);
-        };
-        let raw = raw.map_err(|error| self.error(error))?;
-        match read(&raw, &mut Stores::of(&store.collection)) {
-            Some(Reading::Found(found)) => Ok(Some(*found)),
-            _ => Err(damaged(address)),
+        let mut reading = None;
+        self.each(documents.aggregate(pipeline).batch(), |raw| {
+            reading = Some(read(raw, &mut Stores::of(&store.collection)));
+        })?;
+        match reading {
+            None => Ok(None),
+            Some(Some(Reading::Found(found))) => Ok(Some(*found)),
+            Some(_) => Err(damaged(address)),
         }
     }
 
     fn insert_note(&self, collection: &str, note: &Note) -> Result<()> {
         let notes = self.notes(collection)?;
-        let inserted = notes.insert_one(raw(&note.to_document())).run();
-        inserted.map(drop).map_err(|error| self.error(error))
+        self.run(notes.insert_one(raw(&note.to_document())))
+            .map(drop)
     }
 
     fn delete_notes(&self, collection: &str, query: Document) -> Result<()> {
         let notes = self.notes(collection)?;
-        let deleted = notes.delete_many(query).run();
-        deleted.map(drop).map_err(|error| self.error(error))
+        self.run(notes.delete_many(query)).map(drop)
     }
 
     /// Writes a version of an entry with its note: over the old one if that is still as it was found, or else where
@@ -136,7 +128,7 @@ impl MongoBackend {
                 let times = (entry.created_at, entry.updated_at);
                 let value = encoded.bson.clone();
                 let document = document(id, &entry.address, value, lifetime, times)?;
-                let inserted = documents.insert_one(raw(&document)).run();
+                let inserted = self.driver.run(documents.insert_one(raw(&document)));
                 inserted.map(|_| Some(Put::Created))
             }
             Some(old) => {
@@ -148,7 +140,7 @@ impl MongoBackend {
                     "policy": entry.policy.as_str(),
                 };
                 let update = documents.update_one(old.found.unchanged(), doc! { "$set": set });
-                let updated = update.run();
+                let updated = self.driver.run(update);
                 updated.map(|updated| (updated.matched_count > 0).then_some(Put::Replaced))
             }
         };
@@ -183,7 +175,15 @@ fn old(backend: &MongoBackend, address: &Address) -> Result<Option<Old>> {
         return Ok(None);
     };
     let collection = &address.store.collection;
-    let notes = backend.notes_on(collection, &[found.id], Values::Omit)?;
+    let mut notes = backend.notes_on(collection, found.id, Values::Omit)?;
+    let of_version = notes.iter().filter(|note| found.is_version_of(note));
+    if of_version.count() > 1 {
+        // Within one millisecond the value tells which it is. The others are of writers who are about to write.
+        let document = backend.document(address)?;
+        let value = document.as_ref().and_then(|raw| raw.get("value").ok()?);
+        let current = value.and_then(|value| Some(found.note_on(&notes, value)?.id));
+        notes.retain(|note| !found.is_version_of(note) || Some(note.id) == current);
+    }
     Ok(Some(Old {
         entry: found.entry(found.note(&notes)),
         notes: notes.iter().map(|note| note.id).collect(),
@@ -247,9 +247,9 @@ fn has_value(
         return Ok(false);
     };
     let collection = &address.store.collection;
-    let notes = backend.notes_on(collection, &[found.id], Values::Include)?;
+    let notes = backend.notes_on(collection, found.id, Values::Include)?;
     match read_whole(&raw, &notes, &mut Stores::of(collection)) {
-        Some(Whole::Entry(entry, Content::Inline(bytes))) => {
+        Some((entry, Content::Inline(bytes))) => {
             let kind = entry.kind;
             let is_version = entry.written_at() == found.written_at();
             Ok(is_version && Value { kind, bytes }.same(expected))
@@ -270,7 +270,7 @@ pub(super) fn record_uses(backend: &MongoBackend, uses: &[Use]) -> Result<()> {
             continue;
         };
         backend.prepare(collection)?;
-        let notes = backend.notes_on(collection, &[found.id], Values::Omit)?;
+        let notes = backend.notes_on(collection, found.id, Values::Omit)?;
         let hits = number(one.hits);
         match found.note(&notes) {
             Some(note) => {
@@ -281,8 +281,7 @@ pub(super) fn record_uses(backend: &MongoBackend, uses: &[Use]) -> Result<()> {
                 let used = doc! { "$max": ["$last_used_at", date(one.used_at)] };
                 let set = doc! { "$set": { "hits": hits, "last_used_at": used } };
                 let notes = backend.notes(collection)?;
-                let updated = notes.update_one(doc! { "_id": note.id }, vec![set]).run();
-                updated.map_err(|error| backend.error(error))?;
+                backend.run(notes.update_one(doc! { "_id": note.id }, vec![set]))?;
             }
             // What FiftyOne wrote has none yet.
             None => backend.insert_note(
@@ -329,8 +328,7 @@ pub(super) fn write_metadata(
         let Some(metadata) = metadata else {
             let documents = backend.documents(collection)?;
             let identity = identity(&address.store, address.key.as_str())?;
-            let deleted = documents.delete_one(identity).run();
-            deleted.map_err(|error| backend.error(error))?;
+            backend.run(documents.delete_one(identity))?;
             let notes = old.map(|old| old.notes).unwrap_or_default();
             return backend.delete_notes(collection, doc! { "_id": { "$in": notes } });
         };

@@ -1,0 +1,248 @@
+//! The driver, called from threads that block, and its cursors, a batch at a time.
+//!
+//! Weighed: the driver's own blocking interface, which starts a thread for each processor and turns to its runtime once
+//! a document (a hit took half as long again, a listing twice as long); no thread at all, so that nothing but the caller
+//! drives the driver (a twentieth faster for one hit, but whoever reads at leisure or calls once an hour has connections
+//! that nobody looks after); and one thread, which reads ahead while the caller works (chosen).
+
+use std::collections::HashMap;
+use std::future::{Future, IntoFuture, poll_fn};
+use std::pin::Pin;
+
+use futures_core::Stream;
+use mongodb::bson::oid::ObjectId;
+use mongodb::bson::{Document, RawDocument, RawDocumentBuf, doc};
+use mongodb::error::Result as DriverResult;
+use mongodb::raw_batch_cursor::{RawBatch, RawBatchCursor};
+use mongodb::{Client, Collection};
+use tokio::join;
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::mpsc;
+
+use super::note::Note;
+use super::{BATCH, MongoBackend, query};
+use crate::backend::Values;
+use crate::error::Result;
+
+/// A client with what drives it.
+pub(super) struct Driver {
+    pub client: Client,
+    /// `None` once it is dropped
+    runtime: Option<Runtime>,
+}
+
+impl Driver {
+    /// Makes a client where its tasks will run.
+    pub(super) fn new<C>(connect: C) -> DriverResult<Self>
+    where
+        C: AsyncFnOnce() -> DriverResult<Client>,
+    {
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()?;
+        let client = runtime.block_on(connect())?;
+        Ok(Self {
+            client,
+            runtime: Some(runtime),
+        })
+    }
+
+    fn runtime(&self) -> &Runtime {
+        self.runtime.as_ref().expect("it is there until the drop")
+    }
+
+    /// Waits for what the driver does.
+    pub(super) fn run<T>(&self, action: impl IntoFuture<Output = T>) -> T {
+        self.runtime().block_on(action.into_future())
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        // Nobody waits for a server that does not answer.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+impl MongoBackend {
+    /// Waits for what the driver does, and says what went wrong in our words.
+    pub(super) fn run<T>(&self, action: impl IntoFuture<Output = DriverResult<T>>) -> Result<T> {
+        self.driver.run(action).map_err(|error| self.error(error))
+    }
+
+    /// Reads all documents of a cursor.
+    pub(super) fn each(
+        &self,
+        cursor: impl Future<Output = DriverResult<RawBatchCursor>>,
+        take: impl FnMut(&RawDocument),
+    ) -> Result<()> {
+        self.run(each(cursor, take))
+    }
+
+    /// Reads the documents that queries find, and the notes on them.
+    pub(super) fn pages(&self, queries: Queries) -> Pages<'_> {
+        let (sender, receiver) = mpsc::channel(2);
+        self.driver.runtime().spawn(async move {
+            if let Err(error) = queries.answer(&sender).await {
+                // Whoever asked may have had enough.
+                let _ = sender.send(Err(error)).await;
+            }
+        });
+        Pages {
+            backend: self,
+            receiver,
+        }
+    }
+}
+
+/// Queries on a collection, which are answered one after the other.
+pub(super) struct Queries {
+    pub documents: Collection<RawDocumentBuf>,
+    pub notes: Collection<RawDocumentBuf>,
+    pub filters: Vec<Document>,
+    pub order: Option<Document>,
+    pub form: Form,
+    /// Whether what is exact of values is wanted of notes
+    pub values: Values,
+    /// How many documents come together
+    pub batch: usize,
+}
+
+/// What comes of a document.
+#[derive(Clone, Copy)]
+pub(super) enum Form {
+    /// All of it
+    Whole,
+    /// The length of its value in the place of that
+    Sized,
+}
+
+impl Queries {
+    async fn ask(&self, filter: &Document) -> DriverResult<RawBatchCursor> {
+        let Self {
+            documents, order, ..
+        } = self;
+        let batch = self.batch as u32;
+        match self.form {
+            Form::Whole => {
+                let find = documents.find(filter.clone()).batch_size(batch);
+                let find = match order {
+                    Some(order) => find.sort(order.clone()).allow_disk_use(true),
+                    None => find,
+                };
+                find.batch().await
+            }
+            Form::Sized => {
+                let mut pipeline = vec![doc! { "$match": filter.clone() }];
+                pipeline.extend(order.clone().map(|order| doc! { "$sort": order }));
+                pipeline.extend(query::size());
+                let sized = documents.aggregate(pipeline).batch_size(batch);
+                sized.allow_disk_use(true).batch().await
+            }
+        }
+    }
+
+    /// Asks for the next batch with the notes on the last one, and for both while whoever reads works on the page before.
+    async fn answer(self, pages: &mpsc::Sender<DriverResult<Page>>) -> DriverResult<()> {
+        for filter in &self.filters {
+            let mut cursor = self.ask(filter).await?;
+            let mut batch = next(&mut cursor).await.transpose()?;
+            while let Some(documents) = batch {
+                let Ok(place) = pages.reserve().await else {
+                    return Ok(());
+                };
+                let (notes, following) = join!(self.notes_on(&documents), next(&mut cursor));
+                let notes = notes?;
+                place.send(Ok(Page { documents, notes }));
+                batch = following.transpose()?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn notes_on(&self, documents: &RawBatch) -> DriverResult<Notes> {
+        let mut ids = Vec::with_capacity(BATCH);
+        for raw in documents.doc_slices()? {
+            let id = raw?.as_document().map(|raw| raw.get_object_id("_id"));
+            ids.extend(id.and_then(std::result::Result::ok));
+        }
+        match ids.is_empty() {
+            true => Ok(Notes::new()),
+            false => notes_on(&self.notes, &ids, self.values).await,
+        }
+    }
+}
+
+/// Documents that came together, and the notes that are on them.
+pub(super) struct Page {
+    documents: RawBatch,
+    pub notes: Notes,
+}
+
+impl Page {
+    /// The documents.
+    pub(super) fn documents(&self) -> impl Iterator<Item = &RawDocument> {
+        let documents = self.documents.doc_slices();
+        let documents = documents.ok().into_iter().flatten();
+        documents.filter_map(|raw| raw.ok()?.as_document())
+    }
+}
+
+/// Notes by the documents that they are on.
+pub(super) type Notes = HashMap<ObjectId, Vec<Note>>;
+
+/// Pages as they come; the next one is on its way while this one is worked on.
+pub(super) struct Pages<'a> {
+    backend: &'a MongoBackend,
+    receiver: mpsc::Receiver<DriverResult<Page>>,
+}
+
+impl Iterator for Pages<'_> {
+    type Item = Result<Page>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let page = self.backend.driver.run(self.receiver.recv())?;
+        Some(page.map_err(|error| self.backend.error(error)))
+    }
+}
+
+/// The notes on documents.
+pub(super) async fn notes_on(
+    notes: &Collection<RawDocumentBuf>,
+    documents: &[ObjectId],
+    values: Values,
+) -> DriverResult<Notes> {
+    let find = notes.find(doc! { "entry": { "$in": documents } });
+    let find = match values {
+        Values::Include => find,
+        Values::Omit => find.projection(doc! { "exact": 0 }),
+    };
+    let mut read = Notes::new();
+    each(find.batch(), |raw| {
+        if let Some(note) = Note::read(raw) {
+            read.entry(note.entry).or_default().push(note);
+        }
+    })
+    .await?;
+    Ok(read)
+}
+
+async fn each(
+    cursor: impl Future<Output = DriverResult<RawBatchCursor>>,
+    mut take: impl FnMut(&RawDocument),
+) -> DriverResult<()> {
+    let mut cursor = cursor.await?;
+    while let Some(batch) = next(&mut cursor).await {
+        for raw in batch?.doc_slices()? {
+            raw?.as_document().map(&mut take);
+        }
+    }
+    Ok(())
+}
+
+async fn next(cursor: &mut RawBatchCursor) -> Option<DriverResult<RawBatch>> {
+    poll_fn(|context| Pin::new(&mut *cursor).poll_next(context)).await
+}
