@@ -1,8 +1,8 @@
 //! The plainest forms of the verbs that loops are made of, read without building clap's parser, which takes a
 //! fifth of the time of a hit.
 //!
-//! Only `get STORE KEY` and `run -- COMMAND`, with a few options as separate words, are read here. Whatever else is
-//! typed or set, and whatever is wrong, is clap's: a test holds the two against each other.
+//! Only `get STORE KEY`, `set STORE KEY VALUE` and `run -- COMMAND`, with a few options as separate words, are read here.
+//! Whatever else is typed or set, and whatever is wrong, is clap's: a test holds the two against each other.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -10,8 +10,8 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 
 use super::entry::{CallArgs, EntryArgs, ScopeArgs, StdinChoice};
-use super::value::parse_lifetime;
-use super::{Cli, Command, GetArgs, Global, RunArgs, ValueFormat};
+use super::value::{EntryPolicy, ValueType, parse_lifetime, parse_ttl};
+use super::{Cli, Command, GetArgs, Global, RunArgs, SetArgs, ValueFormat};
 
 /// Variables that stand for options of `run`.
 const OF_RUN: [&str; 3] = ["ECACHE", "BKT_TTL", "BKT_SCOPE"];
@@ -21,9 +21,10 @@ pub(crate) fn read(
     mut words: impl Iterator<Item = OsString>,
     variable: impl Fn(&str) -> Option<OsString>,
 ) -> Option<Cli> {
-    let mut path = None;
+    let (mut path, mut quiet) = (None, false);
     let command = match words.next()?.to_str()? {
         "get" => get(words, &mut path)?,
+        "set" => set(words, &mut path, &mut quiet)?,
         "run" if OF_RUN.iter().all(|name| variable(name).is_none()) => run(words, &mut path)?,
         _ => return None,
     };
@@ -37,7 +38,7 @@ pub(crate) fn read(
             db,
             db_file: None,
             collection: None,
-            quiet: false,
+            quiet,
             verbose: 0,
         },
         command,
@@ -49,7 +50,7 @@ fn get(mut words: impl Iterator<Item = OsString>, path: &mut Option<String>) -> 
     let mut scope = ScopeArgs::default();
     while let Some(flag) = words.next() {
         let slot = common(flag.to_str()?, &mut scope, path)?;
-        set(slot, plain(words.next())?)?;
+        once(slot, plain(words.next())?)?;
     }
     Some(Command::Get(GetArgs {
         entry: EntryArgs {
@@ -61,6 +62,50 @@ fn get(mut words: impl Iterator<Item = OsString>, path: &mut Option<String>) -> 
         keys_from: None,
         format: ValueFormat::Raw,
     }))
+}
+
+fn set(
+    words: impl Iterator<Item = OsString>,
+    path: &mut Option<String>,
+    quiet: &mut bool,
+) -> Option<Command> {
+    let mut words = words.peekable();
+    let (store, key) = (plain(words.next())?, plain(words.next())?);
+    let value = words.next_if(|word| !word.as_encoded_bytes().starts_with(b"-"));
+    let mut args = SetArgs {
+        store,
+        first: Some(key),
+        second: match value {
+            Some(value) => Some(plain(Some(value))?),
+            None => None,
+        },
+        value_file: None,
+        call: CallArgs::default(),
+        kind: ValueType::Text,
+        ttl: None,
+        policy: EntryPolicy::Evict,
+        if_absent: false,
+        if_value: None,
+        scope: ScopeArgs::default(),
+    };
+    let mut kind = None;
+    while let Some(flag) = words.next() {
+        match flag.to_str()? {
+            "--quiet" if !*quiet => *quiet = true,
+            "--if-absent" if !args.if_absent => args.if_absent = true,
+            "--ttl" => once(&mut args.ttl, parse_ttl(&plain(words.next())?).ok()?)?,
+            "--type" => {
+                let typed = ValueType::from_str(&plain(words.next())?, false).ok()?;
+                once(&mut kind, typed)?;
+            }
+            flag => {
+                let slot = common(flag, &mut args.scope, path)?;
+                once(slot, plain(words.next())?)?;
+            }
+        }
+    }
+    args.kind = kind.unwrap_or(args.kind);
+    Some(Command::Set(args))
 }
 
 fn run(mut words: impl Iterator<Item = OsString>, path: &mut Option<String>) -> Option<Command> {
@@ -75,15 +120,15 @@ fn run(mut words: impl Iterator<Item = OsString>, path: &mut Option<String>) -> 
             "--no-failures" if !args.no_failures => args.no_failures = true,
             "--env" => args.identity.surroundings.env.push(plain(words.next())?),
             "--file" => args.identity.surroundings.file.push(plain(words.next())?),
-            "--store" => set(&mut args.store, plain(words.next())?)?,
-            "--ttl" => set(&mut args.ttl, parse_lifetime(&plain(words.next())?).ok()?)?,
+            "--store" => once(&mut args.store, plain(words.next())?)?,
+            "--ttl" => once(&mut args.ttl, parse_lifetime(&plain(words.next())?).ok()?)?,
             "--stdin" => {
                 let how = StdinChoice::from_str(&plain(words.next())?, false).ok()?;
-                set(&mut stdin, how)?;
+                once(&mut stdin, how)?;
             }
             _ => {
                 let slot = common(flag, &mut args.scope, path)?;
-                set(slot, plain(words.next())?)?;
+                once(slot, plain(words.next())?)?;
             }
         }
     }
@@ -92,7 +137,7 @@ fn run(mut words: impl Iterator<Item = OsString>, path: &mut Option<String>) -> 
     (!args.command.is_empty()).then_some(Command::Run(args))
 }
 
-/// Where the value of an option goes that both have.
+/// Where the value of an option goes that all have.
 fn common<'a>(
     flag: &str,
     scope: &'a mut ScopeArgs,
@@ -115,7 +160,7 @@ fn plain(word: Option<OsString>) -> Option<String> {
 }
 
 /// Sets what was not set yet.
-fn set<T>(slot: &mut Option<T>, value: T) -> Option<()> {
+fn once<T>(slot: &mut Option<T>, value: T) -> Option<()> {
     match slot.replace(value) {
         Some(_) => None,
         None => Some(()),
@@ -157,6 +202,20 @@ mod tests {
                 "@a/b",
             ],
             &["get", "s#v2", "ключ with spaces", "--db", "./a=b.db"],
+            &["set", "s", "k", "a value"],
+            &["set", "s", "k", "--type", "bytes", "--ttl", "1d"],
+            &[
+                "set",
+                "s",
+                "k",
+                "v",
+                "--if-absent",
+                "--quiet",
+                "--user",
+                "u",
+                "--db",
+                "x",
+            ],
             &["run", "--", "true"],
             &["run", "--ttl", "10m", "--", "curl", "-s", "", "--", "--ttl"],
             &[
@@ -212,6 +271,42 @@ mod tests {
                     read += usize::from(check(&["get", "s", "k", one, two, three]).is_some());
                     check(&["get", "s", one, "--user", two, three]);
                     check(&[one, two, three, "k"]);
+                }
+            }
+        }
+        assert!(read > 100, "{read}");
+    }
+
+    #[test]
+    fn whatever_it_reads_of_set_clap_reads_the_same() {
+        let words = [
+            "s",
+            "",
+            "-",
+            "--",
+            "1d",
+            "none",
+            "json",
+            "-q",
+            "-5",
+            "--ttl",
+            "--type",
+            "--quiet",
+            "--if-absent",
+            "--if-value",
+            "--policy",
+            "--user",
+            "--db",
+            "--help",
+        ];
+        let mut read = 0;
+        for one in words {
+            for two in words {
+                for three in words {
+                    read += usize::from(check(&["set", one, two, three]).is_some());
+                    read += usize::from(check(&["set", "s", "k", one, two, three]).is_some());
+                    check(&["set", "s", "k", "v", one, two, three, "1d"]);
+                    check(&["set", "s", "k", "--ttl", one, two, three]);
                 }
             }
         }
