@@ -393,6 +393,7 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing on success')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more on standard error')
             [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more on standard error')
+            [CompletionResult]::new('--calls', '--calls', [CompletionResultType]::ParameterName, 'Count the calls of cached functions, by store or dataset, and not the entries')
             [CompletionResult]::new('--reveal', '--reveal', [CompletionResultType]::ParameterName, 'Show what looks like a secret in what was recorded, which is *** otherwise')
             [CompletionResult]::new('--no-dataset', '--no-dataset', [CompletionResultType]::ParameterName, 'Entries linked to no dataset')
             [CompletionResult]::new('--glob', '--glob', [CompletionResultType]::ParameterName, 'Take names, keys and arguments for patterns: * ? [a-z]')

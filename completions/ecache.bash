@@ -2304,7 +2304,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__stats)
-            opts="-q -v -h --db --db-file --collection --quiet --verbose --by --format --reveal --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --expired --fresh --no-expiry --older-than --newer-than --unused-for --expiring-within --larger-than --policy --help"
+            opts="-q -v -h --db --db-file --collection --quiet --verbose --by --calls --format --reveal --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --expired --fresh --no-expiry --older-than --newer-than --unused-for --expiring-within --larger-than --policy --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -379,6 +379,7 @@ set edit:completion:arg-completer[ecache] = {|@words|
             cand --quiet 'Say nothing on success'
             cand -v 'Say more on standard error'
             cand --verbose 'Say more on standard error'
+            cand --calls 'Count the calls of cached functions, by store or dataset, and not the entries'
             cand --reveal 'Show what looks like a secret in what was recorded, which is *** otherwise'
             cand --no-dataset 'Entries linked to no dataset'
             cand --glob 'Take names, keys and arguments for patterns: * ? [a-z]'

@@ -371,6 +371,7 @@ persist\t'Entries that are kept until they are removed by name'
 any\t'Both'"
 complete -c ecache -n "__fish_ecache_using_subcommand stats" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand stats" -s v -l verbose -d 'Say more on standard error'
+complete -c ecache -n "__fish_ecache_using_subcommand stats" -l calls -d 'Count the calls of cached functions, by store or dataset, and not the entries'
 complete -c ecache -n "__fish_ecache_using_subcommand stats" -l reveal -d 'Show what looks like a secret in what was recorded, which is *** otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand stats" -l no-dataset -d 'Entries linked to no dataset'
 complete -c ecache -n "__fish_ecache_using_subcommand stats" -l glob -d 'Take names, keys and arguments for patterns: * ? [a-z]'

@@ -244,11 +244,15 @@ pub(crate) struct StoresArgs {
 Examples:
   ecache stats
   ecache stats --by dataset
+  ecache stats --calls
   ecache stats --by user --store my_labels --format json")]
 pub(crate) struct StatsArgs {
     /// Group by these
     #[arg(long, value_enum, value_name = "WHAT", default_value_t = GroupBy::Store)]
     pub(crate) by: GroupBy,
+    /// Count the calls of cached functions, by store or dataset, and not the entries
+    #[arg(long)]
+    pub(crate) calls: bool,
     #[command(flatten)]
     pub(crate) format: FormatArgs,
     #[command(flatten)]

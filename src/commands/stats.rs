@@ -1,32 +1,34 @@
-//! `ecache stats`: counts entries, bytes and hits.
+//! `ecache stats`: counts entries, bytes and hits, or the calls of cached functions.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use anyhow::Result;
-use ecache_core::backend::{Dimension, Group};
+use ecache_core::backend::{Counters, Dimension, Group};
+use ecache_core::filter::Filter;
+use ecache_core::scope::Scopes;
 use ecache_core::time::Timestamp;
 
 use super::request::filter;
 use super::troubles;
 use crate::cli::{GroupBy, StatsArgs};
 use crate::context::Context;
-use crate::error::Exit;
+use crate::error::{Exit, usage};
 use crate::output::{Cell, Column, Secrets};
 
 pub(crate) fn run(context: &Context, args: StatsArgs) -> Result<Exit> {
     let now = context.now();
     let filter = filter(context, &args.filter, args.policy, now)?;
+    if args.calls {
+        return calls(context, &args, &filter);
+    }
     let groups = context
         .reader()?
         .groups(&filter, Dimension::from(args.by), now)?;
     let datasets = context.datasets()?;
     let is_named = args.by == GroupBy::Dataset && datasets.are_known();
     let mut columns = vec![
-        Column::text(match args.by {
-            GroupBy::Store => "store_name",
-            GroupBy::Dataset => "dataset_id",
-            GroupBy::User => "user_id",
-            GroupBy::Operator => "operator_uri",
-            GroupBy::Prompt => "prompt_id",
-        }),
+        name_column(args.by),
         Column::number("entries"),
         Column::number("size"),
         Column::number("expired"),
@@ -58,6 +60,75 @@ pub(crate) fn run(context: &Context, args: StatsArgs) -> Result<Exit> {
             "`ecache run` went without the cache {count} times, the last time {last}; `ecache run -v` says why; remove {}-troubles to count anew",
             store.display()
         ));
+    }
+    Ok(Exit::Done)
+}
+
+fn name_column(by: GroupBy) -> Column {
+    Column::text(match by {
+        GroupBy::Store => "store_name",
+        GroupBy::Dataset => "dataset_id",
+        GroupBy::User => "user_id",
+        GroupBy::Operator => "operator_uri",
+        GroupBy::Prompt => "prompt_id",
+    })
+}
+
+/// What calls came to, also where no entry is left of them.
+fn calls(context: &Context, args: &StatsArgs, filter: &Filter) -> Result<Exit> {
+    let by = Dimension::from(args.by);
+    if !matches!(by, Dimension::Store | Dimension::Dataset) {
+        return Err(usage("calls are counted by store and dataset alone"));
+    }
+    let stores = Filter {
+        collection: filter.collection.clone(),
+        stores: filter.stores.clone(),
+        datasets: filter.datasets.clone(),
+        ..Filter::default()
+    };
+    if *filter != stores {
+        return Err(usage(
+            "calls are counted by store and dataset: no other filter can select some",
+        ));
+    }
+    let mut groups: BTreeMap<Option<Arc<str>>, Counters> = BTreeMap::new();
+    for (store, counters) in context.reader()?.calls()? {
+        if filter.matches_store(&store) {
+            let name = by.name(&store, &Scopes::default());
+            groups.entry(name).or_default().add(counters);
+        }
+    }
+    let mut columns = vec![
+        name_column(args.by),
+        Column::number("calls"),
+        Column::number("hit_percent"),
+    ];
+    columns.extend(
+        Counters::default()
+            .fields()
+            .map(|(name, _)| Column::number(name)),
+    );
+    let mut rows = context.rows(context.format(args.format), &columns)?;
+    let secrets = Secrets::from(args.reveal);
+    for (name, mut counters) in groups.clone() {
+        let calls = counters.calls();
+        let hits = calls - counters.misses;
+        let percent = (u128::from(hits) * 100).checked_div(calls.into());
+        let mut cells = vec![
+            name.as_deref()
+                .map_or(Cell::Null, |name| Cell::Text(secrets.text(name))),
+            Cell::Count(calls),
+            percent.map_or(Cell::Null, |percent| Cell::Count(percent as u64)),
+        ];
+        cells.extend(counters.fields().map(|(name, count)| match name {
+            "saved_ms" => Cell::Duration(*count),
+            _ => Cell::Count(*count),
+        }));
+        rows.row(&cells)?;
+    }
+    rows.finish()?;
+    if groups.is_empty() && context.terminal.stdout_is_terminal {
+        context.note("no calls of cached functions");
     }
     Ok(Exit::Done)
 }

@@ -8,8 +8,8 @@ use std::io::Read;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::{
-    Backend, Chunked, Commit, Condition, Content, Description, Dimension, Direction, Group,
-    Imported, Lookup, OnConflict, Progress, Put, Record, Row, Rows, STAGED_FOR, Scan, Sort,
+    Backend, Chunked, Commit, Condition, Content, Counters, Description, Dimension, Direction,
+    Group, Imported, Lookup, OnConflict, Progress, Put, Record, Row, Rows, STAGED_FOR, Scan, Sort,
     StoreMetadata, StoreRecord, Touch, Use, Values, lookup_enough,
 };
 use crate::entry::{Entry, MAX_COUNT, Policy};
@@ -41,6 +41,7 @@ struct Store {
     number: usize,
     generation: u64,
     metadata: Option<StoreMetadata>,
+    counters: Counters,
 }
 
 #[derive(Clone, Debug)]
@@ -82,6 +83,7 @@ impl State {
             number,
             generation: 0,
             metadata: None,
+            counters: Counters::default(),
         })
     }
 
@@ -480,6 +482,23 @@ impl Backend for MemoryBackend {
             }
         }
         Ok(())
+    }
+
+    fn record_calls(&self, counters: &[(Arc<StoreAddress>, Counters)]) -> Result<()> {
+        counters.iter().try_for_each(|(store, _)| store.check())?;
+        let mut state = self.write();
+        for (store, counters) in counters {
+            state.store(store).counters.add(*counters);
+        }
+        Ok(())
+    }
+
+    fn calls(&self) -> Result<Vec<(Arc<StoreAddress>, Counters)>> {
+        let state = self.read();
+        let stores = state.stores.iter();
+        let counted = stores.filter(|(_, store)| store.counters != Counters::default());
+        let counters = counted.map(|(address, store)| (Arc::new(address.clone()), store.counters));
+        Ok(counters.collect())
     }
 
     fn stores(&self) -> Result<Vec<StoreRecord>> {

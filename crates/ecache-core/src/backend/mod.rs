@@ -201,6 +201,17 @@ pub trait Backend: Send + Sync {
     /// may be tried again.
     fn record_uses(&self, uses: &[Use]) -> Result<()>;
 
+    /// Adds to the counters of stores, which stay whatever becomes of their entries and go into no export.
+    ///
+    /// Waits no longer than [`Backend::record_uses`] does.
+    ///
+    /// # Errors
+    /// [`Error::Name`](crate::error::Error::Name) as [`StoreAddress::check`] says.
+    fn record_calls(&self, counters: &[(Arc<StoreAddress>, Counters)]) -> Result<()>;
+
+    /// The counters of stores of which something was counted, by collection, name and dataset.
+    fn calls(&self) -> Result<Vec<(Arc<StoreAddress>, Counters)>>;
+
     /// The stores that have entries or metadata, by collection, name and dataset.
     fn stores(&self) -> Result<Vec<StoreRecord>>;
 

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::entry::{Entry, Policy};
+use crate::entry::{Entry, MAX_COUNT, Policy};
 use crate::error::{Error, Result};
 use crate::filter::{Filter, Usage};
 use crate::key::Key;
@@ -196,6 +196,65 @@ impl Use {
             used_at: now,
             hits: 1,
         })
+    }
+}
+
+/// What calls of cached functions came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Calls answered from memory
+    pub memory_hits: u64,
+    /// Calls answered from the store
+    pub store_hits: u64,
+    /// Of these, answered with what was old and is refreshed
+    pub stale_hits: u64,
+    /// Calls answered by waiting for another one's computation
+    pub shared: u64,
+    /// Calls that found nothing
+    pub misses: u64,
+    /// Computations; more than misses where a caller lost its patience, or a hit was verified or
+    /// refreshed
+    pub computations: u64,
+    /// Calls that were not to be cached: switched off, or in no scope
+    pub bypassed: u64,
+    /// Hits that were computed again and came out differently
+    pub mismatches: u64,
+    /// Times that something was wrong with the cache
+    pub errors: u64,
+    /// Milliseconds that the hits' first computations took
+    pub saved_ms: u64,
+}
+
+impl Counters {
+    /// Each counter with its name, in a fixed order.
+    pub fn fields(&mut self) -> [(&'static str, &mut u64); 10] {
+        [
+            ("memory_hits", &mut self.memory_hits),
+            ("store_hits", &mut self.store_hits),
+            ("stale_hits", &mut self.stale_hits),
+            ("shared", &mut self.shared),
+            ("misses", &mut self.misses),
+            ("computations", &mut self.computations),
+            ("bypassed", &mut self.bypassed),
+            ("mismatches", &mut self.mismatches),
+            ("errors", &mut self.errors),
+            ("saved_ms", &mut self.saved_ms),
+        ]
+    }
+
+    /// Adds others to these.
+    pub fn add(&mut self, mut other: Self) {
+        for ((_, ours), (_, theirs)) in self.fields().into_iter().zip(other.fields()) {
+            *ours = ours.saturating_add(*theirs).min(MAX_COUNT);
+        }
+    }
+
+    /// How many calls there were that might have been answered without a computation.
+    pub fn calls(&self) -> u64 {
+        let found = self.memory_hits.saturating_add(self.store_hits);
+        found
+            .saturating_add(self.shared)
+            .saturating_add(self.misses)
     }
 }
 

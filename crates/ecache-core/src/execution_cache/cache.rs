@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::uses::{Hits, Uses};
+use super::counters::Event;
+use super::ledger::{Hits, Ledger};
 use crate::backend::Backend;
 use crate::error::Result;
 use crate::location::{self, Access};
@@ -59,7 +60,7 @@ pub struct Cache {
     /// Milliseconds after `started` when the store was last looked at, and one more
     looked_at: AtomicU64,
     token: Mutex<Option<u64>>,
-    uses: Uses,
+    ledger: Ledger,
     troubles: AtomicU64,
 }
 
@@ -96,7 +97,7 @@ impl Cache {
             epoch: AtomicU64::new(0),
             looked_at: AtomicU64::new(0),
             token: Mutex::default(),
-            uses: Uses::default(),
+            ledger: Ledger::default(),
             troubles: AtomicU64::new(0),
         }
     }
@@ -261,32 +262,58 @@ impl Cache {
         self.epoch.fetch_add(1, Ordering::AcqRel);
     }
 
-    /// Where the hits of an entry are noted, to be written to the store some time.
+    /// Where hits in memory of an entry are noted.
     pub(super) fn hits(
         &self,
-        store: Arc<StoreAddress>,
+        store: &Arc<StoreAddress>,
         hash: &[u8; 32],
-        now: Timestamp,
+        cost_ms: u64,
     ) -> Arc<Hits> {
-        self.flush_if_due(now);
-        self.uses.of(store, hash)
+        self.ledger.hits(store, hash, cost_ms)
     }
 
-    fn flush_if_due(&self, now: Timestamp) {
-        if self.uses.is_due(now) {
+    /// Notes a hit in the store.
+    pub(super) fn hit(
+        &self,
+        store: &Arc<StoreAddress>,
+        hash: &[u8; 32],
+        cost_ms: u64,
+        now: Timestamp,
+    ) {
+        self.ledger.hit(store, hash, cost_ms, now);
+        self.flush_if_due(now);
+    }
+
+    /// Counts what is no hit.
+    pub(super) fn count(&self, store: &Arc<StoreAddress>, event: Event) {
+        self.ledger.count(store, event);
+    }
+
+    /// Flushes once a minute.
+    pub(super) fn flush_if_due(&self, now: Timestamp) {
+        if self.ledger.is_due(now) {
             self.flush();
         }
     }
 
-    /// Writes the hits that were noted to the store, where `ecache stats` and `--unused-for` see them.
+    /// Writes what was counted to the store, where `ecache stats` and `--unused-for` see it.
     ///
-    /// Happens by itself every minute and when the cache is dropped.
+    /// Happens by itself every minute and when the cache is dropped. One in a `static` is never dropped: a program that has
+    /// it there calls this before it ends, or loses what was counted since the last minute.
     pub fn flush(&self) {
-        let uses = self.uses.take();
-        if !uses.is_empty()
-            && let Some(backend) = self.store()
-        {
+        // What is wrong with a store that cannot be opened is counted until it can be.
+        let Some(backend) = self.backend.get() else {
+            return;
+        };
+        let (uses, counters) = self.ledger.take();
+        if !uses.is_empty() {
             self.attempt("record hits", backend.record_uses(&uses));
+        }
+        if !counters.is_empty() {
+            let recorded = self.attempt("record calls", backend.record_calls(&counters));
+            if recorded.is_none() {
+                self.ledger.give_back(counters);
+            }
         }
     }
 }

@@ -1,22 +1,24 @@
 //! One call: what identifies it, and the steps it takes through the tiers.
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::time::Instant;
 
 use sha2::{Digest, Sha256};
 
 use super::codec::Codec;
-use super::counters::{Tier, count};
+use super::counters::{Event, Tier};
 use super::lead::Lead;
+use super::ledger::Hits;
 use super::memory_tier::{MemoryKey, Slot, Stored};
-use super::uses::Hits;
 use super::{ExecutionCache, ExecutionContext, FlightKey, Shared};
 use crate::backend::{CallIdentity, CallLookup, Content, read_value};
 use crate::entry::Entry;
 use crate::error::{Error, Result};
 use crate::key::{DeclaredScopes, Preimage, Scope};
 use crate::scope::{Scopes, StoreAddress, token_hash};
-use crate::single_flight::{Flight, Joined};
+use crate::single_flight::{Flight, Joined, Landed};
 use crate::time::Timestamp;
 use crate::value::CHUNK_SIZE;
 
@@ -110,15 +112,53 @@ impl<'a> Call<'a> {
 
     /// The store that has its result.
     pub(super) fn store(&self) -> Arc<StoreAddress> {
-        let unlinked = &self.function.store;
-        match &self.key.dataset_id {
-            None => unlinked.clone(),
-            Some(dataset_id) => Arc::new(StoreAddress {
-                collection: unlinked.collection.clone(),
-                store_name: unlinked.store_name.clone(),
-                dataset_id: Some(dataset_id.clone()),
-            }),
-        }
+        self.function.store(self.ctx)
+    }
+
+    /// Counts what became of it.
+    pub(super) fn count(&self, event: Event) {
+        self.function.count(self.ctx, event);
+    }
+
+    /// The value of something that went well; otherwise the trouble is counted and dealt with.
+    pub(super) fn attempt<T, E: fmt::Display>(
+        &self,
+        what: &str,
+        result: std::result::Result<T, E>,
+    ) -> Option<T> {
+        self.function.attempt(self.ctx, what, result)
+    }
+
+    /// Computes its result; returns also how many milliseconds that took.
+    pub(super) fn compute<T, E>(
+        &self,
+        compute: impl FnOnce() -> std::result::Result<T, E>,
+    ) -> std::result::Result<(T, u64), E> {
+        self.count(Event::Computation);
+        let started = Instant::now();
+        let value = compute()?;
+        Ok((value, elapsed_ms(started)))
+    }
+
+    /// The same for a future.
+    pub(super) async fn compute_async<T, E>(
+        &self,
+        compute: impl Future<Output = std::result::Result<T, E>>,
+    ) -> std::result::Result<(T, u64), E> {
+        self.count(Event::Computation);
+        let started = Instant::now();
+        let value = compute.await?;
+        Ok((value, elapsed_ms(started)))
+    }
+
+    /// What another one's computation came to.
+    pub(super) fn landed<T: Clone + 'static>(&self, landed: Landed<Shared>) -> Option<T> {
+        let Landed::Value(shared) = landed else {
+            return None;
+        };
+        let value = shared.downcast_ref::<T>().cloned()?;
+        self.count(Event::Shared);
+        Some(value)
     }
 
     /// What its result is found and recognised by.
@@ -198,15 +238,20 @@ impl<'a> Call<'a> {
         if is_old && old == Old::Refused {
             return None;
         }
-        if let Some(stored) = &slot.stored {
-            if !stored.is_current(cache.epoch(), || self.generation()) {
-                function.memory.remove(&self.key);
-                return None;
-            }
-            stored.hits.note(now);
+        if let Some(stored) = &slot.stored
+            && !stored.is_current(cache.epoch(), || self.generation())
+        {
+            function.memory.remove(&self.key);
+            return None;
         }
         let value = slot.copy()?;
-        function.counting.hit(Tier::Memory, slot.cost_ms, is_old);
+        if let Some(stored) = &slot.stored {
+            stored.hits.note(now);
+        }
+        function.counting.hit(Tier::Memory, slot.cost_ms);
+        if is_old {
+            self.count(Event::StaleHit);
+        }
         Some(Found { value, is_old })
     }
 
@@ -221,7 +266,7 @@ impl<'a> Call<'a> {
     fn generation(&self) -> Option<u64> {
         let cache = &self.ctx.cache;
         let generation = cache.store()?.generation(&self.store());
-        cache.attempt("ask for the store's generation", generation)
+        self.attempt("ask for the store's generation", generation)
     }
 
     fn look_in_store<T: Clone + Send + Sync + 'static>(
@@ -234,18 +279,24 @@ impl<'a> Call<'a> {
         if !function.options.residency.has_store() {
             return Ok(None);
         }
-        let backend = cache.store().ok_or(Troubled)?;
+        let Some(backend) = cache.store() else {
+            self.count(Event::Error);
+            return Err(Troubled);
+        };
         // Before the look-up: what changes from here on moves it.
         let epoch = self.epoch();
         let (store, scopes) = (self.store(), self.scopes());
         let identity = self.identity(&store, &scopes, epoch.is_some());
-        let found = cache.attempt("look up a result", backend.lookup_call(&identity, now));
+        let found = self.attempt("look up a result", backend.lookup_call(&identity, now));
         let result = match found.ok_or(Troubled)? {
             CallLookup::Hit(result) => result,
             CallLookup::Missing => return Ok(None),
             CallLookup::Damaged(address) => {
                 let address = Box::new(address);
-                cache.complain("use a result", &Error::DamagedEntry { address });
+                self.attempt(
+                    "use a result",
+                    Err::<(), _>(Error::DamagedEntry { address }),
+                );
                 return Err(Troubled);
             }
         };
@@ -254,20 +305,22 @@ impl<'a> Call<'a> {
             return Ok(None);
         }
         let value = read_value(backend.as_ref(), result.kind, result.content);
-        let value = cache.attempt("read a result", value).ok_or(Troubled)?;
-        let value = cache.attempt("decode a result", codec.decode(value));
+        let value = self.attempt("read a result", value).ok_or(Troubled)?;
+        let value = self.attempt("decode a result", codec.decode(value));
         let value = value.ok_or(Troubled)?;
         let cost_ms = result.cost_ms.unwrap_or(0);
-        function.counting.hit(Tier::Store, cost_ms, is_old);
-        let hits = cache.hits(store, &self.key.hash, now);
-        hits.note(now);
+        function.counting.hit(Tier::Store, cost_ms);
+        if is_old {
+            self.count(Event::StaleHit);
+        }
+        cache.hit(&store, &self.key.hash, cost_ms, now);
         if let (Some(epoch), Some(generation)) = (epoch, result.generation)
             && let Some(_keeping) = function.keep_since(self.clears)
         {
             let seen = Seen {
                 epoch,
                 generation,
-                hits,
+                hits: cache.hits(&store, &self.key.hash, cost_ms),
             };
             self.remember(&value, result.expires_at, cost_ms, Some(seen));
         }
@@ -309,6 +362,7 @@ impl<'a> Call<'a> {
     ) -> Result<bool> {
         let (function, cache) = (self.function, &self.ctx.cache);
         let now = cache.now();
+        cache.flush_if_due(now);
         let expires_at = function
             .options
             .lifetime()
@@ -330,7 +384,7 @@ impl<'a> Call<'a> {
                 entry.function = Some(function.function.clone());
                 entry.args = Some(identity.args().into_owned());
                 entry.cost_ms = cost_ms;
-                entry.scopes = scopes.clone();
+                entry.scopes.clone_from(&scopes);
                 let content = match value.bytes.len() {
                     0..=CHUNK_SIZE => Content::Inline(value.bytes),
                     _ => backend.stage(&mut value.bytes.as_slice(), now)?,
@@ -342,7 +396,7 @@ impl<'a> Call<'a> {
                 Some(Seen {
                     epoch,
                     generation,
-                    hits: cache.hits(store, &self.key.hash, now),
+                    hits: cache.hits(&store, &self.key.hash, cost_ms.unwrap_or(0)),
                 })
             }
             false => None,
@@ -364,14 +418,18 @@ impl<'a> Call<'a> {
             _ => false,
         };
         if !same {
-            count(&self.function.counting.mismatches);
+            self.count(Event::Mismatch);
             log::warn!(
                 "a cached result of {} is not what it computes now: its arguments do not determine it",
                 self.function.options.function
             );
             let kept = self.keep(codec, &value, Some(cost_ms));
-            self.ctx.cache.attempt("keep a result", kept);
+            self.attempt("keep a result", kept);
         }
         value
     }
+}
+
+fn elapsed_ms(started: Instant) -> u64 {
+    u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX)
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::call::{Call, Old};
 use super::codec::Codec;
-use super::counters::count;
+use super::counters::Event;
 use super::{FlightKey, Shared};
 use crate::single_flight::{FlightLock, FlightLocks, Leader};
 
@@ -42,7 +42,7 @@ impl<'a> Lead<'a> {
         let cache = &self.call.ctx.cache;
         if let Some(locks) = self.locks() {
             let lock = locks.lock(&self.call.key.hash, cache.patience);
-            self.lock = cache.attempt("lock a key", lock).flatten();
+            self.lock = self.call.attempt("lock a key", lock).flatten();
         }
         self.look_again(codec)
     }
@@ -58,7 +58,7 @@ impl<'a> Lead<'a> {
                 Ok(None) => locks.lock_async(hash, cache.patience).await,
                 lock => lock,
             };
-            self.lock = cache.attempt("lock a key", lock).flatten();
+            self.lock = self.call.attempt("lock a key", lock).flatten();
         }
         self.look_again(codec)
     }
@@ -70,7 +70,7 @@ impl<'a> Lead<'a> {
     ) -> Option<Self> {
         if let Some(locks) = self.locks() {
             let lock = locks.try_lock(&self.call.key.hash);
-            self.lock = match self.call.ctx.cache.attempt("lock a key", lock) {
+            self.lock = match self.call.attempt("lock a key", lock) {
                 Some(None) => return None,
                 lock => lock.flatten(),
             };
@@ -97,7 +97,7 @@ impl<'a> Lead<'a> {
             self.leader.land(Arc::new(found.value.clone()));
             return Err(found.value);
         }
-        count(&self.call.function.counting.misses);
+        self.call.count(Event::Miss);
         Ok(self)
     }
 
@@ -122,7 +122,7 @@ impl<'a> Lead<'a> {
         // A store that could not be opened has been complained of.
         if cache.is_open() || !self.call.function.options.residency.has_store() {
             let kept = self.call.keep(codec, &value, Some(cost_ms));
-            cache.attempt("keep a result", kept);
+            self.call.attempt("keep a result", kept);
         }
         self.leader.land(Arc::new(value.clone()));
         value

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use quick_cache::sync::Cache as QuickCache;
 
-use super::uses::Hits;
+use super::ledger::Hits;
 use crate::time::Timestamp;
 
 /// What a result in memory is found by. The function has a tier of its own; its store and collection are

@@ -38,30 +38,30 @@ mod companions;
 mod context;
 mod counters;
 mod lead;
+mod ledger;
 mod memory_tier;
 mod options;
 mod refresh;
-mod uses;
 
 use std::any::Any;
 use std::convert::Infallible;
+use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
-use std::time::Instant;
 
 pub use cache::{Cache, DEFAULT_COHERENCE, DEFAULT_PATIENCE, Trouble};
 pub use codec::{Codec, CodecError, StoredForm, with};
 pub use companions::Datasets;
 pub use context::{CacheContext, ExecutionContext};
-pub use counters::Counters;
 pub use options::{DEFAULT_MAX_SIZE, Options, Residency};
 
+pub use crate::backend::Counters;
 use crate::key::Preimage;
 use crate::scope::StoreAddress;
-use crate::single_flight::{Flights, Landed};
+use crate::single_flight::Flights;
 use crate::stored::StoredError;
 use call::{Call, Found, Old, Step};
-use counters::{Counting, count};
+use counters::{Counting, Event};
 use memory_tier::{MemoryKey, MemoryTier};
 
 /// A value that is shared among those who waited for it.
@@ -174,7 +174,7 @@ impl ExecutionCache {
             match call.step(codec, old) {
                 Step::Hit(found) => return Ok(found),
                 Step::Verify(hit) => {
-                    let (value, cost_ms) = self.compute(compute)?;
+                    let (value, cost_ms) = call.compute(compute)?;
                     return Ok(fresh(call.verify(codec, hit, value, cost_ms)));
                 }
                 Step::Lead(lead) => {
@@ -182,16 +182,16 @@ impl ExecutionCache {
                         Ok(lead) => lead,
                         Err(value) => return Ok(fresh(value)),
                     };
-                    let (value, cost_ms) = lead.run(|| self.compute(compute))?;
+                    let (value, cost_ms) = lead.run(|| call.compute(compute))?;
                     return Ok(fresh(lead.land(codec, value, cost_ms)));
                 }
                 Step::Wait(flight) => match flight.wait(call.ctx.cache.patience) {
                     Some(landed) => {
-                        if let Some(value) = self.landed(landed) {
+                        if let Some(value) = call.landed(landed) {
                             return Ok(fresh(value));
                         }
                     }
-                    None => return self.compute(compute).map(|(value, _)| fresh(value)),
+                    None => return call.compute(compute).map(|(value, _)| fresh(value)),
                 },
             }
         }
@@ -235,7 +235,7 @@ impl ExecutionCache {
             match call.step(codec, Old::Refused) {
                 Step::Hit(found) => return Ok(found.value),
                 Step::Verify(hit) => {
-                    let (value, cost_ms) = self.compute_async(compute).await?;
+                    let (value, cost_ms) = call.compute_async(compute).await?;
                     return Ok(call.verify(codec, hit, value, cost_ms));
                 }
                 Step::Lead(lead) => {
@@ -243,16 +243,16 @@ impl ExecutionCache {
                         Ok(lead) => lead,
                         Err(value) => return Ok(value),
                     };
-                    let (value, cost_ms) = lead.run_async(self.compute_async(compute)).await?;
+                    let (value, cost_ms) = lead.run_async(call.compute_async(compute)).await?;
                     return Ok(lead.land(codec, value, cost_ms));
                 }
                 Step::Wait(flight) => match flight.landed(ctx.cache.patience).await {
                     Some(landed) => {
-                        if let Some(value) = self.landed(landed) {
+                        if let Some(value) = call.landed(landed) {
                             return Ok(value);
                         }
                     }
-                    None => return self.compute_async(compute).await.map(|(value, _)| value),
+                    None => return call.compute_async(compute).await.map(|(value, _)| value),
                 },
             }
         }
@@ -265,16 +265,48 @@ impl ExecutionCache {
         arguments: Result<Preimage, StoredError>,
     ) -> Option<Call<'a>> {
         let call = match ctx.cache.is_on() {
-            true => ctx
-                .cache
-                .attempt("make a key of the arguments", arguments)
+            true => self
+                .attempt(ctx, "make a key of the arguments", arguments)
                 .and_then(|arguments| Call::new(self, ctx, arguments)),
             false => None,
         };
         if call.is_none() {
-            count(&self.counting.bypassed);
+            self.count(ctx, Event::Bypass);
         }
         call
+    }
+
+    /// The store of the results of calls in that context.
+    fn store(&self, ctx: &ExecutionContext) -> Arc<StoreAddress> {
+        match &ctx.dataset_id {
+            Some(dataset_id) if self.options.link_to_dataset => Arc::new(StoreAddress {
+                collection: self.store.collection.clone(),
+                store_name: self.store.store_name.clone(),
+                dataset_id: Some(dataset_id.clone()),
+            }),
+            _ => self.store.clone(),
+        }
+    }
+
+    /// Counts what became of a call, here and, where results are kept in the store, there.
+    fn count(&self, ctx: &ExecutionContext, event: Event) {
+        self.counting.count(event);
+        if self.options.residency.has_store() && ctx.cache.is_on() {
+            ctx.cache.count(&self.store(ctx), event);
+        }
+    }
+
+    /// The value of something that went well; otherwise the trouble is counted and dealt with.
+    fn attempt<T, E: fmt::Display>(
+        &self,
+        ctx: &ExecutionContext,
+        what: &str,
+        result: Result<T, E>,
+    ) -> Option<T> {
+        if result.is_err() {
+            self.count(ctx, Event::Error);
+        }
+        ctx.cache.attempt(what, result)
     }
 
     /// Whether the latest hit is one of those that are computed again.
@@ -300,35 +332,4 @@ impl ExecutionCache {
         let _nobody_keeps = self.keeping.write().unwrap_or_else(PoisonError::into_inner);
         self.clears.fetch_add(1, Ordering::AcqRel);
     }
-
-    /// What another one's computation came to.
-    fn landed<T: Clone + 'static>(&self, landed: Landed<Shared>) -> Option<T> {
-        let Landed::Value(shared) = landed else {
-            return None;
-        };
-        let value = shared.downcast_ref::<T>().cloned()?;
-        count(&self.counting.shared);
-        Some(value)
-    }
-
-    fn compute<T, E>(&self, compute: impl FnOnce() -> Result<T, E>) -> Result<(T, u64), E> {
-        count(&self.counting.computations);
-        let started = Instant::now();
-        let value = compute()?;
-        Ok((value, elapsed_ms(started)))
-    }
-
-    async fn compute_async<T, E>(
-        &self,
-        compute: impl Future<Output = Result<T, E>>,
-    ) -> Result<(T, u64), E> {
-        count(&self.counting.computations);
-        let started = Instant::now();
-        let value = compute.await?;
-        Ok((value, elapsed_ms(started)))
-    }
-}
-
-fn elapsed_ms(started: Instant) -> u64 {
-    u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX)
 }

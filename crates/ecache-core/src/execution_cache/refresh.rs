@@ -113,25 +113,25 @@ impl ExecutionCache {
         let Joined::Leader(leader) = self.flights.join(call.flight()) else {
             return;
         };
-        let (ctx, compute) = (call.ctx.clone(), prepare());
-        let cache = call.ctx.cache.clone();
+        let ctx = call.ctx;
+        let (own_ctx, compute) = (ctx.clone(), prepare());
         let (key, preimage, clears) = (call.key, call.preimage, call.clears);
         let thread = thread::Builder::new().name("ecache-refresh".into());
         let spawned = thread.spawn(move || {
             let call = Call {
                 function: self,
-                ctx: &ctx,
+                ctx: &own_ctx,
                 key,
                 preimage,
                 clears,
             };
             let lead = Lead::new(&call, leader, false);
             if let Some(lead) = lead.take_off_alone(&codec)
-                && let Ok((value, cost_ms)) = lead.run(|| self.compute(compute))
+                && let Ok((value, cost_ms)) = lead.run(|| call.compute(compute))
             {
                 lead.land(&codec, value, cost_ms);
             }
         });
-        cache.attempt("start a thread to refresh a result", spawned);
+        self.attempt(ctx, "start a thread to refresh a result", spawned);
     }
 }

@@ -1,7 +1,5 @@
 //! Writing: the text of Python's `json.dumps`, byte for byte.
 
-use std::io::Write;
-
 use super::string::code_points;
 use super::{Json, PyString};
 
@@ -103,8 +101,8 @@ fn write_dict<'a>(
 }
 
 /// Writes an integer of any width.
-pub(crate) fn write_integer(integer: impl std::fmt::Display, out: &mut Vec<u8>) {
-    write!(out, "{integer}").expect("memory takes every write");
+pub(crate) fn write_integer(integer: impl itoa::Integer, out: &mut Vec<u8>) {
+    out.extend_from_slice(itoa::Buffer::new().format(integer).as_bytes());
 }
 
 /// Writes a string, given as WTF-8, in quotes and with everything but printable ASCII escaped.

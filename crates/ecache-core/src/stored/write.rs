@@ -43,7 +43,7 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    fn integer(self, integer: impl std::fmt::Display) -> Result<(), StoredError> {
+    fn integer(self, integer: impl itoa::Integer) -> Result<(), StoredError> {
         write_integer(integer, self.out);
         Ok(())
     }

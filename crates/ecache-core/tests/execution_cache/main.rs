@@ -26,6 +26,7 @@ mod attribute;
 mod coherence;
 #[path = "../common/mod.rs"]
 mod common;
+mod counters;
 mod identity;
 mod processes;
 mod refresh;

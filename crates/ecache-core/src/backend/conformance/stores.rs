@@ -1,7 +1,8 @@
 //! Stores, their metadata, and statistics.
 
 use super::*;
-use crate::backend::{Dimension, Group, StoreMetadata, StoreRecord, Use};
+use crate::backend::{Counters, Dimension, Group, StoreMetadata, StoreRecord, Use};
+use crate::entry::MAX_COUNT;
 use crate::entry::Policy;
 use crate::filter::Usage;
 use crate::scope::Scopes;
@@ -11,6 +12,7 @@ pub(super) const BEHAVIOURS: &[Behaviour] = &[
     ("stores come by collection, name and dataset", order),
     ("collections with the same names do not mix", collections),
     ("groups add up what they are made of", groups),
+    ("counters add up and outlive entries", counters),
     ("a description counts what is there", description),
 ];
 
@@ -179,6 +181,63 @@ fn groups(backend: &dyn Backend) {
     assert_eq!(named(Dimension::Dataset), datasets);
     assert_eq!(named(Dimension::Operator), [(None, usage(4))]);
     assert_eq!(named(Dimension::Prompt), [(None, usage(4))]);
+}
+
+fn counters(backend: &dyn Backend) {
+    let linked = |dataset| Arc::new(StoreAddress::new("f").with_dataset(dataset));
+    let (one, two) = (linked(DATASETS[0]), linked(DATASETS[1]));
+    let unlinked = Arc::new(StoreAddress::new("g"));
+    let record = |counters: &[(Arc<StoreAddress>, Counters)]| {
+        backend.record_calls(counters).expect("calls are recorded");
+    };
+    assert_eq!(backend.calls().expect("counters"), []);
+    record(&[]);
+    // Each field has a number of its own, so that none takes another's place.
+    let mut counted = Counters::default();
+    for ((_, count), number) in counted.fields().into_iter().zip(1..) {
+        *count = number;
+    }
+    let errors = Counters {
+        errors: 1,
+        ..Counters::default()
+    };
+    record(&[(two.clone(), counted), (unlinked.clone(), errors)]);
+    record(&[(two.clone(), errors), (one.clone(), errors)]);
+    let both = Counters {
+        errors: counted.errors + 1,
+        ..counted
+    };
+    let expected = [
+        (one.clone(), errors),
+        (two.clone(), both),
+        (unlinked, errors),
+    ];
+    assert_eq!(backend.calls().expect("counters"), expected);
+    assert_eq!(backend.stores().expect("the stores"), [], "no entries");
+
+    let generation = || backend.generation(&one).expect("a generation");
+    let before = generation();
+    record(&[(one.clone(), errors)]);
+    assert_eq!(generation(), before, "no entry changed");
+    put(
+        backend,
+        &Entry::new(one.entry(Key::new("k").expect("a key")), Kind::Text, NOW),
+    );
+    let all = Filter::default().into();
+    let removed = backend.remove(&all, NOW, &mut crate::backend::no_progress);
+    assert_eq!(removed.expect("a removal").entries, 1);
+    backend.compact(NOW).expect("compacted");
+    let counters = backend.calls().expect("counters");
+    assert_eq!(counters[0].1.errors, 2);
+
+    let most = Counters {
+        misses: MAX_COUNT,
+        ..Counters::default()
+    };
+    record(&[(one.clone(), most)]);
+    let nameless = StoreAddress::new("");
+    assert!(backend.record_calls(&[(nameless.into(), errors)]).is_err());
+    assert_eq!(backend.calls().expect("counters")[0].1.misses, MAX_COUNT);
 }
 
 fn description(backend: &dyn Backend) {

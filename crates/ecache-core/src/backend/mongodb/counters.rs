@@ -1,11 +1,12 @@
-//! How often something changed: the collection `ecache`.
+//! How often something changed, and what calls came to: the collection `ecache`.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use mongodb::bson::{Bson, Document, doc};
+use mongodb::bson::{Bson, Document, RawDocument, RawDocumentBuf, doc};
 
 use super::MongoBackend;
+use crate::backend::Counters;
 use crate::error::Result;
 use crate::scope::StoreAddress;
 
@@ -31,6 +32,68 @@ pub(super) fn bump(backend: &MongoBackend, stores: &BTreeSet<Arc<StoreAddress>>)
         .iter()
         .map(|store| increment(generation_id(store).into()));
     let updates: Vec<Document> = generations.chain([increment(CHANGES.into())]).collect();
+    update(backend, &updates)
+}
+
+/// Adds to the counters of stores, which are in the documents of their generations.
+pub(super) fn add(
+    backend: &MongoBackend,
+    counters: &[(Arc<StoreAddress>, Counters)],
+) -> Result<()> {
+    counters.iter().try_for_each(|(store, _)| store.check())?;
+    let add = |(store, counters): &(Arc<StoreAddress>, Counters)| {
+        let mut counters = *counters;
+        let counts = counters
+            .fields()
+            .into_iter()
+            .filter(|(_, count)| **count > 0);
+        let counts = counts.map(|(name, count)| (name.to_owned(), Bson::Int64(*count as i64)));
+        doc! {
+            "q": { "_id": generation_id(store) },
+            "u": { "$inc": counts.collect::<Document>() },
+            "upsert": true,
+        }
+    };
+    update(backend, &counters.iter().map(add).collect::<Vec<_>>())
+}
+
+/// The counters of all stores of which something was counted.
+pub(super) fn read(backend: &MongoBackend) -> Result<Vec<(Arc<StoreAddress>, Counters)>> {
+    let documents = backend.database.collection::<RawDocumentBuf>(COLLECTION);
+    let found = documents.find(doc! { "_id.store_name": { "$exists": true } });
+    let mut stores = Vec::new();
+    backend.each(found.batch(), |raw| {
+        let mut counters = Counters::default();
+        for (name, count) in counters.fields() {
+            *count = number(raw.get_i64(name).ok());
+        }
+        if counters != Counters::default()
+            && let Some(store) = store(raw)
+        {
+            stores.push((Arc::new(store), counters));
+        }
+    })?;
+    stores.sort_by(|(one, _), (other, _)| one.cmp(other));
+    Ok(stores)
+}
+
+/// The store of a document of that id.
+fn store(document: &RawDocument) -> Option<StoreAddress> {
+    let id = document.get_document("_id").ok()?;
+    Some(StoreAddress {
+        collection: id.get_str("collection").ok()?.into(),
+        store_name: id.get_str("store_name").ok()?.into(),
+        dataset_id: id.get_str("dataset_id").ok().map(Arc::from),
+    })
+}
+
+fn number(count: Option<i64>) -> u64 {
+    count
+        .and_then(|count| u64::try_from(count).ok())
+        .unwrap_or(0)
+}
+
+fn update(backend: &MongoBackend, updates: &[Document]) -> Result<()> {
     for batch in updates.chunks(super::BATCH) {
         // Two that count for the first time both insert, and one of them is told so: it counts again.
         for _ in 0..2 {
@@ -47,10 +110,9 @@ pub(super) fn bump(backend: &MongoBackend, stores: &BTreeSet<Arc<StoreAddress>>)
 fn count(backend: &MongoBackend, id: Bson) -> Result<u64> {
     let counters = backend.database.collection::<Document>(COLLECTION);
     let found = backend.run(counters.find_one(doc! { "_id": id }))?;
-    let count = found.and_then(|counter| counter.get_i64("count").ok());
-    Ok(count
-        .and_then(|count| u64::try_from(count).ok())
-        .unwrap_or(0))
+    Ok(number(
+        found.and_then(|counter| counter.get_i64("count").ok()),
+    ))
 }
 
 /// The generation of a store.

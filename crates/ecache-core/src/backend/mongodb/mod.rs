@@ -20,8 +20,8 @@
 //! repeating, in the update, what was read. A removal repeats its conditions, so what was renewed in between stays. An
 //! import that is to be whole is read and checked to its end before its first write.
 //!
-//! The collection `ecache` counts: changes of anything (what [`Backend::change_token`] tells), and the generation of
-//! each store. What FiftyOne itself writes, and what MongoDB removes when it expires, moves neither: a memory tier
+//! The collection `ecache` counts: changes of anything (what [`Backend::change_token`] tells), and of each store the
+//! generation and what calls came to. What FiftyOne itself writes, and what MongoDB removes when it expires, moves neither: a memory tier
 //! notices those no earlier than its own copy expires.
 //!
 //! Calls block, and must not be made on a thread that drives tokio's tasks: `driver` has a runtime of its own.
@@ -52,9 +52,9 @@ use mongodb::{Collection, Database};
 
 use super::sqlite::Access;
 use super::{
-    Backend, Chunked, Commit, Condition, Content, Dataset, Description, Dimension, Group, Imported,
-    Lookup, OnConflict, Progress, Put, Record, Rows, Scan, StoreMetadata, StoreRecord, Touch,
-    Trouble, Use, lookup_enough,
+    Backend, Chunked, Commit, Condition, Content, Counters, Dataset, Description, Dimension, Group,
+    Imported, Lookup, OnConflict, Progress, Put, Record, Rows, Scan, StoreMetadata, StoreRecord,
+    Touch, Trouble, Use, lookup_enough,
 };
 use crate::entry::Entry;
 use crate::error::{Error, Result};
@@ -217,6 +217,14 @@ impl Backend for MongoBackend {
 
     fn record_uses(&self, uses: &[Use]) -> Result<()> {
         write::record_uses(&self.on_primary(), uses)
+    }
+
+    fn record_calls(&self, counters: &[(Arc<StoreAddress>, Counters)]) -> Result<()> {
+        counters::add(&self.on_primary(), counters)
+    }
+
+    fn calls(&self) -> Result<Vec<(Arc<StoreAddress>, Counters)>> {
+        counters::read(self)
     }
 
     fn stores(&self) -> Result<Vec<StoreRecord>> {

@@ -21,7 +21,7 @@ macro_rules! select {
         concat!(
             "SELECT id, function, split, kind, expires_at, \
              CASE WHEN expires_at IS NOT NULL THEN coalesce(updated_at, created_at) END, \
-             cost_ms, checksum, blob, value",
+             cost_ms, checksum, value",
             $more,
             " FROM entries INDEXED BY entries_key WHERE store = ?1 AND key = ?2"
         )
@@ -75,19 +75,15 @@ impl SqliteBackend {
                 return Ok(None);
             }
         }
-        let bytes = row.get_ref(9)?.as_blob()?;
-        // A large value has no bytes of its own, and no other has a blob.
-        let blob = match bytes {
-            [] => row.get(8)?,
-            _ => None,
+        let bytes = row.get_ref(8)?.as_blob()?;
+        // Of a value in the row itself, the checksum says more than its length would.
+        let (blob, size) = match bytes {
+            [] => large(connection, id)?,
+            bytes => (None, bytes.len() as u64),
         };
         let kept = Kept {
             kind: row::kind(row.get(3)?).ok_or(RowError::Damaged)?,
-            // Of a value in the row itself, the checksum says more than its length would.
-            size: match blob {
-                Some(_) => size(connection, id)?,
-                None => bytes.len() as u64,
-            },
+            size,
             checksum: row.get(7)?,
             blob,
             bytes,
@@ -106,7 +102,7 @@ impl SqliteBackend {
             expires_at,
             cost_ms: row.get(6)?,
             generation: match call.with_generation {
-                true => Some(row.get(10)?),
+                true => Some(row.get(9)?),
                 false => None,
             },
         }))
@@ -185,9 +181,9 @@ pub(super) fn generation(connection: &Connection, store: i64) -> rusqlite::Resul
         .query_row([store], |row| row.get(0))
 }
 
-/// The size of a large value.
-fn size(connection: &Connection, id: i64) -> rusqlite::Result<u64> {
+/// What else is known of a value that is not in its row: its blob, if it is large and not just empty, and its size.
+fn large(connection: &Connection, id: i64) -> rusqlite::Result<(Option<i64>, u64)> {
     connection
-        .prepare_cached("SELECT size FROM entries WHERE id = ?1")?
-        .query_row([id], |row| row.get(0))
+        .prepare_cached("SELECT blob, size FROM entries WHERE id = ?1")?
+        .query_row([id], |row| Ok((row.get(0)?, row.get(1)?)))
 }

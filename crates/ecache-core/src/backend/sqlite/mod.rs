@@ -48,9 +48,9 @@ pub use memory::use_global_allocator;
 pub use open::{Access, BUSY_TIMEOUT};
 
 use super::{
-    Backend, CallIdentity, CallLookup, Chunked, Commit, Condition, Content, Description, Dimension,
-    Group, Imported, Lookup, OnConflict, Progress, Put, Record, Rows, Scan, StoreMetadata,
-    StoreRecord, Touch, Use, lookup_enough,
+    Backend, CallIdentity, CallLookup, Chunked, Commit, Condition, Content, Counters, Description,
+    Dimension, Group, Imported, Lookup, OnConflict, Progress, Put, Record, Rows, Scan,
+    StoreMetadata, StoreRecord, Touch, Use, lookup_enough,
 };
 use crate::entry::Entry;
 use crate::error::{Error, Result};
@@ -329,6 +329,14 @@ impl Backend for SqliteBackend {
 
     fn record_uses(&self, uses: &[Use]) -> Result<()> {
         self.write_uses(uses)
+    }
+
+    fn record_calls(&self, counters: &[(Arc<StoreAddress>, Counters)]) -> Result<()> {
+        self.add_counters(counters)
+    }
+
+    fn calls(&self) -> Result<Vec<(Arc<StoreAddress>, Counters)>> {
+        self.read_counters()
     }
 
     fn stores(&self) -> Result<Vec<StoreRecord>> {

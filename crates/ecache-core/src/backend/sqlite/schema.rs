@@ -34,6 +34,16 @@ CREATE TABLE stores(
   metadata_policy INTEGER,
   metadata_created_at INTEGER,
   metadata_updated_at INTEGER,
+  memory_hits INTEGER,
+  store_hits INTEGER,
+  stale_hits INTEGER,
+  shared INTEGER,
+  misses INTEGER,
+  computations INTEGER,
+  bypassed INTEGER,
+  mismatches INTEGER,
+  errors INTEGER,
+  saved_ms INTEGER,
   UNIQUE(collection, name, dataset)
 ) STRICT;
 CREATE INDEX stores_dataset ON stores(collection, dataset);

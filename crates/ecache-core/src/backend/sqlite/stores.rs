@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use super::SqliteBackend;
 use super::blobs;
-use super::names::store_address;
+use super::names::{self, store_address};
 use super::open::SHORT_WAIT;
 use super::query::stored_key;
-use super::row::policy;
-use crate::backend::{Dimension, STAGED_FOR, StoreMetadata, StoreRecord, Use};
+use super::row::{number, policy};
+use crate::backend::{Counters, Dimension, STAGED_FOR, StoreMetadata, StoreRecord, Use};
 use crate::entry::{MAX_COUNT, Policy};
 use crate::error::Result;
+use crate::scope::StoreAddress;
 use crate::time::Timestamp;
 
 impl SqliteBackend {
@@ -96,6 +97,55 @@ impl SqliteBackend {
             };
             write().map_err(|error| self.error(error))
         })
+    }
+
+    pub(super) fn add_counters(&self, counters: &[(Arc<StoreAddress>, Counters)]) -> Result<()> {
+        if counters.is_empty() {
+            return Ok(());
+        }
+        counters.iter().try_for_each(|(store, _)| store.check())?;
+        let sets = Counters::default().fields().map(|(name, _)| {
+            format!("{name} = min(ifnull({name}, 0), 9223372036854775807 - :{name}) + :{name}")
+        });
+        let sql = format!("UPDATE stores SET {} WHERE id = :id", sets.join(", "));
+        self.transaction_within(SHORT_WAIT, |transaction| {
+            let write = || -> rusqlite::Result<()> {
+                let mut statement = transaction.prepare_cached(&sql)?;
+                for (store, mut counters) in counters.iter().cloned() {
+                    let id = names::intern_store(transaction, &store)?;
+                    let counts = counters.fields().map(|(_, count)| (*count).min(MAX_COUNT));
+                    let parameters = counts.iter().map(|count| *count as i64).chain([id]);
+                    statement.execute(rusqlite::params_from_iter(parameters))?;
+                }
+                Ok(())
+            };
+            write().map_err(|error| self.error(error))
+        })
+    }
+
+    pub(super) fn read_counters(&self) -> Result<Vec<(Arc<StoreAddress>, Counters)>> {
+        let columns = Counters::default()
+            .fields()
+            .map(|(name, _)| name)
+            .join(", ");
+        let sql = format!(
+            "SELECT collection, name, dataset, {columns} FROM stores \
+             WHERE coalesce({columns}) IS NOT NULL ORDER BY collection, name, dataset"
+        );
+        let connection = self.connection()?;
+        let read = || -> rusqlite::Result<Vec<_>> {
+            let mut statement = connection.prepare_cached(&sql)?;
+            let rows = statement.query_map((), |row| {
+                let mut counters = Counters::default();
+                for (column, (_, count)) in (3..).zip(counters.fields()) {
+                    let kept = number(row, column)?.and_then(|kept| u64::try_from(kept).ok());
+                    *count = kept.unwrap_or(0);
+                }
+                Ok((Arc::new(store_address(row, 0)?), counters))
+            })?;
+            rows.collect()
+        };
+        read().map_err(|error| self.error(error))
     }
 
     /// Removes staged values that nobody came back for, and names that no entry has any more.
