@@ -419,6 +419,3 @@ fn is_lint(attribute: &Attribute) -> bool {
     let lints = ["allow", "expect", "warn", "deny", "forbid"];
     lints.iter().any(|lint| attribute.path().is_ident(lint))
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,0 +1,30 @@
+use ecache_macros::execution_cache;
+
+struct ExecutionContext;
+
+#[execution_cache(max_size = 8, residency = "transient")]
+fn bounds_what_is_not_there(_ctx: &ExecutionContext, _path: &str) -> u8 {
+    1
+}
+
+#[execution_cache(serialize = to_text)]
+fn is_written_and_not_read(_ctx: &ExecutionContext, _path: &str) -> u8 {
+    1
+}
+
+#[execution_cache(deserialize = from_text)]
+fn is_read_and_not_written(_ctx: &ExecutionContext, _path: &str) -> u8 {
+    1
+}
+
+#[execution_cache(cache_none = false)]
+fn returns_no_option(_ctx: &ExecutionContext, _path: &str) -> u8 {
+    1
+}
+
+#[execution_cache(ttl = 1, ttl = 2)]
+fn lives_twice(_ctx: &ExecutionContext, _path: &str) -> u8 {
+    1
+}
+
+fn main() {}

@@ -1,0 +1,18 @@
+use ecache_macros::execution_cache;
+
+struct ExecutionContext;
+
+#[execution_cache]
+const fn constant(_ctx: &ExecutionContext) -> u8 {
+    1
+}
+
+#[execution_cache]
+unsafe fn dangerous(_ctx: &ExecutionContext) -> u8 {
+    1
+}
+
+#[execution_cache]
+struct Model;
+
+fn main() {}

@@ -1,0 +1,19 @@
+use ecache_macros::execution_cache;
+
+struct ExecutionContext;
+
+struct Model;
+
+impl Model {
+    #[execution_cache]
+    fn of_any_model(&self, _ctx: &ExecutionContext) -> u8 {
+        1
+    }
+}
+
+#[execution_cache(self_key = self.name)]
+fn of_no_model(_ctx: &ExecutionContext) -> u8 {
+    1
+}
+
+fn main() {}
