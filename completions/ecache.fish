@@ -115,13 +115,13 @@ complete -c ecache -n "__fish_ecache_using_subcommand run" -l store -d 'Keep it 
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l version -d 'Keep it apart from other versions: in the store NAME#vN' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l ttl -d 'Keep a result for this long, as in 90s, 10m or 1d12h, until the next `boot`, for the terminal\'s `session`; `none` for ever' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l failure-ttl -d 'Keep a failure for this long, instead of as long as a success' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand run" -l max-output -d 'Do not keep a result that is larger than this' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l max-age -d 'Run it again if its result is older than this' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l stale -d 'Print a result whose time is over no longer ago than this, and run it again in the background' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l cache -d 'Say how the cache is used' -r -f -a "on\t'Print what is there, run what is not'
 off\t'Run it always, as if there were no cache'
 readonly\t'Print what is there, keep nothing new'
 refresh\t'Run it always, and keep the result'"
-complete -c ecache -n "__fish_ecache_using_subcommand run" -l max-output -d 'Do not keep a result that is larger than this' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l wait-timeout -d 'Wait this long for another process that runs the same and prints nothing, then run it without the cache' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l on-busy -d 'Say what is done while another process runs the same' -r -f -a "wait\t'Print what it prints, as it comes'
 run\t'Run it too, and keep nothing'
@@ -146,11 +146,11 @@ complete -c ecache -n "__fish_ecache_using_subcommand run" -l jwt-file -d 'The f
 complete -c ecache -n "__fish_ecache_using_subcommand run" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand run" -s v -l verbose -d 'Say more on standard error'
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l no-failures -d 'Do not keep failures'
+complete -c ecache -n "__fish_ecache_using_subcommand run" -l no-record-args -d 'Do not record the arguments, which `ls` and `show` print: only the key, which is a hash of them'
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l stale-if-error -d 'Print an old result instead, if there is one, where the command fails'
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l refresh -d 'Run it again, and keep the new result'
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l warm -d 'Run it again in the background, keep the new result, and print nothing, as bkt does'
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l no-exec -d 'Run nothing: print what is there, or exit with 1'
-complete -c ecache -n "__fish_ecache_using_subcommand run" -l no-record-args -d 'Do not record the arguments, which `ls` and `show` print: only the key, which is a hash of them'
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l strict -d 'Exit with 125 on any trouble with the cache, instead of running the command without it'
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l background -d 'Run in the background, for a process that did not want to wait'
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l cwd -d 'Tell runs in different folders apart'
@@ -167,7 +167,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand warm" -l rate -d 'Start no
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -l max-time -d 'Start nothing after this long; what runs then is finished' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -l version -d 'Keep results apart from other versions: in the store NAME#vN' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -l jwt-file -d 'The file that holds the user\'s request token (a JWT)' -r -F
-complete -c ecache -n "__fish_ecache_using_subcommand warm" -l ttl -d 'Keep a result for this long, as in 90s, 10m or 1d12h; `none` for ever' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand warm" -l ttl -d 'Keep a result for this long, as in 90s, 10m or 1d12h, until the next `boot`, for the terminal\'s `session`; `none` for ever' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -l failure-ttl -d 'Keep a failure for this long, instead of as long as a success' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -l max-output -d 'Do not keep a result that is larger than this' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -l wait-timeout -d 'Wait for another process that runs the same for this long' -r -f
@@ -200,6 +200,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand warm" -l refresh -d 'Run a
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -l all -d 'With --refresh and no command: run again all that is recorded, where there is no filter'
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -s n -l dry-run -d 'Run nothing: list what would be, and say how long that takes by recorded costs'
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -l no-failures -d 'Do not keep failures'
+complete -c ecache -n "__fish_ecache_using_subcommand warm" -l no-record-args -d 'Do not record the arguments, which `ls` and `show` print: only the key, which is a hash of them'
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -l reveal -d 'Show what looks like a secret in what was recorded, which is *** otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -l cwd -d 'Tell runs in different folders apart'
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -l no-dataset -d 'Entries linked to no dataset'
@@ -463,6 +464,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand clear" -s h -l help -d 'Pr
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l collection -d 'Work in this collection' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand prune" -l keep-stale -d 'Leave what expired no longer ago than this, which `run --stale` may yet print' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l older-than -d 'Remove entries written before a time, or a duration ago' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l unused-for -d 'Remove entries neither written nor used since a time, or for a duration' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l max-size -d 'Remove the least recently used until all values fit in this size' -r -f

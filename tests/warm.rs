@@ -74,6 +74,40 @@ fn what_is_warm_is_a_hit_of_run() {
 }
 
 #[test]
+fn lifetimes_and_what_is_recorded_are_those_of_run() {
+    let session = Session::new();
+    warm(&session, "--ttl boot --no-record-args", "echo $0", "1\n").notes("1 ran, 0 fresh\n");
+    let run = [
+        "run",
+        "--no-exec",
+        "--stdin",
+        "none",
+        "--ttl",
+        "boot",
+        "--",
+        "sh",
+        "-c",
+        "echo $0",
+        "1",
+    ];
+    session.run(run).prints("1\n");
+    session.run("ls --fields args,expires_at").prints("\t\n");
+    warm(&session, "", "echo $0", "1\n").notes("1 ran, 0 fresh\n");
+    let refused = session.run("warm --refresh --all --ttl session");
+    assert_eq!(refused.code, 2, "{refused:?}");
+    let session = session.with("BKT_TTL", "5s");
+    warm(&session, "", "echo $0", "2\n").notes("1 ran, 0 fresh\n");
+    let expiry = session.run("ls --fields expires_at --newer-than 1s --no-expiry");
+    expiry.prints("\n\n");
+    session.set_clock("2026-11-23T06:33:01.000Z");
+    warm(&session, "", "echo $0", "2\n").notes("1 ran, 0 fresh\n");
+    let session = session.with("BKT_TTL", "soon");
+    let refused = session.run("warm -- true");
+    assert_eq!(refused.code, 2);
+    assert!(refused.stderr.contains("BKT_TTL"), "{refused:?}");
+}
+
+#[test]
 fn each_has_the_key_that_run_has() {
     let session = Session::new().with("LANG", "C");
     std::fs::write(session.path("file"), "content").expect("a file");

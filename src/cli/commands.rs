@@ -341,6 +341,9 @@ pub(crate) struct PruneArgs {
     /// Remove entries that are expired
     #[arg(long)]
     pub(crate) expired: bool,
+    /// Leave what expired no longer ago than this, which `run --stale` may yet print
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    pub(crate) keep_stale: Option<u64>,
     /// Remove entries written before a time, or a duration ago
     #[arg(long, value_name = "WHEN", value_parser = parse_moment)]
     pub(crate) older_than: Option<Moment>,

@@ -26,15 +26,8 @@ pub(crate) struct RunArgs {
     /// Keep it apart from other versions: in the store NAME#vN
     #[arg(long, value_name = "N")]
     pub(crate) version: Option<String>,
-    /// Keep a result for this long, as in 90s, 10m or 1d12h, until the next `boot`, for the terminal's `session`; `none` for ever
-    #[arg(long, value_name = "DURATION", value_parser = parse_lifetime, alias = "time-to-live", env = "BKT_TTL", hide_env = true)]
-    pub(crate) ttl: Option<Lifetime>,
-    /// Keep a failure for this long, instead of as long as a success
-    #[arg(long, value_name = "DURATION", value_parser = parse_ttl, conflicts_with = "no_failures")]
-    pub(crate) failure_ttl: Option<Ttl>,
-    /// Do not keep failures
-    #[arg(long, alias = "discard-failures")]
-    pub(crate) no_failures: bool,
+    #[command(flatten)]
+    pub(crate) keep: KeepArgs,
     /// Run it again if its result is older than this
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     pub(crate) max_age: Option<u64>,
@@ -63,12 +56,6 @@ pub(crate) struct RunArgs {
         default_value_t
     )]
     pub(crate) cache: CacheMode,
-    /// Do not record the arguments, which `ls` and `show` print: only the key, which is a hash of them
-    #[arg(long)]
-    pub(crate) no_record_args: bool,
-    /// Do not keep a result that is larger than this
-    #[arg(long, value_name = "SIZE", value_parser = parse_size, default_value = MAX_OUTPUT)]
-    pub(crate) max_output: u64,
     /// Wait this long for another process that runs the same and prints nothing, then run it without the cache
     #[arg(long, value_name = "DURATION", value_parser = parse_duration, default_value = WAIT_TIMEOUT)]
     pub(crate) wait_timeout: u64,
@@ -103,11 +90,34 @@ impl RunArgs {
     /// What is meant where no option is typed.
     pub(super) fn plain() -> Self {
         Self {
-            max_output: parse_size(MAX_OUTPUT).expect("it is a size"),
+            keep: KeepArgs {
+                max_output: parse_size(MAX_OUTPUT).expect("it is a size"),
+                ..KeepArgs::default()
+            },
             wait_timeout: parse_duration(WAIT_TIMEOUT).expect("it is a duration"),
             ..Self::default()
         }
     }
+}
+
+// What is kept of a command that was run, and for how long.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct KeepArgs {
+    /// Keep a result for this long, as in 90s, 10m or 1d12h, until the next `boot`, for the terminal's `session`; `none` for ever
+    #[arg(long, value_name = "DURATION", value_parser = parse_lifetime, alias = "time-to-live")]
+    pub(crate) ttl: Option<Lifetime>,
+    /// Keep a failure for this long, instead of as long as a success
+    #[arg(long, value_name = "DURATION", value_parser = parse_ttl, conflicts_with = "no_failures")]
+    pub(crate) failure_ttl: Option<Ttl>,
+    /// Do not keep failures
+    #[arg(long, alias = "discard-failures")]
+    pub(crate) no_failures: bool,
+    /// Do not record the arguments, which `ls` and `show` print: only the key, which is a hash of them
+    #[arg(long)]
+    pub(crate) no_record_args: bool,
+    /// Do not keep a result that is larger than this
+    #[arg(long, value_name = "SIZE", value_parser = parse_size, default_value = MAX_OUTPUT)]
+    pub(crate) max_output: u64,
 }
 
 /// What `run` does while another process runs the same.

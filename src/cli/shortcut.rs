@@ -117,11 +117,14 @@ fn run(mut words: impl Iterator<Item = OsString>, path: &mut Option<String>) -> 
         match flag {
             "--" => break,
             "--cwd" if !args.identity.surroundings.cwd => args.identity.surroundings.cwd = true,
-            "--no-failures" if !args.no_failures => args.no_failures = true,
+            "--no-failures" if !args.keep.no_failures => args.keep.no_failures = true,
             "--env" => args.identity.surroundings.env.push(plain(words.next())?),
             "--file" => args.identity.surroundings.file.push(plain(words.next())?),
             "--store" => once(&mut args.store, plain(words.next())?)?,
-            "--ttl" => once(&mut args.ttl, parse_lifetime(&plain(words.next())?).ok()?)?,
+            "--ttl" => {
+                let ttl = parse_lifetime(&plain(words.next())?).ok()?;
+                once(&mut args.keep.ttl, ttl)?;
+            }
             "--stdin" => {
                 let how = StdinChoice::from_str(&plain(words.next())?, false).ok()?;
                 once(&mut stdin, how)?;

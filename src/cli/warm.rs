@@ -10,9 +10,9 @@ use clap::{Args, ValueEnum};
 use super::RevealArgs;
 use super::entry::SurroundingsArgs;
 use super::filter::FilterArgs;
-use super::value::{Ttl, parse_ttl};
+use super::run::KeepArgs;
 use crate::output::Format;
-use crate::units::{parse_duration, parse_rate, parse_size};
+use crate::units::{parse_duration, parse_rate};
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -94,21 +94,4 @@ pub(crate) enum WarmOrder {
     Cost,
     /// What was hit most often
     Hits,
-}
-
-// What is kept of a command that was run, and for how long.
-#[derive(Clone, Debug, Args)]
-pub(crate) struct KeepArgs {
-    /// Keep a result for this long, as in 90s, 10m or 1d12h; `none` for ever
-    #[arg(long, value_name = "DURATION", value_parser = parse_ttl)]
-    pub(crate) ttl: Option<Ttl>,
-    /// Keep a failure for this long, instead of as long as a success
-    #[arg(long, value_name = "DURATION", value_parser = parse_ttl, conflicts_with = "no_failures")]
-    pub(crate) failure_ttl: Option<Ttl>,
-    /// Do not keep failures
-    #[arg(long)]
-    pub(crate) no_failures: bool,
-    /// Do not keep a result that is larger than this
-    #[arg(long, value_name = "SIZE", value_parser = parse_size, default_value = "100MiB")]
-    pub(crate) max_output: u64,
 }

@@ -10,12 +10,16 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use ecache_core::command::{Failures, Identity, Input, Program, Spool, hash_files, is_idle};
+use ecache_core::command::{
+    Arguments, Failures, Identity, Input, Program, Settings, Spool, hash_files, is_idle,
+};
 use ecache_core::python_json::Json;
 
+use crate::cli::KeepArgs;
 use crate::cli::entry::{IdentityArgs, StdinChoice, SurroundingsArgs};
-use crate::cli::value::{Lifetime, Ttl};
+use crate::cli::value::{Lifetime, parse_lifetime};
 use crate::context::Context;
+use crate::error::usage;
 
 /// After this long without a byte, standard input is taken for a pipe that nobody closes, as ssh and some CI systems
 /// leave it.
@@ -164,6 +168,41 @@ pub(super) fn identity(
     })
 }
 
+/// How long a result is one, as it was typed, or else as bkt's variable says.
+pub(super) fn lifetime(keep: &KeepArgs) -> Result<Option<Lifetime>> {
+    if keep.ttl.is_some() {
+        return Ok(keep.ttl);
+    }
+    let Ok(ttl) = std::env::var("BKT_TTL") else {
+        return Ok(None);
+    };
+    let lifetime = parse_lifetime(&ttl);
+    Ok(Some(
+        lifetime.map_err(|error| usage(format!("BKT_TTL: {error}")))?,
+    ))
+}
+
+/// What is kept of a command, by the options that `run` and `warm` share.
+pub(super) fn kept(keep: &KeepArgs, lifetime: Option<Lifetime>) -> Settings {
+    Settings {
+        ttl: match lifetime {
+            Some(Lifetime::Ttl(ttl)) => ttl.duration(),
+            Some(Lifetime::Boot | Lifetime::Session) | None => None,
+        },
+        failures: match (keep.no_failures, keep.failure_ttl) {
+            (true, _) => Failures::Forget,
+            (false, Some(ttl)) => Failures::KeepFor(ttl.duration()),
+            (false, None) => Failures::KeepAlike,
+        },
+        arguments: match keep.no_record_args {
+            true => Arguments::Forget,
+            false => Arguments::Record,
+        },
+        max_output: keep.max_output,
+        ..Settings::default()
+    }
+}
+
 /// The store that a program's results are kept in.
 pub(super) fn store_name(store: Option<&str>, version: Option<&str>, program: &Program) -> String {
     let path = &program.path;
@@ -172,15 +211,6 @@ pub(super) fn store_name(store: Option<&str>, version: Option<&str>, program: &P
     match version {
         Some(version) => format!("{name}#v{version}"),
         None => name.into_owned(),
-    }
-}
-
-/// What is done with failures.
-pub(super) fn failures(are_forgotten: bool, ttl: Option<Ttl>) -> Failures {
-    match (are_forgotten, ttl) {
-        (true, _) => Failures::Forget,
-        (false, Some(ttl)) => Failures::KeepFor(ttl.duration()),
-        (false, None) => Failures::KeepAlike,
     }
 }
 

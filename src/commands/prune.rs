@@ -1,5 +1,7 @@
 //! `ecache prune`: removes what is dead or too much.
 
+use std::time::Duration;
+
 use anyhow::Result;
 use ecache_core::backend::{Backend, Dimension};
 use ecache_core::entry::Policy;
@@ -22,7 +24,10 @@ pub(crate) fn run(context: &Context, args: PruneArgs) -> Result<Exit> {
     let scope = scope(context, &args)?;
     let orphans = orphans(context, &args, backend.as_ref(), &scope)?;
     let selection = selection(&args, scope, orphans.clone(), now);
-    remove(context, backend.as_ref(), &selection, run, now)?;
+    // What had not expired that long ago is not expired then; the other limits are points in time already.
+    let stale = Duration::from_millis(args.keep_stale.unwrap_or(0));
+    let then = now.saturating_sub(stale);
+    remove(context, backend.as_ref(), &selection, run, then)?;
     if let Some(orphans) = orphans {
         note_persistent(context, backend.as_ref(), orphans, now)?;
     }

@@ -8,14 +8,14 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow};
 use ecache_core::command::{
-    Arguments, Failures, HELD_VARIABLE, Memo, Mode, OnBusy, OnFailure, OnMiss, Outcome, Report,
-    Settings, Streams,
+    Failures, HELD_VARIABLE, Memo, Mode, OnBusy, OnFailure, OnMiss, Outcome, Report, Settings,
+    Streams,
 };
 use ecache_core::key::{Key, preimage};
 use ecache_core::python_json::Json;
 use serde::Serialize;
 
-use super::invocation::{Invocation, failures, is_stream, store_name};
+use super::invocation::{Invocation, is_stream, kept, lifetime, store_name};
 use super::request::{call_scopes, scopes, store_address, token};
 use super::{background, troubles};
 use crate::cli::entry::StdinChoice;
@@ -40,7 +40,8 @@ fn memoized(context: &Context, args: RunArgs) -> Result<Exit> {
             folder.join("store.db").display()
         )));
     }
-    let invocation = Invocation::new(context, &args.command, &args.identity, args.ttl)?;
+    let lifetime = lifetime(&args.keep)?;
+    let invocation = Invocation::new(context, &args.command, &args.identity, lifetime)?;
     if args.background {
         // The session is part of the key, if --ttl says so, and was looked at by now.
         background::leave_terminal();
@@ -68,7 +69,7 @@ fn memoized(context: &Context, args: RunArgs) -> Result<Exit> {
         Ok(path) => Some(path),
     };
     let beside = location.as_deref().and_then(|path| context.beside(path));
-    let settings = settings(&args);
+    let settings = settings(&args, lifetime);
     let held = std::env::var(HELD_VARIABLE).unwrap_or_default();
     let memo = Memo {
         program: &invocation.program,
@@ -126,7 +127,8 @@ fn reads_unkept(args: &RunArgs) -> bool {
     args.identity.stdin == StdinChoice::Ignore && is_stream()
 }
 
-fn settings(args: &RunArgs) -> Settings {
+fn settings(args: &RunArgs, lifetime: Option<Lifetime>) -> Settings {
+    let kept = kept(&args.keep, lifetime);
     Settings {
         mode: match (args.cache, args.refresh || args.warm) {
             (CacheMode::Off, _) | (CacheMode::Readonly, true) => Mode::Off,
@@ -138,14 +140,10 @@ fn settings(args: &RunArgs) -> Settings {
             true => OnMiss::Fail,
             false => OnMiss::Run,
         },
-        ttl: match args.ttl {
-            Some(Lifetime::Ttl(ttl)) => ttl.duration(),
-            Some(Lifetime::Boot | Lifetime::Session) | None => None,
-        },
         // What nobody waits for is not to put a failure in the place of what is served.
-        failures: match args.background && args.failure_ttl.is_none() {
+        failures: match args.background && args.keep.failure_ttl.is_none() {
             true => Failures::Forget,
-            false => failures(args.no_failures, args.failure_ttl),
+            false => kept.failures,
         },
         max_age: args.max_age.map(Duration::from_millis),
         stale: args
@@ -163,12 +161,8 @@ fn settings(args: &RunArgs) -> Settings {
             BusyChoice::Stale => OnBusy::Stale,
             BusyChoice::Fail => OnBusy::Fail,
         },
-        arguments: match args.no_record_args {
-            true => Arguments::Forget,
-            false => Arguments::Record,
-        },
-        max_output: args.max_output,
         patience: Duration::from_millis(args.wait_timeout),
+        ..kept
     }
 }
 

@@ -34,6 +34,38 @@ fn a_stale_result_is_there_at_once_and_a_new_one_soon() {
 }
 
 #[test]
+fn what_is_to_persist_does_so_when_it_is_run_again() {
+    let session = Session::new();
+    memoized(&session, "--ttl 5s", LINE).prints("1\n");
+    session.run("touch --all --policy persist").succeeds();
+    memoized(&session, "--ttl 5s --refresh", LINE).prints("2\n");
+    let entry = session.run("ls --fields policy,expires_at");
+    entry.prints("persist\t\n");
+    session.set_clock(LATER);
+    memoized(&session, "--ttl 5s", LINE).prints("2\n");
+    session.run("touch --all --policy evict").succeeds();
+    memoized(&session, "--ttl 5s --refresh", LINE).prints("3\n");
+    session.run("ls --fields policy").prints("evict\n");
+}
+
+#[test]
+fn what_may_yet_be_printed_can_be_left_by_prune() {
+    let session = Session::new();
+    memoized(&session, "--ttl 5s", LINE).prints("1\n");
+    session.set_clock(LATER);
+    session
+        .run("prune --keep-stale 1h -n")
+        .notes("would remove 0 entries (0 B)\n");
+    session
+        .run("prune --keep-stale 1h")
+        .notes("removed 0 entries (0 B)\n");
+    memoized(&session, "--no-exec --stale 1h", LINE).prints("1\n");
+    session.set_clock("2026-11-23T07:32:57.000Z");
+    session.run("prune --keep-stale 1h -q").succeeds();
+    memoized(&session, "--no-exec --stale 2h", LINE).ends(1, "");
+}
+
+#[test]
 fn however_many_ask_for_a_stale_result_it_is_refreshed_once() {
     let session = Session::new();
     let line = "echo run >> ran; test -e go && sleep 0.5; wc -l < ran";

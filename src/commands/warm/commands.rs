@@ -16,6 +16,7 @@ use super::template::Template;
 use crate::cli::WarmArgs;
 use crate::cli::entry::ScopeArgs;
 use crate::cli::filter::FilterArgs;
+use crate::cli::value::Lifetime;
 use crate::context::Context;
 use crate::error::usage;
 use crate::output::{Secrets, escape};
@@ -30,12 +31,17 @@ pub(super) struct Commands<'a> {
     scope: ScopeArgs,
     token: Option<String>,
     scopes: Scopes,
+    lifetime: Option<Lifetime>,
     settings: Settings,
     secrets: Secrets,
 }
 
 impl<'a> Commands<'a> {
-    pub(super) fn new(context: &Context, args: &'a WarmArgs) -> Result<Self> {
+    pub(super) fn new(
+        context: &Context,
+        args: &'a WarmArgs,
+        lifetime: Option<Lifetime>,
+    ) -> Result<Self> {
         let syntax = match (args.null, args.jsonl) {
             (true, _) => Syntax::Nul,
             (false, true) => Syntax::Json,
@@ -43,7 +49,7 @@ impl<'a> Commands<'a> {
         };
         let template = Template::new(&args.command, syntax)?;
         let (store, scope) = scope_of(&args.filter, args.jwt_file.clone())?;
-        let identity = identity(&args.command[0], &args.surroundings, None)?;
+        let identity = identity(&args.command[0], &args.surroundings, lifetime)?;
         let store = store_name(store, args.version.as_deref(), &identity.program);
         let token = token(&scope)?;
         Ok(Self {
@@ -55,7 +61,8 @@ impl<'a> Commands<'a> {
             scopes: scopes(&scope, token.as_deref()),
             scope,
             token,
-            settings: settings(args),
+            lifetime,
+            settings: settings(args, lifetime),
             secrets: args.reveal.into(),
         })
     }
@@ -72,7 +79,11 @@ impl<'a> Commands<'a> {
         };
         // What it reads may have changed since the item before this.
         let now = match self.reads_files() {
-            true => identity(&self.args.command[0], &self.args.surroundings, None),
+            true => identity(
+                &self.args.command[0],
+                &self.args.surroundings,
+                self.lifetime,
+            ),
             false => Ok(self.identity.clone()),
         };
         let identity = match now {

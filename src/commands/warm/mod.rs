@@ -15,11 +15,11 @@ use ecache_core::command::{HELD_VARIABLE, Mode, Prepared, Settings, Stop, Warm};
 use ecache_core::entry::Entry;
 use ecache_core::error::Error;
 
-use super::invocation::failures;
+use super::invocation::{kept, lifetime};
 use super::request::token;
 use crate::cli::WarmArgs;
 use crate::cli::entry::ScopeArgs;
-use crate::cli::value::Ttl;
+use crate::cli::value::Lifetime;
 use crate::context::Context;
 use crate::error::{Exit, usage};
 use crate::output::{Secrets, escape};
@@ -43,7 +43,7 @@ pub(crate) fn run(context: &Context, args: WarmArgs) -> Result<Exit> {
 
 /// Warms a command for each item that is read.
 fn each(context: &Context, args: &WarmArgs) -> Result<Exit> {
-    let commands = Commands::new(context, args)?;
+    let commands = Commands::new(context, args, lifetime(&args.keep)?)?;
     let items = Items::open(args.input.as_deref(), commands.syntax)?;
     let prepare = |item: &Item| commands.prepare(item);
     let shown = |item: &Item| commands.shown(item);
@@ -76,7 +76,12 @@ fn again(context: &Context, args: &WarmArgs) -> Result<Exit> {
         ..ScopeArgs::default()
     };
     let token = token(&scope)?;
-    let settings = settings(args);
+    let settings = settings(args, args.keep.ttl);
+    if matches!(args.keep.ttl, Some(Lifetime::Boot | Lifetime::Session)) {
+        return Err(usage(
+            "--ttl boot and --ttl session are part of what is recorded: without a command they mean nothing",
+        ));
+    }
     let secrets = Secrets::from(args.reveal);
     let backend = context.reader()?;
     let entries = refresh::recorded(context, backend.as_ref(), args)?;
@@ -169,16 +174,13 @@ fn workers(args: &WarmArgs) -> NonZeroUsize {
     args.jobs.unwrap_or_else(processors)
 }
 
-fn settings(args: &WarmArgs) -> Settings {
+fn settings(args: &WarmArgs, lifetime: Option<Lifetime>) -> Settings {
     Settings {
         mode: match args.refresh {
             true => Mode::Refresh,
             false => Mode::On,
         },
-        ttl: args.keep.ttl.and_then(Ttl::duration),
-        failures: failures(args.keep.no_failures, args.keep.failure_ttl),
-        max_output: args.keep.max_output,
         patience: Duration::from_millis(args.wait_timeout),
-        ..Settings::default()
+        ..kept(&args.keep, lifetime)
     }
 }

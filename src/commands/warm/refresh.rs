@@ -62,7 +62,7 @@ pub(super) fn prepare(
     let settings = Settings {
         mode: Mode::Refresh,
         ttl: match args.keep.ttl {
-            Some(ttl) => ttl.duration(),
+            Some(_) => settings.ttl,
             None => before.filter(|ttl| *ttl > Duration::ZERO),
         },
         // A failure is not to take the place of a result, unless that was asked for.

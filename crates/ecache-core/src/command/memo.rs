@@ -18,8 +18,8 @@ use super::settings::{
 };
 use super::turn::{Console, Turn, Wait};
 use super::{CommandError, Input, Program, ReplayError, replay};
-use crate::backend::{Backend, Condition, Content, ContentReader, Use};
-use crate::entry::Entry;
+use crate::backend::{Backend, Condition, Content, ContentReader, Lookup, Use};
+use crate::entry::{Entry, Policy};
 use crate::error::{Error, Result};
 use crate::key::Key;
 use crate::location::{self, Access};
@@ -433,7 +433,11 @@ impl Memo<'_> {
         };
         let now = self.clock.now();
         let cost = report.cost.map(|cost| cost.as_millis());
+        let policy = self.policy(backend, now);
+        // What is to persist has no lifetime.
+        let ttl = ttl.filter(|_| policy == Policy::Evict);
         let entry = Entry {
+            policy,
             expires_at: ttl.map(|ttl| now.saturating_add(ttl)),
             scopes: self.scopes.clone(),
             function: Some(self.function()),
@@ -451,6 +455,16 @@ impl Memo<'_> {
         report.size = self.attempt(kept)?;
         report.ttl_left = report.size.and(ttl);
         Ok(())
+    }
+
+    /// The policy that somebody gave to the result that is there, which a new one leaves as it is.
+    fn policy(&self, backend: &dyn Backend, now: Timestamp) -> Policy {
+        match backend.lookup_unread(&self.address, now) {
+            Ok(Lookup::Hit(entry, _) | Lookup::Stale(entry)) if self.is_ours(&entry) => {
+                entry.policy
+            }
+            _ => Policy::Evict,
+        }
     }
 
     fn leave(&self, why: &str) -> Result<()> {
