@@ -23,6 +23,7 @@ use error::Exit;
 fn main() -> ExitCode {
     #[cfg(target_env = "musl")]
     arena::install();
+    ecache_core::backend::sqlite::begin_small();
     forget_empty_variables();
     let cli = match Cli::read() {
         Ok(cli) => cli,

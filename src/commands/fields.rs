@@ -190,5 +190,11 @@ pub(super) fn parse(names: &[String], datasets: &Datasets) -> anyhow::Result<Vec
 pub(super) fn json(value: &Value) -> String {
     let mut json = Vec::new();
     write_stored(value.kind, &value.bytes, &mut json);
-    String::from_utf8_lossy(&json).into_owned()
+    text(json)
+}
+
+/// Bytes that mostly are text, which is checked in a fraction of the time that repairing takes.
+pub(super) fn text(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes)
+        .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
 }

@@ -9,6 +9,7 @@ use ecache_core::backend::{Backend, Lookup, Use, read_value};
 use ecache_core::scope::{Address, StoreAddress};
 use ecache_core::value::write_stored;
 
+use super::fields;
 use super::get::record;
 use super::request::parse_key;
 use crate::context::Context;
@@ -104,7 +105,7 @@ fn print(
         write_stored(kind, &value.bytes, &mut json);
     }
     let value = match hit {
-        true => Cell::Json(String::from_utf8_lossy(&json)),
+        true => Cell::Json(fields::text(json).into()),
         false => Cell::Null,
     };
     Ok(rows.row(&[key, Cell::Bool(hit), value])?)

@@ -125,7 +125,7 @@ impl<W: Write> Write for JsonToTerminal<W> {
 
 fn push_string(out: &mut String, text: &str, audience: Audience) {
     out.push('"');
-    if escape::is_printable_ascii(text) && !text.contains(['"', '\\']) {
+    if escape::is_printable_ascii(text) && !has_quotes(text) {
         out.push_str(text);
     } else {
         for c in text.chars() {
@@ -141,6 +141,12 @@ fn push_string(out: &mut String, text: &str, audience: Audience) {
         }
     }
     out.push('"');
+}
+
+/// Whether there is a quote or a backslash, in vector instructions as [`escape::is_printable_ascii`].
+fn has_quotes(text: &str) -> bool {
+    let quotes = |byte| matches!(byte, b'"' | b'\\');
+    text.bytes().fold(false, |found, byte| found | quotes(byte))
 }
 
 /// Embeds JSON text, on one line.

@@ -72,11 +72,11 @@ impl Key {
 /// assert_eq!(ecache_core::key::hex(&[0x0f, 0xa0]), "0fa0");
 /// ```
 pub fn hex(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len() * 2);
+    let mut text = Vec::with_capacity(bytes.len() * 2);
     for byte in bytes {
-        text.extend(digits(*byte).map(char::from));
+        text.extend_from_slice(&digits(*byte));
     }
-    text
+    String::from_utf8(text).expect("digits are ASCII")
 }
 
 /// The digits of a hash, without memory of their own.

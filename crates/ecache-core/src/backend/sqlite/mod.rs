@@ -12,7 +12,7 @@
 //! | `read`, `write`, `import`, `remove`, `groups` | the verbs |
 //! | `blobs` | large values, in chunks |
 //! | `reserve` | space put by for clearing a full disk |
-//! | `memory` | SQLite's allocator |
+//! | `memory` | SQLite's allocator, and how much it begins with |
 //!
 //! Designs weighed: one connection behind a mutex (readers would wait for writers, which WAL makes
 //! needless), one per thread (a thread pool would keep as many open), and a pool that opens another when all
@@ -44,7 +44,7 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 
-pub use memory::use_global_allocator;
+pub use memory::{begin_small, use_global_allocator};
 pub use open::{Access, BUSY_TIMEOUT};
 
 use super::{
