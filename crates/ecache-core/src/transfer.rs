@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::vec;
 
 use crate::backend::{
-    Backend, Commit, Imported, OnConflict, Record, Row, Rows, Scan, StoreRecord, Values,
+    Backend, Commit, Imported, OnConflict, Record, Row, Rows, Scan, Sort, StoreRecord, Values,
     no_progress, read_value,
 };
 use crate::error::{Error, Result};
@@ -69,6 +69,7 @@ impl<'a> Records<'a> {
             stores.retain(|store| store.metadata.is_some() && filter.matches_store(&store.address));
         }
         let scan = Scan {
+            sort: Sort::Any,
             values: Values::Include,
             ..Scan::new(filter.clone())
         };
