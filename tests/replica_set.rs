@@ -24,7 +24,7 @@ fn location(database: &str, option: &str) -> String {
     let server = std::env::var("ECACHE_TEST_MONGODB").expect(REASON);
     let (hosts, options) = server.split_once("/?").expect(REASON);
     let number = std::process::id();
-    format!("{hosts}/{database}-{number}?{options}&retryWrites=true&{option}")
+    format!("{hosts}/{database}-{number}?{options}&w=majority{option}")
 }
 
 /// Has Python's driver do something to the replica set, as FiftyOne would.
@@ -106,7 +106,7 @@ fn pair(word: &str, key: &str) -> (String, String) {
 #[test]
 #[ignore = "needs a replica set: tests/mongodb/with --replica-set"]
 fn a_watcher_sees_what_others_write_and_remove_across_a_stepdown() {
-    for option in ["", "readPreference=secondaryPreferred"] {
+    for option in ["", "&readPreference=secondaryPreferred"] {
         let database = if option.is_empty() {
             "watch"
         } else {
@@ -147,7 +147,7 @@ fn a_watcher_sees_what_others_write_and_remove_across_a_stepdown() {
 fn reads_from_secondaries_break_no_promise() {
     let session = Session::new().with(
         "ECACHE_DB",
-        &location("secondaries", "readPreference=secondary"),
+        &location("secondaries", "&readPreference=secondary"),
     );
     for number in 0..20 {
         session
