@@ -140,7 +140,9 @@ pub(crate) fn classify(error: &anyhow::Error) -> (Exit, Option<&'static str>) {
             Error::Name { .. } => (Exit::Usage, None),
             Error::Location { scheme } if scheme == "mongodb+srv" => (
                 Exit::Usage,
-                Some("name its servers: mongodb://host,host/name"),
+                Some(
+                    "name its servers, which `dig +short SRV _mongodb._tcp.HOST` lists: mongodb://host:port,host:port/name?tls=true&authSource=admin",
+                ),
             ),
             Error::Location { scheme } if scheme == "mongodb" => (
                 Exit::Usage,

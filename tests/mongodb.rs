@@ -128,6 +128,19 @@ fn a_password_is_taken_from_where_nobody_else_sees_it_and_is_never_shown() {
 }
 
 #[test]
+fn a_name_that_stands_for_servers_is_refused_with_what_to_do() {
+    let atlas = "mongodb+srv://ann:open-sesame@cluster.example.com/x";
+    let ran = Session::new().with("ECACHE_DB", atlas).run("ls");
+    assert_eq!(ran.code, 2);
+    let said = ran.stderr;
+    assert!(
+        said.contains("SRV _mongodb._tcp.HOST") && said.contains("tls=true"),
+        "{said}"
+    );
+    assert!(!said.contains("sesame"), "{said}");
+}
+
+#[test]
 fn a_command_runs_although_no_server_answers() {
     let session = Session::new().with(
         "ECACHE_DB",

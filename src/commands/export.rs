@@ -14,7 +14,7 @@ pub(crate) fn run(context: &Context, args: ExportArgs) -> Result<Exit> {
     let filter = filter(context, &args.filter, args.policy, now)?;
     let backend = context.reader()?;
     let write = |out: &mut dyn std::io::Write| {
-        let records = Records::new(backend.as_ref(), &filter, now)?;
+        let records = Records::in_any_order(backend.as_ref(), &filter, now)?;
         pour(context, "exporting", None, records, lines(out))
     };
     match &args.output {

@@ -6,6 +6,9 @@
 //! [change token](crate::backend::Backend::change_token) that costs microseconds, and only where it
 //! changed, a scan without values that is compared with the one before.
 //!
+//! Where the engine itself [tells](crate::backend::Backend::follow) what was touched, that alone is looked at; what it tells is
+//! compared with the same snapshot, so that nothing which it tells twice, late or not at all is reported wrongly.
+//!
 //! A poll cannot see whether an overwrite within the millisecond in which a scan read the entry came before
 //! or after that. Git meets the same question with its index and file times, and answers it the same way:
 //! what is that young counts as changed. So when the generation of its store says that something was replaced
@@ -19,10 +22,10 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::backend::{Backend, Row, Scan};
+use crate::backend::{Backend, Follow, Row, Scan, Touched};
 use crate::entry::{Entry, Policy};
 use crate::error::Result;
-use crate::filter::Filter;
+use crate::filter::{Filter, Pattern};
 use crate::key::Key;
 use crate::scope::{Address, StoreAddress};
 use crate::time::{Clock, Timestamp};
@@ -73,6 +76,17 @@ pub struct Watch {
     cost: Duration,
     /// `None` until the first poll
     seen: Option<Snapshot>,
+    following: Following,
+}
+
+/// Whether the engine tells what was touched.
+enum Following {
+    /// It was not asked yet
+    NotAsked,
+    /// It does
+    Told(Box<dyn Follow>),
+    /// It does not
+    Untold,
 }
 
 impl Watch {
@@ -84,12 +98,19 @@ impl Watch {
             filter,
             cost: Duration::ZERO,
             seen: None,
+            following: Following::NotAsked,
         }
     }
 
     /// Goes on with another backend: what is compared is what was seen before.
     pub fn continue_with(&mut self, backend: Arc<dyn Backend>) {
         self.backend = backend;
+        self.following = Following::NotAsked;
+        self.look_again();
+    }
+
+    /// Has the next poll look at everything.
+    fn look_again(&mut self) {
         if let Some(seen) = &mut self.seen {
             seen.token = None;
         }
@@ -120,52 +141,148 @@ impl Watch {
     }
 
     fn look(&mut self, goes_on: &dyn Fn() -> bool) -> Result<Vec<Change>> {
-        let backend = &self.backend;
-        let token = match backend.tells_every_change() {
-            true => Some(backend.change_token()?),
-            false => None,
+        let touched = self.touched()?;
+        let token = match (&touched, self.backend.tells_every_change()) {
+            (Touched::Unknown, true) => Some(self.backend.change_token()?),
+            (Touched::Unknown, false) => None,
+            // It is told of what changes during the scan.
+            _ => Some(0),
         };
-        if token.is_some() && self.seen.as_ref().is_some_and(|seen| seen.token == token) {
+        let seen = self.seen.as_ref().and_then(|seen| seen.token);
+        let is_known = token.is_some() && seen == token;
+        match touched {
+            Touched::Unknown if is_known => return Ok(Vec::new()),
+            Touched::These(addresses) if is_known => {
+                let changes = self.look_at(&addresses);
+                if changes.is_err() {
+                    self.look_again();
+                }
+                return changes;
+            }
+            // Until it succeeds, since what was told is told once.
+            _ => self.look_again(),
+        }
+        let stores = self.seen.iter().flat_map(Snapshot::stores);
+        let generations = self.generations(stores.cloned())?;
+        let started = self.clock.now();
+        let mut found = Found::default();
+        if !self.find(&self.filter, started, &generations, &mut found, goes_on)? {
             return Ok(Vec::new());
         }
-        let mut generations = BTreeMap::new();
-        for store in self.seen.iter().flat_map(Snapshot::stores) {
-            generations.insert(Arc::clone(store), backend.generation(store)?);
-        }
-        let started = self.clock.now();
-        let mut marks = BTreeMap::new();
-        let mut changes = Vec::new();
-        for row in backend.scan(&Scan::new(self.filter.clone()), started)? {
-            if !goes_on() {
-                return Ok(Vec::new());
-            }
-            match row? {
-                Row::Entry(entry, _) => {
-                    marks.insert(entry.address.clone(), Mark::from(&*entry));
-                    changes.extend(match &self.seen {
-                        Some(seen) => seen.change(entry, &generations),
-                        None => None,
-                    });
-                }
-                Row::Damaged(address) => {
-                    // That it cannot be read does not mean that somebody deleted it.
-                    let before = self.seen.as_ref().and_then(|s| s.marks.get(&address));
-                    marks.extend(before.map(|mark| (address, *mark)));
-                }
-            }
-        }
         let before = self.seen.iter().flat_map(|seen| seen.marks.keys());
-        let deleted = before
-            .filter(|address| !marks.contains_key(*address))
-            .cloned();
-        let changes = deleted.map(Change::Deleted).chain(changes).collect();
+        let changes = found.changes(before);
         self.seen = Some(Snapshot {
             token,
             generations,
             scanned: started..=self.clock.now(),
-            marks,
+            marks: found.marks,
         });
         Ok(changes)
+    }
+
+    /// Looks at what is at these addresses.
+    fn look_at(&mut self, addresses: &BTreeSet<Address>) -> Result<Vec<Change>> {
+        let mut keys: BTreeMap<Arc<StoreAddress>, Vec<Pattern>> = BTreeMap::new();
+        let meant = |address: &&Address| self.filter.matches_store(&address.store);
+        for Address { store, key } in addresses.iter().filter(meant) {
+            let keys = keys.entry(Arc::clone(store)).or_default();
+            keys.push(Pattern::exact(key.as_str()));
+        }
+        let generations = self.generations(keys.keys().cloned())?;
+        let now = self.clock.now();
+        let mut found = Found::default();
+        for (store, keys) in keys {
+            let those = Filter {
+                keys,
+                ..Filter::store(&store)
+            };
+            self.find(&those, now, &generations, &mut found, &|| true)?;
+        }
+        let seen = self.seen.as_mut().expect("everything was looked at before");
+        let before = addresses
+            .iter()
+            .filter(|address| seen.marks.contains_key(address));
+        let changes = found.changes(before);
+        seen.marks.retain(|address, _| !addresses.contains(address));
+        seen.marks.extend(found.marks);
+        seen.generations.extend(generations);
+        Ok(changes)
+    }
+
+    fn generations(
+        &self,
+        stores: impl Iterator<Item = Arc<StoreAddress>>,
+    ) -> Result<BTreeMap<Arc<StoreAddress>, u64>> {
+        let generation = |store| Ok((Arc::clone(&store), self.backend.generation(&store)?));
+        stores.map(generation).collect()
+    }
+
+    /// Scans what `filter` means, and compares what is watched of it; false if it was not to go on.
+    fn find(
+        &self,
+        filter: &Filter,
+        now: Timestamp,
+        generations: &BTreeMap<Arc<StoreAddress>, u64>,
+        found: &mut Found,
+        goes_on: &dyn Fn() -> bool,
+    ) -> Result<bool> {
+        for row in self.backend.scan(&Scan::new(filter.clone()), now)? {
+            if !goes_on() {
+                return Ok(false);
+            }
+            match row? {
+                Row::Entry(entry, _) if self.filter.matches(&entry, now) => {
+                    let mark = Mark::from(&*entry);
+                    found.marks.insert(entry.address.clone(), mark);
+                    found.changes.extend(match &self.seen {
+                        Some(seen) => seen.change(entry, generations),
+                        None => None,
+                    });
+                }
+                Row::Entry(..) => {}
+                Row::Damaged(address) => {
+                    // That it cannot be read does not mean that somebody deleted it.
+                    let before = self.seen.as_ref().and_then(|s| s.marks.get(&address));
+                    found.marks.extend(before.map(|mark| (address, *mark)));
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    /// What was touched since the last poll, as far as that is told.
+    fn touched(&mut self) -> Result<Touched> {
+        if let Following::NotAsked = self.following {
+            // Before the first scan, so that nothing happens in between.
+            self.following = match self.backend.follow(&self.filter.collection)? {
+                Some(follow) => Following::Told(follow),
+                None => Following::Untold,
+            };
+        }
+        let Following::Told(follow) = &mut self.following else {
+            return Ok(Touched::Unknown);
+        };
+        let touched = follow.touched()?;
+        if touched == Touched::Unknown {
+            self.following = Following::Untold;
+        }
+        Ok(touched)
+    }
+}
+
+/// What a look found, and what became of that.
+#[derive(Default)]
+struct Found {
+    marks: BTreeMap<Address, Mark>,
+    changes: Vec<Change>,
+}
+
+impl Found {
+    /// What became of everything, of which `before` was there before: deletions first.
+    fn changes<'a>(&mut self, before: impl Iterator<Item = &'a Address>) -> Vec<Change> {
+        let deleted = before.filter(|address| !self.marks.contains_key(*address));
+        let deleted = deleted.cloned().map(Change::Deleted);
+        deleted.chain(std::mem::take(&mut self.changes)).collect()
     }
 }
 

@@ -326,7 +326,7 @@ fn usage<'a>(entries: impl Iterator<Item = &'a Entry>) -> Usage {
 fn rank(entry: &Entry, sort: Sort) -> i64 {
     let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
     match sort {
-        Sort::Stored | Sort::Key => 0,
+        Sort::Stored | Sort::Any | Sort::Key => 0,
         Sort::Created => entry.created_at.as_millis(),
         Sort::Updated => entry.written_at().as_millis(),
         Sort::Expires => entry.expires_at.map_or(i64::MAX, Timestamp::as_millis),

@@ -249,6 +249,11 @@ pub trait Backend: Send + Sync {
         true
     }
 
+    /// Follows what becomes of a collection from now on, whoever does it; `None` where the engine does not tell.
+    fn follow(&self, _collection: &str) -> Result<Option<Box<dyn Follow>>> {
+        Ok(None)
+    }
+
     /// Removes what no entry names any more: values that were staged more than a day ago, as by processes
     /// that were killed, and names.
     ///
@@ -260,6 +265,15 @@ pub trait Backend: Send + Sync {
 
     /// Facts about the backend.
     fn describe(&self) -> Result<Description>;
+}
+
+/// Tells which entries were touched.
+pub trait Follow: Send {
+    /// What was touched since it was last asked, as far as it is known by now.
+    ///
+    /// # Errors
+    /// If nothing can be heard at the moment; what is missed meanwhile is told of as [`Touched::Any`] afterwards.
+    fn touched(&mut self) -> Result<Touched>;
 }
 
 /// Reads a value whatever its size, holding one chunk of it at a time.

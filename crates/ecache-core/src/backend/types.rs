@@ -1,6 +1,7 @@
 //! What is asked of a backend, and what it answers.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::ops::AddAssign;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -285,6 +286,17 @@ pub enum Trouble {
     MissingIndex(String),
 }
 
+/// Which entries of a collection were touched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Touched {
+    /// What is at these addresses, if it still is
+    These(BTreeSet<Address>),
+    /// Something, or a great deal
+    Any,
+    /// It is not told any more
+    Unknown,
+}
+
 /// A dataset of the database that a store is in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dataset {
@@ -396,6 +408,8 @@ pub enum Sort {
     /// The backend's own: store by store, oldest first; it streams
     #[default]
     Stored,
+    /// Whichever is the fastest
+    Any,
     /// By key
     Key,
     /// By creation

@@ -1,5 +1,6 @@
 //! One document of FiftyOne's, and the entry that it is.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use mongodb::bson::oid::ObjectId;
@@ -27,7 +28,7 @@ pub(super) struct Found {
     /// The length of its value, if FiftyOne wrote it
     pub size: u64,
     /// The policy's word, which a new version has to find unchanged
-    policy_word: Option<String>,
+    policy_word: Option<Policy>,
 }
 
 /// A document, or the address of one that FiftyOne could not read either.
@@ -36,98 +37,128 @@ pub(super) enum Reading {
     Damaged(ObjectId, Address),
 }
 
-/// The stores of entries that follow each other are mostly the same.
+/// Stores that were met, so that their entries share them.
 pub(super) struct Stores {
     collection: Arc<str>,
-    last: Option<Arc<StoreAddress>>,
+    by_dataset: HashMap<Option<ObjectId>, Vec<Arc<StoreAddress>>>,
+    count: usize,
 }
 
 impl Stores {
+    /// So many are remembered.
+    const MAX: usize = 10_000;
+
     pub(super) fn of(collection: &str) -> Self {
         Self {
             collection: collection.into(),
-            last: None,
+            by_dataset: HashMap::new(),
+            count: 0,
         }
     }
 
-    fn intern(&mut self, name: &str, dataset_id: Option<String>) -> Arc<StoreAddress> {
-        match &self.last {
-            Some(last)
-                if *last.store_name == *name
-                    && last.dataset_id.as_deref() == dataset_id.as_deref() =>
-            {
-                last.clone()
-            }
-            _ => self
-                .last
-                .insert(Arc::new(StoreAddress {
-                    collection: self.collection.clone(),
-                    store_name: name.into(),
-                    dataset_id: dataset_id.map(Arc::from),
-                }))
-                .clone(),
+    fn intern(&mut self, name: &str, dataset: Option<ObjectId>) -> Arc<StoreAddress> {
+        let known = self.by_dataset.get(&dataset);
+        let mut known = known.into_iter().flatten();
+        if let Some(known) = known.find(|store| *store.store_name == *name) {
+            return known.clone();
         }
+        if self.count == Self::MAX {
+            self.by_dataset.clear();
+            self.count = 0;
+        }
+        self.count += 1;
+        let store = Arc::new(StoreAddress {
+            collection: self.collection.clone(),
+            store_name: name.into(),
+            dataset_id: dataset.map(|id| id.to_hex().into()),
+        });
+        let known = self.by_dataset.entry(dataset).or_default();
+        known.push(store.clone());
+        store
+    }
+
+    /// The store that a document names.
+    pub(super) fn read(&mut self, raw: &RawDocument) -> Option<Arc<StoreAddress>> {
+        let dataset = dataset_of(raw.get("dataset_id").ok()?)?;
+        Some(self.intern(raw.get_str("store_name").ok()?, dataset))
     }
 }
 
-impl Stores {
-    /// The store that a document names.
-    pub(super) fn read(&mut self, raw: &RawDocument) -> Option<Arc<StoreAddress>> {
-        let dataset = match raw.get("dataset_id").ok()? {
-            None | Some(RawBsonRef::Null) => None,
-            Some(RawBsonRef::ObjectId(id)) => Some(id.to_hex()),
-            Some(_) => return None,
-        };
-        Some(self.intern(raw.get_str("store_name").ok()?, dataset))
+/// The dataset that a document names; `None` if it is none that FiftyOne could have.
+fn dataset_of(value: Option<RawBsonRef<'_>>) -> Option<Option<ObjectId>> {
+    match value {
+        None | Some(RawBsonRef::Null) => Some(None),
+        Some(RawBsonRef::ObjectId(id)) => Some(Some(id)),
+        Some(_) => None,
     }
 }
 
 /// Reads a document; `None` if it is not even a document of a store.
 pub(super) fn read(raw: &RawDocument, stores: &mut Stores) -> Option<Reading> {
     let id = raw.get_object_id("_id").ok()?;
-    let store = stores.read(raw)?;
-    let key = Key::new(raw.get_str("key").ok()?).ok()?;
-    let address = Address { store, key };
-    let reading = match fields(raw, id, &address) {
-        Some(found) => Reading::Found(found.into()),
-        None => Reading::Damaged(id, address),
-    };
-    Some(reading)
-}
-
-/// Reads the other fields; `None` if there is one that FiftyOne would raise on.
-fn fields(raw: &RawDocument, id: ObjectId, address: &Address) -> Option<Found> {
-    let mut found = Found {
-        id,
-        address: address.clone(),
-        policy: Policy::Persist,
-        created_at: timestamp(id.timestamp()),
-        updated_at: None,
-        expires_at: None,
-        size: 0,
-        policy_word: None,
-    };
+    let (mut name, mut key, mut dataset) = (None, None, None);
+    let mut found = Some(Fields::default());
     for element in raw {
-        let (name, value) = element.ok()?;
-        match (name.as_str(), value) {
-            ("_id" | "store_name" | "key" | "dataset_id", _) => {}
-            ("created_at" | "updated_at" | "expires_at" | "policy", RawBsonRef::Null) => {}
-            ("created_at", RawBsonRef::DateTime(time)) => found.created_at = timestamp(time),
-            ("updated_at", RawBsonRef::DateTime(time)) => found.updated_at = Some(timestamp(time)),
-            ("expires_at", RawBsonRef::DateTime(time)) => found.expires_at = Some(timestamp(time)),
-            ("policy", RawBsonRef::String(word)) => found.policy_word = Some(word.to_owned()),
-            ("value", value) => found.size = value::size(value),
-            (SIZE, RawBsonRef::Int32(size)) => found.size = u64::try_from(size).ok()?,
-            (SIZE, RawBsonRef::Int64(size)) => found.size = u64::try_from(size).ok()?,
-            _ => return None,
+        let (field, value) = element.ok()?;
+        match (field.as_str(), value) {
+            ("_id", _) => {}
+            ("store_name", value) => name = value.as_str(),
+            ("key", value) => key = value.as_str(),
+            ("dataset_id", value) => dataset = Some(value),
+            (field, value) => found = found.and_then(|found| found.with(field, value)),
         }
     }
-    let named = found.policy_word.as_deref().map(str::parse);
-    found.policy = match (named.transpose().ok()?, found.expires_at) {
-        (_, Some(_)) => Policy::Evict,
-        (policy, None) => policy.unwrap_or(Policy::Persist),
-    };
-    Some(found)
+    let store = stores.intern(name?, dataset_of(dataset)?);
+    let key = Key::new(key?).ok()?;
+    let address = Address { store, key };
+    Some(match found {
+        Some(fields) => Reading::Found(Box::new(fields.of(id, address))),
+        None => Reading::Damaged(id, address),
+    })
+}
+
+/// What does not name an entry.
+#[derive(Default)]
+struct Fields {
+    created_at: Option<Timestamp>,
+    updated_at: Option<Timestamp>,
+    expires_at: Option<Timestamp>,
+    size: u64,
+    policy: Option<Policy>,
+}
+
+impl Fields {
+    /// Takes one more; `None` if it is one that FiftyOne would raise on.
+    fn with(mut self, name: &str, value: RawBsonRef<'_>) -> Option<Self> {
+        match (name, value) {
+            ("created_at" | "updated_at" | "expires_at" | "policy", RawBsonRef::Null) => {}
+            ("created_at", RawBsonRef::DateTime(time)) => self.created_at = Some(timestamp(time)),
+            ("updated_at", RawBsonRef::DateTime(time)) => self.updated_at = Some(timestamp(time)),
+            ("expires_at", RawBsonRef::DateTime(time)) => self.expires_at = Some(timestamp(time)),
+            ("policy", RawBsonRef::String(word)) => self.policy = Some(word.parse().ok()?),
+            ("value", value) => self.size = value::size(value),
+            (SIZE, RawBsonRef::Int32(size)) => self.size = u64::try_from(size).ok()?,
+            (SIZE, RawBsonRef::Int64(size)) => self.size = u64::try_from(size).ok()?,
+            _ => return None,
+        }
+        Some(self)
+    }
+
+    fn of(self, id: ObjectId, address: Address) -> Found {
+        Found {
+            id,
+            address,
+            policy: match (self.policy, self.expires_at) {
+                (_, Some(_)) => Policy::Evict,
+                (policy, None) => policy.unwrap_or(Policy::Persist),
+            },
+            created_at: self.created_at.unwrap_or_else(|| timestamp(id.timestamp())),
+            updated_at: self.updated_at,
+            expires_at: self.expires_at,
+            size: self.size,
+            policy_word: self.policy,
+        }
+    }
 }
 
 impl Found {
@@ -195,7 +226,7 @@ impl Found {
 
     /// What FiftyOne has no word for, an entry that persists until it expires, is one if ecache made it so.
     fn policy_of(&self, wrote: &Wrote) -> Policy {
-        let same_word = self.policy_word.as_deref() == Some(wrote.policy.as_str());
+        let same_word = self.policy_word == Some(wrote.policy);
         match same_word && wrote.expires_at == self.expires_at {
             true => wrote.policy,
             false => self.policy,
@@ -242,7 +273,7 @@ impl Found {
             "_id": self.id,
             "updated_at": time(self.updated_at),
             "expires_at": time(self.expires_at),
-            "policy": self.policy_word.as_deref(),
+            "policy": self.policy_word.map(Policy::as_str),
         }
     }
 }

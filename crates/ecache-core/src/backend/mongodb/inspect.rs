@@ -89,7 +89,7 @@ pub(super) fn groups(
     now: Timestamp,
 ) -> Result<Vec<Group>> {
     let mut groups: BTreeMap<Option<Arc<str>>, Group> = BTreeMap::new();
-    for listed in backend.entries(filter, now)? {
+    for listed in backend.entries(filter, now, None)? {
         let entry = listed?.entry;
         let usage = Usage {
             entries: 1,

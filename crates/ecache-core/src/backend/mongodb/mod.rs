@@ -30,6 +30,7 @@ mod connection;
 mod counters;
 mod document;
 mod driver;
+mod follow;
 mod import;
 mod inspect;
 mod note;
@@ -52,9 +53,9 @@ use mongodb::{Collection, Database};
 
 use super::sqlite::Access;
 use super::{
-    Backend, Chunked, Commit, Condition, Content, Counters, Dataset, Description, Dimension, Group,
-    Imported, Lookup, OnConflict, Progress, Put, Record, Rows, Scan, StoreMetadata, StoreRecord,
-    Touch, Trouble, Use, lookup_enough,
+    Backend, Chunked, Commit, Condition, Content, Counters, Dataset, Description, Dimension,
+    Follow, Group, Imported, Lookup, OnConflict, Progress, Put, Record, Rows, Scan, StoreMetadata,
+    StoreRecord, Touch, Trouble, Use, lookup_enough,
 };
 use crate::entry::Entry;
 use crate::error::{Error, Result};
@@ -261,6 +262,10 @@ impl Backend for MongoBackend {
 
     fn change_token(&self) -> Result<u64> {
         counters::changes(&self.on_primary())
+    }
+
+    fn follow(&self, collection: &str) -> Result<Option<Box<dyn Follow>>> {
+        follow::follow(self, collection)
     }
 
     fn collect_garbage(&self, now: Timestamp) -> Result<()> {

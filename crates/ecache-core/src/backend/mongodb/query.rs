@@ -9,7 +9,6 @@ use super::document::object_id;
 use super::note::date;
 use crate::entry::Policy;
 use crate::filter::{DatasetPattern, Filter, Freshness, Pattern};
-use crate::scope::STORE_KEY;
 use crate::time::Timestamp;
 
 /// The field that the server computes in the place of a value.
@@ -17,8 +16,9 @@ pub(super) const SIZE: &str = "ecache_size";
 
 /// The documents that may be meant.
 pub(super) fn documents(filter: &Filter, now: Timestamp) -> Document {
-    // FiftyOne's index is on these three in this order.
-    let mut all = vec![doc! { "key": { "$ne": STORE_KEY } }];
+    // FiftyOne's index is on these three in this order. That a document is a store's own is left to whoever reads it: the
+    // server would have an index say so, one document after the other.
+    let mut all = Vec::new();
     all.extend(named("store_name", &filter.stores));
     all.extend(named("key", &filter.keys));
     all.extend(datasets(&filter.datasets));
@@ -47,7 +47,10 @@ pub(super) fn documents(filter: &Filter, now: Timestamp) -> Document {
     if let Some(time) = filter.written_after {
         all.push(written(doc! { "$gte": date(time) }));
     }
-    doc! { "$and": all }
+    match all.is_empty() {
+        true => doc! {},
+        false => doc! { "$and": all },
+    }
 }
 
 /// When a document was last written, which old ones do not say.

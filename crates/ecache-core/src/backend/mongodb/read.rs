@@ -16,7 +16,7 @@ use crate::entry::Entry;
 use crate::error::{Error, Result};
 use crate::filter::Filter;
 use crate::key::Key;
-use crate::scope::{Address, StoreAddress};
+use crate::scope::{Address, STORE_KEY, StoreAddress};
 use crate::time::Timestamp;
 
 /// Values of this many bytes are fetched at once, unless a single one has more.
@@ -42,7 +42,7 @@ pub(super) enum Item {
 }
 
 /// In which order documents come; `None` where that does not matter.
-type ServerOrder = Option<Document>;
+pub(super) type ServerOrder = Option<Document>;
 
 impl MongoBackend {
     /// The document of an address, whole.
@@ -125,8 +125,9 @@ impl MongoBackend {
         &self,
         filter: &Filter,
         now: Timestamp,
+        order: ServerOrder,
     ) -> Result<impl Iterator<Item = Result<Listed>> + '_> {
-        let pages = self.matching(filter, now, stored(1), Values::Omit, None)?;
+        let pages = self.matching(filter, now, order, Values::Omit, None)?;
         Ok(flat(pages).filter_map(|item| match item {
             Ok(Item::Listed(listed)) => Some(Ok(*listed)),
             Ok(Item::Damaged(..)) => None,
@@ -206,6 +207,8 @@ impl Matching<'_> {
 
     fn item(&mut self, raw: &RawDocument, notes: &Notes) -> Option<Item> {
         let found = match read(raw, &mut self.stores)? {
+            Reading::Found(found) if found.address.key.as_str() == STORE_KEY => return None,
+            Reading::Damaged(_, address) if address.key.as_str() == STORE_KEY => return None,
             Reading::Found(found) => found,
             Reading::Damaged(id, address) => return self.damaged(id, address),
         };
@@ -279,7 +282,7 @@ pub(super) fn lookup(backend: &MongoBackend, address: &Address, now: Timestamp) 
 /// A number for each entry that sorts as `sort` says; keys are compared by themselves.
 fn rank(entry: &Entry, sort: Sort) -> i64 {
     match sort {
-        Sort::Stored | Sort::Key => 0,
+        Sort::Stored | Sort::Any | Sort::Key => 0,
         Sort::Created => entry.created_at.as_millis(),
         Sort::Updated => entry.written_at().as_millis(),
         Sort::Expires => entry.expires_at.map_or(i64::MAX, Timestamp::as_millis),
@@ -291,12 +294,12 @@ fn rank(entry: &Entry, sort: Sort) -> i64 {
 }
 
 /// Store by store and oldest first, from FiftyOne's index on the name, which has documents of one name as they came.
-fn stored(direction: i32) -> ServerOrder {
+pub(super) fn stored(direction: i32) -> ServerOrder {
     Some(doc! { "store_name": direction })
 }
 
-/// The order that the server itself can bring documents into.
-fn server_order(scan: &Scan) -> ServerOrder {
+/// The order that the server itself can bring documents into; `None` if it is to be made here.
+fn server_order(scan: &Scan) -> Option<ServerOrder> {
     if query::notes(&scan.filter).is_some() {
         return None;
     }
@@ -305,9 +308,10 @@ fn server_order(scan: &Scan) -> ServerOrder {
         Direction::Descending => -1,
     };
     match scan.sort {
-        Sort::Stored => stored(direction),
-        Sort::Key => Some(doc! { "key": direction }),
-        Sort::Created => Some(doc! { "created_at": direction, "_id": direction }),
+        Sort::Any => Some(None),
+        Sort::Stored => Some(stored(direction)),
+        Sort::Key => Some(Some(doc! { "key": direction })),
+        Sort::Created => Some(Some(doc! { "created_at": direction, "_id": direction })),
         _ => None,
     }
 }
@@ -326,7 +330,7 @@ pub(super) fn scan<'a>(backend: &'a MongoBackend, scan: &Scan, now: Timestamp) -
     let limit = usize::try_from(scan.limit.unwrap_or(u64::MAX)).unwrap_or(usize::MAX);
     let filter = scan.filter.clone();
     if let Some(order) = server_order(scan) {
-        let pages = backend.matching(&filter, now, Some(order), scan.values, Some(limit))?;
+        let pages = backend.matching(&filter, now, order, scan.values, Some(limit))?;
         return Ok(Box::new(flat(pages).take(limit).map(|item| item.map(row))));
     }
     let mut listed = Vec::new();

@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Document, doc};
+use mongodb::error::Result as DriverResult;
+use tokio::try_join;
 
 use super::note::date;
-use super::read::{Item, Listed};
+use super::read::{Item, Listed, stored};
 use super::{BATCH, MongoBackend, counters, query};
 use crate::backend::{Progress, STAGED_FOR, Touch, Values};
 use crate::entry::Policy;
@@ -63,7 +65,7 @@ fn first_meant_by<'a>(
     now: Timestamp,
 ) -> Result<impl Iterator<Item = Result<Listed>> + 'a> {
     let (before, filter) = (&filters[..index], &filters[index]);
-    let entries = backend.entries(filter, now)?;
+    let entries = backend.entries(filter, now, None)?;
     Ok(entries.filter(move |listed| match listed {
         Ok(listed) => !before
             .iter()
@@ -117,7 +119,7 @@ fn beyond(
 ) -> Result<Vec<Meant>> {
     let mut left = Vec::new();
     let mut usage = Usage::default();
-    for listed in backend.entries(&capacity.scope, now)? {
+    for listed in backend.entries(&capacity.scope, now, None)? {
         let listed = listed?;
         if gone.iter().any(|filter| filter.matches(&listed.entry, now)) {
             continue;
@@ -190,7 +192,8 @@ pub(super) fn remove(
     for (index, filter) in selection.any_of.iter().enumerate() {
         let condition = query::is_told_by_documents(filter).then(|| query::documents(filter, now));
         // What is gone is not met again, so nothing is counted twice.
-        for listed in backend.entries(filter, now)? {
+        // Store by store, so that a batch is of few of them.
+        for listed in backend.entries(filter, now, stored(1))? {
             batch.push(listed?.into());
             if batch.len() == REMOVED {
                 remove(&mut batch, condition.as_ref())?;
@@ -224,23 +227,15 @@ fn delete(backend: &MongoBackend, batch: &[Meant], condition: Option<&Document>)
         return Ok(Usage::default());
     };
     let collection = &*first.store.collection;
-    let ids: Vec<ObjectId> = batch.iter().map(|meant| meant.id).collect();
-    // The server would rather try its other indexes, most of which say nothing here.
-    let unchanged =
-        |meant: &Meant| doc! { "q": meant.unchanged.clone(), "limit": 1, "hint": "_id_" };
-    let deletes: Vec<Document> = match condition {
-        Some(condition) => {
-            let these = doc! { "_id": { "$in": &ids } };
-            let both = doc! { "$and": [these, condition.clone()] };
-            vec![doc! { "q": both, "limit": 0, "hint": "_id_" }]
-        }
-        None => batch.iter().map(unchanged).collect(),
-    };
-    let command = doc! { "delete": collection, "deletes": deletes, "ordered": false };
-    let answer = backend.run(backend.database.run_command(command))?;
+    // A server removes on one thread for each command.
+    let (one_half, other_half) = batch.split_at(batch.len() / 2);
+    let (one_half, other_half) = backend.run(async {
+        let delete = |half| delete_documents(backend, collection, half, condition);
+        try_join!(delete(one_half), delete(other_half))
+    })?;
     let mut stayed = HashSet::new();
-    let count = answer.get_i32("n").ok();
-    if count.and_then(|count| usize::try_from(count).ok()) != Some(batch.len()) {
+    if one_half + other_half != batch.len() as u64 {
+        let ids: Vec<ObjectId> = batch.iter().map(|meant| meant.id).collect();
         let documents = backend.documents(collection)?;
         let there = documents.find(doc! { "_id": { "$in": &ids } });
         let there = there.projection(doc! { "_id": 1 }).batch();
@@ -261,6 +256,34 @@ fn delete(backend: &MongoBackend, batch: &[Meant], condition: Option<&Document>)
     }
     counters::bump(backend, &stores)?;
     Ok(removed)
+}
+
+/// Removes documents that still meet the condition, or else are still as they were found, and returns how many.
+async fn delete_documents(
+    backend: &MongoBackend,
+    collection: &str,
+    batch: &[Meant],
+    condition: Option<&Document>,
+) -> DriverResult<u64> {
+    if batch.is_empty() {
+        return Ok(0);
+    }
+    // The server would rather try its other indexes, most of which say nothing here.
+    let unchanged =
+        |meant: &Meant| doc! { "q": meant.unchanged.clone(), "limit": 1, "hint": "_id_" };
+    let deletes: Vec<Document> = match condition {
+        Some(condition) => {
+            let ids: Vec<ObjectId> = batch.iter().map(|meant| meant.id).collect();
+            let these = doc! { "_id": { "$in": ids } };
+            let both = doc! { "$and": [these, condition.clone()] };
+            vec![doc! { "q": both, "limit": 0, "hint": "_id_" }]
+        }
+        None => batch.iter().map(unchanged).collect(),
+    };
+    let command = doc! { "delete": collection, "deletes": deletes, "ordered": false };
+    let answer = backend.database.run_command(command).await?;
+    let count = answer.get_i32("n").unwrap_or(0);
+    Ok(u64::try_from(count).unwrap_or(0))
 }
 
 pub(super) fn touch(

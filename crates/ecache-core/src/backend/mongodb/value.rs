@@ -80,6 +80,9 @@ pub(super) fn checksum(element: RawBsonRef<'_>) -> i64 {
 pub(super) fn size(element: RawBsonRef<'_>) -> u64 {
     match element {
         RawBsonRef::String(text) => text.len() as u64,
+        // Within a document of its own, as all others are.
+        RawBsonRef::Document(document) => document.as_bytes().len() as u64 + 8,
+        RawBsonRef::Array(items) => items.as_bytes().len() as u64 + 8,
         element => alone(element).as_bytes().len() as u64,
     }
 }

@@ -131,8 +131,8 @@ impl SqliteBackend {
     pub(super) fn rows(&self, scan: &Scan, now: Timestamp) -> Result<RowsOf<'_>> {
         let connection = self.connection()?;
         let plan = self.plan(&connection, &scan.filter, now)?;
-        let streams =
-            plan.ordered && scan.sort == Sort::Stored && scan.direction == Direction::Ascending;
+        let is_stored = matches!(scan.sort, Sort::Stored | Sort::Any);
+        let streams = plan.ordered && is_stored && scan.direction == Direction::Ascending;
         let source = if streams {
             let mut ranges = plan.ranges();
             ranges.reverse();
@@ -328,7 +328,7 @@ impl RowsOf<'_> {
 fn sorted_ids(connection: &Connection, plan: &Plan, scan: &Scan) -> rusqlite::Result<Vec<i64>> {
     let column = match scan.sort {
         // Ids alone, as in `ls --reverse` of millions of entries.
-        Sort::Stored => return sorted_by(connection, plan, scan, "NULL", |_| ()),
+        Sort::Stored | Sort::Any => return sorted_by(connection, plan, scan, "NULL", |_| ()),
         Sort::Key => return sorted_by(connection, plan, scan, "e.key", SortKey::new),
         Sort::Created => "e.created_at",
         Sort::Updated => WRITTEN,

@@ -1,0 +1,201 @@
+//! `ecache` on a replica set of which a member steps down, hangs or is gone.
+//!
+//! `tests/mongodb/with --replica-set cargo test --features mongodb --test replica_set -- --ignored --test-threads 1` starts
+//! three servers. One test at a time: what befalls them befalls all.
+
+#![cfg(feature = "mongodb")]
+
+mod support;
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
+
+use support::Session;
+
+const REASON: &str = "tests/mongodb/with --replica-set names the servers";
+
+/// How long something may take that waits for another primary.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A location on the replica set with one more option.
+fn location(database: &str, option: &str) -> String {
+    let server = std::env::var("ECACHE_TEST_MONGODB").expect(REASON);
+    let (hosts, options) = server.split_once("/?").expect(REASON);
+    let number = std::process::id();
+    format!("{hosts}/{database}-{number}?{options}&w=majority{option}")
+}
+
+/// Has Python's driver do something to the replica set, as FiftyOne would.
+fn python(database: &str, script: &str) {
+    let python = std::env::var("ECACHE_TEST_PYTHON").expect(REASON);
+    let prelude = "import os, sys, time, pymongo, bson, datetime\n\
+        client = pymongo.MongoClient(sys.argv[1])\n\
+        documents = client.get_default_database()['execution_store']\n\
+        now = datetime.datetime.now(datetime.timezone.utc)\n\
+        def document(key): return dict(store_name='theirs', key=key, value={'a': 1}, dataset_id=None,\n\
+            created_at=now, updated_at=now, expires_at=None, policy='evict')\n";
+    let ran = Command::new(python)
+        .args(["-c", &format!("{prelude}{script}"), &location(database, "")])
+        .output()
+        .expect("python starts");
+    let stderr = String::from_utf8_lossy(&ran.stderr);
+    assert!(ran.status.success(), "{stderr}");
+}
+
+/// Another member becomes primary.
+const STEP_DOWN: &str = "
+try: client.admin.command('replSetStepDown', 5, secondaryCatchUpPeriodSecs=3, force=True)
+except pymongo.errors.AutoReconnect: pass
+except pymongo.errors.OperationFailure as error: assert error.code in (11602, 189), error
+";
+
+struct Watcher {
+    child: Child,
+    lines: Receiver<String>,
+}
+
+impl Watcher {
+    fn start(session: &Session, options: &str) -> Self {
+        let mut command = session.command(&format!("watch --interval 20ms --verbose {options}"));
+        command.env_remove("ECACHE_TEST_NOW");
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("ecache starts");
+        let notes = lines(child.stderr.take().expect("it was piped"));
+        let watcher = Self {
+            lines: lines(child.stdout.take().expect("it was piped")),
+            child,
+        };
+        assert_eq!(notes.recv_timeout(PATIENCE).expect("a note"), "watching");
+        watcher
+    }
+
+    /// What happened, and to which key.
+    fn next(&self) -> (String, String) {
+        let line = self.lines.recv_timeout(PATIENCE).expect("a line");
+        let words: Vec<&str> = line.split('\t').collect();
+        (words[0].to_owned(), words[3].to_owned())
+    }
+}
+
+impl Drop for Watcher {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn lines(stream: impl Read + Send + 'static) -> Receiver<String> {
+    let (sender, receiver) = channel();
+    std::thread::spawn(move || {
+        for line in BufReader::new(stream).lines().map_while(Result::ok) {
+            if sender.send(line).is_err() {
+                return;
+            }
+        }
+    });
+    receiver
+}
+
+fn pair(word: &str, key: &str) -> (String, String) {
+    (word.to_owned(), key.to_owned())
+}
+
+/// What FiftyOne does is seen, also after another member became primary; with reads from secondaries as well.
+#[test]
+#[ignore = "needs a replica set: tests/mongodb/with --replica-set"]
+fn a_watcher_sees_what_others_write_and_remove_across_a_stepdown() {
+    for option in ["", "&readPreference=secondaryPreferred"] {
+        let database = if option.is_empty() {
+            "watch"
+        } else {
+            "watch-2"
+        };
+        let session = Session::new().with("ECACHE_DB", &location(database, option));
+        python(database, "documents.insert_one(document('before'))");
+        // Until a secondary has it, a look at one has nothing to compare with.
+        std::thread::sleep(Duration::from_millis(500));
+        let watcher = Watcher::start(&session, "--store theirs");
+        python(database, "documents.insert_one(document('a'))");
+        assert_eq!(watcher.next(), pair("created", "a"));
+        python(
+            database,
+            "documents.update_one({'key': 'a'}, {'$set': {'value': [1, 2, 3], 'updated_at': now}})",
+        );
+        assert_eq!(watcher.next(), pair("updated", "a"));
+        python(database, "documents.delete_one({'key': 'before'})");
+        assert_eq!(watcher.next(), pair("removed", "before"));
+        python(database, STEP_DOWN);
+        python(
+            database,
+            "documents.insert_many([document('b'), document('c')])",
+        );
+        let mut both = [watcher.next(), watcher.next()];
+        both.sort();
+        assert_eq!(both, [pair("created", "b"), pair("created", "c")]);
+        session.run("clear --store theirs").succeeds();
+        let mut all: Vec<_> = (0..3).map(|_| watcher.next()).collect();
+        all.sort();
+        assert_eq!(all, ["a", "b", "c"].map(|key| pair("removed", key)));
+    }
+}
+
+/// Conditions and removals go by what the primary has, wherever reads go.
+#[test]
+#[ignore = "needs a replica set: tests/mongodb/with --replica-set"]
+fn reads_from_secondaries_break_no_promise() {
+    let session = Session::new().with(
+        "ECACHE_DB",
+        &location("secondaries", "&readPreference=secondary"),
+    );
+    for number in 0..20 {
+        session
+            .run(format!("set s lock{number} 1 --if-absent").as_str())
+            .succeeds();
+        let again = session.run(format!("set s lock{number} 2 --if-absent").as_str());
+        assert_eq!(again.code, 1, "it is there: {}", again.stderr);
+        session
+            .run(format!("set s lock{number} 3 --if-value 1").as_str())
+            .succeeds();
+        session
+            .run(format!("rm s lock{number}").as_str())
+            .succeeds();
+    }
+    session.run("set s kept 1").succeeds();
+    // A second is long for a secondary.
+    std::thread::sleep(Duration::from_secs(1));
+    session.run("get s kept").prints("1");
+    session.run("clear --all").notes("removed 1 entry (1 B)\n");
+}
+
+/// What is under way when a primary steps down ends well or says what failed, within seconds.
+#[test]
+#[ignore = "needs a replica set: tests/mongodb/with --replica-set"]
+fn a_stepdown_amid_a_removal_is_survived_or_told() {
+    let session = Session::new().with("ECACHE_DB", &location("amid", ""));
+    python(
+        "amid",
+        "documents.insert_many([document(str(n)) for n in range(40000)])",
+    );
+    let mut command = session.command("clear --all");
+    command.stderr(Stdio::piped());
+    let started = Instant::now();
+    let child = command.spawn().expect("ecache starts");
+    python("amid", STEP_DOWN);
+    let ran = child.wait_with_output().expect("it ends");
+    assert!(started.elapsed() < PATIENCE, "{:?}", started.elapsed());
+    let said = String::from_utf8_lossy(&ran.stderr);
+    match ran.status.code() {
+        Some(0) => {}
+        Some(3) => assert!(said.contains("127.0.0.1:"), "the host is named: {said}"),
+        other => panic!("{other:?}: {said}"),
+    }
+    // Whatever came of it, a second time finishes it.
+    let finished = (0..10).any(|_| {
+        std::thread::sleep(Duration::from_secs(1));
+        session.run("clear --all").code == 0
+    });
+    assert!(finished, "there is a primary again");
+    session.run("ls").prints("");
+}
