@@ -95,13 +95,19 @@ fn number(count: Option<i64>) -> u64 {
 
 fn update(backend: &MongoBackend, updates: &[Document]) -> Result<()> {
     for batch in updates.chunks(super::BATCH) {
-        // Two that count for the first time both insert, and one of them is told so: it counts again.
+        let mut batch = batch.to_vec();
+        // Two that count for the first time both insert, and one of them is told so: it counts that again.
         for _ in 0..2 {
-            let command = doc! { "update": COLLECTION, "updates": batch, "ordered": false };
+            let command = doc! { "update": COLLECTION, "updates": &batch, "ordered": false };
             let answer = backend.run(backend.database.run_command(command))?;
-            if answer.get_array("writeErrors").is_err() {
+            let Ok(errors) = answer.get_array("writeErrors") else {
                 break;
-            }
+            };
+            let refused = errors.iter().filter_map(|error| {
+                let index = error.as_document()?.get_i32("index").ok()?;
+                batch.get(usize::try_from(index).ok()?).cloned()
+            });
+            batch = refused.collect();
         }
     }
     Ok(())
