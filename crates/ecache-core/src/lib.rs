@@ -114,7 +114,7 @@ pub mod watch;
 ///
 /// | option | default | |
 /// |---|---|---|
-/// | `self_key` | required | for a method: what of `self` its results depend on, or `none`; an associated function says `none` |
+/// | `self_key` | required | for a method: what of `self` its results depend on, or `none`; an associated function says `none`, or the compiler says that an enum is not supported in an `impl` |
 /// | `cache_err` | `false` | whether the `Err` of a `Result` is kept as well, which needs serde's traits then |
 /// | `cache_none` | `true` | whether the `None` of an `Option` is kept |
 /// | `verify_every` | 0 | of so many hits one is computed again and compared |

@@ -5,7 +5,7 @@
 //! wherever a function may, and names in it mean what they mean beside it. A method's companions
 //! are methods beside it.
 
-use proc_macro2::{Ident, Span, TokenStream};
+use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::{Attribute, Error, ItemFn, Result};
 
@@ -32,6 +32,12 @@ pub(crate) fn expand(options: TokenStream, function: TokenStream) -> Result<Toke
     if let (None, Some(SelfKey::Of(key))) = (&function.receiver, &options.self_key) {
         let message = "there is no `self` here; an associated function says `self_key = none`";
         return Err(Error::new_spanned(key, message));
+    }
+    if options.self_key.is_none()
+        && let Some(word) = names_self(function.item.sig.to_token_stream())
+    {
+        let message = "an associated function says `self_key = none`";
+        return Err(Error::new_spanned(word, message));
     }
     if let (Some(stale), Some(_)) = (&options.stale, &function.item.sig.asyncness) {
         let message = "a result is refreshed on a thread of its own, which has no runtime for an `async fn`: `stale` is for \
@@ -233,9 +239,11 @@ impl<'a> Expansion<'a> {
                 .output_within("Option")
                 .unwrap_or(self.function.output()),
         };
+        // Not the `value` that the function may have.
+        let value = Ident::new("value", Span::mixed_site());
         let set_cache = plain(
             "set_cache",
-            &[quote!(value: #output)],
+            &[quote!(#value: #output)],
             quote!(::ecache_core::error::Result<bool>),
         );
         let usage = quote!(::ecache_core::error::Result<::ecache_core::filter::Usage>);
@@ -269,7 +277,7 @@ impl<'a> Expansion<'a> {
             /// # Errors
             /// If the arguments or the result have no stored form, or the store failed.
             #[allow(dead_code, clippy::too_many_arguments)]
-            #vis #set_cache { #the_cache().set_cache(#context, &#codec, #arguments, value) }
+            #vis #set_cache { #the_cache().set_cache(#context, &#codec, #arguments, #value) }
             #[doc = #clear_doc]
             ///
             /// # Errors
@@ -412,6 +420,15 @@ impl<'a> Expansion<'a> {
             }
         }
     }
+}
+
+/// Where a signature says `Self`, which only one within an `impl` can.
+fn names_self(tokens: TokenStream) -> Option<Ident> {
+    tokens.into_iter().find_map(|token| match token {
+        TokenTree::Ident(word) => (word == "Self").then_some(word),
+        TokenTree::Group(group) => names_self(group.stream()),
+        _ => None,
+    })
 }
 
 /// Whether an attribute is about the body, which has moved.

@@ -47,6 +47,27 @@ fn join(
     format!("{one}{two}{three}{four:?}")
 }
 
+#[execution_cache(ttl = 60, stale = 60)]
+fn with_names_of_the_attributes_own(
+    _ctx: &ExecutionContext,
+    value: u8,
+    list: u8,
+    this: u8,
+    context: u8,
+    datasets: u8,
+) -> [u8; 5] {
+    [value, list, this, context, datasets]
+}
+
+#[test]
+fn arguments_may_have_any_name() {
+    let ctx = in_memory();
+    use with_names_of_the_attributes_own as cached;
+    assert_eq!(cached(&ctx, 1, 2, 3, 4, 5), [1, 2, 3, 4, 5]);
+    cached::set_cache(&ctx, 1, 2, 3, 4, 5, [0; 5]).expect("kept");
+    assert_eq!(cached(&ctx, 1, 2, 3, 4, 5), [0; 5]);
+}
+
 #[test]
 fn every_argument_is_in_the_key() {
     let ctx = in_memory();

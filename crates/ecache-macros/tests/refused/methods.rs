@@ -11,6 +11,13 @@ impl Model {
     }
 }
 
+impl Model {
+    #[execution_cache]
+    fn associated(_ctx: &ExecutionContext, _name: &str) -> Option<Self> {
+        None
+    }
+}
+
 #[execution_cache(self_key = self.name)]
 fn of_no_model(_ctx: &ExecutionContext) -> u8 {
     1
