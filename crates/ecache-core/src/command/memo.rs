@@ -110,29 +110,27 @@ impl Memo<'_> {
         // Stays open: a writer that were alone would have to read the whole log again.
         let mut reader = None;
         if mode != Mode::Refresh {
-            match self.open(path, Access::Read) {
-                Ok(backend) => {
-                    match self.find(&backend, Backend::lookup_unread, self.clock.now())? {
-                        Kept::Fresh(entry, content) => {
-                            let found = (entry, content);
-                            let report = self.replay_hit(&backend, found, &mut ports.console)?;
-                            match report {
-                                Some(report) => return Ok(report),
-                                None => reader = Some(backend),
-                            }
+            match self.look(path) {
+                Ok((backend, kept)) => match kept {
+                    Kept::Fresh(entry, content) => {
+                        let found = (entry, content);
+                        let report = self.replay_hit(backend, found, &mut ports.console)?;
+                        if let Some(report) = report {
+                            return Ok(report);
                         }
-                        Kept::Old(entry, content) if self.is_served(&entry, self.clock.now()) => {
-                            self.refresh_elsewhere(path, &ports)?;
-                            let found = (entry, content);
-                            match self.replay_old(&backend, found, &mut ports)? {
-                                Some(report) => return Ok(report),
-                                None => reader = Some(backend),
-                            }
-                        }
-                        Kept::Old(entry, content) => old = Some((backend, (entry, content))),
-                        Kept::Nothing => reader = Some(backend),
                     }
-                }
+                    Kept::Old(entry, content) if self.is_served(&entry, self.clock.now()) => {
+                        self.refresh_elsewhere(path, &ports)?;
+                        let found = (entry, content);
+                        match self.replay_old(&backend, found, &mut ports)? {
+                            Some(report) => return Ok(report),
+                            None => reader = Some(backend),
+                        }
+                    }
+                    Kept::Old(entry, content) => old = Some((backend, (entry, content))),
+                    // Beside a glance nobody can write.
+                    Kept::Nothing => reader = Some(backend).filter(|_| self.settings.uses_old()),
+                },
                 // One that is not there yet is made, and one of an older release brought up to date, by a writer.
                 Err(Error::Missing { .. } | Error::Unsupported(_)) => {}
                 Err(error) => {
@@ -193,6 +191,7 @@ impl Memo<'_> {
         drop(reader);
         let fallback = match kept {
             Kept::Fresh(entry, content) if self.settings.mode == Mode::On => {
+                let backend = Arc::clone(backend);
                 let report = self.replay_hit(backend, (entry, content), &mut ports.console)?;
                 match report {
                     Some(report) => return Ok(report),
@@ -235,15 +234,31 @@ impl Memo<'_> {
         location::open_within(path.as_os_str(), access, STORE_PATIENCE)
     }
 
+    /// Looks the command up for the first time: at one glance, unless an old result may be of use, which is read beside
+    /// whoever writes.
+    fn look(&self, path: &Path) -> Result<(Arc<dyn Backend>, Kept)> {
+        let now = self.clock.now();
+        if self.settings.uses_old() {
+            let backend = self.open(path, Access::Read)?;
+            let kept = self.find(&backend, Backend::lookup_unread, now)?;
+            return Ok((backend, kept));
+        }
+        let location = path.as_os_str();
+        let (backend, lookup) = location::glance(location, STORE_PATIENCE, &self.address, now)?;
+        let kept = self.kept(&backend, Some(lookup), now)?;
+        Ok((backend, kept))
+    }
+
     /// As [`Memo::replay`], of a hit.
     fn replay_hit(
         &self,
-        backend: &Arc<dyn Backend>,
+        backend: Arc<dyn Backend>,
         found: (Box<Entry>, Content),
         console: &mut Console<'_>,
     ) -> Result<Option<Report>, CommandError> {
         let entry = found.0.clone();
-        let report = self.replay(backend, found, Outcome::Hit, console)?;
+        let report = self.replay(&backend, found, Outcome::Hit, console)?;
+        drop(backend);
         if report.is_some() {
             self.record_use(&entry, self.clock.now());
         }

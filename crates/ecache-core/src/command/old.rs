@@ -48,6 +48,16 @@ impl Memo<'_> {
             let then = expires.saturating_sub(Duration::from_millis(1));
             lookup = self.attempt(look_up(backend.as_ref(), &self.address, then))?;
         }
+        self.kept(backend, lookup, now)
+    }
+
+    /// What was found, as far as it is of use.
+    pub(super) fn kept(
+        &self,
+        backend: &Arc<dyn Backend>,
+        lookup: Option<Lookup>,
+        now: Timestamp,
+    ) -> Result<Kept> {
         let (entry, content) = match lookup {
             Some(Lookup::Hit(entry, content)) if self.is_ours(&entry) => (entry, content),
             Some(Lookup::Damaged(address)) => {
@@ -157,7 +167,7 @@ impl Memo<'_> {
 
 impl super::Settings {
     /// Whether a result whose time is over may be of use.
-    fn uses_old(&self) -> bool {
+    pub(super) fn uses_old(&self) -> bool {
         self.stale.is_some() || self.on_failure == OnFailure::Stale || self.on_busy == OnBusy::Stale
     }
 }
