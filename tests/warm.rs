@@ -310,6 +310,32 @@ fn two_at_once_run_each_item_once() {
 }
 
 #[test]
+fn a_run_beside_it_prints_what_it_runs() {
+    let session = Session::new();
+    let line = "echo run >> ran; echo $0; sleep 1; exit 3";
+    let mut warming = start(&session, "--no-failures", line);
+    let mut items = warming.stdin.take().expect("it was piped");
+    items.write_all(b"x\n").expect("it reads");
+    drop(items);
+    wait_for("the command runs", || runs(&session) == 1);
+    let run = [
+        "run",
+        "--no-failures",
+        "--stdin",
+        "none",
+        "--",
+        "sh",
+        "-c",
+        line,
+        "x",
+    ];
+    let ran = session.run(run);
+    assert_eq!((ran.text(), ran.code), ("x\n", 3));
+    assert_eq!(warming.wait().expect("it ends").code(), Some(1));
+    assert_eq!(runs(&session), 1);
+}
+
+#[test]
 fn a_signal_ends_what_runs_and_a_second_run_goes_on() {
     let session = Session::new();
     let line = "echo $0 >> begun; test $0 = quick || test -e go || exec sleep 60; echo done";

@@ -82,12 +82,12 @@ impl Broadcast {
 
     /// Adds what came on a stream; where that cannot be, others are told to expect no more.
     pub(super) fn send(&mut self, stream: Stream, bytes: &[u8]) {
-        if self.is_sealed {
-            return;
-        }
-        let length = u32::try_from(bytes.len()).expect("a read from a pipe is shorter");
-        let header = [&[stream as u8][..], &length.to_be_bytes()].concat();
-        if self.file.write_all(&[&header, bytes].concat()).is_err() {
+        self.write(&frame(stream, bytes));
+    }
+
+    /// Adds frames.
+    pub(super) fn write(&mut self, frames: &[u8]) {
+        if !self.is_sealed && self.file.write_all(frames).is_err() {
             self.seal();
         }
     }
@@ -100,9 +100,7 @@ impl Broadcast {
 
     /// Says that this was all.
     pub(super) fn end(&mut self, exit: u8) {
-        if !self.is_sealed && self.file.write_all(&[END, exit]).is_err() {
-            self.seal();
-        }
+        self.write(&[END, exit]);
     }
 }
 
@@ -111,6 +109,12 @@ impl Drop for Broadcast {
         // What cannot be removed is not locked any more, so nobody reads it.
         let _ = fs::remove_file(&self.path);
     }
+}
+
+/// What came on a stream, as a frame.
+pub(super) fn frame(stream: Stream, bytes: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(bytes.len()).expect("a read from a pipe is shorter");
+    [&[stream as u8][..], &length.to_be_bytes(), bytes].concat()
 }
 
 fn make_folder(folder: &Path) -> io::Result<()> {
@@ -182,6 +186,11 @@ impl Listener {
             current: None,
             buffer: Vec::new(),
         }
+    }
+
+    /// Whether there is a run that it hears.
+    pub(super) fn is_hearing(&self) -> bool {
+        self.current.is_some()
     }
 
     /// What there is to know next.

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
 
-use super::broadcast::{self, Broadcast};
+use super::broadcast;
 use super::frames::Source;
 use super::old::Kept;
 use super::process::{self, Ended, Records, Signals, Streams};
@@ -16,6 +16,7 @@ use super::recording::{NotRecorded, Recorder, is_framed};
 use super::settings::{
     Arguments, Failures, Mode, OnBusy, OnFailure, OnMiss, Outcome, Report, Settings,
 };
+use super::telling::Telling;
 use super::turn::{Console, Turn, Wait};
 use super::{CommandError, Input, Program, ReplayError, replay};
 use crate::backend::{Backend, Condition, Content, ContentReader, Lookup, Use};
@@ -203,14 +204,11 @@ impl Memo<'_> {
         };
         let flight = self.flight();
         let recorder = Recorder::new(self.settings.max_output);
-        // Without a lock the flight may be another's. Without a file others wait for the end.
-        let broadcast = lock.filter(|_| recorder.is_ok()).and_then(|_| {
-            Broadcast::start(broadcast::place(self.beside(path), &flight), &flight).ok()
-        });
-        let records = Records {
-            recorder,
-            broadcast,
-        };
+        // Without a lock the flight may be another's.
+        let telling = lock
+            .filter(|_| recorder.is_ok())
+            .map(|lock| Telling::new(broadcast::place(self.beside(path), &flight), flight, lock));
+        let records = Records { recorder, telling };
         match fallback.filter(|_| self.settings.on_failure == OnFailure::Stale) {
             Some(found) => self.run_or_replay(backend, found, records, ports),
             None => {
@@ -468,6 +466,9 @@ impl Memo<'_> {
             Ok(content.size())
         });
         report.size = self.attempt(kept)?;
+        if let (Some(_), Some(telling)) = (report.size, records.telling) {
+            telling.settle();
+        }
         report.ttl_left = report.size.and(ttl);
         Ok(())
     }

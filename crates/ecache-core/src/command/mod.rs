@@ -8,7 +8,7 @@
 //! | `files` | files, folders and patterns, hashed by content |
 //! | `recording` | what a command printed, and how it ended, as bytes |
 //! | `process` | runs a command, passes its output on and records it |
-//! | `broadcast` | what a running command prints, for other processes |
+//! | `telling`, `broadcast` | what a running command prints, for other processes |
 //! | `frames` | that, and what is kept of a command, read piece by piece |
 //! | `printed` | what is printed already when another run begins |
 //! | `turn` | one run at a time, which the others follow |
@@ -41,6 +41,7 @@ mod queue;
 mod recorded;
 mod recording;
 mod settings;
+mod telling;
 mod turn;
 mod warm;
 

@@ -18,8 +18,8 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::{Errno, ioctl_fionread, retry_on_intr};
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 
-use super::broadcast::Broadcast;
 use super::recording::{NotRecorded, Recorder, Stream};
+use super::telling::Telling;
 use super::{CommandError, Program, Unkept};
 
 /// How long output is still awaited after a command has ended: what `>(tee log)` prints comes a little later.
@@ -97,7 +97,7 @@ pub(super) struct Records {
     /// For the store
     pub(super) recorder: Result<Recorder, NotRecorded>,
     /// For other processes, while it runs
-    pub(super) broadcast: Option<Broadcast>,
+    pub(super) telling: Option<Telling>,
 }
 
 impl Records {
@@ -106,10 +106,10 @@ impl Records {
             return;
         };
         let recorded = recorder.record(stream, bytes);
-        if let Some(broadcast) = &mut self.broadcast {
+        if let Some(telling) = &mut self.telling {
             match &recorded {
-                Ok(()) => broadcast.send(stream, bytes),
-                Err(_) => broadcast.seal(),
+                Ok(()) => telling.send(stream, bytes),
+                Err(_) => telling.seal(),
             }
         }
         if let Err(error) = recorded {
@@ -120,13 +120,13 @@ impl Records {
     /// Nobody reads it any more, so that it will not come to its end.
     fn leave(&mut self) {
         self.recorder = Err(NotRecorded::Unread);
-        self.broadcast = None;
+        self.telling = None;
     }
 
     /// It came to its end.
     pub(super) fn end(&mut self, exit: u8) {
-        if let Some(broadcast) = &mut self.broadcast {
-            broadcast.end(exit);
+        if let Some(telling) = &mut self.telling {
+            telling.end(exit);
         }
     }
 }
@@ -256,8 +256,18 @@ impl Watch<'_> {
                 stderr.pipe.as_ref().map(File::as_fd),
                 ended_at.is_none().then(|| end.as_fd()),
             ];
-            let patience = ended_at.map(|at: Instant| GRACE.saturating_sub(at.elapsed()));
+            let telling = self
+                .records
+                .as_mut()
+                .and_then(|records| records.telling.as_mut());
+            let patience = match ended_at {
+                Some(at) => Some(GRACE.saturating_sub(at.elapsed())),
+                None => telling.as_ref().and_then(|telling| telling.due_in()),
+            };
             let ready = wait(watched, patience)?;
+            if let Some(telling) = telling {
+                telling.tell_if_due();
+            }
             if ready[2] {
                 ended_at = Some(Instant::now());
                 for output in &mut self.outputs {

@@ -108,6 +108,7 @@ impl Memo<'_> {
             return Ok(Turn::Ours(None));
         };
         let mut listener = Listener::new(broadcast::place(self.beside(store), &flight));
+        let mut waiting = None;
         let mut silent = Instant::now();
         let mut pause = PAUSE[0];
         loop {
@@ -122,11 +123,19 @@ impl Memo<'_> {
                 (Some(Some(lock)), _) => return Ok(Turn::Ours(Some(lock))),
                 (None, _) => return Ok(Turn::Ours(None)),
                 (Some(None), Told::Sealed) => return Ok(Turn::Theirs),
-                (Some(None), Told::More) => (silent, pause) = (Instant::now(), PAUSE[0]),
+                (Some(None), Told::More) => {
+                    waiting = None;
+                    (silent, pause) = (Instant::now(), PAUSE[0]);
+                }
                 (Some(None), Told::Nothing) => {
                     if wait == Wait::Not || silent.elapsed() >= self.settings.patience {
                         return Ok(Turn::Theirs);
                     }
+                    // Whoever runs it sees that it is waited for. Where that cannot be, there is the store.
+                    waiting = match wait == Wait::Following && !listener.is_hearing() {
+                        true => waiting.or_else(|| locks.wait(&flight).ok()),
+                        false => None,
+                    };
                     std::thread::sleep(pause);
                     pause = (pause * 2).min(PAUSE[1]);
                 }

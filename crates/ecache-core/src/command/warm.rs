@@ -21,6 +21,7 @@ use super::broadcast;
 use super::process::Records;
 use super::queue::Queue;
 use super::recording::Recorder;
+use super::telling::Telling;
 use super::turn::{Console, Turn, Wait};
 use super::{CommandError, Identity, Input, Memo, Mode, Program, Settings, Streams, replay};
 use crate::backend::{Backend, Content, Lookup};
@@ -422,7 +423,7 @@ impl<T> Work<'_, T> {
         let waiting_since = Instant::now();
         let (mut nowhere, mut nobody) = (io::sink(), io::sink());
         let mut console = Console::new(&mut nowhere, &mut nobody);
-        let _lock = loop {
+        let lock = loop {
             match memo.turn(Some(locks), warm.store, Wait::Not, &mut console)? {
                 Turn::Ours(lock) => break lock,
                 // What others print is not followed here, so that it does not end either.
@@ -442,10 +443,14 @@ impl<T> Work<'_, T> {
             return Ok(done);
         }
         let mut stderr = Head::default();
-        let records = Records {
-            recorder: Recorder::new(call.settings.max_output),
-            broadcast: None,
-        };
+        let recorder = Recorder::new(call.settings.max_output);
+        // A `run` of the same may wait for it.
+        let flight = memo.flight();
+        let telling = lock
+            .as_ref()
+            .filter(|_| recorder.is_ok())
+            .map(|lock| Telling::new(broadcast::place(warm.store, &flight), flight, lock));
+        let records = Records { recorder, telling };
         let executed = memo.execute(
             Streams {
                 input: Input::Nothing,

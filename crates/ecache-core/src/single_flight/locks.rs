@@ -76,6 +76,29 @@ impl FlightLocks {
         }
     }
 
+    /// Says that this process waits for whoever has a key, until the lock that is returned is dropped.
+    ///
+    /// Many may wait for one: it is a shared lock, of another byte.
+    ///
+    /// # Errors
+    /// If the file system knows no such locks.
+    pub(crate) fn wait(&self, hash: &[u8; 32]) -> io::Result<FlightLock> {
+        let offset = offset(hash) | WAITING;
+        let mut lock = description(libc::F_RDLCK, offset, 1);
+        control(&self.file, SET_LOCK, &mut lock)?;
+        Ok(FlightLock {
+            file: self.file.clone(),
+            offset,
+        })
+    }
+
+    /// Whether anybody else waits for a key.
+    pub(crate) fn is_awaited(&self, hash: &[u8; 32]) -> bool {
+        let mut lock = description(libc::F_WRLCK, offset(hash) | WAITING, 1);
+        let asked = control(&self.file, GET_LOCK, &mut lock);
+        asked.is_ok() && lock.l_type != libc::F_UNLCK as libc::c_short
+    }
+
     /// Locks a key as soon as it is free, and waits no longer than `patience`.
     ///
     /// # Errors
@@ -133,6 +156,15 @@ impl FlightLocks {
     }
 }
 
+impl FlightLock {
+    /// The locks that it is one of.
+    pub(crate) fn locks(&self) -> FlightLocks {
+        FlightLocks {
+            file: self.file.clone(),
+        }
+    }
+}
+
 impl Drop for FlightLock {
     fn drop(&mut self) {
         // The kernel does this when the file is closed, if it does not succeed here.
@@ -150,6 +182,9 @@ fn offset(hash: &[u8; 32]) -> i64 {
     first.copy_from_slice(&hash[..8]);
     i64::from_be_bytes(first) & (i64::MAX >> 1)
 }
+
+/// The bytes of those who wait are behind those of the keys.
+const WAITING: i64 = 1 << 62;
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const SET_LOCK: libc::c_int = libc::F_OFD_SETLK;
@@ -195,6 +230,14 @@ mod tests {
         assert!(elsewhere.try_lock(&[2; 32]).expect("locks work").is_some());
         assert!(elsewhere.is_any_locked().expect("locks work"));
         assert!(!here.is_any_locked().expect("it is our own"));
+        assert!(!here.is_awaited(&[1; 32]));
+        let (one, other) = (elsewhere.wait(&[1; 32]), FlightLocks::open(&path));
+        let other = other.expect("locks").wait(&[1; 32]).expect("many may wait");
+        assert!(here.is_awaited(&[1; 32]) && !here.is_awaited(&[2; 32]));
+        drop(one);
+        assert!(here.is_awaited(&[1; 32]), "by the other");
+        drop(other);
+        assert!(!here.is_awaited(&[1; 32]));
         drop(lock);
         assert!(!elsewhere.is_any_locked().expect("locks work"));
         assert!(elsewhere.try_lock(&[1; 32]).expect("locks work").is_some());
