@@ -192,9 +192,9 @@ impl Found {
     }
 
     /// The entry, with what a note says of it.
-    pub(super) fn entry(&self, note: Option<&Note>) -> Entry {
+    pub(super) fn entry(&self, note: Option<&Note>) -> Box<Entry> {
         let wrote = note.and_then(|note| note.wrote.as_ref());
-        let entry = Entry {
+        let mut entry = Box::new(Entry {
             address: self.address.clone(),
             policy: self.policy,
             kind: Kind::Json,
@@ -208,20 +208,17 @@ impl Found {
             function: None,
             args: None,
             cost_ms: None,
-        };
-        match wrote {
-            None => entry,
-            Some(wrote) => Entry {
-                policy: self.policy_of(wrote),
-                kind: wrote.kind,
-                size: wrote.size,
-                scopes: wrote.scopes.clone(),
-                function: wrote.function.clone(),
-                args: wrote.args.clone(),
-                cost_ms: wrote.cost_ms,
-                ..entry
-            },
+        });
+        if let Some(wrote) = wrote {
+            entry.policy = self.policy_of(wrote);
+            entry.kind = wrote.kind;
+            entry.size = wrote.size;
+            entry.scopes = wrote.scopes.clone();
+            entry.function = wrote.function.clone();
+            entry.args = wrote.args.clone();
+            entry.cost_ms = wrote.cost_ms;
         }
+        entry
     }
 
     /// What FiftyOne has no word for, an entry that persists until it expires, is one if ecache made it so.
@@ -234,12 +231,12 @@ impl Found {
     }
 
     /// The entry and its value; `None` if that cannot be read.
-    pub(super) fn whole(&self, raw: &RawDocument, notes: &[Note]) -> Option<(Entry, Content)> {
+    pub(super) fn whole(&self, raw: &RawDocument, notes: &[Note]) -> Option<(Box<Entry>, Content)> {
         let value = raw.get("value").ok()??;
         self.with_value(notes, value).ok()
     }
 
-    fn with_value(&self, notes: &[Note], value: RawBsonRef<'_>) -> Result<(Entry, Content)> {
+    fn with_value(&self, notes: &[Note], value: RawBsonRef<'_>) -> Result<(Box<Entry>, Content)> {
         let note = self.note_on(notes, value);
         let mut entry = self.entry(note);
         let bytes = match note.and_then(|note| note.wrote.as_ref()) {

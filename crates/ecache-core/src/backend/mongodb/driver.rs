@@ -7,7 +7,8 @@
 
 use std::collections::HashMap;
 use std::future::{Future, IntoFuture, poll_fn};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
+use std::time::Duration;
 
 use futures_core::Stream;
 use mongodb::bson::oid::ObjectId;
@@ -19,11 +20,15 @@ use tokio::join;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
 use super::note::Note;
 use super::{BATCH, MongoBackend, query};
 use crate::backend::Values;
-use crate::error::Result;
+use crate::error::{Error, Result};
+
+/// How long an operation takes until the server is asked whether it is still there.
+const SILENCE: Duration = Duration::from_secs(5);
 
 /// A client with what drives it.
 pub(super) struct Driver {
@@ -78,8 +83,28 @@ impl Drop for Driver {
 
 impl MongoBackend {
     /// Waits for what the driver does, and says what went wrong in our words.
+    ///
+    /// An operation may take as long as it takes, but not with a server that says nothing else either: the driver itself
+    /// would wait for ever.
     pub(super) fn run<T>(&self, action: impl IntoFuture<Output = DriverResult<T>>) -> Result<T> {
-        self.driver.run(action).map_err(|error| self.error(error))
+        self.driver.run(async {
+            let mut action = pin!(action.into_future());
+            loop {
+                if let Ok(result) = timeout(SILENCE, &mut action).await {
+                    return result.map_err(|error| self.error(error));
+                }
+                let ping = self.database.run_command(doc! { "ping": 1 });
+                match timeout(SILENCE, ping.into_future()).await {
+                    Ok(answer) => answer.map(drop).map_err(|error| self.error(error))?,
+                    Err(_) => {
+                        return Err(Error::Unreachable {
+                            host: self.host.to_string(),
+                            detail: "it has stopped to answer".into(),
+                        });
+                    }
+                }
+            }
+        })
     }
 
     /// Reads all documents of a cursor.
@@ -227,8 +252,8 @@ impl Iterator for Pages<'_> {
     type Item = Result<Page>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let page = self.backend.driver.run(self.receiver.recv())?;
-        Some(page.map_err(|error| self.backend.error(error)))
+        let page = async { self.receiver.recv().await.transpose() };
+        self.backend.run(page).transpose()
     }
 }
 

@@ -27,8 +27,8 @@ const SMALL: i64 = 4 << 10;
 
 /// An entry of a listing.
 pub(super) struct Listed {
-    pub found: Found,
-    pub entry: Entry,
+    pub found: Box<Found>,
+    pub entry: Box<Entry>,
     /// The value, if it was asked for
     pub content: Option<Content>,
     /// The notes that are on the document, of whichever version
@@ -37,7 +37,7 @@ pub(super) struct Listed {
 
 /// One document of a listing.
 pub(super) enum Item {
-    Listed(Box<Listed>),
+    Listed(Listed),
     Damaged(ObjectId, Address),
 }
 
@@ -86,7 +86,7 @@ impl MongoBackend {
             }
         };
         let form = match values {
-            Values::Omit if !self.has_small_documents(collection) => Form::Sized,
+            Values::Omit if !self.has_small_documents(collection)? => Form::Sized,
             Values::Omit | Values::Include => Form::Whole,
         };
         Ok(Matching {
@@ -107,17 +107,18 @@ impl MongoBackend {
     }
 
     /// Whether the documents of a collection are small; where the server does not say, they are taken to be large.
-    fn has_small_documents(&self, collection: &str) -> bool {
-        let sizes = self.run(self.database.run_command(doc! { "collStats": collection }));
-        let average = sizes.map(|sizes| sizes.get("avgObjSize").cloned());
-        match average {
-            Ok(None) => true,
-            Ok(Some(average)) => {
+    fn has_small_documents(&self, collection: &str) -> Result<bool> {
+        let sizes = match self.run(self.database.run_command(doc! { "collStats": collection })) {
+            Err(Error::Denied { .. } | Error::Server { .. }) => return Ok(false),
+            sizes => sizes?,
+        };
+        Ok(match sizes.get("avgObjSize") {
+            None => true,
+            Some(average) => {
                 let average = average.as_i64().or(average.as_i32().map(i64::from));
                 average.is_some_and(|average| average <= SMALL)
             }
-            Err(_) => false,
-        }
+        })
     }
 
     /// The entries that a filter means, without values; those that cannot be read are not among them.
@@ -129,7 +130,7 @@ impl MongoBackend {
     ) -> Result<impl Iterator<Item = Result<Listed>> + '_> {
         let pages = self.matching(filter, now, order, Values::Omit, None)?;
         Ok(flat(pages).filter_map(|item| match item {
-            Ok(Item::Listed(listed)) => Some(Ok(*listed)),
+            Ok(Item::Listed(listed)) => Some(Ok(listed)),
             Ok(Item::Damaged(..)) => None,
             Err(error) => Some(Err(error)),
         }))
@@ -223,13 +224,12 @@ impl Matching<'_> {
         let is_meant = self.filter.matches(&entry, self.now);
         is_meant.then(|| {
             let notes = notes.iter().map(|note| note.id).collect();
-            let found = *found;
-            Item::Listed(Box::new(Listed {
+            Item::Listed(Listed {
                 found,
                 entry,
                 content,
                 notes,
-            }))
+            })
         })
     }
 
@@ -243,10 +243,20 @@ impl Matching<'_> {
     }
 }
 
+/// One after the other, whatever page they came with.
 fn flat(pages: Matching<'_>) -> impl Iterator<Item = Result<Item>> {
-    pages.flat_map(|page| match page {
-        Ok(items) => items.into_iter().map(Ok).collect(),
-        Err(error) => vec![Err(error)],
+    let mut pages = pages;
+    let mut items = Vec::new().into_iter();
+    std::iter::from_fn(move || {
+        loop {
+            if let Some(item) = items.next() {
+                return Some(Ok(item));
+            }
+            match pages.next()? {
+                Ok(page) => items = page.into_iter(),
+                Err(error) => return Some(Err(error)),
+            }
+        }
     })
 }
 
@@ -255,7 +265,7 @@ pub(super) fn read_whole(
     raw: &RawDocument,
     notes: &[Note],
     stores: &mut Stores,
-) -> Option<(Entry, Content)> {
+) -> Option<(Box<Entry>, Content)> {
     match read(raw, stores)? {
         Reading::Damaged(..) => None,
         Reading::Found(found) => found.whole(raw, notes),
@@ -273,8 +283,8 @@ pub(super) fn lookup(backend: &MongoBackend, address: &Address, now: Timestamp) 
     };
     let whole = read_whole(&raw, &notes, &mut Stores::of(collection));
     Ok(match whole {
-        Some((entry, content)) if entry.is_fresh(now) => Lookup::Hit(entry.into(), content),
-        Some((entry, _)) => Lookup::Stale(entry.into()),
+        Some((entry, content)) if entry.is_fresh(now) => Lookup::Hit(entry, content),
+        Some((entry, _)) => Lookup::Stale(entry),
         None => Lookup::Damaged(address.clone()),
     })
 }
@@ -362,7 +372,7 @@ pub(super) fn scan<'a>(backend: &'a MongoBackend, scan: &Scan, now: Timestamp) -
             && let Some(item) = listed.next()
         {
             size = item.entry.size.saturating_add(size);
-            chunk.push(*item);
+            chunk.push(item);
         }
         Some(backend.with_values(&filter.collection, &chunk, &filter, now))
     });
@@ -375,7 +385,7 @@ pub(super) fn scan<'a>(backend: &'a MongoBackend, scan: &Scan, now: Timestamp) -
 
 fn row(item: Item) -> Row {
     match item {
-        Item::Listed(listed) => Row::Entry(Box::new(listed.entry), listed.content),
+        Item::Listed(listed) => Row::Entry(listed.entry, listed.content),
         Item::Damaged(_, address) => Row::Damaged(address),
     }
 }

@@ -120,7 +120,8 @@ pub(super) fn json_text(element: RawBsonRef<'_>) -> Result<String> {
 ///
 /// Three times as fast as by way of [`Json`], which is what an export would spend most of its time with.
 fn plain(element: RawBsonRef<'_>) -> Option<Vec<u8>> {
-    let mut out = Vec::new();
+    // As text it is about as long.
+    let mut out = Vec::with_capacity(usize::try_from(size(element)).unwrap_or(0));
     write_plain(element, MAX_PLAIN_DEPTH, &mut out)?;
     Some(out)
 }

@@ -165,7 +165,7 @@ impl MongoBackend {
 /// A version that is there.
 struct Old {
     found: Found,
-    entry: Entry,
+    entry: Box<Entry>,
     notes: Vec<ObjectId>,
 }
 
