@@ -81,8 +81,10 @@ fn print(
             stdout.write_all(b"\n")?;
         }
     } else {
+        // JSON is kept as it came, as from `echo`.
+        let ends_line = matches!(&content, Content::Inline(bytes) if bytes.ends_with(b"\n"));
         copy(backend, entry.kind, content, &mut stdout)?;
-        if entry.kind == Kind::Json {
+        if entry.kind == Kind::Json && !ends_line {
             stdout.write_all(b"\n")?;
         }
     }
