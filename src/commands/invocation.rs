@@ -169,9 +169,9 @@ pub(super) fn identity(
 }
 
 /// How long a result is one, as it was typed, or else as bkt's variable says.
-pub(super) fn lifetime(keep: &KeepArgs) -> Result<Option<Lifetime>> {
-    if keep.ttl.is_some() {
-        return Ok(keep.ttl);
+pub(super) fn lifetime(typed: Option<Lifetime>) -> Result<Option<Lifetime>> {
+    if typed.is_some() {
+        return Ok(typed);
     }
     let Ok(ttl) = std::env::var("BKT_TTL") else {
         return Ok(None);

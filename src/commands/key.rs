@@ -3,7 +3,7 @@
 use anyhow::Result;
 use ecache_core::key::{Key, preimage};
 
-use super::invocation::Invocation;
+use super::invocation::{Invocation, lifetime};
 use super::request::{call_scopes, token};
 use crate::cli::KeyArgs;
 use crate::context::Context;
@@ -16,7 +16,8 @@ pub(crate) fn run(context: &Context, args: KeyArgs) -> Result<Exit> {
     let call = match args.command.is_empty() {
         true => args.call.0.unwrap_or_default(),
         false => {
-            let invocation = Invocation::new(context, &args.command, &args.identity, args.ttl)?;
+            let lifetime = lifetime(args.ttl)?;
+            let invocation = Invocation::new(context, &args.command, &args.identity, lifetime)?;
             invocation.with_key()?.call
         }
     };

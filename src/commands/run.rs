@@ -40,7 +40,7 @@ fn memoized(context: &Context, args: RunArgs) -> Result<Exit> {
             folder.join("store.db").display()
         )));
     }
-    let lifetime = lifetime(&args.keep)?;
+    let lifetime = lifetime(args.keep.ttl)?;
     let invocation = Invocation::new(context, &args.command, &args.identity, lifetime)?;
     if args.background {
         // The session is part of the key, if --ttl says so, and was looked at by now.

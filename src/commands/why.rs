@@ -14,7 +14,7 @@ use ecache_core::time::Timestamp;
 use ecache_core::value::Kind;
 use serde_json::{Value, json};
 
-use super::invocation::{Invocation, store_name};
+use super::invocation::{Invocation, lifetime, store_name};
 use super::request::{Request, call_scopes, scopes, store_address, token};
 use crate::cli::entry::EntryArgs;
 use crate::cli::{WhyArgs, WhyFormat};
@@ -74,7 +74,8 @@ fn question(context: &Context, args: WhyArgs) -> Result<Question> {
             kind: None,
         });
     }
-    let invocation = Invocation::new(context, &args.command, &args.identity, args.ttl)?;
+    let lifetime = lifetime(args.ttl)?;
+    let invocation = Invocation::new(context, &args.command, &args.identity, lifetime)?;
     let invocation = invocation.with_key()?;
     let token = token(&args.scope)?;
     let text = preimage(

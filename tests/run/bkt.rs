@@ -70,8 +70,8 @@ fn a_result_may_last_until_the_next_boot_or_for_a_session() {
             .contains(&format!("\"boot\": \"{}\"", boot.trim())),
         "{key:?}"
     );
-    assert_ne!(
-        session.run("key --stdin none -- true").text(),
-        session.run("key --stdin none --ttl session -- true").text()
-    );
+    let of_session = session.run("key --stdin none --ttl session -- true");
+    assert_ne!(session.run("key --stdin none -- true"), of_session);
+    let session = session.with("BKT_TTL", "session");
+    assert_eq!(session.run("key --stdin none -- true"), of_session);
 }

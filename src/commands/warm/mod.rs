@@ -43,7 +43,7 @@ pub(crate) fn run(context: &Context, args: WarmArgs) -> Result<Exit> {
 
 /// Warms a command for each item that is read.
 fn each(context: &Context, args: &WarmArgs) -> Result<Exit> {
-    let commands = Commands::new(context, args, lifetime(&args.keep)?)?;
+    let commands = Commands::new(context, args, lifetime(args.keep.ttl)?)?;
     let items = Items::open(args.input.as_deref(), commands.syntax)?;
     let prepare = |item: &Item| commands.prepare(item);
     let shown = |item: &Item| commands.shown(item);
