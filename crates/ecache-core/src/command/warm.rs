@@ -14,7 +14,9 @@ use std::net::Shutdown;
 use std::num::NonZeroUsize;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::sync::mpsc::{self, SyncSender, TryRecvError, TrySendError};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
 use super::broadcast;
@@ -41,6 +43,9 @@ const HEAD: usize = 1024;
 
 /// So many results wait to be reported.
 const BACKLOG: usize = 256;
+
+/// Results are reported this often, or when so many wait. To be woken for each took the processor from a command.
+const REPORTING: Duration = Duration::from_millis(10);
 
 /// A command that is to be kept: what `run` makes of a command line.
 #[derive(Clone, Debug)]
@@ -298,7 +303,7 @@ impl Warm<'_> {
         let deadline = self.max_time.map(|time| Instant::now() + time);
         let queue = Arc::new(Queue::new(deadline, self.pace));
         let source = queue.clone();
-        std::thread::Builder::new().spawn(move || source.fill(items))?;
+        thread::Builder::new().spawn(move || source.fill(items))?;
         let (sender, receiver) = mpsc::sync_channel(BACKLOG);
         let work = Work {
             warm: self,
@@ -306,17 +311,27 @@ impl Warm<'_> {
             keeping: Mutex::new(()),
             trouble: Mutex::new(None),
         };
-        let reported = std::thread::scope(|scope| {
+        let reporter = thread::current();
+        let reported = thread::scope(|scope| {
             if let Some(signals) = &self.signals {
                 scope.spawn(|| queue.pass_on(signals));
             }
             for locks in locks {
-                let (work, prepare, sender) = (&work, &prepare, sender.clone());
-                scope.spawn(move || work.all(prepare, &locks, sender));
+                let results = Results(Some(sender.clone()), &reporter);
+                let (work, prepare) = (&work, &prepare);
+                scope.spawn(move || work.all(prepare, &locks, &results));
             }
             drop(sender);
             let mut reported = Ok(());
-            for (item, done) in &receiver {
+            loop {
+                let (item, done) = match receiver.try_recv() {
+                    Ok(result) => result,
+                    Err(TryRecvError::Empty) => {
+                        thread::park_timeout(REPORTING);
+                        continue;
+                    }
+                    Err(TryRecvError::Disconnected) => break,
+                };
                 if reported.is_ok() {
                     reported = on_done(item, done, queue.total());
                     // Nobody reads what comes of the rest.
@@ -348,6 +363,34 @@ impl Warm<'_> {
     }
 }
 
+/// Where a worker's results go, and the thread that reports them.
+struct Results<'a, T>(Option<SyncSender<(T, Done)>>, &'a Thread);
+
+impl<T> Results<'_, T> {
+    /// Adds one, and says whether it is wanted.
+    fn add(&self, item: T, done: Done) -> bool {
+        let Self(Some(sender), reporter) = self else {
+            return false;
+        };
+        match sender.try_send((item, done)) {
+            Ok(()) => true,
+            Err(TrySendError::Full(result)) => {
+                reporter.unpark();
+                sender.send(result).is_ok()
+            }
+            Err(TrySendError::Disconnected(_)) => false,
+        }
+    }
+}
+
+impl<T> Drop for Results<'_, T> {
+    fn drop(&mut self) {
+        // The last one is the end of the results, which is not waited for.
+        self.0 = None;
+        self.1.unpark();
+    }
+}
+
 /// What the workers have.
 struct Work<'a, T> {
     warm: &'a Warm<'a>,
@@ -362,7 +405,7 @@ impl<T> Work<'_, T> {
         &self,
         prepare: &impl Fn(&T) -> Prepared,
         locks: &FlightLocks,
-        sender: mpsc::SyncSender<(T, Done)>,
+        results: &Results<'_, T>,
     ) {
         while let Some(item) = self.queue.take() {
             let done = match prepare(&item) {
@@ -370,7 +413,7 @@ impl<T> Work<'_, T> {
                 Prepared::Fail(why) => Done::not_run(Warmed::Failed, None, why),
                 Prepared::Skip(why) => Done::not_run(Warmed::Skipped, None, why),
             };
-            if sender.send((item, done)).is_err() {
+            if !results.add(item, done) {
                 return;
             }
         }
