@@ -91,13 +91,12 @@ impl Telling {
     /// Says that this was all.
     pub(super) fn end(&mut self, exit: u8) {
         match &mut self.state {
-            State::Held(frames) => {
-                frames.extend_from_slice(&[END, exit]);
-                self.is_owed = true;
-            }
+            State::Held(frames) => frames.extend_from_slice(&[END, exit]),
             State::Told(broadcast) => broadcast.end(exit),
-            State::Untold => {}
+            State::Untold => return,
         }
+        // Also of what was told: who waits may not have looked since.
+        self.is_owed = true;
     }
 
     /// Whoever waits for it finds it in the store: there is no more to tell.
@@ -149,9 +148,10 @@ mod tests {
         (lock.expect("it is free"), open(), place)
     }
 
-    fn quick(lock: &FlightLock, place: &std::path::Path) -> Telling {
+    /// A run that is over before anybody has looked, and printed so much.
+    fn quick(lock: &FlightLock, place: &std::path::Path, size: usize) -> Telling {
         let mut telling = Telling::new(place.to_owned(), FLIGHT, lock);
-        telling.send(Stream::Output, b"a");
+        telling.send(Stream::Output, &vec![b'a'; size]);
         telling.end(3);
         telling
     }
@@ -160,14 +160,25 @@ mod tests {
     fn a_quick_command_is_told_to_those_who_wait_unless_it_is_kept() {
         let folder = tempfile::tempdir().expect("a folder");
         let (lock, others, place) = flight(&folder);
-        drop(quick(&lock, &place));
+        drop(quick(&lock, &place, 1));
         let waiting = others.wait(&FLIGHT).expect("locks work");
-        quick(&lock, &place).settle();
+        quick(&lock, &place, 1).settle();
         assert!(!folder.path().join("flights").exists(), "nobody needs it");
+        drop(waiting);
+        // The second is told before it ends.
+        for size in [1, HELD + 1] {
+            is_handed_over((&lock, &others, &place), size);
+        }
+    }
 
-        let ended = std::thread::scope(|scope| {
-            let over = scope.spawn(|| drop(quick(&lock, &place)));
-            let mut listener = Listener::new(place.clone());
+    fn is_handed_over(
+        (lock, others, place): (&FlightLock, &FlightLocks, &std::path::Path),
+        size: usize,
+    ) {
+        let waiting = others.wait(&FLIGHT).expect("locks work");
+        let (exit, printed) = std::thread::scope(|scope| {
+            let over = scope.spawn(|| drop(quick(lock, place, size)));
+            let mut listener = Listener::new(place.to_owned());
             let mut printed = Vec::new();
             let exit = loop {
                 match listener.hear().expect("it can be read") {
@@ -180,9 +191,9 @@ mod tests {
             assert!(!over.is_finished(), "it is handed over");
             drop(waiting);
             over.join().expect("it ends");
-            (printed, exit)
+            (exit, printed.len())
         });
-        assert_eq!(ended, (b"a".to_vec(), 3));
+        assert_eq!((exit, printed), (3, size));
         assert!(!place.exists());
     }
 
