@@ -95,22 +95,29 @@ fn number(count: Option<i64>) -> u64 {
 
 fn update(backend: &MongoBackend, updates: &[Document]) -> Result<()> {
     for batch in updates.chunks(super::BATCH) {
-        let mut batch = batch.to_vec();
+        let refused = try_update(backend, batch)?;
         // Two that count for the first time both insert, and one of them is told so: it counts that again.
-        for _ in 0..2 {
-            let command = doc! { "update": COLLECTION, "updates": &batch, "ordered": false };
-            let answer = backend.run(backend.database.run_command(command))?;
-            let Ok(errors) = answer.get_array("writeErrors") else {
-                break;
-            };
-            let refused = errors.iter().filter_map(|error| {
-                let index = error.as_document()?.get_i32("index").ok()?;
-                batch.get(usize::try_from(index).ok()?).cloned()
-            });
-            batch = refused.collect();
+        let indexes = refused.iter().filter_map(|error| {
+            let index = error.as_document()?.get_i32("index").ok()?;
+            usize::try_from(index).ok()
+        });
+        let again: Vec<Document> = indexes.filter_map(|i| batch.get(i).cloned()).collect();
+        let refused = match again.is_empty() {
+            true => refused,
+            false => try_update(backend, &again)?,
+        };
+        if !refused.is_empty() {
+            return Err(backend.write_error(&refused));
         }
     }
     Ok(())
+}
+
+/// Makes what updates it can, and returns what the server says of the others.
+fn try_update(backend: &MongoBackend, updates: &[Document]) -> Result<Vec<Bson>> {
+    let command = doc! { "update": COLLECTION, "updates": updates, "ordered": false };
+    let answer = backend.run(backend.database.run_command(command))?;
+    Ok(answer.get_array("writeErrors").cloned().unwrap_or_default())
 }
 
 fn count(backend: &MongoBackend, id: Bson) -> Result<u64> {

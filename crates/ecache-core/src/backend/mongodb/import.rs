@@ -347,14 +347,17 @@ impl MongoBackend {
         let answer = self.run(self.database.run_command(command))?;
         match answer.get_array("writeErrors") {
             Err(_) => Ok(()),
-            Ok(errors) => {
-                let message = errors.first().and_then(Bson::as_document);
-                let message = message.and_then(|error| error.get_str("errmsg").ok());
-                Err(Error::Server {
-                    host: self.host.to_string(),
-                    detail: message.unwrap_or("a write failed").to_owned(),
-                })
-            }
+            Ok(errors) => Err(self.write_error(errors)),
+        }
+    }
+
+    /// What a server says of writes that it refused.
+    pub(super) fn write_error(&self, errors: &[Bson]) -> Error {
+        let message = errors.first().and_then(Bson::as_document);
+        let message = message.and_then(|error| error.get_str("errmsg").ok());
+        Error::Server {
+            host: self.host.to_string(),
+            detail: message.unwrap_or("a write failed").to_owned(),
         }
     }
 }
