@@ -82,7 +82,8 @@ impl ecache_core::command::Signals for ForCommand {
         for signal in ENDING.into_iter().filter(|signal| !is_ignored(*signal)) {
             let send_on = move |info: &libc::siginfo_t| {
                 CAME.store(true, SeqCst);
-                if !is_typed(info) {
+                // Before there is a command, the terminal cannot have sent it any.
+                if !is_typed(info) || CHILD.load(SeqCst) == 0 {
                     PENDING.fetch_or(1 << signal, SeqCst);
                     send_pending();
                 }

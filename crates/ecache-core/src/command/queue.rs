@@ -231,8 +231,11 @@ impl<T> Signals for Queue<T> {
     fn reach(&self, child: u32) {
         let mut state = self.state();
         let signal = state.signal;
-        if let Some(signal) = signal {
-            send(child, signal);
+        match signal {
+            // The terminal sent it before there was this command.
+            Some(0) => send(child, libc::SIGINT as u8),
+            Some(signal) => send(child, signal),
+            None => {}
         }
         state.running.push((child, signal.is_some()));
     }
