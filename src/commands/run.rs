@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow};
 use ecache_core::command::{
-    Failures, HELD_VARIABLE, Memo, Mode, OnBusy, OnFailure, OnMiss, Outcome, Report, Settings,
-    Streams,
+    Company, Failures, HELD_VARIABLE, Memo, Mode, OnBusy, OnFailure, OnMiss, Outcome, Report,
+    Settings, Streams,
 };
 use ecache_core::key::{Key, preimage};
 use ecache_core::python_json::Json;
@@ -46,6 +46,7 @@ fn memoized(context: &Context, args: RunArgs) -> Result<Exit> {
         // The session is part of the key, if --ttl says so, and was looked at by now.
         background::leave_terminal();
     } else if args.warm {
+        let invocation = invocation.with_key()?;
         background::start(&invocation.input).context("cannot start a process in the background")?;
         return Ok(Exit::Done);
     }
@@ -162,6 +163,7 @@ fn settings(args: &RunArgs, lifetime: Option<Lifetime>) -> Settings {
             BusyChoice::Fail => OnBusy::Fail,
         },
         patience: Duration::from_millis(args.wait_timeout),
+        company: Company::Alone,
         ..kept
     }
 }

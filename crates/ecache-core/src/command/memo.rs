@@ -14,7 +14,7 @@ use super::old::Kept;
 use super::process::{self, Ended, Records, Signals, Streams};
 use super::recording::{NotRecorded, Recorder, is_framed};
 use super::settings::{
-    Arguments, Failures, Mode, OnBusy, OnFailure, OnMiss, Outcome, Report, Settings,
+    Arguments, Company, Failures, Mode, OnBusy, OnFailure, OnMiss, Outcome, Report, Settings,
 };
 use super::telling::Telling;
 use super::turn::{Console, Turn, Wait};
@@ -129,8 +129,7 @@ impl Memo<'_> {
                         }
                     }
                     Kept::Old(entry, content) => old = Some((backend, (entry, content))),
-                    // Beside a glance nobody can write.
-                    Kept::Nothing => reader = Some(backend).filter(|_| self.settings.uses_old()),
+                    Kept::Nothing => reader = Some(backend).filter(|_| !self.glances()),
                 },
                 // One that is not there yet is made, and one of an older release brought up to date, by a writer.
                 Err(Error::Missing { .. } | Error::Unsupported(_)) => {}
@@ -213,8 +212,11 @@ impl Memo<'_> {
             Some(found) => self.run_or_replay(backend, found, records, ports),
             None => {
                 let (ended, report) = self.execute(ports.take(), Some(records))?;
+                let is_whole = ended.is_whole();
                 let report = self.keep_report(backend.as_ref(), ended, report)?;
-                ports.console.finish()?;
+                if is_whole {
+                    ports.console.finish()?;
+                }
                 Ok(report)
             }
         }
@@ -232,11 +234,16 @@ impl Memo<'_> {
         location::open_within(path.as_os_str(), access, STORE_PATIENCE)
     }
 
-    /// Looks the command up for the first time: at one glance, unless an old result may be of use, which is read beside
-    /// whoever writes.
+    /// Whether the first look is a glance, beside which nobody in this process can write: not where that is somebody
+    /// else's business, nor where an old result may be of use, which is read beside a writer.
+    fn glances(&self) -> bool {
+        self.settings.company == Company::Alone && !self.settings.uses_old()
+    }
+
+    /// Looks the command up for the first time.
     fn look(&self, path: &Path) -> Result<(Arc<dyn Backend>, Kept)> {
         let now = self.clock.now();
-        if self.settings.uses_old() {
+        if !self.glances() {
             let backend = self.open(path, Access::Read)?;
             let kept = self.find(&backend, Backend::lookup_unread, now)?;
             return Ok((backend, kept));
@@ -359,8 +366,10 @@ impl Memo<'_> {
         if self.settings.on_miss == OnMiss::Fail {
             return Ok(Report::of_nothing());
         }
-        let (_, report) = self.execute(ports.take(), None)?;
-        ports.console.finish()?;
+        let (ended, report) = self.execute(ports.take(), None)?;
+        if ended.is_whole() {
+            ports.console.finish()?;
+        }
         Ok(report)
     }
 

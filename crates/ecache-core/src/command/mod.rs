@@ -60,7 +60,7 @@ pub use program::Program;
 pub use recorded::{NotRepeatable, Repeated, repeat};
 pub use recording::{Malformed, ReplayError, replay};
 pub use settings::{
-    Arguments, Failures, Mode, OnBusy, OnFailure, OnMiss, Outcome, Report, Settings,
+    Arguments, Company, Failures, Mode, OnBusy, OnFailure, OnMiss, Outcome, Report, Settings,
 };
 pub use warm::{Call, Done, Found, Prepared, Stop, Warm, Warmed};
 

@@ -92,6 +92,13 @@ pub(super) struct Ended {
     pub(super) failed: Option<io::Error>,
 }
 
+impl Ended {
+    /// Whether it printed all that it would have printed, as far as anybody knows.
+    pub(super) fn is_whole(&self) -> bool {
+        self.status.code().is_some() && !self.interrupted
+    }
+}
+
 /// What a command prints, for those who ask later and for those who wait.
 pub(super) struct Records {
     /// For the store

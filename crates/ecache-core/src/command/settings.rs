@@ -98,6 +98,8 @@ pub struct Settings {
     pub max_output: u64,
     /// How long another process that runs the same is waited for while it prints nothing
     pub patience: Duration,
+    /// What else in this process uses the store
+    pub company: Company,
 }
 
 impl Default for Settings {
@@ -116,8 +118,20 @@ impl Default for Settings {
             arguments: Arguments::default(),
             max_output: 100 << 20,
             patience: Duration::from_secs(600),
+            company: Company::default(),
         }
     }
+}
+
+/// What else in this process uses the store while a command is looked up and replayed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Company {
+    /// Anything may
+    #[default]
+    Others,
+    /// Nothing does: a hit may be looked up in the way that takes the least, beside which nothing in the process could
+    /// write (see [`location::glance`](crate::location::glance))
+    Alone,
 }
 
 /// What came of a command.
