@@ -117,10 +117,12 @@ impl Watch {
     }
 
     /// How long to wait until the next poll that is to come after `interval`: watching a large store that changes
-    /// all the time is to take a tenth of a processor and not a whole one.
+    /// all the time is to take a tenth of a processor and not a whole one. Half a minute at most: a look may have taken
+    /// long because it waited for a server.
     pub fn rest(&self, interval: Duration) -> Duration {
         const REST: u32 = 9;
-        interval.max(self.cost.saturating_mul(REST))
+        const MAX_REST: Duration = Duration::from_secs(30);
+        interval.max(self.cost.saturating_mul(REST).min(MAX_REST))
     }
 
     /// The changes since the last poll, deletions first. After an error, the next one compares with the same
@@ -136,7 +138,10 @@ impl Watch {
     pub(crate) fn poll_while(&mut self, goes_on: &dyn Fn() -> bool) -> Result<Vec<Change>> {
         let started = Instant::now();
         let polled = self.look(goes_on);
-        self.cost = started.elapsed();
+        // One that failed has waited, and not worked.
+        if polled.is_ok() {
+            self.cost = started.elapsed();
+        }
         polled
     }
 
