@@ -102,43 +102,35 @@ fn pair(word: &str, key: &str) -> (String, String) {
     (word.to_owned(), key.to_owned())
 }
 
-/// What FiftyOne does is seen, also after another member became primary; with reads from secondaries as well.
+/// What FiftyOne does is seen, also after another member became primary. With reads from secondaries, which may go back in
+/// time from one look to the next, that cannot be promised.
 #[test]
 #[ignore = "needs a replica set: tests/mongodb/with --replica-set"]
 fn a_watcher_sees_what_others_write_and_remove_across_a_stepdown() {
-    for option in ["", "&readPreference=secondaryPreferred"] {
-        let database = if option.is_empty() {
-            "watch"
-        } else {
-            "watch-2"
-        };
-        let session = Session::new().with("ECACHE_DB", &location(database, option));
-        python(database, "documents.insert_one(document('before'))");
-        // Until a secondary has it, a look at one has nothing to compare with.
-        std::thread::sleep(Duration::from_millis(500));
-        let watcher = Watcher::start(&session, "--store theirs");
-        python(database, "documents.insert_one(document('a'))");
-        assert_eq!(watcher.next(), pair("created", "a"));
-        python(
-            database,
-            "documents.update_one({'key': 'a'}, {'$set': {'value': [1, 2, 3], 'updated_at': now}})",
-        );
-        assert_eq!(watcher.next(), pair("updated", "a"));
-        python(database, "documents.delete_one({'key': 'before'})");
-        assert_eq!(watcher.next(), pair("removed", "before"));
-        python(database, STEP_DOWN);
-        python(
-            database,
-            "documents.insert_many([document('b'), document('c')])",
-        );
-        let mut both = [watcher.next(), watcher.next()];
-        both.sort();
-        assert_eq!(both, [pair("created", "b"), pair("created", "c")]);
-        session.run("clear --store theirs").succeeds();
-        let mut all: Vec<_> = (0..3).map(|_| watcher.next()).collect();
-        all.sort();
-        assert_eq!(all, ["a", "b", "c"].map(|key| pair("removed", key)));
-    }
+    let session = Session::new().with("ECACHE_DB", &location("watch", ""));
+    python("watch", "documents.insert_one(document('before'))");
+    let watcher = Watcher::start(&session, "--store theirs");
+    python("watch", "documents.insert_one(document('a'))");
+    assert_eq!(watcher.next(), pair("created", "a"));
+    python(
+        "watch",
+        "documents.update_one({'key': 'a'}, {'$set': {'value': [1, 2, 3], 'updated_at': now}})",
+    );
+    assert_eq!(watcher.next(), pair("updated", "a"));
+    python("watch", "documents.delete_one({'key': 'before'})");
+    assert_eq!(watcher.next(), pair("removed", "before"));
+    python("watch", STEP_DOWN);
+    python(
+        "watch",
+        "documents.insert_many([document('b'), document('c')])",
+    );
+    let mut both = [watcher.next(), watcher.next()];
+    both.sort();
+    assert_eq!(both, [pair("created", "b"), pair("created", "c")]);
+    session.run("clear --store theirs").succeeds();
+    let mut all: Vec<_> = (0..3).map(|_| watcher.next()).collect();
+    all.sort();
+    assert_eq!(all, ["a", "b", "c"].map(|key| pair("removed", key)));
 }
 
 /// Conditions and removals go by what the primary has, wherever reads go.
