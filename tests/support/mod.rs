@@ -1,10 +1,11 @@
-//! A user's session with the `ecache` command: a home folder of its own, an environment with nothing in it, and a
-//! clock that stands still until a test moves it.
+//! A user's session with the `ecache` command: a home folder of its own, an environment with nothing in it, the
+//! [`surroundings`] of a fresh login, and a clock that stands still until a test moves it.
 
 // Each test program uses a part of this.
 #![allow(dead_code)]
 
 mod pty;
+pub mod surroundings;
 pub mod transcript;
 
 use std::cell::RefCell;
@@ -111,6 +112,7 @@ impl Session {
         if let Some(user) = self.user {
             command.uid(user).gid(user);
         }
+        surroundings::as_after_login(&mut command);
         command
     }
 

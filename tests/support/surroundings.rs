@@ -1,0 +1,106 @@
+//! What a program inherits beside its environment: signals, limits, and the mask of new files.
+//!
+//! A test program may itself run under `nohup`, in the background of a script, in a container with low limits: the
+//! program under test gets what a fresh login has, and a test that wants something else says so.
+
+use std::io;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+
+/// A limit of a process, as `setrlimit` names it.
+pub type Resource = libc::__rlimit_resource_t;
+
+/// Gives a program the signals, limits and file mode mask of a fresh login.
+pub fn as_after_login(command: &mut Command) {
+    // SAFETY: the closure only makes system calls.
+    unsafe {
+        command.pre_exec(|| {
+            for signal in 1..=libc::SIGRTMAX() {
+                // It fails for SIGKILL, SIGSTOP and those that the C library keeps for itself.
+                libc::signal(signal, libc::SIG_DFL);
+            }
+            mask(libc::SIG_SETMASK, None)?;
+            for resource in [
+                libc::RLIMIT_FSIZE,
+                libc::RLIMIT_NPROC,
+                libc::RLIMIT_AS,
+                libc::RLIMIT_DATA,
+                libc::RLIMIT_CPU,
+            ] {
+                limit(resource, libc::RLIM_INFINITY)?;
+            }
+            limit(libc::RLIMIT_NOFILE, 1024)?;
+            libc::umask(0o022);
+            Ok(())
+        })
+    };
+}
+
+/// Has a program start with a signal that is ignored, as under `nohup`.
+pub fn ignoring(command: &mut Command, signal: libc::c_int) {
+    // SAFETY: the closure only makes a system call.
+    unsafe {
+        command.pre_exec(move || match libc::signal(signal, libc::SIG_IGN) {
+            libc::SIG_ERR => Err(io::Error::last_os_error()),
+            _ => Ok(()),
+        })
+    };
+}
+
+/// Has a program start with a signal that is blocked.
+pub fn blocking(command: &mut Command, signal: libc::c_int) {
+    // SAFETY: the closure only makes a system call.
+    unsafe { command.pre_exec(move || mask(libc::SIG_BLOCK, Some(signal))) };
+}
+
+/// Has a program start with a lower limit, as after `ulimit -S`.
+pub fn limited(command: &mut Command, resource: Resource, soft: u64) {
+    // SAFETY: the closure only makes system calls.
+    unsafe { command.pre_exec(move || limit(resource, soft)) };
+}
+
+/// Has a program start with a descriptor that is closed.
+pub fn closed(command: &mut Command, descriptor: libc::c_int) {
+    // SAFETY: the closure only makes a system call, and std has no use for standard streams after this.
+    unsafe {
+        command.pre_exec(move || {
+            libc::close(descriptor);
+            Ok(())
+        })
+    };
+}
+
+fn mask(how: libc::c_int, signal: Option<libc::c_int>) -> io::Result<()> {
+    // SAFETY: a set of zeros is a valid value of this plain C type, and is only used once it is empty.
+    let mut set: libc::sigset_t = unsafe { std::mem::zeroed() };
+    // SAFETY: the set is valid for as long as these calls take.
+    let done = unsafe {
+        libc::sigemptyset(&mut set);
+        if let Some(signal) = signal {
+            libc::sigaddset(&mut set, signal);
+        }
+        libc::sigprocmask(how, &set, std::ptr::null_mut())
+    };
+    succeeded(done)
+}
+
+/// Sets a soft limit, as far as the hard one allows.
+fn limit(resource: Resource, soft: u64) -> io::Result<()> {
+    let mut limit = libc::rlimit {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
+    // SAFETY: the struct is valid, and is not kept.
+    succeeded(unsafe { libc::getrlimit(resource, &mut limit) })?;
+    limit.rlim_cur = soft.min(limit.rlim_max);
+    // SAFETY: as above.
+    succeeded(unsafe { libc::setrlimit(resource, &limit) })
+}
+
+fn succeeded(result: libc::c_int) -> io::Result<()> {
+    if result == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
+}
