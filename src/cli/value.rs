@@ -66,7 +66,7 @@ pub(crate) enum Lifetime {
 }
 
 /// Reads what [`parse_ttl`] does, `boot` or `session`.
-pub(crate) fn parse_lifetime(text: &str) -> Result<Lifetime, crate::units::ParseError> {
+pub(crate) fn parse_lifetime(text: &str) -> Result<Lifetime, ecache_core::units::ParseError> {
     match text {
         "boot" => Ok(Lifetime::Boot),
         "session" => Ok(Lifetime::Session),
@@ -85,7 +85,7 @@ impl Ttl {
 }
 
 /// Reads a duration, or `none`.
-pub(crate) fn parse_ttl(text: &str) -> Result<Ttl, crate::units::ParseError> {
+pub(crate) fn parse_ttl(text: &str) -> Result<Ttl, ecache_core::units::ParseError> {
     match text {
         "none" | "never" => Ok(Ttl::Never),
         duration => crate::units::parse_duration(duration).map(Ttl::Millis),

@@ -38,6 +38,26 @@ fn bkts_flags_and_variables_mean_what_they_meant() {
 }
 
 #[test]
+fn durations_are_written_as_for_bkt() {
+    let session = Session::new();
+    let line = "echo run >> ran; wc -l < ran";
+    session.set_clock("2026-11-23T00:00:00.000Z");
+    let run = |ttl| session.run(["run", "--ttl", ttl, "--", "sh", "-c", line]);
+    run("1 hour 30 min").prints("1\n");
+    session.set_clock("2026-11-23T01:29:59.000Z");
+    run("1 hour 30 min").prints("1\n");
+    session.set_clock("2026-11-23T01:30:00.000Z");
+    run("30days").prints("2\n");
+    session.set_clock("2026-12-23T01:29:59.000Z");
+    run("30days").prints("2\n");
+    session.set_clock("2026-12-23T01:30:00.000Z");
+    let session = session.with("BKT_TTL", "5min");
+    memoized(&session, "", line).prints("3\n");
+    session.set_clock("2026-12-23T01:35:00.000Z");
+    memoized(&session, "", line).prints("4\n");
+}
+
+#[test]
 fn a_result_can_be_brought_up_to_date_without_waiting() {
     let session = Session::new();
     let line = "echo run >> ran; wc -l < ran";

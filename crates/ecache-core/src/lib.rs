@@ -72,6 +72,7 @@ pub mod single_flight;
 pub mod stored;
 pub mod time;
 pub mod transfer;
+pub mod units;
 pub mod value;
 pub mod watch;
 
@@ -99,7 +100,7 @@ pub mod watch;
 /// | option | default | |
 /// |---|---|---|
 /// | `residency` | `"hybrid"` | where results are kept: `"transient"` in the store, `"ephemeral"` in memory, `"hybrid"` in both |
-/// | `ttl` | none | how long they are good: seconds, or `"90s"`, `"10m"`, `"1d12h"` |
+/// | `ttl` | none | how long they are good: seconds, or a [duration](units::parse_duration) such as `"90s"`, `"1d12h"`, `"10 minutes"` |
 /// | `max_size` | 1024 | how many are kept in memory; 0 is none |
 /// | `link_to_dataset` | `true` | whether they belong to the context's dataset |
 /// | `key_fn` | | makes the key of the context and references to the arguments; a tuple or list is several arguments |

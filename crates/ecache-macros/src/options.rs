@@ -6,7 +6,7 @@ use syn::parse::{Parse, ParseStream};
 use syn::punctuated::Punctuated;
 use syn::{Error, Expr, ExprLit, Ident, Lit, LitBool, Result, Token};
 
-use crate::duration;
+use crate::units::parse_duration;
 
 /// Every option, in the order in which they are documented.
 const NAMES: [&str; 19] = [
@@ -205,9 +205,22 @@ fn residency(value: &Expr) -> Result<TokenStream> {
     Ok(quote!(::ecache_core::execution_cache::Residency::#variant))
 }
 
+/// A lifetime: seconds, or whatever `ecache --ttl` reads, with or without quotes.
 fn duration(value: &Expr) -> Result<TokenStream> {
-    let millis = duration::parse(value)?.as_millis();
-    let millis = u64::try_from(millis).unwrap_or(u64::MAX);
+    const EXPECTED: &str =
+        "expected seconds, or a duration such as \"90s\", \"1d12h\" or \"10 minutes\"";
+    let Expr::Lit(ExprLit { lit, .. }) = value else {
+        return Err(Error::new_spanned(value, EXPECTED));
+    };
+    let text = match lit {
+        // `10m` is one token to Rust: a number with a suffix.
+        Lit::Int(number) => format!("{}{}", number.base10_digits(), number.suffix()),
+        Lit::Float(number) => format!("{}{}", number.base10_digits(), number.suffix()),
+        Lit::Str(text) => text.value(),
+        _ => return Err(Error::new_spanned(value, EXPECTED)),
+    };
+    let duration = parse_duration(&text).map_err(|error| Error::new_spanned(value, error))?;
+    let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     Ok(quote!(::core::option::Option::Some(::core::time::Duration::from_millis(#millis))))
 }
 
@@ -257,4 +270,33 @@ fn distance(one: &str, other: &str) -> usize {
         }
     }
     row[other.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lifetimes_are_read_as_the_command_line_reads_them() {
+        let parsed = |text: &str| duration(&syn::parse_str(text).expect("an expression")).ok();
+        let millis = |millis: u64| quote!(::core::option::Option::Some(::core::time::Duration::from_millis(#millis)));
+        for (text, wanted) in [
+            ("90", 90_000),
+            ("1_000", 1_000_000),
+            ("0.5", 500),
+            ("10m", 600_000),
+            ("1.5h", 5_400_000),
+            ("\"10\"", 10_000),
+            ("\"1d12h\"", 129_600_000),
+            ("\"1 hour 30 min\"", 5_400_000),
+        ] {
+            let parsed = parsed(text).expect("a duration");
+            assert_eq!(parsed.to_string(), millis(wanted).to_string(), "{text}");
+        }
+        for wrong in [
+            "\"\"", "\"m\"", "\"10x\"", "0", "0.0001", "10u64", "1e3", "true", "TTL",
+        ] {
+            assert!(parsed(wrong).is_none(), "{wrong}");
+        }
+    }
 }

@@ -7,7 +7,7 @@ fn lives(_ctx: &ExecutionContext, _path: &str) -> u8 {
     1
 }
 
-#[execution_cache(ttl = "10 minutes")]
+#[execution_cache(ttl = "10 fortnights")]
 fn lives_a_while(_ctx: &ExecutionContext, _path: &str) -> u8 {
     1
 }

@@ -1,0 +1,1 @@
+../../ecache-core/src/units.rs
