@@ -1,5 +1,6 @@
 //! How one entry is named: by its key, or by the arguments of the call that made it, in its scopes.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::error::ErrorKind;
@@ -124,11 +125,11 @@ pub(crate) struct SurroundingsArgs {
     pub(crate) env: Vec<String>,
     /// Tell runs apart by the content of this file, folder or quoted pattern (`src/**/*.rs`); may be repeated
     #[arg(long, value_name = "PATH", value_hint = clap::ValueHint::AnyPath)]
-    pub(crate) file: Vec<String>,
+    pub(crate) file: Vec<OsString>,
     /// Tell runs apart by the modification time of this file, as bkt does; may be repeated
     #[arg(long, value_name = "PATH", alias = "use-file-modtime", hide_short_help = true,
           value_hint = clap::ValueHint::AnyPath)]
-    pub(crate) modtime: Vec<String>,
+    pub(crate) modtime: Vec<PathBuf>,
     /// Tell runs apart by this name, as bkt does
     #[arg(
         long = "scope",

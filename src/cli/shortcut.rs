@@ -119,7 +119,11 @@ fn run(mut words: impl Iterator<Item = OsString>, path: &mut Option<String>) -> 
             "--cwd" if !args.identity.surroundings.cwd => args.identity.surroundings.cwd = true,
             "--no-failures" if !args.keep.no_failures => args.keep.no_failures = true,
             "--env" => args.identity.surroundings.env.push(plain(words.next())?),
-            "--file" => args.identity.surroundings.file.push(plain(words.next())?),
+            "--file" => args
+                .identity
+                .surroundings
+                .file
+                .push(plain(words.next())?.into()),
             "--store" => once(&mut args.store, plain(words.next())?)?,
             "--ttl" => {
                 let ttl = parse_lifetime(&plain(words.next())?).ok()?;

@@ -11,7 +11,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use ecache_core::command::{
-    Arguments, Failures, Identity, Input, Program, Settings, Spool, hash_files, is_idle,
+    Arguments, Failures, Identity, Input, Program, Settings, Spool, file_metadata, hash_files,
+    is_idle,
 };
 use ecache_core::python_json::Json;
 
@@ -96,24 +97,31 @@ impl Invocation {
 }
 
 /// What else runs are told apart by.
-fn marks(args: &SurroundingsArgs, lifetime: Option<Lifetime>) -> Result<BTreeMap<String, String>> {
+fn marks(
+    args: &SurroundingsArgs,
+    lifetime: Option<Lifetime>,
+) -> Result<BTreeMap<OsString, String>> {
     let mut marks = BTreeMap::new();
     match lifetime {
-        Some(Lifetime::Boot) => marks.insert("boot".to_owned(), boot()?),
-        Some(Lifetime::Session) => marks.insert("session".to_owned(), session()?),
+        Some(Lifetime::Boot) => marks.insert("boot".into(), boot()?),
+        Some(Lifetime::Session) => marks.insert("session".into(), session()?),
         Some(Lifetime::Ttl(_)) | None => None,
     };
     if let Some(name) = &args.name {
-        marks.insert("scope".to_owned(), name.clone());
+        marks.insert("scope".into(), name.clone());
     }
     for path in &args.modtime {
         // As for bkt, a file that is not there is a state of it.
-        let modified = match std::fs::metadata(path) {
+        let modified = match file_metadata(path) {
             Ok(file) => format!("{}.{:09}", file.mtime(), file.mtime_nsec()),
             Err(error) if error.kind() == io::ErrorKind::NotFound => "none".to_owned(),
-            Err(error) => return Err(error).with_context(|| format!("cannot look at {path}")),
+            Err(error) => {
+                return Err(error).with_context(|| format!("cannot look at {}", path.display()));
+            }
         };
-        marks.insert(format!("modtime {path}"), modified);
+        let mut name = OsString::from("modtime ");
+        name.push(path);
+        marks.insert(name, modified);
     }
     Ok(marks)
 }
@@ -150,12 +158,10 @@ pub(super) fn identity(
         true => Some(std::env::current_dir().context("there is no current folder")?),
         false => None,
     };
-    let hash = |path: &String| {
+    let hash = |path: &OsString| {
         let content = hash_files(path);
-        Ok((
-            path.clone(),
-            content.with_context(|| format!("cannot read {path}"))?,
-        ))
+        let content = content.with_context(|| format!("cannot read {}", path.display()))?;
+        Ok((path.clone(), content))
     };
     Ok(Identity {
         program,

@@ -134,3 +134,78 @@ fn folders_and_patterns_are_what_is_in_them() {
         "ecache: cannot read src/*.py: no file matches this pattern\n",
     );
 }
+
+#[test]
+fn only_files_and_folders_can_be_part_of_a_key() {
+    let session = Session::new();
+    session
+        .shell(
+            "mkdir in; echo 1 > in/a; mkfifo in/pipe; ln -s /dev/zero in/zero; ln -s gone in/link",
+        )
+        .succeeds();
+    for (file, kind) in [
+        ("/dev/zero", "device"),
+        ("in/zero", "device"),
+        ("in/pipe", "pipe"),
+    ] {
+        let refusal = format!("{file}: it is a {kind}, not a file or a folder\n");
+        session
+            .run(["run", "--file", file, "--", "true"])
+            .ends(125, &format!("ecache: cannot read {refusal}"));
+        session
+            .run(["run", "--modtime", file, "--", "true"])
+            .ends(125, &format!("ecache: cannot look at {refusal}"));
+        session
+            .run(["key", "--file", file, "--", "true"])
+            .ends(3, &format!("ecache: cannot read {refusal}"));
+    }
+    let key = |file| {
+        let ran = session.run(["key", "--stdin", "none", "--file", file, "--", "true"]);
+        ran.succeeds().text().to_owned()
+    };
+    let all = || ["in", "in/*", "in/l*"].map(key);
+    let before = all();
+    session.shell("ln -sf gone2 in/link").succeeds();
+    assert!(before.iter().zip(all()).all(|(before, now)| *before != now));
+}
+
+#[test]
+fn paths_that_are_no_text_are_told_apart() {
+    let session = Session::new();
+    let names: [&[u8]; 3] = [b"f\xff", b"f\xfe", "f\u{fffd}".as_bytes()];
+    for name in names {
+        std::fs::write(session.path("").join(OsStr::from_bytes(name)), "1").expect("a file");
+    }
+    let command = |words: &str, name: &[u8]| {
+        let mut command = session.command(words);
+        command.arg(OsStr::from_bytes(name));
+        command
+    };
+    let mut keys = std::collections::BTreeSet::new();
+    for option in ["--file", "--modtime"] {
+        for name in names {
+            let mut command = command(&format!("key --stdin none {option}"), name);
+            command.args(["--", "true"]);
+            keys.insert(run(command, b"").succeeds().stdout);
+        }
+    }
+    assert_eq!(keys.len(), 6);
+
+    let cat = |name: &[u8]| {
+        let mut command = command("run --stdin none --file", name);
+        command.args(["--", "cat"]).arg(OsStr::from_bytes(name));
+        run(command, b"")
+    };
+    cat(names[0]).prints("1");
+    std::fs::write(session.path("").join(OsStr::from_bytes(names[0])), "2").expect("a file");
+    let mut why = command("why --stdin none --file", names[0]);
+    why.args(["--", "cat"]).arg(OsStr::from_bytes(names[0]));
+    let why = run(why, b"");
+    assert!(
+        why.text().contains("file f\u{fffd}: another one"),
+        "{}",
+        why.text()
+    );
+    cat(names[0]).prints("2");
+    session.run("warm --refresh --store cat").succeeds();
+}

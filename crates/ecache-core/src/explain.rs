@@ -13,7 +13,7 @@ use crate::entry::Entry;
 use crate::error::Result;
 use crate::filter::{Filter, Pattern};
 use crate::key::hex;
-use crate::python_json::Json;
+use crate::python_json::{Json, PyString};
 use crate::scope::{Address, Scopes};
 use crate::time::Timestamp;
 use crate::value::Kind;
@@ -374,16 +374,19 @@ fn split(call: &[Json]) -> (&[Json], Option<&Json>) {
 
 /// What identifies a command beside its arguments.
 fn of_contexts(asked: &Json, recorded: &Json, found: &mut Vec<Difference>) {
-    let inner = |json: &Json, outer: &str, name: &str| {
-        json.get(outer).and_then(|json| json.get(name)).cloned()
+    let inner = |json: &Json, outer: &str, name: &PyString| {
+        let mut members = members(json, outer).iter();
+        let found = members.find(|(member, _)| member == name);
+        found.map(|(_, value)| value.clone())
     };
-    let of = |part, outer: &str, name: &str| {
+    let of_name = |part, outer: &str, name: &PyString| {
         Difference::new(
             part,
             inner(asked, outer, name),
             inner(recorded, outer, name),
         )
     };
+    let of = |part, outer: &str, name: &str| of_name(part, outer, &name.into());
     match of(Part::Program, "program", "path") {
         Some(path) => found.push(path),
         None => {
@@ -399,27 +402,31 @@ fn of_contexts(asked: &Json, recorded: &Json, found: &mut Vec<Difference>) {
         ));
     }
     for name in names(asked, recorded, "env") {
-        found.extend(of(Part::Variable(name.clone()), "env", &name));
+        found.extend(of_name(Part::Variable(shown(&name)), "env", &name));
     }
     for name in names(asked, recorded, "files") {
-        found.extend(of(Part::File(name.clone()), "files", &name));
+        found.extend(of_name(Part::File(shown(&name)), "files", &name));
     }
     for name in names(asked, recorded, "marks") {
-        found.extend(of(Part::Mark(name.clone()), "marks", &name));
+        found.extend(of_name(Part::Mark(shown(&name)), "marks", &name));
     }
 }
 
 /// The names that either of two objects has within one of its members.
-fn names(one: &Json, other: &Json, member: &str) -> BTreeSet<String> {
-    let names = [one, other]
-        .into_iter()
-        .flat_map(|json| match json.get(member) {
-            Some(Json::Object(members)) => members.as_slice(),
-            _ => &[],
-        });
-    names
-        .map(|(name, _)| name.to_string_lossy().into_owned())
-        .collect()
+fn names(one: &Json, other: &Json, member: &str) -> BTreeSet<PyString> {
+    let all = [one, other].map(|json| members(json, member));
+    all.concat().into_iter().map(|(name, _)| name).collect()
+}
+
+fn members<'a>(json: &'a Json, member: &str) -> &'a [(PyString, Json)] {
+    match json.get(member) {
+        Some(Json::Object(members)) => members,
+        _ => &[],
+    }
+}
+
+fn shown(name: &PyString) -> String {
+    name.to_os_string().to_string_lossy().into_owned()
 }
 
 #[cfg(test)]

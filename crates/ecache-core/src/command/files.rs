@@ -6,10 +6,11 @@
 //! locks and its own full disk, written to by hits, to save what SHA-256 takes (a millisecond for a megabyte or two).
 //! For large inputs `--env` of a version, or a file with their checksums, is the better key.
 
-use std::fs::{self, File};
+use std::ffi::OsStr;
+use std::fs::{self, File, FileType, Metadata, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
@@ -21,18 +22,20 @@ use crate::glob::Glob;
 /// Of a file: that of its content. Of a folder: of all that is in it and below, in the order of names, with the names,
 /// hidden ones as well, whether it is executable, and where links point to; links in it are not followed. Of a
 /// pattern that names no file itself: of all that matches, in the same order; a `*` stands for no `/` and no
-/// leading dot, and `**` for any number of folders.
+/// leading dot, and `**` for any number of folders. A link that matches is followed, unless it leads nowhere.
+///
+/// Pipes, sockets and devices are never opened: in folders and patterns only their presence counts.
 ///
 /// # Errors
-/// If it cannot be read, or nothing is there or matches.
-pub fn hash_files(typed: &str) -> io::Result<[u8; 32]> {
+/// If it cannot be read, is neither a file nor a folder, or nothing is there or matches.
+pub fn hash_files(typed: &OsStr) -> io::Result<[u8; 32]> {
     hash_files_in(Path::new("."), typed)
 }
 
 /// As [`hash_files`], of what was typed in that folder.
-pub(super) fn hash_files_in(folder: &Path, typed: &str) -> io::Result<[u8; 32]> {
+pub(super) fn hash_files_in(folder: &Path, typed: &OsStr) -> io::Result<[u8; 32]> {
     let path = folder.join(typed);
-    match fs::metadata(&path) {
+    match file_metadata(&path) {
         Ok(metadata) if metadata.is_dir() => hash_folder(&path),
         Ok(_) => hash_file(&path),
         Err(error) if error.kind() == io::ErrorKind::NotFound && is_pattern(typed) => {
@@ -42,8 +45,43 @@ pub(super) fn hash_files_in(folder: &Path, typed: &str) -> io::Result<[u8; 32]> 
     }
 }
 
+/// Returns the metadata of a file or folder, following links.
+///
+/// # Errors
+/// If there is none, or a pipe, a socket or a device: the first two can only be read once, and the last may have no
+/// end.
+pub fn file_metadata(path: &Path) -> io::Result<Metadata> {
+    let metadata = fs::metadata(path)?;
+    require_file_or_folder(metadata.file_type())?;
+    Ok(metadata)
+}
+
+fn require_file_or_folder(kind: FileType) -> io::Result<()> {
+    let name = if kind.is_file() || kind.is_dir() {
+        return Ok(());
+    } else if kind.is_fifo() {
+        "pipe"
+    } else if kind.is_socket() {
+        "socket"
+    } else {
+        "device"
+    };
+    let message = format!("it is a {name}, not a file or a folder");
+    Err(io::Error::new(io::ErrorKind::InvalidInput, message))
+}
+
 fn hash_file(path: &Path) -> io::Result<[u8; 32]> {
-    let mut file = File::open(path)?;
+    // Somebody may have put a pipe there since it was looked at: opening that must not wait for a writer.
+    let mut options = OpenOptions::new();
+    let mut file = options
+        .read(true)
+        .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY)
+        .open(path)?;
+    require_file_or_folder(file.metadata()?.file_type())?;
+    hash_content(&mut file)
+}
+
+fn hash_content(file: &mut File) -> io::Result<[u8; 32]> {
     let mut hash = Sha256::new();
     let mut buffer = vec![0; 1 << 16];
     loop {
@@ -60,24 +98,29 @@ fn hash_folder(folder: &Path) -> io::Result<[u8; 32]> {
     let mut hash = Sha256::new();
     for path in sorted(folder)? {
         let metadata = path.symlink_metadata()?;
-        let kind = metadata.file_type();
-        let (kind, content) = if kind.is_dir() {
-            (b'd', hash_folder(&path)?)
-        } else if kind.is_symlink() {
-            let target = fs::read_link(&path)?;
-            (b'l', Sha256::digest(target.as_os_str().as_bytes()).into())
-        } else if !kind.is_file() {
-            // A pipe or a socket has no content; that it is there is all there is to it.
-            (b's', [0; 32])
-        } else if metadata.permissions().mode() & 0o100 != 0 {
-            (b'x', hash_file(&path)?)
-        } else {
-            (b'f', hash_file(&path)?)
+        let (kind, content) = match kind_and_content(&path, &metadata)? {
+            (b'f', content) if metadata.permissions().mode() & 0o100 != 0 => (b'x', content),
+            other => other,
         };
         let name = path.file_name().unwrap_or_default();
         add(&mut hash, kind, name.as_bytes(), content);
     }
     Ok(hash.finalize().into())
+}
+
+/// What a file of this metadata adds to a folder or a pattern: a letter for its kind, and the hash of its content.
+fn kind_and_content(path: &Path, metadata: &Metadata) -> io::Result<(u8, [u8; 32])> {
+    Ok(if metadata.is_dir() {
+        (b'd', hash_folder(path)?)
+    } else if metadata.is_symlink() {
+        let target = fs::read_link(path)?;
+        (b'l', Sha256::digest(target.as_os_str().as_bytes()).into())
+    } else if metadata.is_file() {
+        (b'f', hash_file(path)?)
+    } else {
+        // A pipe, a socket or a device has no content of its own: only its presence counts.
+        (b's', [0; 32])
+    })
 }
 
 /// No name contains a NUL, so that no two folders make the same bytes.
@@ -95,16 +138,17 @@ fn sorted(folder: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
-fn is_pattern(text: &str) -> bool {
-    text.contains(['*', '?', '['])
+fn is_pattern(text: &OsStr) -> bool {
+    text.as_bytes().iter().any(|byte| b"*?[".contains(byte))
 }
 
-fn hash_matches(folder: &Path, pattern: &str) -> io::Result<[u8; 32]> {
-    let (start, rest) = match pattern.strip_prefix('/') {
+fn hash_matches(folder: &Path, pattern: &OsStr) -> io::Result<[u8; 32]> {
+    let (start, rest) = match pattern.as_bytes().strip_prefix(b"/") {
         Some(rest) => (Path::new("/"), rest),
-        None => (folder, pattern),
+        None => (folder, pattern.as_bytes()),
     };
-    let parts: Vec<&str> = rest.split('/').filter(|part| !part.is_empty()).collect();
+    let parts = rest.split(|byte| *byte == b'/').map(OsStr::from_bytes);
+    let parts: Vec<&OsStr> = parts.filter(|part| !part.is_empty()).collect();
     let mut matches = Vec::new();
     expand(start, &parts, &mut matches)?;
     matches.sort();
@@ -115,40 +159,50 @@ fn hash_matches(folder: &Path, pattern: &str) -> io::Result<[u8; 32]> {
     }
     let mut hash = Sha256::new();
     for path in matches {
-        let (kind, content) = match path.is_dir() {
-            true => (b'd', hash_folder(&path)?),
-            false => (b'f', hash_file(&path)?),
+        let metadata = match fs::metadata(&path) {
+            // A link that leads nowhere is known by where it points to.
+            Err(error) if is_dangling(&error) => path.symlink_metadata()?,
+            metadata => metadata?,
         };
+        let (kind, content) = kind_and_content(&path, &metadata)?;
         let name = path.strip_prefix(start).unwrap_or(&path);
         add(&mut hash, kind, name.as_os_str().as_bytes(), content);
     }
     Ok(hash.finalize().into())
 }
 
-fn expand(folder: &Path, parts: &[&str], matches: &mut Vec<PathBuf>) -> io::Result<()> {
+/// Whether a link leads nowhere: to a missing file, into a file, or around in a circle.
+fn is_dangling(error: &io::Error) -> bool {
+    let kind = error.kind();
+    matches!(kind, io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+        || error.raw_os_error() == Some(libc::ELOOP)
+}
+
+fn expand(folder: &Path, parts: &[&OsStr], matches: &mut Vec<PathBuf>) -> io::Result<()> {
     let Some((first, rest)) = parts.split_first() else {
         matches.push(folder.to_owned());
         return Ok(());
     };
     if !is_pattern(first) {
         let path = folder.join(first);
-        return match path.try_exists()? {
-            true => expand(&path, rest, matches),
-            false => Ok(()),
+        return match path.symlink_metadata() {
+            Ok(_) => expand(&path, rest, matches),
+            Err(error) if is_dangling(&error) => Ok(()),
+            Err(error) => Err(error),
         };
     }
     let any_depth = *first == "**";
     if any_depth {
         // What is a file cannot be gone into.
-        let last = [*rest.first().unwrap_or(&"*")];
+        let last = [*rest.first().unwrap_or(&OsStr::new("*"))];
         expand(folder, if rest.is_empty() { &last } else { rest }, matches)?;
     }
+    let pattern = characters(first);
     let glob =
-        Glob::new(first).map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
+        Glob::new(&pattern).map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
     for path in sorted(folder)? {
-        let name = path.file_name().unwrap_or_default();
-        let Some(name) = name.to_str() else { continue };
-        if name.starts_with('.') && !first.starts_with('.') || !glob.matches(name) {
+        let name = characters(path.file_name().unwrap_or_default());
+        if name.starts_with('.') && !pattern.starts_with('.') || !glob.matches(&name) {
             continue;
         }
         let is_folder = match any_depth {
@@ -167,6 +221,19 @@ fn expand(folder: &Path, parts: &[&str], matches: &mut Vec<PathBuf>) -> io::Resu
     Ok(())
 }
 
+/// A name or a pattern as text. A byte that is not UTF-8 becomes a character for private use, so that `*` and `?` match
+/// it, and it matches itself alone.
+fn characters(name: &OsStr) -> String {
+    const PRIVATE: u32 = 0xF700;
+    let mut text = String::with_capacity(name.len());
+    for chunk in name.as_bytes().utf8_chunks() {
+        text.push_str(chunk.valid());
+        let bytes = chunk.invalid().iter();
+        text.extend(bytes.filter_map(|byte| char::from_u32(PRIVATE + u32::from(*byte))));
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -181,7 +248,7 @@ mod tests {
             fs::write(file, name).expect("a file");
         }
         (folder, move |typed: &str| {
-            hash_files(&format!("{}/{typed}", path.display())).ok()
+            hash_files(path.join(typed).as_os_str()).ok()
         })
     }
 
@@ -226,5 +293,85 @@ mod tests {
         // A file of that name comes before what it would stand for.
         fs::write(folder.path().join("src/*.rs"), "odd").expect("a file");
         assert_eq!(hash("src/*.rs"), Some(Sha256::digest("odd").into()));
+    }
+
+    #[test]
+    fn pipes_sockets_and_devices_are_not_opened() {
+        let (folder, hash) = tree();
+        let path = folder.path();
+        let before = (hash("src"), hash("src/*"));
+        let mode = rustix::fs::Mode::from_raw_mode(0o600);
+        rustix::fs::mkfifoat(rustix::fs::CWD, path.join("src/pipe"), mode).expect("a pipe");
+        std::os::unix::net::UnixListener::bind(path.join("src/socket")).expect("a socket");
+        for (link, target) in [
+            ("zero", "/dev/zero"),
+            ("full", "/dev/full"),
+            ("pipe2", "pipe"),
+        ] {
+            std::os::unix::fs::symlink(target, path.join("src").join(link)).expect("a link");
+        }
+        let after = (hash("src"), hash("src/*"));
+        assert!(after.0.is_some() && after.1.is_some());
+        assert!(before.0 != after.0 && before.1 != after.1, "they count");
+        for (name, kind) in [
+            ("src/pipe", "pipe"),
+            ("src/pipe2", "pipe"),
+            ("src/socket", "socket"),
+            ("src/zero", "device"),
+        ] {
+            let error = hash_files(path.join(name).as_os_str()).expect_err(name);
+            let wanted = format!("it is a {kind}, not a file or a folder");
+            assert_eq!(error.to_string(), wanted);
+            let error = file_metadata(&path.join(name)).expect_err(name);
+            assert_eq!(error.to_string(), wanted);
+            // Whoever looked at it before it became that does not wait for it either.
+            hash_file(&path.join(name)).expect_err(name);
+        }
+    }
+
+    #[test]
+    fn a_link_that_leads_nowhere_is_where_it_points_to() {
+        let (folder, hash) = tree();
+        let link = folder.path().join("src/link.rs");
+        let mut seen = vec![["src", "src/*.rs", "*/link.rs", "**/*.rs"].map(&hash)];
+        assert_eq!(seen[0][2], None, "nothing matches yet");
+        for target in ["nowhere", "elsewhere", "a.rs/inside", "link.rs"] {
+            std::os::unix::fs::symlink(target, &link).expect("a link");
+            let now = ["src", "src/*.rs", "*/link.rs", "**/*.rs"].map(&hash);
+            for (index, hash) in now.iter().enumerate() {
+                assert!(hash.is_some(), "{target}");
+                assert!(seen.iter().all(|seen| seen[index] != *hash), "{target}");
+            }
+            seen.push(now);
+            fs::remove_file(&link).expect("a link");
+        }
+    }
+
+    #[test]
+    fn names_that_are_not_utf_8_are_names() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let in_folder = |name: &[u8]| folder.path().join(OsStr::from_bytes(name));
+        let hash = |name: &[u8]| hash_files(in_folder(name).as_os_str()).ok();
+        fs::create_dir(in_folder(b"d\xff")).expect("a folder");
+        fs::write(in_folder(b"d\xff/a\xfe.c"), "1").expect("a file");
+        let names: [&[u8]; 5] = [
+            b"d\xff",
+            b"d\xff/a\xfe.c",
+            b"d\xff/*.c",
+            b"d?/a\xfe*",
+            b"**/*.c",
+        ];
+        let before = names.map(hash);
+        assert!(before.iter().all(Option::is_some), "{before:?}");
+        fs::write(in_folder(b"d\xff/a\xfe.c"), "2").expect("a file");
+        let after = names.map(hash);
+        assert!(
+            before
+                .iter()
+                .zip(&after)
+                .all(|(before, after)| before != after)
+        );
+        assert_eq!(hash(b"d\xff/a\xfd*"), None);
+        assert_eq!(hash("d\u{fffd}/*".as_bytes()), None);
     }
 }

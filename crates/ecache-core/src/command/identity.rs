@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::Program;
 use crate::key::Key;
-use crate::python_json::Json;
+use crate::python_json::{Json, PyString};
 use crate::value::Value;
 
 /// All that the output of a command is said to depend on.
@@ -27,11 +27,11 @@ pub struct Identity {
     /// Variables and their values, `None` for one that is not set
     pub variables: BTreeMap<String, Option<OsString>>,
     /// Files that it reads, by the path that was typed, and the SHA-256 of each
-    pub files: BTreeMap<String, [u8; 32]>,
+    pub files: BTreeMap<OsString, [u8; 32]>,
     /// The SHA-256 of its standard input
     pub input: Option<[u8; 32]>,
     /// Whatever else tells runs apart, by a name of its own, as the boot that it was run in
-    pub marks: BTreeMap<String, String>,
+    pub marks: BTreeMap<OsString, String>,
 }
 
 impl Identity {
@@ -63,7 +63,7 @@ impl Identity {
         }
         if !self.files.is_empty() {
             let files = self.files.iter();
-            let files = files.map(|(path, content)| (path.as_str(), hash(content)));
+            let files = files.map(|(path, content)| (path.as_os_str(), hash(content)));
             members.push(("files", object(files)));
         }
         if let Some(input) = &self.input {
@@ -71,7 +71,7 @@ impl Identity {
         }
         if !self.marks.is_empty() {
             let marks = self.marks.iter();
-            let marks = marks.map(|(name, mark)| (name.as_str(), Json::from(mark.as_str())));
+            let marks = marks.map(|(name, mark)| (name.as_os_str(), Json::from(mark.as_str())));
             members.push(("marks", object(marks)));
         }
         object(members)
@@ -83,7 +83,7 @@ pub(super) fn hash_of(value: &OsStr) -> [u8; 32] {
     Sha256::digest(value.as_bytes()).into()
 }
 
-fn object<'a>(members: impl IntoIterator<Item = (&'a str, Json)>) -> Json {
+fn object(members: impl IntoIterator<Item = (impl Into<PyString>, Json)>) -> Json {
     let members = members.into_iter();
     Json::Object(members.map(|(name, value)| (name.into(), value)).collect())
 }
@@ -162,6 +162,14 @@ mod tests {
             variables: [("A".to_owned(), value.map(OsString::from))].into(),
             ..base.clone()
         };
+        let with_file = |path: &[u8]| Identity {
+            files: [(OsString::from_vec(path.to_vec()), [1; 32])].into(),
+            ..base.clone()
+        };
+        let with_mark = |name: &[u8]| Identity {
+            marks: [(OsString::from_vec(name.to_vec()), "1".to_owned())].into(),
+            ..base.clone()
+        };
         let all = [
             base.clone(),
             with_arguments(vec!["-s https://x".into()]),
@@ -177,19 +185,25 @@ mod tests {
                 ..base.clone()
             },
             Identity {
-                files: [("a".to_owned(), [1; 32])].into(),
+                files: [("a".into(), [1; 32])].into(),
                 ..base.clone()
             },
             Identity {
-                files: [("a".to_owned(), [2; 32])].into(),
+                files: [("a".into(), [2; 32])].into(),
                 ..base.clone()
             },
+            with_file(b"\xff"),
+            with_file(b"\xfe"),
+            with_file("\u{fffd}".as_bytes()),
+            with_file(br"\udcff"),
+            with_mark(b"\xff"),
+            with_mark("\u{fffd}".as_bytes()),
             Identity {
                 input: Some([1; 32]),
                 ..base.clone()
             },
             Identity {
-                marks: [("boot".to_owned(), "1".to_owned())].into(),
+                marks: [("boot".into(), "1".to_owned())].into(),
                 ..base.clone()
             },
             Identity {

@@ -51,7 +51,7 @@ use std::path::PathBuf;
 
 use crate::error::Error;
 
-pub use files::hash_files;
+pub use files::{file_metadata, hash_files};
 pub use identity::Identity;
 pub use input::{Spool, Unkept, is_idle};
 pub use memo::{HELD_VARIABLE, Memo};

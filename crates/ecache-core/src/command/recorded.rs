@@ -13,7 +13,7 @@ use super::files::hash_files_in;
 use super::{Call, CommandError, Identity, Program, Settings};
 use crate::entry::Entry;
 use crate::key::{CallScopes, Key, hex, preimage};
-use crate::python_json::Json;
+use crate::python_json::{Json, PyString};
 use crate::scope::token_hash;
 use crate::value::{Kind, Value};
 
@@ -40,10 +40,10 @@ pub enum NotRepeatable {
         name: String,
     },
     /// It was kept for a boot or a session, or by a modification time, which may be over
-    #[error("it was kept by its {mark}, which may have changed")]
+    #[error("it was kept by its {}, which may have changed", mark.display())]
     Mark {
         /// What it was kept by
-        mark: String,
+        mark: OsString,
     },
     /// Its folder is not there
     #[error("its folder {} is gone", path.display())]
@@ -146,8 +146,8 @@ struct Recorded {
     mtime_ns: Json,
     folder: Option<PathBuf>,
     variables: Vec<(String, Option<String>)>,
-    files: Vec<(String, String)>,
-    marks: BTreeMap<String, String>,
+    files: Vec<(OsString, String)>,
+    marks: BTreeMap<OsString, String>,
     has_input: bool,
 }
 
@@ -167,16 +167,22 @@ impl Recorded {
                 None => None,
             },
             variables: members(context.get("env"))
-                .map(|(name, value)| match value {
-                    Json::Null => Some((name, None)),
-                    value => Some((name, Some(hash(value)?))),
+                .iter()
+                .map(|(name, value)| {
+                    let name = name.as_str()?.to_owned();
+                    match value {
+                        Json::Null => Some((name, None)),
+                        value => Some((name, Some(hash(value)?))),
+                    }
                 })
                 .collect::<Option<_>>()?,
             files: members(context.get("files"))
-                .map(|(name, value)| Some((name, hash(value)?)))
+                .iter()
+                .map(|(name, value)| Some((name.to_os_string(), hash(value)?)))
                 .collect::<Option<_>>()?,
             marks: members(context.get("marks"))
-                .map(|(name, mark)| Some((name, hash(mark)?)))
+                .iter()
+                .map(|(name, mark)| Some((name.to_os_string(), hash(mark)?)))
                 .collect::<Option<_>>()?,
             has_input: context.get("stdin").is_some(),
         })
@@ -232,7 +238,7 @@ impl Recorded {
                 if self.folder.is_none() && Path::new(&name).is_relative() {
                     return Err(NotRepeatable::OtherFile { path });
                 }
-                changed.push(name.clone());
+                changed.push(name.to_string_lossy().into_owned());
             }
             files.insert(name, content);
         }
@@ -261,14 +267,11 @@ fn text(json: &Json) -> Option<OsString> {
     }
 }
 
-fn members(json: Option<&Json>) -> impl Iterator<Item = (String, &Json)> {
-    let members = match json {
-        Some(Json::Object(members)) => members.as_slice(),
+fn members(json: Option<&Json>) -> &[(PyString, Json)] {
+    match json {
+        Some(Json::Object(members)) => members,
         _ => &[],
-    };
-    members
-        .iter()
-        .map(|(name, value)| (name.to_string_lossy().into_owned(), value))
+    }
 }
 
 #[cfg(test)]
@@ -322,7 +325,7 @@ mod tests {
     fn is_the_same_command_under_the_same_key() {
         let folder = tempfile::tempdir().expect("a folder");
         std::fs::write(folder.path().join("file"), "content").expect("a file");
-        let content = hash_files_in(folder.path(), "file").expect("a file");
+        let content = hash_files_in(folder.path(), "file".as_ref()).expect("a file");
         let identity = Identity {
             folder: Some(folder.path().to_owned()),
             variables: [
@@ -330,7 +333,7 @@ mod tests {
                 ("NONE".to_owned(), None),
             ]
             .into(),
-            files: [("file".to_owned(), content)].into(),
+            files: [("file".into(), content)].into(),
             ..identity()
         };
         let entry = entry(identity.clone());
@@ -382,7 +385,7 @@ mod tests {
             }),
             "its folder /nowhere is gone"
         );
-        let files = [("Cargo.toml".to_owned(), [0; 32])].into();
+        let files = [("Cargo.toml".into(), [0; 32])].into();
         assert_eq!(
             refused(Identity {
                 files,

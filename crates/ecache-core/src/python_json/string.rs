@@ -1,7 +1,9 @@
 //! Python's strings, which unlike Rust's may hold lone surrogates.
 
 use std::borrow::Cow;
+use std::ffi::{OsStr, OsString};
 use std::fmt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 use super::write::write_string;
 
@@ -22,6 +24,26 @@ impl PyString {
         String::from_utf8_lossy(&self.0)
     }
 
+    /// Returns the system string that this was made of, as Python's `os.fsencode` does.
+    pub fn to_os_string(&self) -> OsString {
+        let mut bytes = Vec::with_capacity(self.0.len());
+        let mut rest = &*self.0;
+        while let Some((first, others)) = rest.split_first() {
+            match rest {
+                // U+DC80 to U+DCFF, one for each byte that was not UTF-8.
+                [0xED, second @ (0xB2 | 0xB3), third, others @ ..] => {
+                    bytes.push(second << 6 | third & 0x3F);
+                    rest = others;
+                }
+                _ => {
+                    bytes.push(*first);
+                    rest = others;
+                }
+            }
+        }
+        OsString::from_vec(bytes)
+    }
+
     /// Returns the text as WTF-8.
     pub(crate) fn as_bytes(&self) -> &[u8] {
         &self.0
@@ -36,6 +58,20 @@ impl PyString {
 impl From<&str> for PyString {
     fn from(text: &str) -> Self {
         PyString(text.as_bytes().into())
+    }
+}
+
+/// As Python's `os.fsdecode`: a byte that is not UTF-8 is a lone surrogate, so that no two are the same.
+impl From<&OsStr> for PyString {
+    fn from(text: &OsStr) -> Self {
+        let mut wtf8 = Vec::with_capacity(text.len());
+        for chunk in text.as_bytes().utf8_chunks() {
+            wtf8.extend_from_slice(chunk.valid().as_bytes());
+            for byte in chunk.invalid() {
+                push_unit(&mut wtf8, 0xDC00 | u16::from(*byte));
+            }
+        }
+        PyString(wtf8.into())
     }
 }
 
