@@ -8,8 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow};
 use ecache_core::command::{
-    Company, Failures, HELD_VARIABLE, Memo, Mode, OnBusy, OnFailure, OnMiss, Outcome, Report,
-    Settings, Streams,
+    Company, Failures, Memo, Mode, OnBusy, OnFailure, OnMiss, Outcome, Report, Settings, Streams,
 };
 use ecache_core::key::{Key, preimage};
 use ecache_core::python_json::Json;
@@ -71,7 +70,6 @@ fn memoized(context: &Context, args: RunArgs) -> Result<Exit> {
     };
     let beside = location.as_deref().and_then(|path| context.beside(path));
     let settings = settings(&args, lifetime);
-    let held = std::env::var(HELD_VARIABLE).unwrap_or_default();
     let memo = Memo {
         program: &invocation.program,
         name: &args.command[0],
@@ -82,7 +80,6 @@ fn memoized(context: &Context, args: RunArgs) -> Result<Exit> {
         args: Json::Array(invocation.call).dumps_sorted(),
         store: location.as_deref(),
         beside: beside.as_deref(),
-        held: &held,
         settings: &settings,
         clock: context.clock(),
         on_trouble: &|error| match args.strict {

@@ -44,13 +44,24 @@ fn another_one_is_not_waited_for_longer_than_that() {
 
 #[test]
 fn a_command_may_run_itself() {
-    let session = Session::new();
-    let line = "echo run >> ran; test -e inner || { touch inner; ecache run --stdin none -- sh -c \"$ME\"; }; echo x";
-    let mut command = session.command("run --stdin none -- sh -c");
-    command.arg(line).env("ME", line);
-    run(command, b"").prints("x\nx\n");
-    assert_eq!(runs(&session), 2);
+    // Also in a session of its own, without the variables of the outer one, and by `warm`.
+    for (inner, printed) in [
+        ("ecache run --stdin none -- sh -c \"$ME\"", "x\nx\n"),
+        (
+            "setsid -w env -i HOME=\"$HOME\" PATH=\"$PATH\" ME=\"$ME\" ecache run --stdin none -- sh -c \"$ME\"",
+            "x\nx\n",
+        ),
+        ("echo \"$ME\" | ecache warm -q -- sh -c", "x\n"),
+    ] {
+        let session = Session::new();
+        let line = format!("echo run >> ran; test -e inner || {{ touch inner; {inner}; }}; echo x");
+        let mut command = session.command("run --stdin none -- sh -c");
+        command.arg(&line).env("ME", &line);
+        run(command, b"").prints(printed);
+        assert_eq!(runs(&session), 2, "{inner}");
+    }
     // And others, which wait for others as ever.
+    let session = Session::new();
     let other = "ecache run -- echo inner";
     memoized(&session, "", other).prints("inner\n");
     memoized(&session, "--no-exec", other).prints("inner\n");

@@ -18,6 +18,18 @@ fn output_is_there_before_the_end() {
 }
 
 #[test]
+fn its_environment_is_that_of_the_plain_command() {
+    let session = Session::new();
+    let plain = run(session.program("env"), b"").succeeds();
+    assert!(plain.text().contains("HOME="), "{plain:?}");
+    session.run("run -- env").prints(plain.text());
+    session.run("run --refresh -- env").prints(plain.text());
+    session.run_with_input("warm -q -- env", b"A=b").notes("");
+    let warmed = session.run("run --stdin none --no-exec -- env A=b");
+    warmed.prints(format!("{}A=b\n", plain.text()));
+}
+
+#[test]
 fn the_streams_keep_their_order() {
     let session = Session::new();
     let line = "echo a; sleep 0.05; echo b >&2; sleep 0.05; echo c; sleep 0.05; echo d >&2";

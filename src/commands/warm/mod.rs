@@ -11,7 +11,7 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use anyhow::Result;
-use ecache_core::command::{HELD_VARIABLE, Mode, Prepared, Settings, Stop, Warm};
+use ecache_core::command::{Mode, Prepared, Settings, Stop, Warm};
 use ecache_core::entry::Entry;
 use ecache_core::error::Error;
 
@@ -112,11 +112,9 @@ fn warm<T: Send + 'static>(
     let backend = context.writer()?;
     let (location, _) = context.location()?;
     let store = context.beside(&location).unwrap_or(location);
-    let held = std::env::var(HELD_VARIABLE).unwrap_or_default();
     let warm = Warm {
         store: &store,
         backend: backend.as_ref(),
-        held: &held,
         clock: context.clock(),
         workers: workers(args),
         pace: args.rate.unwrap_or_default(),

@@ -22,16 +22,11 @@ use super::{CommandError, Input, Program, ReplayError, replay};
 use crate::backend::{Backend, Condition, Content, ContentReader, Lookup, Use};
 use crate::entry::{Entry, Policy};
 use crate::error::{Error, Result};
-use crate::key::Key;
 use crate::location::{self, Access};
 use crate::scope::{Address, Scopes};
 use crate::single_flight::FlightLock;
 use crate::time::{Clock, Timestamp};
 use crate::value::Kind;
-
-/// The variable that tells a command which commands it is run for: one of those that ran again within it would wait
-/// for itself.
-pub const HELD_VARIABLE: &str = "ECACHE_HELD";
 
 /// How long other processes that write to the store are waited for: a command is not to be held up by its cache.
 const STORE_PATIENCE: Duration = Duration::from_secs(2);
@@ -56,8 +51,6 @@ pub struct Memo<'a> {
     pub store: Option<&'a Path>,
     /// The path beside which this host's processes say what they run, unless it is the store's
     pub beside: Option<&'a Path>,
-    /// The value of [`HELD_VARIABLE`]
-    pub held: &'a str,
     /// How it is memoized
     pub settings: &'a Settings,
     /// Tells the time
@@ -379,18 +372,12 @@ impl Memo<'_> {
         streams: Streams<'_>,
         records: Option<Records>,
     ) -> Result<(Ended, Report), CommandError> {
-        let flight = Key::of_hash(&self.flight());
-        let held = match self.held {
-            "" => flight.to_string(),
-            held => format!("{held}:{flight}"),
-        };
         let started = Instant::now();
         let mut ended = process::run(
             self.program,
             self.name,
             self.arguments,
             self.folder,
-            (HELD_VARIABLE, held),
             streams,
             records,
         )?;

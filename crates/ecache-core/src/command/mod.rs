@@ -12,6 +12,7 @@
 //! | `frames` | that, and what is kept of a command, read piece by piece |
 //! | `printed` | what is printed already when another run begins |
 //! | `turn` | one run at a time, which the others follow |
+//! | `ancestry` | whether the leader of a flight waits for this process |
 //! | `old`, `held` | results whose time is over, and output that waits for the end |
 //! | `settings` | how a command is memoized, and what came of it |
 //! | `memo` | a hit, a miss, and trouble |
@@ -26,6 +27,7 @@
 //! one), temporary files (nothing would come through before the end), and two pipes that one thread
 //! watches (chosen).
 
+mod ancestry;
 mod broadcast;
 mod files;
 mod frames;
@@ -54,7 +56,7 @@ use crate::error::Error;
 pub use files::{file_metadata, hash_files};
 pub use identity::Identity;
 pub use input::{Spool, Unkept, is_idle};
-pub use memo::{HELD_VARIABLE, Memo};
+pub use memo::Memo;
 pub use process::{Input, Signals, Streams};
 pub use program::Program;
 pub use recorded::{NotRepeatable, Repeated, repeat};

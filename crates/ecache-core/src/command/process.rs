@@ -151,7 +151,6 @@ pub(super) fn run(
     name: &OsStr,
     arguments: &[OsString],
     folder: Option<&Path>,
-    variable: (&str, String),
     streams: Streams<'_>,
     records: Option<Records>,
 ) -> Result<Ended, CommandError> {
@@ -162,7 +161,6 @@ pub(super) fn run(
     command
         .arg0(name)
         .args(arguments)
-        .env(variable.0, variable.1)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
     let mut fed = None;

@@ -6,11 +6,14 @@
 //! [`Failures::Forget`](super::Failures::Forget). If the run has no result (it was killed, or its runner was, or its
 //! reader went away), the next one runs it, and what is printed already is not printed again: see
 //! [`printed`](super::printed). If it prints more than may be kept, everybody runs it.
+//!
+//! A process that the leader runs does not wait for it: see [`ancestry`](super::ancestry).
 
 use std::io::Write;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use super::ancestry::{self, Leader};
 use super::broadcast::{self, Heard, Listener};
 use super::frames::Source;
 use super::memo::unread;
@@ -18,14 +21,16 @@ use super::printed::Printed;
 use super::recording::Stream;
 use super::{CommandError, Memo};
 use crate::error::Error;
-use crate::key::Key;
 use crate::single_flight::{FlightLock, FlightLocks};
 
 /// How long is waited between two looks at somebody else's run, at least and at most.
 const PAUSE: [Duration; 2] = [Duration::from_millis(1), Duration::from_millis(10)];
 
+/// A leader that may wait for this process, and prints nothing, is waited for no longer than this.
+const DOUBTFUL: Duration = Duration::from_secs(5);
+
 /// How somebody else's run is waited for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Wait {
     /// It is not
     Not,
@@ -91,6 +96,14 @@ impl Memo<'_> {
         self.attempt(FlightLocks::open(&broadcast::locks(self.beside(store))).map_err(Error::Io))
     }
 
+    /// How long a silent leader is waited for.
+    pub(super) fn patience(&self, leader: Leader) -> Duration {
+        match leader {
+            Leader::Unknown => self.settings.patience.min(DOUBTFUL),
+            Leader::Ancestor | Leader::Stranger => self.settings.patience,
+        }
+    }
+
     /// Takes the lock of the flight, as soon as nobody else has it.
     pub(super) fn turn(
         &self,
@@ -100,19 +113,28 @@ impl Memo<'_> {
         console: &mut Console<'_>,
     ) -> Result<Turn, CommandError> {
         let flight = self.flight();
-        let name = Key::of_hash(&flight);
-        if self.held.split(':').any(|held| held == name.as_str()) {
-            return Ok(Turn::Ours(None));
-        }
         let Some(locks) = locks else {
             return Ok(Turn::Ours(None));
         };
+        let mut known = (None, Leader::Stranger);
         let mut listener = Listener::new(broadcast::place(self.beside(store), &flight));
         let mut waiting = None;
         let mut silent = Instant::now();
         let mut pause = PAUSE[0];
         loop {
             let lock = self.attempt(locks.try_lock(&flight).map_err(Error::Io))?;
+            if let Some(None) = lock {
+                let pid = locks.leader(&flight);
+                if pid != known.0 {
+                    known = (pid, ancestry::leader(pid));
+                }
+            }
+            let wait = match known.1 {
+                Leader::Ancestor => return Ok(Turn::Ours(None)),
+                // It might print what this process prints, which this would print again.
+                Leader::Unknown => wait.min(Wait::Silently),
+                Leader::Stranger => wait,
+            };
             let told = match wait {
                 Wait::Following => tell(&mut listener, console)?,
                 Wait::Silently | Wait::Not => Told::Nothing,
@@ -120,7 +142,10 @@ impl Memo<'_> {
             match (lock, told) {
                 // Also where a runner was killed before it could keep what it had told to the end.
                 (_, Told::End(exit)) => return Ok(Turn::Over(exit)),
-                (Some(Some(lock)), _) => return Ok(Turn::Ours(Some(lock))),
+                (Some(Some(mut lock)), _) => {
+                    lock.sign();
+                    return Ok(Turn::Ours(Some(lock)));
+                }
                 (None, _) => return Ok(Turn::Ours(None)),
                 (Some(None), Told::Sealed) => return Ok(Turn::Theirs),
                 (Some(None), Told::More) => {
@@ -128,7 +153,7 @@ impl Memo<'_> {
                     (silent, pause) = (Instant::now(), PAUSE[0]);
                 }
                 (Some(None), Told::Nothing) => {
-                    if wait == Wait::Not || silent.elapsed() >= self.settings.patience {
+                    if wait == Wait::Not || silent.elapsed() >= self.patience(known.1) {
                         return Ok(Turn::Theirs);
                     }
                     // Whoever runs it sees that it is waited for. Where that cannot be, there is the store.

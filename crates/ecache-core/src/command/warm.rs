@@ -19,6 +19,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
+use super::ancestry;
 use super::broadcast;
 use super::process::Records;
 use super::queue::Queue;
@@ -96,7 +97,7 @@ impl Call {
     /// # Errors
     /// If the store cannot be read. A damaged entry is none.
     pub fn find(&self, backend: &dyn Backend, clock: &dyn Clock) -> Result<Found> {
-        let memo = self.memo(&self.settings, None, "", clock, &Err, &|_| {});
+        let memo = self.memo(&self.settings, None, clock, &Err, &|_| {});
         Ok(match backend.lookup(&self.address, clock.now())? {
             Lookup::Hit(entry, content) if memo.is_hit(&entry, clock.now()) => {
                 Found::Fresh(entry, content)
@@ -110,7 +111,6 @@ impl Call {
         &'a self,
         settings: &'a Settings,
         store: Option<&'a Path>,
-        held: &'a str,
         clock: &'a dyn Clock,
         on_trouble: &'a dyn Fn(Error) -> Result<()>,
         on_unkept: &'a dyn Fn(&str),
@@ -124,7 +124,6 @@ impl Call {
             scopes: self.scopes.clone(),
             args: self.args.clone(),
             store,
-            held,
             settings,
             clock,
             on_trouble,
@@ -246,7 +245,6 @@ pub enum Stop {
 /// let warm = || Warm {
 ///     store: &path,
 ///     backend: backend.as_ref(),
-///     held: "",
 ///     clock: &SystemClock,
 ///     workers: std::num::NonZeroUsize::MIN,
 ///     pace: std::time::Duration::ZERO,
@@ -267,8 +265,6 @@ pub struct Warm<'a> {
     pub store: &'a Path,
     /// The store, open to be written
     pub backend: &'a dyn Backend,
-    /// The value of [`HELD_VARIABLE`](super::HELD_VARIABLE)
-    pub held: &'a str,
     /// Tells the time
     pub clock: &'a dyn Clock,
     /// So many are run at a time
@@ -316,10 +312,11 @@ impl Warm<'_> {
             if let Some(signals) = &self.signals {
                 scope.spawn(|| queue.pass_on(signals));
             }
-            for locks in locks {
+            // Borrowed: a worker that closed its own would drop the signatures of the others.
+            for locks in &locks {
                 let results = Results(Some(sender.clone()), &reporter);
                 let (work, prepare) = (&work, &prepare);
-                scope.spawn(move || work.all(prepare, &locks, &results));
+                scope.spawn(move || work.all(prepare, locks, &results));
             }
             drop(sender);
             let mut reported = Ok(());
@@ -458,11 +455,11 @@ impl<T> Work<'_, T> {
         let memo = call.memo(
             &call.settings,
             Some(warm.store),
-            warm.held,
             warm.clock,
             &Err,
             &on_unkept,
         );
+        let flight = memo.flight();
         let waiting_since = Instant::now();
         let (mut nowhere, mut nobody) = (io::sink(), io::sink());
         let mut console = Console::new(&mut nowhere, &mut nobody);
@@ -472,7 +469,8 @@ impl<T> Work<'_, T> {
                 // What others print is not followed here, so that it does not end either.
                 Turn::Theirs | Turn::Over(_) => {}
             }
-            if waiting_since.elapsed() >= call.settings.patience {
+            let leader = ancestry::leader(locks.leader(&flight));
+            if waiting_since.elapsed() >= memo.patience(leader) {
                 let key = Some(call.address.key.clone());
                 let why = "another process has been running it for too long".into();
                 return Ok(Done::not_run(Warmed::Failed, key, why));
@@ -488,7 +486,6 @@ impl<T> Work<'_, T> {
         let mut stderr = Head::default();
         let recorder = Recorder::new(call.settings.max_output);
         // A `run` of the same may wait for it.
-        let flight = memo.flight();
         let telling = lock
             .as_ref()
             .filter(|_| recorder.is_ok())

@@ -23,6 +23,7 @@ pub struct FlightLocks {
 pub struct FlightLock {
     file: Arc<File>,
     offset: i64,
+    is_signed: bool,
 }
 
 impl FlightLocks {
@@ -69,6 +70,7 @@ impl FlightLocks {
             Ok(()) => Ok(Some(FlightLock {
                 file: self.file.clone(),
                 offset,
+                is_signed: false,
             })),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
             Err(error) if error.raw_os_error() == Some(libc::EACCES) => Ok(None),
@@ -89,7 +91,18 @@ impl FlightLocks {
         Ok(FlightLock {
             file: self.file.clone(),
             offset,
+            is_signed: false,
         })
+    }
+
+    /// Returns the process that signed its lock of a key, 0 if this process cannot see it, as from
+    /// within a container.
+    ///
+    /// `None` if nobody did, or this process itself.
+    pub(crate) fn leader(&self, hash: &[u8; 32]) -> Option<i32> {
+        let mut lock = description(libc::F_WRLCK, offset(hash) | SIGNED, 1);
+        control(&self.file, libc::F_GETLK, &mut lock).ok()?;
+        (lock.l_type != libc::F_UNLCK as libc::c_short).then_some(lock.l_pid.max(0))
     }
 
     /// Whether anybody else waits for a key.
@@ -157,6 +170,16 @@ impl FlightLocks {
 }
 
 impl FlightLock {
+    /// Lets others learn which process has the lock.
+    ///
+    /// A lock of an open file belongs to no process, so this takes a classic one beside it: the
+    /// kernel names its owner to whoever asks, by the number that it has for them, and drops it with
+    /// the process. It is also dropped when this process closes any descriptor of the file.
+    pub(crate) fn sign(&mut self) {
+        let mut lock = description(libc::F_WRLCK, self.offset | SIGNED, 1);
+        self.is_signed = control(&self.file, libc::F_SETLK, &mut lock).is_ok();
+    }
+
     /// The locks that it is one of.
     pub(crate) fn locks(&self) -> FlightLocks {
         FlightLocks {
@@ -167,7 +190,11 @@ impl FlightLock {
 
 impl Drop for FlightLock {
     fn drop(&mut self) {
-        // The kernel does this when the file is closed, if it does not succeed here.
+        // The kernel does all this when the file is closed, if it does not succeed here.
+        if self.is_signed {
+            let mut lock = description(libc::F_UNLCK, self.offset | SIGNED, 1);
+            let _ = control(&self.file, libc::F_SETLK, &mut lock);
+        }
         let _ = control(
             &self.file,
             SET_LOCK,
@@ -176,14 +203,17 @@ impl Drop for FlightLock {
     }
 }
 
-/// A byte for each key: two keys share one by a chance of 1 in 2^62, and then wait for each other.
+/// A byte for each key: two keys share one by a chance of 1 in 2^61, and then wait for each other.
 fn offset(hash: &[u8; 32]) -> i64 {
     let mut first = [0; 8];
     first.copy_from_slice(&hash[..8]);
-    i64::from_be_bytes(first) & (i64::MAX >> 1)
+    i64::from_be_bytes(first) & (SIGNED - 1)
 }
 
-/// The bytes of those who wait are behind those of the keys.
+/// The bytes of those who signed are behind those of the keys.
+const SIGNED: i64 = 1 << 61;
+
+/// The bytes of those who wait are behind both.
 const WAITING: i64 = 1 << 62;
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -238,6 +268,10 @@ mod tests {
         assert!(here.is_awaited(&[1; 32]), "by the other");
         drop(other);
         assert!(!here.is_awaited(&[1; 32]));
+        // It is this process itself that signs.
+        let mut lock = lock.expect("it is free");
+        lock.sign();
+        assert_eq!(elsewhere.leader(&[1; 32]), None);
         drop(lock);
         assert!(!elsewhere.is_any_locked().expect("locks work"));
         assert!(elsewhere.try_lock(&[1; 32]).expect("locks work").is_some());

@@ -1,0 +1,99 @@
+//! Whether the leader of a flight is a process that this one runs for, and so waits for its end.
+//!
+//! The environment of a command could say so, but the command may print it, and then it is kept.
+//! What a process cannot print by chance is who its parents are.
+//!
+//! A process that left its parents behind, as a daemon does, or that was started by a service for
+//! the command, is not recognised: it waits like any other, until its patience is over.
+
+use std::fs;
+
+/// More parents than this are no chain that anybody has.
+const MOST: usize = 4096;
+
+/// How the leader of a flight is related to this process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Leader {
+    /// It runs the command that this process is a part of, and waits for that
+    Ancestor,
+    /// It does not
+    Stranger,
+    /// There is no telling: it is outside of this container, or `/proc` is not there or hides others
+    Unknown,
+}
+
+/// Says how the leader that signed a lock is related to this process; 0 is one that cannot be seen.
+pub(super) fn leader(signed: Option<i32>) -> Leader {
+    // Nobody signs for others: it is this process, or will sign in a moment.
+    let Some(pid) = signed else {
+        return Leader::Stranger;
+    };
+    if pid == 0 {
+        return Leader::Unknown;
+    }
+    let Some(mut child) = Process::read("self") else {
+        return Leader::Unknown;
+    };
+    for _ in 0..MOST {
+        if child.parent == pid {
+            return Leader::Ancestor;
+        }
+        // The first process of all, or of this container.
+        if child.parent == 0 {
+            return Leader::Stranger;
+        }
+        match Process::read(&child.parent.to_string()) {
+            // Otherwise the parent is gone, and another process has its number.
+            Some(parent) if parent.started <= child.started => child = parent,
+            _ => return Leader::Unknown,
+        }
+    }
+    Leader::Unknown
+}
+
+struct Process {
+    parent: i32,
+    started: u64,
+}
+
+impl Process {
+    fn read(name: &str) -> Option<Self> {
+        let status = fs::read_to_string(format!("/proc/{name}/stat")).ok()?;
+        // The name in front of it may hold anything.
+        let (_, fields) = status.rsplit_once(") ")?;
+        let mut fields = fields.split(' ');
+        Some(Self {
+            parent: fields.nth(1)?.parse().ok()?,
+            started: fields.nth(17)?.parse().ok()?,
+        })
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_process_up_to_the_first_is_an_ancestor_and_no_other() {
+        let own = std::process::id() as i32;
+        assert_eq!(
+            leader(Some(own)),
+            Leader::Stranger,
+            "nobody is its own parent"
+        );
+        assert_eq!(leader(Some(0)), Leader::Unknown);
+        let mut name = "self".to_owned();
+        while let Some(process) = Process::read(&name).filter(|process| process.parent > 0) {
+            assert_eq!(leader(Some(process.parent)), Leader::Ancestor);
+            name = process.parent.to_string();
+        }
+        assert_ne!(name, "self");
+        let mut child = std::process::Command::new("cat")
+            .stdin(std::process::Stdio::piped())
+            .spawn()
+            .expect("it starts");
+        assert_eq!(leader(Some(child.id() as i32)), Leader::Stranger);
+        drop(child.stdin.take());
+        child.wait().expect("it ends");
+    }
+}
