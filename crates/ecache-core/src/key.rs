@@ -13,6 +13,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
+use crate::panics::caught;
 use crate::python_json::{Json, ParseError, write_string};
 use crate::stored::{self, StoredError};
 
@@ -245,7 +246,7 @@ impl Preimage {
     ///
     /// # Errors
     ///
-    /// Fails when `push` does.
+    /// Fails when `push` does, or panics: it runs a program's own `Serialize`, or its `key_fn`.
     ///
     /// ```
     /// use ecache_core::key::Preimage;
@@ -261,7 +262,7 @@ impl Preimage {
         push: impl FnOnce(&mut Preimage) -> Result<(), StoredError>,
     ) -> Result<Self, StoredError> {
         let mut preimage = Preimage::default();
-        push(&mut preimage)?;
+        caught(|| push(&mut preimage))?;
         Ok(preimage)
     }
 

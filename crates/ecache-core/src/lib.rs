@@ -65,6 +65,7 @@ pub mod glob;
 pub mod interchange;
 pub mod key;
 pub mod location;
+mod panics;
 pub mod python_json;
 pub mod scope;
 pub mod secrets;
@@ -109,7 +110,7 @@ pub mod watch;
 /// | `operator_scoped`, `prompt_scoped` | `false` | whether the operator, the prompt is part of the key |
 /// | `user_scoped`, `jwt_scoped` | `false` | whether the user, the request token is; without one a call is not cached |
 /// | `collection_name` | `"execution_store"` | the collection |
-/// | `serialize`, `deserialize` | serde | functions from `&result` to what is stored, and back |
+/// | `serialize`, `deserialize` | serde | functions from `&result` to what is stored, and back; each may return a `Result` |
 ///
 /// and, beyond FiftyOne's:
 ///

@@ -358,7 +358,17 @@ impl<'a> Expansion<'a> {
     fn codec(&self) -> TokenStream {
         match &self.options.codec {
             Some((serialize, deserialize)) => {
-                quote!(::ecache_core::execution_cache::with(#serialize, #deserialize))
+                let (value, outcome) = (
+                    Ident::new("value", Span::mixed_site()),
+                    quote!(::ecache_core::execution_cache::outcome),
+                );
+                quote!({
+                    use #outcome::Plain as _;
+                    ::ecache_core::execution_cache::try_with(
+                        |#value: &_| #outcome::Outcome((#serialize)(#value)).result(),
+                        |#value| #outcome::Outcome((#deserialize)(#value)).result(),
+                    )
+                })
             }
             None => quote!(::ecache_core::execution_cache::StoredForm),
         }
@@ -375,7 +385,13 @@ impl<'a> Expansion<'a> {
         };
         let references = arguments.iter().map(|argument| argument.reference());
         let of_arguments: Vec<TokenStream> = match &self.options.key_fn {
-            Some(key_fn) => vec![quote!(push_each(&(#key_fn)(#context, #(#references),*)))],
+            Some(key_fn) => {
+                let outcome = quote!(::ecache_core::execution_cache::outcome);
+                vec![quote!(push_each(&{
+                    use #outcome::Plain as _;
+                    #outcome::Outcome((#key_fn)(#context, #(#references),*)).result()?
+                }))]
+            }
             None => references
                 .map(|reference| quote!(push(#reference)))
                 .collect(),

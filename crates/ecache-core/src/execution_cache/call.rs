@@ -17,6 +17,7 @@ use crate::backend::{CallIdentity, CallLookup, Content, read_value};
 use crate::entry::Entry;
 use crate::error::{Error, Result};
 use crate::key::{DeclaredScopes, Preimage, Scope};
+use crate::panics::caught;
 use crate::scope::{Scopes, StoreAddress, token_hash};
 use crate::single_flight::{Flight, Joined, Landed};
 use crate::time::Timestamp;
@@ -306,7 +307,7 @@ impl<'a> Call<'a> {
         }
         let value = read_value(backend.as_ref(), result.kind, result.content);
         let value = self.attempt("read a result", value).ok_or(Troubled)?;
-        let value = self.attempt("decode a result", codec.decode(value));
+        let value = self.attempt("decode a result", caught(|| codec.decode(value)));
         let value = value.ok_or(Troubled)?;
         let cost_ms = result.cost_ms.unwrap_or(0);
         function.counting.hit(Tier::Store, cost_ms);
@@ -372,7 +373,7 @@ impl<'a> Call<'a> {
         };
         let seen = match function.options.residency.has_store() {
             true => {
-                let value = codec.encode(value);
+                let value = caught(|| codec.encode(value));
                 let value = value.map_err(|error| Error::Unsupported(error.to_string()))?;
                 let backend = cache.backend()?;
                 // Before the entry is written: what changes from here on moves it.
@@ -413,7 +414,8 @@ impl<'a> Call<'a> {
         value: T,
         cost_ms: u64,
     ) -> T {
-        let same = match (codec.encode(&hit), codec.encode(&value)) {
+        let encode = |result| caught(|| codec.encode(result));
+        let same = match (encode(&hit), encode(&value)) {
             (Ok(hit), Ok(value)) => hit.same(&value),
             _ => false,
         };

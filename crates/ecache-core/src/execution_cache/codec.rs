@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::python_json::Json;
-use crate::stored;
+use crate::stored::{self, StoredError};
 use crate::value::{Kind, Value};
 
 /// Turns results into stored values and back.
@@ -44,6 +44,18 @@ impl fmt::Display for CodecError {
 
 impl std::error::Error for CodecError {}
 
+impl From<String> for CodecError {
+    fn from(reason: String) -> Self {
+        Self(reason)
+    }
+}
+
+impl From<CodecError> for StoredError {
+    fn from(error: CodecError) -> Self {
+        Self::Refused(error.0)
+    }
+}
+
 /// FiftyOne's stored form, through serde.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct StoredForm;
@@ -58,8 +70,23 @@ impl<T: Serialize + DeserializeOwned> Codec<T> for StoredForm {
     }
 }
 
-/// Functions of one's own: `serialize` to something that has a stored form, and `deserialize` from it.
+/// Makes a codec of two functions: `serialize` returns something that has a stored form, and `deserialize` reads it.
 pub fn with<T, U, V>(serialize: impl Fn(&T) -> U, deserialize: impl Fn(V) -> T) -> impl Codec<T>
+where
+    U: Serialize,
+    V: DeserializeOwned,
+{
+    try_with(
+        move |result: &T| Ok(serialize(result)),
+        move |stored: V| Ok(deserialize(stored)),
+    )
+}
+
+/// Makes a codec of two functions that may fail; a call whose result fails either way computes.
+pub fn try_with<T, U, V>(
+    serialize: impl Fn(&T) -> Result<U, CodecError>,
+    deserialize: impl Fn(V) -> Result<T, CodecError>,
+) -> impl Codec<T>
 where
     U: Serialize,
     V: DeserializeOwned,
@@ -79,17 +106,17 @@ struct With<S, D, F> {
 
 impl<T, U, V, S, D> Codec<T> for With<S, D, fn(V) -> U>
 where
-    S: Fn(&T) -> U,
-    D: Fn(V) -> T,
+    S: Fn(&T) -> Result<U, CodecError>,
+    D: Fn(V) -> Result<T, CodecError>,
     U: Serialize,
     V: DeserializeOwned,
 {
     fn encode(&self, result: &T) -> Result<Value, CodecError> {
-        encode(&(self.serialize)(result))
+        encode(&(self.serialize)(result)?)
     }
 
     fn decode(&self, value: Value) -> Result<T, CodecError> {
-        decode(value).map(&self.deserialize)
+        decode(value).and_then(&self.deserialize)
     }
 }
 

@@ -41,6 +41,8 @@ mod lead;
 mod ledger;
 mod memory_tier;
 mod options;
+#[doc(hidden)]
+pub mod outcome;
 mod refresh;
 
 use std::any::Any;
@@ -50,7 +52,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 pub use cache::{Cache, DEFAULT_COHERENCE, DEFAULT_PATIENCE, Trouble};
-pub use codec::{Codec, CodecError, StoredForm, with};
+pub use codec::{Codec, CodecError, StoredForm, try_with, with};
 pub use companions::Datasets;
 pub use context::{CacheContext, ExecutionContext};
 pub use options::{DEFAULT_MAX_SIZE, Options, Residency};

@@ -57,6 +57,12 @@ pub enum StoredError {
     Refused(String),
 }
 
+impl From<String> for StoredError {
+    fn from(reason: String) -> Self {
+        StoredError::Refused(reason)
+    }
+}
+
 impl Error for StoredError {
     fn custom<T: std::fmt::Display>(message: T) -> Self {
         StoredError::Refused(message.to_string())

@@ -11,7 +11,7 @@
 //! | 5 | overwriting renews neither expiry nor policy | `tiers::setting_again_renews_the_ttl`, `execution_store::overwriting_renews_expiry_and_policy` |
 //! | 6 | a cached `None` is a miss | `attribute::none_is_kept_unless_told_otherwise`, `execution_store::a_stored_none_is_a_hit` |
 //! | 7 | a dict with its own `_cls` raises on every hit | `tiers::a_dict_with_its_own_cls_is_a_hit` |
-//! | 8 | a result that cannot be stored is lost | `trouble::a_result_without_a_stored_form_is_returned` |
+//! | 8 | a result that cannot be stored is lost | `codecs::defect_08_a_result_that_cannot_be_stored_is_returned` |
 //! | 9 | hit and miss differ in type | `tiers::a_hit_is_what_the_miss_was` |
 //! | 10 | members of a set are hashed in random order | `identity::a_set_has_one_key` |
 //! | 11 | a caller that mutates a result poisons the cache | `tiers::a_caller_cannot_poison_what_others_get` |
@@ -23,7 +23,9 @@
 //! | 17 | `max_size=0` means 1024, `version=0` is ignored | `tiers::a_size_of_0_is_no_memory`, `attribute::version_0_is_a_version` |
 
 mod attribute;
+mod codecs;
 mod coherence;
+
 #[path = "../common/mod.rs"]
 mod common;
 mod counters;
