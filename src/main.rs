@@ -9,6 +9,7 @@ mod context;
 mod datasets;
 mod error;
 mod fiftyone;
+mod inherited;
 mod output;
 mod signals;
 mod units;
@@ -23,6 +24,8 @@ use error::Exit;
 fn main() -> ExitCode {
     #[cfg(target_env = "musl")]
     arena::install();
+    inherited::restore_streams();
+    signals::survive_file_limit();
     ecache_core::backend::sqlite::begin_small();
     forget_empty_variables();
     let cli = match Cli::read() {

@@ -1,19 +1,27 @@
-//! Ctrl-C during long work: finishes the batch, says what was done, and exits with 130 (or 143).
+//! Signals: administration finishes its batch and stops; `run` and `warm` forward them to their commands.
 //!
-//! The second one ends the process at once. Commands that only read are ended by the first: they have
-//! nothing to finish. `ecache run` sends signals on to the command that it runs, from their handler: it may be waiting
-//! for a reader of what the command printed.
+//! The first Ctrl-C during long work finishes the batch, says what was done, and exits with 130 (or 143); the second
+//! one ends the process at once. Commands that only read are ended by the first: they have nothing to finish.
+//!
+//! `ecache run` forwards from the handler, since its only thread may be waiting for a reader of the output. A signal
+//! that was inherited as ignored, as under `nohup`, stays ignored here and in commands.
 
-use std::io::{self, Write};
+use std::io;
+use std::mem::MaybeUninit;
+use std::os::fd::IntoRawFd;
 use std::os::unix::net::UnixStream;
+use std::process::Command;
 use std::sync::atomic::{
-    AtomicBool, AtomicU32, AtomicUsize,
+    AtomicBool, AtomicI32, AtomicU32, AtomicU64, AtomicUsize,
     Ordering::{self, SeqCst},
 };
 use std::sync::{Arc, LazyLock};
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+use libc::{c_int, c_void, siginfo_t};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGWINCH};
 use signal_hook::flag;
+
+use crate::inherited::{self, is_ignored};
 
 /// The signal that asked for the end, 0 as long as there was none.
 static SIGNAL: LazyLock<Arc<AtomicUsize>> = LazyLock::new(Arc::default);
@@ -21,7 +29,10 @@ static SIGNAL: LazyLock<Arc<AtomicUsize>> = LazyLock::new(Arc::default);
 /// From here on, the first SIGINT or SIGTERM is only noted.
 pub(crate) fn finish_batches() -> io::Result<()> {
     let seen = Arc::new(AtomicBool::new(false));
-    for signal in [SIGINT, SIGTERM] {
+    for signal in [SIGINT, SIGTERM]
+        .into_iter()
+        .filter(|one| !is_ignored(*one))
+    {
         // In this order: the first signal finds the flag unset and sets it, the second finds it set.
         flag::register_conditional_shutdown(signal, 128 + signal, seen.clone())?;
         flag::register(signal, seen.clone())?;
@@ -37,61 +48,124 @@ pub(crate) fn interrupted() -> Option<u8> {
         .filter(|signal| *signal > 0)
 }
 
-/// Those that would end the process.
-const ENDING: [libc::c_int; 4] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM];
+/// From here on, a write beyond `ulimit -f` is an error instead of the end of this process.
+///
+/// A handler rather than ignoring it: a command that is started has the default again.
+pub(crate) fn survive_file_limit() {
+    extern "C" fn pass_over(_: c_int, _: *mut siginfo_t, _: *mut c_void) {}
+    if !is_ignored(libc::SIGXFSZ) {
+        // Without it, that write ends this process, as it would end any other.
+        let _ = handle(libc::SIGXFSZ, pass_over);
+    }
+}
+
+/// Signals that end nobody who does not ask for them.
+const HARMLESS: [c_int; 3] = [libc::SIGCONT, libc::SIGURG, SIGWINCH];
+
+/// Signals that stay this process's own: they cannot be caught, tell of its children or of its own errors, or stop
+/// it, which a terminal does to the whole foreground group.
+const OWN: [c_int; 12] = [
+    libc::SIGKILL,
+    libc::SIGSTOP,
+    libc::SIGCHLD,
+    libc::SIGILL,
+    libc::SIGFPE,
+    libc::SIGSEGV,
+    libc::SIGBUS,
+    libc::SIGTRAP,
+    libc::SIGSYS,
+    libc::SIGTSTP,
+    libc::SIGTTIN,
+    libc::SIGTTOU,
+];
+
+/// Signals that a command is to get which this process is sent.
+fn forwarded() -> impl Iterator<Item = c_int> {
+    // Rust's runtime ignores SIGPIPE, whatever was inherited.
+    let is_ignored = |signal| match signal {
+        libc::SIGPIPE => inherited::ignores_pipe(),
+        _ => is_ignored(signal),
+    };
+    (1..=inherited::last_signal())
+        .filter(move |signal| !OWN.contains(signal) && !is_ignored(*signal))
+}
+
+/// Where the bytes go that signals are.
+static BYTES: AtomicI32 = AtomicI32::new(-1);
 
 /// From here on, a signal that would end the process is a byte to be read: its number, or 0 if the terminal sent
 /// it, which sends it to every process in the foreground.
-///
-/// One that is ignored, as under `nohup`, stays ignored.
 pub(crate) fn as_bytes() -> io::Result<UnixStream> {
+    extern "C" fn hand_on(signal: c_int, info: *mut siginfo_t, _: *mut c_void) {
+        // SAFETY: the system hands the handler a valid one.
+        let info = unsafe { &*info };
+        if is_by_itself(signal, info) {
+            return;
+        }
+        let number = if is_typed(signal, info) {
+            0
+        } else {
+            signal as u8
+        };
+        // SAFETY: the descriptor stays open, and the byte is there for as long as the call takes.
+        keeping_errno(|| unsafe { libc::write(BYTES.load(SeqCst), (&raw const number).cast(), 1) });
+    }
     let (reader, writer) = UnixStream::pair()?;
     // A handler must not wait; so many signals that they do not fit are one.
     writer.set_nonblocking(true)?;
-    let writer = Arc::new(writer);
-    for signal in ENDING.into_iter().filter(|signal| !is_ignored(*signal)) {
-        let writer = writer.clone();
-        let hand_on = move |info: &libc::siginfo_t| {
-            let number = if is_typed(info) { 0 } else { signal as u8 };
-            let _ = (&*writer).write(&[number]);
-        };
-        // SAFETY: the handler does nothing but write to a descriptor that stays open.
-        unsafe { signal_hook_registry::register_sigaction(signal, hand_on) }?;
-    }
+    BYTES.store(writer.into_raw_fd(), SeqCst);
+    receive(
+        forwarded().filter(|signal| !HARMLESS.contains(signal)),
+        hand_on,
+    );
     Ok(reader)
 }
 
-/// Signals that would end the process are sent on to the one command that it runs, but for those from the terminal,
-/// which sends them to every process in the foreground.
+/// Forwards signals to the one command that this process runs, but for those from the terminal, which sends them to
+/// every process in the foreground.
 pub(crate) struct ForCommand;
 
 /// The command, 0 while there is none.
 static CHILD: AtomicU32 = AtomicU32::new(0);
 
-/// Those that are still to be sent to it, a bit for each.
-static PENDING: AtomicU32 = AtomicU32::new(0);
+/// Signals that are still to be sent to it, a bit for each.
+static PENDING: AtomicU64 = AtomicU64::new(0);
 
-/// Whether any came.
+/// Whether any came that may have changed what it does.
 static CAME: AtomicBool = AtomicBool::new(false);
 
 /// So many threads are sending some.
 static SENDING: AtomicUsize = AtomicUsize::new(0);
 
+extern "C" fn send_on(signal: c_int, info: *mut siginfo_t, _: *mut c_void) {
+    // SAFETY: the system hands the handler a valid one.
+    let info = unsafe { &*info };
+    if is_by_itself(signal, info) {
+        return;
+    }
+    if !HARMLESS.contains(&signal) {
+        CAME.store(true, SeqCst);
+    }
+    // Before there is a command, the terminal cannot have sent it any.
+    if !is_typed(signal, info) || CHILD.load(SeqCst) == 0 {
+        PENDING.fetch_or(bit(signal), SeqCst);
+        keeping_errno(send_pending);
+    }
+}
+
 impl ecache_core::command::Signals for ForCommand {
     fn begin(&self) -> io::Result<()> {
-        for signal in ENDING.into_iter().filter(|signal| !is_ignored(*signal)) {
-            let send_on = move |info: &libc::siginfo_t| {
-                CAME.store(true, SeqCst);
-                // Before there is a command, the terminal cannot have sent it any.
-                if !is_typed(info) || CHILD.load(SeqCst) == 0 {
-                    PENDING.fetch_or(1 << signal, SeqCst);
-                    send_pending();
-                }
-            };
-            // SAFETY: the handler does nothing but change atomic numbers and call `kill`.
-            unsafe { signal_hook_registry::register_sigaction(signal, send_on) }?;
+        let is_any_blocked = inherited::blocked().is_some();
+        let received = receive(forwarded(), send_on);
+        // What was inherited as blocked is for the command to receive, which has it blocked as well.
+        if is_any_blocked {
+            inherited::set_mask(libc::SIG_UNBLOCK, &received)?;
         }
         Ok(())
+    }
+
+    fn prepare(&self, command: &mut Command) {
+        inherited::prepare(command);
     }
 
     fn reach(&self, child: u32) {
@@ -115,10 +189,7 @@ fn send_pending() {
     let child = CHILD.load(SeqCst);
     if child > 0 {
         let pending = PENDING.swap(0, SeqCst);
-        for signal in ENDING
-            .into_iter()
-            .filter(|signal| pending & 1 << signal != 0)
-        {
+        for signal in (1..=64).filter(|signal| pending & bit(*signal) != 0) {
             // SAFETY: this touches no memory, and the command is not waited for yet, so its id is still its own.
             let _ = unsafe { libc::kill(child as libc::pid_t, signal) };
         }
@@ -126,18 +197,68 @@ fn send_pending() {
     SENDING.fetch_sub(1, SeqCst);
 }
 
+fn bit(signal: c_int) -> u64 {
+    1 << (signal - 1)
+}
+
 /// Whether the terminal sent a signal.
-fn is_typed(info: &libc::siginfo_t) -> bool {
+fn is_typed(signal: c_int, info: &siginfo_t) -> bool {
+    [SIGHUP, SIGINT, SIGQUIT, SIGWINCH].contains(&signal) && is_by_system(info)
+}
+
+/// Whether the system sent it, not a process.
+fn is_by_system(info: &siginfo_t) -> bool {
     #[cfg(any(target_os = "linux", target_os = "android"))]
     return info.si_code == libc::SI_KERNEL;
     #[cfg(not(any(target_os = "linux", target_os = "android")))]
     return info.si_pid == 0;
 }
 
-fn is_ignored(signal: libc::c_int) -> bool {
+/// Whether this process brought a signal upon itself: a closed pipe, a limit, `abort`.
+fn is_by_itself(signal: c_int, info: &siginfo_t) -> bool {
+    [libc::SIGPIPE, libc::SIGXFSZ, libc::SIGXCPU, libc::SIGABRT].contains(&signal)
+        // SAFETY: these have the sender's id, if there is one.
+        && (is_by_system(info) || unsafe { info.si_pid() } == std::process::id() as libc::pid_t)
+}
+
+/// Handles signals, and returns which those are.
+fn receive(signals: impl Iterator<Item = c_int>, handler: Handler) -> libc::sigset_t {
+    let mut received = inherited::no_signals();
+    for signal in signals {
+        // The C library refuses those that it keeps for itself.
+        if handle(signal, handler).is_ok() {
+            // SAFETY: the set is a valid one.
+            unsafe { libc::sigaddset(&mut received, signal) };
+        }
+    }
+    received
+}
+
+/// A handler may do what is safe in one: change atomic numbers and make system calls.
+type Handler = extern "C" fn(c_int, *mut siginfo_t, *mut c_void);
+
+fn handle(signal: c_int, handler: Handler) -> io::Result<()> {
     // SAFETY: a `sigaction` of zeros is a valid value of this plain C struct.
-    let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
-    // SAFETY: nothing is changed, and what is there now is written to `action`.
-    let asked = unsafe { libc::sigaction(signal, std::ptr::null(), &mut action) };
-    asked == 0 && action.sa_sigaction == libc::SIG_IGN
+    let mut action: libc::sigaction = unsafe { MaybeUninit::zeroed().assume_init() };
+    action.sa_sigaction = handler as usize;
+    action.sa_flags = libc::SA_SIGINFO | libc::SA_RESTART | libc::SA_ONSTACK;
+    action.sa_mask = inherited::no_signals();
+    // SAFETY: the action is valid, and its handler is as `Handler` says.
+    match unsafe { libc::sigaction(signal, &action, std::ptr::null_mut()) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// Calls something in a handler without changing what the interrupted code sees of its own calls.
+fn keeping_errno<T>(call: impl FnOnce() -> T) {
+    // SAFETY: it returns where this thread's number is.
+    #[cfg(target_os = "linux")]
+    let errno = unsafe { &mut *libc::__errno_location() };
+    // SAFETY: as above.
+    #[cfg(not(target_os = "linux"))]
+    let errno = unsafe { &mut *libc::__error() };
+    let before = *errno;
+    call();
+    *errno = before;
 }

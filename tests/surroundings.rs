@@ -2,9 +2,14 @@
 
 mod support;
 
-use std::process::Command;
+use std::fs;
+use std::io::Write;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
-use support::{run, surroundings};
+use support::{Ran, Session, run, surroundings};
 
 #[test]
 fn the_program_under_test_starts_as_after_a_login() {
@@ -19,12 +24,284 @@ fn the_program_under_test_starts_as_after_a_login() {
     surroundings::limited(&mut command, libc::RLIMIT_FSIZE, 0);
     surroundings::as_after_login(&mut command);
     let ran = run(command, b"").succeeds();
-    let lines: Vec<_> = ran.text().lines().collect();
-    assert_eq!(lines[..2], ["unlimited", "0022"]);
-    for line in &lines[2..] {
+    let (first, signals) = ran.text().split_at("unlimited\n0022\n".len());
+    assert_eq!(first, "unlimited\n0022\n");
+    let none = |name: &str| (name.to_owned(), 0);
+    assert_eq!(sets(signals), [none("SigBlk"), none("SigIgn")]);
+}
+
+/// Sets of signals as the kernel shows them, without the two that the C library keeps for itself.
+fn sets(status: &str) -> Vec<(String, u64)> {
+    let set = |line: &str| {
         let (name, signals) = line.split_once(":\t").expect("a field of the kernel's");
         let signals = u64::from_str_radix(signals, 16).expect("a set of signals");
-        // From 32 on there are those that the C library keeps for itself.
-        assert_eq!(signals & 0x7fff_ffff, 0, "{name}");
+        (name.to_owned(), signals & !(0b11 << 31))
+    };
+    status.lines().map(set).collect()
+}
+
+/// Starts `ecache run` on a line of shell, with nothing to read.
+fn memoized(session: &Session, line: &str) -> Command {
+    let mut command = session.command("run --stdin none -- sh -c");
+    command.arg(line);
+    command
+}
+
+/// Signals that end a process which does not handle them, with or without a process that sends them.
+fn ending() -> impl Iterator<Item = libc::c_int> {
+    let named = [
+        libc::SIGHUP,
+        libc::SIGINT,
+        libc::SIGQUIT,
+        libc::SIGTERM,
+        libc::SIGUSR1,
+        libc::SIGUSR2,
+        libc::SIGALRM,
+        libc::SIGVTALRM,
+        libc::SIGPROF,
+        libc::SIGIO,
+        libc::SIGPWR,
+        libc::SIGSTKFLT,
+        libc::SIGXCPU,
+        libc::SIGXFSZ,
+        libc::SIGPIPE,
+        libc::SIGABRT,
+    ];
+    named
+        .into_iter()
+        .chain([libc::SIGRTMIN(), libc::SIGRTMAX()])
+}
+
+fn send(child: &Child, signal: libc::c_int) {
+    // SAFETY: a plain call, on a process that is not waited for yet.
+    assert_eq!(unsafe { libc::kill(child.id() as i32, signal) }, 0);
+}
+
+fn wait_for(what: &str, mut is_reached: impl FnMut() -> bool) {
+    let patience = Instant::now() + Duration::from_secs(60);
+    while !is_reached() {
+        assert!(Instant::now() < patience, "never reached: {what}");
+        std::thread::sleep(Duration::from_millis(2));
     }
+}
+
+#[test]
+fn each_signal_that_would_end_the_command_reaches_it() {
+    let session = Session::new();
+    for signal in ending() {
+        let line = format!("echo $$ > pid{signal}; exec sleep 60");
+        let child = start(memoized(&session, &line));
+        let pid = || fs::read_to_string(session.path(&format!("pid{signal}"))).unwrap_or_default();
+        wait_for("the command runs", || pid().ends_with('\n'));
+        send(&child, signal);
+        let ran = Ran::from(child.wait_with_output().expect("it ends"));
+        ran.ends(128 + signal, "");
+        let process = format!("/proc/{}", pid().trim());
+        assert!(!Path::new(&process).exists(), "{signal} left an orphan");
+    }
+    session.run("ls --fields key").prints("");
+}
+
+#[test]
+fn a_signal_that_ends_nobody_reaches_the_command_and_changes_nothing_else() {
+    let session = Session::new();
+    let harmless = [
+        ("WINCH", libc::SIGWINCH),
+        ("CONT", libc::SIGCONT),
+        ("URG", libc::SIGURG),
+    ];
+    for (name, signal) in harmless {
+        let line = format!(
+            "trap 'echo {name}; exit' {name}; echo > ready{name}; while :; do sleep 0.01; done"
+        );
+        let child = start(memoized(&session, &line));
+        wait_for("the command runs", || {
+            session.path(&format!("ready{name}")).exists()
+        });
+        send(&child, signal);
+        Ran::from(child.wait_with_output().expect("it ends")).prints(format!("{name}\n"));
+        session
+            .run([
+                "run",
+                "--stdin",
+                "none",
+                "--no-exec",
+                "--",
+                "sh",
+                "-c",
+                &line,
+            ])
+            .prints(format!("{name}\n"));
+    }
+}
+
+#[test]
+fn a_signal_that_waits_to_be_unblocked_reaches_the_command() {
+    let session = Session::new();
+    // A shell unblocks it.
+    let mut command = memoized(&session, "sleep 60");
+    surroundings::blocking(&mut command, libc::SIGUSR2);
+    // SAFETY: the closure only makes system calls.
+    unsafe {
+        command.pre_exec(|| {
+            libc::kill(libc::getpid(), libc::SIGUSR2);
+            Ok(())
+        })
+    };
+    run(command, b"").ends(128 + libc::SIGUSR2, "");
+}
+
+#[test]
+fn an_alarm_that_was_set_before_reaches_the_command() {
+    let session = Session::new();
+    let mut command = memoized(&session, "exec sleep 60");
+    // SAFETY: the closure only makes a system call.
+    unsafe {
+        command.pre_exec(|| {
+            libc::alarm(1);
+            Ok(())
+        })
+    };
+    run(command, b"").ends(128 + libc::SIGALRM, "");
+}
+
+#[test]
+fn each_signal_that_would_end_warm_reaches_its_commands() {
+    let session = Session::new();
+    for signal in [libc::SIGUSR1, libc::SIGALRM, libc::SIGRTMIN()] {
+        let line = format!("echo $$ > pid{signal}; exec sleep 60");
+        let mut command = session.command("warm -- sh -c");
+        command.args([&line, "{}"]);
+        let mut child = start(command);
+        child
+            .stdin
+            .take()
+            .expect("a pipe")
+            .write_all(b"x\n")
+            .expect("it reads");
+        let pid = || fs::read_to_string(session.path(&format!("pid{signal}"))).unwrap_or_default();
+        wait_for("the command runs", || pid().ends_with('\n'));
+        send(&child, signal);
+        let ran = Ran::from(child.wait_with_output().expect("it ends"));
+        assert_eq!(ran.code, 128 + signal, "{ran:?}");
+        let process = format!("/proc/{}", pid().trim());
+        assert!(!Path::new(&process).exists(), "{signal} left an orphan");
+    }
+}
+
+#[test]
+fn a_command_inherits_signals_as_it_would_without_the_cache() {
+    type Prepare = fn(&mut Command);
+    let prepared: [Prepare; 6] = [
+        |_| {},
+        |command| surroundings::ignoring(command, libc::SIGPIPE),
+        |command| surroundings::ignoring(command, libc::SIGINT),
+        |command| surroundings::ignoring(command, libc::SIGXFSZ),
+        |command| surroundings::ignoring(command, libc::SIGUSR1),
+        |command| surroundings::blocking(command, libc::SIGTERM),
+    ];
+    for (number, prepare) in prepared.into_iter().enumerate() {
+        let session = Session::new();
+        // No shell: it would change them.
+        let pattern = "^Sig(Ign|Blk|Cgt)";
+        let seen = |mut command: Command, file: &str, input: &str| {
+            command.args(["grep", "-E", pattern, file]);
+            prepare(&mut command);
+            run(command, input.as_bytes()).succeeds()
+        };
+        let file = "/proc/self/status";
+        let plain = sets(seen(session.program("env"), file, "").text());
+        let memoized = seen(session.command("run --stdin none --"), file, "");
+        assert_eq!(sets(memoized.text()), plain, "{number}");
+        session.run("clear --all").succeeds();
+        seen(session.command("warm -j 1 --"), "{}", file);
+        let warmed = [
+            "run",
+            "--stdin",
+            "none",
+            "--no-exec",
+            "--",
+            "grep",
+            "-E",
+            pattern,
+            file,
+        ];
+        let warmed = sets(session.run(warmed).succeeds().text());
+        assert_eq!(warmed, plain, "{number}");
+    }
+}
+
+#[test]
+fn work_that_ignores_an_interrupt_goes_on_ignoring_it() {
+    let session = Session::new();
+    session.run("set a b c").succeeds();
+    let mut import = session.command("import -");
+    surroundings::ignoring(&mut import, libc::SIGINT);
+    let mut child = start(import);
+    send(&child, libc::SIGINT);
+    let record = r#"{"store_name": "s", "key": "k", "policy": "evict", "value": 1}"#;
+    let mut stdin = child.stdin.take().expect("a pipe");
+    // It is still there to read: nobody asked it to stop.
+    stdin.write_all(record.as_bytes()).expect("it reads");
+    send(&child, libc::SIGINT);
+    drop(stdin);
+    let ran = Ran::from(child.wait_with_output().expect("it ends"));
+    assert_eq!(ran.code, 0, "{ran:?}");
+    session.run("get s k").prints("1\n");
+}
+
+#[test]
+fn a_limit_on_the_size_of_files_is_an_error_and_no_end() {
+    let session = Session::new();
+    let limited = |words: &str| {
+        let mut command = session.command(words);
+        surroundings::limited(&mut command, libc::RLIMIT_FSIZE, 0);
+        run(
+            command,
+            b"{\"store_name\": \"s\", \"key\": \"k\", \"value\": 1}\n",
+        )
+    };
+    let cannot = || {
+        let store = session.store();
+        format!(
+            "ecache: cannot use the store {}: the limit on the size of files (ulimit -f) is too low\n",
+            store.display()
+        )
+    };
+    limited("set a b c").ends(3, &cannot());
+    session.run("set a b c").succeeds();
+    for words in [
+        "set a b d",
+        "clear --all",
+        "touch --all --ttl 1h",
+        "rm a b",
+        "prune",
+        "warm -- echo {}",
+    ] {
+        limited(words).ends(3, &cannot());
+    }
+    session.run("get a b").prints("c");
+    limited("get a b").prints("c");
+    for _ in 0..2 {
+        limited("run -- seq 3").prints("1\n2\n3\n");
+    }
+    let ran = limited("import -");
+    assert_eq!(ran.code, 3);
+    assert!(ran.stderr.contains("File too large"), "{ran:?}");
+    // Output that is too much ends it as it ends the command.
+    let plain = session.shell("ulimit -f 8; head -c 9000 /dev/zero > plain");
+    for _ in 0..2 {
+        let line = "ulimit -f 8; ecache run -- head -c 9000 /dev/zero > cached";
+        assert_eq!(session.shell(line).code, plain.code);
+        let bytes = |name| fs::read(session.path(name)).expect("a file");
+        assert_eq!(bytes("cached"), bytes("plain"));
+    }
+}
+
+fn start(mut command: Command) -> Child {
+    command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command.spawn().expect("it starts")
 }

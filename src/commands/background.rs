@@ -11,6 +11,7 @@ use ecache_core::command::Input;
 
 use crate::cli::RunArgs;
 use crate::error::usage;
+use crate::inherited;
 
 /// Where a script wants to be told what came of it.
 pub(super) fn status(args: &RunArgs) -> Result<Option<File>> {
@@ -54,6 +55,7 @@ pub(super) fn start(input: &Input) -> io::Result<()> {
         _ => command.stdin(Stdio::null()),
     };
     command.stdout(Stdio::null()).stderr(Stdio::null());
+    inherited::prepare(&mut command);
     command.spawn().map(drop)
 }
 

@@ -139,7 +139,9 @@ pub(super) fn to_file(
 /// sender that stalls must not keep other writers waiting.
 pub(super) fn open_records(path: &Path) -> Result<BufReader<File>> {
     let file = match path.as_os_str() == "-" {
-        true => spool(io::stdin().lock()).context("cannot read standard input")?,
+        true => {
+            spool(io::stdin().lock()).context("cannot keep standard input in a temporary file")?
+        }
         false => {
             let attempt = || format!("cannot read {}", path.display());
             let file = File::open(path).with_context(attempt)?;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::filter::Usage;
+use crate::limits::Limit;
 use crate::scope::{Address, NameError};
 use crate::time::Timestamp;
 
@@ -75,6 +76,14 @@ pub enum Error {
     Full {
         /// The file
         path: PathBuf,
+    },
+    /// A limit of this process stands in the way.
+    #[error("cannot use the store {}: {limit}", path.display())]
+    Limit {
+        /// The file
+        path: PathBuf,
+        /// The limit
+        limit: Limit,
     },
     /// The file is damaged.
     #[error("the store {} is damaged: {detail}", path.display())]

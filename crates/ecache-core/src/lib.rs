@@ -64,6 +64,7 @@ pub mod filter;
 pub mod glob;
 pub mod interchange;
 pub mod key;
+pub mod limits;
 pub mod location;
 mod panics;
 pub mod python_json;

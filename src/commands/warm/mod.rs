@@ -22,6 +22,7 @@ use crate::cli::entry::ScopeArgs;
 use crate::cli::value::Lifetime;
 use crate::context::Context;
 use crate::error::{Exit, usage};
+use crate::inherited;
 use crate::output::{Secrets, escape};
 use crate::signals;
 use commands::Commands;
@@ -120,6 +121,7 @@ fn warm<T: Send + 'static>(
         pace: args.rate.unwrap_or_default(),
         max_time: args.max_time.map(Duration::from_millis),
         signals: Some(signals::as_bytes()?),
+        prepare: inherited::prepare,
     };
     let mut report = Report::new(context, args.format)?;
     let mut summary = Summary::default();

@@ -52,6 +52,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::error::Error;
+use crate::limits::Limit;
 
 pub use files::{file_metadata, hash_files};
 pub use identity::Identity;
@@ -114,11 +115,15 @@ pub enum CommandError {
 
 impl CommandError {
     /// The exit code that shells and `env` have for it: 127 for what is not there, 126 for what cannot be run,
-    /// 125 for what is no fault of the command.
+    /// 125 for what is no fault of the command, and 128 and the signal for output that exceeds a limit.
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::NotFound { .. } => 127,
             Self::NotExecutable { .. } => 126,
+            // The signal that ends a command which writes that itself.
+            Self::Output(error) if Limit::of(error) == Some(Limit::FileSize) => {
+                128 + libc::SIGXFSZ as u8
+            }
             _ => 125,
         }
     }

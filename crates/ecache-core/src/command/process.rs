@@ -49,6 +49,9 @@ pub trait Signals {
     /// If it is not to start any more, or they cannot be received.
     fn begin(&self) -> io::Result<()>;
 
+    /// Has a command inherit the signals that this process inherited.
+    fn prepare(&self, command: &mut Command);
+
     /// It has started as this process: it is sent those that came since, and those that come.
     fn reach(&self, child: u32);
 
@@ -61,6 +64,8 @@ impl Signals for () {
     fn begin(&self) -> io::Result<()> {
         Ok(())
     }
+
+    fn prepare(&self, _: &mut Command) {}
 
     fn reach(&self, _: u32) {}
 
@@ -177,6 +182,7 @@ pub(super) fn run(
             command.stdin(Stdio::piped())
         }
     };
+    signals.prepare(&mut command);
     let mut child = command
         .spawn()
         .map_err(|error| cannot_start(&program.path, error))?;

@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 use std::io::{self, Read};
 use std::os::unix::net::UnixStream;
+use std::process::Command;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -21,6 +22,7 @@ pub(super) struct Queue<T> {
     stopped: Condvar,
     deadline: Option<Instant>,
     pace: Duration,
+    prepare: fn(&mut Command),
 }
 
 struct State<T> {
@@ -37,7 +39,11 @@ struct State<T> {
 }
 
 impl<T> Queue<T> {
-    pub(super) fn new(deadline: Option<Instant>, pace: Duration) -> Self {
+    pub(super) fn new(
+        deadline: Option<Instant>,
+        pace: Duration,
+        prepare: fn(&mut Command),
+    ) -> Self {
         Self {
             state: Mutex::new(State {
                 items: VecDeque::new(),
@@ -53,6 +59,7 @@ impl<T> Queue<T> {
             stopped: Condvar::new(),
             deadline,
             pace,
+            prepare,
         }
     }
 
@@ -228,6 +235,10 @@ impl<T> Signals for Queue<T> {
         }
     }
 
+    fn prepare(&self, command: &mut Command) {
+        (self.prepare)(command);
+    }
+
     fn reach(&self, child: u32) {
         let mut state = self.state();
         let signal = state.signal;
@@ -261,13 +272,13 @@ impl<T> Drop for End<'_, T> {
 mod tests {
     use std::io::Write;
     use std::os::unix::process::ExitStatusExt;
-    use std::process::{Command, Stdio};
+    use std::process::Stdio;
     use std::sync::Arc;
 
     use super::*;
 
     fn queue(pace: Duration, deadline: Option<Instant>) -> Queue<u32> {
-        Queue::new(deadline, pace)
+        Queue::new(deadline, pace, |_| {})
     }
 
     #[test]

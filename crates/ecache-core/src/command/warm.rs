@@ -14,6 +14,7 @@ use std::net::Shutdown;
 use std::num::NonZeroUsize;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::mpsc::{self, SyncSender, TryRecvError, TrySendError};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, Thread};
@@ -249,6 +250,7 @@ pub enum Stop {
 ///     workers: std::num::NonZeroUsize::MIN,
 ///     pace: std::time::Duration::ZERO,
 ///     max_time: None,
+///     prepare: |_| {},
 ///     signals: None,
 /// };
 /// for outcome in [Warmed::Ran, Warmed::Hit] {
@@ -276,6 +278,8 @@ pub struct Warm<'a> {
     /// Signals that are to reach the commands, and end the work: a byte that comes is the number of one, or 0 for one that
     /// the terminal sent, to the commands as well
     pub signals: Option<UnixStream>,
+    /// Called on each command before it starts: what it inherits beside what `std` hands on
+    pub prepare: fn(&mut Command),
 }
 
 impl Warm<'_> {
@@ -297,7 +301,7 @@ impl Warm<'_> {
             (0..self.workers.get()).map(|_| FlightLocks::open(&broadcast::locks(self.store)));
         let locks: Vec<FlightLocks> = locks.collect::<io::Result<_>>()?;
         let deadline = self.max_time.map(|time| Instant::now() + time);
-        let queue = Arc::new(Queue::new(deadline, self.pace));
+        let queue = Arc::new(Queue::new(deadline, self.pace, self.prepare));
         let source = queue.clone();
         thread::Builder::new().spawn(move || source.fill(items))?;
         let (sender, receiver) = mpsc::sync_channel(BACKLOG);

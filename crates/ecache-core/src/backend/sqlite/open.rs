@@ -13,10 +13,11 @@ use std::time::{Duration, Instant};
 
 use rusqlite::config::DbConfig;
 use rusqlite::limits::Limit;
-use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags, ffi};
 
 use super::schema;
 use crate::error::{Error, Result};
+use crate::limits::Limit as ProcessLimit;
 
 /// How long a write waits for other writers: 32 processes that write with `synchronous=FULL` were seen to
 /// wait for 4.4 s.
@@ -93,7 +94,13 @@ fn create(path: &Path) -> Result<()> {
             path: path.into(),
             what: "below a file",
         },
-        _ => Error::Io(error),
+        _ => match ProcessLimit::of(&error) {
+            Some(limit) => Error::Limit {
+                path: path.into(),
+                limit,
+            },
+            None => Error::Io(error),
+        },
     };
     if path.exists() {
         return Ok(());
@@ -471,6 +478,14 @@ fn enable_wal(connection: &Connection, path: &Path, patience: Duration) -> Resul
 /// Tells SQLite's errors apart as far as a user can act on them.
 pub(super) fn sqlite_error(path: &Path, error: rusqlite::Error) -> Error {
     let path = path.to_path_buf();
+    let limit = match error.sqlite_error_code() {
+        Some(ErrorCode::SystemIoFailure) if is_writing(&error) => ProcessLimit::on_writing(),
+        Some(ErrorCode::CannotOpen) => ProcessLimit::on_opening(),
+        _ => None,
+    };
+    if let Some(limit) = limit {
+        return Error::Limit { path, limit };
+    }
     match error.sqlite_error_code() {
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Error::Busy {
             waited: BUSY_TIMEOUT,
@@ -490,6 +505,17 @@ pub(super) fn sqlite_error(path: &Path, error: rusqlite::Error) -> Error {
         },
         _ => Error::Sqlite(error),
     }
+}
+
+/// Whether SQLite failed to make a file longer, or to write to it.
+fn is_writing(error: &rusqlite::Error) -> bool {
+    const WRITING: [i32; 3] = [
+        ffi::SQLITE_IOERR_WRITE,
+        ffi::SQLITE_IOERR_TRUNCATE,
+        ffi::SQLITE_IOERR_SHMSIZE,
+    ];
+    let code = error.sqlite_error().map(|error| error.extended_code);
+    code.is_some_and(|code| WRITING.contains(&code))
 }
 
 #[cfg(test)]

@@ -1,0 +1,58 @@
+//! Limits of this process (`ulimit`) as the cause of errors.
+
+use std::fmt;
+use std::io;
+
+use rustix::process::{Resource, getrlimit};
+
+/// Descriptors that a store may have open at once: the file, its log, the index of the log, and one to spare.
+const DESCRIPTORS: usize = 4;
+
+/// A limit that is too low for what was attempted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Limit {
+    /// The length of a file
+    FileSize,
+    /// The number of open files
+    OpenFiles,
+}
+
+impl Limit {
+    /// The limit that an error of the system names.
+    pub fn of(error: &io::Error) -> Option<Self> {
+        match error.raw_os_error()? {
+            libc::EFBIG => Some(Self::FileSize),
+            libc::EMFILE => Some(Self::OpenFiles),
+            _ => None,
+        }
+    }
+
+    /// The limit on files, if there is one: why SQLite may have failed to write, which it does not say.
+    pub(crate) fn on_writing() -> Option<Self> {
+        getrlimit(Resource::Fsize).current.map(|_| Self::FileSize)
+    }
+
+    /// The limit on open files, if a store does not fit: why SQLite may have failed to open it, which it does not say.
+    pub(crate) fn on_opening() -> Option<Self> {
+        let null = || std::fs::File::open("/dev/null");
+        let opened: io::Result<Vec<_>> = (0..DESCRIPTORS).map(|_| null()).collect();
+        opened.err().as_ref().and_then(Self::of)
+    }
+}
+
+impl fmt::Display for Limit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::FileSize => "the limit on the size of files (ulimit -f) is too low",
+            Self::OpenFiles => "the limit on open files (ulimit -n) is too low",
+        })
+    }
+}
+
+/// Whether the system has no room now for another process, thread or descriptor.
+pub fn is_exhausted(error: &io::Error) -> bool {
+    matches!(
+        error.raw_os_error(),
+        Some(libc::EMFILE | libc::ENFILE | libc::EAGAIN | libc::ENOMEM)
+    )
+}
