@@ -358,15 +358,15 @@ impl<'a> Expansion<'a> {
     fn codec(&self) -> TokenStream {
         match &self.options.codec {
             Some((serialize, deserialize)) => {
-                let (value, outcome) = (
+                let (value, fallible) = (
                     Ident::new("value", Span::mixed_site()),
-                    quote!(::ecache_core::execution_cache::outcome),
+                    quote!(::ecache_core::execution_cache::fallible),
                 );
                 quote!({
-                    use #outcome::Plain as _;
+                    use #fallible::Plain as _;
                     ::ecache_core::execution_cache::try_with(
-                        |#value: &_| #outcome::Outcome((#serialize)(#value)).result(),
-                        |#value| #outcome::Outcome((#deserialize)(#value)).result(),
+                        |#value: &_| #fallible::Returned((#serialize)(#value)).result(),
+                        |#value| #fallible::Returned((#deserialize)(#value)).result(),
                     )
                 })
             }
@@ -386,10 +386,10 @@ impl<'a> Expansion<'a> {
         let references = arguments.iter().map(|argument| argument.reference());
         let of_arguments: Vec<TokenStream> = match &self.options.key_fn {
             Some(key_fn) => {
-                let outcome = quote!(::ecache_core::execution_cache::outcome);
+                let fallible = quote!(::ecache_core::execution_cache::fallible);
                 vec![quote!(push_each(&{
-                    use #outcome::Plain as _;
-                    #outcome::Outcome((#key_fn)(#context, #(#references),*)).result()?
+                    use #fallible::Plain as _;
+                    #fallible::Returned((#key_fn)(#context, #(#references),*)).result()?
                 }))]
             }
             None => references

@@ -37,12 +37,12 @@ mod codec;
 mod companions;
 mod context;
 mod counters;
+#[doc(hidden)]
+pub mod fallible;
 mod lead;
 mod ledger;
 mod memory_tier;
 mod options;
-#[doc(hidden)]
-pub mod outcome;
 mod refresh;
 
 use std::any::Any;

@@ -8,9 +8,9 @@ use std::fmt::Display;
 use super::CodecError;
 
 /// What a `serialize`, `deserialize` or `key_fn` returned.
-pub struct Outcome<R>(pub R);
+pub struct Returned<R>(pub R);
 
-impl<T, E: Display> Outcome<Result<T, E>> {
+impl<T, E: Display> Returned<Result<T, E>> {
     /// Returns the value, or the error as one of the codec's.
     ///
     /// # Errors
@@ -20,7 +20,7 @@ impl<T, E: Display> Outcome<Result<T, E>> {
     }
 }
 
-/// The outcome of a function that cannot fail.
+/// What a function that cannot fail returned.
 pub trait Plain {
     /// What the function returned.
     type Value;
@@ -28,11 +28,11 @@ pub trait Plain {
     /// Returns the value.
     ///
     /// # Errors
-    /// None; it returns what [`Outcome::result`] does.
+    /// None; it returns what [`Returned::result`] does.
     fn result(self) -> Result<Self::Value, CodecError>;
 }
 
-impl<T> Plain for Outcome<T> {
+impl<T> Plain for Returned<T> {
     type Value = T;
 
     fn result(self) -> Result<T, CodecError> {
