@@ -1,6 +1,6 @@
 //! Values through FiftyOne's stored form and back.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap, HashSet};
 use std::fmt::Debug;
 
 use chrono::{DateTime, FixedOffset, NaiveDate, NaiveDateTime, TimeZone, Utc};
@@ -193,6 +193,82 @@ fn sets_are_in_the_order_of_their_texts() {
         )
         .into())
     );
+}
+
+#[test]
+fn each_some_is_told_from_none() {
+    assert_form(None::<Option<u8>>, "null");
+    assert_form(Some(None::<u8>), r#"{"Some": null}"#);
+    assert_form(Some(Some(1)), "1");
+    assert_form(Some(()), r#"{"Some": null}"#);
+    assert_form(Some(Some(None::<()>)), r#"{"Some": {"Some": null}}"#);
+    assert_form(
+        vec![None, Some(None), Some(Some(None)), Some(Some(Some(false)))],
+        r#"[null, {"Some": null}, {"Some": {"Some": null}}, false]"#,
+    );
+}
+
+#[test]
+fn what_looks_like_the_envelope_of_a_some_is_put_into_one() {
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    enum Own {
+        Some(Option<u8>),
+        None,
+    }
+    assert_form(Own::Some(None), r#"{"Some": null}"#);
+    assert_form(Some(Own::Some(None)), r#"{"Some": {"Some": null}}"#);
+    assert_form(Some(Own::None), r#""None""#);
+    let map = |keys: &[&str]| -> BTreeMap<String, Option<u8>> {
+        keys.iter().map(|key| (key.to_string(), None)).collect()
+    };
+    assert_form(Some(map(&["Some"])), r#"{"Some": {"Some": null}}"#);
+    assert_form(Some(map(&["A", "Some"])), r#"{"A": null, "Some": null}"#);
+    assert_form(
+        Some(map(&["Some", "Tame"])),
+        r#"{"Some": {"Some": null, "Tame": null}}"#,
+    );
+}
+
+#[test]
+fn a_map_with_keys_that_read_alike_has_no_form() {
+    assert!(canonical(&HashMap::from([(None, 1), (Some("null"), 2)])).is_err());
+    assert!(canonical(&HashMap::from([(Some(None::<u8>), 2)])).is_err());
+    assert!(canonical(&HashMap::from([(Some(()), 2)])).is_err());
+    assert_form(HashMap::from([(None::<String>, 1)]), r#"{"null": 1}"#);
+}
+
+/// A set has its members in the order of their hashes, which differ from one set to the next.
+#[test]
+fn collections_without_an_order_have_one_canonical_text() {
+    type Set32 = HashSet<u32>;
+    #[derive(Serialize)]
+    struct Holder<'a> {
+        by_reference: &'a Set32,
+        exclusive: &'a mut Set32,
+        optional: Option<Set32>,
+        nested: Vec<(Set32, HashMap<u8, Set32>)>,
+        heap: BinaryHeap<u32>,
+    }
+    let set = || (0..100).collect::<Set32>();
+    let text = |descending: bool| {
+        let set_of_our_own = set();
+        let mut heap: Vec<u32> = (0..100).chain([7]).collect();
+        if descending {
+            heap.reverse();
+        }
+        canonical(&Holder {
+            by_reference: &set_of_our_own,
+            exclusive: &mut set(),
+            optional: Some(set()),
+            nested: vec![(set(), HashMap::from([(1, set())]))],
+            heap: heap.into(),
+        })
+    };
+    assert_eq!(text(false), text(true));
+    assert_eq!(canonical(&HashSet::from([10, 9])).as_deref(), Ok("[10, 9]"));
+    assert_eq!(canonical(&vec![9, 10, 9]).as_deref(), Ok("[9, 10, 9]"));
+    assert_eq!(canonical(&HashSet::<u8>::new()).as_deref(), Ok("[]"));
+    assert!(canonical(&BinaryHeap::from([7, 7])).is_ok_and(|text| text == "[7, 7]"));
 }
 
 #[test]

@@ -100,7 +100,11 @@ impl ser::Serializer for MapKey {
     }
 
     fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Text {
-        value.serialize(self)
+        let key = value.serialize(self)?;
+        if key == "null" {
+            return Err(StoredError::Key("an option of what reads `null`"));
+        }
+        Ok(key)
     }
 
     fn serialize_unit(self) -> Text {

@@ -7,13 +7,15 @@
 //! | tuple, tuple struct, array `[T; N]` (a tuple to serde) | `{"_cls": "tuple", "values": [...]}` |
 //! | `Vec`, slice, any other sequence | a list |
 //! | bytes (`serde_bytes`) | `{"_cls": "bytes", "value": base64}` |
+//! | `HashSet`, `BinaryHeap` | a list; for a key, in canonical order |
 //! | [`Set`], [`set`](mod@set) | `{"_cls": "set", "values": [...]}`, members in canonical order, each once |
 //! | [`Date`], [`date`] | `{"_cls": "date", "value": ISO 8601}` |
 //! | [`DateTime`], [`datetime`] | `{"_cls": "datetime", "value": ISO 8601}` |
 //! | struct, map | a dict; keys that are no strings as Python spells them in JSON: `1`, `true`, `null`, `1e-05` |
 //! | enum | its variant's name, or `{name: content}` |
 //! | `()`, unit struct, `None` | `null` |
-//! | `Some`, newtype struct | what they hold |
+//! | newtype struct | what it holds |
+//! | `Some` | what it holds; `{"Some": …}` if that is stored as `null` or as a dict that begins so |
 //! | `f32` | the `f64` of the same value, as Python would |
 //!
 //! Everything reads back. Reading also takes the value out of these objects where the type asks for less: a
@@ -122,7 +124,7 @@ pub(crate) fn from_text<T: DeserializeOwned>(text: String) -> Result<T, StoredEr
 /// Fails on a map key that is a sequence or map, on nesting beyond [`MAX_DEPTH`], on a date outside of
 /// Python's years, and when the type's own `Serialize` does.
 pub fn write<T: Serialize + ?Sized>(value: &T, out: &mut Vec<u8>) -> Result<(), StoredError> {
-    value.serialize(write::Writer::new(out, KeyOrder::Insertion))
+    value.serialize(write::Writer::new::<T>(out, KeyOrder::Insertion))
 }
 
 /// Appends the canonical text of a value: what Python's `json.dumps(..., sort_keys=True)` would write.
@@ -149,7 +151,7 @@ pub fn write_canonical<T: Serialize + ?Sized>(
     value: &T,
     out: &mut Vec<u8>,
 ) -> Result<(), StoredError> {
-    value.serialize(write::Writer::new(out, KeyOrder::Sorted))
+    value.serialize(write::Writer::new::<T>(out, KeyOrder::Sorted))
 }
 
 /// Puts the members of every set in a stored form into canonical order, each once.

@@ -119,6 +119,9 @@ impl<'de> Deserializer<'de> for Reader<'de> {
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, StoredError> {
         match self.0 {
             Json::Null => visitor.visit_none(),
+            Json::Object(object) if object.len() == 1 && object[0].0.as_str() == Some("Some") => {
+                visitor.visit_some(Reader(&object[0].1))
+            }
             _ => visitor.visit_some(self),
         }
     }

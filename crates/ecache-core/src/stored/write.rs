@@ -1,5 +1,6 @@
 //! The serializer: a value's stored form as JSON text, written in one go.
 
+use std::any::type_name;
 use std::borrow::Cow;
 
 use base64::Engine;
@@ -21,20 +22,44 @@ pub(super) struct Writer<'a> {
 }
 
 /// What a sequence is written as.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 enum Sequence {
-    /// A list, or a tuple if it has a fixed length
-    Plain,
+    /// What fits the type of that name: serde tells a `HashSet` from a `Vec` by nothing else
+    Of(fn() -> &'static str),
+    /// A Python set
     Set,
 }
 
+impl Sequence {
+    /// Returns how the `T` in an option or newtype is written.
+    fn within<T: ?Sized>(self) -> Self {
+        match self {
+            Self::Of(_) => Self::Of(type_name::<T>),
+            Self::Set => Self::Set,
+        }
+    }
+}
+
+/// Reports whether the type of that full name is a collection that hashes its members, or a heap.
+fn is_unordered(full_name: &str) -> bool {
+    let mut name = full_name
+        .trim_start_matches("&mut ")
+        .trim_start_matches('&');
+    for pointer in ["alloc::boxed::Box<", "alloc::rc::Rc<", "alloc::sync::Arc<"] {
+        name = name.strip_prefix(pointer).unwrap_or(name);
+    }
+    let path = name.split_once('<').map_or(name, |(path, _)| path);
+    path.ends_with("HashSet") || path.ends_with("DashSet") || path.ends_with("::BinaryHeap")
+}
+
 impl<'a> Writer<'a> {
-    pub(super) fn new(out: &'a mut Vec<u8>, order: KeyOrder) -> Self {
+    /// The writer of a `T`.
+    pub(super) fn new<T: ?Sized>(out: &'a mut Vec<u8>, order: KeyOrder) -> Self {
         Writer {
             out,
             order,
             depth: 0,
-            sequence: Sequence::Plain,
+            sequence: Sequence::Of(type_name::<T>),
         }
     }
 
@@ -51,7 +76,7 @@ impl<'a> Writer<'a> {
     /// Writes a value and the brace that closes what `opening` opened.
     fn class<T: Serialize + ?Sized>(self, opening: &str, value: &T) -> Result<(), StoredError> {
         let mut compound = self.open(opening, "}", Items::AsTheyCome)?;
-        value.serialize(compound.writer())?;
+        value.serialize(compound.writer::<T>())?;
         compound.close()
     }
 
@@ -64,11 +89,14 @@ impl<'a> Writer<'a> {
 
     fn sequence(self, opening: &str, closing: &'static str) -> Result<Compound<'a>, StoredError> {
         match self.sequence {
-            Sequence::Plain => self.open(opening, closing, Items::AsTheyCome),
             Sequence::Set => {
                 let members = Items::Members(Vec::new());
                 self.open(r#"{"_cls": "set", "values": ["#, "]}", members)
             }
+            Sequence::Of(name) if self.order == KeyOrder::Sorted && is_unordered(name()) => {
+                self.open(opening, closing, Items::Unordered(Vec::new()))
+            }
+            Sequence::Of(_) => self.open(opening, closing, Items::AsTheyCome),
         }
     }
 
@@ -102,6 +130,9 @@ impl<'a> Writer<'a> {
         })
     }
 }
+
+/// The envelope of a `Some` that holds `None` or `()`: `{"Some": null}`.
+const SOME_OPENING: &[u8] = br#"{"Some": "#;
 
 const TUPLE: &str = r#"{"_cls": "tuple", "values": ["#;
 
@@ -189,8 +220,24 @@ impl<'a> ser::Serializer for Writer<'a> {
         self.text("null")
     }
 
+    /// Writes what it holds; in an envelope if that would read as `None`, or as an envelope.
     fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<(), StoredError> {
-        value.serialize(self)
+        let (start, depth) = (self.out.len(), self.depth);
+        value.serialize(Writer {
+            out: &mut *self.out,
+            order: self.order,
+            depth,
+            sequence: self.sequence.within::<T>(),
+        })?;
+        let text = &self.out[start..];
+        if text == b"null" || text.starts_with(SOME_OPENING) {
+            if depth == MAX_DEPTH {
+                return Err(StoredError::TooDeep);
+            }
+            self.out.splice(start..start, SOME_OPENING.iter().copied());
+            self.out.push(b'}');
+        }
+        Ok(())
     }
 
     fn serialize_unit(self) -> Result<(), StoredError> {
@@ -224,7 +271,10 @@ impl<'a> ser::Serializer for Writer<'a> {
                 order: KeyOrder::Sorted,
                 ..self
             }),
-            _ => value.serialize(self),
+            _ => value.serialize(Writer {
+                sequence: self.sequence.within::<T>(),
+                ..self
+            }),
         }
     }
 
@@ -304,15 +354,18 @@ pub(super) struct Compound<'a> {
 /// What must be known of items in order to arrange them when all are written; each begins at an offset.
 enum Items {
     AsTheyCome,
+    /// Of a set: each once
     Members(Vec<usize>),
+    Unordered(Vec<usize>),
     Keys(Vec<(Cow<'static, str>, usize)>),
 }
 
 impl Compound<'_> {
-    fn writer(&mut self) -> Writer<'_> {
+    /// Returns the writer of a `T` within.
+    fn writer<T: ?Sized>(&mut self) -> Writer<'_> {
         Writer {
             depth: self.depth,
-            ..Writer::new(self.out, self.order)
+            ..Writer::new::<T>(self.out, self.order)
         }
     }
 
@@ -326,10 +379,10 @@ impl Compound<'_> {
 
     fn element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), StoredError> {
         let offset = self.begin();
-        if let Items::Members(offsets) = &mut self.items {
+        if let Items::Members(offsets) | Items::Unordered(offsets) = &mut self.items {
             offsets.push(offset);
         }
-        value.serialize(self.writer())
+        value.serialize(self.writer::<T>())
     }
 
     fn key(&mut self, key: Cow<'static, str>) {
@@ -344,11 +397,18 @@ impl Compound<'_> {
     fn close(self) -> Result<(), StoredError> {
         match self.items {
             Items::AsTheyCome => {}
+            Items::Members(offsets) | Items::Unordered(offsets) if offsets.is_empty() => {}
             Items::Members(offsets) => {
                 let text = self.out.split_off(self.start);
                 let mut members = cut(&text, self.start, offsets);
                 members.sort_unstable();
                 members.dedup();
+                self.out.extend_from_slice(&members.join(SEPARATOR));
+            }
+            Items::Unordered(offsets) => {
+                let text = self.out.split_off(self.start);
+                let mut members = cut(&text, self.start, offsets);
+                members.sort_unstable();
                 self.out.extend_from_slice(&members.join(SEPARATOR));
             }
             Items::Keys(keys) if keys.is_sorted_by(|left, right| left.0 < right.0) => {}
@@ -455,7 +515,7 @@ impl ser::SerializeMap for Compound<'_> {
     }
 
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), StoredError> {
-        value.serialize(self.writer())
+        value.serialize(self.writer::<T>())
     }
 
     fn end(self) -> Result<(), StoredError> {
@@ -473,7 +533,7 @@ impl ser::SerializeStruct for Compound<'_> {
         value: &T,
     ) -> Result<(), StoredError> {
         self.key(Cow::Borrowed(key));
-        value.serialize(self.writer())
+        value.serialize(self.writer::<T>())
     }
 
     fn end(self) -> Result<(), StoredError> {
