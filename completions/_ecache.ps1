@@ -170,6 +170,7 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
             [CompletionResult]::new('--no-exec', '--no-exec', [CompletionResultType]::ParameterName, 'Run nothing: print what is there, or exit with 1')
             [CompletionResult]::new('--strict', '--strict', [CompletionResultType]::ParameterName, 'Exit with 125 on any trouble with the cache, instead of running the command without it')
             [CompletionResult]::new('--background', '--background', [CompletionResultType]::ParameterName, 'Run in the background, for a process that did not want to wait')
+            [CompletionResult]::new('--merged', '--merged', [CompletionResultType]::ParameterName, 'Print to one place there: both streams of the process that did not want to wait are one')
             [CompletionResult]::new('--cwd', '--cwd', [CompletionResultType]::ParameterName, 'Tell runs in different folders apart')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')

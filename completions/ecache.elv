@@ -163,6 +163,7 @@ set edit:completion:arg-completer[ecache] = {|@words|
             cand --no-exec 'Run nothing: print what is there, or exit with 1'
             cand --strict 'Exit with 125 on any trouble with the cache, instead of running the command without it'
             cand --background 'Run in the background, for a process that did not want to wait'
+            cand --merged 'Print to one place there: both streams of the process that did not want to wait are one'
             cand --cwd 'Tell runs in different folders apart'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'

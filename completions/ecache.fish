@@ -153,6 +153,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand run" -l warm -d 'Run it ag
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l no-exec -d 'Run nothing: print what is there, or exit with 1'
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l strict -d 'Exit with 125 on any trouble with the cache, instead of running the command without it'
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l background -d 'Run in the background, for a process that did not want to wait'
+complete -c ecache -n "__fish_ecache_using_subcommand run" -l merged -d 'Print to one place there: both streams of the process that did not want to wait are one'
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l cwd -d 'Tell runs in different folders apart'
 complete -c ecache -n "__fish_ecache_using_subcommand run" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F

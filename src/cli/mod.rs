@@ -165,8 +165,9 @@ pub(crate) enum Command {
     /// Run a command, or print what it printed the last time
     ///
     /// What it printed comes back byte for byte, with its exit code, as long as it is the same program with the
-    /// same arguments, input and scopes. Of many that run the same at once, one does, and the others print what it
-    /// prints as it comes. Whatever is wrong with the cache, the command is run.
+    /// same arguments, input and scopes; where both streams go to one place, also in the order in
+    /// which it was written. Of many that run the same at once, one does, and the others print what
+    /// it prints as it comes. Whatever is wrong with the cache, the command is run.
     ///
     /// The exit code is the command's; 128 and the signal if a signal ended it, 127 if there is no such program, 126
     /// if it cannot be run, and 125 if ecache refuses.

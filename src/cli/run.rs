@@ -74,6 +74,9 @@ pub(crate) struct RunArgs {
     /// Run in the background, for a process that did not want to wait
     #[arg(long, hide = true)]
     pub(crate) background: bool,
+    /// Print to one place there: both streams of the process that did not want to wait are one
+    #[arg(long, hide = true, requires = "background")]
+    pub(crate) merged: bool,
     /// Refuse bkt's folder, which is none for a store
     #[arg(long, hide = true)]
     pub(crate) cache_dir: Option<PathBuf>,

@@ -7,7 +7,7 @@ use std::os::fd::BorrowedFd;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result};
-use ecache_core::command::Input;
+use ecache_core::command::{Input, Outputs};
 
 use crate::cli::RunArgs;
 use crate::error::usage;
@@ -44,12 +44,16 @@ fn descriptor(number: i32) -> Result<File> {
 }
 
 /// Runs what was typed once more, in a process of its own that this one does not wait for.
-pub(super) fn start(input: &Input) -> io::Result<()> {
+pub(super) fn start(input: &Input, outputs: Outputs) -> io::Result<()> {
     let mut words = std::env::args_os().skip(1);
     let mut command = Command::new(std::env::current_exe()?);
     // Everything before the command itself is an option; a value cannot be `--`.
     command.args(words.by_ref().take_while(|word| word != "--"));
-    command.args(["--background", "--"]).args(words);
+    command.arg("--background");
+    if outputs == Outputs::Merged {
+        command.arg("--merged");
+    }
+    command.arg("--").args(words);
     match input {
         Input::Spooled(file) => command.stdin(file.try_clone()?),
         _ => command.stdin(Stdio::null()),

@@ -18,6 +18,7 @@ mod live;
 mod ls;
 mod man;
 mod names;
+mod outputs;
 mod prune;
 mod removal;
 mod request;

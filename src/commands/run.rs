@@ -8,13 +8,15 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow};
 use ecache_core::command::{
-    Company, Failures, Memo, Mode, OnBusy, OnFailure, OnMiss, Outcome, Report, Settings, Streams,
+    Company, Failures, Memo, Mode, OnBusy, OnFailure, OnMiss, Outcome, Outputs, Report, Settings,
+    Streams,
 };
 use ecache_core::key::{Key, preimage};
 use ecache_core::python_json::Json;
 use serde::Serialize;
 
 use super::invocation::{Invocation, is_stream, kept, lifetime, store_name};
+use super::outputs::outputs;
 use super::request::{call_scopes, scopes, store_address, token};
 use super::{background, troubles};
 use crate::cli::entry::StdinChoice;
@@ -41,12 +43,18 @@ fn memoized(context: &Context, args: RunArgs) -> Result<Exit> {
     }
     let lifetime = lifetime(args.keep.ttl)?;
     let invocation = Invocation::new(context, &args.command, &args.identity, lifetime)?;
+    let outputs = match args.background {
+        true if args.merged => Outputs::Merged,
+        true => Outputs::Apart,
+        false => outputs(),
+    };
     if args.background {
         // The session is part of the key, if --ttl says so, and was looked at by now.
         background::leave_terminal();
     } else if args.warm {
         let invocation = invocation.with_key()?;
-        background::start(&invocation.input).context("cannot start a process in the background")?;
+        background::start(&invocation.input, outputs)
+            .context("cannot start a process in the background")?;
         return Ok(Exit::Done);
     }
     let token = token(&args.scope)?;
@@ -80,6 +88,7 @@ fn memoized(context: &Context, args: RunArgs) -> Result<Exit> {
         args: Json::Array(invocation.call).dumps_sorted(),
         store: location.as_deref(),
         beside: beside.as_deref(),
+        outputs,
         settings: &settings,
         clock: context.clock(),
         on_trouble: &|error| match args.strict {
@@ -94,7 +103,7 @@ fn memoized(context: &Context, args: RunArgs) -> Result<Exit> {
         },
         on_unkept: &|why| context.detail(&format!("the result is not kept: {why}")),
         on_stale: &|why| context.detail(&format!("an old result: {why}")),
-        refresh: &background::start,
+        refresh: &|input| background::start(input, outputs),
     };
     let report = memo.run(Streams {
         input: invocation.input,

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use anyhow::Result;
+use ecache_core::command::Outputs;
 use ecache_core::entry::Entry;
 use ecache_core::explain::{Difference, Explanation, Missing, Part, Question, explain};
 use ecache_core::key::{Key, preimage};
@@ -15,6 +16,7 @@ use ecache_core::value::Kind;
 use serde_json::{Value, json};
 
 use super::invocation::{Invocation, lifetime, store_name};
+use super::outputs::outputs;
 use super::request::{Request, call_scopes, scopes, store_address, token};
 use crate::cli::entry::EntryArgs;
 use crate::cli::{WhyArgs, WhyFormat};
@@ -72,6 +74,7 @@ fn question(context: &Context, args: WhyArgs) -> Result<Question> {
             function: None,
             arguments: args.call.0,
             kind: None,
+            outputs: None,
         });
     }
     let lifetime = lifetime(args.ttl)?;
@@ -94,6 +97,7 @@ fn question(context: &Context, args: WhyArgs) -> Result<Question> {
         function: Some(invocation.program.path.to_string_lossy().into()),
         arguments: Some(invocation.call),
         kind: Some(Kind::Command),
+        outputs: Some(outputs()),
     })
 }
 
@@ -132,6 +136,18 @@ impl View<'_> {
                 say(format!(
                     "a miss: {address} is damaged; the next run replaces it, `ecache rm` removes it"
                 ));
+            }
+            Explanation::Another(entry, differences)
+                if differences.iter().all(|it| it.part == Part::Outputs) =>
+            {
+                let (here, there) = match self.question.outputs {
+                    Some(Outputs::Merged) => ("go to one place", "went to two"),
+                    _ => ("go to two places", "went to one"),
+                };
+                say(format!(
+                    "a miss: {address} has another order: standard output and standard error {here} here, and {there} there"
+                ));
+                say(format!("  {}", self.times(entry)));
             }
             Explanation::Another(entry, differences) => {
                 say(format!(

@@ -9,6 +9,7 @@ mod flights;
 mod identity;
 mod large;
 mod lifetime;
+mod merged;
 mod old;
 mod process;
 mod results;

@@ -30,16 +30,6 @@ fn its_environment_is_that_of_the_plain_command() {
 }
 
 #[test]
-fn the_streams_keep_their_order() {
-    let session = Session::new();
-    let line = "echo a; sleep 0.05; echo b >&2; sleep 0.05; echo c; sleep 0.05; echo d >&2";
-    for _ in 0..2 {
-        let both = session.shell(&format!("ecache run --stdin none -- sh -c '{line}' 2>&1"));
-        both.prints("a\nb\nc\nd\n");
-    }
-}
-
-#[test]
 fn a_signal_ends_the_command_and_nothing_is_kept() {
     let session = Session::new();
     assert_eq!(

@@ -8,7 +8,8 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::backend::{Backend, Direction, Lookup, Row, Scan};
+use crate::backend::{Backend, Content, Direction, Lookup, Row, Scan};
+use crate::command::{self, Outputs};
 use crate::entry::Entry;
 use crate::error::Result;
 use crate::filter::{Filter, Pattern};
@@ -37,6 +38,8 @@ pub struct Question {
     pub arguments: Option<Vec<Json>>,
     /// What its value would be, if that is known
     pub kind: Option<Kind>,
+    /// Where it would print to, if it is a command
+    pub outputs: Option<Outputs>,
 }
 
 /// What there is of a call.
@@ -133,6 +136,8 @@ pub enum Part {
     File(String),
     /// What a command reads, by its hash
     Input,
+    /// Whether what a command prints goes to two places or to one
+    Outputs,
     /// What else runs are told apart by, as the boot they were in
     Mark(String),
 }
@@ -158,6 +163,7 @@ impl fmt::Display for Part {
             Self::Variable(name) => write!(f, "variable {name}"),
             Self::File(path) => write!(f, "file {path}"),
             Self::Input => f.write_str("standard input"),
+            Self::Outputs => f.write_str("standard output and standard error"),
             Self::Mark(name) => f.write_str(name),
         }
     }
@@ -169,10 +175,15 @@ impl fmt::Display for Part {
 /// If the store cannot be read.
 pub fn explain(backend: &dyn Backend, question: &Question, now: Timestamp) -> Result<Explanation> {
     Ok(match backend.lookup(&question.address, now)? {
-        Lookup::Hit(entry, _) => match contradictions(question, &entry) {
-            differences if differences.is_empty() => Explanation::Hit(entry),
-            differences => Explanation::Another(entry, differences),
-        },
+        Lookup::Hit(entry, content) => {
+            let mut differences = contradictions(question, &entry);
+            differences.extend(of_outputs(backend, question, &entry, &content)?);
+            if differences.is_empty() {
+                Explanation::Hit(entry)
+            } else {
+                Explanation::Another(entry, differences)
+            }
+        }
         Lookup::Stale(entry) => Explanation::Stale(entry),
         Lookup::Damaged(_) => Explanation::Damaged,
         Lookup::Missing => Explanation::Missing(Missing {
@@ -188,6 +199,26 @@ fn contradictions(question: &Question, entry: &Entry) -> Vec<Difference> {
     found.retain(|difference| difference.recorded.is_some());
     found.extend(of_arguments(question, entry));
     found
+}
+
+/// Where a command prints to, if what is recorded of it is no answer to that.
+fn of_outputs(
+    backend: &dyn Backend,
+    question: &Question,
+    entry: &Entry,
+    content: &Content,
+) -> Result<Option<Difference>> {
+    let Some(outputs) = question.outputs.filter(|_| entry.kind == Kind::Command) else {
+        return Ok(None);
+    };
+    let form = command::form(backend, content)?;
+    let (apart, one) = (Json::from("apart"), Json::from("one"));
+    let (asked, recorded) = match outputs {
+        Outputs::Apart => (apart, one),
+        Outputs::Merged => (one, apart),
+    };
+    let difference = Difference::new(Part::Outputs, Some(asked), Some(recorded));
+    Ok(difference.filter(|_| form.is_some_and(|form| !form.answers(outputs))))
 }
 
 /// Looks for the key in other stores.
@@ -449,6 +480,7 @@ mod tests {
             function: None,
             arguments: Some(arguments),
             kind: None,
+            outputs: None,
         }
     }
 

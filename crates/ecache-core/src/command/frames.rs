@@ -119,6 +119,7 @@ impl Frames {
 #[cfg(test)]
 mod tests {
     use super::super::recording::Recorder;
+    use super::super::settings::Outputs;
     use super::*;
     use crate::backend::Content;
     use crate::backend::memory::MemoryBackend;
@@ -126,7 +127,7 @@ mod tests {
 
     #[test]
     fn what_is_kept_is_read_across_its_chunks() {
-        let mut recorder = Recorder::new(u64::MAX).expect("memory");
+        let mut recorder = Recorder::new(Outputs::Apart, u64::MAX).expect("memory");
         let mut expected = [Vec::new(), Vec::new()];
         for number in 0..80_000_u32 {
             let (stream, bytes) = match number % 3 {

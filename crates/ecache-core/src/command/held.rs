@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::io::{self, BufReader, Write};
 
 use super::recording::{NotRecorded, Recorder, Stream};
+use super::settings::Outputs;
 use super::turn::Console;
 use super::{ReplayError, replay};
 
@@ -21,7 +22,7 @@ pub(super) struct HeldStream<'a> {
 impl Held {
     pub(super) fn new() -> Result<Self, NotRecorded> {
         Ok(Self {
-            recorder: RefCell::new(Recorder::new(u64::MAX)?),
+            recorder: RefCell::new(Recorder::new(Outputs::Apart, u64::MAX)?),
         })
     }
 

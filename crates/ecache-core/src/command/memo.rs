@@ -12,9 +12,10 @@ use super::broadcast;
 use super::frames::Source;
 use super::old::Kept;
 use super::process::{self, Ended, Records, Signals, Streams};
-use super::recording::{NotRecorded, Recorder, is_framed};
+use super::recording::{NotRecorded, Recorder};
 use super::settings::{
-    Arguments, Company, Failures, Mode, OnBusy, OnFailure, OnMiss, Outcome, Report, Settings,
+    Arguments, Company, Failures, Mode, OnBusy, OnFailure, OnMiss, Outcome, Outputs, Report,
+    Settings,
 };
 use super::telling::Telling;
 use super::turn::{Console, Turn, Wait};
@@ -51,6 +52,8 @@ pub struct Memo<'a> {
     pub store: Option<&'a Path>,
     /// The path beside which this host's processes say what they run, unless it is the store's
     pub beside: Option<&'a Path>,
+    /// Where it prints to
+    pub outputs: Outputs,
     /// How it is memoized
     pub settings: &'a Settings,
     /// Tells the time
@@ -195,7 +198,7 @@ impl Memo<'_> {
             Kept::Nothing => None,
         };
         let flight = self.flight();
-        let recorder = Recorder::new(self.settings.max_output);
+        let recorder = Recorder::new(self.outputs, self.settings.max_output);
         // Without a lock the flight may be another's.
         let telling = lock
             .filter(|_| recorder.is_ok())
@@ -345,8 +348,14 @@ impl Memo<'_> {
     }
 
     /// The command's name among flights: whoever is to run the same has the same.
+    ///
+    /// What is printed to one place cannot be followed by who prints to two, nor the other way round.
     pub(super) fn flight(&self) -> [u8; 32] {
-        Sha256::digest(self.address.to_string()).into()
+        let name = self.address.to_string();
+        match self.outputs {
+            Outputs::Apart => Sha256::digest(name).into(),
+            Outputs::Merged => Sha256::digest(name + ", merged").into(),
+        }
     }
 
     /// The path beside which locks and what running commands print are.
@@ -378,6 +387,7 @@ impl Memo<'_> {
             self.name,
             self.arguments,
             self.folder,
+            self.outputs,
             streams,
             records,
         )?;
@@ -496,22 +506,4 @@ pub(super) fn unread(error: io::Error) -> Result<u8, CommandError> {
 /// A result that cannot be printed to its end, where there is nothing else to be printed.
 pub(super) fn lost() -> CommandError {
     CommandError::Replay(io::Error::other("the rest of it is damaged"))
-}
-
-/// Whether a value is what a recorder wrote. Of one in chunks only the ends are looked at: what is in between is what was
-/// written, as far as its checksums say.
-pub(super) fn is_recording(backend: &dyn Backend, content: &Content) -> Result<bool> {
-    match content {
-        Content::Inline(bytes) => Ok(replay(&bytes[..], &mut io::sink(), &mut io::sink()).is_ok()),
-        Content::Chunked(chunked) => {
-            let (mut first, mut last) = (Vec::new(), Vec::new());
-            backend.read_chunk(chunked, 0, &mut first)?;
-            backend.read_chunk(chunked, chunked.chunks() - 1, &mut last)?;
-            // An end that is alone in its chunk is not looked for.
-            Ok(is_framed(
-                &first,
-                if last.len() < 2 { &[0, 0] } else { &last },
-            ))
-        }
-    }
 }

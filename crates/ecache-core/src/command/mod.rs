@@ -23,9 +23,10 @@
 //! one object more, for all else that its output depends on. Nothing here prints or reads the environment; the
 //! caller passes in where output goes and what the variables are.
 //!
-//! Weighed for the output: a pseudo-terminal (the command would print for a person, and its two streams would be
-//! one), temporary files (nothing would come through before the end), and two pipes that one thread
-//! watches (chosen).
+//! Weighed for the output: a pseudo-terminal (the command would print for a person), temporary files
+//! (nothing would come through before the end), and two pipes that one thread watches (chosen). Two
+//! pipes lose the order of writes, so there is one where both streams go to one place; that was
+//! weighed against datagram sockets, which would tell the streams apart as well, but are no pipes.
 
 mod ancestry;
 mod broadcast;
@@ -61,9 +62,11 @@ pub use memo::Memo;
 pub use process::{Input, Signals, Streams};
 pub use program::Program;
 pub use recorded::{NotRepeatable, Repeated, repeat};
+pub(crate) use recording::form;
 pub use recording::{Malformed, ReplayError, replay};
 pub use settings::{
-    Arguments, Company, Failures, Mode, OnBusy, OnFailure, OnMiss, Outcome, Report, Settings,
+    Arguments, Company, Failures, Mode, OnBusy, OnFailure, OnMiss, Outcome, Outputs, Report,
+    Settings,
 };
 pub use warm::{Call, Done, Found, Prepared, Stop, Warm, Warmed};
 

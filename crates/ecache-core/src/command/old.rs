@@ -9,7 +9,7 @@ use super::broadcast;
 use super::held::Held;
 use super::memo::{Ports, lost, unread};
 use super::process::{Records, Streams};
-use super::recording::Stream;
+use super::recording::{self, Stream};
 use super::settings::{OnBusy, OnFailure, Outcome, Report};
 use super::{CommandError, Memo, Mode, OnMiss, ReplayError};
 use crate::backend::{Backend, Content, Lookup};
@@ -72,11 +72,14 @@ impl Memo<'_> {
             return Ok(Kept::Nothing);
         }
         // A value of an unknown version is a miss.
-        let is_recording = self.attempt(super::memo::is_recording(backend.as_ref(), &content))?;
-        Ok(match (is_recording, is_old) {
-            (Some(true), true) => Kept::Old(entry, content),
-            (Some(true), false) => Kept::Fresh(entry, content),
-            _ => Kept::Nothing,
+        let form = self.attempt(recording::form(backend.as_ref(), &content))?;
+        let answers = form
+            .flatten()
+            .is_some_and(|form| form.answers(self.outputs));
+        Ok(match (answers, is_old) {
+            (true, true) => Kept::Old(entry, content),
+            (true, false) => Kept::Fresh(entry, content),
+            (false, _) => Kept::Nothing,
         })
     }
 

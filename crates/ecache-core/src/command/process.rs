@@ -1,6 +1,6 @@
 //! Runs a command: its output is passed on as it comes and recorded, signals reach it, and its end is the end.
 //!
-//! One thread watches both pipes, so that what is recorded is in the order in which it arrived, and the process itself:
+//! Where both streams go to one place, they are one pipe. Else one thread watches both pipes, so that what is recorded is in the order in which it arrived, and the process itself:
 //! what a command leaves running in the background may keep its pipes open for as long as it likes. Signals are
 //! sent on by whoever receives them, since this thread may have to wait for a reader. A thread for each of the
 //! two was a tenth of a quick command.
@@ -19,6 +19,7 @@ use rustix::io::{Errno, ioctl_fionread, retry_on_intr};
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 
 use super::recording::{NotRecorded, Recorder, Stream};
+use super::settings::Outputs;
 use super::telling::Telling;
 use super::{CommandError, Program, Unkept};
 
@@ -156,18 +157,28 @@ pub(super) fn run(
     name: &OsStr,
     arguments: &[OsString],
     folder: Option<&Path>,
+    outputs: Outputs,
     streams: Streams<'_>,
     records: Option<Records>,
 ) -> Result<Ended, CommandError> {
     let signals = streams.signals;
     let begun = signals.begin();
-    begun.map_err(|error| cannot_start(&program.path, error))?;
+    let cannot = |error| cannot_start(&program.path, error);
+    begun.map_err(cannot)?;
     let mut command = Command::new(&program.path);
-    command
-        .arg0(name)
-        .args(arguments)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
+    command.arg0(name).args(arguments).stdout(Stdio::piped());
+    let merged = match outputs {
+        Outputs::Apart => {
+            command.stderr(Stdio::piped());
+            None
+        }
+        Outputs::Merged => {
+            let (reader, writer) = io::pipe().map_err(cannot)?;
+            command.stdout(writer.try_clone().map_err(cannot)?);
+            command.stderr(writer);
+            Some(OwnedFd::from(reader))
+        }
+    };
     let mut fed = None;
     if let Some(folder) = folder {
         // Where programs look for their folder before they ask the system.
@@ -183,9 +194,10 @@ pub(super) fn run(
         }
     };
     signals.prepare(&mut command);
-    let mut child = command
-        .spawn()
-        .map_err(|error| cannot_start(&program.path, error))?;
+    let mut child = command.spawn().map_err(cannot)?;
+    // It has this end of the pipe for both, which is at its end when no process has it.
+    drop(command);
+    let stdout = merged.or(child.stdout.take().map(Into::into));
     if let (Some(mut stream), Some(mut stdin)) = (fed, child.stdin.take()) {
         // Nobody waits for it: a command need not read to the end, nor the stream have one.
         std::thread::spawn(move || io::copy(&mut stream, &mut stdin));
@@ -196,7 +208,7 @@ pub(super) fn run(
         outputs: [
             Output {
                 stream: Stream::Output,
-                pipe: pipe(child.stdout.take().map(Into::into)),
+                pipe: pipe(stdout),
                 sink: streams.stdout,
                 owed: 0,
             },

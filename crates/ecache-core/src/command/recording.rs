@@ -1,7 +1,8 @@
 //! What a command printed, in the order in which it came, and how it ended, as bytes.
 //!
 //! ```text
-//! version   1 byte: 1
+//! version   1 byte: 2
+//! form      1 byte: the streams that it printed to, see [`Form`]
 //! frames    1 byte: 1 for standard output, 2 for standard error
 //!           4 bytes: the length, big-endian
 //!           so many bytes
@@ -9,16 +10,20 @@
 //!           1 byte: the exit code, and nothing after it
 //! ```
 //!
-//! Whoever reads an older version goes on reading it; a version that is not known is a miss.
+//! A version that is not known is a miss.
 
 use std::io::{self, BufRead, Read, Seek, Write};
 
 use tempfile::SpooledTempFile;
 
-const VERSION: u8 = 1;
+use super::settings::Outputs;
+use crate::backend::{Backend, Content};
+use crate::error::Error;
 
-/// Where the frames of a recording begin: behind its version.
-pub(super) const BEGINNING: u64 = 1;
+const VERSION: u8 = 2;
+
+/// Where the frames of a recording begin: behind its version and its form.
+pub(super) const BEGINNING: u64 = 2;
 
 pub(super) const END: u8 = 0;
 
@@ -38,6 +43,58 @@ pub(super) enum Stream {
     Error = 2,
 }
 
+/// The streams that a recorded command printed to, which decides whom its recording answers.
+///
+/// Between two pipes the order of writes is known as it was read, not as it was written. So where
+/// both streams were printed to, what was printed apart is no answer to who prints them to one
+/// place; and what was printed to one place cannot be told apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// Nothing was printed
+    Nothing = 0,
+    /// Standard output alone
+    Output = 1,
+    /// Standard error alone
+    Error = 2,
+    /// Both, apart from each other
+    Both = 3,
+    /// Both were one, and all of it is in frames of standard output
+    Merged = 4,
+}
+
+impl Form {
+    const ALL: [Self; 5] = [
+        Self::Nothing,
+        Self::Output,
+        Self::Error,
+        Self::Both,
+        Self::Merged,
+    ];
+
+    fn read(byte: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|form| *form as u8 == byte)
+    }
+
+    /// What it is once a stream is printed to.
+    fn with(self, stream: Stream) -> Self {
+        match (self, stream) {
+            (Self::Merged, _) => Self::Merged,
+            (Self::Nothing | Self::Output, Stream::Output) => Self::Output,
+            (Self::Nothing | Self::Error, Stream::Error) => Self::Error,
+            _ => Self::Both,
+        }
+    }
+
+    /// Whether it is byte for byte, and in order, what the command would print to such streams.
+    pub(crate) fn answers(self, outputs: Outputs) -> bool {
+        match self {
+            Self::Nothing | Self::Output | Self::Error => true,
+            Self::Both => outputs == Outputs::Apart,
+            Self::Merged => outputs == Outputs::Merged,
+        }
+    }
+}
+
 /// Why there is no recording of what a command printed.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum NotRecorded {
@@ -52,6 +109,8 @@ pub(super) enum NotRecorded {
 /// Writes a recording, which is in memory as long as it is short.
 pub(super) struct Recorder {
     spool: SpooledTempFile,
+    outputs: Outputs,
+    form: Form,
     /// The frame that is being filled
     stream: Stream,
     frame: Vec<u8>,
@@ -61,11 +120,14 @@ pub(super) struct Recorder {
 }
 
 impl Recorder {
-    pub(super) fn new(limit: u64) -> Result<Self, NotRecorded> {
+    pub(super) fn new(outputs: Outputs, limit: u64) -> Result<Self, NotRecorded> {
         let mut spool = SpooledTempFile::new(IN_MEMORY);
-        spool.write_all(&[VERSION])?;
+        // The form is written at the end.
+        spool.write_all(&[VERSION, Form::Nothing as u8])?;
         Ok(Self {
             spool,
+            outputs,
+            form: Form::Nothing,
             stream: Stream::Output,
             frame: Vec::new(),
             left: limit,
@@ -77,6 +139,12 @@ impl Recorder {
     pub(super) fn record(&mut self, stream: Stream, bytes: &[u8]) -> Result<(), NotRecorded> {
         let left = self.left.checked_sub(bytes.len() as u64);
         self.left = left.ok_or(NotRecorded::TooLarge { limit: self.limit })?;
+        if !bytes.is_empty() {
+            self.form = match self.outputs {
+                Outputs::Apart => self.form.with(stream),
+                Outputs::Merged => Form::Merged,
+            };
+        }
         if stream != self.stream || self.frame.len() + bytes.len() > FRAME {
             self.end_frame()?;
             self.stream = stream;
@@ -89,6 +157,8 @@ impl Recorder {
     pub(super) fn finish(mut self, exit: u8) -> Result<impl Read, NotRecorded> {
         self.end_frame()?;
         self.spool.write_all(&[END, exit])?;
+        self.spool.rewind()?;
+        self.spool.write_all(&[VERSION, self.form as u8])?;
         self.spool.rewind()?;
         Ok(self.spool)
     }
@@ -136,7 +206,7 @@ pub fn replay(
     stdout: &mut dyn Write,
     stderr: &mut dyn Write,
 ) -> Result<u8, ReplayError> {
-    if byte(&mut recording)? != VERSION {
+    if byte(&mut recording)? != VERSION || Form::read(byte(&mut recording)?).is_none() {
         return Err(Malformed.into());
     }
     loop {
@@ -158,12 +228,36 @@ pub fn replay(
     }
 }
 
-/// Whether a recording begins and ends like one, for one that is too long to be read twice.
+/// Returns the form of a value that begins and ends like a recording, `None` for any other.
 ///
 /// What is in between is what a recorder wrote, as far as its checksums say.
-pub(super) fn is_framed(first: &[u8], last: &[u8]) -> bool {
-    let begins = matches!(first, [VERSION, stream, ..] if *stream <= Stream::Error as u8);
-    begins && matches!(last, [.., END, _])
+fn framed(first: &[u8], last: &[u8]) -> Option<Form> {
+    let form = match first {
+        [VERSION, form, stream, ..] if *stream <= Stream::Error as u8 => Form::read(*form),
+        _ => None,
+    };
+    form.filter(|_| matches!(last, [.., END, _]))
+}
+
+/// Returns the form of a value that is a recording, `None` for any other.
+///
+/// Of one in chunks only the ends are looked at: it is too long to be read twice.
+pub(crate) fn form(backend: &dyn Backend, content: &Content) -> Result<Option<Form>, Error> {
+    match content {
+        Content::Inline(bytes) => {
+            let is_whole = replay(&bytes[..], &mut io::sink(), &mut io::sink()).is_ok();
+            let form = bytes.get(1).and_then(|form| Form::read(*form));
+            Ok(form.filter(|_| is_whole))
+        }
+        Content::Chunked(chunked) => {
+            let (mut first, mut last) = (Vec::new(), Vec::new());
+            backend.read_chunk(chunked, 0, &mut first)?;
+            backend.read_chunk(chunked, chunked.chunks() - 1, &mut last)?;
+            // An end that is alone in its chunk is not looked for.
+            let last = if last.len() < 2 { &[0, 0][..] } else { &last };
+            Ok(framed(&first, last))
+        }
+    }
 }
 
 fn pass_on(
@@ -206,7 +300,11 @@ mod tests {
     use super::*;
 
     fn recorded(pieces: &[(Stream, Vec<u8>)], exit: u8) -> Vec<u8> {
-        let mut recorder = Recorder::new(u64::MAX).expect("memory");
+        recorded_as(Outputs::Apart, pieces, exit)
+    }
+
+    fn recorded_as(outputs: Outputs, pieces: &[(Stream, Vec<u8>)], exit: u8) -> Vec<u8> {
+        let mut recorder = Recorder::new(outputs, u64::MAX).expect("memory");
         for (stream, bytes) in pieces {
             recorder.record(*stream, bytes).expect("memory");
         }
@@ -232,13 +330,42 @@ mod tests {
         ];
         assert_eq!(
             recorded(&pieces, 7),
-            b"\x01\x01\0\0\0\x01a\x02\0\0\0\x03bcd\0\x07"
+            b"\x02\x03\x01\0\0\0\x01a\x02\0\0\0\x03bcd\0\x07"
+        );
+        assert_eq!(
+            recorded_as(Outputs::Merged, &pieces[..1], 7),
+            b"\x02\x04\x01\0\0\0\x01a\0\x07"
         );
     }
 
     #[test]
+    fn answers_where_the_order_and_the_streams_are_known() {
+        let (output, error) = (Stream::Output, Stream::Error);
+        let answers = |outputs, streams: &[Stream]| {
+            let pieces: Vec<_> = streams.iter().map(|s| (*s, vec![b'a'])).collect();
+            let form = Form::read(recorded_as(outputs, &pieces, 0)[1]).expect("it has one");
+            [Outputs::Apart, Outputs::Merged].map(|asked| form.answers(asked))
+        };
+        for (outputs, streams, expected) in [
+            (Outputs::Apart, &[][..], [true, true]),
+            (Outputs::Apart, &[output, output], [true, true]),
+            (Outputs::Apart, &[error], [true, true]),
+            (Outputs::Apart, &[output, error], [true, false]),
+            (Outputs::Apart, &[error, output, error], [true, false]),
+            (Outputs::Merged, &[], [true, true]),
+            (Outputs::Merged, &[output], [false, true]),
+        ] {
+            assert_eq!(
+                answers(outputs, streams),
+                expected,
+                "{outputs:?} {streams:?}"
+            );
+        }
+    }
+
+    #[test]
     fn ends_at_its_limit() {
-        let mut recorder = Recorder::new(3).expect("memory");
+        let mut recorder = Recorder::new(Outputs::Apart, 3).expect("memory");
         recorder.record(Stream::Output, b"abc").expect("it fits");
         let refused = recorder.record(Stream::Error, b"d");
         assert!(matches!(refused, Err(NotRecorded::TooLarge { limit: 3 })));
@@ -260,12 +387,13 @@ mod tests {
     #[test]
     fn a_long_one_is_known_by_its_ends() {
         let whole = recorded(&[(Stream::Output, b"abc".to_vec())], 9);
-        assert!(is_framed(&whole, &whole));
-        assert!(is_framed(&whole, &[END, 9]));
-        assert!(!is_framed(&[VERSION + 1, 1], &whole));
-        assert!(!is_framed(&[VERSION, 3], &whole));
-        assert!(!is_framed(&whole, b"abc"));
-        assert!(!is_framed(&whole, &[]));
+        assert_eq!(framed(&whole, &whole), Some(Form::Output));
+        assert_eq!(framed(&whole, &[END, 9]), Some(Form::Output));
+        assert_eq!(framed(&[VERSION + 1, 1, 1], &whole), None);
+        assert_eq!(framed(&[VERSION, 9, 1], &whole), None);
+        assert_eq!(framed(&[VERSION, 1, 3], &whole), None);
+        assert_eq!(framed(&whole, b"abc"), None);
+        assert_eq!(framed(&whole, &[]), None);
     }
 
     proptest! {
@@ -277,7 +405,11 @@ mod tests {
             let stream = |is_error| if is_error { Stream::Error } else { Stream::Output };
             let pieces: Vec<_> = pieces.into_iter().map(|(e, bytes)| (stream(e), bytes)).collect();
             let of = |wanted| pieces.iter().filter(|(s, _)| *s == wanted).flat_map(|(_, b)| b.clone()).collect::<Vec<u8>>();
-            let (stdout, stderr, code) = replayed(&recorded(&pieces, exit)).expect("well formed");
+            let bytes = recorded(&pieces, exit);
+            let is_printed = |wanted| !of(wanted).is_empty();
+            let printed = (is_printed(Stream::Output), is_printed(Stream::Error));
+            prop_assert_eq!(bytes[1], u8::from(printed.0) | u8::from(printed.1) << 1);
+            let (stdout, stderr, code) = replayed(&bytes).expect("well formed");
             prop_assert_eq!((stdout, stderr, code), (of(Stream::Output), of(Stream::Error), exit));
         }
 

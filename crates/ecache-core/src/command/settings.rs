@@ -123,6 +123,17 @@ impl Default for Settings {
     }
 }
 
+/// Where a command's standard output and standard error go.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Outputs {
+    /// To two places
+    #[default]
+    Apart,
+    /// To one and the same, as to a terminal or with `2>&1`: it is given one pipe for both, so that
+    /// the order in which it writes is kept
+    Merged,
+}
+
 /// What else in this process uses the store while a command is looked up and replayed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Company {

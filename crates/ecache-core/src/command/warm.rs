@@ -24,7 +24,8 @@ use super::ancestry;
 use super::broadcast;
 use super::process::Records;
 use super::queue::Queue;
-use super::recording::Recorder;
+use super::recording::{Form, Recorder, form};
+use super::settings::Outputs;
 use super::telling::Telling;
 use super::turn::{Console, Turn, Wait};
 use super::{CommandError, Identity, Input, Memo, Mode, Program, Settings, Streams, replay};
@@ -98,9 +99,12 @@ impl Call {
     /// # Errors
     /// If the store cannot be read. A damaged entry is none.
     pub fn find(&self, backend: &dyn Backend, clock: &dyn Clock) -> Result<Found> {
-        let memo = self.memo(&self.settings, None, clock, &Err, &|_| {});
+        let memo = self.memo(Outputs::Apart, None, clock, &Err, &|_| {});
         Ok(match backend.lookup(&self.address, clock.now())? {
-            Lookup::Hit(entry, content) if memo.is_hit(&entry, clock.now()) => {
+            Lookup::Hit(entry, content)
+                if memo.is_hit(&entry, clock.now())
+                    && form(backend, &content)?.is_some_and(|form| form.answers(memo.outputs)) =>
+            {
                 Found::Fresh(entry, content)
             }
             Lookup::Hit(entry, _) | Lookup::Stale(entry) => Found::Old(entry),
@@ -108,9 +112,20 @@ impl Call {
         })
     }
 
+    /// Where it prints to: apart, which answers most. What is run again stays as it was.
+    fn outputs(&self, backend: &dyn Backend, clock: &dyn Clock) -> Result<Outputs> {
+        if self.settings.mode == Mode::Refresh
+            && let Lookup::Hit(_, content) = backend.lookup_unread(&self.address, clock.now())?
+            && form(backend, &content)? == Some(Form::Merged)
+        {
+            return Ok(Outputs::Merged);
+        }
+        Ok(Outputs::Apart)
+    }
+
     fn memo<'a>(
         &'a self,
-        settings: &'a Settings,
+        outputs: Outputs,
         store: Option<&'a Path>,
         clock: &'a dyn Clock,
         on_trouble: &'a dyn Fn(Error) -> Result<()>,
@@ -125,7 +140,8 @@ impl Call {
             scopes: self.scopes.clone(),
             args: self.args.clone(),
             store,
-            settings,
+            outputs,
+            settings: &self.settings,
             clock,
             on_trouble,
             on_unkept,
@@ -457,7 +473,7 @@ impl<T> Work<'_, T> {
         let unkept = RefCell::new(None);
         let on_unkept = |why: &str| *unkept.borrow_mut() = Some(why.to_owned());
         let memo = call.memo(
-            &call.settings,
+            call.outputs(warm.backend, warm.clock)?,
             Some(warm.store),
             warm.clock,
             &Err,
@@ -488,7 +504,7 @@ impl<T> Work<'_, T> {
             return Ok(done);
         }
         let mut stderr = Head::default();
-        let recorder = Recorder::new(call.settings.max_output);
+        let recorder = Recorder::new(memo.outputs, call.settings.max_output);
         // A `run` of the same may wait for it.
         let telling = lock
             .as_ref()

@@ -1,0 +1,70 @@
+//! Whether standard output and standard error are one and the same.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+
+use ecache_core::command::Outputs;
+use rustix::fs::{FileType, OFlags, fcntl_getfl, fstat, tell};
+use rustix::io::Result;
+
+/// Where what this process prints goes.
+pub(super) fn outputs() -> Outputs {
+    // What is closed is nowhere.
+    match is_one(io::stdout().as_fd(), io::stderr().as_fd()) {
+        Ok(true) => Outputs::Merged,
+        Ok(false) | Err(_) => Outputs::Apart,
+    }
+}
+
+/// Whether what is written to both is in the order in which it is written.
+fn is_one(stdout: BorrowedFd<'_>, stderr: BorrowedFd<'_>) -> Result<bool> {
+    let (one, other) = (fstat(stdout)?, fstat(stderr)?);
+    if (one.st_dev, one.st_ino, one.st_rdev) != (other.st_dev, other.st_ino, other.st_rdev) {
+        return Ok(false);
+    }
+    if FileType::from_raw_mode(one.st_mode) != FileType::RegularFile {
+        return Ok(!is_null(one.st_rdev));
+    }
+    // A file that was opened twice has two places to write at, unless each is always the end.
+    let is_appended = |flags: OFlags| flags.contains(OFlags::APPEND);
+    if is_appended(fcntl_getfl(stdout)?) && is_appended(fcntl_getfl(stderr)?) {
+        return Ok(true);
+    }
+    match is_one_description() {
+        Some(is_one) => Ok(is_one),
+        None => Ok(tell(stdout)? == tell(stderr)?),
+    }
+}
+
+/// Whether it is `/dev/null`, where no order is seen. What is printed there is often meant for others
+/// to find it, to whom what is apart is of more use.
+fn is_null(device: rustix::fs::Dev) -> bool {
+    rustix::fs::stat("/dev/null").is_ok_and(|null| null.st_rdev == device)
+}
+
+/// Whether the two descriptors are of one open file, `None` if the system does not say, as in many
+/// containers.
+#[cfg(target_os = "linux")]
+fn is_one_description() -> Option<bool> {
+    // Since Linux 6.10, and not in libc yet.
+    const F_DUPFD_QUERY: libc::c_int = 1027;
+    const KCMP_FILE: libc::c_int = 0;
+    // SAFETY: both compare, and touch no memory.
+    let (is_one, order) = unsafe {
+        let own = libc::getpid();
+        (
+            libc::fcntl(libc::STDOUT_FILENO, F_DUPFD_QUERY, libc::STDERR_FILENO),
+            libc::syscall(libc::SYS_kcmp, own, own, KCMP_FILE, 1_u64, 2_u64),
+        )
+    };
+    match (is_one, order) {
+        (0 | 1, _) => Some(is_one == 1),
+        (_, 0..) => Some(order == 0),
+        _ => None,
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn is_one_description() -> Option<bool> {
+    None
+}

@@ -1,0 +1,214 @@
+//! Where standard output and standard error are one, the order of writes is the command's.
+
+use super::*;
+
+/// Prints to both streams in turns, without a pause, and says that it ran.
+const TURNS: &str = "echo run >> ran; i=0; while [ $i -lt 200 ]; do echo out $i; echo err $i >&2; i=$((i + 1)); done";
+
+/// What that prints to one place.
+fn turns() -> String {
+    (0..200).map(|i| format!("out {i}\nerr {i}\n")).collect()
+}
+
+/// Runs it with its output redirected by a shell, and returns what the shell printed.
+fn redirected(session: &Session, options: &str, line: &str, redirection: &str) -> Ran {
+    session.shell(&format!(
+        "ecache run --stdin none {options} -- sh -c '{line}' {redirection}"
+    ))
+}
+
+#[test]
+fn the_order_is_kept_wherever_both_go_to_one_place() {
+    for redirection in [
+        "2>&1",
+        "2>&1 | cat",
+        "2>&1 1>&2 2>&1 | cat",
+        "> log 2>&1; cat log",
+        ">> log 2>&1; cat log; rm log",
+        ">> log 2>> log; cat log; rm log",
+        "> /dev/stdout 2> /dev/stdout",
+    ] {
+        let session = Session::new();
+        for _ in 0..3 {
+            redirected(&session, "", TURNS, redirection).prints(turns());
+        }
+        assert_eq!(runs(&session), 1, "{redirection}");
+    }
+    let session = Session::new();
+    for _ in 0..2 {
+        let shown = session.run_on_terminal(["run", "--stdin", "none", "--", "sh", "-c", TURNS]);
+        assert_eq!(String::from_utf8_lossy(&shown.bytes), turns());
+    }
+    assert_eq!(runs(&session), 1);
+}
+
+#[test]
+fn one_file_that_is_opened_twice_is_two_places() {
+    let session = Session::new();
+    let line = "echo out; echo err >&2";
+    let command = format!("ecache run --stdin none -- sh -c '{line}'");
+    let shell = format!("{{ printf ...; {command}; }} > log 2> log; cat log");
+    // As without the cache, each is written at its own place.
+    session.shell(&shell).prints("err\nut\n");
+    memoized(&session, "--no-exec", line).succeeds();
+}
+
+#[test]
+fn what_was_one_is_not_told_apart_and_what_was_apart_has_no_order() {
+    let session = Session::new();
+    let line = "echo run >> ran; echo a; echo b >&2; echo c; exit 3";
+    let apart = || assert_eq!(memoized(&session, "", line), ended("a\nc\n", "b\n", 3));
+    let merged = || {
+        let ran = redirected(&session, "", line, "2>&1");
+        assert_eq!(ran, ended("a\nb\nc\n", "", 3));
+    };
+    merged();
+    redirected(&session, "--no-exec", line, "2>&1; echo $?").prints("a\nb\nc\n3\n");
+    memoized(&session, "--no-exec", line).ends(1, "");
+    apart();
+    assert_eq!(runs(&session), 2);
+    assert_eq!(memoized(&session, "--no-exec", line).code, 3);
+    merged();
+    assert_eq!(runs(&session), 3);
+}
+
+#[test]
+fn what_is_printed_to_one_stream_alone_answers_either_way() {
+    for line in [
+        "echo run >> ran; echo a",
+        "echo run >> ran; echo a >&2",
+        "echo run >> ran",
+    ] {
+        let session = Session::new();
+        let first = memoized(&session, "", line);
+        let printed = [&first.stdout, first.stderr.as_bytes()].concat();
+        redirected(&session, "", line, "2>&1").prints(printed);
+        assert_eq!(memoized(&session, "", line), first);
+        assert_eq!(runs(&session), 1, "{line}");
+    }
+    // And what `warm` keeps.
+    let session = Session::new();
+    session
+        .run_with_input(
+            "warm -q -- sh -c",
+            TURNS.replace("echo err", ": ").as_bytes(),
+        )
+        .notes("");
+    let shown = session.run_on_terminal([
+        "run",
+        "--stdin",
+        "none",
+        "--no-exec",
+        "--",
+        "sh",
+        "-c",
+        &TURNS.replace("echo err", ": "),
+    ]);
+    assert_eq!((shown.code, shown.bytes.len()), (0, 1490));
+}
+
+#[test]
+fn long_output_is_kept_in_order() {
+    let session = Session::new();
+    let line = "echo run >> ran; i=0; while [ $i -lt 30 ]; do head -c 50000 /dev/zero; echo $i >&2; i=$((i + 1)); done";
+    let expected: Vec<u8> = (0..30)
+        .flat_map(|i| [vec![0; 50_000], format!("{i}\n").into_bytes()].concat())
+        .collect();
+    for _ in 0..2 {
+        assert!(redirected(&session, "", line, "2>&1").stdout == expected);
+    }
+    assert_eq!(runs(&session), 1);
+    let apart = memoized(&session, "", line);
+    assert_eq!(
+        (apart.stdout.len(), apart.stderr.lines().count()),
+        (1_500_000, 30)
+    );
+    assert_eq!(runs(&session), 2);
+    assert!(redirected(&session, "", line, "2>&1").stdout == expected);
+}
+
+#[test]
+fn those_who_wait_have_the_order_too() {
+    let session = Session::new();
+    session.shell("mkfifo go").succeeds();
+    let line = format!("{TURNS}; cat go");
+    let start = || {
+        let mut shell = session.program("sh");
+        let run = format!("exec ecache run --stdin none -- sh -c '{line}' 2>&1");
+        shell.args(["-c", &run]).stdin(Stdio::null());
+        shell.stdout(Stdio::piped()).stderr(Stdio::piped());
+        shell.spawn().expect("it starts")
+    };
+    let leader = start();
+    wait_for("the leader runs", || runs(&session) == 1);
+    let follower = start();
+    let waits = || {
+        let place = std::fs::read_to_string(format!("/proc/{}/wchan", follower.id()));
+        place.is_ok_and(|place| place.contains("nanosleep"))
+    };
+    wait_for("the other waits", waits);
+    std::fs::write(session.path("go"), "end\n").expect("it is read");
+    finish(leader).prints(turns() + "end\n");
+    finish(follower).prints(turns() + "end\n");
+    assert_eq!(runs(&session), 1);
+}
+
+#[test]
+fn old_results_and_their_successors_keep_the_order() {
+    let session = Session::new();
+    redirected(&session, "--ttl 5s", TURNS, "2>&1").prints(turns());
+    session.set_clock("2026-11-23T06:33:00.000Z");
+    // The new one is made in the background, where both go nowhere.
+    redirected(&session, "--ttl 5s --stale 1h", TURNS, "2>&1").prints(turns());
+    wait_for("it runs again", || runs(&session) == 2);
+    wait_for("it is kept", || {
+        redirected(&session, "--no-exec", TURNS, "2>&1").code == 0
+    });
+    redirected(&session, "--no-exec", TURNS, "2>&1").prints(turns());
+    // Output that waits for the end, and an old result in the place of a failure.
+    session.set_clock("2026-11-23T06:34:00.000Z");
+    let fails = format!("{TURNS}; test ! -e fail");
+    let options = "--ttl 5s --stale-if-error --no-failures";
+    redirected(&session, options, &fails, "2>&1").prints(turns());
+    session.set_clock("2026-11-23T06:35:00.000Z");
+    redirected(&session, options, &fails, "2>&1").prints(turns());
+    session.set_clock("2026-11-23T06:36:00.000Z");
+    std::fs::write(session.path("fail"), "").expect("a file");
+    redirected(&session, options, &fails, "2>&1").prints(turns());
+    assert_eq!(runs(&session), 5);
+}
+
+#[test]
+fn what_is_run_again_by_warm_stays_as_it_was() {
+    let session = Session::new();
+    redirected(&session, "", TURNS, "2>&1").prints(turns());
+    assert_eq!(session.run("warm -q --refresh --store sh").code, 0);
+    assert_eq!(runs(&session), 2);
+    redirected(&session, "--no-exec", TURNS, "2>&1").prints(turns());
+}
+
+#[test]
+fn why_says_that_only_the_order_is_missing() {
+    let session = Session::new();
+    let line = "echo a; echo b >&2";
+    let why = |redirection: &str| {
+        session.shell(&format!(
+            "ecache why --stdin none -- sh -c '{line}' {redirection}"
+        ))
+    };
+    memoized(&session, "", line).succeeds();
+    assert_eq!(why("").code, 0);
+    let ran = why("2>&1");
+    let told = "standard output and standard error go to one place here, and went to two there";
+    assert!(ran.code == 1 && ran.text().contains(told), "{ran:?}");
+    redirected(&session, "--refresh", line, "2>&1").succeeds();
+    assert_eq!(why("2>&1").code, 0);
+    let ran = why("");
+    let told = "standard output and standard error go to two places here, and went to one there";
+    assert!(ran.code == 1 && ran.text().contains(told), "{ran:?}");
+    let json = session.shell(&format!(
+        "ecache why --stdin none --format json -- sh -c '{line}'"
+    ));
+    let told = r#"{"asked":"apart","part":"standard output and standard error","recorded":"one"}"#;
+    assert!(json.text().contains(told), "{json:?}");
+}
