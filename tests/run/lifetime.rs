@@ -58,3 +58,30 @@ fn the_environment_says_how_the_cache_is_used() {
     memoized(&session, "--cache readonly", line).prints("x\n");
     assert_eq!(runs(&session), 1);
 }
+
+#[test]
+fn a_result_from_the_future_has_no_known_age() {
+    let session = Session::new();
+    let line = "echo run >> ran; wc -l < ran";
+    session.set_clock("2030-01-01T00:05:00.000Z");
+    memoized(&session, "", line).prints("1\n");
+    session.run("set notes mine x").succeeds();
+    // By five minutes clocks may differ.
+    session.set_clock("2030-01-01T00:00:00.000Z");
+    memoized(&session, "--max-age 1h", line).prints("1\n");
+    session
+        .run("prune --older-than 30d --dry-run")
+        .notes("would remove 0 entries (0 B)\n");
+    session.set_clock("2026-11-23T06:32:51.000Z");
+    memoized(&session, "", line).prints("1\n");
+    session.run("ls --newer-than 1h").prints("");
+    for filter in ["--older-than 30d", "--unused-for 30d"] {
+        let listed = session.run(&format!("ls --fields store_name {filter}"));
+        listed.prints("sh\nnotes\n");
+    }
+    memoized(&session, "--max-age 1h --stale 1000d", line).prints("2\n");
+    memoized(&session, "--max-age 1h", line).prints("2\n");
+    let pruned = session.run("prune --older-than 30d").succeeds();
+    assert!(pruned.stderr.contains("1 entr"), "{}", pruned.stderr);
+    session.run("ls --fields store_name").prints("sh\n");
+}

@@ -11,7 +11,7 @@ use crate::scope::{Address, Scopes, check_names};
 use crate::time::Timestamp;
 use crate::value::Kind;
 
-/// How far in the future an entry's last write may lie before its TTL is not trusted: two machines'
+/// How far in the future an entry's last write may lie before its time is not trusted: two machines'
 /// clocks differ by less, a clock that was set wrong by more.
 pub const CLOCK_SKEW: Duration = Duration::from_secs(300);
 
@@ -127,6 +127,24 @@ impl Entry {
         self.updated_at.unwrap_or(self.created_at)
     }
 
+    /// When its value was written, or `None` where that claims to be in the future: a clock was wrong
+    /// then or is now, so its age is not known. Filters count it as older than any age.
+    pub fn known_written_at(&self, now: Timestamp) -> Option<Timestamp> {
+        is_credible(self.written_at(), now).then_some(self.written_at())
+    }
+
+    /// Whether it was written before `time`, or at an unknown time.
+    pub fn is_written_before(&self, time: Timestamp, now: Timestamp) -> bool {
+        self.known_written_at(now)
+            .is_none_or(|written| written < time)
+    }
+
+    /// Whether it was neither written nor hit since `time`; unknown times do not count as since.
+    pub fn is_unused_since(&self, time: Timestamp, now: Timestamp) -> bool {
+        let last_used = self.last_used_at.filter(|used| is_credible(*used, now));
+        self.is_written_before(time, now) && last_used.is_none_or(|used| used < time)
+    }
+
     /// When it was last of use: at its last hit, or else when it was written.
     pub fn used_at(&self) -> Timestamp {
         self.last_used_at
@@ -166,8 +184,13 @@ pub(crate) fn is_fresh(
 ) -> bool {
     match expires_at {
         None => true,
-        Some(expires) => now < expires && written_at <= now.saturating_add(CLOCK_SKEW),
+        Some(expires) => now < expires && is_credible(written_at, now),
     }
+}
+
+/// Whether a time of the past is not later than `now` by more than clocks differ.
+fn is_credible(time: Timestamp, now: Timestamp) -> bool {
+    time <= now.saturating_add(CLOCK_SKEW)
 }
 
 /// Whether recorded arguments are `args`, which is JSON with sorted keys; theirs may be in another order.
@@ -205,5 +228,23 @@ mod tests {
         assert!(!entry(future, Some(future + 1000)).is_fresh(now));
         assert!(!entry(future, Some(future + 1000)).is_expired(now));
         assert!(entry(future, None).is_fresh(now));
+    }
+
+    #[test]
+    fn the_age_of_an_entry_from_the_future_is_not_known() {
+        let skew = i64::try_from(CLOCK_SKEW.as_millis()).expect("a short time");
+        let now = Timestamp::from_millis(0);
+        let long_ago = Timestamp::from_millis(-1_000);
+        let skewed = entry(skew, None);
+        assert_eq!(skewed.known_written_at(now), Some(skewed.written_at()));
+        assert!(!skewed.is_written_before(long_ago, now));
+        let mut future = entry(skew + 1, None);
+        assert_eq!(future.known_written_at(now), None);
+        assert!(future.is_written_before(long_ago, now));
+        assert!(future.is_unused_since(long_ago, now));
+        future.last_used_at = Some(future.written_at());
+        assert!(future.is_unused_since(long_ago, now));
+        future.last_used_at = Some(now);
+        assert!(!future.is_unused_since(long_ago, now));
     }
 }

@@ -105,7 +105,7 @@ pub struct Filter {
     pub policy: Option<Policy>,
     /// Fresh, expired or without expiry
     pub freshness: Option<Freshness>,
-    /// Written before that time
+    /// Written before that time, or at an unknown time: in the future, by a clock that was wrong
     pub written_before: Option<Timestamp>,
     /// Written at that time or after
     pub written_after: Option<Timestamp>,
@@ -188,9 +188,15 @@ impl Filter {
                 Freshness::Expired => entry.is_expired(now),
                 Freshness::Endless => entry.expires_at.is_none(),
             })
-            && self.written_before.is_none_or(|t| entry.written_at() < t)
-            && self.written_after.is_none_or(|t| entry.written_at() >= t)
-            && self.unused_since.is_none_or(|t| entry.used_at() < t)
+            && self
+                .written_before
+                .is_none_or(|t| entry.is_written_before(t, now))
+            && self
+                .written_after
+                .is_none_or(|t| !entry.is_written_before(t, now))
+            && self
+                .unused_since
+                .is_none_or(|t| entry.is_unused_since(t, now))
             && self.expires_by.is_none_or(|t| {
                 entry.is_fresh(now) && entry.expires_at.is_some_and(|expires| expires <= t)
             })

@@ -93,8 +93,11 @@ impl Memo<'_> {
         let expired = entry
             .expires_at
             .map_or(Duration::ZERO, |end| now.since(end));
-        let age = now.since(entry.written_at());
-        let too_old = self.settings.max_age.map(|most| age.saturating_sub(most));
+        let too_old = self.settings.max_age.map(|most| {
+            // One from the future may have any age.
+            let written = entry.known_written_at(now);
+            written.map_or(Duration::MAX, |at| now.since(at).saturating_sub(most))
+        });
         expired.max(too_old.unwrap_or_default())
     }
 

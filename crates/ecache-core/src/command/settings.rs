@@ -84,7 +84,7 @@ pub struct Settings {
     pub ttl: Option<Duration>,
     /// What is done with failures
     pub failures: Failures,
-    /// What is older than this is no hit
+    /// A result that is older than this, or from the future and so of unknown age, is no hit
     pub max_age: Option<Duration>,
     /// A result whose time was over no longer ago than this is replayed, and the command is run again elsewhere
     pub stale: Option<Duration>,

@@ -7,7 +7,7 @@ use mongodb::bson::{Bson, Document, doc};
 
 use super::document::object_id;
 use super::note::date;
-use crate::entry::Policy;
+use crate::entry::{CLOCK_SKEW, Policy};
 use crate::filter::{DatasetPattern, Filter, Freshness, Pattern};
 use crate::time::Timestamp;
 
@@ -41,11 +41,15 @@ pub(super) fn documents(filter: &Filter, now: Timestamp) -> Document {
     }
     // What is unused since then was not written since either.
     let before = filter.written_before.into_iter().chain(filter.unused_since);
+    let skewed = date(now.saturating_add(CLOCK_SKEW));
     if let Some(time) = before.min() {
-        all.push(written(doc! { "$lt": date(time) }));
+        all.push(doc! { "$or": [
+            written(doc! { "$lt": date(time) }),
+            written(doc! { "$gt": skewed }),
+        ] });
     }
     if let Some(time) = filter.written_after {
-        all.push(written(doc! { "$gte": date(time) }));
+        all.push(written(doc! { "$gte": date(time), "$lte": skewed }));
     }
     match all.is_empty() {
         true => doc! {},

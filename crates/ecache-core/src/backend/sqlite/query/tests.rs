@@ -166,21 +166,23 @@ fn filters() -> Vec<(Filter, &'static str)> {
                 written_before: Some(before),
                 ..any()
             },
-            "SEARCH e USING INDEX entries_written (store=? AND <expr><?)",
+            "INDEX 1; SEARCH e USING INDEX entries_written (store=? AND <expr><?); \
+             INDEX 2; SEARCH e USING INDEX entries_written (store=? AND <expr>>?)",
         ),
         (
             Filter {
                 written_after: Some(before),
                 ..any()
             },
-            "SEARCH e USING INDEX entries_written (store=? AND <expr>>?)",
+            "SEARCH e USING INDEX entries_written (store=? AND <expr>>? AND <expr><?)",
         ),
         (
             Filter {
                 unused_since: Some(before),
                 ..any()
             },
-            "SEARCH e USING INDEX entries_written (store=? AND <expr><?)",
+            "INDEX 1; SEARCH e USING INDEX entries_written (store=? AND <expr><?); \
+             INDEX 2; SEARCH e USING INDEX entries_written (store=? AND <expr>>?)",
         ),
     ]
 }
