@@ -1,7 +1,7 @@
 //! What a command works with: the store, the clock, and where its output goes. Built once.
 
 use std::cell::{LazyCell, OnceCell};
-use std::io::{self, Write};
+use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use crate::cli::{FormatArgs, Global};
 use crate::datasets::Datasets;
 use crate::error::usage;
 use crate::fiftyone;
-use crate::output::{Column, Format, Progress, Terminal, Writer};
+use crate::output::{Column, Format, Progress, Terminal, Writer, say, stdout};
 
 /// Where a setting came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -219,7 +219,7 @@ impl Context {
 
     /// Starts to print rows on standard output.
     pub(crate) fn rows<'a>(&self, format: Format, columns: &'a [Column]) -> io::Result<Writer<'a>> {
-        Writer::new(format, columns, io::stdout().lock(), &self.terminal)
+        Writer::new(format, columns, stdout(), &self.terminal)
     }
 
     /// Starts a counter on standard error.
@@ -235,8 +235,7 @@ impl Context {
     /// Says what was done, on standard error.
     pub(crate) fn note(&self, message: &str) {
         if !self.quiet {
-            // Who closed standard error does not want to know.
-            let _ = writeln!(io::stderr(), "{message}");
+            say(message);
         }
     }
 
@@ -249,7 +248,7 @@ impl Context {
 
     /// Says what is wrong although the command goes on.
     pub(crate) fn warn(&self, message: &str) {
-        let _ = writeln!(io::stderr(), "ecache: {message}");
+        say(&format!("ecache: {message}"));
     }
 }
 

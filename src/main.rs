@@ -17,6 +17,8 @@ mod units;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+use anstream::{AutoStream, ColorChoice};
+
 use cli::Cli;
 use context::Context;
 use error::Exit;
@@ -51,15 +53,22 @@ fn forget_empty_variables() {
 
 /// Prints what was asked for, help or the version, or what is wrong with what was typed.
 fn tell(answer: &clap::Error) -> ExitCode {
-    let printed = answer.print();
+    let text = answer.render();
+    let styled = |choice| match choice {
+        ColorChoice::Never => text.to_string(),
+        _ => text.ansi().to_string(),
+    };
     if answer.use_stderr() {
+        let text = styled(AutoStream::choice(&io::stderr()));
         // Where standard error is closed there is nobody left to tell.
+        let _ = output::stderr().write_all(text.as_bytes());
         return match Cli::is_run(std::env::args_os()) {
             true => ExitCode::from(Exit::NOT_RUN.code()),
             false => ExitCode::from(Exit::Usage.code()),
         };
     }
-    match printed {
+    let text = styled(AutoStream::choice(&io::stdout()));
+    match output::stdout().write_all(text.as_bytes()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&error.into()),
     }
@@ -78,11 +87,10 @@ fn fail(error: &anyhow::Error) -> ExitCode {
     }
     let (exit, hint) = error::classify(error);
     let message = output::escape::for_line(&format!("{error:#}")).into_owned();
-    // There is nobody left to tell where standard error is closed.
-    let _ = match hint {
-        Some(hint) => writeln!(io::stderr(), "ecache: {message}; {hint}"),
-        None => writeln!(io::stderr(), "ecache: {message}"),
-    };
+    match hint {
+        Some(hint) => output::say(&format!("ecache: {message}; {hint}")),
+        None => output::say(&format!("ecache: {message}")),
+    }
     match (exit, signals::interrupted()) {
         (Exit::Interrupted, Some(signal)) => ExitCode::from(128 + signal),
         (exit, _) => ExitCode::from(exit.code()),

@@ -1,7 +1,7 @@
 //! `ecache doctor`: what is wrong with the content of a store, what mends it, and mending it.
 
 use std::collections::BTreeSet;
-use std::io::{self, Write};
+use std::io::{LineWriter, Write};
 
 use anyhow::{Result, anyhow};
 use ecache_core::backend::Backend;
@@ -17,7 +17,7 @@ use crate::cli::{CheckChoice, DoctorArgs, FailOn};
 use crate::context::Context;
 use crate::error::Exit;
 use crate::output::escape::{for_line, shell};
-use crate::output::{Cell, Column, Format, human};
+use crate::output::{Cell, Column, Format, human, stdout};
 
 /// So many entries or stores of a finding are shown.
 const SAMPLES: usize = 3;
@@ -259,7 +259,7 @@ impl Doctor<'_> {
 
     /// A few lines for each finding, for people.
     fn tell(&self, patients: &[(String, Examination)]) -> Result<()> {
-        let mut out = io::stdout().lock();
+        let mut out = LineWriter::new(stdout());
         let mut count = 0;
         for (collection, examination) in patients {
             count += examination.usage.entries;

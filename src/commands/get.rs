@@ -1,6 +1,6 @@
 //! `ecache get`: the value of one entry.
 
-use std::io::{self, BufRead, IsTerminal, Write};
+use std::io::{self, BufRead, BufWriter, Write};
 
 use anyhow::Result;
 use ecache_core::backend::{Backend, Content, ContentReader, Lookup, Use, read_value};
@@ -14,7 +14,7 @@ use super::{fields, get_many};
 use crate::cli::{GetArgs, ValueFormat};
 use crate::context::Context;
 use crate::error::Exit;
-use crate::output::escape;
+use crate::output::{escape, stdout};
 
 pub(crate) fn run(context: &Context, args: GetArgs) -> Result<Exit> {
     if let Some(file) = &args.keys_from {
@@ -66,13 +66,14 @@ fn print(
     content: Content,
     format: ValueFormat,
 ) -> Result<()> {
-    let mut stdout = io::stdout().lock();
+    let is_terminal = stdout().is_terminal();
+    let mut stdout = BufWriter::new(stdout());
     if format == ValueFormat::Json && entry.kind != Kind::Json {
         let value = read_value(backend, entry.kind, content)?;
         stdout.write_all(fields::json(&value).as_bytes())?;
         return Ok(stdout.write_all(b"\n")?);
     }
-    if stdout.is_terminal() {
+    if is_terminal {
         // What was cached must not act on the terminal.
         let mut bytes = Vec::new();
         copy(backend, entry.kind, content, &mut bytes)?;

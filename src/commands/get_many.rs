@@ -14,7 +14,7 @@ use super::get::record;
 use super::request::parse_key;
 use crate::context::Context;
 use crate::error::Exit;
-use crate::output::{Cell, Column, Format, Writer, unescape};
+use crate::output::{Cell, Column, Format, Writer, stdin, unescape};
 
 /// Keys that are read before they are looked up.
 const BATCH: usize = 4096;
@@ -28,7 +28,7 @@ const COLUMNS: [Column; 3] = [
 /// Looks up each line as a key, written as `ls` writes it to a pipe.
 pub(super) fn run(context: &Context, store: &StoreAddress, file: &Path) -> Result<Exit> {
     let input: Box<dyn BufRead> = match file.as_os_str() == "-" {
-        true => Box::new(io::stdin().lock()),
+        true => Box::new(BufReader::new(stdin())),
         false => {
             let attempt = || format!("cannot read keys from {}", file.display());
             Box::new(BufReader::new(File::open(file).with_context(attempt)?))

@@ -16,6 +16,7 @@ use crate::context::Context;
 use crate::datasets::is_id;
 use crate::error::usage;
 use crate::fiftyone;
+use crate::output::stdin;
 
 /// The ids of the datasets that exist.
 pub(super) struct Live(HashSet<Arc<str>>);
@@ -47,7 +48,7 @@ impl Live {
             false => {
                 let attempt = || format!("cannot read the datasets from {}", source.display());
                 let text = match source == OsStr::new("-") {
-                    true => io::read_to_string(io::stdin()),
+                    true => io::read_to_string(stdin()),
                     false => std::fs::read_to_string(source),
                 };
                 parse(&text.with_context(attempt)?).with_context(attempt)?

@@ -1,7 +1,5 @@
 //! `ecache ls`: lists entries.
 
-use std::io::Write;
-
 use anyhow::Result;
 use ecache_core::backend::{Direction, Row, Scan, Sort, Values, read_value};
 
@@ -64,7 +62,6 @@ pub(crate) fn run(context: &Context, args: LsArgs) -> Result<Exit> {
         count += 1;
     }
     rows.finish()?;
-    std::io::stdout().flush()?;
     if count == 0 && context.terminal.stdout_is_terminal {
         context.note("no entries");
     }

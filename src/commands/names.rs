@@ -2,7 +2,7 @@
 //!
 //! Someone waits for it with a half-typed line, so it is silent where there is any trouble, and never slow.
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::thread;
@@ -15,6 +15,7 @@ use ecache_core::location::{self, Access};
 use crate::cli::NamesArgs;
 use crate::context::Context;
 use crate::error::Exit;
+use crate::output::stdout;
 
 /// How long a store may take to answer. One that is locked or far away would hold up the shell.
 const PATIENCE: Duration = Duration::from_millis(80);
@@ -32,7 +33,7 @@ pub(crate) fn run(context: &Context, args: NamesArgs) -> Result<Exit> {
         sender.send(names)
     });
     if let Ok(Ok(names)) = receiver.recv_timeout(PATIENCE) {
-        io::stdout().write_all(lines(&names).as_bytes())?;
+        stdout().write_all(lines(&names).as_bytes())?;
     }
     Ok(Exit::Done)
 }

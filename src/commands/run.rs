@@ -1,8 +1,7 @@
 //! `ecache run`: a command that is run once, and replayed from then on.
 
 use std::fs::File;
-use std::io::{self, Write};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::io::Write;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -13,6 +12,7 @@ use ecache_core::command::{
 };
 use ecache_core::key::{Key, preimage};
 use ecache_core::python_json::Json;
+use ecache_core::streams::Patient;
 use serde::Serialize;
 
 use super::invocation::{Invocation, is_stream, kept, lifetime, store_name};
@@ -24,6 +24,7 @@ use crate::cli::value::Lifetime;
 use crate::cli::{BusyChoice, CacheMode, RunArgs};
 use crate::context::Context;
 use crate::error::{Exit, not_run, usage};
+use crate::output::{stderr, stdout};
 use crate::signals;
 
 pub(crate) fn run(context: &Context, args: RunArgs) -> Result<Exit> {
@@ -107,8 +108,8 @@ fn memoized(context: &Context, args: RunArgs) -> Result<Exit> {
     };
     let report = memo.run(Streams {
         input: invocation.input,
-        stdout: &mut unbuffered(io::stdout().as_fd())?,
-        stderr: &mut unbuffered(io::stderr().as_fd())?,
+        stdout: &mut stdout(),
+        stderr: &mut stderr(),
         signals: &signals::ForCommand,
     })?;
     if let Some(file) = status_file {
@@ -174,12 +175,6 @@ fn settings(args: &RunArgs, lifetime: Option<Lifetime>) -> Settings {
     }
 }
 
-/// A standard stream without Rust's buffer: what a command writes is to be there at once.
-fn unbuffered(stream: BorrowedFd<'_>) -> Result<File> {
-    let stream = stream.try_clone_to_owned();
-    Ok(stream.context("cannot use a standard stream")?.into())
-}
-
 /// What `--status-file` and `--status-fd` get.
 #[derive(Serialize)]
 struct Status<'a> {
@@ -193,7 +188,7 @@ struct Status<'a> {
     exit: u8,
 }
 
-fn write_status(mut file: File, memo: &Memo<'_>, report: &Report) -> Result<()> {
+fn write_status(file: File, memo: &Memo<'_>, report: &Report) -> Result<()> {
     let status = Status {
         outcome: match report.outcome {
             Outcome::Hit => "hit",
@@ -211,6 +206,7 @@ fn write_status(mut file: File, memo: &Memo<'_>, report: &Report) -> Result<()> 
         exit: report.exit,
     };
     let line = serde_json::to_string(&status)? + "\n";
-    file.write_all(line.as_bytes())
+    Patient(file)
+        .write_all(line.as_bytes())
         .context("cannot write the status")
 }

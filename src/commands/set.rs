@@ -1,7 +1,7 @@
 //! `ecache set`: keeps a value.
 
 use std::fs::File;
-use std::io::{self, IsTerminal, Read};
+use std::io::{self, Read};
 
 use anyhow::{Context as _, Result};
 use ecache_core::backend::{Condition, Put};
@@ -13,6 +13,7 @@ use crate::cli::SetArgs;
 use crate::cli::value::Ttl;
 use crate::context::Context;
 use crate::error::{Exit, usage};
+use crate::output::stdin;
 
 pub(crate) fn run(context: &Context, mut args: SetArgs) -> Result<Exit> {
     let kind = Kind::from(args.kind);
@@ -99,9 +100,9 @@ fn source(args: &SetArgs, value: Option<String>) -> Result<Box<dyn Read>> {
             Ok(Box::new(File::open(file).with_context(attempt)?))
         }
         (_, Some(value)) if value != "-" => Ok(Box::new(io::Cursor::new(value.into_bytes()))),
-        (None, None) if io::stdin().is_terminal() => Err(usage(
+        (None, None) if stdin().is_terminal() => Err(usage(
             "which value? Give it as an argument, with --value-file, or through a pipe; - reads what you type",
         )),
-        _ => Ok(Box::new(io::stdin().lock())),
+        _ => Ok(Box::new(stdin())),
     }
 }

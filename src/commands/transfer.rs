@@ -2,7 +2,7 @@
 //! found, and the report.
 
 use std::fs::{self, File};
-use std::io::{self, BufReader, BufWriter, Read, Seek, Write};
+use std::io::{self, BufReader, BufWriter, LineWriter, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
@@ -14,7 +14,7 @@ use ecache_core::transfer::{Found, write_record};
 use super::removal::entries;
 use crate::context::Context;
 use crate::error::{Exit, usage};
-use crate::output::JsonToTerminal;
+use crate::output::{JsonToTerminal, stdin, stdout};
 use crate::signals;
 
 /// Hands what is found to `take`, with progress, until it is all there or the user stops it.
@@ -74,8 +74,8 @@ pub(super) fn to_stdout(
     write: impl FnOnce(&mut dyn Write) -> Result<Exit>,
 ) -> Result<Exit> {
     let mut out: Box<dyn Write> = match context.terminal.stdout_is_terminal {
-        true => Box::new(JsonToTerminal::new(io::stdout().lock())),
-        false => Box::new(BufWriter::with_capacity(1 << 16, io::stdout().lock())),
+        true => Box::new(JsonToTerminal::new(LineWriter::new(stdout()))),
+        false => Box::new(BufWriter::with_capacity(1 << 16, stdout())),
     };
     let exit = write(&mut out)?;
     out.flush()?;
@@ -139,9 +139,7 @@ pub(super) fn to_file(
 /// sender that stalls must not keep other writers waiting.
 pub(super) fn open_records(path: &Path) -> Result<BufReader<File>> {
     let file = match path.as_os_str() == "-" {
-        true => {
-            spool(io::stdin().lock()).context("cannot keep standard input in a temporary file")?
-        }
+        true => spool(stdin()).context("cannot keep standard input in a temporary file")?,
         false => {
             let attempt = || format!("cannot read {}", path.display());
             let file = File::open(path).with_context(attempt)?;

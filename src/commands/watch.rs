@@ -20,7 +20,7 @@ use crate::cli::{WatchArgs, WatchFormat};
 use crate::context::Context;
 use crate::datasets::Datasets;
 use crate::error::{Exit, usage};
-use crate::output::{Cell, Column, Format, Secrets};
+use crate::output::{Cell, Column, Format, Secrets, stdout};
 
 pub(crate) fn run(context: &Context, args: WatchArgs) -> Result<Exit> {
     let format = match args.format {
@@ -158,7 +158,7 @@ impl Place {
 
 /// Waits for the next look, and ends like `tail -f` does when nobody reads any more.
 fn rest(interval: Duration) -> Result<()> {
-    let stdout = io::stdout();
+    let stdout = stdout();
     let mut fds = [PollFd::from_borrowed_fd(stdout.as_fd(), PollFlags::empty())];
     let interval = Timespec::try_from(interval).unwrap_or(Timespec {
         tv_sec: 1,

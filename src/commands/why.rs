@@ -1,7 +1,7 @@
 //! `ecache why`: why a command or a call is a hit or a miss.
 
 use std::fmt::Write as _;
-use std::io::{self, Write};
+use std::io::{LineWriter, Write};
 
 use anyhow::Result;
 use ecache_core::command::Outputs;
@@ -22,7 +22,7 @@ use crate::cli::entry::EntryArgs;
 use crate::cli::{WhyArgs, WhyFormat};
 use crate::context::Context;
 use crate::error::{Exit, usage};
-use crate::output::{JsonToTerminal, Secrets, escape, human};
+use crate::output::{JsonToTerminal, Secrets, escape, human, stdout};
 
 pub(crate) fn run(context: &Context, args: WhyArgs) -> Result<Exit> {
     let (format, secrets) = (args.format, Secrets::from(args.reveal));
@@ -37,13 +37,16 @@ pub(crate) fn run(context: &Context, args: WhyArgs) -> Result<Exit> {
     match format {
         WhyFormat::Text => {
             let text = view.text(&explanation);
-            io::stdout().write_all(text.as_bytes())?;
+            stdout().write_all(text.as_bytes())?;
         }
         WhyFormat::Json => {
             let line = view.json(&explanation).to_string() + "\n";
-            match context.terminal.stdout_is_terminal {
-                true => JsonToTerminal::new(io::stdout()).write_all(line.as_bytes())?,
-                false => io::stdout().write_all(line.as_bytes())?,
+            if context.terminal.stdout_is_terminal {
+                let mut terminal = JsonToTerminal::new(LineWriter::new(stdout()));
+                terminal.write_all(line.as_bytes())?;
+                terminal.flush()?;
+            } else {
+                stdout().write_all(line.as_bytes())?;
             }
         }
     }

@@ -11,6 +11,7 @@ pub(crate) mod human;
 mod json;
 mod progress;
 mod secrets;
+mod standard;
 mod table;
 mod terminal;
 #[cfg(test)]
@@ -25,6 +26,7 @@ pub(crate) use delimited::unescape;
 pub(crate) use json::JsonToTerminal;
 pub(crate) use progress::Progress;
 pub(crate) use secrets::Secrets;
+pub(crate) use standard::{say, stderr, stdin, stdout};
 pub(crate) use terminal::Terminal;
 
 use delimited::{Csv, Header, Tabs};

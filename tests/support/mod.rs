@@ -4,6 +4,7 @@
 // Each test program uses a part of this.
 #![allow(dead_code)]
 
+pub mod nonblocking;
 mod pty;
 pub mod surroundings;
 pub mod transcript;

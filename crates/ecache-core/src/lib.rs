@@ -72,6 +72,7 @@ pub mod scope;
 pub mod secrets;
 pub mod single_flight;
 pub mod stored;
+pub mod streams;
 pub mod time;
 pub mod transfer;
 pub mod units;

@@ -6,6 +6,8 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
+use crate::output::stdin;
+
 /// No argument may be longer, so no item is kept that is.
 const LONGEST: usize = 128 * 1024;
 
@@ -41,8 +43,8 @@ impl Items {
     /// Reads a file, or standard input.
     pub(super) fn open(path: Option<&Path>, syntax: Syntax) -> Result<Self> {
         let input: Box<dyn BufRead + Send> = match path {
-            None => Box::new(BufReader::new(io::stdin())),
-            Some(path) if path.as_os_str() == "-" => Box::new(BufReader::new(io::stdin())),
+            None => Box::new(BufReader::new(stdin())),
+            Some(path) if path.as_os_str() == "-" => Box::new(BufReader::new(stdin())),
             Some(path) => {
                 let file =
                     File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
