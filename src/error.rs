@@ -121,7 +121,9 @@ pub(crate) fn classify(error: &anyhow::Error) -> (Exit, Option<&'static str>) {
             Error::Busy { .. } => (Exit::Failed, Some("try again when it is done")),
             Error::Full { .. } => (
                 Exit::Failed,
-                Some("make room with `ecache prune` or `ecache clear`, which work on a full disk"),
+                Some(
+                    "make room with `ecache prune` or `ecache clear`, which work on a full disk; where they fail too, delete other files there",
+                ),
             ),
             Error::Damaged { .. } => (
                 Exit::Damaged,

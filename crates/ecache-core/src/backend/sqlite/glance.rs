@@ -58,7 +58,7 @@ impl SqliteBackend {
     ) -> Option<(Self, Lookup)> {
         let flags = open::READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
         let connection =
-            Connection::open_with_flags(open::uri(path, "readonly_shm=1"), flags).ok()?;
+            Connection::open_with_flags(open::uri(path, open::INDEX_IN_MEMORY), flags).ok()?;
         open::configure(&connection, Duration::ZERO).ok()?;
         let snapshot = connection.unchecked_transaction().ok()?;
         open::check_readable(&snapshot, path).ok()?;

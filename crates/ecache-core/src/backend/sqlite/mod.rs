@@ -12,6 +12,7 @@
 //! | `read`, `write`, `import`, `remove`, `groups` | the verbs |
 //! | `blobs` | large values, in chunks |
 //! | `reserve` | space put by for clearing a full disk |
+//! | `shrink` | giving free pages back to the file system |
 //! | `memory` | SQLite's allocator, and how much it begins with |
 //!
 //! Designs weighed: one connection behind a mutex (readers would wait for writers, which WAL makes
@@ -32,6 +33,7 @@ mod remove;
 mod reserve;
 mod row;
 mod schema;
+mod shrink;
 mod stores;
 mod write;
 
@@ -165,14 +167,6 @@ impl SqliteBackend {
         connection
             .busy_timeout(self.patience)
             .expect("SQLite takes any timeout for an open connection");
-    }
-
-    /// Gives the free pages back to the file system.
-    fn shrink(&self) -> Result<()> {
-        let connection = self.connection()?;
-        let freed = remove::free_pages(&connection);
-        self.checkpoint(&connection);
-        freed.map_err(|error| self.error(error))
     }
 }
 
@@ -388,8 +382,14 @@ impl Backend for SqliteBackend {
     fn compact(&self, now: Timestamp) -> Result<()> {
         self.collect_garbage(now)?;
         let connection = self.connection()?;
-        open::vacuum(&connection).map_err(|error| self.error(error))?;
-        self.checkpoint(&connection);
+        match open::vacuum(&connection).map_err(|error| self.error(error)) {
+            // There is no space for a second copy of the file.
+            Err(Error::Full { .. }) => self.give_back(),
+            vacuumed => {
+                vacuumed?;
+                self.checkpoint(&connection);
+            }
+        }
         Ok(())
     }
 
@@ -404,7 +404,7 @@ impl Backend for SqliteBackend {
             engine: format!("SQLite {}", rusqlite::version()),
             path: Some(self.path.clone()),
             file_size: size(&self.path),
-            wal_size: size(&open::with_suffix(&self.path, "-wal")),
+            wal_size: open::log_size(&self.path),
             free_size: number("PRAGMA freelist_count")? * number("PRAGMA page_size")?,
             schema_version: number("PRAGMA user_version")? as i64,
             known_schema_version: schema::VERSION,

@@ -13,9 +13,9 @@ use std::time::{Duration, Instant};
 
 use rusqlite::config::DbConfig;
 use rusqlite::limits::Limit;
-use rusqlite::{Connection, ErrorCode, OpenFlags, ffi};
+use rusqlite::{Connection, ErrorCode, FileControl, OpenFlags, ffi};
 
-use super::schema;
+use super::{reserve, schema};
 use crate::error::{Error, Result};
 use crate::limits::Limit as ProcessLimit;
 
@@ -37,6 +37,9 @@ const STATEMENTS: usize = 32;
 
 pub(super) const READ_ONLY: OpenFlags =
     OpenFlags::SQLITE_OPEN_READ_ONLY.union(OpenFlags::SQLITE_OPEN_NO_MUTEX);
+
+/// Makes SQLite read the log into memory of its own, and write nothing to `-shm`.
+pub(super) const INDEX_IN_MEMORY: &str = "readonly_shm=1";
 
 /// The write-ahead log is cut back to this many bytes.
 const JOURNAL_SIZE_LIMIT: i64 = 4 << 20;
@@ -73,7 +76,13 @@ pub(super) fn open(path: &Path, access: Access, patience: Duration) -> Result<Co
     check_file(path)?;
     match access {
         Access::Read => open_read(path, patience),
-        Access::Write => open_write(path, patience),
+        Access::Write => loop {
+            match open_write(path, patience) {
+                // SQLite needs space for `-shm`, and whoever removes entries opens the store first.
+                Err(Error::Full { .. }) if reserve::lend(path) => {}
+                opened => return opened,
+            }
+        },
     }
 }
 
@@ -236,6 +245,10 @@ fn open_write(path: &Path, patience: Duration) -> Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(path, flags).map_err(sqlite)?;
     configure(&connection, patience).map_err(sqlite)?;
+    // The last one to close the store leaves `-shm` and an empty log: a full disk has no space for new ones.
+    connection
+        .file_control(None::<&str>, FileControl::PersistWal(&mut 1))
+        .map_err(sqlite)?;
     let version = match as_of_one_moment(&connection, path, header)? {
         Header::Ours(version) => version,
         Header::Empty => {
@@ -259,8 +272,15 @@ fn open_write(path: &Path, patience: Duration) -> Result<Connection> {
 }
 
 fn open_read(path: &Path, patience: Duration) -> Result<Connection> {
-    match try_open_read(path, patience, false) {
-        Err(Error::Permission { .. }) if !has_log(path) => try_open_read(path, patience, true),
+    match try_open_read(path, patience, None) {
+        // Without space for `-shm`, the index of the log is kept in memory. SQLite has made the file by
+        // now, and its locks are enough.
+        Err(Error::Full { .. } | Error::Limit { .. }) => {
+            try_open_read(path, patience, Some(INDEX_IN_MEMORY))
+        }
+        Err(Error::Permission { .. }) if !has_log(path) => {
+            try_open_read(path, patience, Some("immutable=1"))
+        }
         Err(Error::Permission { .. }) if !log_index(path).exists() => {
             Err(Error::Unsupported(format!(
                 "the store {} has changes in its write-ahead log, which cannot be read without write access to its folder",
@@ -278,8 +298,7 @@ fn open_read(path: &Path, patience: Duration) -> Result<Connection> {
 /// with the last connection, so each would move all of it again and begin none anew, and each reader would
 /// read all of it first. A log of 1600 pages made a hit take four times as long.
 pub(super) fn close(connection: Connection, path: &Path) {
-    let log = fs::metadata(with_suffix(path, "-wal")).map_or(0, |log| log.len());
-    if log > LOG_LEFT {
+    if log_size(path) > LOG_LEFT {
         // Where it fails, the log stays as long as it is.
         let _ = connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false);
     }
@@ -288,7 +307,12 @@ pub(super) fn close(connection: Connection, path: &Path) {
 
 /// A log that is not empty holds entries that the file itself does not have yet.
 fn has_log(path: &Path) -> bool {
-    fs::metadata(with_suffix(path, "-wal")).is_ok_and(|log| log.len() > 0)
+    log_size(path) > 0
+}
+
+/// The length of the log in bytes.
+pub(super) fn log_size(path: &Path) -> u64 {
+    fs::metadata(with_suffix(path, "-wal")).map_or(0, |log| log.len())
 }
 
 fn log_index(path: &Path) -> PathBuf {
@@ -302,12 +326,17 @@ pub(super) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     name.into()
 }
 
-/// Opens for reading; `immutable` where SQLite can create nothing in the folder and need not.
-fn try_open_read(path: &Path, patience: Duration, immutable: bool) -> Result<Connection> {
-    let connection = match immutable {
-        false => Connection::open_with_flags(path, READ_ONLY),
-        true => Connection::open_with_flags(
-            uri(path, "immutable=1"),
+/// Opens for reading, with one of SQLite's parameters where the usual way fails: `immutable` where it can create
+/// nothing in the folder and need not.
+fn try_open_read(
+    path: &Path,
+    patience: Duration,
+    parameter: Option<&'static str>,
+) -> Result<Connection> {
+    let connection = match parameter {
+        None => Connection::open_with_flags(path, READ_ONLY),
+        Some(parameter) => Connection::open_with_flags(
+            uri(path, parameter),
             READ_ONLY | OpenFlags::SQLITE_OPEN_URI,
         ),
     }
@@ -486,7 +515,10 @@ pub(super) fn sqlite_error(path: &Path, error: rusqlite::Error) -> Error {
     if let Some(limit) = limit {
         return Error::Limit { path, limit };
     }
+    let extended = error.sqlite_error().map(|error| error.extended_code);
     match error.sqlite_error_code() {
+        // `-shm` could not be made longer.
+        _ if extended == Some(ffi::SQLITE_IOERR_SHMSIZE) => Error::Full { path },
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Error::Busy {
             waited: BUSY_TIMEOUT,
         },
@@ -545,8 +577,7 @@ mod tests {
                 .put(&entry, &content, &Condition::Always, NOW)
                 .expect("a write");
             drop(backend);
-            let log = fs::metadata(with_suffix(&path, "-wal")).map_or(0, |log| log.len());
-            longest = longest.max(log);
+            longest = longest.max(log_size(&path));
         }
         assert!(longest > 0, "no log was left to the next");
         assert!(longest < 2 * LOG_LEFT, "{longest}");

@@ -43,7 +43,7 @@ struct Part {
 enum Pace {
     /// By how long each holds the write lock
     Timed,
-    /// As small as can be, each giving back the space that it freed
+    /// As small as the space for them, which is given back before there is none
     Frugal,
 }
 
@@ -73,28 +73,35 @@ impl SqliteBackend {
                 result => return result.map(|()| done),
             }
         }
+        if self.count(selection, now)? == Usage::default() {
+            return Ok(done);
+        }
+        // What the log has is moved into the file first: the space of the log is space, too.
+        self.checkpoint(&*self.connection()?);
         reserve::release(&self.path);
         let result = match self.delete_all(selection, now) {
-            Ok(None) => change(Pace::Frugal),
+            Ok(None) | Err(Error::Full { .. }) => {
+                let changed = change(Pace::Frugal);
+                self.give_back();
+                changed
+            }
             Ok(Some(removed)) => {
                 done += removed;
                 Ok(())
             }
             Err(error) => Err(error),
         };
-        reserve::create(&self.path);
+        reserve::restore(&self.path);
         result.map(|()| done)
     }
 
     /// Empties the file in one transaction if the selection means all that there is.
     ///
-    /// Measured on a file system of 3 MB: single deletions change every page before they free it, and
-    /// the log of all those pages can neither be written nor moved into the file. A `DELETE` without
-    /// a condition frees pages without writing them, and once the file is cut back within the same
-    /// transaction, nothing is left to be moved.
+    /// Single deletions change every page before they free it. A `DELETE` without a condition frees pages
+    /// without writing them.
     fn delete_all(&self, selection: &Selection, now: Timestamp) -> Result<Option<Usage>> {
         let oldest = now.saturating_sub(STAGED_FOR);
-        let usage = self.transaction(|transaction| {
+        let delete_all = |transaction: &Connection| {
             let delete = || -> rusqlite::Result<Option<Usage>> {
                 let usage = count(transaction, selection, now)?;
                 let all: u64 =
@@ -112,12 +119,14 @@ impl SqliteBackend {
                 ] {
                     transaction.execute(sql, ())?;
                 }
-                free_pages(transaction)?;
                 Ok(Some(usage))
             };
             delete().map_err(|error| self.error(error))
-        })?;
-        self.checkpoint(&*self.connection()?);
+        };
+        let usage = self.frugally(|connection| self.transaction_on(connection, delete_all))?;
+        if usage.is_some() {
+            self.give_back();
+        }
         Ok(usage)
     }
 
@@ -152,18 +161,38 @@ impl SqliteBackend {
             Pace::Timed => FIRST_BATCH,
             Pace::Frugal => SMALLEST_BATCH,
         };
+        // Whether there can be no more space than there is
+        let mut gave_back = false;
         for Part { ids, plan } in parts {
             let mut rest = ids.as_slice();
             while !rest.is_empty() {
                 let (ids, later) = rest.split_at(size.min(rest.len()));
                 let started = Instant::now();
-                *done += self.transaction(|transaction| {
+                let run = |transaction: &Connection| {
                     batch(transaction, plan, ids).map_err(|error| self.error(error))
-                })?;
+                };
+                let changed = match pace {
+                    Pace::Timed => self.transaction(run),
+                    Pace::Frugal => {
+                        self.frugally(|connection| self.transaction_on(connection, run))
+                    }
+                };
+                match (pace, changed) {
+                    (Pace::Frugal, Err(Error::Full { .. })) if !gave_back => {
+                        self.give_back();
+                        gave_back = true;
+                        continue;
+                    }
+                    (Pace::Frugal, Err(Error::Full { .. })) if ids.len() > 1 => {
+                        size = ids.len() / 2;
+                        continue;
+                    }
+                    (_, changed) => *done += changed?,
+                }
+                gave_back = false;
                 rest = later;
-                match pace {
-                    Pace::Timed => size = next_batch(ids.len(), started.elapsed()),
-                    Pace::Frugal => self.shrink()?,
+                if pace == Pace::Timed {
+                    size = next_batch(ids.len(), started.elapsed());
                 }
                 if progress(done.entries).is_break() {
                     return Err(Error::Interrupted { done: *done });
@@ -218,15 +247,6 @@ fn count(
         }
     }
     Ok(usage)
-}
-
-/// Cuts the free pages off the file.
-pub(super) fn free_pages(connection: &Connection) -> rusqlite::Result<()> {
-    let mut statement = connection.prepare("PRAGMA incremental_vacuum")?;
-    let mut pages = statement.query(())?;
-    // Each step frees one page.
-    while pages.next()?.is_some() {}
-    Ok(())
 }
 
 /// Whether there is a value that no entry names, but that its writer may still come for.

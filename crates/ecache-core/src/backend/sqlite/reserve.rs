@@ -4,14 +4,19 @@
 //! is the space for that log, so that clearing works when it is needed most.
 
 use std::fs;
-use std::io::Write;
+use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+
+use rustix::fs::OFlags;
 
 use super::open::with_suffix;
 
 /// Bytes put by; a batch of removals with its index pages fits.
 const SIZE: usize = 512 * 1024;
+
+/// Bytes that are lent to whoever opens the store: the index of a log that is as long as it gets.
+const LOAN: u64 = 64 * 1024;
 
 /// With less than this left, in bytes, the reserve would take what entries still need.
 const SPARE: u64 = 2 * SIZE as u64;
@@ -21,36 +26,57 @@ const LOW: u64 = 16 * 1024 * 1024;
 
 /// Whether the disk is so full that a removal may need the reserve.
 pub(super) fn is_needed(store: &Path) -> bool {
-    // Where it cannot be known, a removal that fails will tell.
-    has_less_than(store, LOW)
+    !has_space(store, LOW)
 }
 
-fn has_less_than(store: &Path, bytes: u64) -> bool {
+/// Whether so many bytes are free. Where it cannot be known, a write that fails will tell.
+pub(super) fn has_space(store: &Path, bytes: u64) -> bool {
     let free = |disk: rustix::fs::StatVfs| disk.f_bavail.saturating_mul(disk.f_frsize);
-    rustix::fs::statvfs(store).is_ok_and(|disk| free(disk) < bytes)
+    rustix::fs::statvfs(store).map_or(true, |disk| free(disk) >= bytes)
 }
 
-/// Puts the reserve by, unless it is there. Best effort: without space there is none to reserve.
+/// Puts the reserve by, unless it is there or would take what entries need. Best effort.
 pub(super) fn create(store: &Path) {
+    if has_space(store, SPARE) {
+        restore(store);
+    }
+}
+
+/// Puts the reserve by after a removal, or as much of it as there is space for.
+pub(super) fn restore(store: &Path) {
     let path = with_suffix(store, "-reserve");
     if fs::symlink_metadata(&path).is_ok_and(|file| file.is_file() && file.len() == SIZE as u64) {
         return;
     }
-    // Another length is what a process left that was killed or had no space: nothing that can be relied on.
+    // A part of it is what a process left that was killed or had no space.
     release(store);
-    if has_less_than(store, SPARE) {
-        return;
-    }
     let mut options = fs::OpenOptions::new();
     let file = options.write(true).create_new(true).mode(0o600).open(&path);
     let Ok(mut file) = file else { return };
-    // Bytes that are not zero, so that no file system makes a hole of them.
-    let written = file
+    // Bytes that are not zero, so that no file system makes a hole of them. Where they do not all fit, some are
+    // better than none.
+    let _ = file
         .write_all(&vec![0xec; SIZE])
         .and_then(|()| file.sync_all());
-    if written.is_err() {
-        release(store);
-    }
+}
+
+/// Gives up a part of the reserve; whether there was any.
+pub(super) fn lend(store: &Path) -> bool {
+    let path = with_suffix(store, "-reserve");
+    let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits() as i32;
+    let file = fs::OpenOptions::new()
+        .write(true)
+        .custom_flags(flags)
+        .open(&path);
+    let shorten = |file: fs::File| {
+        let found = file.metadata()?;
+        let is_lent = found.is_file() && found.len() > 0;
+        if is_lent {
+            file.set_len(found.len().saturating_sub(LOAN))?;
+        }
+        io::Result::Ok(is_lent)
+    };
+    file.and_then(shorten).unwrap_or(false)
 }
 
 /// Gives the reserve up.

@@ -96,7 +96,8 @@ impl SqliteBackend {
         result.map_err(|error| having_waited(patience, error))
     }
 
-    fn transaction_on<T>(
+    /// The same, on that connection.
+    pub(super) fn transaction_on<T>(
         &self,
         connection: &Connection,
         work: impl FnOnce(&Connection) -> Result<T>,
