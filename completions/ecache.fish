@@ -114,7 +114,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand run" -l collection -d 'Wor
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l store -d 'Keep it in this store [default: the program\'s name]' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l version -d 'Keep it apart from other versions: in the store NAME#vN' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l ttl -d 'Keep a result for this long, as in 90s, 10m or 1d12h, until the next `boot`, for the terminal\'s `session`; `none` for ever' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand run" -l failure-ttl -d 'Keep a failure for this long, instead of as long as a success' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand run" -l failure-ttl -d 'Keep a failure for this long, instead of as long as a success, and print no older one' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l max-output -d 'Do not keep a result that is larger than this' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l max-age -d 'Run it again if its result is older than this' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l stale -d 'Print a result whose time is over no longer ago than this, and run it again in the background' -r -f
@@ -145,7 +145,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand run" -l prompt -d 'The ope
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l jwt-file -d 'The file that holds the user\'s request token (a JWT)' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand run" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand run" -s v -l verbose -d 'Say more on standard error'
-complete -c ecache -n "__fish_ecache_using_subcommand run" -l no-failures -d 'Do not keep failures'
+complete -c ecache -n "__fish_ecache_using_subcommand run" -l no-failures -d 'Do not keep failures, and print none that was kept'
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l no-record-args -d 'Do not record the arguments, which `ls` and `show` print: only the key, which is a hash of them'
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l stale-if-error -d 'Print an old result instead, if there is one, where the command fails'
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l refresh -d 'Run it again, and keep the new result'
@@ -169,7 +169,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand warm" -l max-time -d 'Star
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -l version -d 'Keep results apart from other versions: in the store NAME#vN' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -l jwt-file -d 'The file that holds the user\'s request token (a JWT)' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -l ttl -d 'Keep a result for this long, as in 90s, 10m or 1d12h, until the next `boot`, for the terminal\'s `session`; `none` for ever' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand warm" -l failure-ttl -d 'Keep a failure for this long, instead of as long as a success' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand warm" -l failure-ttl -d 'Keep a failure for this long, instead of as long as a success, and print no older one' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -l max-output -d 'Do not keep a result that is larger than this' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -l wait-timeout -d 'Wait for another process that runs the same for this long' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -l format -d 'Print what came of each item in this format' -r -f -a "table\t'Aligned columns with a header, for people'
@@ -200,7 +200,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand warm" -l jsonl -d 'Items a
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -l refresh -d 'Run also what is fresh; without a command: run again what a filter selects of what is recorded'
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -l all -d 'With --refresh and no command: run again all that is recorded, where there is no filter'
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -s n -l dry-run -d 'Run nothing: list what would be, and say how long that takes by recorded costs'
-complete -c ecache -n "__fish_ecache_using_subcommand warm" -l no-failures -d 'Do not keep failures'
+complete -c ecache -n "__fish_ecache_using_subcommand warm" -l no-failures -d 'Do not keep failures, and print none that was kept'
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -l no-record-args -d 'Do not record the arguments, which `ls` and `show` print: only the key, which is a hash of them'
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -l reveal -d 'Show what looks like a secret in what was recorded, which is *** otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -l cwd -d 'Tell runs in different folders apart'
@@ -249,6 +249,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand why" -l args -d 'Name the 
 complete -c ecache -n "__fish_ecache_using_subcommand why" -l store -d 'The command\'s results are in this store [default: the program\'s name]' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand why" -l version -d 'The command\'s results are kept apart from other versions: in the store NAME#vN' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand why" -l ttl -d 'Ask for what `run` does with this --ttl, if it is `boot` or `session`' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand why" -l failure-ttl -d 'Keep a failure for this long, instead of as long as a success, and print no older one' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand why" -l format -d 'Print in this format' -r -f -a "text\t'Sentences, for people'
 json\t'One JSON object'"
 complete -c ecache -n "__fish_ecache_using_subcommand why" -l env -d 'Tell runs with different values of this variable apart; may be repeated' -r -f
@@ -266,6 +267,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand why" -l prompt -d 'The ope
 complete -c ecache -n "__fish_ecache_using_subcommand why" -l jwt-file -d 'The file that holds the user\'s request token (a JWT)' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand why" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand why" -s v -l verbose -d 'Say more on standard error'
+complete -c ecache -n "__fish_ecache_using_subcommand why" -l no-failures -d 'Do not keep failures, and print none that was kept'
 complete -c ecache -n "__fish_ecache_using_subcommand why" -l reveal -d 'Show what looks like a secret in what was recorded, which is *** otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand why" -l cwd -d 'Tell runs in different folders apart'
 complete -c ecache -n "__fish_ecache_using_subcommand why" -s h -l help -d 'Print help (see more with \'--help\')'

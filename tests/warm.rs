@@ -761,3 +761,23 @@ mod refresh {
         run().prints("good\n");
     }
 }
+
+#[test]
+fn a_failure_that_is_not_to_be_kept_is_run_again() {
+    let session = Session::new();
+    let line = "echo run >> ran; exit 3";
+    let outcome = |options: &str| {
+        let ran = warm(&session, &format!("--format jsonl {options}"), line, "a\n");
+        (
+            members(&lines(&ran), "outcome")[0].to_owned(),
+            runs(&session),
+        )
+    };
+    outcome("");
+    assert_eq!(outcome(""), ("hit".to_owned(), 1));
+    assert_eq!(outcome("--failure-ttl 10s"), ("hit".to_owned(), 1));
+    assert_eq!(outcome("--no-failures"), ("failed".to_owned(), 2));
+    session.set_clock("2026-11-23T06:33:01.000Z");
+    assert_eq!(outcome(""), ("hit".to_owned(), 2));
+    assert_eq!(outcome("--failure-ttl 10s").1, 3);
+}

@@ -12,7 +12,7 @@ use ecache_core::doctor::Check;
 use super::entry::{CallArgs, EntryArgs, IdentityArgs, ScopeArgs};
 use super::filter::{FilterArgs, PolicyChoice};
 use super::value::{EntryPolicy, Lifetime, Ttl, ValueType, parse_lifetime, parse_ttl};
-use super::{FormatArgs, RevealArgs};
+use super::{FailureArgs, FormatArgs, RevealArgs};
 use crate::units::{Moment, parse_duration, parse_moment, parse_size};
 
 #[derive(Debug, Args)]
@@ -143,6 +143,8 @@ pub(crate) struct WhyArgs {
     /// Ask for what `run` does with this --ttl, if it is `boot` or `session`
     #[arg(long, value_name = "DURATION", value_parser = parse_lifetime, hide_short_help = true)]
     pub(crate) ttl: Option<Lifetime>,
+    #[command(flatten)]
+    pub(crate) failures: FailureArgs,
     /// Print in this format
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
     pub(crate) format: WhyFormat,

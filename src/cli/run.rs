@@ -109,18 +109,25 @@ pub(crate) struct KeepArgs {
     /// Keep a result for this long, as in 90s, 10m or 1d12h, until the next `boot`, for the terminal's `session`; `none` for ever
     #[arg(long, value_name = "DURATION", value_parser = parse_lifetime, alias = "time-to-live")]
     pub(crate) ttl: Option<Lifetime>,
-    /// Keep a failure for this long, instead of as long as a success
-    #[arg(long, value_name = "DURATION", value_parser = parse_ttl, conflicts_with = "no_failures")]
-    pub(crate) failure_ttl: Option<Ttl>,
-    /// Do not keep failures
-    #[arg(long, alias = "discard-failures")]
-    pub(crate) no_failures: bool,
+    #[command(flatten)]
+    pub(crate) failures: FailureArgs,
     /// Do not record the arguments, which `ls` and `show` print: only the key, which is a hash of them
     #[arg(long)]
     pub(crate) no_record_args: bool,
     /// Do not keep a result that is larger than this
     #[arg(long, value_name = "SIZE", value_parser = parse_size, default_value = MAX_OUTPUT)]
     pub(crate) max_output: u64,
+}
+
+// Which failures are kept and printed again.
+#[derive(Clone, Copy, Debug, Default, Args)]
+pub(crate) struct FailureArgs {
+    /// Keep a failure for this long, instead of as long as a success, and print no older one
+    #[arg(long, value_name = "DURATION", value_parser = parse_ttl, conflicts_with = "no_failures")]
+    pub(crate) failure_ttl: Option<Ttl>,
+    /// Do not keep failures, and print none that was kept
+    #[arg(long, alias = "discard-failures")]
+    pub(crate) no_failures: bool,
 }
 
 /// What `run` does while another process runs the same.

@@ -117,7 +117,9 @@ fn run(mut words: impl Iterator<Item = OsString>, path: &mut Option<String>) -> 
         match flag {
             "--" => break,
             "--cwd" if !args.identity.surroundings.cwd => args.identity.surroundings.cwd = true,
-            "--no-failures" if !args.keep.no_failures => args.keep.no_failures = true,
+            "--no-failures" if !args.keep.failures.no_failures => {
+                args.keep.failures.no_failures = true;
+            }
             "--env" => args.identity.surroundings.env.push(plain(words.next())?),
             "--file" => args
                 .identity

@@ -16,9 +16,9 @@ use ecache_core::command::{
 };
 use ecache_core::python_json::Json;
 
-use crate::cli::KeepArgs;
 use crate::cli::entry::{IdentityArgs, StdinChoice, SurroundingsArgs};
 use crate::cli::value::{Lifetime, parse_lifetime};
+use crate::cli::{FailureArgs, KeepArgs};
 use crate::context::Context;
 use crate::error::usage;
 
@@ -195,17 +195,22 @@ pub(super) fn kept(keep: &KeepArgs, lifetime: Option<Lifetime>) -> Settings {
             Some(Lifetime::Ttl(ttl)) => ttl.duration(),
             Some(Lifetime::Boot | Lifetime::Session) | None => None,
         },
-        failures: match (keep.no_failures, keep.failure_ttl) {
-            (true, _) => Failures::Forget,
-            (false, Some(ttl)) => Failures::KeepFor(ttl.duration()),
-            (false, None) => Failures::KeepAlike,
-        },
+        failures: failures(keep.failures),
         arguments: match keep.no_record_args {
             true => Arguments::Forget,
             false => Arguments::Record,
         },
         max_output: keep.max_output,
         ..Settings::default()
+    }
+}
+
+/// Which failures are kept and printed again.
+pub(super) fn failures(args: FailureArgs) -> Failures {
+    match (args.no_failures, args.failure_ttl) {
+        (true, _) => Failures::Forget,
+        (false, Some(ttl)) => Failures::KeepFor(ttl.duration()),
+        (false, None) => Failures::KeepAlike,
     }
 }
 

@@ -149,7 +149,7 @@ fn settings(args: &RunArgs, lifetime: Option<Lifetime>) -> Settings {
             false => OnMiss::Run,
         },
         // What nobody waits for is not to put a failure in the place of what is served.
-        failures: match args.background && args.keep.failure_ttl.is_none() {
+        failures: match args.background && args.keep.failures.failure_ttl.is_none() {
             true => Failures::Forget,
             false => kept.failures,
         },

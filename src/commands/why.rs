@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::io::{LineWriter, Write};
 
 use anyhow::Result;
-use ecache_core::command::Outputs;
+use ecache_core::command::{Failures, Outputs};
 use ecache_core::entry::Entry;
 use ecache_core::explain::{Difference, Explanation, Missing, Part, Question, explain};
 use ecache_core::key::{Key, preimage};
@@ -15,7 +15,7 @@ use ecache_core::time::Timestamp;
 use ecache_core::value::Kind;
 use serde_json::{Value, json};
 
-use super::invocation::{Invocation, lifetime, store_name};
+use super::invocation::{Invocation, failures, lifetime, store_name};
 use super::outputs::outputs;
 use super::request::{Request, call_scopes, scopes, store_address, token};
 use crate::cli::entry::EntryArgs;
@@ -77,6 +77,7 @@ fn question(context: &Context, args: WhyArgs) -> Result<Question> {
             function: None,
             arguments: args.call.0,
             kind: None,
+            failures: Failures::KeepAlike,
             outputs: None,
         });
     }
@@ -100,6 +101,7 @@ fn question(context: &Context, args: WhyArgs) -> Result<Question> {
         function: Some(invocation.program.path.to_string_lossy().into()),
         arguments: Some(invocation.call),
         kind: Some(Kind::Command),
+        failures: failures(args.failures),
         outputs: Some(outputs()),
     })
 }
@@ -134,6 +136,12 @@ impl View<'_> {
                     "a miss: {address} claims to be from the future, so there is no telling how long it is good"
                 ));
                 say(format!("  written at {}", entry.written_at()));
+            }
+            Explanation::Failure(entry, exit) => {
+                say(format!(
+                    "a miss: {address} is a failure with exit code {exit}, which --no-failures does not print"
+                ));
+                say(format!("  {}", self.times(entry)));
             }
             Explanation::Damaged => {
                 say(format!(
@@ -290,6 +298,7 @@ impl View<'_> {
             Explanation::Hit(entry) => ("hit", Some(entry)),
             Explanation::Stale(entry) if entry.is_expired(self.now) => ("expired", Some(entry)),
             Explanation::Stale(entry) => ("future", Some(entry)),
+            Explanation::Failure(entry, _) => ("failure", Some(entry)),
             Explanation::Damaged => ("damaged", None),
             Explanation::Another(entry, _) => ("another", Some(entry)),
             Explanation::Missing(_) => ("missing", None),

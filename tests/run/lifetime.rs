@@ -85,3 +85,55 @@ fn a_result_from_the_future_has_no_known_age() {
     assert!(pruned.stderr.contains("1 entr"), "{}", pruned.stderr);
     session.run("ls --fields store_name").prints("sh\n");
 }
+
+#[test]
+fn a_failure_that_is_not_to_be_kept_is_not_printed_again() {
+    let session = Session::new();
+    let line = "echo run >> ran; wc -l < ran; exit 3";
+    let long = "echo run >> ran; wc -l < ran; yes | head -c 3000000; exit 3";
+    for line in [line, long] {
+        let first = |ran: &Ran| ran.text().lines().next().map(str::to_owned);
+        std::fs::write(session.path("ran"), "").expect("a file");
+        session.run("clear --all").succeeds();
+        session.set_clock("2026-11-23T06:32:51.000Z");
+        let fails = |options: &str, count: &str| {
+            let ran = memoized(&session, options, line);
+            assert_eq!(
+                (ran.code, first(&ran)),
+                (3, Some(count.to_owned())),
+                "{options}"
+            );
+        };
+        fails("", "1");
+        fails("", "1");
+        fails("--no-failures", "2");
+        fails("", "1");
+        session.set_clock("2026-11-23T06:33:01.000Z");
+        // For as long as it is asked for now, and no longer than it was kept for.
+        fails("--failure-ttl 11s", "1");
+        let why = |options: &str, reason: &str| {
+            let line = line.to_owned();
+            let words = format!("why --stdin none {options} --format json -- sh -c");
+            let mut words: Vec<&str> = words.split_whitespace().collect();
+            words.push(&line);
+            let told = session.run(words);
+            let json: serde_json::Value = serde_json::from_slice(&told.stdout).expect("JSON");
+            assert_eq!(json["reason"], reason, "{options}");
+        };
+        why("", "hit");
+        why("--no-failures", "failure");
+        why("--failure-ttl 11s", "hit");
+        why("--failure-ttl 10s", "expired");
+        memoized(&session, "--no-failures --no-exec", line).ends(1, "");
+        fails("--no-failures --stale 1h", "3");
+        fails("--failure-ttl 10s --stale 0.5s", "1");
+        wait_for("a result of the background", || runs(&session) == 4);
+        fails("--failure-ttl 10s", "4");
+    }
+    let echo = "echo run >> ran; exit 0";
+    memoized(&session, "", echo).prints("");
+    let before = runs(&session);
+    memoized(&session, "--no-failures", echo).prints("");
+    memoized(&session, "--failure-ttl 1ms", echo).prints("");
+    assert_eq!(runs(&session), before);
+}

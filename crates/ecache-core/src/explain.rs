@@ -9,7 +9,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::backend::{Backend, Content, Direction, Lookup, Row, Scan};
-use crate::command::{self, Outputs};
+use crate::command::{self, Failures, Outputs};
 use crate::entry::Entry;
 use crate::error::Result;
 use crate::filter::{Filter, Pattern};
@@ -40,6 +40,8 @@ pub struct Question {
     pub kind: Option<Kind>,
     /// Where it would print to, if it is a command
     pub outputs: Option<Outputs>,
+    /// Which failures would be replayed, if it is a command
+    pub failures: Failures,
 }
 
 /// What there is of a call.
@@ -49,6 +51,8 @@ pub enum Explanation {
     Hit(Box<Entry>),
     /// There is one that is expired, or that claims to be from the future
     Stale(Box<Entry>),
+    /// There is one, a failure of this exit code, which is not to be replayed
+    Failure(Box<Entry>, u8),
     /// There is one, but its value is not what was written
     Damaged,
     /// There is one under its key that something else made, as these differences say
@@ -175,13 +179,23 @@ impl fmt::Display for Part {
 /// If the store cannot be read.
 pub fn explain(backend: &dyn Backend, question: &Question, now: Timestamp) -> Result<Explanation> {
     Ok(match backend.lookup(&question.address, now)? {
-        Lookup::Hit(entry, content) => {
+        Lookup::Hit(mut entry, content) => {
             let mut differences = contradictions(question, &entry);
             differences.extend(of_outputs(backend, question, &entry, &content)?);
-            if differences.is_empty() {
-                Explanation::Hit(entry)
-            } else {
-                Explanation::Another(entry, differences)
+            if !differences.is_empty() {
+                return Ok(Explanation::Another(entry, differences));
+            }
+            let exit = match entry.kind {
+                Kind::Command => command::exit_code(backend, &content)?,
+                _ => None,
+            };
+            match exit {
+                None | Some(0) => Explanation::Hit(entry),
+                Some(exit) if !question.failures.allow(&mut entry) => {
+                    Explanation::Failure(entry, exit)
+                }
+                Some(_) if !entry.is_fresh(now) => Explanation::Stale(entry),
+                Some(_) => Explanation::Hit(entry),
             }
         }
         Lookup::Stale(entry) => Explanation::Stale(entry),
@@ -481,6 +495,7 @@ mod tests {
             arguments: Some(arguments),
             kind: None,
             outputs: None,
+            failures: Failures::KeepAlike,
         }
     }
 

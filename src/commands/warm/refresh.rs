@@ -66,7 +66,7 @@ pub(super) fn prepare(
             None => before.filter(|ttl| *ttl > Duration::ZERO),
         },
         // A failure is not to take the place of a result, unless that was asked for.
-        failures: match args.keep.failure_ttl {
+        failures: match args.keep.failures.failure_ttl {
             Some(_) => settings.failures,
             None => Failures::Forget,
         },

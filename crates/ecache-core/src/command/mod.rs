@@ -62,8 +62,8 @@ pub use memo::Memo;
 pub use process::{Input, Signals, Streams};
 pub use program::Program;
 pub use recorded::{NotRepeatable, Repeated, repeat};
-pub(crate) use recording::form;
 pub use recording::{Malformed, ReplayError, replay};
+pub(crate) use recording::{exit_code, form};
 pub use settings::{
     Arguments, Company, Failures, Mode, OnBusy, OnFailure, OnMiss, Outcome, Outputs, Report,
     Settings,

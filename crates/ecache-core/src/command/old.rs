@@ -10,7 +10,7 @@ use super::held::Held;
 use super::memo::{Ports, lost, unread};
 use super::process::{Records, Streams};
 use super::recording::{self, Stream};
-use super::settings::{OnBusy, OnFailure, Outcome, Report};
+use super::settings::{Failures, OnBusy, OnFailure, Outcome, Report};
 use super::{CommandError, Memo, Mode, OnMiss, ReplayError};
 use crate::backend::{Backend, Content, Lookup};
 use crate::entry::Entry;
@@ -58,7 +58,7 @@ impl Memo<'_> {
         lookup: Option<Lookup>,
         now: Timestamp,
     ) -> Result<Kept> {
-        let (entry, content) = match lookup {
+        let (mut entry, content) = match lookup {
             Some(Lookup::Hit(entry, content)) if self.is_ours(&entry) => (entry, content),
             Some(Lookup::Damaged(address)) => {
                 let address = Box::new(address);
@@ -67,6 +67,10 @@ impl Memo<'_> {
             }
             _ => return Ok(Kept::Nothing),
         };
+        let allowed = self.attempt(self.allows(backend.as_ref(), &mut entry, &content))?;
+        if allowed != Some(true) {
+            return Ok(Kept::Nothing);
+        }
         let is_old = !entry.is_fresh(now) || self.overdue(&entry, now) > Duration::ZERO;
         if is_old && !self.settings.uses_old() {
             return Ok(Kept::Nothing);
@@ -83,6 +87,23 @@ impl Memo<'_> {
         })
     }
 
+    /// Whether a result may be replayed at all: a failure may have been kept by a call that was asked
+    /// to keep it, and its lifetime is then cut to what is asked for now.
+    pub(super) fn allows(
+        &self,
+        backend: &dyn Backend,
+        entry: &mut Entry,
+        content: &Content,
+    ) -> Result<bool> {
+        let failures = self.settings.failures;
+        // Most calls need not look.
+        if failures == Failures::KeepAlike {
+            return Ok(true);
+        }
+        let exit = recording::exit_code(backend, content)?;
+        Ok(exit.is_none_or(|exit| exit == 0) || failures.allow(entry))
+    }
+
     /// Whether an entry is a result that is replayed without further ado.
     pub(super) fn is_hit(&self, entry: &Entry, now: Timestamp) -> bool {
         self.is_ours(entry) && entry.is_fresh(now) && self.overdue(entry, now) == Duration::ZERO
@@ -90,9 +111,10 @@ impl Memo<'_> {
 
     /// How long ago a result's time was over, by its expiry or by how old it may be.
     fn overdue(&self, entry: &Entry, now: Timestamp) -> Duration {
-        let expired = entry
-            .expires_at
-            .map_or(Duration::ZERO, |end| now.since(end));
+        let expired = entry.expires_at.map_or(Duration::ZERO, |end| {
+            let written = entry.known_written_at(now);
+            written.map_or(Duration::MAX, |_| now.since(end))
+        });
         let too_old = self.settings.max_age.map(|most| {
             // One from the future may have any age.
             let written = entry.known_written_at(now);

@@ -260,6 +260,18 @@ pub(crate) fn form(backend: &dyn Backend, content: &Content) -> Result<Option<Fo
     }
 }
 
+/// Returns the exit code at the end of a recording, `None` of any other value.
+pub(crate) fn exit_code(backend: &dyn Backend, content: &Content) -> Result<Option<u8>, Error> {
+    match content {
+        Content::Inline(bytes) => Ok(replay(&bytes[..], &mut io::sink(), &mut io::sink()).ok()),
+        Content::Chunked(chunked) => {
+            let mut last = Vec::new();
+            backend.read_chunk(chunked, chunked.chunks() - 1, &mut last)?;
+            Ok(last.last().copied())
+        }
+    }
+}
+
 fn pass_on(
     recording: &mut impl BufRead,
     mut length: usize,

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::entry::Entry;
+
 /// How the cache is used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Mode {
@@ -32,10 +34,27 @@ pub enum Failures {
     /// It is kept as a success is
     #[default]
     KeepAlike,
-    /// It is kept for so long, `None` for ever
+    /// It is kept, and replayed, for so long, `None` for ever
     KeepFor(Option<Duration>),
-    /// It is not kept
+    /// It is neither kept nor replayed
     Forget,
+}
+
+impl Failures {
+    /// Whether a kept failure may be replayed at all. Its lifetime becomes what is asked for now, if
+    /// that is shorter than what it was kept for.
+    pub(crate) fn allow(self, failure: &mut Entry) -> bool {
+        match self {
+            Self::KeepAlike | Self::KeepFor(None) => true,
+            Self::KeepFor(Some(ttl)) => {
+                let end = failure.written_at().saturating_add(ttl);
+                let expires = failure.expires_at.map_or(end, |expires| expires.min(end));
+                failure.expires_at = Some(expires);
+                true
+            }
+            Self::Forget => false,
+        }
+    }
 }
 
 /// What is done where another process runs the same.

@@ -24,11 +24,11 @@ use super::ancestry;
 use super::broadcast;
 use super::process::Records;
 use super::queue::Queue;
-use super::recording::{Form, Recorder, form};
+use super::recording::{self, Form, Recorder, form};
 use super::settings::Outputs;
 use super::telling::Telling;
 use super::turn::{Console, Turn, Wait};
-use super::{CommandError, Identity, Input, Memo, Mode, Program, Settings, Streams, replay};
+use super::{CommandError, Identity, Input, Memo, Mode, Program, Settings, Streams};
 use crate::backend::{Backend, Content, Lookup};
 use crate::entry::Entry;
 use crate::error::{Error, Result};
@@ -101,13 +101,17 @@ impl Call {
     pub fn find(&self, backend: &dyn Backend, clock: &dyn Clock) -> Result<Found> {
         let memo = self.memo(Outputs::Apart, None, clock, &Err, &|_| {});
         Ok(match backend.lookup(&self.address, clock.now())? {
-            Lookup::Hit(entry, content)
-                if memo.is_hit(&entry, clock.now())
-                    && form(backend, &content)?.is_some_and(|form| form.answers(memo.outputs)) =>
-            {
-                Found::Fresh(entry, content)
+            Lookup::Hit(mut entry, content) => {
+                let is_hit = memo.allows(backend, &mut entry, &content)?
+                    && memo.is_hit(&entry, clock.now())
+                    && form(backend, &content)?.is_some_and(|form| form.answers(memo.outputs));
+                if is_hit {
+                    Found::Fresh(entry, content)
+                } else {
+                    Found::Old(entry)
+                }
             }
-            Lookup::Hit(entry, _) | Lookup::Stale(entry) => Found::Old(entry),
+            Lookup::Stale(entry) => Found::Old(entry),
             Lookup::Damaged(_) | Lookup::Missing => Found::Nothing,
         })
     }
@@ -552,7 +556,7 @@ impl<T> Work<'_, T> {
         let Found::Fresh(entry, content) = call.find(self.warm.backend, self.warm.clock)? else {
             return Ok(None);
         };
-        let Some(exit) = recorded_exit(self.warm.backend, &content)? else {
+        let Some(exit) = recording::exit_code(self.warm.backend, &content)? else {
             return Ok(None);
         };
         Ok(Some(Done {
@@ -564,19 +568,6 @@ impl<T> Work<'_, T> {
             problem: None,
             stderr: Vec::new(),
         }))
-    }
-}
-
-/// The exit code at the end of a recording, `None` if it is none.
-fn recorded_exit(backend: &dyn Backend, content: &Content) -> Result<Option<u8>> {
-    match content {
-        Content::Inline(bytes) => Ok(replay(&bytes[..], &mut io::sink(), &mut io::sink()).ok()),
-        // Verified when it was looked up.
-        Content::Chunked(chunked) => {
-            let mut last = Vec::new();
-            backend.read_chunk(chunked, chunked.chunks() - 1, &mut last)?;
-            Ok(last.last().copied())
-        }
     }
 }
 
