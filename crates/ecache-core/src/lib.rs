@@ -105,6 +105,7 @@ pub mod watch;
 /// | `residency` | `"hybrid"` | where results are kept: `"transient"` in the store, `"ephemeral"` in memory, `"hybrid"` in both |
 /// | `ttl` | none | how long they are good: seconds, or a [duration](units::parse_duration) such as `"90s"`, `"1d12h"`, `"10 minutes"` |
 /// | `max_size` | 1024 | how many are kept in memory; 0 is none |
+/// | `max_bytes` | 256 MiB | how large their stored forms may be together; one above a quarter of it is not kept in memory |
 /// | `link_to_dataset` | `true` | whether they belong to the context's dataset |
 /// | `key_fn` | | makes the key of the context and references to the arguments; a tuple or list is several arguments |
 /// | `store_name` | module and function | the execution store |

@@ -9,10 +9,11 @@ use syn::{Error, Expr, ExprLit, Ident, Lit, LitBool, Result, Token};
 use crate::units::parse_duration;
 
 /// Every option, in the order in which they are documented.
-const NAMES: [&str; 19] = [
+const NAMES: [&str; 20] = [
     "residency",
     "ttl",
     "max_size",
+    "max_bytes",
     "link_to_dataset",
     "key_fn",
     "store_name",
@@ -115,7 +116,7 @@ impl Parse for Options {
                     options.set(name, duration(argument.value()?)?);
                     options.stale = Some(name.clone());
                 }
-                "max_size" | "verify_every" => {
+                "max_size" | "max_bytes" | "verify_every" => {
                     let value = argument.value()?;
                     options.set(name, quote!(#value));
                 }

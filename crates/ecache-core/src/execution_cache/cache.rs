@@ -1,5 +1,6 @@
 //! The cache that calls share: its store, its clock, and what it does about trouble.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::counters::Event;
 use super::ledger::{Hits, Ledger};
+use super::residents::Residents;
 use crate::backend::Backend;
 use crate::error::Result;
 use crate::location::{self, Access};
@@ -27,10 +29,16 @@ const STORE_PATIENCE: Duration = Duration::from_secs(2);
 /// A store that could not be opened is tried again after this long.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
+/// Trouble of a kind is a warning at first, and then once in so long.
+const WARN_AGAIN_AFTER: Duration = Duration::from_secs(3600);
+
+/// A function, if it was one's trouble, and what could not be done.
+type TroubleKind = (Option<Arc<str>>, &'static str);
+
 /// What is done about trouble with the cache.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Trouble {
-    /// It is counted, the first is logged as a warning, and the function is computed
+    /// It is counted, the first of each kind is logged as a warning, and the function is computed
     #[default]
     Compute,
     /// It panics: for tests that must notice a cache that does not work
@@ -61,7 +69,10 @@ pub struct Cache {
     looked_at: AtomicU64,
     token: Mutex<Option<u64>>,
     ledger: Ledger,
+    residents: OnceLock<Arc<Residents>>,
     troubles: AtomicU64,
+    /// When each kind of trouble was last warned of, by function
+    warned: Mutex<HashMap<TroubleKind, Instant>>,
 }
 
 impl Cache {
@@ -98,7 +109,9 @@ impl Cache {
             looked_at: AtomicU64::new(0),
             token: Mutex::default(),
             ledger: Ledger::default(),
+            residents: OnceLock::new(),
             troubles: AtomicU64::new(0),
+            warned: Mutex::default(),
         }
     }
 
@@ -200,25 +213,60 @@ impl Cache {
     /// The value of something that went well; otherwise the trouble is dealt with.
     pub(super) fn attempt<T, E: fmt::Display>(
         &self,
-        what: &str,
+        what: &'static str,
+        result: Result<T, E>,
+    ) -> Option<T> {
+        self.attempt_for(None, what, result)
+    }
+
+    /// [`Cache::attempt`] for a function, which a warning names.
+    pub(super) fn attempt_for<T, E: fmt::Display>(
+        &self,
+        function: Option<&Arc<str>>,
+        what: &'static str,
         result: Result<T, E>,
     ) -> Option<T> {
         match result {
             Ok(value) => Some(value),
             Err(error) => {
-                self.complain(what, &error);
+                self.complain(function, what, &error);
                 None
             }
         }
     }
 
-    pub(super) fn complain(&self, what: &str, error: &dyn fmt::Display) {
-        let before = self.troubles.fetch_add(1, Ordering::Relaxed);
-        match (self.trouble, before) {
-            (Trouble::Panic, _) => panic!("the execution cache could not {what}: {error}"),
-            (Trouble::Compute, 0) => log::warn!("the execution cache could not {what}: {error}"),
-            (Trouble::Compute, _) => log::debug!("the execution cache could not {what}: {error}"),
+    #[cold]
+    fn complain(&self, function: Option<&Arc<str>>, what: &'static str, error: &dyn fmt::Display) {
+        self.troubles.fetch_add(1, Ordering::Relaxed);
+        let whose = match function {
+            Some(function) => format!(" of {function}"),
+            None => String::new(),
+        };
+        if self.trouble == Trouble::Panic {
+            panic!("the execution cache{whose} could not {what}: {error}");
         }
+        let level = if self.is_news(function, what) {
+            log::Level::Warn
+        } else {
+            log::Level::Debug
+        };
+        log::log!(
+            level,
+            "the execution cache{whose} could not {what}: {error}"
+        );
+    }
+
+    /// Whether trouble of that kind was not warned of within the hour.
+    fn is_news(&self, function: Option<&Arc<str>>, what: &'static str) -> bool {
+        let mut warned = lock(&self.warned);
+        let kind = (function.cloned(), what);
+        let is_news = warned
+            .get(&kind)
+            .is_none_or(|at| at.elapsed() >= WARN_AGAIN_AFTER);
+        if is_news {
+            warned.insert(kind, Instant::now());
+        }
+        is_news
     }
 
     /// The locks that keep processes from computing the same, if the store is a file: beside a database there is no place
@@ -260,6 +308,12 @@ impl Cache {
     /// Has everything in memory checked again at its next use.
     pub(super) fn advance_epoch(&self) {
         self.epoch.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// The results of this cache that functions have in memory.
+    pub(super) fn residents(&self) -> &Arc<Residents> {
+        self.residents
+            .get_or_init(|| Residents::new(self.id, self.clock.clone()))
     }
 
     /// Where hits in memory of an entry are noted.
@@ -327,6 +381,9 @@ impl Drop for Cache {
         // Nobody is left to be told of trouble.
         self.trouble = Trouble::Compute;
         self.flush();
+        if let Some(residents) = self.residents.get() {
+            residents.clear();
+        }
     }
 }
 

@@ -2,26 +2,23 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use std::time::Instant;
 
 use sha2::{Digest, Sha256};
 
 use super::codec::Codec;
 use super::counters::{Event, Tier};
+use super::keep::{Remembered, Seen};
 use super::lead::Lead;
-use super::ledger::Hits;
-use super::memory_tier::{MemoryKey, Slot, Stored};
+use super::memory_tier::MemoryKey;
 use super::{ExecutionCache, ExecutionContext, FlightKey, Shared};
-use crate::backend::{CallIdentity, CallLookup, Content, read_value};
-use crate::entry::Entry;
+use crate::backend::{CallIdentity, CallLookup, read_value};
 use crate::error::{Error, Result};
 use crate::key::{DeclaredScopes, Preimage, Scope};
 use crate::panics::caught;
 use crate::scope::{Scopes, StoreAddress, token_hash};
 use crate::single_flight::{Flight, Joined, Landed};
 use crate::time::Timestamp;
-use crate::value::CHUNK_SIZE;
 
 /// A call that is to be cached.
 pub(super) struct Call<'a> {
@@ -63,15 +60,6 @@ pub(super) enum Old {
 
 /// The store was of no use to a call; that is counted and logged.
 pub(super) struct Troubled;
-
-/// What vouches for a result that is put into memory.
-struct Seen {
-    /// The cache's, from before the result was read or written
-    epoch: u64,
-    /// The store's, as of when it was
-    generation: u64,
-    hits: Arc<Hits>,
-}
 
 impl<'a> Call<'a> {
     /// The call, whether or not the cache is on; `None` if it is not to be cached for want of a scope.
@@ -124,7 +112,7 @@ impl<'a> Call<'a> {
     /// The value of something that went well; otherwise the trouble is counted and dealt with.
     pub(super) fn attempt<T, E: fmt::Display>(
         &self,
-        what: &str,
+        what: &'static str,
         result: std::result::Result<T, E>,
     ) -> Option<T> {
         self.function.attempt(self.ctx, what, result)
@@ -163,7 +151,7 @@ impl<'a> Call<'a> {
     }
 
     /// What its result is found and recognised by.
-    fn identity<'b>(
+    pub(super) fn identity<'b>(
         &'b self,
         store: &'b Arc<StoreAddress>,
         scopes: &'b Scopes,
@@ -181,7 +169,7 @@ impl<'a> Call<'a> {
     }
 
     /// The scopes it is made in: those that are part of its key.
-    fn scopes(&self) -> Scopes {
+    pub(super) fn scopes(&self) -> Scopes {
         let options = &self.function.options;
         let scope = |is_on: bool, value: &Option<Arc<str>>| {
             value.clone().filter(|value| is_on && !value.is_empty())
@@ -305,6 +293,7 @@ impl<'a> Call<'a> {
         if is_old && old == Old::Refused {
             return Ok(None);
         }
+        let size = result.content.size();
         let value = read_value(backend.as_ref(), result.kind, result.content);
         let value = self.attempt("read a result", value).ok_or(Troubled)?;
         let value = self.attempt("decode a result", caught(|| codec.decode(value)));
@@ -315,120 +304,30 @@ impl<'a> Call<'a> {
             self.count(Event::StaleHit);
         }
         cache.hit(&store, &self.key.hash, cost_ms, now);
-        if let (Some(epoch), Some(generation)) = (epoch, result.generation)
-            && let Some(_keeping) = function.keep_since(self.clears)
-        {
-            let seen = Seen {
-                epoch,
-                generation,
-                hits: cache.hits(&store, &self.key.hash, cost_ms),
+        if let (Some(epoch), Some(generation)) = (epoch, result.generation) {
+            let copy = Remembered {
+                value: Arc::new(value.clone()),
+                size,
+                expires_at: result.expires_at,
+                cost_ms,
             };
-            self.remember(&value, result.expires_at, cost_ms, Some(seen));
+            let hits = cache.hits(&store, &self.key.hash, cost_ms);
+            if let Some(_keeping) = function.keep_since(self.clears) {
+                let seen = Seen {
+                    epoch,
+                    generation,
+                    hits,
+                };
+                self.remember(copy, Some(seen));
+            }
         }
         Ok(Some(Found { value, is_old }))
     }
 
     /// The cache's epoch, if results are kept in memory.
-    fn epoch(&self) -> Option<u64> {
+    pub(super) fn epoch(&self) -> Option<u64> {
         let has_memory = self.function.options.residency.has_memory();
         has_memory.then(|| self.ctx.cache.epoch())
-    }
-
-    fn remember<T: Clone + Send + Sync + 'static>(
-        &self,
-        value: &T,
-        expires_at: Option<Timestamp>,
-        cost_ms: u64,
-        seen: Option<Seen>,
-    ) {
-        let slot = Slot {
-            value: Arc::new(value.clone()),
-            expires_at,
-            cost_ms,
-            stored: seen.map(|seen| Stored {
-                generation: seen.generation,
-                checked_at: AtomicU64::new(seen.epoch),
-                hits: seen.hits,
-            }),
-        };
-        self.function.memory.insert(self.key.clone(), slot);
-    }
-
-    /// Keeps a result in every tier, unless something was cleared since the call began; returns whether it did.
-    pub(super) fn keep<T: Clone + Send + Sync + 'static>(
-        &self,
-        codec: &impl Codec<T>,
-        value: &T,
-        cost_ms: Option<u64>,
-    ) -> Result<bool> {
-        let (function, cache) = (self.function, &self.ctx.cache);
-        let now = cache.now();
-        cache.flush_if_due(now);
-        let expires_at = function
-            .options
-            .lifetime()
-            .map(|lifetime| now.saturating_add(lifetime));
-        let Some(_keeping) = function.keep_since(self.clears) else {
-            return Ok(false);
-        };
-        let seen = match function.options.residency.has_store() {
-            true => {
-                let value = caught(|| codec.encode(value));
-                let value = value.map_err(|error| Error::Unsupported(error.to_string()))?;
-                let backend = cache.backend()?;
-                // Before the entry is written: what changes from here on moves it.
-                let epoch = self.epoch();
-                let (store, scopes) = (self.store(), self.scopes());
-                let identity = self.identity(&store, &scopes, epoch.is_some());
-                let mut entry = Entry::new(identity.address(), value.kind, now);
-                entry.expires_at = expires_at;
-                entry.function = Some(function.function.clone());
-                entry.args = Some(identity.args().into_owned());
-                entry.cost_ms = cost_ms;
-                entry.scopes.clone_from(&scopes);
-                let content = match value.bytes.len() {
-                    0..=CHUNK_SIZE => Content::Inline(value.bytes),
-                    _ => backend.stage(&mut value.bytes.as_slice(), now)?,
-                };
-                let generation = backend.put_call(&identity, &entry, &content, now)?;
-                let (Some(epoch), Some(generation)) = (epoch, generation) else {
-                    return Ok(true);
-                };
-                Some(Seen {
-                    epoch,
-                    generation,
-                    hits: cache.hits(&store, &self.key.hash, cost_ms.unwrap_or(0)),
-                })
-            }
-            false => None,
-        };
-        self.remember(value, expires_at, cost_ms.unwrap_or(0), seen);
-        Ok(true)
-    }
-
-    /// Compares a hit with what was computed again, which is what the caller gets.
-    pub(super) fn verify<T: Clone + Send + Sync + 'static>(
-        &self,
-        codec: &impl Codec<T>,
-        hit: T,
-        value: T,
-        cost_ms: u64,
-    ) -> T {
-        let encode = |result| caught(|| codec.encode(result));
-        let same = match (encode(&hit), encode(&value)) {
-            (Ok(hit), Ok(value)) => hit.same(&value),
-            _ => false,
-        };
-        if !same {
-            self.count(Event::Mismatch);
-            log::warn!(
-                "a cached result of {} is not what it computes now: its arguments do not determine it",
-                self.function.options.function
-            );
-            let kept = self.keep(codec, &value, Some(cost_ms));
-            self.attempt("keep a result", kept);
-        }
-        value
     }
 }
 

@@ -23,6 +23,20 @@ pub trait Codec<T> {
     /// # Errors
     /// If the value is that of another type; it counts as a miss then.
     fn decode(&self, value: Value) -> Result<T, CodecError>;
+
+    /// Reports whether two results are equal; `None` where that is not known.
+    ///
+    /// It finds results that do not survive being stored although their stored forms do: what serde
+    /// skips.
+    fn equal(&self, _one: &T, _other: &T) -> Option<bool> {
+        None
+    }
+
+    /// Reports whether every result comes back as it was; others are read again when they are
+    /// stored.
+    fn is_exact(&self) -> bool {
+        false
+    }
 }
 
 /// Why a result cannot be stored, or a stored value is no result.
@@ -70,7 +84,37 @@ impl<T: Serialize + DeserializeOwned> Codec<T> for StoredForm {
     }
 }
 
-/// Makes a codec of two functions: `serialize` returns something that has a stored form, and `deserialize` reads it.
+/// Makes a codec that knows when two results are equal.
+pub fn compared<T, C: Codec<T>>(codec: C, equal: impl Fn(&T, &T) -> Option<bool>) -> impl Codec<T> {
+    Compared { codec, equal }
+}
+
+#[derive(Clone, Copy)]
+struct Compared<C, E> {
+    codec: C,
+    equal: E,
+}
+
+impl<T, C: Codec<T>, E: Fn(&T, &T) -> Option<bool>> Codec<T> for Compared<C, E> {
+    fn encode(&self, result: &T) -> Result<Value, CodecError> {
+        self.codec.encode(result)
+    }
+
+    fn decode(&self, value: Value) -> Result<T, CodecError> {
+        self.codec.decode(value)
+    }
+
+    fn equal(&self, one: &T, other: &T) -> Option<bool> {
+        (self.equal)(one, other)
+    }
+
+    fn is_exact(&self) -> bool {
+        self.codec.is_exact()
+    }
+}
+
+/// Makes a codec of two functions: `serialize` returns something that has a stored form, and
+/// `deserialize` reads it.
 pub fn with<T, U, V>(serialize: impl Fn(&T) -> U, deserialize: impl Fn(V) -> T) -> impl Codec<T>
 where
     U: Serialize,

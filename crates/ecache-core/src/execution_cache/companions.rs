@@ -55,7 +55,9 @@ impl ExecutionCache {
     ) -> Result<bool> {
         let ctx = ctx.execution_context();
         match Call::new(self, ctx, named(arguments)?) {
-            Some(call) if ctx.cache.is_on() => call.keep(codec, &value, None),
+            Some(call) if ctx.cache.is_on() => {
+                call.keep(codec, &value, None).map(|kept| kept.is_kept)
+            }
             _ => Ok(false),
         }
     }
@@ -105,7 +107,7 @@ impl ExecutionCache {
         let id = ctx.cache.id;
         let in_memory = self
             .memory
-            .remove_if(|key| key.cache == id && datasets.matches(key.dataset_id.as_deref()));
+            .remove_if(|key, _| key.cache == id && datasets.matches(key.dataset_id.as_deref()));
         if !self.options.residency.has_store() {
             return Ok(Usage {
                 entries: in_memory,

@@ -1,7 +1,8 @@
-//! Lets the attribute accept functions that may fail and functions that cannot.
+//! Lets the attribute do what a type allows: functions that may fail and functions that cannot,
+//! results that have an `==` and results that have none.
 //!
-//! A `Result` is serializable itself, so that no trait bound tells "fails" from "stores a `Result`". Method
-//! lookup does: an inherent method comes before a trait's.
+//! A `Result` is serializable itself, so that no trait bound tells "fails" from "stores a
+//! `Result`". Method lookup does: an inherent method comes before a trait's.
 
 use std::fmt::Display;
 
@@ -39,3 +40,23 @@ impl<T> Plain for Returned<T> {
         Ok(self.0)
     }
 }
+
+/// Two results, which may have an `==`.
+pub struct Pair<'a, T>(pub &'a T, pub &'a T);
+
+impl<T: PartialEq> Pair<'_, T> {
+    /// Reports whether they are equal.
+    pub fn equal(self) -> Option<bool> {
+        Some(self.0 == self.1)
+    }
+}
+
+/// Results without an `==`.
+pub trait Incomparable: Sized {
+    /// Reports that it is not known.
+    fn equal(self) -> Option<bool> {
+        None
+    }
+}
+
+impl<T> Incomparable for Pair<'_, T> {}

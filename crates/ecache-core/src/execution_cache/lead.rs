@@ -94,7 +94,7 @@ impl<'a> Lead<'a> {
         if !self.is_troubled
             && let Ok(Some(found)) = self.call.look(codec, Old::Refused)
         {
-            self.leader.land(Arc::new(found.value.clone()));
+            self.leader.land_with(|| Arc::new(found.value.clone()));
             return Err(found.value);
         }
         self.call.count(Event::Miss);
@@ -120,11 +120,16 @@ impl<'a> Lead<'a> {
     ) -> T {
         let cache = &self.call.ctx.cache;
         // A store that could not be opened has been complained of.
-        if cache.is_open() || !self.call.function.options.residency.has_store() {
+        let kept = if cache.is_open() || !self.call.function.options.residency.has_store() {
             let kept = self.call.keep(codec, &value, Some(cost_ms));
-            self.call.attempt("keep a result", kept);
-        }
-        self.leader.land(Arc::new(value.clone()));
+            self.call.attempt("keep a result", kept)
+        } else {
+            None
+        };
+        // One copy is enough for memory and for those who wait.
+        let copy = kept.and_then(|kept| kept.copy);
+        self.leader
+            .land_with(|| copy.unwrap_or_else(|| Arc::new(value.clone())));
         value
     }
 }

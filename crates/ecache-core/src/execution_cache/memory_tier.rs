@@ -9,7 +9,8 @@ use std::any::Any;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use quick_cache::sync::Cache as QuickCache;
+use quick_cache::sync::{Cache as QuickCache, DefaultLifecycle};
+use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
 
 use super::ledger::Hits;
 use crate::time::Timestamp;
@@ -30,6 +31,8 @@ pub(super) struct MemoryKey {
 /// A result in memory.
 pub(super) struct Slot {
     pub(super) value: Arc<dyn Any + Send + Sync>,
+    /// The length of its stored form, in bytes
+    pub(super) size: u64,
     pub(super) expires_at: Option<Timestamp>,
     /// What computing it took, in milliseconds
     pub(super) cost_ms: u64,
@@ -68,13 +71,59 @@ impl Stored {
     }
 }
 
-/// The results of one function.
-pub(super) struct MemoryTier(Option<QuickCache<MemoryKey, Arc<Slot>>>);
+/// The results of one function: so many, and so many bytes of their stored forms.
+pub(super) struct MemoryTier(Option<QuickCache<MemoryKey, Arc<Slot>, Weights>>);
+
+/// Into how many independent parts a tier is divided. No result may be larger than one of them.
+const SHARDS: usize = 4;
+
+/// What part of it is for results that are used again: quick_cache's default.
+const DEFAULT_HOT_ALLOCATION: f64 = 0.97;
+
+/// What a result weighs at least.
+const LEAST: u64 = 1024;
+
+/// Makes one bound of two: a result weighs what it takes of the number or of the bytes, whichever is more.
+#[derive(Clone)]
+struct Weights {
+    bytes_per_unit: f64,
+}
+
+impl Weighter<MemoryKey, Arc<Slot>> for Weights {
+    fn weight(&self, _: &MemoryKey, slot: &Arc<Slot>) -> u64 {
+        ((slot.size as f64 / self.bytes_per_unit).ceil() as u64).max(LEAST)
+    }
+}
 
 impl MemoryTier {
-    /// A tier for so many results; none for 0.
-    pub(super) fn new(max_size: usize) -> Self {
-        Self((max_size > 0).then(|| QuickCache::new(max_size)))
+    /// A tier for so many results and bytes; none if either is 0.
+    pub(super) fn new(max_size: usize, max_bytes: u64) -> Self {
+        if max_size == 0 || max_bytes == 0 {
+            return Self(None);
+        }
+        let capacity = (max_size as u64).saturating_mul(LEAST);
+        // A result is to fit what is set apart for those that are used again, also where only one is kept.
+        let hot = if max_size < 64 {
+            1.0
+        } else {
+            DEFAULT_HOT_ALLOCATION
+        };
+        let options = OptionsBuilder::new()
+            .estimated_items_capacity(max_size)
+            .weight_capacity(capacity)
+            .shards(SHARDS)
+            .hot_allocation(hot)
+            .build()
+            .expect("both capacities are set");
+        let weights = Weights {
+            bytes_per_unit: max_bytes as f64 / capacity as f64,
+        };
+        Self(Some(QuickCache::with_options(
+            options,
+            weights,
+            DefaultHashBuilder::default(),
+            DefaultLifecycle::default(),
+        )))
     }
 
     /// The slot of a key, if it has not expired.
@@ -90,6 +139,7 @@ impl MemoryTier {
         }
     }
 
+    /// Adds a result, and frees others for it; one that is too large for the tier is not added.
     pub(super) fn insert(&self, key: MemoryKey, slot: Slot) {
         if let Some(tier) = &self.0 {
             tier.insert(key, Arc::new(slot));
@@ -103,16 +153,14 @@ impl MemoryTier {
     }
 
     /// Removes what `goes` says, and returns how many that were.
-    pub(super) fn remove_if(&self, goes: impl Fn(&MemoryKey) -> bool) -> u64 {
+    pub(super) fn remove_if(&self, mut goes: impl FnMut(&MemoryKey, &Slot) -> bool) -> u64 {
         let Some(tier) = &self.0 else { return 0 };
-        let removed = AtomicU64::new(0);
-        tier.retain(|key, _| {
-            let stays = !goes(key);
-            if !stays {
-                removed.fetch_add(1, Ordering::Relaxed);
-            }
-            stays
-        });
-        removed.into_inner()
+        // Values are dropped without the tier's lock: they may do anything then.
+        let gone: Vec<MemoryKey> = tier
+            .iter()
+            .filter(|(key, slot)| goes(key, slot))
+            .map(|(key, _)| key)
+            .collect();
+        gone.iter().map(|key| u64::from(self.remove(key))).sum()
     }
 }

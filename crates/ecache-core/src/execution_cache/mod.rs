@@ -39,11 +39,15 @@ mod context;
 mod counters;
 #[doc(hidden)]
 pub mod fallible;
+mod keep;
 mod lead;
 mod ledger;
 mod memory_tier;
 mod options;
 mod refresh;
+mod residents;
+mod round_trip;
+mod workers;
 
 use std::any::Any;
 use std::convert::Infallible;
@@ -52,10 +56,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 pub use cache::{Cache, DEFAULT_COHERENCE, DEFAULT_PATIENCE, Trouble};
-pub use codec::{Codec, CodecError, StoredForm, try_with, with};
+pub use codec::{Codec, CodecError, StoredForm, compared, try_with, with};
 pub use companions::Datasets;
 pub use context::{CacheContext, ExecutionContext};
-pub use options::{DEFAULT_MAX_SIZE, Options, Residency};
+pub use options::{DEFAULT_MAX_BYTES, DEFAULT_MAX_SIZE, Options, Residency};
 
 pub use crate::backend::Counters;
 use crate::key::Preimage;
@@ -78,13 +82,15 @@ pub struct ExecutionCache {
     /// The store of results that belong to no dataset
     store: Arc<StoreAddress>,
     function: Arc<str>,
-    memory: MemoryTier,
+    memory: Arc<MemoryTier>,
     flights: Flights<FlightKey, Shared>,
     counting: Counting,
     /// How often something was cleared in this process
     clears: AtomicU64,
     /// Held while a result is kept, so that whoever clears waits
     keeping: RwLock<()>,
+    /// How many results were encoded, which decides which are read again
+    encoded: AtomicU64,
 }
 
 impl ExecutionCache {
@@ -101,11 +107,12 @@ impl ExecutionCache {
                 dataset_id: None,
             }),
             function: (&*options.function).into(),
-            memory: MemoryTier::new(max_size),
+            memory: Arc::new(MemoryTier::new(max_size, options.max_bytes)),
             flights: Flights::default(),
             counting: Counting::default(),
             clears: AtomicU64::new(0),
             keeping: RwLock::default(),
+            encoded: AtomicU64::new(0),
             options,
         }
     }
@@ -302,13 +309,13 @@ impl ExecutionCache {
     fn attempt<T, E: fmt::Display>(
         &self,
         ctx: &ExecutionContext,
-        what: &str,
+        what: &'static str,
         result: Result<T, E>,
     ) -> Option<T> {
         if result.is_err() {
             self.count(ctx, Event::Error);
         }
-        ctx.cache.attempt(what, result)
+        ctx.cache.attempt_for(Some(&self.function), what, result)
     }
 
     /// Whether the latest hit is one of those that are computed again.

@@ -33,6 +33,9 @@ impl Residency {
 /// Results that a function keeps in memory unless told otherwise.
 pub const DEFAULT_MAX_SIZE: usize = 1024;
 
+/// Bytes of results that a function keeps in memory unless told otherwise.
+pub const DEFAULT_MAX_BYTES: u64 = 256 << 20;
+
 /// How a function is cached.
 ///
 /// ```
@@ -66,6 +69,8 @@ pub struct Options {
     pub stale: Option<Duration>,
     /// How many results are kept in memory; 0 for none
     pub max_size: usize,
+    /// How many bytes their stored forms may have together; one larger than a quarter of it is not kept in memory
+    pub max_bytes: u64,
     /// Whether results belong to the context's dataset
     pub link_to_dataset: bool,
     /// Whether the operator is part of the key
@@ -92,6 +97,7 @@ impl Options {
             ttl: None,
             stale: None,
             max_size: DEFAULT_MAX_SIZE,
+            max_bytes: DEFAULT_MAX_BYTES,
             link_to_dataset: true,
             operator_scoped: false,
             prompt_scoped: false,

@@ -27,14 +27,14 @@ fn waiting() -> MutexGuard<'static, Waiting> {
 }
 
 /// Wakes a task when its time is over, unless it is dropped before.
-pub(super) struct Alarm {
+pub(crate) struct Alarm {
     at: Instant,
     number: Option<u64>,
 }
 
 impl Alarm {
     /// An alarm that rings after `duration` from now.
-    pub(super) fn after(duration: Duration) -> Self {
+    pub(crate) fn after(duration: Duration) -> Self {
         /// What is further away than the clock goes is as good as never.
         const YEAR: Duration = Duration::from_secs(365 * 86_400);
         Self {
@@ -44,7 +44,7 @@ impl Alarm {
     }
 
     /// Whether its time is over; if not, `waker` is woken then.
-    pub(super) fn poll(&mut self, waker: &Waker) -> Poll<()> {
+    pub(crate) fn poll(&mut self, waker: &Waker) -> Poll<()> {
         if Instant::now() >= self.at {
             return Poll::Ready(());
         }

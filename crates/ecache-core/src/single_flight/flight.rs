@@ -245,8 +245,24 @@ impl<K: Clone + Eq + Hash, V: Clone> Leader<'_, K, V> {
         self.end(Landed::Value(value));
     }
 
+    /// The same, making the value only if anybody waits.
+    pub fn land_with(self, value: impl FnOnce() -> V) {
+        self.leave();
+        // Who comes from now on starts another flight: beside this one, only who waits has it.
+        self.flight.land(match Arc::strong_count(&self.flight) {
+            1 => Landed::Nothing,
+            _ => Landed::Value(value()),
+        });
+    }
+
     fn end(&self, landed: Landed<V>) {
         // First out of the map: who comes now begins anew.
+        self.leave();
+        self.flight.land(landed);
+    }
+
+    /// Takes the flight out of the map, unless another one has taken its place.
+    fn leave(&self) {
         let mut going_on = lock(&self.flights.going_on);
         if going_on
             .get(&self.key)
@@ -254,8 +270,6 @@ impl<K: Clone + Eq + Hash, V: Clone> Leader<'_, K, V> {
         {
             going_on.remove(&self.key);
         }
-        drop(going_on);
-        self.flight.land(landed);
     }
 }
 

@@ -9,5 +9,6 @@ mod alarm;
 mod flight;
 mod locks;
 
+pub(crate) use alarm::Alarm;
 pub use flight::{Flight, Flights, Joined, Landed, Leader};
 pub use locks::{FlightLock, FlightLocks};

@@ -1,4 +1,5 @@
-//! FiftyOne's stored form: how values and arguments that are more than JSON become JSON, and come back.
+//! FiftyOne's stored form: how values and arguments that are more than JSON become JSON, and come
+//! back.
 //!
 //! Any type with serde's traits has a stored form:
 //!
@@ -18,12 +19,13 @@
 //! | `Some` | what it holds; `{"Some": …}` if that is stored as `null` or as a dict that begins so |
 //! | `f32` | the `f64` of the same value, as Python would |
 //!
-//! Everything reads back. Reading also takes the value out of these objects where the type asks for less: a
-//! `Vec` reads a tuple or set, a `String` (or a chrono type's own `Deserialize`) reads a date. An object with
-//! any other `_cls` is somebody's own dict.
+//! Everything reads back. Reading also takes the value out of these objects where the type asks for
+//! less: a `Vec` reads a tuple or set, a `String` (or a chrono type's own `Deserialize`) reads a
+//! date. An object with any other `_cls` is somebody's own dict.
 //!
-//! There is one serializer, and it writes text. A tree, where one is wanted, is parsed from it: that costs
-//! less to maintain than a second serializer with the same rules, and nothing on the way of a hit needs one.
+//! There is one serializer, and it writes text. A tree, where one is wanted, is parsed from it:
+//! that costs less to maintain than a second serializer with the same rules, and nothing on the way
+//! of a hit needs one.
 
 mod fiftyone;
 mod map_key;
@@ -121,15 +123,17 @@ pub(crate) fn from_text<T: DeserializeOwned>(text: String) -> Result<T, StoredEr
 ///
 /// # Errors
 ///
-/// Fails on a map key that is a sequence or map, on nesting beyond [`MAX_DEPTH`], on a date outside of
-/// Python's years, and when the type's own `Serialize` does.
+/// Fails on a map key that is a sequence or map, on nesting beyond [`MAX_DEPTH`], on a date outside
+/// of Python's years, and when the type's own `Serialize` does.
 pub fn write<T: Serialize + ?Sized>(value: &T, out: &mut Vec<u8>) -> Result<(), StoredError> {
     value.serialize(write::Writer::new::<T>(out, KeyOrder::Insertion))
 }
 
-/// Appends the canonical text of a value: what Python's `json.dumps(..., sort_keys=True)` would write.
+/// Appends the canonical text of a value: what Python's `json.dumps(..., sort_keys=True)` would
+/// write.
 ///
-/// Equal values have equal texts, however their maps and sets are ordered: this is what keys are made of.
+/// Equal values have equal texts, however their maps and sets are ordered: this is what keys are
+/// made of.
 ///
 /// # Errors
 ///

@@ -81,7 +81,7 @@ fn every_argument_is_in_the_key() {
     assert_eq!(join::counters().computations, 3);
 }
 
-#[execution_cache(version = 0, store_name = "names", collection_name = "elsewhere", ttl = "1d12h", max_size = 2 + 3)]
+#[execution_cache(version = 0, store_name = "names", collection_name = "elsewhere", ttl = "1d12h", max_size = 2 + 3, max_bytes = 1 << 20)]
 fn with_options(_ctx: &ExecutionContext) {}
 
 #[test]
@@ -90,7 +90,7 @@ fn version_0_is_a_version() {
     assert_eq!(options.store(), "names#v0");
     assert_eq!(&*options.collection_name, "elsewhere");
     assert_eq!(options.ttl, Some(Duration::from_secs(36 * 3600)));
-    assert_eq!(options.max_size, 5);
+    assert_eq!((options.max_size, options.max_bytes), (5, 1 << 20));
     let ctx = in_memory();
     with_options(&ctx);
     with_options(&ctx);

@@ -12,9 +12,9 @@
 //! | 6 | a cached `None` is a miss | `attribute::none_is_kept_unless_told_otherwise`, `execution_store::a_stored_none_is_a_hit` |
 //! | 7 | a dict with its own `_cls` raises on every hit | `tiers::a_dict_with_its_own_cls_is_a_hit` |
 //! | 8 | a result that cannot be stored is lost | `codecs::defect_08_a_result_that_cannot_be_stored_is_returned` |
-//! | 9 | hit and miss differ in type | `tiers::a_hit_is_what_the_miss_was` |
-//! | 10 | members of a set are hashed in random order | `identity::a_set_has_one_key` |
-//! | 11 | a caller that mutates a result poisons the cache | `tiers::a_caller_cannot_poison_what_others_get` |
+//! | 9 | hit and miss differ in type | `values::defect_09_a_hit_has_the_type_of_the_miss`, and a property test beside it |
+//! | 10 | members of a set are hashed in random order | `values::defect_10_a_set_is_one_key_in_every_process` |
+//! | 11 | a caller that mutates a result poisons the cache | `values::defect_11_a_caller_that_changes_its_result_changes_no_other` |
 //! | 12 | `clear_all_caches` leaves memory alone, here and elsewhere | `coherence::*` |
 //! | 13 | clearing by user, operator, prompt is impossible | `identity::an_entry_says_whose_it_is`, and `tests/decorator.rs` of the command |
 //! | 14 | eight threads compute eight times; async fails | `single_flight::*` |
@@ -30,16 +30,19 @@ mod coherence;
 mod common;
 mod counters;
 mod identity;
+mod memory;
 mod processes;
 mod refresh;
 mod single_flight;
 mod tiers;
 mod trouble;
+mod values;
 mod vectors;
 
+use std::cell::RefCell;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Once};
 use std::time::Duration;
 
 use ecache_core::backend::{Backend, Row, Scan};
@@ -176,4 +179,37 @@ fn worker_process() {
 /// A cache in a file that notices what others do at every hit.
 fn coherent(path: &Path) -> ExecutionContext {
     context(Cache::at(path).with_coherence(Duration::ZERO))
+}
+
+/// Keeps the warnings of each thread.
+struct Warnings;
+
+thread_local! {
+    static WARNINGS: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+}
+
+impl log::Log for Warnings {
+    fn enabled(&self, metadata: &log::Metadata<'_>) -> bool {
+        metadata.level() == log::Level::Warn
+    }
+
+    fn log(&self, record: &log::Record<'_>) {
+        if self.enabled(record.metadata()) {
+            WARNINGS.with_borrow_mut(|warnings| warnings.push(record.args().to_string()));
+        }
+    }
+
+    fn flush(&self) {}
+}
+
+/// The warnings that `run` logs in this thread.
+fn warnings_of(run: impl FnOnce()) -> Vec<String> {
+    static LOGGER: Once = Once::new();
+    LOGGER.call_once(|| {
+        log::set_logger(&Warnings).expect("no other logger is set");
+        log::set_max_level(log::LevelFilter::Warn);
+    });
+    WARNINGS.take();
+    run();
+    WARNINGS.take()
 }

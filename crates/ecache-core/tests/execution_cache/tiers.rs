@@ -142,40 +142,6 @@ fn memory_is_bounded() {
 }
 
 #[test]
-fn a_caller_cannot_poison_what_others_get() {
-    for residency in [Residency::Ephemeral, Residency::Hybrid] {
-        let (function, ctx) = (Function::of(residency), in_memory());
-        let mut miss = function.call(&ctx, "a", vec![1_u8, 2]);
-        miss.push(3);
-        let mut hit = function.call::<Vec<u8>>(&ctx, "a", vec![]);
-        hit.clear();
-        assert_eq!(function.call::<Vec<u8>>(&ctx, "a", vec![]), [1, 2]);
-    }
-}
-
-#[test]
-fn a_hit_is_what_the_miss_was() {
-    let value = (
-        "a".to_owned(),
-        [1.5_f64, -0.0],
-        BTreeMap::from([(1_u8, Some(true)), (2, None)]),
-        'c',
-    );
-    let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join("store.db");
-    let miss = Function::of(Residency::Hybrid).call(&context(Cache::at(&path)), "a", value.clone());
-    let function = Function::of(Residency::Hybrid);
-    let ctx = context(Cache::at(&path));
-    let from_store = function.call(&ctx, "a", Default::default());
-    let from_memory = function.call(&ctx, "a", Default::default());
-    assert_eq!(function.computed(), 0);
-    assert_eq!(
-        [miss, from_store, from_memory],
-        [value.clone(), value.clone(), value]
-    );
-}
-
-#[test]
 fn a_dict_with_its_own_cls_is_a_hit() {
     let value = BTreeMap::from([
         ("_cls".to_owned(), "bytes".to_owned()),

@@ -1,6 +1,5 @@
 //! Never worse than no cache.
 
-use std::cell::RefCell;
 use std::time::Instant;
 
 use super::*;
@@ -187,34 +186,10 @@ fn switched_off_it_computes_and_clears() {
     assert_eq!(entries(&*backend), []);
 }
 
-/// Keeps the warnings of each thread.
-struct Warnings;
-
-thread_local! {
-    static WARNINGS: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
-}
-
-impl log::Log for Warnings {
-    fn enabled(&self, metadata: &log::Metadata<'_>) -> bool {
-        metadata.level() == log::Level::Warn
-    }
-
-    fn log(&self, record: &log::Record<'_>) {
-        if self.enabled(record.metadata()) {
-            WARNINGS.with_borrow_mut(|warnings| warnings.push(record.args().to_string()));
-        }
-    }
-
-    fn flush(&self) {}
-}
-
 #[test]
 fn there_is_one_warning_and_it_says_what_and_why() {
-    log::set_logger(&Warnings).expect("no other test sets one");
-    log::set_max_level(log::LevelFilter::Warn);
     let folder = tempfile::tempdir().expect("a folder");
-    computes_without_a_store(folder.path());
-    let warnings = WARNINGS.take();
+    let warnings = warnings_of(|| computes_without_a_store(folder.path()));
     let path = folder.path().display();
     let expected =
         format!("the execution cache could not open the store: {path} is a folder, not a store");

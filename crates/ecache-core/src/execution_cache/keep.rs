@@ -1,0 +1,176 @@
+//! Keeps the result of a call in every tier.
+//!
+//! A program's own code (`Serialize`, a codec, `Clone`) runs before the lock that holds off whoever
+//! clears: it may take long, or need a lock of its own.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::call::Call;
+use super::codec::{Codec, CodecError};
+use super::counters::Event;
+use super::ledger::Hits;
+use super::memory_tier::{Slot, Stored};
+use super::{Shared, round_trip};
+use crate::backend::Content;
+use crate::entry::Entry;
+use crate::error::{Error, Result};
+use crate::panics::caught;
+use crate::time::Timestamp;
+use crate::value::{CHUNK_SIZE, Value};
+
+/// What vouches for a result that is put into memory.
+pub(super) struct Seen {
+    /// The cache's, from before the result was read or written
+    pub(super) epoch: u64,
+    /// The store's, as of when it was
+    pub(super) generation: u64,
+    pub(super) hits: Arc<Hits>,
+}
+
+/// A result for memory, made before any lock is taken.
+pub(super) struct Remembered {
+    pub(super) value: Shared,
+    /// The length of its stored form, in bytes
+    pub(super) size: u64,
+    pub(super) expires_at: Option<Timestamp>,
+    pub(super) cost_ms: u64,
+}
+
+/// What became of a result that was to be kept.
+#[derive(Default)]
+pub(super) struct Kept {
+    pub(super) is_kept: bool,
+    /// The copy of it that is in memory
+    pub(super) copy: Option<Shared>,
+}
+
+impl Call<'_> {
+    /// Keeps a result in every tier, unless something was cleared since the call began.
+    pub(super) fn keep<T: Clone + Send + Sync + 'static>(
+        &self,
+        codec: &impl Codec<T>,
+        value: &T,
+        cost_ms: Option<u64>,
+    ) -> Result<Kept> {
+        let (function, cache) = (self.function, &self.ctx.cache);
+        let now = cache.now();
+        cache.flush_if_due(now);
+        let lifetime = function.options.lifetime();
+        let expires_at = lifetime.map(|lifetime| now.saturating_add(lifetime));
+        let remembered = |value: T, size| Remembered {
+            value: Arc::new(value),
+            size,
+            expires_at,
+            cost_ms: cost_ms.unwrap_or(0),
+        };
+        if !function.options.residency.has_store() {
+            let size = caught(|| codec.encode(value)).map_or(0, |stored| stored.bytes.len());
+            let copy = remembered(value.clone(), size as u64);
+            let Some(_keeping) = function.keep_since(self.clears) else {
+                return Ok(Kept::default());
+            };
+            return Ok(self.remember(copy, None));
+        }
+        let (stored, read) = self.encode(codec, value)?;
+        let (kind, size) = (stored.kind, stored.bytes.len());
+        let backend = cache.backend()?;
+        if function.clears() != self.clears {
+            return Ok(Kept::default());
+        }
+        let content = match size {
+            0..=CHUNK_SIZE => Content::Inline(stored.bytes),
+            _ => backend.stage(&mut stored.bytes.as_slice(), now)?,
+        };
+        // Before the entry is written: what changes from here on moves it.
+        let epoch = self.epoch();
+        let copy = epoch.map(|_| remembered(read.unwrap_or_else(|| value.clone()), size as u64));
+        let (store, scopes) = (self.store(), self.scopes());
+        let identity = self.identity(&store, &scopes, epoch.is_some());
+        let mut entry = Entry::new(identity.address(), kind, now);
+        entry.expires_at = expires_at;
+        entry.function = Some(function.function.clone());
+        entry.args = Some(identity.args().into_owned());
+        entry.cost_ms = cost_ms;
+        entry.scopes.clone_from(&scopes);
+        let Some(_keeping) = function.keep_since(self.clears) else {
+            return Ok(Kept::default());
+        };
+        let generation = backend.put_call(&identity, &entry, &content, now)?;
+        let (Some(epoch), Some(generation), Some(copy)) = (epoch, generation, copy) else {
+            return Ok(Kept {
+                is_kept: true,
+                copy: None,
+            });
+        };
+        let seen = Seen {
+            epoch,
+            generation,
+            hits: cache.hits(&store, &self.key.hash, cost_ms.unwrap_or(0)),
+        };
+        Ok(self.remember(copy, Some(seen)))
+    }
+
+    /// Encodes a result; returns it also as it reads from its stored form, if that was looked at.
+    fn encode<T>(&self, codec: &impl Codec<T>, value: &T) -> Result<(Value, Option<T>)> {
+        let named = |error: CodecError| Error::Unsupported(error.to_string());
+        let stored = caught(|| codec.encode(value)).map_err(named)?;
+        let before = self.function.encoded.fetch_add(1, Ordering::Relaxed);
+        let read = if !codec.is_exact() && round_trip::is_due(before, &stored) {
+            Some(round_trip::check(codec, value, &stored).map_err(named)?)
+        } else {
+            None
+        };
+        Ok((stored, read))
+    }
+
+    /// Puts a result into memory.
+    pub(super) fn remember(&self, copy: Remembered, seen: Option<Seen>) -> Kept {
+        let slot = Slot {
+            value: copy.value.clone(),
+            size: copy.size,
+            expires_at: copy.expires_at,
+            cost_ms: copy.cost_ms,
+            stored: seen.map(|seen| Stored {
+                generation: seen.generation,
+                checked_at: AtomicU64::new(seen.epoch),
+                hits: seen.hits,
+            }),
+        };
+        let (function, residents) = (self.function, self.ctx.cache.residents());
+        function.memory.insert(self.key.clone(), slot);
+        residents.are_in(&function.memory);
+        if let Some(expires_at) = copy.expires_at {
+            residents.expire_at(expires_at);
+        }
+        Kept {
+            is_kept: true,
+            copy: Some(copy.value),
+        }
+    }
+
+    /// Compares a hit with what was computed again, which is what the caller gets.
+    pub(super) fn verify<T: Clone + Send + Sync + 'static>(
+        &self,
+        codec: &impl Codec<T>,
+        hit: T,
+        value: T,
+        cost_ms: u64,
+    ) -> T {
+        let encode = |result| caught(|| codec.encode(result));
+        let same = match (encode(&hit), encode(&value)) {
+            (Ok(hit), Ok(value)) => hit.same(&value),
+            _ => false,
+        };
+        if !same {
+            self.count(Event::Mismatch);
+            log::warn!(
+                "a cached result of {} is not what it computes now: its arguments do not determine it",
+                self.function.options.function
+            );
+            let kept = self.keep(codec, &value, Some(cost_ms));
+            self.attempt("keep a result", kept);
+        }
+        value
+    }
+}

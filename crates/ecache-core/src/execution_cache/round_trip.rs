@@ -1,0 +1,202 @@
+//! Finds results that do not come back from the store as they went in: they are kept nowhere.
+//!
+//! A result is decoded and encoded again, and both texts are compared. What serde skips is in
+//! neither, so that the results themselves are compared as well where their type has an `==`.
+//!
+//! The order of a list's members does not count: a `HashSet` that is read again has another one.
+
+use super::codec::{Codec, CodecError};
+use crate::panics::caught;
+use crate::python_json::{Json, PyString};
+use crate::value::{Kind, Value};
+
+/// Up to this length, in bytes, every stored form is checked: reading one takes microseconds.
+const SMALL: usize = 16 << 10;
+
+/// Of a function's larger results, so many are checked at first, and then one of [`SHARE`].
+const FIRST: u64 = 16;
+const SHARE: u64 = 32;
+
+/// Reports whether the result that a function stores after `before` others is to be checked.
+pub(super) fn is_due(before: u64, stored: &Value) -> bool {
+    stored.bytes.len() <= SMALL || before < FIRST || before.is_multiple_of(SHARE)
+}
+
+/// Returns the result as a reader of `stored` would get it.
+///
+/// # Errors
+/// If that is another one than `result`; the error names the place within it.
+pub(super) fn check<T>(codec: &impl Codec<T>, result: &T, stored: &Value) -> Result<T, CodecError> {
+    let lost = |why: &dyn std::fmt::Display| {
+        Err(CodecError::new(format_args!(
+            "it does not come back as it was: {why}"
+        )))
+    };
+    let read = match caught(|| codec.decode(stored.clone())) {
+        Ok(read) => read,
+        Err(error) => return lost(&error),
+    };
+    let again = caught(|| codec.encode(&read))?;
+    if let Some(difference) = difference(stored, &again) {
+        return lost(&difference);
+    }
+    // A result that is not equal to itself has a NaN within.
+    let equal = |other: &T| caught(|| Ok::<_, CodecError>(codec.equal(result, other)));
+    if equal(&read)? == Some(false) && equal(result)? == Some(true) {
+        return lost(&"a part of it that serde skips");
+    }
+    Ok(read)
+}
+
+/// Says where two stored forms of one result differ, if they do.
+fn difference(stored: &Value, again: &Value) -> Option<String> {
+    if stored == again {
+        return None;
+    }
+    if stored.kind == again.kind && stored.kind != Kind::Json {
+        // A map in a binary form has its entries in another order as well.
+        let in_order = |value: &Value| {
+            let mut counts = [0_usize; 256];
+            for byte in &value.bytes {
+                counts[usize::from(*byte)] += 1;
+            }
+            counts
+        };
+        let is_same = stored.kind == Kind::Bytes && in_order(stored) == in_order(again);
+        return (!is_same).then(|| format!("{} became other {}", stored.kind, again.kind));
+    }
+    let (Ok(stored), Ok(again)) = (stored.to_stored(), again.to_stored()) else {
+        return Some("its stored form is no JSON".into());
+    };
+    let mut place = String::new();
+    differs(&stored, &again, &mut place).then_some(place)
+}
+
+/// Whether two stored forms differ; `place` is then where, and what became of what.
+fn differs(stored: &Json, again: &Json, place: &mut String) -> bool {
+    let length = place.len();
+    match (stored, again) {
+        (Json::Object(members), Json::Object(others)) if members.len() == others.len() => {
+            for (key, member) in members {
+                let name = Json::String(key.clone());
+                place.push_str(&match key.as_str() {
+                    Some(name) if is_name(name) => format!(".{name}"),
+                    _ => format!("[{}]", name.dumps()),
+                });
+                let other = others.iter().find(|(other, _)| other == key);
+                match other {
+                    Some((_, other)) if !differs(member, other, place) => place.truncate(length),
+                    Some(_) => return true,
+                    None => {
+                        place.push_str(" is lost");
+                        return true;
+                    }
+                }
+            }
+            false
+        }
+        (Json::Array(members), Json::Array(others)) if members.len() == others.len() => {
+            for (index, (member, other)) in members.iter().zip(others).enumerate() {
+                place.push_str(&format!("[{index}]"));
+                if differs(member, other, place) {
+                    return unordered(stored) != unordered(again);
+                }
+                place.truncate(length);
+            }
+            false
+        }
+        _ if stored == again || stored.dumps_sorted() == again.dumps_sorted() => false,
+        _ => {
+            if place.is_empty() {
+                place.push_str("all of it");
+            }
+            place.push_str(&format!(" was {} and is {}", short(stored), short(again)));
+            true
+        }
+    }
+}
+
+fn is_name(text: &str) -> bool {
+    text.chars().all(|c| c.is_alphanumeric() || c == '_') && !text.is_empty()
+}
+
+/// The text of a stored form, in which the members of all lists are sorted.
+fn unordered(json: &Json) -> String {
+    match json {
+        Json::Array(members) => {
+            let mut members: Vec<String> = members.iter().map(unordered).collect();
+            members.sort_unstable();
+            format!("[{}]", members.join(", "))
+        }
+        Json::Object(members) => {
+            let text = |(key, member): &(PyString, Json)| {
+                format!(
+                    "{}: {}",
+                    Json::String(key.clone()).dumps(),
+                    unordered(member)
+                )
+            };
+            let mut members: Vec<String> = members.iter().map(text).collect();
+            members.sort_unstable();
+            format!("{{{}}}", members.join(", "))
+        }
+        other => other.dumps(),
+    }
+}
+
+/// The beginning of a stored form's text, for a message.
+fn short(json: &Json) -> String {
+    const LENGTH: usize = 40;
+    let text = json.dumps();
+    match text.char_indices().nth(LENGTH) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn between(stored: &str, again: &str) -> Option<String> {
+        let value = |text: &str| Value::json(text).expect("JSON");
+        difference(&value(stored), &value(again))
+    }
+
+    #[test]
+    fn names_the_place_and_what_became_of_what() {
+        for (stored, again, expected) in [
+            ("1", "2", "all of it was 1 and is 2"),
+            (
+                r#"{"a": [1, {"b c": null}]}"#,
+                r#"{"a": [1, {"b c": {}}]}"#,
+                r#".a[1]["b c"] was null and is {}"#,
+            ),
+            (r#"{"a": 1}"#, r#"{"b": 1}"#, ".a is lost"),
+            (
+                r#"[[1, 2], [1]]"#,
+                r#"[[1, 2], []]"#,
+                "[1] was [1] and is []",
+            ),
+            ("[1, 2]", "[2, 3]", "[0] was 1 and is 2"),
+        ] {
+            assert_eq!(between(stored, again).as_deref(), Some(expected));
+        }
+    }
+
+    #[test]
+    fn the_order_of_members_is_no_difference() {
+        assert_eq!(between("[1, 2, [3, 4]]", "[[4, 3], 1, 2]"), None);
+        assert_eq!(
+            between(r#"{"a": 1, "b": [1, 2]}"#, r#"{"b": [2, 1], "a": 1}"#),
+            None
+        );
+        assert_eq!(between("NaN", "NaN"), None);
+        assert_eq!(
+            difference(&Value::bytes(*b"ab"), &Value::bytes(*b"ba")),
+            None
+        );
+        assert!(difference(&Value::text("ab"), &Value::text("ba")).is_some());
+        assert!(difference(&Value::bytes(*b"ab"), &Value::bytes(*b"bb")).is_some());
+    }
+}

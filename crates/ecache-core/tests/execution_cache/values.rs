@@ -1,0 +1,339 @@
+//! One value: what a function computes, memory and the store return the same, or keep nothing.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fmt::Debug;
+
+use super::*;
+use ecache_core::execution_cache::compared;
+use proptest::prelude::*;
+use serde::Deserialize;
+
+/// The result of a function as it is computed, from memory, and from the store in another process, and how
+/// many entries the store has.
+fn everywhere<T>(value: &T) -> ([T; 3], usize)
+where
+    T: Serialize + DeserializeOwned + Clone + PartialEq + Send + Sync + 'static,
+{
+    let ctx = in_memory();
+    let (here, elsewhere) = (
+        Function::of(Residency::Hybrid),
+        Function::of(Residency::Hybrid),
+    );
+    let codec = compared(StoredForm, |one: &T, other: &T| Some(one == other));
+    let call = |function: &Function| {
+        let compute = || value.clone();
+        function.cache.call(&ctx, &codec, one("a"), compute)
+    };
+    let results = [call(&here), call(&here), call(&elsewhere)];
+    let kept = keys(&ctx).len();
+    let (memory, store) = (here.cache.counters(), elsewhere.cache.counters());
+    assert_eq!(
+        memory.memory_hits, kept as u64,
+        "kept in both tiers or in neither"
+    );
+    assert_eq!(
+        store.store_hits, kept as u64,
+        "kept in both tiers or in neither"
+    );
+    assert_eq!(
+        ctx.cache.troubles() == 0,
+        kept == 1,
+        "what is not kept is warned of"
+    );
+    (results, kept)
+}
+
+/// Asserts that a value is kept, and the same everywhere. A NaN differs from itself, its text does not.
+#[track_caller]
+fn assert_kept<T>(value: T)
+where
+    T: Serialize + DeserializeOwned + Clone + PartialEq + Debug + Send + Sync + 'static,
+{
+    let (results, kept) = everywhere(&value);
+    for result in results {
+        // What holds a NaN is not equal to itself.
+        assert!(
+            result == value || format!("{result:?}") == format!("{value:?}"),
+            "{result:?} of {value:?}"
+        );
+    }
+    assert_eq!(kept, 1, "{value:?}");
+}
+
+/// Asserts that a value is kept nowhere, and computed by every caller; returns the warnings.
+#[track_caller]
+fn assert_computed<T>(value: T) -> Vec<String>
+where
+    T: Serialize + DeserializeOwned + Clone + PartialEq + Debug + Send + Sync + 'static,
+{
+    let mut outcome = None;
+    let warnings = warnings_of(|| outcome = Some(everywhere(&value)));
+    let (results, kept) = outcome.expect("it ran");
+    for result in results {
+        assert_eq!(result, value);
+    }
+    assert_eq!(kept, 0, "{value:?}");
+    warnings
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+enum Shape {
+    Unit,
+    Newtype(Option<Option<f64>>),
+    Tuple(u8, Vec<Option<()>>),
+    Struct {
+        some: Option<Box<Shape>>,
+        text: String,
+    },
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Record {
+    option: Option<Option<Option<i16>>>,
+    shape: Shape,
+    by_name: HashMap<String, Option<Shape>>,
+    by_number: BTreeMap<i64, Vec<Option<Option<()>>>>,
+    set: HashSet<u16>,
+    floats: (Vec<f64>, f32),
+    bytes: Vec<u8>,
+    #[serde(with = "serde_bytes")]
+    tagged_bytes: Vec<u8>,
+    wide: (u128, i128),
+    letter: char,
+}
+
+fn shape() -> impl Strategy<Value = Shape> {
+    let leaf = prop_oneof![
+        Just(Shape::Unit),
+        any::<Option<Option<f64>>>().prop_map(Shape::Newtype),
+        any::<(u8, Vec<Option<()>>)>().prop_map(|(n, units)| Shape::Tuple(n, units)),
+    ];
+    leaf.prop_recursive(3, 8, 1, |inner| {
+        let some = proptest::option::of(inner.prop_map(Box::new));
+        (some, ".*").prop_map(|(some, text)| Shape::Struct { some, text })
+    })
+}
+
+prop_compose! {
+    fn record()(
+        option in any::<Option<Option<Option<i16>>>>(),
+        shape in shape(),
+        by_name in proptest::collection::hash_map("Some|None|.*", proptest::option::of(shape()), 0..4),
+        by_number in any::<BTreeMap<i64, Vec<Option<Option<()>>>>>(),
+        set in any::<HashSet<u16>>(),
+        floats in any::<(Vec<f64>, f32)>(),
+        (bytes, tagged_bytes) in any::<(Vec<u8>, Vec<u8>)>(),
+        (wide, letter) in any::<((u128, i128), char)>(),
+    ) -> Record {
+        Record { option, shape, by_name, by_number, set, floats, bytes, tagged_bytes, wide, letter }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_record_is_one_value_everywhere(record in record()) {
+        assert_kept(record);
+    }
+
+    #[test]
+    fn an_optional_record_is_one_value_everywhere(record in proptest::option::of(proptest::option::of(record()))) {
+        assert_kept(record);
+    }
+
+    #[test]
+    fn a_shape_is_one_value_everywhere(shape in shape()) {
+        assert_kept(shape);
+    }
+
+    #[test]
+    fn plain_results_are_one_value_everywhere(
+        floats in proptest::collection::vec(proptest::num::f64::ANY, 0..50),
+        singles in proptest::collection::vec(proptest::num::f32::ANY, 0..50),
+        bytes in any::<Vec<u8>>(),
+        text in any::<String>(),
+        options in any::<Vec<Option<Option<Option<bool>>>>>(),
+        units in any::<Option<Option<()>>>(),
+        map in any::<HashMap<char, HashSet<i8>>>(),
+        result in any::<Result<Option<u64>, Option<String>>>(),
+    ) {
+        assert_kept(floats);
+        assert_kept(singles);
+        assert_kept(bytes);
+        assert_kept(text);
+        assert_kept(options);
+        assert_kept(units);
+        assert_kept(map);
+        assert_kept(result);
+    }
+}
+
+/// FiftyOne hands out a tuple on a miss and a list on a hit, and the like.
+#[test]
+fn defect_09_a_hit_has_the_type_of_the_miss() {
+    assert_kept((1, "a".to_owned()));
+    assert_kept(vec![(1, 2)]);
+    assert_kept(HashMap::from([(1, 2)]));
+    assert_kept(HashMap::from([(Some(1), 2), (None, 3)]));
+    assert_kept(serde_bytes::ByteBuf::from(b"\0\xff"));
+    assert_kept(Some(None::<u8>));
+    assert_kept(Some(()));
+    assert_kept(vec![None, Some(None), Some(Some(1))]);
+    assert_kept(f32::MIN_POSITIVE);
+    assert_kept(-0.0_f64);
+    assert_kept(f64::NAN);
+    assert_kept(ecache_core::stored::Set(HashSet::from([1, 2])));
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Skips {
+    id: u8,
+    #[serde(skip)]
+    cache: Option<u8>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct SkipsWriting {
+    #[serde(skip_serializing)]
+    id: u8,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct SkipsReading {
+    inner: Vec<SkipsReadingOne>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct SkipsReadingOne {
+    #[serde(skip_deserializing)]
+    id: u8,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+enum Untagged {
+    Small(u8),
+    Large(u16),
+}
+
+#[test]
+fn what_serde_skips_is_kept_nowhere_and_the_warning_names_the_place() {
+    let warning = |why: &str| {
+        [format!(
+            "the execution cache of tests::function could not keep a result: it does not come back as it \
+             was: {why}"
+        )]
+    };
+    let skips = Skips {
+        id: 1,
+        cache: Some(2),
+    };
+    assert_eq!(
+        assert_computed(skips),
+        warning("a part of it that serde skips")
+    );
+    assert_kept(Skips { id: 1, cache: None });
+    assert_eq!(
+        assert_computed(SkipsWriting { id: 1 }),
+        warning("missing field `id`")
+    );
+    let nested = SkipsReading {
+        inner: vec![SkipsReadingOne { id: 0 }, SkipsReadingOne { id: 3 }],
+    };
+    assert_eq!(
+        assert_computed(nested),
+        warning(".inner[1].id was 3 and is 0")
+    );
+}
+
+#[test]
+fn what_reads_as_another_value_is_kept_nowhere() {
+    assert_kept(Untagged::Small(1));
+    assert_kept(Untagged::Large(256));
+    let warnings = assert_computed(vec![Untagged::Large(1)]);
+    assert!(
+        warnings[0].ends_with("a part of it that serde skips"),
+        "{warnings:?}"
+    );
+    let classed = serde_json::json!({"a": [{"_cls": "tuple", "values": [1]}]});
+    let warnings = assert_computed(classed);
+    assert!(warnings[0].contains(".a[0] was {"), "{warnings:?}");
+    // A `_cls` of one's own is no class of FiftyOne's.
+    assert_kept(serde_json::json!({"_cls": "Detection", "label": "cat"}));
+    assert_kept(serde_json::json!({"Some": null}));
+    assert_kept(Some(serde_json::json!({"Some": null})));
+}
+
+/// Without an `==`, what the store would return is what memory returns.
+#[test]
+fn memory_has_what_the_store_has_where_nothing_can_be_compared() {
+    let ctx = in_memory();
+    let (here, elsewhere) = (
+        Function::of(Residency::Hybrid),
+        Function::of(Residency::Hybrid),
+    );
+    let skips = Skips {
+        id: 1,
+        cache: Some(2),
+    };
+    here.call(&ctx, "a", skips.clone());
+    assert_eq!(
+        here.call(&ctx, "a", skips.clone()),
+        elsewhere.call(&ctx, "a", skips)
+    );
+}
+
+/// The first results of a function are read again, whatever their size.
+#[test]
+fn a_large_result_that_does_not_survive_is_found_at_first() {
+    let mut large = vec![SkipsReadingOne { id: 0 }; 5000];
+    large[4000].id = 1;
+    let warnings = assert_computed(large);
+    assert!(
+        warnings[0].ends_with("[4000].id was 1 and is 0"),
+        "{warnings:?}"
+    );
+}
+
+#[test]
+fn setting_a_result_that_does_not_survive_is_an_error() {
+    let (function, ctx) = (Function::of(Residency::Hybrid), in_memory());
+    let value = SkipsReadingOne { id: 1 };
+    let set = function.cache.set_cache(&ctx, &StoredForm, one("a"), value);
+    let error = set.expect_err("it is not kept").to_string();
+    assert_eq!(error, "it does not come back as it was: .id was 1 and is 0");
+}
+
+/// A caller gets a copy; FiftyOne hands out the very object that is in memory.
+#[test]
+fn defect_11_a_caller_that_changes_its_result_changes_no_other() {
+    for residency in [Residency::Hybrid, Residency::Ephemeral] {
+        let (function, ctx) = (Function::of(residency), in_memory());
+        let mut computed = function.call(&ctx, "a", vec![1]);
+        computed.push(2);
+        let mut hit = function.call(&ctx, "a", vec![0]);
+        hit.clear();
+        assert_eq!(function.call(&ctx, "a", vec![0]), [1], "{residency:?}");
+    }
+}
+
+/// FiftyOne hashes the members of a set in the order in which this process has them.
+#[test]
+fn defect_10_a_set_is_one_key_in_every_process() {
+    let (function, ctx) = (Function::of(Residency::Transient), in_memory());
+    let set = |from: u32| (0..100).map(|n| (from + n) % 100).collect::<HashSet<u32>>();
+    let call = |function: &Function, from: u32| {
+        let arguments = one(&(
+            set(from),
+            vec![Some(set(from))],
+            HashMap::from([(1, set(from))]),
+        ));
+        function.cache.call(&ctx, &StoredForm, arguments, || from)
+    };
+    // Each set hashes with a seed of its own, as if it were another process's.
+    for from in 0..50 {
+        assert_eq!(call(&function, from), 0);
+    }
+    assert_eq!(keys(&ctx).len(), 1);
+}
