@@ -118,7 +118,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand run" -l failure-ttl -d 'Ke
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l max-output -d 'Do not keep a result that is larger than this' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l max-age -d 'Run it again if its result is older than this' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l stale -d 'Print a result whose time is over no longer ago than this, and run it again in the background' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand run" -l cache -d 'Say how the cache is used' -r -f -a "on\t'Print what is there, run what is not'
+complete -c ecache -n "__fish_ecache_using_subcommand run" -l cache -d 'Say how the cache is used [default: on, or as $ECACHE says]' -r -f -a "on\t'Print what is there, run what is not'
 off\t'Run it always, as if there were no cache'
 readonly\t'Print what is there, keep nothing new'
 refresh\t'Run it always, and keep the result'"
@@ -127,7 +127,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand run" -l on-busy -d 'Say wh
 run\t'Run it too, and keep nothing'
 stale\t'Print an old result, if there is one, else wait'
 fail\t'Exit with 125'"
-complete -c ecache -n "__fish_ecache_using_subcommand run" -l status-file -d 'Write what came of it to this file, as a line of JSON' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand run" -l status-file -d 'Write what came of it to this file, as a line of JSON; - is standard output, after the command\'s' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l status-fd -d 'Write it to this open file descriptor' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l cache-dir -d 'Refuse bkt\'s folder, which is none for a store' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l env -d 'Tell runs with different values of this variable apart; may be repeated' -r -f

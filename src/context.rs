@@ -20,6 +20,7 @@ use crate::datasets::Datasets;
 use crate::error::usage;
 use crate::fiftyone;
 use crate::output::{Column, Format, Progress, Terminal, Writer, say, stdout};
+use crate::variables::{self, variable};
 
 /// Where a setting came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,16 +105,14 @@ impl Context {
     }
 
     fn named_location(&self) -> Result<(PathBuf, Origin)> {
-        let environment = std::env::var_os("ECACHE_DB");
-        let is_environment = |path: &PathBuf| environment.as_deref() == Some(path.as_os_str());
         match (&self.db, &self.db_file) {
-            (Some(path), Some(_)) if !is_environment(path) => {
-                Err(usage("--db and --db-file contradict each other"))
-            }
-            (_, Some(file)) => Ok((location_in(file)?, Origin::File)),
-            (Some(path), None) if is_environment(path) => Ok((path.clone(), Origin::Environment)),
+            (Some(_), Some(_)) => Err(usage("--db and --db-file contradict each other")),
+            (None, Some(file)) => Ok((location_in(file)?, Origin::File)),
             (Some(path), None) => Ok((without_password(path)?, Origin::Flag)),
-            (None, None) => Ok((data_folder()?.join("store.db"), Origin::Default)),
+            (None, None) => match variable(variables::STORE) {
+                Some(path) => Ok((path.into(), Origin::Environment)),
+                None => Ok((data_folder()?.join("store.db"), Origin::Default)),
+            },
         }
     }
 

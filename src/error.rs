@@ -24,6 +24,24 @@ impl fmt::Display for Usage {
 
 impl std::error::Error for Usage {}
 
+/// The environment or the system keeps ecache from its part, which is no fault of what was typed:
+/// `run` runs the command all the same.
+#[derive(Debug)]
+pub(crate) struct Hindered(anyhow::Error);
+
+/// An error that does not keep `run` from running the command.
+pub(crate) fn hindered(error: anyhow::Error) -> anyhow::Error {
+    Hindered(error).into()
+}
+
+impl fmt::Display for Hindered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:#}", self.0)
+    }
+}
+
+impl std::error::Error for Hindered {}
+
 /// `ecache run` could not do its part; its exit codes are told from the command's own.
 #[derive(Debug)]
 pub(crate) struct NotRun(anyhow::Error);
@@ -85,6 +103,9 @@ impl Exit {
 pub(crate) fn classify(error: &anyhow::Error) -> (Exit, Option<&'static str>) {
     if error.is::<Usage>() {
         return (Exit::Usage, None);
+    }
+    if let Some(Hindered(error)) = error.downcast_ref() {
+        return classify(error);
     }
     if let Some(NotRun(error)) = error.downcast_ref() {
         let exit = error

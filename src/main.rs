@@ -13,6 +13,7 @@ mod inherited;
 mod output;
 mod signals;
 mod units;
+mod variables;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -29,7 +30,6 @@ fn main() -> ExitCode {
     inherited::restore_streams();
     signals::survive_file_limit();
     ecache_core::backend::sqlite::begin_small();
-    forget_empty_variables();
     let cli = match Cli::read() {
         Ok(cli) => cli,
         Err(answer) => return tell(&answer),
@@ -38,16 +38,6 @@ fn main() -> ExitCode {
     match result {
         Ok(exit) => ExitCode::from(exit.code()),
         Err(error) => fail(&error),
-    }
-}
-
-/// A variable that is set to nothing is not set, as scripts and CI systems mean it.
-fn forget_empty_variables() {
-    for name in ["ECACHE", "ECACHE_DB", "BKT_SCOPE", "BKT_TTL"] {
-        if std::env::var_os(name).is_some_and(|value| value.is_empty()) {
-            // SAFETY: there is no other thread yet.
-            unsafe { std::env::remove_var(name) };
-        }
     }
 }
 

@@ -131,13 +131,7 @@ pub(crate) struct SurroundingsArgs {
           value_hint = clap::ValueHint::AnyPath)]
     pub(crate) modtime: Vec<PathBuf>,
     /// Tell runs apart by this name, as bkt does
-    #[arg(
-        long = "scope",
-        value_name = "NAME",
-        env = "BKT_SCOPE",
-        hide_env = true,
-        hide_short_help = true
-    )]
+    #[arg(long = "scope", value_name = "NAME", hide_short_help = true)]
     pub(crate) name: Option<String>,
 }
 

@@ -49,7 +49,7 @@ impl Cli {
     /// What is to be printed instead of running a command: help, the version, or what is wrong.
     pub(crate) fn read() -> Result<Self, clap::Error> {
         let words = std::env::args_os().skip(1);
-        shortcut::read(words, |name| std::env::var_os(name)).map_or_else(Self::try_parse, Ok)
+        shortcut::read(words).map_or_else(Self::try_parse, Ok)
     }
 
     /// Whether it is `run` that something is wrong with: like `env`, it has exit codes of its own for that.
@@ -114,8 +114,7 @@ Files:
 #[command(next_display_order = 900)]
 pub(crate) struct Global {
     /// Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne's: fiftyone
-    #[arg(long, global = true, value_name = "PATH", env = "ECACHE_DB", hide_env = true,
-          value_hint = clap::ValueHint::FilePath)]
+    #[arg(long, global = true, value_name = "PATH", value_hint = clap::ValueHint::FilePath)]
     pub(crate) db: Option<PathBuf>,
     /// Use the store whose location is in this file, as a URL with a password has to be
     #[arg(long, global = true, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]

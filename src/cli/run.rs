@@ -46,16 +46,9 @@ pub(crate) struct RunArgs {
     /// Run nothing: print what is there, or exit with 1
     #[arg(long)]
     pub(crate) no_exec: bool,
-    /// Say how the cache is used
-    #[arg(
-        long,
-        value_enum,
-        value_name = "MODE",
-        env = "ECACHE",
-        hide_env = true,
-        default_value_t
-    )]
-    pub(crate) cache: CacheMode,
+    /// Say how the cache is used [default: on, or as $ECACHE says]
+    #[arg(long, value_enum, value_name = "MODE")]
+    pub(crate) cache: Option<CacheMode>,
     /// Wait this long for another process that runs the same and prints nothing, then run it without the cache
     #[arg(long, value_name = "DURATION", value_parser = parse_duration, default_value = WAIT_TIMEOUT)]
     pub(crate) wait_timeout: u64,
@@ -65,7 +58,7 @@ pub(crate) struct RunArgs {
     /// Exit with 125 on any trouble with the cache, instead of running the command without it
     #[arg(long)]
     pub(crate) strict: bool,
-    /// Write what came of it to this file, as a line of JSON
+    /// Write what came of it to this file, as a line of JSON; - is standard output, after the command's
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     pub(crate) status_file: Option<PathBuf>,
     /// Write it to this open file descriptor

@@ -13,29 +13,18 @@ use super::entry::{CallArgs, EntryArgs, ScopeArgs, StdinChoice};
 use super::value::{EntryPolicy, ValueType, parse_lifetime, parse_ttl};
 use super::{Cli, Command, GetArgs, Global, RunArgs, SetArgs, ValueFormat};
 
-/// Variables that stand for options of `run`.
-const OF_RUN: [&str; 3] = ["ECACHE", "BKT_TTL", "BKT_SCOPE"];
-
-/// Reads what follows the program's name, if it is a plain form. `variable` is the environment.
-pub(crate) fn read(
-    mut words: impl Iterator<Item = OsString>,
-    variable: impl Fn(&str) -> Option<OsString>,
-) -> Option<Cli> {
+/// Reads what follows the program's name, if it is a plain form.
+pub(crate) fn read(mut words: impl Iterator<Item = OsString>) -> Option<Cli> {
     let (mut path, mut quiet) = (None, false);
     let command = match words.next()?.to_str()? {
         "get" => get(words, &mut path)?,
         "set" => set(words, &mut path, &mut quiet)?,
-        "run" if OF_RUN.iter().all(|name| variable(name).is_none()) => run(words, &mut path)?,
+        "run" => run(words, &mut path)?,
         _ => return None,
-    };
-    let db = match (path, variable("ECACHE_DB")) {
-        (Some(path), _) => Some(PathBuf::from(path)),
-        (None, Some(db)) if db.is_empty() => return None,
-        (None, db) => db.map(PathBuf::from),
     };
     Some(Cli {
         global: Global {
-            db,
+            db: path.map(PathBuf::from),
             db_file: None,
             collection: None,
             quiet,
@@ -184,10 +173,7 @@ mod tests {
 
     /// What the shortcut makes of a command line; it must be what clap makes of it.
     fn check(line: &[&str]) -> Option<Cli> {
-        // What clap reads from the environment is the same for both.
-        let short = read(line.iter().map(OsString::from), |name| {
-            std::env::var_os(name)
-        })?;
+        let short = read(line.iter().map(OsString::from))?;
         let long = Cli::try_parse_from([&["ecache"], line].concat());
         let long = long.unwrap_or_else(|error| panic!("clap refuses {line:?}: {error}"));
         assert_eq!(format!("{short:?}"), format!("{long:?}"), "{line:?}");
@@ -356,23 +342,5 @@ mod tests {
             }
         }
         assert!(read > 100, "{read}");
-    }
-
-    #[test]
-    fn takes_from_the_environment_what_clap_does() {
-        let read_with = |words: &[&str], name: &str, value: &str| {
-            let variable = |asked: &str| (asked == name).then(|| value.into());
-            read(words.iter().map(OsString::from), variable)
-        };
-        let get = &["get", "s", "k"][..];
-        let cli = read_with(get, "ECACHE_DB", "x.db").expect("a plain form");
-        assert_eq!(cli.global.db, Some("x.db".into()));
-        assert!(read_with(get, "ECACHE_DB", "").is_none());
-        assert!(read_with(get, "ECACHE", "off").is_some());
-        let run = &["run", "--", "true"][..];
-        assert!(read_with(run, "ECACHE_DB", "x.db").is_some());
-        for name in OF_RUN {
-            assert!(read_with(run, name, "").is_none(), "{name}");
-        }
     }
 }

@@ -18,6 +18,8 @@ pub(super) fn status(args: &RunArgs) -> Result<Option<File>> {
     match (&args.status_file, args.status_fd) {
         // Whoever asked for it was told by the process that was typed.
         _ if args.background => Ok(None),
+        // After what the command printed.
+        (Some(path), _) if path.as_os_str() == "-" => descriptor(libc::STDOUT_FILENO).map(Some),
         (Some(path), _) => {
             let file = File::create(path);
             file.map(Some)

@@ -9,7 +9,8 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, anyhow, bail};
+use clap::ValueEnum;
 use ecache_core::command::{
     Arguments, Failures, Identity, Input, Program, Settings, Spool, file_metadata, hash_files,
     is_idle,
@@ -18,9 +19,10 @@ use ecache_core::python_json::Json;
 
 use crate::cli::entry::{IdentityArgs, StdinChoice, SurroundingsArgs};
 use crate::cli::value::{Lifetime, parse_lifetime};
-use crate::cli::{FailureArgs, KeepArgs};
+use crate::cli::{CacheMode, FailureArgs, KeepArgs};
 use crate::context::Context;
-use crate::error::usage;
+use crate::error::{hindered, usage};
+use crate::variables::{self, variable};
 
 /// After this long without a byte, standard input is taken for a pipe that nobody closes, as ssh and some CI systems
 /// leave it.
@@ -61,6 +63,9 @@ impl Invocation {
     /// The command of these words, of which the first is its name. Standard input is read if it is part of that.
     ///
     /// `lifetime` is part of it if it is that of a boot or a session.
+    ///
+    /// # Errors
+    /// [`Hindered`](crate::error::Hindered), if something that is to be part of the key cannot be known.
     pub(super) fn new(
         context: &Context,
         words: &[OsString],
@@ -81,6 +86,19 @@ impl Invocation {
             program: identity.program,
             input: read.input,
             unknown_input: read.unknown,
+        })
+    }
+
+    /// The same where it has no key, as [`Hindered`] says.
+    pub(super) fn unkeyed(words: &[OsString], stdin: StdinChoice) -> Result<Self> {
+        Ok(Self {
+            program: find(&words[0])?,
+            call: Vec::new(),
+            input: match stdin {
+                StdinChoice::None => Input::Nothing,
+                StdinChoice::Auto | StdinChoice::Hash | StdinChoice::Ignore => Input::Inherited,
+            },
+            unknown_input: None,
         })
     }
 
@@ -107,8 +125,12 @@ fn marks(
         Some(Lifetime::Session) => marks.insert("session".into(), session()?),
         Some(Lifetime::Ttl(_)) | None => None,
     };
-    if let Some(name) = &args.name {
-        marks.insert("scope".into(), name.clone());
+    let scope = variable(variables::BKT_SCOPE);
+    if let Some(name) = args.name.as_ref().map(OsString::from).or(scope) {
+        let name = name
+            .into_string()
+            .map_err(|_| hindered(anyhow!("BKT_SCOPE is not UTF-8")))?;
+        marks.insert("scope".into(), name);
     }
     for path in &args.modtime {
         // As for bkt, a file that is not there is a state of it.
@@ -129,8 +151,9 @@ fn marks(
 /// What tells this run of the machine from any other.
 fn boot() -> Result<String> {
     let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id");
-    let id =
-        id.context("cannot tell this boot from others, as --ttl boot and --ttl session need")?;
+    let id = id
+        .context("cannot tell this boot from others, as --ttl boot and --ttl session need")
+        .map_err(hindered)?;
     Ok(id.trim_end().to_owned())
 }
 
@@ -146,16 +169,24 @@ fn session() -> Result<String> {
     Ok(format!("{} {leader} {}", boot()?, started.unwrap_or("-")))
 }
 
+fn find(name: &OsStr) -> Result<Program> {
+    Ok(Program::find(name, std::env::var_os("PATH").as_deref())?)
+}
+
 /// What identifies a program that is run here, without arguments and without anything to read.
 pub(super) fn identity(
     name: &OsStr,
     args: &SurroundingsArgs,
     lifetime: Option<Lifetime>,
 ) -> Result<Identity> {
-    let program = Program::find(name, std::env::var_os("PATH").as_deref())?;
-    let variable = |name: &String| (name.clone(), std::env::var_os(name));
+    let program = find(name)?;
+    let value = |name: &String| (name.clone(), std::env::var_os(name));
     let folder = match args.cwd {
-        true => Some(std::env::current_dir().context("there is no current folder")?),
+        true => Some(
+            std::env::current_dir()
+                .context("cannot find the current folder, as --cwd needs")
+                .map_err(hindered)?,
+        ),
         false => None,
     };
     let hash = |path: &OsString| {
@@ -167,7 +198,7 @@ pub(super) fn identity(
         program,
         arguments: Vec::new(),
         folder,
-        variables: args.env.iter().map(variable).collect(),
+        variables: args.env.iter().map(value).collect(),
         files: args.file.iter().map(hash).collect::<Result<_>>()?,
         input: None,
         marks: marks(args, lifetime)?,
@@ -179,13 +210,27 @@ pub(super) fn lifetime(typed: Option<Lifetime>) -> Result<Option<Lifetime>> {
     if typed.is_some() {
         return Ok(typed);
     }
-    let Ok(ttl) = std::env::var("BKT_TTL") else {
+    let Some(ttl) = variable(variables::BKT_TTL) else {
         return Ok(None);
     };
-    let lifetime = parse_lifetime(&ttl);
-    Ok(Some(
-        lifetime.map_err(|error| usage(format!("BKT_TTL: {error}")))?,
-    ))
+    let lifetime = parse_lifetime(&ttl.to_string_lossy());
+    Ok(Some(lifetime.map_err(|error| {
+        hindered(usage(format!("BKT_TTL: {error}")))
+    })?))
+}
+
+/// How the cache is used, as it was typed, or else as the environment says.
+pub(super) fn cache_mode(typed: Option<CacheMode>) -> Result<CacheMode> {
+    match (typed, variable(variables::MODE)) {
+        (Some(mode), _) => Ok(mode),
+        (None, None) => Ok(CacheMode::On),
+        (None, Some(value)) => CacheMode::from_str(&value.to_string_lossy(), false).map_err(|_| {
+            let value = value.display();
+            hindered(usage(format!(
+                "ECACHE is {value:?}, not on, off, readonly or refresh"
+            )))
+        }),
+    }
 }
 
 /// What is kept of a command, by the options that `run` and `warm` share.

@@ -16,7 +16,7 @@ use crate::cli::filter::{FilterArgs, PolicyChoice};
 use crate::cli::value::Ttl;
 use crate::context::Context;
 use crate::datasets::{Datasets, is_id};
-use crate::error::usage;
+use crate::error::{hindered, usage};
 
 /// One entry as it was asked for, and what is to be recorded of it.
 #[derive(Debug)]
@@ -100,7 +100,8 @@ pub(super) fn store_address(
     let dataset_id = match &scope.dataset {
         Some(dataset) => {
             let dataset = check_name("dataset", dataset)?;
-            Some(dataset_id(dataset, &|| context.datasets())?)
+            let known = || context.datasets().map_err(hindered);
+            Some(dataset_id(dataset, &known)?)
         }
         None => None,
     };

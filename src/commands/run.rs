@@ -12,10 +12,11 @@ use ecache_core::command::{
 };
 use ecache_core::key::{Key, preimage};
 use ecache_core::python_json::Json;
+use ecache_core::scope::StoreAddress;
 use ecache_core::streams::Patient;
 use serde::Serialize;
 
-use super::invocation::{Invocation, is_stream, kept, lifetime, store_name};
+use super::invocation::{Invocation, cache_mode, is_stream, kept, lifetime, store_name};
 use super::outputs::outputs;
 use super::request::{call_scopes, scopes, store_address, token};
 use super::{background, troubles};
@@ -23,7 +24,7 @@ use crate::cli::entry::StdinChoice;
 use crate::cli::value::Lifetime;
 use crate::cli::{BusyChoice, CacheMode, RunArgs};
 use crate::context::Context;
-use crate::error::{Exit, not_run, usage};
+use crate::error::{Exit, Hindered, not_run, usage};
 use crate::output::{stderr, stdout};
 use crate::signals;
 
@@ -35,15 +36,34 @@ fn memoized(context: &Context, args: RunArgs) -> Result<Exit> {
     if args.background {
         background::close_inherited();
     }
-    let status_file = background::status(&args)?;
     if let Some(folder) = &args.cache_dir {
         return Err(usage(format!(
             "--cache-dir is bkt's: say --db {}, or set ECACHE_DB, which all commands read",
             folder.join("store.db").display()
         )));
     }
-    let lifetime = lifetime(args.keep.ttl)?;
-    let invocation = Invocation::new(context, &args.command, &args.identity, lifetime)?;
+    // Before it runs: what could not be written afterwards is said in time.
+    let status_file = match background::status(&args) {
+        Ok(file) => file,
+        Err(error) => do_without("the status", context, &args, error).map(|()| None)?,
+    };
+    let keyed = match Keyed::new(context, &args) {
+        Err(error) if error.is::<Hindered>() && !args.warm => {
+            do_without("the cache", context, &args, error)?;
+            if let Ok((path, _)) = context.location() {
+                troubles::count(&context.beside(&path).unwrap_or(path));
+            }
+            Keyed::unknown(&args)?
+        }
+        keyed => keyed?,
+    };
+    let Keyed {
+        mode,
+        lifetime,
+        invocation,
+        token,
+        store,
+    } = keyed;
     let outputs = match args.background {
         true if args.merged => Outputs::Merged,
         true => Outputs::Apart,
@@ -58,17 +78,11 @@ fn memoized(context: &Context, args: RunArgs) -> Result<Exit> {
             .context("cannot start a process in the background")?;
         return Ok(Exit::Done);
     }
-    let token = token(&args.scope)?;
     let text = preimage(
         &invocation.call,
         &call_scopes(&args.scope, token.as_deref()),
     );
-    let store_name = store_name(
-        args.store.as_deref(),
-        args.version.as_deref(),
-        &invocation.program,
-    );
-    let store = store_address(context, &store_name, &args.scope)?;
+    let has_key = !invocation.call.is_empty() && invocation.unknown_input.is_none();
     let location = match usable_store(context, &invocation) {
         Err(error) if args.strict => return Err(error),
         Err(error) => {
@@ -78,7 +92,7 @@ fn memoized(context: &Context, args: RunArgs) -> Result<Exit> {
         Ok(path) => Some(path),
     };
     let beside = location.as_deref().and_then(|path| context.beside(path));
-    let settings = settings(&args, lifetime);
+    let settings = settings(&args, mode, lifetime);
     let memo = Memo {
         program: &invocation.program,
         name: &args.command[0],
@@ -113,9 +127,61 @@ fn memoized(context: &Context, args: RunArgs) -> Result<Exit> {
         signals: &signals::ForCommand,
     })?;
     if let Some(file) = status_file {
-        write_status(file, &memo, &report)?;
+        let key = has_key.then_some(&memo.address.key);
+        let written = write_status(file, key, &memo.address.store.store_name, &report);
+        written.or_else(|error| do_without("the status", context, &args, error))?;
     }
     Ok(Exit::Command(report.exit))
+}
+
+/// Says that a part of ecache is not to be had, unless that is not to be passed over.
+fn do_without(what: &str, context: &Context, args: &RunArgs, error: anyhow::Error) -> Result<()> {
+    if args.strict {
+        return Err(error);
+    }
+    context.note(&format!("ecache: run without {what}: {error:#}"));
+    Ok(())
+}
+
+/// A command, and what its key is made of.
+struct Keyed {
+    mode: CacheMode,
+    lifetime: Option<Lifetime>,
+    invocation: Invocation,
+    token: Option<String>,
+    store: StoreAddress,
+}
+
+impl Keyed {
+    fn new(context: &Context, args: &RunArgs) -> Result<Self> {
+        let lifetime = lifetime(args.keep.ttl)?;
+        let invocation = Invocation::new(context, &args.command, &args.identity, lifetime)?;
+        let token = token(&args.scope)?;
+        Ok(Self {
+            mode: cache_mode(args.cache)?,
+            lifetime,
+            token,
+            store: store_address(context, &name(args, &invocation), &args.scope)?,
+            invocation,
+        })
+    }
+
+    /// One whose key is not known.
+    fn unknown(args: &RunArgs) -> Result<Self> {
+        let invocation = Invocation::unkeyed(&args.command, args.identity.stdin)?;
+        Ok(Self {
+            mode: CacheMode::Off,
+            lifetime: None,
+            token: None,
+            store: StoreAddress::new(&name(args, &invocation)),
+            invocation,
+        })
+    }
+}
+
+fn name(args: &RunArgs, invocation: &Invocation) -> String {
+    let version = args.version.as_deref();
+    store_name(args.store.as_deref(), version, &invocation.program)
 }
 
 /// The store, if there is a place for one, and a key to look up.
@@ -135,10 +201,10 @@ fn reads_unkept(args: &RunArgs) -> bool {
     args.identity.stdin == StdinChoice::Ignore && is_stream()
 }
 
-fn settings(args: &RunArgs, lifetime: Option<Lifetime>) -> Settings {
+fn settings(args: &RunArgs, mode: CacheMode, lifetime: Option<Lifetime>) -> Settings {
     let kept = kept(&args.keep, lifetime);
     Settings {
-        mode: match (args.cache, args.refresh || args.warm) {
+        mode: match (mode, args.refresh || args.warm) {
             (CacheMode::Off, _) | (CacheMode::Readonly, true) => Mode::Off,
             (CacheMode::Refresh, _) | (CacheMode::On, true) => Mode::Refresh,
             (CacheMode::Readonly, false) => Mode::ReadOnly,
@@ -179,7 +245,8 @@ fn settings(args: &RunArgs, lifetime: Option<Lifetime>) -> Settings {
 #[derive(Serialize)]
 struct Status<'a> {
     outcome: &'static str,
-    key: &'a str,
+    /// `None` where that is not known
+    key: Option<&'a str>,
     store_name: &'a str,
     age_ms: u128,
     ttl_left_ms: Option<u128>,
@@ -188,7 +255,7 @@ struct Status<'a> {
     exit: u8,
 }
 
-fn write_status(file: File, memo: &Memo<'_>, report: &Report) -> Result<()> {
+fn write_status(file: File, key: Option<&Key>, store_name: &str, report: &Report) -> Result<()> {
     let status = Status {
         outcome: match report.outcome {
             Outcome::Hit => "hit",
@@ -197,8 +264,8 @@ fn write_status(file: File, memo: &Memo<'_>, report: &Report) -> Result<()> {
             Outcome::Refreshed => "refreshed",
             Outcome::Bypass => "bypass",
         },
-        key: memo.address.key.as_str(),
-        store_name: &memo.address.store.store_name,
+        key: key.map(Key::as_str),
+        store_name,
         age_ms: report.age.as_millis(),
         ttl_left_ms: report.ttl_left.map(|left| left.as_millis()),
         cost_ms: report.cost.map(|cost| cost.as_millis()),

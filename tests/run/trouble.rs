@@ -64,6 +64,118 @@ fn whatever_is_wrong_with_the_cache_the_command_runs() {
     std::fs::set_permissions(session.home(), PermissionsExt::from_mode(0o755)).expect("a mode");
 }
 
+/// Runs a line of shell, in which `$options` are those of `run`, and checks that it prints `hi` and
+/// says that it goes without, unless `--strict` or `-q` is among them.
+fn goes_without(session: &Session, line: &str, told: &str) {
+    let run = |options: &str| {
+        let mut shell = session.program("sh");
+        shell.args(["-c", line]).env("options", options);
+        run(shell, b"")
+    };
+    for (options, expected) in [
+        (
+            "",
+            ended("hi\n", &format!("ecache: run without {told}\n"), 0),
+        ),
+        ("-q", ended("hi\n", "", 0)),
+    ] {
+        assert_eq!(run(options), expected, "{line}");
+    }
+    let refused = run("--strict");
+    let (_, why) = told.split_once(": ").expect("it says why");
+    assert_eq!(
+        refused,
+        ended("", &format!("ecache: {why}\n"), 125),
+        "{line}"
+    );
+}
+
+#[test]
+fn what_the_surroundings_have_wrong_is_no_reason_not_to_run() {
+    let gone = "mkdir gone && cd gone && rmdir ../gone && ecache run $options --cwd -- echo hi";
+    goes_without(
+        &Session::new(),
+        gone,
+        "the cache: cannot find the current folder, as --cwd needs: No such file or directory (os error 2)",
+    );
+    for (name, value, told) in [
+        (
+            "ECACHE",
+            "sometimes",
+            "ECACHE is \"sometimes\", not on, off, readonly or refresh",
+        ),
+        (
+            "BKT_TTL",
+            "soon",
+            "BKT_TTL: invalid duration \"soon\": it must start with a number",
+        ),
+    ] {
+        let session = Session::new().with(name, value);
+        session.run("set a b c").notes("");
+        let told = format!("the cache: {told}");
+        goes_without(&session, "ecache run $options -- echo hi", &told);
+        // An option says otherwise.
+        let line = "ecache run --cache on --ttl 1h -- echo hi";
+        session.shell(line).prints("hi\n");
+        assert_eq!(session.run("ls --fields store_name").text(), "a\necho\n");
+        let stats = session.run("stats").stderr;
+        assert!(
+            stats.contains("went without the cache 2 times"),
+            "{name}: {stats}"
+        );
+    }
+    let session = Session::new();
+    let scope = "BKT_SCOPE=$(printf '\\377') ecache run $options -- echo hi";
+    goes_without(&session, scope, "the cache: BKT_SCOPE is not UTF-8");
+    let line = "ecache run $options --dataset named --db mongodb://127.0.0.1:1/x?b=c -- echo hi";
+    let ran = session.shell(line);
+    assert_eq!((ran.text(), ran.code), ("hi\n", 0), "{ran:?}");
+    assert!(
+        ran.stderr.starts_with("ecache: run without the cache: "),
+        "{ran:?}"
+    );
+}
+
+#[test]
+#[ignore = "hides /proc, which not everybody may; tests/all runs it"]
+fn without_proc_a_lifetime_of_a_boot_is_no_reason_not_to_run() {
+    for ttl in ["boot", "session"] {
+        let line = format!(
+            "unshare -rm sh -c 'mount -t tmpfs none /proc; ecache run $options --ttl {ttl} -- echo hi'"
+        );
+        goes_without(
+            &Session::new(),
+            &line,
+            "the cache: cannot tell this boot from others, as --ttl boot and --ttl session need: No such file or directory (os error 2)",
+        );
+    }
+}
+
+#[test]
+fn a_status_that_cannot_be_written_is_no_reason_not_to_run() {
+    for (option, why) in [
+        (
+            "--status-file no/such/file",
+            "cannot write the status to no/such/file: No such file or directory (os error 2)",
+        ),
+        (
+            "--status-file .",
+            "cannot write the status to .: Is a directory (os error 21)",
+        ),
+        (
+            "--status-fd 9",
+            "file descriptor 9 is not open; open it in the shell, as in 9> status.json",
+        ),
+    ] {
+        let line = format!("ecache run $options {option} -- echo hi");
+        goes_without(&Session::new(), &line, &format!("the status: {why}"));
+    }
+    // One that fails when the command has ended.
+    let ran = Session::new().shell("ecache run --status-file /dev/full -- echo hi");
+    let told = "ecache: run without the status: cannot write the status: No space left on device (os error 28)\n";
+    assert_eq!(ran, ended("hi\n", told, 0));
+}
+
 #[test]
 fn a_damaged_result_is_run_again_and_replaced() {
     let session = Session::new();

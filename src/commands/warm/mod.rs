@@ -15,16 +15,17 @@ use ecache_core::command::{Mode, Prepared, Settings, Stop, Warm};
 use ecache_core::entry::Entry;
 use ecache_core::error::Error;
 
-use super::invocation::{kept, lifetime};
+use super::invocation::{cache_mode, kept, lifetime};
 use super::request::token;
-use crate::cli::WarmArgs;
 use crate::cli::entry::ScopeArgs;
 use crate::cli::value::Lifetime;
+use crate::cli::{CacheMode, WarmArgs};
 use crate::context::Context;
 use crate::error::{Exit, usage};
 use crate::inherited;
 use crate::output::{Secrets, escape};
 use crate::signals;
+use crate::variables::{self, variable};
 use commands::Commands;
 use forecast::forecast;
 use items::{Item, Items};
@@ -32,8 +33,9 @@ use report::{LeftOut, Line, Report, Summary};
 
 pub(crate) fn run(context: &Context, args: WarmArgs) -> Result<Exit> {
     // As `run` keeps nothing then, there is nothing to warm.
-    if let Ok(mode @ ("off" | "readonly")) = std::env::var("ECACHE").as_deref() {
-        context.note(&format!("ECACHE={mode}: nothing is warmed"));
+    if let CacheMode::Off | CacheMode::Readonly = cache_mode(None)? {
+        let mode = variable(variables::MODE).unwrap_or_default();
+        context.note(&format!("ECACHE={}: nothing is warmed", mode.display()));
         return Ok(Exit::Done);
     }
     match args.command.is_empty() {
