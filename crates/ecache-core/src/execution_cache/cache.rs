@@ -1,6 +1,6 @@
 //! The cache that calls share: its store, its clock, and what it does about trouble.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,8 +10,9 @@ use std::time::{Duration, Instant};
 use super::counters::Event;
 use super::ledger::{Hits, Ledger};
 use super::residents::Residents;
-use crate::backend::Backend;
+use crate::backend::{Backend, no_progress};
 use crate::error::Result;
+use crate::filter::{Filter, Freshness, Usage};
 use crate::location::{self, Access};
 use crate::scope::StoreAddress;
 use crate::single_flight::FlightLocks;
@@ -348,6 +349,43 @@ impl Cache {
         if self.ledger.is_due(now) {
             self.flush();
         }
+    }
+
+    /// Removes the results of all functions that have expired from the store; returns how many there were and how
+    /// large.
+    ///
+    /// Functions remove a few of their own expired results with those that they keep. A program whose functions
+    /// come and go, or that has many `version`s behind it, calls this now and then, as in a thread of its own or at its
+    /// start; `ecache prune --expired` does the same from outside, and can bound the store's size as well.
+    ///
+    /// ```
+    /// use ecache_core::execution_cache::Cache;
+    ///
+    /// let cache = Cache::in_memory();
+    /// std::thread::scope(|scope| {
+    ///     scope.spawn(|| cache.prune());
+    /// });
+    /// ```
+    ///
+    /// # Errors
+    /// If the store cannot be opened, or fails.
+    pub fn prune(&self) -> Result<Usage> {
+        let (backend, now) = (self.backend()?, self.now());
+        let stores = backend.stores()?.into_iter();
+        let collections: BTreeSet<String> = stores
+            .map(|store| store.address.collection.to_string())
+            .collect();
+        let mut removed = Usage::default();
+        for collection in collections {
+            let expired = Filter {
+                collection,
+                freshness: Some(Freshness::Expired),
+                ..Filter::default()
+            };
+            removed += backend.remove(&expired.into(), now, &mut no_progress)?;
+        }
+        backend.collect_garbage(now)?;
+        Ok(removed)
     }
 
     /// Writes what was counted to the store, where `ecache stats` and `--unused-for` see it.

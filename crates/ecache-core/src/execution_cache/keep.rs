@@ -12,12 +12,20 @@ use super::counters::Event;
 use super::ledger::Hits;
 use super::memory_tier::{Slot, Stored};
 use super::{Shared, round_trip};
-use crate::backend::Content;
+use crate::backend::{Backend, Content, Row, Scan, no_progress};
 use crate::entry::Entry;
 use crate::error::{Error, Result};
+use crate::filter::{Filter, Freshness, Pattern};
 use crate::panics::caught;
+use crate::scope::Address;
 use crate::time::Timestamp;
 use crate::value::{CHUNK_SIZE, Value};
+
+/// Expired results are looked for this often, in milliseconds.
+const SWEEP_EVERY_MS: i64 = 60_000;
+
+/// So many expired results are removed with one that is kept.
+const SWEPT_AT_ONCE: u64 = 32;
 
 /// What vouches for a result that is put into memory.
 pub(super) struct Seen {
@@ -93,22 +101,83 @@ impl Call<'_> {
         entry.args = Some(identity.args().into_owned());
         entry.cost_ms = cost_ms;
         entry.scopes.clone_from(&scopes);
-        let Some(_keeping) = function.keep_since(self.clears) else {
+        let Some(keeping) = function.keep_since(self.clears) else {
             return Ok(Kept::default());
         };
         let generation = backend.put_call(&identity, &entry, &content, now)?;
-        let (Some(epoch), Some(generation), Some(copy)) = (epoch, generation, copy) else {
-            return Ok(Kept {
-                is_kept: true,
-                copy: None,
-            });
+        let mut kept = Kept {
+            is_kept: true,
+            copy: None,
         };
-        let seen = Seen {
-            epoch,
-            generation,
-            hits: cache.hits(&store, &self.key.hash, cost_ms.unwrap_or(0)),
+        if let (Some(epoch), Some(generation), Some(copy)) = (epoch, generation, copy) {
+            let seen = Seen {
+                epoch,
+                generation,
+                hits: cache.hits(&store, &self.key.hash, cost_ms.unwrap_or(0)),
+            };
+            kept = self.remember(copy, Some(seen));
+        }
+        drop(keeping);
+        if lifetime.is_some() {
+            let removed = self.remove_expired(backend.as_ref(), now);
+            self.attempt("remove expired results", removed);
+        }
+        Ok(kept)
+    }
+
+    /// Removes a few of the function's results that have expired, if it is time to: once a minute, as MongoDB does for
+    /// FiftyOne, and with each result that is kept as long as there are more.
+    fn remove_expired(&self, backend: &dyn Backend, now: Timestamp) -> Result<()> {
+        let (function, swept_at) = (self.function, now.as_millis());
+        let due_at = function.sweep_at.load(Ordering::Relaxed);
+        let next = swept_at.saturating_add(SWEEP_EVERY_MS);
+        // One of those who come at once does it. A clock that was set back is no reason to wait.
+        let is_due = swept_at >= due_at || due_at > next;
+        let order = Ordering::Relaxed;
+        let sweep_at = &function.sweep_at;
+        if !is_due
+            || sweep_at
+                .compare_exchange(due_at, next, order, order)
+                .is_err()
+        {
+            return Ok(());
+        }
+        let expired = Filter {
+            collection: function.store.collection.to_string(),
+            stores: vec![Pattern::exact(&*function.store.store_name)],
+            freshness: Some(Freshness::Expired),
+            ..Filter::default()
         };
-        Ok(self.remember(copy, Some(seen)))
+        let scan = Scan {
+            limit: Some(SWEPT_AT_ONCE),
+            ..Scan::new(expired)
+        };
+        let mut found: Vec<Address> = Vec::new();
+        for row in backend.scan(&scan, now)? {
+            if let Row::Entry(entry, _) = row? {
+                found.push(entry.address);
+            }
+        }
+        let Some(first) = found.first() else {
+            return Ok(());
+        };
+        // Those of one dataset: another one may have results of the same keys.
+        let store = first.store.clone();
+        let keys: Vec<Pattern> = found
+            .iter()
+            .filter(|address| address.store == store)
+            .map(|address| Pattern::exact(address.key.as_str()))
+            .collect();
+        if found.len() as u64 == SWEPT_AT_ONCE || keys.len() < found.len() {
+            function.sweep_at.store(i64::MIN, Ordering::Relaxed);
+        }
+        let expired = Filter {
+            keys,
+            freshness: Some(Freshness::Expired),
+            ..Filter::store(&store)
+        };
+        backend.remove(&expired.into(), now, &mut no_progress)?;
+        Ok(())
     }
 
     /// Encodes a result; returns it also as it reads from its stored form, if that was looked at.

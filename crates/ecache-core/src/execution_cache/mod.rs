@@ -52,7 +52,7 @@ mod workers;
 use std::any::Any;
 use std::convert::Infallible;
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 pub use cache::{Cache, DEFAULT_COHERENCE, DEFAULT_PATIENCE, Trouble};
@@ -91,6 +91,8 @@ pub struct ExecutionCache {
     keeping: RwLock<()>,
     /// How many results were encoded, which decides which are read again
     encoded: AtomicU64,
+    /// When expired results are to be looked for in the store; milliseconds since the epoch
+    sweep_at: AtomicI64,
 }
 
 impl ExecutionCache {
@@ -113,6 +115,7 @@ impl ExecutionCache {
             clears: AtomicU64::new(0),
             keeping: RwLock::default(),
             encoded: AtomicU64::new(0),
+            sweep_at: AtomicI64::new(i64::MIN),
             options,
         }
     }

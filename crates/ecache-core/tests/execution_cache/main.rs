@@ -29,6 +29,7 @@ mod coherence;
 #[path = "../common/mod.rs"]
 mod common;
 mod counters;
+mod expired;
 mod identity;
 mod memory;
 mod processes;
