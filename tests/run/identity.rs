@@ -78,6 +78,47 @@ fn whatever_makes_a_difference_is_told_apart() {
 }
 
 #[test]
+fn the_name_that_a_program_is_called_by_is_part_of_it() {
+    let session = Session::new();
+    let script = |name: &str| {
+        let path = session.path(name);
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+        std::fs::write(&path, "#!/bin/sh\necho called $0\n").expect("a file");
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).expect("a mode");
+    };
+    script("bin/tool");
+    let tool = session.path("bin/tool");
+    let lines = [
+        "./bin/tool",
+        "bin/tool",
+        "bin/../bin/tool",
+        tool.to_str().expect("text"),
+        "tool",
+        "sh -c 'echo $0'",
+        "/bin/sh -c 'echo $0'",
+        "/bin/../bin/sh -c 'echo $0'",
+    ];
+    for search in ["$PWD/bin:/bin:/usr/bin", "bin:/bin:/usr/bin"] {
+        let ecache = "$(command -v ecache)";
+        for line in lines {
+            let plain = session.shell(&format!("PATH={search}; {line}")).succeeds();
+            for _ in 0..2 {
+                let line = format!("e={ecache}; PATH={search}; $e run --stdin none -- {line}");
+                session.shell(&line).prints(plain.text());
+            }
+        }
+    }
+    // As `warm` runs them again, unless it is elsewhere.
+    session.shell("ecache warm -q --refresh --all").succeeds();
+    let told = "it was run as ./bin/tool, in a folder that is not recorded";
+    let elsewhere = session.shell("cd bin && ecache warm --refresh --all");
+    assert!(elsewhere.stderr.contains(told), "{elsewhere:?}");
+    session
+        .shell("ecache run --stdin none --no-exec -- ./bin/tool")
+        .prints("called ./bin/tool\n");
+}
+
+#[test]
 fn a_program_that_was_replaced_is_run() {
     let session = Session::new();
     let program = session.path("tool");

@@ -72,6 +72,9 @@ fn what_cannot_be_run_has_the_shells_exit_codes() {
         .run("run -- no-such-program x")
         .ends(127, "ecache: no-such-program: command not found\n");
     session
+        .run(["run", "--", "", "x"])
+        .ends(127, "ecache: '': command not found\n");
+    session
         .run("run -- ./nothing")
         .ends(127, "ecache: ./nothing: command not found\n");
     std::fs::write(session.path("text"), "no program").expect("a file");

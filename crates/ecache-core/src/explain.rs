@@ -128,6 +128,10 @@ pub enum Part {
     Argument(usize),
     /// The path of a command's program
     Program,
+    /// What a command's program was typed as, where that is not the name of its file
+    ProgramName,
+    /// The path that a command's program is started by, where it is relative
+    ProgramCalled,
     /// The length of the program
     ProgramSize,
     /// When the program was changed, in nanoseconds since 1970
@@ -161,6 +165,8 @@ impl fmt::Display for Part {
             Self::Kind => f.write_str("kind"),
             Self::Argument(index) => write!(f, "argument {}", index + 1),
             Self::Program => f.write_str("program"),
+            Self::ProgramName => f.write_str("name of the program"),
+            Self::ProgramCalled => f.write_str("path of the program"),
             Self::ProgramSize => f.write_str("size of the program"),
             Self::ProgramTime => f.write_str("last change of the program"),
             Self::Folder => f.write_str("folder"),
@@ -435,6 +441,8 @@ fn of_contexts(asked: &Json, recorded: &Json, found: &mut Vec<Difference>) {
     match of(Part::Program, "program", "path") {
         Some(path) => found.push(path),
         None => {
+            found.extend(of(Part::ProgramName, "program", "name"));
+            found.extend(of(Part::ProgramCalled, "program", "called"));
             found.extend(of(Part::ProgramSize, "program", "size"));
             found.extend(of(Part::ProgramTime, "program", "mtime_ns"));
         }

@@ -44,11 +44,14 @@ impl Identity {
     }
 
     fn context(&self) -> Json {
-        let program = [
+        let mut program = vec![
             ("path", text(self.program.path.as_os_str())),
             ("size", integer(self.program.size)),
             ("mtime_ns", self.program.mtime_ns.into()),
         ];
+        // A program may do, and print, something else by another name.
+        program.extend(self.program.other_name().map(|name| ("name", text(name))));
+        program.extend(self.program.other_path().map(|path| ("called", text(path))));
         let mut members = vec![("program", object(program))];
         if let Some(folder) = &self.folder {
             members.push(("cwd", text(folder.as_os_str())));
@@ -117,6 +120,8 @@ mod tests {
         Identity {
             program: Program {
                 path: "/usr/bin/curl".into(),
+                called: "/usr/bin/curl".into(),
+                name: "curl".into(),
                 size: 7,
                 mtime_ns: 9,
             },
@@ -204,6 +209,28 @@ mod tests {
             },
             Identity {
                 marks: [("boot".into(), "1".to_owned())].into(),
+                ..base.clone()
+            },
+            Identity {
+                program: Program {
+                    name: "/usr/bin/curl".into(),
+                    ..base.program.clone()
+                },
+                ..base.clone()
+            },
+            Identity {
+                program: Program {
+                    called: "bin/curl".into(),
+                    ..base.program.clone()
+                },
+                ..base.clone()
+            },
+            Identity {
+                program: Program {
+                    called: "bin/curl".into(),
+                    name: "bin/curl".into(),
+                    ..base.program.clone()
+                },
                 ..base.clone()
             },
             Identity {

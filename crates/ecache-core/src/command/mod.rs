@@ -75,7 +75,7 @@ pub use warm::{Call, Done, Found, Prepared, Stop, Warm, Warmed};
 #[non_exhaustive]
 pub enum CommandError {
     /// There is no such program.
-    #[error("{}: command not found", name.display())]
+    #[error("{}: command not found", if name.is_empty() { "''".into() } else { name.to_string_lossy() })]
     NotFound {
         /// As it was typed
         name: OsString,

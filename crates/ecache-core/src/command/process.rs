@@ -163,9 +163,9 @@ pub(super) fn run(
 ) -> Result<Ended, CommandError> {
     let signals = streams.signals;
     let begun = signals.begin();
-    let cannot = |error| cannot_start(&program.path, error);
+    let cannot = |error| cannot_start(&program.called, error);
     begun.map_err(cannot)?;
-    let mut command = Command::new(&program.path);
+    let mut command = Command::new(&program.called);
     command.arg0(name).args(arguments).stdout(Stdio::piped());
     let merged = match outputs {
         Outputs::Apart => {
@@ -236,18 +236,22 @@ pub(super) fn run(
         // Nobody would read what it prints from here on.
         let _ = child.kill();
         CommandError::Start {
-            path: program.path.clone(),
+            path: program.called.clone(),
             source,
         }
     })
 }
 
+/// What the system says of a program that it does not start, as `env` tells it.
 fn cannot_start(path: &Path, source: io::Error) -> CommandError {
     let path = path.to_owned();
     match source.raw_os_error().map(Errno::from_raw_os_error) {
-        Some(Errno::NOENT) => CommandError::NotFound { name: path.into() },
-        Some(Errno::ACCESS | Errno::NOEXEC) => CommandError::NotExecutable { path, source },
-        _ => CommandError::Start { path, source },
+        Some(Errno::NOENT | Errno::NOTDIR) => CommandError::NotFound { name: path.into() },
+        // No fault of the program.
+        Some(Errno::AGAIN | Errno::NOMEM | Errno::MFILE | Errno::NFILE | Errno::INTR) | None => {
+            CommandError::Start { path, source }
+        }
+        Some(_) => CommandError::NotExecutable { path, source },
     }
 }
 

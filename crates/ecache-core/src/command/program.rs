@@ -1,7 +1,7 @@
 //! From a program's name to the file that is run, as `execvp` finds it.
 
-use std::ffi::OsStr;
-use std::fs::{self, Metadata};
+use std::ffi::{OsStr, OsString};
+use std::fs;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
@@ -19,6 +19,10 @@ const DEFAULT_SEARCH: &str = "/usr/local/bin:/bin:/usr/bin";
 pub struct Program {
     /// Its absolute path
     pub path: PathBuf,
+    /// The path that it is started by, relative if it was typed or found so: a script sees it as `$0`
+    pub called: PathBuf,
+    /// What it was typed as: its `argv[0]`
+    pub name: OsString,
     /// Its length in bytes
     pub size: u64,
     /// When it was last changed, in nanoseconds since 1970
@@ -31,13 +35,16 @@ impl Program {
     /// # Errors
     /// [`CommandError::NotFound`], or [`CommandError::NotExecutable`] if all that is found cannot be run.
     pub fn find(name: &OsStr, search: Option<&OsStr>) -> Result<Self, CommandError> {
+        let mut found = CommandError::NotFound { name: name.into() };
+        if name.is_empty() {
+            return Err(found);
+        }
         if name.as_bytes().contains(&b'/') {
-            return Self::at(Path::new(name));
+            return Self::at(Path::new(name), name);
         }
         let search = search.unwrap_or(OsStr::new(DEFAULT_SEARCH));
-        let mut found = CommandError::NotFound { name: name.into() };
         for folder in std::env::split_paths(search) {
-            match Self::at(&folder.join(name)) {
+            match Self::at(&folder.join(name), name) {
                 Ok(program) => return Ok(program),
                 Err(error @ CommandError::NotExecutable { .. }) => found = error,
                 Err(_) => {}
@@ -46,33 +53,42 @@ impl Program {
         Err(found)
     }
 
-    fn at(path: &Path) -> Result<Self, CommandError> {
+    fn at(called: &Path, name: &OsStr) -> Result<Self, CommandError> {
         let cannot = |source: io::Error| match source.kind() {
-            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
-                CommandError::NotFound { name: path.into() }
-            }
+            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => CommandError::NotFound {
+                name: called.into(),
+            },
             _ => CommandError::NotExecutable {
-                path: path.into(),
+                path: called.into(),
                 source,
             },
         };
-        let file = fs::metadata(path).map_err(cannot)?;
+        let file = fs::metadata(called).map_err(cannot)?;
         if !file.is_file() {
             return Err(cannot(io::ErrorKind::PermissionDenied.into()));
         }
-        access(path, Access::EXEC_OK).map_err(|error| cannot(error.into()))?;
-        let path = std::path::absolute(path).map_err(cannot)?;
-        Ok(Self::new(path, &file))
-    }
-
-    fn new(path: PathBuf, file: &Metadata) -> Self {
-        Self {
-            path,
+        access(called, Access::EXEC_OK).map_err(|error| cannot(error.into()))?;
+        Ok(Self {
+            path: std::path::absolute(called).map_err(cannot)?,
+            called: called.into(),
+            name: name.into(),
             size: file.len(),
             mtime_ns: file
                 .mtime()
                 .saturating_mul(1_000_000_000)
                 .saturating_add(file.mtime_nsec()),
-        }
+        })
+    }
+
+    /// What it was typed as, if that is not the name of its file.
+    pub(super) fn other_name(&self) -> Option<&OsStr> {
+        Some(self.name.as_os_str()).filter(|name| self.path.file_name() != Some(name))
+    }
+
+    /// The path that it is started by, if that is neither its absolute path nor what was typed.
+    pub(super) fn other_path(&self) -> Option<&OsStr> {
+        let called = self.called.as_os_str();
+        let is_other = self.called.as_path() != self.path && called != self.name;
+        is_other.then_some(called)
     }
 }

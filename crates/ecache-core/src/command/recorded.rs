@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io;
-use std::os::unix::ffi::OsStringExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
 use super::files::hash_files_in;
@@ -63,6 +63,12 @@ pub enum NotRepeatable {
     #[error("{} is another file here, and which folder it was in is not recorded", path.display())]
     OtherFile {
         /// The file
+        path: PathBuf,
+    },
+    /// It was run by a relative path, in another folder than this one
+    #[error("it was run as {}, in a folder that is not recorded", path.display())]
+    Called {
+        /// The path
         path: PathBuf,
     },
     /// Its program cannot be run
@@ -125,12 +131,7 @@ pub fn repeat(
     }
     let recorded = Recorded::new(&recorded).ok_or(NotRepeatable::Arguments)?;
     let (identity, changed) = recorded.now(variable)?;
-    let name = identity
-        .program
-        .path
-        .file_name()
-        .unwrap_or_default()
-        .to_owned();
+    let name = identity.program.name.clone();
     let scopes = (&call_scopes, scopes.clone());
     Ok(Repeated {
         call: Call::new(identity, name, &entry.address.store, scopes, settings),
@@ -142,6 +143,9 @@ pub fn repeat(
 struct Recorded {
     arguments: Vec<OsString>,
     program: PathBuf,
+    /// What it was typed as, and the path that it was started by, where that says more than its path
+    name: Option<OsString>,
+    called: Option<PathBuf>,
     size: Json,
     mtime_ns: Json,
     folder: Option<PathBuf>,
@@ -160,6 +164,8 @@ impl Recorded {
         Some(Self {
             arguments: arguments.iter().map(text).collect::<Option<_>>()?,
             program: path(program.get("path")?)?,
+            name: program.get("name").and_then(text),
+            called: program.get("called").and_then(text).map(PathBuf::from),
             size: program.get("size")?.clone(),
             mtime_ns: program.get("mtime_ns")?.clone(),
             folder: match context.get("cwd") {
@@ -188,6 +194,30 @@ impl Recorded {
         })
     }
 
+    /// The program under the names that it had.
+    fn find(&self) -> Result<Program, NotRepeatable> {
+        let program = Program::find(self.program.as_os_str(), None)?;
+        let base = self.program.file_name().unwrap_or_default().to_owned();
+        let name = self.name.clone().unwrap_or(base);
+        let is_path = name.as_bytes().contains(&b'/');
+        let called = match &self.called {
+            Some(path) => path.clone(),
+            None if is_path => PathBuf::from(&name),
+            None => self.program.clone(),
+        };
+        // What was typed as a relative path means the same in the folder it was typed in alone.
+        let folder = self.folder.as_deref().unwrap_or(Path::new(""));
+        let there = std::path::absolute(folder.join(&called));
+        if there.ok().as_deref() != Some(&self.program) {
+            return Err(NotRepeatable::Called { path: called });
+        }
+        Ok(Program {
+            called,
+            name,
+            ..program
+        })
+    }
+
     /// The identity that the command has now, and what changed.
     fn now(
         self,
@@ -206,7 +236,7 @@ impl Recorded {
             return Err(NotRepeatable::Folder { path });
         }
         let mut changed = Vec::new();
-        let program = Program::find(self.program.as_os_str(), None)?;
+        let program = self.find()?;
         let is_same = self.size == Json::from(i64::try_from(program.size).unwrap_or(i64::MAX))
             && self.mtime_ns == Json::from(program.mtime_ns);
         if !is_same {
