@@ -183,6 +183,29 @@ impl ecache_core::command::Signals for ForCommand {
     }
 }
 
+/// Takes back what [`ForCommand`] did, for this process to become the command: what came for it ends this process, as
+/// it would have ended the command.
+pub(crate) fn give_way() -> io::Result<()> {
+    let before = inherited::set_mask(libc::SIG_SETMASK, &all_signals())?;
+    for signal in forwarded() {
+        // SAFETY: a plain call. It fails for those that the C library keeps for itself.
+        unsafe { libc::signal(signal, libc::SIG_DFL) };
+    }
+    let pending = PENDING.swap(0, SeqCst);
+    for signal in (1..=64).filter(|signal| pending & bit(*signal) != 0) {
+        // SAFETY: a plain call, on this process.
+        unsafe { libc::kill(libc::getpid(), signal) };
+    }
+    inherited::set_mask(libc::SIG_SETMASK, &before).map(drop)
+}
+
+fn all_signals() -> libc::sigset_t {
+    let mut set = inherited::no_signals();
+    // SAFETY: the set is a valid one.
+    unsafe { libc::sigfillset(&mut set) };
+    set
+}
+
 /// Sends those that are pending. Each is sent once, whoever is first.
 fn send_pending() {
     SENDING.fetch_add(1, SeqCst);

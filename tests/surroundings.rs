@@ -385,3 +385,99 @@ fn input_is_waited_for_where_it_does_not_block() {
     key("one").prints("one\n");
     key("two").prints("two\n");
 }
+
+#[test]
+fn with_few_descriptors_the_command_runs_without_the_cache() {
+    for limit in 4..=20 {
+        let session = Session::new();
+        session.run("set a b c").succeeds();
+        let limited = |mut command: Command| {
+            surroundings::limited(&mut command, libc::RLIMIT_NOFILE, limit);
+            run(command, b"")
+        };
+        let line = "echo out; echo err >&2; exit 3";
+        let mut plain = session.program("sh");
+        plain.args(["-c", line]);
+        let plain = limited(plain);
+        for _ in 0..2 {
+            assert_eq!(limited(memoized(&session, line)), plain, "{limit}");
+        }
+        for words in [
+            "get a b",
+            "set a b c",
+            "ls",
+            "clear --all",
+            "export",
+            "stats",
+        ] {
+            let ran = limited(session.command(words));
+            let is_told = ran.code == 3 && ran.stderr.contains("ulimit -n");
+            assert!(is_told || ran.code == 0, "{limit} {words}: {ran:?}");
+        }
+    }
+}
+
+#[test]
+fn warm_starts_as_many_commands_at_a_time_as_there_is_room_for() {
+    let session = Session::new();
+    let items: String = (0..40).map(|n| format!("{n}\n")).collect();
+    let mut command = session.command("warm -j 16 -- sh -c");
+    command.args(["sleep 0.01; echo $0", "{}"]);
+    surroundings::limited(&mut command, libc::RLIMIT_NOFILE, 32);
+    run(command, items.as_bytes()).notes("40 ran, 0 fresh\n");
+}
+
+#[test]
+fn without_room_for_a_thread_or_a_process_there_is_less_of_both() {
+    let session = Session::unprivileged();
+    session.run("set a b c").succeeds();
+    let limited = |mut command: Command, input: &str| {
+        surroundings::limited(&mut command, libc::RLIMIT_NPROC, 1);
+        run(command, input.as_bytes())
+    };
+    let record = "{\"store_name\": \"s\", \"key\": \"k\", \"value\": 1}\n";
+    limited(session.command("import -"), record).notes("imported 1 entry (1 new, 0 replaced)\n");
+    for _ in 0..2 {
+        limited(session.command("run --stdin none -- echo hi"), "").prints("hi\n");
+    }
+    let ran = limited(session.command("warm -j 4 -- echo {}"), "one\n");
+    assert_eq!(ran.code, 3);
+    assert!(
+        ran.stderr.contains("ecache: cannot start a thread: "),
+        "{ran:?}"
+    );
+}
+
+#[test]
+fn a_command_whose_output_is_closed_finds_it_closed() {
+    let session = Session::new();
+    let lines = [
+        "echo out; echo err >&2",
+        "ls /proc/self/fd | wc -l",
+        "read line; echo $?",
+    ];
+    for descriptor in 0..3 {
+        for line in lines {
+            let seen = |mut command: Command| {
+                surroundings::closed(&mut command, descriptor);
+                run(command, b"")
+            };
+            let mut plain = session.program("sh");
+            plain.args(["-c", line]);
+            let plain = seen(plain);
+            for _ in 0..2 {
+                let mut cached = session.command("run -- sh -c");
+                cached.arg(line);
+                assert_eq!(seen(cached), plain, "{descriptor} {line}");
+            }
+        }
+    }
+    session.run("set a b c").succeeds();
+    let closed = |words: &str| {
+        let mut command = session.command(words);
+        surroundings::closed(&mut command, 1);
+        run(command, b"")
+    };
+    closed("set a b d").notes("");
+    closed("get a b").ends(3, "ecache: Bad file descriptor (os error 9)\n");
+}

@@ -2,13 +2,14 @@
 
 use std::io::BufRead;
 use std::mem;
-use std::sync::mpsc::sync_channel;
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use anyhow::{Context as _, Result};
 use ecache_core::backend::{Commit, Record};
 use ecache_core::error::Error;
-use ecache_core::interchange::Reader;
+use ecache_core::interchange::{ReadError, Reader};
 use ecache_core::location;
 
 use super::removal::counting;
@@ -62,30 +63,49 @@ pub(crate) fn run(context: &Context, args: ImportArgs) -> Result<Exit> {
 }
 
 /// Reads on a thread of its own: reading takes as long as writing, so that an import takes half the time.
+///
+/// Where there is no room for another thread, this one reads.
 fn read_ahead<R: BufRead + Send + 'static>(
     records: Reader<R>,
-) -> impl Iterator<Item = Result<Record, Error>> {
+) -> Box<dyn Iterator<Item = Result<Record, Error>>> {
     let (sender, receiver) = sync_channel(HANDFULS_AHEAD);
-    thread::spawn(move || {
-        let mut handful = Vec::new();
-        let mut size = 0;
-        for record in records {
-            handful.push(match record {
-                Ok((_, record)) => Ok(record),
-                Err(error) => Err(Error::Input(Box::new(error))),
-            });
-            if let Some(Ok(Record::Entry(_, value))) = handful.last() {
-                size += value.len();
-            }
-            if handful.len() == HANDFUL || size >= HANDFUL_SIZE {
-                // An import that failed takes no more.
-                if sender.send(mem::take(&mut handful)).is_err() {
-                    return;
-                }
-                size = 0;
-            }
+    let records = Arc::new(Mutex::new(Some(records)));
+    let take = |records: &Mutex<Option<Reader<R>>>| {
+        let mut records = records.lock().unwrap_or_else(PoisonError::into_inner);
+        records.take().into_iter().flatten().map(record)
+    };
+    let theirs = Arc::clone(&records);
+    let reading = thread::Builder::new().spawn(move || hand_on(take(&theirs), &sender));
+    match reading {
+        Ok(_) => Box::new(receiver.into_iter().flatten()),
+        Err(_) => Box::new(take(&records)),
+    }
+}
+
+type Read = Result<Record, Error>;
+
+fn record<N>(read: Result<(N, Record), ReadError>) -> Read {
+    match read {
+        Ok((_, record)) => Ok(record),
+        Err(error) => Err(Error::Input(Box::new(error))),
+    }
+}
+
+fn hand_on(records: impl Iterator<Item = Read>, sender: &SyncSender<Vec<Read>>) {
+    let mut handful = Vec::new();
+    let mut size = 0;
+    for record in records {
+        if let Ok(Record::Entry(_, value)) = &record {
+            size += value.len();
         }
-        let _ = sender.send(handful);
-    });
-    receiver.into_iter().flatten()
+        handful.push(record);
+        if handful.len() == HANDFUL || size >= HANDFUL_SIZE {
+            // An import that failed takes no more.
+            if sender.send(mem::take(&mut handful)).is_err() {
+                return;
+            }
+            size = 0;
+        }
+    }
+    let _ = sender.send(handful);
 }

@@ -11,6 +11,7 @@ mod get;
 mod get_many;
 mod has;
 mod import;
+mod in_place;
 mod info;
 mod invocation;
 mod key;

@@ -27,7 +27,8 @@ pub(crate) fn run(context: &Context, args: NamesArgs) -> Result<Exit> {
     let of = Dimension::from(args.of);
     let (sender, receiver) = mpsc::channel();
     // The thread is left behind where it takes too long: it only reads, and ends with the process.
-    thread::spawn(move || {
+    // Without room for it, nothing is offered.
+    let _ = thread::Builder::new().spawn(move || {
         let names =
             location::open(path.as_os_str(), Access::Read).and_then(|store| store.names(of));
         sender.send(names)

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow};
 use ecache_core::command::{
-    Company, Failures, Memo, Mode, OnBusy, OnFailure, OnMiss, Outcome, Outputs, Report, Settings,
-    Streams,
+    CommandError, Company, Failures, Memo, Mode, OnBusy, OnFailure, OnMiss, Outcome, Outputs,
+    Report, Settings, Streams,
 };
 use ecache_core::key::{Key, preimage};
 use ecache_core::python_json::Json;
@@ -16,6 +16,7 @@ use ecache_core::scope::StoreAddress;
 use ecache_core::streams::Patient;
 use serde::Serialize;
 
+use super::in_place::{self, Noting};
 use super::invocation::{Invocation, cache_mode, is_stream, kept, lifetime, store_name};
 use super::outputs::outputs;
 use super::request::{call_scopes, scopes, store_address, token};
@@ -35,6 +36,9 @@ pub(crate) fn run(context: &Context, args: RunArgs) -> Result<Exit> {
 fn memoized(context: &Context, args: RunArgs) -> Result<Exit> {
     if args.background {
         background::close_inherited();
+    }
+    if in_place::is_needed() && !args.no_exec && !args.strict && !args.background && !args.warm {
+        return Err(in_place::run(&args.command).into());
     }
     if let Some(folder) = &args.cache_dir {
         return Err(usage(format!(
@@ -120,12 +124,22 @@ fn memoized(context: &Context, args: RunArgs) -> Result<Exit> {
         on_stale: &|why| context.detail(&format!("an old result: {why}")),
         refresh: &|input| background::start(input, outputs),
     };
-    let report = memo.run(Streams {
+    let (mut stdout, mut stderr) = (Noting::of(stdout()), Noting::of(stderr()));
+    let ran = memo.run(Streams {
         input: invocation.input,
-        stdout: &mut stdout(),
-        stderr: &mut stderr(),
+        stdout: &mut stdout,
+        stderr: &mut stderr,
         signals: &signals::ForCommand,
-    })?;
+    });
+    let report = match ran {
+        Err(CommandError::NoRoom {
+            source, command, ..
+        }) if !args.strict && !args.background && !stdout.is_used && !stderr.is_used => {
+            context.detail(&format!("run without the cache: {source}"));
+            return Err(in_place::become_command(*command).into());
+        }
+        ran => ran?,
+    };
     if let Some(file) = status_file {
         let key = has_key.then_some(&memo.address.key);
         let written = write_status(file, key, &memo.address.store.store_name, &report);

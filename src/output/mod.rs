@@ -26,7 +26,7 @@ pub(crate) use delimited::unescape;
 pub(crate) use json::JsonToTerminal;
 pub(crate) use progress::Progress;
 pub(crate) use secrets::Secrets;
-pub(crate) use standard::{say, stderr, stdin, stdout};
+pub(crate) use standard::{Standard, say, stderr, stdin, stdout};
 pub(crate) use terminal::Terminal;
 
 use delimited::{Csv, Header, Tabs};

@@ -1,6 +1,6 @@
 //! What can go wrong with a store, told apart as far as a caller can act on it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::filter::Usage;
@@ -198,6 +198,17 @@ pub enum Error {
 }
 
 impl Error {
+    /// Returns what an error of the system means for the store at a path: a limit that it names, or the error itself.
+    pub(crate) fn of_system(path: &Path, error: std::io::Error) -> Self {
+        match Limit::of(&error) {
+            Some(limit) => Self::Limit {
+                path: path.to_owned(),
+                limit,
+            },
+            None => Self::Io(error),
+        }
+    }
+
     /// The error that a stream of a store failed with, if it did.
     ///
     /// A [`ContentReader`](crate::backend::ContentReader) can only fail with an `io::Error`; this says what is

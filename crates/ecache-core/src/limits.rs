@@ -56,3 +56,16 @@ pub fn is_exhausted(error: &io::Error) -> bool {
         Some(libc::EMFILE | libc::ENFILE | libc::EAGAIN | libc::ENOMEM)
     )
 }
+
+/// How many files this process may have open.
+pub(crate) fn open_files() -> usize {
+    let limit = getrlimit(Resource::Nofile).current;
+    limit.map_or(usize::MAX, |limit| {
+        usize::try_from(limit).unwrap_or(usize::MAX)
+    })
+}
+
+/// Says what failed where the system only says that it has no room.
+pub(crate) fn no_thread(error: io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("cannot start a thread: {error}"))
+}

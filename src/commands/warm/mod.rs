@@ -10,7 +10,7 @@ mod template;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use ecache_core::command::{Mode, Prepared, Settings, Stop, Warm};
 use ecache_core::entry::Entry;
 use ecache_core::error::Error;
@@ -122,7 +122,7 @@ fn warm<T: Send + 'static>(
         workers: workers(args),
         pace: args.rate.unwrap_or_default(),
         max_time: args.max_time.map(Duration::from_millis),
-        signals: Some(signals::as_bytes()?),
+        signals: Some(signals::as_bytes().context("cannot receive signals")?),
         prepare: inherited::prepare,
     };
     let mut report = Report::new(context, args.format)?;

@@ -50,7 +50,10 @@ mod warm;
 
 use std::ffi::OsString;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use rustix::io::Errno;
 
 use crate::error::Error;
 use crate::limits::Limit;
@@ -96,6 +99,18 @@ pub enum CommandError {
         /// What the system says
         source: io::Error,
     },
+    /// The system has no room now for another process, or for the descriptors that are needed to watch one.
+    ///
+    /// A program that is to do nothing else can become the command: its streams are this process's.
+    #[error("cannot run {}", path.display())]
+    NoRoom {
+        /// The program
+        path: PathBuf,
+        /// What the system says
+        source: io::Error,
+        /// What was to run
+        command: Box<Command>,
+    },
     /// What it printed could not be passed on.
     #[error("cannot write what the command printed: {0}")]
     Output(io::Error),
@@ -117,6 +132,18 @@ pub enum CommandError {
 }
 
 impl CommandError {
+    /// Returns why a program could not be started, as `env` tells it.
+    pub fn of_start(path: &Path, source: io::Error) -> Self {
+        let path = path.to_owned();
+        match source.raw_os_error().map(Errno::from_raw_os_error) {
+            Some(Errno::NOENT | Errno::NOTDIR) => Self::NotFound { name: path.into() },
+            // No fault of the program.
+            Some(Errno::AGAIN | Errno::NOMEM | Errno::MFILE | Errno::NFILE | Errno::INTR)
+            | None => Self::Start { path, source },
+            Some(_) => Self::NotExecutable { path, source },
+        }
+    }
+
     /// The exit code that shells and `env` have for it: 127 for what is not there, 126 for what cannot be run,
     /// 125 for what is no fault of the command, and 128 and the signal for output that exceeds a limit.
     pub fn exit_code(&self) -> u8 {

@@ -12,6 +12,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -22,6 +23,7 @@ use super::recording::{NotRecorded, Recorder, Stream};
 use super::settings::Outputs;
 use super::telling::Telling;
 use super::{CommandError, Program, Unkept};
+use crate::limits::is_exhausted;
 
 /// How long output is still awaited after a command has ended: what `>(tee log)` prints comes a little later.
 const GRACE: Duration = Duration::from_millis(100);
@@ -162,23 +164,10 @@ pub(super) fn run(
     records: Option<Records>,
 ) -> Result<Ended, CommandError> {
     let signals = streams.signals;
-    let begun = signals.begin();
-    let cannot = |error| cannot_start(&program.called, error);
-    begun.map_err(cannot)?;
+    let cannot = |error| CommandError::of_start(&program.called, error);
+    signals.begin().map_err(cannot)?;
     let mut command = Command::new(&program.called);
-    command.arg0(name).args(arguments).stdout(Stdio::piped());
-    let merged = match outputs {
-        Outputs::Apart => {
-            command.stderr(Stdio::piped());
-            None
-        }
-        Outputs::Merged => {
-            let (reader, writer) = io::pipe().map_err(cannot)?;
-            command.stdout(writer.try_clone().map_err(cannot)?);
-            command.stderr(writer);
-            Some(OwnedFd::from(reader))
-        }
-    };
+    command.arg0(name).args(arguments);
     let mut fed = None;
     if let Some(folder) = folder {
         // Where programs look for their folder before they ask the system.
@@ -194,13 +183,30 @@ pub(super) fn run(
         }
     };
     signals.prepare(&mut command);
-    let mut child = command.spawn().map_err(cannot)?;
+    let (mut child, stdout, spare) = match start(&mut command, outputs) {
+        Ok(started) => started,
+        // Where the input is fed, this process is still needed.
+        Err(source) if is_exhausted(&source) && fed.is_none() => {
+            command.stdout(Stdio::inherit()).stderr(Stdio::inherit());
+            return Err(CommandError::NoRoom {
+                path: program.called.clone(),
+                source,
+                command: Box::new(command),
+            });
+        }
+        Err(error) => return Err(cannot(error)),
+    };
     // It has this end of the pipe for both, which is at its end when no process has it.
     drop(command);
-    let stdout = merged.or(child.stdout.take().map(Into::into));
     if let (Some(mut stream), Some(mut stdin)) = (fed, child.stdin.take()) {
         // Nobody waits for it: a command need not read to the end, nor the stream have one.
-        std::thread::spawn(move || io::copy(&mut stream, &mut stdin));
+        let feeding = thread::Builder::new().spawn(move || io::copy(&mut stream, &mut stdin));
+        if let Err(error) = feeding {
+            // It would take what it got for all of its input.
+            let _ = child.kill();
+            let _ = child.wait();
+            return Err(cannot(error));
+        }
     }
     signals.reach(child.id());
     let pipe = |pipe: Option<OwnedFd>| pipe.map(File::from);
@@ -222,6 +228,7 @@ pub(super) fn run(
         records,
         failed: None,
     };
+    drop(spare);
     let followed = watch.follow(&child);
     let interrupted = signals.end(child.id());
     let ended = followed.and_then(|watch| {
@@ -242,17 +249,24 @@ pub(super) fn run(
     })
 }
 
-/// What the system says of a program that it does not start, as `env` tells it.
-fn cannot_start(path: &Path, source: io::Error) -> CommandError {
-    let path = path.to_owned();
-    match source.raw_os_error().map(Errno::from_raw_os_error) {
-        Some(Errno::NOENT | Errno::NOTDIR) => CommandError::NotFound { name: path.into() },
-        // No fault of the program.
-        Some(Errno::AGAIN | Errno::NOMEM | Errno::MFILE | Errno::NFILE | Errno::INTR) | None => {
-            CommandError::Start { path, source }
+/// Starts a command with pipes for its outputs: the child, the pipe of standard output if it is not the child's, and
+/// a descriptor that is given up for the one that watches the child, which cannot be had before.
+fn start(command: &mut Command, outputs: Outputs) -> io::Result<(Child, Option<OwnedFd>, File)> {
+    let spare = File::open("/")?;
+    let merged = match outputs {
+        Outputs::Apart => {
+            command.stdout(Stdio::piped()).stderr(Stdio::piped());
+            None
         }
-        Some(_) => CommandError::NotExecutable { path, source },
-    }
+        Outputs::Merged => {
+            let (reader, writer) = io::pipe()?;
+            command.stdout(writer.try_clone()?).stderr(writer);
+            Some(OwnedFd::from(reader))
+        }
+    };
+    let mut child = command.spawn()?;
+    let stdout = merged.or(child.stdout.take().map(Into::into));
+    Ok((child, stdout, spare))
 }
 
 struct Output<'a> {
@@ -366,7 +380,7 @@ fn end_of(child: &Child) -> io::Result<OwnedFd> {
 /// The same where the system has no such thing, as Linux before 5.3: a thread waits.
 fn waited_for(id: Pid) -> io::Result<OwnedFd> {
     let (end, guard) = io::pipe()?;
-    std::thread::Builder::new().spawn(move || {
+    thread::Builder::new().spawn(move || {
         let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
         // It can only fail for a process that is no child, and then there is nothing to wait for.
         let _ = retry_on_intr(|| waitid(WaitId::Pid(id), options));

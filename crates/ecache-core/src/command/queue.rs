@@ -160,6 +160,11 @@ impl<T> Queue<T> {
         self.state().signal.is_some()
     }
 
+    /// Whether any command runs.
+    pub(super) fn is_any_running(&self) -> bool {
+        !self.state().running.is_empty()
+    }
+
     pub(super) fn why_stopped(&self) -> Option<Stop> {
         self.state().stop
     }

@@ -33,6 +33,7 @@ use crate::backend::{Backend, Content, Lookup};
 use crate::entry::Entry;
 use crate::error::{Error, Result};
 use crate::key::{CallScopes, Key, preimage};
+use crate::limits;
 use crate::python_json::Json;
 use crate::scope::{Address, Scopes, StoreAddress};
 use crate::single_flight::FlightLocks;
@@ -40,6 +41,16 @@ use crate::time::Clock;
 
 /// Another process that runs the same is looked after this often.
 const SLICE: Duration = Duration::from_millis(50);
+
+/// A command that the system has no room for is tried again for so long after the last one has ended.
+const NO_ROOM: Duration = Duration::from_secs(2);
+
+/// Files that a worker has open while it starts a command: its locks, a connection to the store, and both ends of the
+/// command's pipes.
+const WORKER_FILES: usize = 12;
+
+/// Files that are open whatever is run, among them the standard streams and the store.
+const OWN_FILES: usize = 16;
 
 /// As much is kept of what a command prints to standard error.
 const HEAD: usize = 1024;
@@ -316,14 +327,13 @@ impl Warm<'_> {
         prepare: impl Fn(&T) -> Prepared + Sync,
         mut on_done: impl FnMut(T, Done, Option<u64>) -> io::Result<()>,
     ) -> Result<Option<Stop>> {
-        // One each: those of one open file would not keep the workers apart.
-        let locks =
-            (0..self.workers.get()).map(|_| FlightLocks::open(&broadcast::locks(self.store)));
-        let locks: Vec<FlightLocks> = locks.collect::<io::Result<_>>()?;
+        let locks = self.locks()?;
         let deadline = self.max_time.map(|time| Instant::now() + time);
         let queue = Arc::new(Queue::new(deadline, self.pace, self.prepare));
         let source = queue.clone();
-        thread::Builder::new().spawn(move || source.fill(items))?;
+        thread::Builder::new()
+            .spawn(move || source.fill(items))
+            .map_err(limits::no_thread)?;
         let (sender, receiver) = mpsc::sync_channel(BACKLOG);
         let work = Work {
             warm: self,
@@ -333,17 +343,32 @@ impl Warm<'_> {
         };
         let reporter = thread::current();
         let reported = thread::scope(|scope| {
+            let mut reported = Ok(());
             if let Some(signals) = &self.signals {
-                scope.spawn(|| queue.pass_on(signals));
+                let thread = thread::Builder::new();
+                reported = thread
+                    .spawn_scoped(scope, || queue.pass_on(signals))
+                    .map(drop)
+                    .map_err(limits::no_thread);
             }
+            let mut is_any_at_work = false;
             // Borrowed: a worker that closed its own would drop the signatures of the others.
             for locks in &locks {
                 let results = Results(Some(sender.clone()), &reporter);
                 let (work, prepare) = (&work, &prepare);
-                scope.spawn(move || work.all(prepare, locks, &results));
+                let thread = thread::Builder::new();
+                let worker = move || work.all(prepare, locks, &results);
+                match thread.spawn_scoped(scope, worker) {
+                    Ok(_) => is_any_at_work = true,
+                    // Where there is no room for more, fewer work.
+                    Err(_) if is_any_at_work => break,
+                    Err(error) => reported = reported.and(Err(limits::no_thread(error))),
+                }
+            }
+            if reported.is_err() {
+                queue.stop(Stop::Trouble);
             }
             drop(sender);
-            let mut reported = Ok(());
             loop {
                 let (item, done) = match receiver.try_recv() {
                     Ok(result) => result,
@@ -381,6 +406,20 @@ impl Warm<'_> {
             on_done(item, Done::not_run(Warmed::Skipped, None, why), total)?;
         }
         Ok(queue.why_stopped())
+    }
+}
+
+impl Warm<'_> {
+    /// Opens the locks once for each worker: those of one open file would not keep workers apart.
+    ///
+    /// Where fewer files can be open, fewer work.
+    fn locks(&self) -> Result<Vec<FlightLocks>> {
+        let path = broadcast::locks(self.store);
+        let room = limits::open_files().saturating_sub(OWN_FILES) / WORKER_FILES;
+        (0..self.workers.get().min(room.max(1)))
+            .map(|_| FlightLocks::open(&path))
+            .collect::<io::Result<_>>()
+            .map_err(|error| Error::of_system(self.store, error))
     }
 }
 
@@ -442,7 +481,21 @@ impl<T> Work<'_, T> {
 
     fn one(&self, call: &Call, locks: &FlightLocks) -> Done {
         let key = call.address.key.clone();
-        match self.attempt(call, locks) {
+        let mut last_running = Instant::now();
+        let attempted = loop {
+            let attempted = self.attempt(call, locks);
+            if self.queue.is_any_running() {
+                last_running = Instant::now();
+            }
+            match attempted {
+                // Other workers are about to give up what they have open.
+                Err(CommandError::NoRoom { .. }) if last_running.elapsed() < NO_ROOM => {
+                    self.queue.is_stopped_within(SLICE);
+                }
+                attempted => break attempted,
+            }
+        };
+        match attempted {
             Ok(done) => done,
             Err(CommandError::Cache(error)) => {
                 let why = format!("it could not be kept: {error}");

@@ -8,6 +8,7 @@
 use std::collections::HashMap;
 use std::future::{Future, IntoFuture, poll_fn};
 use std::pin::{Pin, pin};
+use std::thread;
 use std::time::Duration;
 
 use futures_core::Stream;
@@ -43,6 +44,8 @@ impl Driver {
     where
         C: AsyncFnOnce() -> DriverResult<Client>,
     {
+        // Where there is no room for a thread, the runtime would panic.
+        thread::Builder::new().spawn(|| ())?;
         let runtime = Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()

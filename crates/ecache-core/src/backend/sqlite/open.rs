@@ -17,7 +17,7 @@ use rusqlite::{Connection, ErrorCode, FileControl, OpenFlags, ffi};
 
 use super::{reserve, schema};
 use crate::error::{Error, Result};
-use crate::limits::Limit as ProcessLimit;
+use crate::limits;
 
 /// How long a write waits for other writers: 32 processes that write with `synchronous=FULL` were seen to
 /// wait for 4.4 s.
@@ -103,13 +103,7 @@ fn create(path: &Path) -> Result<()> {
             path: path.into(),
             what: "below a file",
         },
-        _ => match ProcessLimit::of(&error) {
-            Some(limit) => Error::Limit {
-                path: path.into(),
-                limit,
-            },
-            None => Error::Io(error),
-        },
+        _ => Error::of_system(path, error),
     };
     if path.exists() {
         return Ok(());
@@ -508,8 +502,8 @@ fn enable_wal(connection: &Connection, path: &Path, patience: Duration) -> Resul
 pub(super) fn sqlite_error(path: &Path, error: rusqlite::Error) -> Error {
     let path = path.to_path_buf();
     let limit = match error.sqlite_error_code() {
-        Some(ErrorCode::SystemIoFailure) if is_writing(&error) => ProcessLimit::on_writing(),
-        Some(ErrorCode::CannotOpen) => ProcessLimit::on_opening(),
+        Some(ErrorCode::SystemIoFailure) if is_writing(&error) => limits::Limit::on_writing(),
+        Some(ErrorCode::CannotOpen) => limits::Limit::on_opening(),
         _ => None,
     };
     if let Some(limit) = limit {
