@@ -99,7 +99,6 @@ fn memoized(context: &Context, args: RunArgs) -> Result<Exit> {
     let settings = settings(&args, mode, lifetime);
     let memo = Memo {
         program: &invocation.program,
-        name: &args.command[0],
         arguments: &args.command[1..],
         folder: None,
         address: store.entry(Key::of_preimage(&text)),

@@ -85,6 +85,10 @@ fn what_cannot_be_run_has_the_shells_exit_codes() {
     assert_eq!(session.run("run -- ./").code, 126);
     std::fs::set_permissions(session.path("text"), PermissionsExt::from_mode(0o700))
         .expect("a mode");
+    let ran = session.run("run -- ./text");
+    assert_eq!(ran, session.shell("./text"), "it is a script for sh");
+    assert_eq!(ran.code, 127);
+    std::fs::write(session.path("text"), "no program\0").expect("a file");
     assert_eq!(session.run("run -- ./text").code, 126, "it has no format");
     session.run("run --jwt-file missing -- true").ends(
         125,
@@ -92,7 +96,26 @@ fn what_cannot_be_run_has_the_shells_exit_codes() {
     );
     assert_eq!(memoized(&session, "", "exit 255").code, 255);
     assert_eq!(memoized(&session, "", "exit 255").code, 255);
-    session.run("ls --fields store_name").prints("sh\n");
+    session.run("ls --fields store_name").prints("text\nsh\n");
+}
+
+#[test]
+fn a_script_that_names_no_interpreter_is_run_by_sh() {
+    let session = Session::new();
+    std::fs::create_dir(session.path("bin")).expect("a folder");
+    for script in ["bin/script", "-script"] {
+        std::fs::write(session.path(script), "echo $0 \"$@\"; exit 3\n").expect("a file");
+        let mode = PermissionsExt::from_mode(0o755);
+        std::fs::set_permissions(session.path(script), mode).expect("a mode");
+    }
+    for line in ["bin/script a 'b  c' ''", "./-script -x", "script -e"] {
+        let plain = session.shell(&format!("PATH=$PWD/bin:$PATH; env {line}"));
+        assert_eq!(plain.code, 3, "{plain:?}");
+        for _ in 0..2 {
+            let line = format!("PATH=$PWD/bin:$PATH; ecache run --stdin none -- {line}");
+            assert_eq!(session.shell(&line), plain, "{line}");
+        }
+    }
 }
 
 #[test]

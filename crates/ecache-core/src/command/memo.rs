@@ -1,6 +1,6 @@
 //! A hit is replayed, a miss is run, by one process at a time, and whatever is wrong with the cache, it is run.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -36,8 +36,6 @@ const STORE_PATIENCE: Duration = Duration::from_secs(2);
 pub struct Memo<'a> {
     /// The file that is run
     pub program: &'a Program,
-    /// The program's name as it was typed, which it is told
-    pub name: &'a OsStr,
     /// Its arguments
     pub arguments: &'a [OsString],
     /// The folder it is run in, if that is not this process's
@@ -384,7 +382,6 @@ impl Memo<'_> {
         let started = Instant::now();
         let mut ended = process::run(
             self.program,
-            self.name,
             self.arguments,
             self.folder,
             self.outputs,

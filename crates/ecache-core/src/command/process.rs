@@ -5,11 +5,11 @@
 //! sent on by whoever receives them, since this thread may have to wait for a reader. A thread for each of the
 //! two was a tenth of a quick command.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
@@ -156,7 +156,6 @@ pub(super) fn exit_code(status: ExitStatus) -> u8 {
 /// Runs a command to its end.
 pub(super) fn run(
     program: &Program,
-    name: &OsStr,
     arguments: &[OsString],
     folder: Option<&Path>,
     outputs: Outputs,
@@ -166,8 +165,8 @@ pub(super) fn run(
     let signals = streams.signals;
     let cannot = |error| CommandError::of_start(&program.called, error);
     signals.begin().map_err(cannot)?;
-    let mut command = Command::new(&program.called);
-    command.arg0(name).args(arguments);
+    let mut command = program.command();
+    command.args(arguments);
     let mut fed = None;
     if let Some(folder) = folder {
         // Where programs look for their folder before they ask the system.

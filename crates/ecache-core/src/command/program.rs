@@ -1,11 +1,13 @@
 //! From a program's name to the file that is run, as `execvp` finds it.
 
 use std::ffi::{OsStr, OsString};
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use rustix::fs::{Access, access};
 
@@ -78,6 +80,31 @@ impl Program {
                 .saturating_mul(1_000_000_000)
                 .saturating_add(file.mtime_nsec()),
         })
+    }
+
+    /// What starts it.
+    pub(super) fn command(&self) -> Command {
+        if !self.is_text() {
+            let mut command = Command::new(&self.called);
+            command.arg0(&self.name);
+            return command;
+        }
+        // The shell tries what the system has for it first.
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", "exec \"$0\" \"$@\""]).arg(&self.called);
+        command
+    }
+
+    /// Whether it is a script that names no interpreter, which the system refuses and `env` and shells
+    /// give to `sh`: its first line is text.
+    fn is_text(&self) -> bool {
+        let mut beginning = Vec::new();
+        let file = File::open(&self.path);
+        let read = file.and_then(|file| file.take(256).read_to_end(&mut beginning));
+        let first_line = beginning.split(|byte| *byte == b'\n').next();
+        read.is_ok()
+            && !beginning.starts_with(b"#!")
+            && first_line.is_none_or(|line| !line.contains(&0))
     }
 
     /// What it was typed as, if that is not the name of its file.

@@ -148,7 +148,6 @@ impl Call {
     ) -> Memo<'a> {
         Memo {
             program: &self.program,
-            name: &self.name,
             arguments: &self.arguments,
             folder: self.folder.as_deref(),
             address: self.address.clone(),
