@@ -6,6 +6,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use ecache_core::backend::{Backend, Lookup, Use, read_value};
+use ecache_core::error::Error;
 use ecache_core::scope::{Address, StoreAddress};
 use ecache_core::value::write_stored;
 
@@ -52,10 +53,10 @@ pub(super) fn run(context: &Context, store: &StoreAddress, file: &Path) -> Resul
             for (address, lookup) in done.iter().zip(lookups) {
                 if let Lookup::Hit(entry, _) = &lookup {
                     uses.extend(Use::due(entry, now));
-                } else {
+                }
+                if !print(context, backend.as_ref(), &mut rows, address, lookup)? {
                     exit = Exit::No;
                 }
-                print(context, backend.as_ref(), &mut rows, address, lookup)?;
             }
             rest = later;
         }
@@ -82,31 +83,34 @@ fn addresses(
     Ok(addresses)
 }
 
-/// Prints `{"key": …, "hit": …, "value": …}`.
+/// Prints `{"key": …, "hit": …, "value": …}`; whether it is a hit.
 fn print(
     context: &Context,
     backend: &dyn Backend,
     rows: &mut Writer<'_>,
     address: &Address,
-    lookup: Lookup,
-) -> Result<()> {
-    let key = Cell::from(address.key.as_str());
-    let (hit, content) = match lookup {
-        Lookup::Hit(entry, content) => (true, Some((entry.kind, content))),
-        Lookup::Damaged(address) => {
-            context.warn(&format!("{address} is damaged and counts as a miss"));
-            (false, None)
+    mut lookup: Lookup,
+) -> Result<bool> {
+    let value = loop {
+        match lookup {
+            Lookup::Hit(entry, content) => match read_value(backend, entry.kind, content) {
+                // It was removed, or replaced a while ago: many values may have been printed since it was looked up.
+                Err(Error::Replaced) => lookup = backend.lookup(address, context.now())?,
+                value => break Some(value?),
+            },
+            Lookup::Damaged(address) => {
+                context.warn(&format!("{address} is damaged and counts as a miss"));
+                break None;
+            }
+            Lookup::Stale(_) | Lookup::Missing => break None,
         }
-        Lookup::Stale(_) | Lookup::Missing => (false, None),
     };
-    let mut json = Vec::new();
-    if let Some((kind, content)) = content {
-        let value = read_value(backend, kind, content)?;
-        write_stored(kind, &value.bytes, &mut json);
-    }
-    let value = match hit {
-        true => Cell::Json(fields::text(json).into()),
-        false => Cell::Null,
-    };
-    Ok(rows.row(&[key, Cell::Bool(hit), value])?)
+    let is_hit = value.is_some();
+    let value = value.map_or(Cell::Null, |value| {
+        let mut json = Vec::new();
+        write_stored(value.kind, &value.bytes, &mut json);
+        Cell::Json(fields::text(json).into())
+    });
+    rows.row(&[Cell::from(address.key.as_str()), Cell::Bool(is_hit), value])?;
+    Ok(is_hit)
 }

@@ -99,8 +99,8 @@ pub enum Error {
         /// The entry
         address: Box<Address>,
     },
-    /// A large value was replaced or removed by another process while it was read.
-    #[error("the value was replaced while it was being read")]
+    /// A large value was removed by another process while it was read, or replaced more than a minute ago.
+    #[error("the value was removed or replaced while it was being read")]
     Replaced,
     /// A value is longer than a store can keep.
     #[error("the value has {size} bytes, and a store keeps at most {limit}")]

@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::{
     Backend, Chunked, Commit, Condition, Content, Counters, Description, Dimension, Direction,
-    Group, Imported, Lookup, OnConflict, Progress, Put, Record, Row, Rows, STAGED_FOR, Scan, Sort,
-    StoreMetadata, StoreRecord, Touch, Use, Values, lookup_enough,
+    Group, Imported, Lookup, OnConflict, Progress, Put, REPLACED_FOR, Record, Row, Rows,
+    STAGED_FOR, Scan, Sort, StoreMetadata, StoreRecord, Touch, Use, Values, lookup_enough,
 };
 use crate::entry::{Entry, MAX_COUNT, Policy};
 use crate::error::{Error, Result};
@@ -31,6 +31,8 @@ struct State {
     entries: BTreeMap<Address, Stored>,
     blobs: BTreeMap<i64, Blob>,
     last_blob: i64,
+    /// The latest time that anything was written at
+    latest: Option<Timestamp>,
     last_sequence: u64,
     changes: u64,
 }
@@ -55,7 +57,8 @@ struct Stored {
 #[derive(Clone, Debug)]
 struct Blob {
     bytes: Arc<[u8]>,
-    staged_at: Timestamp,
+    /// Until when it stays without an entry; `None` as long as one names it
+    kept_until: Option<Timestamp>,
 }
 
 impl MemoryBackend {
@@ -127,10 +130,11 @@ impl State {
             return Content::Inline(bytes);
         }
         self.last_blob += 1;
+        self.latest = self.latest.max(Some(now));
         let size = bytes.len() as u64;
         let blob = Blob {
             bytes: bytes.into(),
-            staged_at: now,
+            kept_until: Some(now.saturating_add(STAGED_FOR)),
         };
         self.blobs.insert(self.last_blob, blob);
         Content::Chunked(Chunked {
@@ -149,14 +153,19 @@ impl State {
             ..entry
         };
         let address = entry.address.clone();
-        let position = self.entries.get(&address).map(|old| old.position);
-        let put = match position {
+        let old = self.entries.get(&address);
+        let position = old.map(|old| old.position);
+        let put = match old {
             None => Put::Created,
-            Some(_) => {
-                self.discard(&address, &content);
+            Some(old) => {
+                let old = old.content.clone();
+                self.bump_generation(&address.store);
+                let until = self.latest.map(|now| now.saturating_add(REPLACED_FOR));
+                self.keep_until(&old, until);
                 Put::Replaced
             }
         };
+        self.keep_until(&content, None);
         self.last_sequence += 1;
         let stored = Stored {
             position: position.unwrap_or((number, self.last_sequence)),
@@ -167,16 +176,29 @@ impl State {
         put
     }
 
-    /// Removes an entry, but not the chunks that `kept` names.
-    fn discard(&mut self, address: &Address, kept: &Content) {
+    /// Sets until when a large value stays.
+    fn keep_until(&mut self, content: &Content, until: Option<Timestamp>) {
+        if let Content::Chunked(chunked) = content
+            && let Some(blob) = self.blobs.get_mut(&chunked.id)
+        {
+            blob.kept_until = until;
+        }
+    }
+
+    /// Removes an entry and its value.
+    fn discard(&mut self, address: &Address) {
         if let Some(old) = self.entries.remove(address) {
             self.bump_generation(&address.store);
-            if old.content != *kept
-                && let Content::Chunked(chunked) = old.content
-            {
+            if let Content::Chunked(chunked) = old.content {
                 self.blobs.remove(&chunked.id);
             }
         }
+    }
+
+    /// Removes values that nobody can be reading any more.
+    fn collect(&mut self, now: Timestamp) {
+        let is_kept = |blob: &Blob| blob.kept_until.is_none_or(|until| until >= now);
+        self.blobs.retain(|_, blob| is_kept(blob));
     }
 
     /// Drops a staged value, unless an entry names it.
@@ -195,6 +217,8 @@ impl State {
         now: Timestamp,
     ) -> Result<Put> {
         self.store(&entry.address.store);
+        self.latest = self.latest.max(Some(now));
+        self.collect(now);
         let existing = self.entries.get(&entry.address);
         let fresh = existing.filter(|existing| existing.entry.is_fresh(now));
         let holds = match (condition, fresh) {
@@ -448,7 +472,7 @@ impl Backend for MemoryBackend {
         let removed = usage(selected.values().copied());
         let addresses: Vec<Address> = selected.values().map(|e| e.address.clone()).collect();
         for address in addresses {
-            state.discard(&address, &Content::Inline(Vec::new()));
+            state.discard(&address);
         }
         // Nothing is left to be stopped.
         let _ = progress(removed.entries);
@@ -570,13 +594,7 @@ impl Backend for MemoryBackend {
     }
 
     fn collect_garbage(&self, now: Timestamp) -> Result<()> {
-        let mut state = self.write();
-        let State { blobs, entries, .. } = &mut *state;
-        let named = |id: i64| {
-            let mut contents = entries.values().map(|stored| &stored.content);
-            contents.any(|content| matches!(content, Content::Chunked(chunked) if chunked.id == id))
-        };
-        blobs.retain(|id, blob| blob.staged_at >= now.saturating_sub(STAGED_FOR) || named(*id));
+        self.write().collect(now);
         Ok(())
     }
 

@@ -33,6 +33,9 @@ use crate::value::{Kind, Value};
 /// A value that was staged but is named by no entry after this long belongs to a process that died.
 const STAGED_FOR: Duration = Duration::from_secs(86_400);
 
+/// A large value that was replaced can be read for this long, unless its space is needed.
+const REPLACED_FOR: Duration = Duration::from_secs(60);
+
 /// Told how many entries are done; says whether to go on.
 pub type Progress<'a> = &'a mut dyn FnMut(u64) -> ControlFlow<()>;
 
@@ -114,7 +117,8 @@ pub trait Backend: Send + Sync {
     /// Keeps a value's bytes apart from any entry until a [`Backend::put`] names them.
     ///
     /// Up to [`CHUNK_SIZE`](crate::value::CHUNK_SIZE) they stay in memory. A longer value goes to the store chunk by chunk, without
-    /// a lock in between; what no entry names within a day is removed by [`Backend::collect_garbage`].
+    /// a lock in between; what no entry names within a day, or before its process ends, is removed by
+    /// [`Backend::collect_garbage`].
     ///
     /// # Errors
     /// [`Error::Replaced`](crate::error::Error::Replaced) if a day passed while it was read.
@@ -123,7 +127,8 @@ pub trait Backend: Send + Sync {
     /// Reads one chunk of a value in the place of what is in `bytes`, and verifies it.
     ///
     /// # Errors
-    /// If it is damaged, or was replaced; what is in `bytes` means nothing then.
+    /// If it is damaged, or [`Error::Replaced`](crate::error::Error::Replaced) if it was removed, or replaced more than a
+    /// minute ago; what is in `bytes` means nothing then.
     fn read_chunk(&self, chunked: &Chunked, index: u64, bytes: &mut Vec<u8>) -> Result<()>;
 
     /// Writes an entry. Its size is its content's; replacing one keeps `created_at` and the recorded hits
@@ -254,10 +259,10 @@ pub trait Backend: Send + Sync {
         Ok(None)
     }
 
-    /// Removes what no entry names any more: values that were staged more than a day ago, as by processes
-    /// that were killed, and names.
+    /// Removes what no entry names any more: values that were staged more than a day ago or by processes that were
+    /// killed, values that were replaced more than a minute ago, and names.
     ///
-    /// One short transaction, which need not succeed for anything else to be right.
+    /// Short transactions, which need not succeed for anything else to be right.
     fn collect_garbage(&self, now: Timestamp) -> Result<()>;
 
     /// Collects garbage, and gives free space back to the file system.
@@ -278,7 +283,8 @@ pub trait Follow: Send {
 
 /// Reads a value whatever its size, holding one chunk of it at a time.
 ///
-/// Each chunk is verified as it is read, whether or not it was when it was looked up. What the store says
+/// Each chunk is verified as it is read, whether or not it was when it was looked up. A value that is replaced
+/// meanwhile is the old one to its end, if that comes within a minute. What the store says
 /// then is within the `io::Error`: see [`Error::in_io`](crate::error::Error::in_io).
 pub struct ContentReader<'a> {
     backend: &'a dyn Backend,

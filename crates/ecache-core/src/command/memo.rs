@@ -301,6 +301,12 @@ impl Memo<'_> {
             Ok(exit) => exit,
             Err(ReplayError::Write(error)) => unread(error)?,
             Err(ReplayError::Read(error)) => match error.downcast() {
+                // It was removed since it was found.
+                Ok(Error::Replaced)
+                    if !console.has_printed() && self.settings.on_miss != OnMiss::Fail =>
+                {
+                    return Ok(None);
+                }
                 // There is nothing left to compare another run with.
                 Ok(error @ Error::Replaced) => {
                     return Err(CommandError::Replay(io::Error::other(error)));

@@ -60,6 +60,11 @@ impl<'a> Printed<'a> {
         self.past = source.map(|source| Past::new(source, self.stream));
     }
 
+    /// Reports whether anything has been printed.
+    pub(super) fn has_printed(&self) -> bool {
+        self.length > 0
+    }
+
     /// Whether the current run printed something else than was printed already.
     pub(super) fn differs(&self) -> bool {
         self.differs

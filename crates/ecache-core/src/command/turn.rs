@@ -70,6 +70,11 @@ impl<'a> Console<'a> {
         self.stderr.begin(source);
     }
 
+    /// Reports whether anything has been printed.
+    pub(super) fn has_printed(&self) -> bool {
+        self.stdout.has_printed() || self.stderr.has_printed()
+    }
+
     /// Says whether what is printed is what the run printed that is over now.
     pub(super) fn finish(&self) -> Result<(), CommandError> {
         match self.stdout.differs() || self.stdout.is_short() {

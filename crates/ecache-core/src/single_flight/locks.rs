@@ -54,6 +54,13 @@ impl FlightLocks {
         Ok(lock.l_type != libc::F_UNLCK as libc::c_short)
     }
 
+    /// Whether no other open file has the lock of a key. Where that cannot be known, it is not.
+    pub(crate) fn is_free(&self, hash: &[u8; 32]) -> bool {
+        let mut lock = description(libc::F_WRLCK, offset(hash), 1);
+        let asked = control(&self.file, GET_LOCK, &mut lock);
+        asked.is_ok() && lock.l_type == libc::F_UNLCK as libc::c_short
+    }
+
     /// Locks a key, unless another process has it.
     ///
     /// Within a process this always succeeds: there [`Flights`](super::Flights) keep callers apart.

@@ -3,7 +3,9 @@
 use std::io::{self, Read};
 
 use super::*;
-use crate::backend::{ContentReader, Lookup, no_progress, read_value};
+use crate::backend::{
+    Commit, ContentReader, Lookup, OnConflict, REPLACED_FOR, Record, no_progress, read_value,
+};
 use crate::error::Error;
 use crate::filter::Selection;
 use crate::value::{CHUNK_SIZE, Value};
@@ -21,8 +23,12 @@ pub(super) const CHUNKED: &[Behaviour] = &[
         stays_in_the_store,
     ),
     (
-        "a large value that is replaced is not mixed with the new",
+        "a large value that is replaced can be read for a while, whole",
         replaced_while_read,
+    ),
+    (
+        "a large value that an import replaces can be read for a while",
+        replaced_by_an_import,
     ),
     (
         "a large value that is refused is dropped",
@@ -37,6 +43,9 @@ pub(super) const CHUNKED: &[Behaviour] = &[
         staged_and_forgotten,
     ),
 ];
+
+/// How long a value that was replaced can be read, in milliseconds.
+const KEPT: i64 = REPLACED_FOR.as_millis() as i64;
 
 const LARGE: usize = 3 * CHUNK_SIZE + CHUNK_SIZE / 2;
 
@@ -90,14 +99,42 @@ fn replaced_while_read(backend: &dyn Backend) {
     put_bytes(backend, &entry("s", "k"), &bytes(LARGE));
     let content = get(backend, "k");
     let mut reader = ContentReader::new(backend, content.clone());
-    let mut first = [0; 8];
-    reader.read_exact(&mut first).expect("the first chunk");
-    put_bytes(backend, &entry("s", "k"), &vec![1; LARGE]);
-    let mut rest = Vec::new();
-    let error = reader.read_to_end(&mut rest).expect_err("it is gone");
-    assert!(matches!(Error::in_io(&error), Some(Error::Replaced)));
+    let mut read = vec![0; 8];
+    reader.read_exact(&mut read).expect("the first chunk");
+    let put = |now, value: Vec<u8>| {
+        let content = backend.stage(&mut &*value, now).expect("staged");
+        let put = backend.put(&entry("s", "k"), &content, &Condition::Always, now);
+        put.expect("an entry is written");
+    };
+    put(NOW, vec![1; LARGE]);
+    put(at(KEPT), vec![2; LARGE]);
+    reader.read_to_end(&mut read).expect("the old value");
+    assert!(read == bytes(LARGE), "it is not mixed with the new one");
+    put(at(2 * KEPT + 1), vec![3; LARGE]);
     let error = read_value(backend, Kind::Bytes, content).expect_err("it is gone");
     assert!(matches!(error, Error::Replaced));
+    let value = read_value(backend, Kind::Bytes, get(backend, "k")).expect("a value");
+    assert!(value.bytes == [3; LARGE]);
+}
+
+fn replaced_by_an_import(backend: &dyn Backend) {
+    put_bytes(backend, &entry("s", "k"), &bytes(LARGE));
+    let content = get(backend, "k");
+    let imported = || {
+        let record = Record::Entry(Box::new(entry("s", "k")), vec![1; LARGE]);
+        let mut records = [Ok(record)].into_iter();
+        let (on_conflict, commit) = (OnConflict::Replace, Commit::Whole);
+        backend
+            .import(&mut records, on_conflict, commit, &mut no_progress)
+            .expect("an import");
+    };
+    imported();
+    backend.collect_garbage(NOW).expect("collected");
+    let value = read_value(backend, Kind::Bytes, content.clone()).expect("a value");
+    assert!(value.bytes == bytes(LARGE));
+    backend.collect_garbage(at(2 * KEPT)).expect("collected");
+    let value = read_value(backend, Kind::Bytes, content);
+    assert!(matches!(value, Err(Error::Replaced)));
 }
 
 fn failing_stream(backend: &dyn Backend) {

@@ -1,6 +1,8 @@
 //! Large values: written chunk by chunk ahead of the entry that names them.
 //!
-//! Each chunk is a transaction of its own, so that a slow stream holds no lock.
+//! Each chunk is a transaction of its own, so that a slow stream holds no lock. `blobs` says which values no entry
+//! names: those that are staged, and by whom, and those whose entry was replaced or removed. The latter are
+//! deleted by `reclaim`.
 
 use std::io::Read;
 
@@ -14,6 +16,12 @@ use crate::error::{Error, Result};
 use crate::time::Timestamp;
 use crate::value::CHUNK_SIZE;
 
+/// When a value was replaced whose writer does not know the time; `reclaim` knows it.
+pub(super) const REPLACED: i64 = 0;
+
+/// When a value was replaced that is not to be kept for readers.
+pub(super) const REMOVED: i64 = i64::MIN;
+
 impl SqliteBackend {
     pub(super) fn stage_value(&self, value: &mut dyn Read, now: Timestamp) -> Result<Content> {
         let first = read_chunk(value)?;
@@ -24,10 +32,12 @@ impl SqliteBackend {
         if second.is_empty() {
             return Ok(Content::Inline(first));
         }
+        // Before there is anything to collect: see `reclaim`.
+        let writer = self.staging.writer(&self.path);
         let id = self.transaction(|transaction| {
             transaction
-                .prepare_cached("INSERT INTO blobs(created_at) VALUES (?1)")
-                .and_then(|mut statement| statement.insert([now.as_millis()]))
+                .prepare_cached("INSERT INTO blobs(staged_at, staged_by) VALUES (?1, ?2)")
+                .and_then(|mut statement| statement.insert((now.as_millis(), writer)))
                 .map_err(|error| self.error(error))
         })?;
         match self.stage_chunks(id, first, second, value) {
@@ -116,15 +126,11 @@ fn insert_chunk(
     Ok(())
 }
 
-/// Keeps a value that is in memory in chunks, within a transaction.
-pub(super) fn insert(
-    connection: &Connection,
-    bytes: &[u8],
-    now: Timestamp,
-) -> rusqlite::Result<Chunked> {
+/// Keeps a value that is in memory in chunks, within the transaction that writes its entry.
+pub(super) fn insert(connection: &Connection, bytes: &[u8]) -> rusqlite::Result<Chunked> {
     let id = connection
-        .prepare_cached("INSERT INTO blobs(created_at) VALUES (?1)")?
-        .insert([now.as_millis()])?;
+        .prepare_cached("INSERT INTO blobs DEFAULT VALUES")?
+        .insert(())?;
     for (index, chunk) in bytes.chunks(CHUNK_SIZE).enumerate() {
         insert_chunk(connection, id, index as u64, chunk)?;
     }
@@ -138,6 +144,35 @@ pub(super) fn exists(connection: &Connection, blob: i64) -> rusqlite::Result<boo
     connection
         .prepare_cached("SELECT 1 FROM blobs WHERE id = ?1")?
         .exists([blob])
+}
+
+/// Records that an entry names a staged value; whether it is still there.
+pub(super) fn name(connection: &Connection, blob: i64) -> rusqlite::Result<bool> {
+    let named = connection
+        .prepare_cached("UPDATE blobs SET staged_at = NULL, staged_by = NULL WHERE id = ?1")?
+        .execute([blob])?;
+    Ok(named > 0)
+}
+
+/// Why no entry names a value any more.
+#[derive(Clone, Copy)]
+pub(super) enum Unnamed {
+    /// The entry has another one, and this one is still being read
+    Replaced,
+    /// The entry was removed, and its space is wanted
+    Removed,
+}
+
+/// Leaves a large value to `reclaim`, which deletes it in transactions of its own.
+pub(super) fn leave(connection: &Connection, blob: i64, why: Unnamed) -> rusqlite::Result<()> {
+    let replaced_at = match why {
+        Unnamed::Replaced => REPLACED,
+        Unnamed::Removed => REMOVED,
+    };
+    connection
+        .prepare_cached("UPDATE blobs SET replaced_at = ?2 WHERE id = ?1")?
+        .execute((blob, replaced_at))?;
+    Ok(())
 }
 
 /// Removes the chunks of a large value.
@@ -157,6 +192,7 @@ mod tests {
 
     use super::*;
     use crate::backend::sqlite::Access;
+    use crate::backend::sqlite::reclaim::Due;
     use crate::backend::{Backend, Condition};
     use crate::entry::Entry;
     use crate::key::Key;
@@ -226,6 +262,53 @@ mod tests {
             (count(&backend, "chunks"), count(&backend, "blobs")),
             (3, 1)
         );
+    }
+
+    #[test]
+    fn what_others_stage_is_collected_once_they_are_gone() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let collector = backend(&folder);
+        let writer = backend(&folder);
+        let staged = writer.stage(&mut &*vec![1; LARGE], NOW).expect("staged");
+        collector.collect_garbage(NOW).expect("collected");
+        assert_eq!(count(&collector, "chunks"), 3, "its writer may still come");
+        drop(writer);
+        collector.collect_garbage(NOW).expect("collected");
+        assert_eq!(
+            (count(&collector, "chunks"), count(&collector, "blobs")),
+            (0, 0)
+        );
+        assert!(matches!(put(&collector, &staged), Err(Error::Replaced)));
+    }
+
+    #[test]
+    fn many_replaced_values_are_not_kept_for_long() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let backend = backend(&folder);
+        let connection = backend.connection().expect("a connection");
+        let replaced = |age: i64| {
+            // As many chunks as are a lot, without their bytes.
+            let blob = insert(&connection, &[]).expect("a value").id;
+            for index in 0..200 {
+                insert_chunk(&connection, blob, index, b"").expect("a chunk");
+            }
+            let at = NOW.as_millis() - age;
+            connection
+                .execute(
+                    "UPDATE blobs SET replaced_at = ?2 WHERE id = ?1",
+                    (blob, at),
+                )
+                .expect("a replaced value");
+            blob
+        };
+        let blobs = [4000, 4500, 5500, 7000].map(replaced);
+        backend.reclaim(Due::By(NOW)).expect("reclaimed");
+        assert_eq!(
+            blobs.map(|blob| exists(&connection, blob) == Ok(true)),
+            [true, true, false, false]
+        );
+        backend.reclaim(Due::All).expect("reclaimed");
+        assert_eq!(count(&backend, "chunks"), 0);
     }
 
     #[test]

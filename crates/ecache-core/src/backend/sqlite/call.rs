@@ -8,6 +8,7 @@ use rusqlite::Connection;
 use rusqlite::types::ValueRef;
 
 use super::SqliteBackend;
+use super::reclaim::Due;
 use super::row::{self, Kept, RowError};
 use super::write::Interned;
 use crate::backend::{CallIdentity, CallLookup, CallResult, Condition, Content};
@@ -169,6 +170,9 @@ impl SqliteBackend {
         });
         if put.is_err() {
             self.drop_staged(content);
+        } else if matches!(content, Content::Chunked(_)) {
+            // There is a next time.
+            let _ = self.reclaim(Due::By(now));
         }
         put
     }

@@ -234,7 +234,7 @@ impl<'a> Batch<'a> {
             }
         }
         if let (true, Content::Inline(bytes)) = (is_large, &content) {
-            let blob = blobs::insert(self.transaction, bytes, entry.written_at());
+            let blob = blobs::insert(self.transaction, bytes);
             content = Content::Chunked(blob.map_err(sqlite)?);
         }
         let id = match existing {

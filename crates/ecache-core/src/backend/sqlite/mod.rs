@@ -11,6 +11,7 @@
 //! | `call` | results of cached calls, read and written with the least |
 //! | `read`, `write`, `import`, `remove`, `groups` | the verbs |
 //! | `blobs` | large values, in chunks |
+//! | `reclaim` | large values that no entry names |
 //! | `reserve` | space put by for clearing a full disk |
 //! | `shrink` | giving free pages back to the file system |
 //! | `memory` | SQLite's allocator, and how much it begins with |
@@ -29,6 +30,7 @@ mod names;
 mod open;
 mod query;
 mod read;
+mod reclaim;
 mod remove;
 mod reserve;
 mod row;
@@ -63,6 +65,7 @@ use names::Names;
 use open::SHORT_WAIT;
 use query::Plan;
 use read::Verified;
+use reclaim::Staging;
 
 /// A store in a SQLite file.
 ///
@@ -93,6 +96,7 @@ pub struct SqliteBackend {
     names: Names,
     idle: Mutex<Vec<Connection>>,
     watcher: Mutex<Option<Connection>>,
+    staging: Staging,
 }
 
 impl SqliteBackend {
@@ -128,6 +132,7 @@ impl SqliteBackend {
             names: Names::default(),
             idle: Mutex::default(),
             watcher: Mutex::default(),
+            staging: Staging::default(),
         }
     }
 

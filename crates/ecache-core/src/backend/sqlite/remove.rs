@@ -10,7 +10,9 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, params_from_iter};
 
+use super::blobs::Unnamed;
 use super::query::{Parameter, Plan, Range, USED};
+use super::reclaim::Due;
 use super::row::{self, policy_number};
 use super::{SqliteBackend, blobs, reserve, write};
 use crate::backend::{Progress, STAGED_FOR, Touch, no_progress};
@@ -70,7 +72,11 @@ impl SqliteBackend {
         if !reserve::is_needed(&self.path) {
             match change(Pace::Timed) {
                 Err(Error::Full { .. }) => {}
-                result => return result.map(|()| done),
+                result => {
+                    // Also what was removed before it failed. There is a next time.
+                    let _ = self.reclaim(Due::By(now));
+                    return result.map(|()| done);
+                }
             }
         }
         if self.count(selection, now)? == Usage::default() {
@@ -82,6 +88,8 @@ impl SqliteBackend {
         let result = match self.delete_all(selection, now) {
             Ok(None) | Err(Error::Full { .. }) => {
                 let changed = change(Pace::Frugal);
+                // Who still reads what was replaced has to do without it: no other space is left.
+                let _ = self.reclaim(Due::All);
                 self.give_back();
                 changed
             }
@@ -251,8 +259,7 @@ fn count(
 
 /// Whether there is a value that no entry names, but that its writer may still come for.
 fn is_staged_since(connection: &Connection, oldest: Timestamp) -> rusqlite::Result<bool> {
-    let sql = "SELECT 1 FROM blobs AS b WHERE created_at >= ?1 \
-               AND NOT EXISTS (SELECT 1 FROM entries WHERE blob = b.id)";
+    let sql = "SELECT 1 FROM blobs WHERE staged_at >= ?1";
     connection.prepare(sql)?.exists([oldest.as_millis()])
 }
 
@@ -374,7 +381,7 @@ fn delete_batch(transaction: &Connection, plan: &Plan, ids: &[i64]) -> rusqlite:
         .prepare_cached("DELETE FROM uses WHERE entry IN rarray(?1)")?
         .execute([Parameter::many(ids)])?;
     for blob in blobs {
-        blobs::delete(transaction, blob)?;
+        blobs::leave(transaction, blob, Unnamed::Removed)?;
     }
     for store in stores {
         write::bump_generation(transaction, store)?;

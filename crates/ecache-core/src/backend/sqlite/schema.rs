@@ -87,7 +87,9 @@ CREATE TABLE uses(
 
 CREATE TABLE blobs(
   id INTEGER PRIMARY KEY AUTOINCREMENT,
-  created_at INTEGER NOT NULL
+  staged_at INTEGER,
+  staged_by INTEGER,
+  replaced_at INTEGER
 ) STRICT;
 CREATE TABLE chunks(
   id INTEGER PRIMARY KEY,

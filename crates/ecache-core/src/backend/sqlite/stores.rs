@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use super::SqliteBackend;
-use super::blobs;
 use super::names::{self, store_address};
 use super::open::SHORT_WAIT;
 use super::query::stored_key;
+use super::reclaim::Due;
 use super::row::{number, policy};
-use crate::backend::{Counters, Dimension, STAGED_FOR, StoreMetadata, StoreRecord, Use};
+use crate::backend::{Counters, Dimension, StoreMetadata, StoreRecord, Use};
 use crate::entry::{MAX_COUNT, Policy};
 use crate::error::Result;
 use crate::scope::StoreAddress;
@@ -148,29 +148,18 @@ impl SqliteBackend {
         read().map_err(|error| self.error(error))
     }
 
-    /// Removes staged values that nobody came back for, and names that no entry has any more.
+    /// Removes large values that no entry names any more, and names that no entry has any more.
     pub(super) fn delete_garbage(&self, now: Timestamp) -> Result<()> {
-        let oldest = now.saturating_sub(STAGED_FOR).as_millis();
+        self.reclaim_staged(now)?;
+        self.reclaim(Due::By(now))?;
         self.transaction(|transaction| {
-            let collect = || -> rusqlite::Result<()> {
-                let mut statement = transaction.prepare(
-                    "SELECT id FROM blobs AS b WHERE created_at < ?1 \
-                     AND NOT EXISTS (SELECT 1 FROM entries WHERE blob = b.id)",
-                )?;
-                let blobs: Vec<i64> = statement
-                    .query_map([oldest], |row| row.get(0))?
-                    .collect::<rusqlite::Result<_>>()?;
-                for blob in blobs {
-                    blobs::delete(transaction, blob)?;
-                }
-                transaction.execute_batch(
-                    "DELETE FROM chunks WHERE id >> 20 NOT IN (SELECT id FROM blobs);
-                     DELETE FROM names WHERE kind = 1 AND NOT EXISTS (SELECT 1 FROM entries WHERE user = names.id);
-                     DELETE FROM names WHERE kind = 2 AND NOT EXISTS (SELECT 1 FROM entries WHERE operator = names.id);
-                     DELETE FROM names WHERE kind = 3 AND NOT EXISTS (SELECT 1 FROM entries WHERE prompt = names.id);",
-                )
-            };
-            collect().map_err(|error| self.error(error))
+            transaction.execute_batch(
+                "DELETE FROM chunks WHERE id >> 20 NOT IN (SELECT id FROM blobs);
+                 DELETE FROM names WHERE kind = 1 AND NOT EXISTS (SELECT 1 FROM entries WHERE user = names.id);
+                 DELETE FROM names WHERE kind = 2 AND NOT EXISTS (SELECT 1 FROM entries WHERE operator = names.id);
+                 DELETE FROM names WHERE kind = 3 AND NOT EXISTS (SELECT 1 FROM entries WHERE prompt = names.id);",
+            )
+            .map_err(|error| self.error(error))
         })
     }
 }

@@ -5,8 +5,10 @@ use std::time::Duration;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OptionalExtension, ToSql, ffi};
 
+use super::blobs::Unnamed;
 use super::names::{self, NameKind, Names};
 use super::query::{Range, stored_key};
+use super::reclaim::Due;
 use super::row::{RowError, checksum, chunk, kind, kind_number, number, policy_number};
 use super::{SqliteBackend, blobs, having_waited};
 use crate::backend::{Chunked, Condition, Content, Put, StoreMetadata};
@@ -129,6 +131,10 @@ impl SqliteBackend {
         if matches!(put, Ok(Put::Refused) | Err(_)) {
             self.drop_staged(content);
         }
+        if matches!(content, Content::Chunked(_)) && put.is_ok() {
+            // There is a next time.
+            let _ = self.reclaim(Due::By(now));
+        }
         put
     }
 
@@ -216,7 +222,7 @@ impl SqliteBackend {
         let Content::Chunked(chunked) = content else {
             return Ok(());
         };
-        match blobs::exists(connection, chunked.id) {
+        match blobs::name(connection, chunked.id) {
             Ok(true) => Ok(()),
             Ok(false) => Err(Error::Replaced),
             Err(error) => Err(self.error(error)),
@@ -500,7 +506,7 @@ pub(super) fn replace(
     if existing.blob != kept
         && let Some(blob) = existing.blob
     {
-        blobs::delete(connection, blob)?;
+        blobs::leave(connection, blob, Unnamed::Replaced)?;
     }
     let replaced = write(
         connection,

@@ -1,0 +1,203 @@
+//! Deletes large values that no entry names: replaced ones once nobody can be reading them any more, removed ones
+//! at once, and those that a process began to write that was killed.
+//!
+//! A value that is replaced stays for a minute, so that whoever is reading it comes to its end. Designs weighed:
+//! a read transaction for as long as a value is read (a pipe that blocks would keep the log from being reused),
+//! a lock for each reader (a file more to open for each, and a read-only folder has none), and reading
+//! the new value from its beginning (what is printed already is of the old one).
+//!
+//! A backend that stages values holds a lock of the kernel's on a byte of `-locks`, whose number is kept with the
+//! values: where nobody holds it, the writer is dead.
+
+use std::hash::{BuildHasher, RandomState};
+use std::path::Path;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use rusqlite::Connection;
+
+use super::blobs::{self, REPLACED};
+use super::open::with_suffix;
+use super::row::chunk_id;
+use super::{SqliteBackend, reserve};
+use crate::backend::{REPLACED_FOR, STAGED_FOR};
+use crate::error::{Error, Result};
+use crate::single_flight::{FlightLock, FlightLocks};
+use crate::time::Timestamp;
+
+/// Chunks that are deleted in one transaction: the log of that is a dozen pages, and the lock is held for a moment.
+const STEP: u64 = 16;
+
+/// Replaced values of more chunks than this are not kept for the whole minute.
+const MANY_CHUNKS: u64 = 256;
+
+/// The least time for which a replaced value is kept, however many there are.
+const LEAST: Duration = Duration::from_secs(5);
+
+/// Which values are deleted that were replaced.
+#[derive(Clone, Copy)]
+pub(super) enum Due {
+    /// Those that nobody can be reading any more
+    By(Timestamp),
+    /// All of them
+    All,
+}
+
+impl SqliteBackend {
+    /// Deletes values that were replaced or removed.
+    pub(super) fn reclaim(&self, due: Due) -> Result<()> {
+        let connection = self.connection()?;
+        let replaced = replaced(&connection).map_err(|error| self.error(error))?;
+        drop(connection);
+        if replaced.is_empty() {
+            return Ok(());
+        }
+        if let Due::By(now) = due
+            && replaced.iter().any(|blob| blob.replaced_at == REPLACED)
+        {
+            self.reclaiming(|transaction| {
+                let sql = "UPDATE blobs SET replaced_at = ?1 WHERE replaced_at = ?2";
+                transaction
+                    .prepare_cached(sql)?
+                    .execute((now.as_millis(), REPLACED))
+            })?;
+        }
+        let mut chunks = 0;
+        for blob in replaced {
+            chunks += blob.chunks;
+            let is_due = match due {
+                Due::All => true,
+                Due::By(_) if blob.replaced_at == REPLACED => false,
+                Due::By(now) => {
+                    let kept_for = if chunks > MANY_CHUNKS {
+                        LEAST
+                    } else {
+                        REPLACED_FOR
+                    };
+                    blob.replaced_at < now.saturating_sub(kept_for).as_millis()
+                }
+            };
+            if is_due {
+                self.delete_value(blob.id)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Deletes values that were staged by processes that died, or too long ago.
+    pub(super) fn reclaim_staged(&self, now: Timestamp) -> Result<()> {
+        let oldest = now.saturating_sub(STAGED_FOR).as_millis();
+        let locks = FlightLocks::open(&with_suffix(&self.path, "-locks")).ok();
+        let is_dead = |writer: i64| {
+            // Where it is not known, a day tells.
+            locks
+                .as_ref()
+                .is_some_and(|locks| locks.is_free(&byte(writer)))
+        };
+        let connection = self.connection()?;
+        let staged = staged(&connection).map_err(|error| self.error(error))?;
+        drop(connection);
+        for (id, staged_at, writer) in staged {
+            if staged_at < oldest || writer.is_some_and(is_dead) {
+                self.delete_value(id)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Deletes a value that no entry names, a few chunks at a time.
+    fn delete_value(&self, blob: i64) -> Result<()> {
+        loop {
+            let is_done = self.reclaiming(|transaction| {
+                let sql = "SELECT 1 FROM entries WHERE blob = ?1";
+                if transaction.prepare_cached(sql)?.exists([blob])? {
+                    return Ok(true);
+                }
+                let sql = "DELETE FROM chunks WHERE id IN \
+                           (SELECT id FROM chunks WHERE id >= ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3)";
+                let range = (chunk_id(blob, 0), chunk_id(blob + 1, 0), STEP);
+                if transaction.prepare_cached(sql)?.execute(range)? as u64 == STEP {
+                    return Ok(false);
+                }
+                blobs::delete(transaction, blob)?;
+                Ok(true)
+            })?;
+            if is_done {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Runs a short write transaction, also where hardly any space is left.
+    fn reclaiming<T>(&self, work: impl Fn(&Connection) -> rusqlite::Result<T>) -> Result<T> {
+        let work = |transaction: &Connection| work(transaction).map_err(|error| self.error(error));
+        if !reserve::is_needed(&self.path) {
+            return self.transaction(work);
+        }
+        let frugal = || self.frugally(|connection| self.transaction_on(connection, work));
+        match frugal() {
+            Err(Error::Full { .. }) => {
+                self.give_back();
+                frugal()
+            }
+            result => result,
+        }
+    }
+}
+
+/// A value whose entry was replaced or removed.
+struct Replaced {
+    id: i64,
+    replaced_at: i64,
+    chunks: u64,
+}
+
+/// The values that were replaced or removed, the latest first.
+fn replaced(connection: &Connection) -> rusqlite::Result<Vec<Replaced>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT id, replaced_at, (SELECT count(*) FROM chunks WHERE id >= b.id << 20 AND id < (b.id + 1) << 20) \
+         FROM blobs AS b WHERE replaced_at IS NOT NULL ORDER BY replaced_at = ?1 DESC, replaced_at DESC, id DESC",
+    )?;
+    let blobs = statement.query_map([REPLACED], |row| {
+        Ok(Replaced {
+            id: row.get(0)?,
+            replaced_at: row.get(1)?,
+            chunks: row.get(2)?,
+        })
+    })?;
+    blobs.collect()
+}
+
+/// The values that no entry names yet: when they were begun, and by whom, if that is known.
+fn staged(connection: &Connection) -> rusqlite::Result<Vec<(i64, i64, Option<i64>)>> {
+    let sql = "SELECT id, staged_at, staged_by FROM blobs WHERE staged_at IS NOT NULL";
+    let mut statement = connection.prepare_cached(sql)?;
+    let blobs = statement.query_map((), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    blobs.collect()
+}
+
+/// Says that this process is alive, to those who collect what others staged.
+#[derive(Default)]
+pub(super) struct Staging(OnceLock<Option<(i64, FlightLock)>>);
+
+impl Staging {
+    /// The number of this writer, whose lock is held from here on; `None` where there can be no locks.
+    ///
+    /// One for all values: to close another descriptor of the file would drop the signatures of this process's
+    /// locks.
+    pub(super) fn writer(&self, store: &Path) -> Option<i64> {
+        let lock = || {
+            let locks = FlightLocks::open(&with_suffix(store, "-locks")).ok()?;
+            let number = RandomState::new().hash_one(()) as i64;
+            Some((number, locks.try_lock(&byte(number)).ok()??))
+        };
+        self.0.get_or_init(lock).as_ref().map(|(number, _)| *number)
+    }
+}
+
+/// The name of a writer's lock among those of keys.
+fn byte(writer: i64) -> [u8; 32] {
+    let mut hash = [0; 32];
+    hash[..8].copy_from_slice(&writer.to_be_bytes());
+    hash
+}
