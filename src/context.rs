@@ -111,7 +111,7 @@ impl Context {
             (Some(path), None) => Ok((without_password(path)?, Origin::Flag)),
             (None, None) => match variable(variables::STORE) {
                 Some(path) => Ok((path.into(), Origin::Environment)),
-                None => Ok((data_folder()?.join("store.db"), Origin::Default)),
+                None => Ok((data_folder()?.join(location::DEFAULT_FILE), Origin::Default)),
             },
         }
     }
@@ -253,20 +253,9 @@ impl Context {
 
 /// Where ecache keeps what is its own, unless a file is named.
 fn data_folder() -> Result<PathBuf> {
-    // The specification says to ignore a relative path here.
-    let absolute = |name| {
-        let value = std::env::var_os(name).map(PathBuf::from);
-        value.filter(|path| path.is_absolute())
-    };
-    let data = match absolute("XDG_DATA_HOME") {
-        Some(data) => data,
-        None => absolute("HOME")
-            .map(|home| home.join(".local/share"))
-            .ok_or_else(|| {
-                usage("there is no home folder to keep the store in: set HOME or XDG_DATA_HOME, or name a file with --db")
-            })?,
-    };
-    Ok(data.join("ecache"))
+    location::data_folder(|name| std::env::var_os(name)).ok_or_else(|| {
+        usage("there is no home folder to keep the store in: set HOME or XDG_DATA_HOME, or name a file with --db")
+    })
 }
 
 /// A location that was typed where others can see it.

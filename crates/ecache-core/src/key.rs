@@ -7,6 +7,7 @@
 use std::any::type_name;
 use std::borrow::Borrow;
 use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -123,15 +124,22 @@ pub struct CallScopes<'a> {
 
 impl<'a> CallScopes<'a> {
     fn values(&self) -> impl Iterator<Item = &'a str> {
+        self.parts().into_iter().flatten()
+    }
+
+    /// Reports which scopes add a value, which the preimage does not say.
+    pub(crate) fn are_known(&self) -> [bool; 4] {
+        self.parts().map(|value| value.is_some())
+    }
+
+    fn parts(&self) -> [Option<&'a str>; 4] {
         [
             self.operator_uri,
             self.prompt_id,
             self.user_request_token,
             self.user_id,
         ]
-        .into_iter()
-        .flatten()
-        .filter(|value| !value.is_empty())
+        .map(|value| value.filter(|value| !value.is_empty()))
     }
 }
 
@@ -301,26 +309,31 @@ impl Preimage {
         Ok(())
     }
 
-    /// Adds the name of a type parameter: `parse::<u8>` does not return what `parse::<f64>` does.
+    /// Adds the identity of a type parameter: `parse::<u8>` does not return what `parse::<f64>` does.
+    ///
+    /// Two types declared in blocks of one function have one name, so any type that is not one of the
+    /// language or its standard library also adds the compiler's own number for it.
     ///
     /// # Errors
     ///
     /// None; it returns what [`push`](Preimage::push) does.
     pub fn push_type<T: ?Sized>(&mut self) -> Result<(), StoredError> {
-        self.push(type_name::<T>())
+        let name = type_name::<T>();
+        if is_of_the_language(name) {
+            return self.push(name);
+        }
+        let mut hasher = DefaultHasher::new();
+        typeid::of::<T>().hash(&mut hasher);
+        self.push(&format!("{name}#{:016x}", hasher.finish()))
     }
 
-    /// Adds the name of a method's own type if it has parameters: those of `Model<u8>` and of `Model<f64>` share
-    /// one cache.
+    /// Adds the identity of a value's type, which `impl Trait` leaves unnamed.
     ///
     /// # Errors
     ///
     /// None; it returns what [`push`](Preimage::push) does.
-    pub fn push_self_type<T: ?Sized>(&mut self) -> Result<(), StoredError> {
-        match type_name::<T>().contains('<') {
-            true => self.push_type::<T>(),
-            false => Ok(()),
-        }
+    pub fn push_type_of<T: ?Sized>(&mut self, _value: &T) -> Result<(), StoredError> {
+        self.push_type::<T>()
     }
 
     /// The length of the arguments' text so far: it tells calls apart whose text is the same but for which
@@ -352,6 +365,15 @@ impl Preimage {
         }
         &mut self.text
     }
+}
+
+/// Reports whether a type's name names only the language's own types, whose names are unique.
+fn is_of_the_language(name: &str) -> bool {
+    let is_path = |c: char| c.is_alphanumeric() || c == '_' || c == ':';
+    name.split(|c| !is_path(c))
+        .filter_map(|path| path.trim_matches(':').split_once("::"))
+        .all(|(first, _)| ["core", "alloc", "std"].contains(&first))
+        && !name.contains('{')
 }
 
 /// A text is not the arguments of a call.
@@ -412,16 +434,26 @@ mod tests {
     }
 
     #[test]
-    fn a_type_with_parameters_is_part_of_the_key() {
-        let arguments = Preimage::of_arguments(|arguments| {
-            arguments.push_type::<u8>()?;
-            arguments.push_self_type::<String>()?;
-            arguments.push_self_type::<Vec<u8>>()
-        });
+    fn types_of_one_name_have_different_identities() {
+        fn identity<T: ?Sized>() -> String {
+            let arguments = Preimage::of_arguments(Preimage::push_type::<T>);
+            arguments.expect("a name is text").arguments()
+        }
+        assert_eq!(identity::<u8>(), r#"["u8"]"#);
         assert_eq!(
-            arguments.expect("names are text").arguments(),
-            r#"["u8", "alloc::vec::Vec<u8>"]"#
+            identity::<&[Option<f64>]>(),
+            r#"["&[core::option::Option<f64>]"]"#
         );
+        let one = {
+            struct Local;
+            (type_name::<Local>(), identity::<Vec<Local>>())
+        };
+        let other = {
+            struct Local;
+            (type_name::<Local>(), identity::<Vec<Local>>())
+        };
+        assert_eq!(one.0, other.0);
+        assert_ne!(one.1, other.1);
     }
 
     #[test]

@@ -1,11 +1,42 @@
-//! Execution caches for Rust: what expensive functions return, kept in memory and in one SQLite file, by their
-//! arguments and the scopes of their callers. Keys, values and options are those of FiftyOne's `execution_cache`.
+//! Execution caches for Rust: one attribute keeps the results of an expensive function in memory and in one
+//! SQLite file, so that they outlive the process and are shared among threads, tasks and processes.
+//!
+#![cfg_attr(feature = "macros", doc = "```standalone_crate")]
+#![cfg_attr(not(feature = "macros"), doc = "```ignore")]
+//! use std::sync::LazyLock;
+//! use ecache_core::{Cache, execution_cache};
+//!
+//! static CACHE: LazyLock<Cache> = LazyLock::new(|| Cache::at("cache.db"));
+//!
+//! #[execution_cache(cache = CACHE, ttl = "1h")]
+//! fn count_words(text: &str) -> usize {
+//!     text.split_whitespace().count()
+//! }
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let folder = tempfile::tempdir()?;
+//! # std::env::set_current_dir(&folder)?;
+//! assert_eq!(count_words("to be or not to be"), 6);
+//! assert_eq!(count_words("to be or not to be"), 6);
+//! assert_eq!(count_words::counters().computations, 1);
+//!
+//! count_words::clear_cache("to be or not to be")?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Without `cache = …` a function uses the default of the process ([`set_default`]), and without that the store
+//! that the command line uses, so that `ecache ls` shows what it cached.
+//!
+//! # On behalf of a dataset, a user, an operator
+//!
+//! A function whose first argument is an [`ExecutionContext`] gets its cache from there, and its results belong to
+//! a dataset, a user, an operator or an operator prompt. Keys, values and options are those of FiftyOne's
+//! `execution_cache`.
 //!
 #![cfg_attr(feature = "macros", doc = "```")]
 #![cfg_attr(not(feature = "macros"), doc = "```ignore")]
-//! use std::sync::Arc;
-//! use ecache_core::execution_cache;
-//! use ecache_core::execution_cache::{Cache, ExecutionContext};
+//! use ecache_core::{Cache, ExecutionContext, execution_cache};
 //!
 //! #[execution_cache(ttl = "1h", user_scoped)]
 //! fn expensive_query(ctx: &ExecutionContext, path: &str) -> Vec<String> {
@@ -15,7 +46,7 @@
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let folder = tempfile::tempdir()?;
 //! # let path = folder.path().join("store.db");
-//! let ctx = ExecutionContext::new(Arc::new(Cache::at(path)))
+//! let ctx = ExecutionContext::new(Cache::at(path))
 //!     .with_dataset("6b03de1228195dbc2df5c505")
 //!     .with_user("ann");
 //!
@@ -30,8 +61,12 @@
 //! # }
 //! ```
 //!
-//! - **The result is found** in memory, then in the store, where it outlives the process. An entry that any process
+//! # What to expect
+//!
+//! - **A result is found** in memory, then in the store, where it outlives the process. An entry that any process
 //!   removes is gone from memory within a tenth of a second.
+//! - **Everything that a result depends on is in its identity**: every argument, the type parameters, the function.
+//!   An argument that cannot be part of a key is a compile error, or its call is not cached.
 //! - **One computation at a time** for each call, among threads, tasks and processes; a killed one holds up nobody.
 //! - **Never worse than no cache**: whatever is wrong with the store, the function is computed and its result
 //!   returned; the trouble is counted and logged.
@@ -79,22 +114,46 @@ pub mod units;
 pub mod value;
 pub mod watch;
 
-/// Caches a function's results, as FiftyOne's decorator of the same name.
-///
-/// The first argument is the context, by shared reference: an
-/// [`ExecutionContext`](execution_cache::ExecutionContext), or anything that implements
-/// [`CacheContext`](execution_cache::CacheContext). The other arguments make the key, in their
-/// [stored form](mod@stored). Results must be `Clone + Send + Sync + 'static` and have serde's traits.
+#[doc(hidden)]
+pub use execution_cache::macro_support as __macro;
+pub use execution_cache::{
+    Cache, CacheContext, Codec, CodecError, Counters, Datasets, ExecutionContext, Status, Trouble,
+    default_context, set_default,
+};
+
+/// Caches a function's results.
 ///
 /// ```
-/// use ecache_core::execution_cache;
-/// use ecache_core::execution_cache::ExecutionContext;
+/// use std::sync::LazyLock;
+/// use ecache_core::{Cache, execution_cache};
+///
+/// static CACHE: LazyLock<Cache> = LazyLock::new(Cache::in_memory);
+///
+/// #[execution_cache(cache = CACHE, ttl = "10m", stale_if_error = "1d")]
+/// fn temperature(city: &str) -> Result<f64, String> {
+///     Ok(city.len() as f64)
+/// }
+///
+/// assert_eq!(temperature("Porto"), Ok(5.0));
+/// assert_eq!(temperature::get("Porto"), Some(Ok(5.0)));
+/// assert_eq!(temperature::get("Rome"), None);
+/// ```
+///
+/// The arguments make the key, in their [stored form](mod@stored). Results must be `Clone + Send + Sync + 'static` and
+/// have serde's traits. The `Err` of a `Result` is returned and not kept.
+///
+/// With a first argument that is a context, by shared reference, the attribute is FiftyOne's decorator of the same
+/// name: an [`ExecutionContext`], or whatever implements [`CacheContext`]. It brings the cache and is not part of the
+/// key, beyond the scopes that the options name.
+///
+/// ```
+/// use ecache_core::{ExecutionContext, execution_cache};
 ///
 /// #[execution_cache]
 /// fn expensive_query(ctx: &ExecutionContext, path: &str) -> u64 {
 ///     path.len() as u64
 /// }
-/// # let ctx = ExecutionContext::new(std::sync::Arc::new(execution_cache::Cache::in_memory()));
+/// # let ctx = ExecutionContext::new(ecache_core::Cache::in_memory());
 /// # assert_eq!(expensive_query(&ctx, "label"), 5);
 /// ```
 ///
@@ -103,29 +162,35 @@ pub mod watch;
 /// | option | default | |
 /// |---|---|---|
 /// | `residency` | `"hybrid"` | where results are kept: `"transient"` in the store, `"ephemeral"` in memory, `"hybrid"` in both |
-/// | `ttl` | none | how long they are good: seconds, or a [duration](units::parse_duration) such as `"90s"`, `"1d12h"`, `"10 minutes"` |
+/// | `ttl` | none | how long they are good: seconds, a [duration](units::parse_duration) such as `"90s"`, `"1d12h"`, `"10 minutes"`, or an expression: a `Duration` or a `u64` of seconds |
 /// | `max_size` | 1024 | how many are kept in memory; 0 is none |
 /// | `max_bytes` | 256 MiB | how large their stored forms may be together; one above a quarter of it is not kept in memory |
 /// | `link_to_dataset` | `true` | whether they belong to the context's dataset |
-/// | `key_fn` | | makes the key of the context and references to the arguments; a tuple or list is several arguments |
-/// | `store_name` | module and function | the execution store |
-/// | `version` | none | a number or text; another version does not see the results of this one |
+/// | `key_fn` | | makes the key of the context, if there is one, and references to the arguments; a tuple or list is several arguments |
+/// | `store_name` | module and function | the execution store: a text or an expression |
+/// | `version` | none | a number, a text or an expression such as `env!("CARGO_PKG_VERSION")`; another version does not see the results of this one |
 /// | `operator_scoped`, `prompt_scoped` | `false` | whether the operator, the prompt is part of the key |
 /// | `user_scoped`, `jwt_scoped` | `false` | whether the user, the request token is; without one a call is not cached |
 /// | `collection_name` | `"execution_store"` | the collection |
-/// | `serialize`, `deserialize` | serde | functions from `&result` to what is stored, and back; each may return a `Result` |
+/// | `serialize`, `deserialize` | serde | functions from `&result` to what is stored, and back |
 ///
 /// and, beyond FiftyOne's:
 ///
 /// | option | default | |
 /// |---|---|---|
-/// | `self_key` | required | for a method: what of `self` its results depend on, or `none`; an associated function says `none`, or the compiler says that an enum is not supported in an `impl` |
-/// | `cache_err` | `false` | whether the `Err` of a `Result` is kept as well, which needs serde's traits then |
-/// | `cache_none` | `true` | whether the `None` of an `Option` is kept |
+/// | `cache` | the context's | for a function without a context: a `static` that holds a [`Cache`], as `LazyLock<Cache>` or `LazyLock<Arc<Cache>>`, or `default` for the [default](set_default) of the process |
+/// | `codec` | serde | a [`Codec`] in the place of `serialize` and `deserialize` |
+/// | `self_key` | required | for a method: what of `self` its results depend on, or `none`; an associated function says `none` |
+/// | `cache_err` | `false` | whether the `Err` of a `Result` is kept as well, which needs serde's traits then; a duration keeps it for that long |
+/// | `cache_none` | `true` | whether the `None` of an `Option`, or of a `Result<Option<…>, …>`, is kept |
+/// | `ttl_fn` | | makes the lifetime of each result of a reference to it: a `Duration`, or `None` for that of `ttl` |
 /// | `verify_every` | 0 | of so many hits one is computed again and compared |
-/// | `stale` | none | how much longer than its `ttl` a result is served, while a thread computes it anew |
+/// | `stale` | none | how much longer than its `ttl` a result is served, while it is computed anew in the background |
+/// | `stale_if_error` | none | how much longer than its `ttl` a result is served when computing it anew comes to an `Err` |
+/// | `spawn` | a thread | for an `async fn` with `stale`: what runs a refresh, as `tokio::spawn` |
+/// | `crate` | `::ecache_core` | the path of this library |
 ///
-/// A flag alone is `true`. `Result` and `Option` are told by the name of the return type.
+/// A flag alone is `true`. Expressions are evaluated once, at the first call.
 ///
 /// Results of an operator's prompt, gone with the process:
 ///
@@ -197,8 +262,9 @@ pub mod watch;
 /// # assert_eq!(report(&ctx, "May"), "the report of May");
 /// ```
 ///
-/// What the function borrows is cloned for the thread (`ToOwned`), and all that it is given must be `Send + 'static`;
-/// a method's `self` must be `Clone`. An `async fn` has no runtime here to be refreshed on, so there `stale` is an error.
+/// What the function borrows is cloned for the refresh (`ToOwned`), and all that it is given must be `Send + 'static`;
+/// a method's `self` must be `Clone`. An `async fn` is refreshed by a thread that polls it; one that needs its runtime
+/// names it: `spawn = tokio::spawn`.
 ///
 /// # Companions
 ///
@@ -215,9 +281,17 @@ pub mod watch;
 /// # let ctx = ExecutionContext::new(std::sync::Arc::new(execution_cache::Cache::in_memory()));
 /// // Computes, whatever is cached.
 /// let result = expensive_query::uncached(&ctx, "label");
+/// // Looks without computing.
+/// assert_eq!(expensive_query::get(&ctx, "label"), None);
+/// assert!(!expensive_query::contains(&ctx, "label"));
 /// // Keeps a result without computing it.
 /// expensive_query::set_cache(&ctx, "label", result + 1)?;
 /// assert_eq!(expensive_query(&ctx, "label"), result + 1);
+/// // Computes anew and keeps the result.
+/// assert_eq!(expensive_query::refresh(&ctx, "label"), result);
+/// // Calls, and tells whether the result was cached, and how old it is.
+/// let (_, status) = expensive_query::with_status(&ctx, "label");
+/// assert!(status.is_hit && status.age.is_some());
 /// // Forgets one call, or all of a dataset, of none, or of all of them.
 /// assert_eq!(expensive_query::clear_cache(&ctx, "label")?.entries, 1);
 /// expensive_query::clear_all_caches(&ctx, "6b03de1228195dbc2df5c505")?;
@@ -235,8 +309,9 @@ pub mod watch;
 /// # What can be cached
 ///
 /// Free functions and methods, also `async` (on any runtime) and generic ones, whose type parameters are part of the
-/// key. Not methods of a trait: cache an inherent one, and call that. An argument `impl AsRef<T>` counts as its `T`;
-/// any other must have serde's `Serialize`, or a `key_fn` that makes something of it.
+/// key. Not methods in the `impl` of a trait: cache an inherent one, and call that. An argument `impl AsRef<T>` counts as
+/// its `T`; any other must have serde's `Serialize`, or a `key_fn` that makes something of it. Of `impl Trait` the type is
+/// part of the key as well; `dyn` hides it, and `&mut` arguments would stay as they are: both are compile errors.
 ///
 /// What the function depends on beside its arguments and the scopes is not in its key: that is what a `ttl`, a
 /// `version` and `verify_every` are for. Copies of a result are made by its `Clone`; what that shares, as an `Arc`

@@ -1,8 +1,8 @@
 //! From a path or URL to a backend. Never falls back to another one.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +16,30 @@ use crate::backend::{Backend, Lookup};
 use crate::error::{Error, Result};
 use crate::scope::Address;
 use crate::time::Timestamp;
+
+/// Returns the folder of the user's data: `$XDG_DATA_HOME/ecache`, or `~/.local/share/ecache`. `None` without a
+/// home folder.
+pub fn data_folder(variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
+    // The specification says to ignore a relative path here.
+    let absolute = |name| {
+        let value = variable(name).map(PathBuf::from);
+        value.filter(|path| path.is_absolute())
+    };
+    let data =
+        absolute("XDG_DATA_HOME").or_else(|| Some(absolute("HOME")?.join(".local/share")))?;
+    Some(data.join("ecache"))
+}
+
+/// Returns the location that is used where none is named: `$ECACHE_DB`, or a file in the [`data_folder`].
+pub fn default(variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
+    match variable("ECACHE_DB").filter(|location| !location.is_empty()) {
+        Some(location) => Some(location.into()),
+        None => Some(data_folder(variable)?.join(DEFAULT_FILE)),
+    }
+}
+
+/// The name of the file in the [`data_folder`] that is the store unless another is named.
+pub const DEFAULT_FILE: &str = "store.db";
 
 /// Opens the store at a location: a path, or the URL of a database as in `mongodb://localhost:27017/fiftyone`.
 ///

@@ -7,10 +7,10 @@
 
 use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
-use syn::{Attribute, Error, ItemFn, Result};
+use syn::{Error, ItemFn, Result, Signature, Type};
 
-use crate::function::{Argument, Function};
-use crate::options::{Options, SelfKey};
+use crate::function::{Function, Parameter};
+use crate::options::{CacheErr, Options, SelfKey};
 
 /// What the attribute makes of its function.
 pub(crate) fn expand(options: TokenStream, function: TokenStream) -> Result<TokenStream> {
@@ -21,7 +21,13 @@ pub(crate) fn expand(options: TokenStream, function: TokenStream) -> Result<Toke
             "`#[execution_cache]` stands on a function with a body",
         )
     })?;
-    let function = Function::new(item)?;
+    let function = Function::new(item, options.cache.is_some(), options.key_fn.is_some())?;
+    refuse(&function, &options)?;
+    Ok(Expansion::new(&function, &options).tokens())
+}
+
+/// Refuses what the function and its options cannot be together.
+fn refuse(function: &Function, options: &Options) -> Result<()> {
     if function.receiver.is_some() && options.self_key.is_none() {
         return Err(Error::new_spanned(
             &function.receiver,
@@ -39,54 +45,38 @@ pub(crate) fn expand(options: TokenStream, function: TokenStream) -> Result<Toke
         let message = "an associated function says `self_key = none`";
         return Err(Error::new_spanned(word, message));
     }
-    if let (Some(stale), Some(_)) = (&options.stale, &function.item.sig.asyncness) {
-        let message = "a result is refreshed on a thread of its own, which has no runtime for an `async fn`: `stale` is for \
-                       functions that block";
-        return Err(Error::new_spanned(stale, message));
+    let first = function.parameters.first();
+    let has_context = first.is_some_and(|first| first.is_context() || first.may_be_context());
+    if let (Some(scoped), false) = (&options.scoped, has_context) {
+        let message = format!(
+            "`{scoped}` is about the caller, whom the context names: give the function a first argument \
+             `ctx: &ExecutionContext`"
+        );
+        return Err(Error::new_spanned(scoped, message));
     }
-    let results = Results::new(&function, &options)?;
-    Ok(Expansion::new(&function, &options, results).tokens())
-}
-
-/// How a function's results are kept.
-enum Results {
-    /// As they are
-    Whole,
-    /// The `Ok` of a `Result`; an `Err` is not kept
-    Ok,
-    /// The `Some` of an `Option`; a `None` is not kept
-    Some,
-}
-
-impl Results {
-    fn new(function: &Function, options: &Options) -> Result<Self> {
-        match &options.skips_none {
-            Some(_) if function.output_within("Option").is_some() => Ok(Self::Some),
-            Some(name) => Err(Error::new_spanned(
-                name,
-                "`cache_none = false` is for a function that returns `Option<…>`",
-            )),
-            None if !options.cache_err && function.output_within("Result").is_some() => {
-                Ok(Self::Ok)
-            }
-            None => Ok(Self::Whole),
-        }
+    if let (Some(spawn), None) = (&options.spawn, &function.item.sig.asyncness) {
+        let message = "`spawn` is for an `async fn`: others are refreshed by a thread";
+        return Err(Error::new_spanned(spawn, message));
     }
+    Ok(())
 }
 
-struct Expansion<'a> {
-    function: &'a Function,
-    options: &'a Options,
-    results: Results,
-    in_impl: bool,
+/// A function, its options, and names that the parts of the expansion share.
+pub(crate) struct Expansion<'a> {
+    pub(crate) function: &'a Function,
+    pub(crate) options: &'a Options,
+    pub(crate) krate: &'a syn::Path,
+    pub(crate) output: Type,
+    pub(crate) in_impl: bool,
 }
 
 impl<'a> Expansion<'a> {
-    fn new(function: &'a Function, options: &'a Options, results: Results) -> Self {
+    fn new(function: &'a Function, options: &'a Options) -> Self {
         Self {
             function,
             options,
-            results,
+            krate: &options.krate,
+            output: function.output(),
             in_impl: options.self_key.is_some(),
         }
     }
@@ -112,33 +102,28 @@ impl<'a> Expansion<'a> {
 
     /// The function itself.
     fn cached(&self) -> TokenStream {
-        let Function { item, context, .. } = self.function;
-        let ItemFn { attrs, vis, .. } = item;
-        let signature = self.signature(&item.sig.ident, &[], &item.sig.output);
-        let (cache, mut codec, arguments) = (
-            self.call_companion("execution_cache"),
-            self.codec(),
-            self.key(),
-        );
-        let (compute, wait, suffix) = if self.options.stale.is_some() {
-            (self.outliving(), quote!(), "_refreshing")
-        } else if item.sig.asyncness.is_some() {
-            (self.future(), quote!(.await), "_async")
-        } else {
-            let result = self.result(quote!(self), self.function.values());
-            (quote!(|| #result), quote!(), "")
+        let ItemFn {
+            attrs, vis, sig, ..
+        } = &self.function.item;
+        let signature = self.signature(sig, &sig.ident, &[], &self.output);
+        let (compute, wait, suffix) = match (&self.options.stale, &sig.asyncness) {
+            (Some(_), None) => (self.outliving(), quote!(), "_refreshing"),
+            (Some(_), Some(_)) => (self.outliving(), quote!(.await), "_refreshing_async"),
+            (None, Some(_)) => (self.uncached(), quote!(.await), "_async"),
+            (None, None) => {
+                let uncached = self.uncached();
+                (quote!(|| #uncached), quote!(), "")
+            }
         };
-        if self.options.stale.is_none() {
-            codec = quote!(&#codec);
-        }
-        let (call, ok) = match self.results {
-            Results::Whole => ("call", quote!()),
-            Results::Ok => ("try_call", quote!()),
-            Results::Some => ("try_call", quote!(.ok())),
+        let krate = self.krate;
+        let spawn = match (&self.options.spawn, suffix) {
+            (Some(spawn), _) => quote!(, #spawn),
+            (None, "_refreshing_async") => quote!(, #krate::__macro::spawn),
+            (None, _) => quote!(),
         };
-        let call = format_ident!("{call}{suffix}");
+        let (call, method) = (self.call(), format_ident!("call{suffix}"));
         let body = quote_spanned! {self.function.output_span()=>
-            #cache().#call(#context, #codec, #arguments, #compute) #wait #ok
+            #call.#method(#compute #spawn) #wait
         };
         quote! {
             #(#attrs)*
@@ -146,8 +131,79 @@ impl<'a> Expansion<'a> {
         }
     }
 
+    /// The call as the core has it, before it is known what is to be done with it.
+    pub(crate) fn call(&self) -> TokenStream {
+        let (cache, arguments) = (
+            self.call_companion("execution_cache"),
+            self.call_arguments(),
+        );
+        let (context, codec, outcome) = (self.context(), self.codec(), self.outcome());
+        quote_spanned! {self.function.output_span()=>
+            #cache().attributed(#context, #codec, #outcome, #arguments)
+        }
+    }
+
+    /// The context of a call.
+    fn context(&self) -> TokenStream {
+        let krate = self.krate;
+        match self.function.parameters.first() {
+            Some(first) if first.is_context() => {
+                let name = &first.name;
+                quote!(#krate::execution_cache::CacheContext::execution_context(#name))
+            }
+            Some(first) if first.may_be_context() => {
+                let name = &first.name;
+                quote! {{
+                    #[allow(unused_imports)]
+                    use #krate::__macro::{IsArgument as _, IsContext as _};
+                    (&#krate::__macro::First(#name)).context()
+                }}
+            }
+            _ => {
+                let context = self.call_companion("execution_context");
+                quote!(#context())
+            }
+        }
+    }
+
+    fn codec(&self) -> TokenStream {
+        let krate = self.krate;
+        let mut codec = self.options.codec.clone();
+        if let Some(ttl_fn) = &self.options.ttl_fn {
+            codec = quote!(#krate::__macro::lasts(#codec, #ttl_fn));
+        }
+        if let CacheErr::For(_, lifetime) = &self.options.cache_err {
+            codec = quote!(#krate::__macro::ErrLasts { codec: #codec, lifetime: #lifetime });
+        }
+        codec
+    }
+
+    /// Which outputs are kept, as the compiler decides it.
+    fn outcome(&self) -> TokenStream {
+        let (krate, output) = (self.krate, &self.output);
+        let (name, word) = match (&self.options.cache_err, &self.options.skips_none) {
+            (CacheErr::None, None) => {
+                return quote! {{
+                    #[allow(unused_imports)]
+                    use #krate::__macro::{KeepsAll as _, KeepsOk as _};
+                    (&#krate::__macro::Returns::<#output>::new()).kept()
+                }};
+            }
+            (CacheErr::None, Some(name)) => (name, "keeps_some"),
+            (CacheErr::All(Some(name)) | CacheErr::For(name, _), None) => (name, "keeps_err"),
+            (_, Some(name)) => (name, "keeps_err_or_some"),
+            (CacheErr::All(None), None) => unreachable!("a flag that was set has a place"),
+        };
+        let word = Ident::new(word, name.span());
+        quote_spanned!(name.span()=> #krate::__macro::#word::<#output>())
+    }
+
     /// A call of `uncached`.
-    fn uncached(
+    pub(crate) fn uncached(&self) -> TokenStream {
+        self.uncached_of(quote!(self), self.function.values())
+    }
+
+    fn uncached_of(
         &self,
         receiver: TokenStream,
         values: impl Iterator<Item = impl ToTokens>,
@@ -165,161 +221,45 @@ impl<'a> Expansion<'a> {
         }
     }
 
-    /// What is computed: the result, or where a `None` is not kept, a `Result` with what is.
-    fn result(
-        &self,
-        receiver: TokenStream,
-        values: impl Iterator<Item = impl ToTokens>,
-    ) -> TokenStream {
-        let uncached = self.uncached(receiver, values);
-        match self.results {
-            Results::Some => quote!(::core::option::Option::ok_or(#uncached, ())),
-            Results::Whole | Results::Ok => uncached,
-        }
-    }
-
-    /// The same of an `async fn`.
-    fn future(&self) -> TokenStream {
-        let uncached = self.uncached(quote!(self), self.function.values());
-        match self.results {
-            Results::Some => quote!(async { ::core::option::Option::ok_or(#uncached.await, ()) }),
-            Results::Whole | Results::Ok => uncached,
-        }
-    }
-
     /// What prepares a computation that outlives the call: it has what was borrowed as its own.
     fn outliving(&self) -> TokenStream {
-        let context = &self.function.context;
-        let (owned, values): (Vec<_>, Vec<_>) =
-            self.function.arguments.iter().map(Argument::owned).unzip();
+        let (owned, values): (Vec<_>, Vec<_>) = self
+            .function
+            .parameters
+            .iter()
+            .map(Parameter::owned)
+            .unzip();
         let this = Ident::new("this", Span::mixed_site());
         let own_self = match (&self.function.receiver, self.function.borrows_self()) {
             (None, _) => quote!(),
             (Some(_), false) => quote!(let #this = self;),
             (Some(_), true) => quote!(let #this = ::std::borrow::ToOwned::to_owned(self);),
         };
-        let values = std::iter::once(quote!(&#context)).chain(values);
-        let result = self.result(quote!(#this), values);
+        let uncached = self.uncached_of(quote!(#this), values.iter());
+        let compute = match &self.function.item.sig.asyncness {
+            Some(_) => quote!(async move { #uncached.await }),
+            None => quote!(move || #uncached),
+        };
         quote! {
             || {
                 #own_self
-                let #context = ::std::borrow::ToOwned::to_owned(#context);
                 #(#owned)*
-                move || #result
-            }
-        }
-    }
-
-    fn companions(&self) -> TokenStream {
-        let Function { item, context, .. } = self.function;
-        let (vis, name) = (&item.vis, item.sig.ident.to_string());
-        let body = &item.block;
-        let lints = item.attrs.iter().filter(|attribute| is_lint(attribute));
-        let mut signature = item.sig.clone();
-        signature.ident = self.companion("uncached");
-        let uncached = quote! {
-            #(#lints)*
-            #vis #signature #body
-        };
-
-        let plain = |what: &str, extra: &[TokenStream], output: TokenStream| {
-            let mut signature = item.sig.clone();
-            signature.asyncness = None;
-            let output = syn::parse_quote!(-> #output);
-            self.signature_of(&signature, &self.companion(what), extra, &output)
-        };
-        let output = match &self.results {
-            Results::Whole => self.function.output(),
-            Results::Ok => self
-                .function
-                .output_within("Result")
-                .unwrap_or(self.function.output()),
-            Results::Some => self
-                .function
-                .output_within("Option")
-                .unwrap_or(self.function.output()),
-        };
-        // Not the `value` that the function may have.
-        let value = Ident::new("value", Span::mixed_site());
-        let set_cache = plain(
-            "set_cache",
-            &[quote!(#value: #output)],
-            quote!(::ecache_core::error::Result<bool>),
-        );
-        let usage = quote!(::ecache_core::error::Result<::ecache_core::filter::Usage>);
-        let clear_cache = plain("clear_cache", &[], usage.clone());
-        let (codec, arguments) = (self.codec(), self.key());
-        let (clear_all, cache, counters) = (
-            self.companion("clear_all_caches"),
-            self.companion("execution_cache"),
-            self.companion("counters"),
-        );
-        let the_cache = self.call_companion("execution_cache");
-        let core = self.core_options();
-        let doc = |text: &str| text.replace("{}", &name);
-        let (uncached_doc, set_doc, clear_doc, clear_all_doc, cache_doc, counters_doc) = (
-            doc("Computes what `{}` would, without its cache."),
-            doc(
-                "Keeps a result of `{}` without computing it; returns whether calls are cached in this context.",
-            ),
-            doc("Forgets one result of `{}`; returns what the store had of it."),
-            doc(
-                "Forgets the results of `{}` for one dataset, for none or for all; returns how many there were.",
-            ),
-            doc("The cache of `{}`."),
-            doc("What the cache of `{}` has been good for in this process."),
-        );
-        quote! {
-            #[doc = #uncached_doc]
-            #uncached
-            #[doc = #set_doc]
-            ///
-            /// # Errors
-            /// If the arguments or the result have no stored form, or the store failed.
-            #[allow(dead_code, clippy::too_many_arguments)]
-            #vis #set_cache { #the_cache().set_cache(#context, &#codec, #arguments, #value) }
-            #[doc = #clear_doc]
-            ///
-            /// # Errors
-            /// If the arguments have no stored form, or the store failed; memory is cleared all the same.
-            #[allow(dead_code)]
-            #vis #clear_cache { #the_cache().clear_cache(#context, #arguments) }
-            #[doc = #clear_all_doc]
-            ///
-            /// # Errors
-            /// If the store failed; memory is cleared all the same.
-            #[allow(dead_code)]
-            #vis fn #clear_all(
-                context: &(impl ::ecache_core::execution_cache::CacheContext + ?Sized),
-                datasets: impl ::core::convert::Into<::ecache_core::execution_cache::Datasets>,
-            ) -> #usage {
-                #the_cache().clear_all_caches(context, &datasets.into())
-            }
-            #[doc = #counters_doc]
-            #[allow(dead_code)]
-            #vis fn #counters() -> ::ecache_core::execution_cache::Counters {
-                #the_cache().counters()
-            }
-            #[doc = #cache_doc]
-            #vis fn #cache() -> &'static ::ecache_core::execution_cache::ExecutionCache {
-                static CACHE: ::std::sync::OnceLock<::ecache_core::execution_cache::ExecutionCache> =
-                    ::std::sync::OnceLock::new();
-                CACHE.get_or_init(|| ::ecache_core::execution_cache::ExecutionCache::new(#core))
+                #compute
             }
         }
     }
 
     /// The name of a companion where it is defined: `uncached`, or `render_uncached` beside a method `render`.
-    fn companion(&self, what: &str) -> Ident {
+    pub(crate) fn companion(&self, what: &str) -> Ident {
         let name = &self.function.item.sig.ident;
         match self.in_impl {
-            true => format_ident!("{name}_{what}"),
+            true => Ident::new(&format!("{}_{what}", self.function.name()), name.span()),
             false => Ident::new(what, name.span()),
         }
     }
 
     /// The path of a companion.
-    fn call_companion(&self, what: &str) -> TokenStream {
+    pub(crate) fn call_companion(&self, what: &str) -> TokenStream {
         let (companion, name) = (self.companion(what), &self.function.item.sig.ident);
         match self.in_impl {
             true => quote!(Self::#companion),
@@ -327,114 +267,25 @@ impl<'a> Expansion<'a> {
         }
     }
 
-    fn signature(
+    /// The function's signature with its parameters named, and some more of them.
+    pub(crate) fn signature(
         &self,
+        signature: &Signature,
         name: &Ident,
         extra: &[TokenStream],
-        output: &syn::ReturnType,
+        output: &Type,
     ) -> TokenStream {
-        self.signature_of(&self.function.item.sig, name, extra, output)
-    }
-
-    /// The signature with its parameters named.
-    fn signature_of(
-        &self,
-        signature: &syn::Signature,
-        name: &Ident,
-        extra: &[TokenStream],
-        output: &syn::ReturnType,
-    ) -> TokenStream {
-        let syn::Signature {
+        let Signature {
             asyncness,
             generics,
             ..
         } = signature;
-        let (parameters, where_clause) = (&self.function.parameters, &generics.where_clause);
-        let receiver = self.function.receiver.iter();
-        let parameters = receiver.chain(parameters).chain(extra);
-        quote!(#asyncness fn #name #generics (#(#parameters),*) #output #where_clause)
-    }
-
-    fn codec(&self) -> TokenStream {
-        match &self.options.codec {
-            Some((serialize, deserialize)) => {
-                let (value, fallible) = (
-                    Ident::new("value", Span::mixed_site()),
-                    quote!(::ecache_core::execution_cache::fallible),
-                );
-                quote!({
-                    use #fallible::Plain as _;
-                    ::ecache_core::execution_cache::try_with(
-                        |#value: &_| #fallible::Returned((#serialize)(#value)).result(),
-                        |#value| #fallible::Returned((#deserialize)(#value)).result(),
-                    )
-                })
-            }
-            None => quote!(::ecache_core::execution_cache::StoredForm),
-        }
-    }
-
-    /// The arguments as the core wants them.
-    fn key(&self) -> TokenStream {
-        let Function {
-            context, arguments, ..
-        } = self.function;
-        let of_self = match &self.options.self_key {
-            Some(SelfKey::Of(key)) => Some(quote!(push(&#key))),
-            _ => None,
-        };
-        let references = arguments.iter().map(|argument| argument.reference());
-        let of_arguments: Vec<TokenStream> = match &self.options.key_fn {
-            Some(key_fn) => {
-                let fallible = quote!(::ecache_core::execution_cache::fallible);
-                vec![quote!(push_each(&{
-                    use #fallible::Plain as _;
-                    #fallible::Returned((#key_fn)(#context, #(#references),*)).result()?
-                }))]
-            }
-            None => references
-                .map(|reference| quote!(push(#reference)))
-                .collect(),
-        };
-        let (types, constants) = (
-            self.function.type_parameters(),
-            self.function.const_parameters(),
-        );
-        let of_type = self.in_impl.then(|| quote!(push_self_type::<Self>()));
-        let pushes = of_self
-            .into_iter()
-            .chain(of_arguments)
-            .chain(types.map(|name| quote!(push_type::<#name>())))
-            .chain(constants.map(|name| quote!(push(&#name))))
-            .chain(of_type);
-        let list = Ident::new("list", Span::mixed_site());
-        quote! {
-            ::ecache_core::key::Preimage::of_arguments(|#list| {
-                #(#list.#pushes?;)*
-                let _ = #list;
-                ::core::result::Result::Ok(())
-            })
-        }
-    }
-
-    /// The core's `Options`.
-    fn core_options(&self) -> TokenStream {
-        let name = self.function.item.sig.ident.to_string();
-        let defaults = match self.in_impl {
-            true => quote!(of_method::<Self>(#name)),
-            false => quote!(new(::core::concat!(::core::module_path!(), "::", #name))),
-        };
-        let fields = self
-            .options
-            .fields
-            .iter()
-            .map(|(name, value)| quote!(#name: #value,));
-        quote! {
-            ::ecache_core::execution_cache::Options {
-                #(#fields)*
-                ..::ecache_core::execution_cache::Options::#defaults
-            }
-        }
+        let where_clause = &generics.where_clause;
+        let parameters = self.function.parameters.iter();
+        let parameters = parameters.map(|Parameter { name, ty, .. }| quote!(#name: #ty));
+        let receiver = self.function.receiver.iter().cloned();
+        let parameters = receiver.chain(parameters).chain(extra.iter().cloned());
+        quote!(#asyncness fn #name #generics (#(#parameters),*) -> #output #where_clause)
     }
 }
 
@@ -445,10 +296,4 @@ fn names_self(tokens: TokenStream) -> Option<Ident> {
         TokenTree::Group(group) => names_self(group.stream()),
         _ => None,
     })
-}
-
-/// Whether an attribute is about the body, which has moved.
-fn is_lint(attribute: &Attribute) -> bool {
-    let lints = ["allow", "expect", "warn", "deny", "forbid"];
-    lints.iter().any(|lint| attribute.path().is_ident(lint))
 }

@@ -2,94 +2,169 @@
 
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
+use syn::ext::IdentExt;
+use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
 use syn::{
-    Error, FnArg, GenericArgument, GenericParam, Ident, ItemFn, Pat, PatType, PathArguments,
-    ReceiverKind, Result, ReturnType, Type, TypeParamBound,
+    Error, FnArg, GenericParam, Generics, Ident, ItemFn, Pat, PatType, ReceiverKind, Result,
+    ReturnType, Token, Type, TypeParamBound, WherePredicate,
 };
+
+use crate::types;
 
 /// A function that can be cached.
 pub(crate) struct Function {
     pub(crate) item: ItemFn,
     pub(crate) receiver: Option<TokenStream>,
-    /// The name of the context
-    pub(crate) context: Ident,
-    pub(crate) arguments: Vec<Argument>,
-    /// Parameters, each with a name
-    pub(crate) parameters: Vec<TokenStream>,
+    /// All but the receiver; the context, if there is one, is the first
+    pub(crate) parameters: Vec<Parameter>,
 }
 
-/// An argument behind the context.
-pub(crate) struct Argument {
+/// A parameter, with a name whatever its pattern is.
+pub(crate) struct Parameter {
     pub(crate) name: Ident,
-    kind: ArgumentKind,
+    pub(crate) ty: Type,
+    role: Role,
+    /// Whether its type is part of the key, since `impl Trait` does not say which one it is
+    hides_its_type: bool,
 }
 
-enum ArgumentKind {
-    /// To that type
-    Reference(Box<Type>),
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Role {
+    /// The call's context
+    Context,
+    /// A reference to something whose type decides whether it is a context or an argument
+    First,
+    /// A reference
+    Reference,
     /// `impl AsRef<T>`
-    AsRef(Box<Type>),
+    AsRef,
     Owned,
 }
 
-impl Argument {
-    fn new(name: Ident, ty: &Type) -> Self {
-        let kind = match (ty, as_ref_target(ty)) {
-            (Type::Reference(reference), _) => ArgumentKind::Reference(reference.elem.clone()),
-            (_, Some(target)) => ArgumentKind::AsRef(Box::new(target)),
-            _ => ArgumentKind::Owned,
+impl Parameter {
+    fn new(parameter: &PatType, index: usize, role: Option<Role>) -> Self {
+        let ty = (*parameter.ty).clone();
+        let role = role.unwrap_or(match &ty {
+            Type::Reference(_) => Role::Reference,
+            ty if as_ref_target(ty).is_some() => Role::AsRef,
+            _ => Role::Owned,
+        });
+        let hides = |ty: &Type| match ty {
+            Type::ImplTrait(ty) => role != Role::AsRef || ty.bounds.len() > 1,
+            _ => false,
         };
-        Self { name, kind }
+        Self {
+            name: name(parameter, index),
+            hides_its_type: role != Role::Context && types::find(&ty, hides).is_some(),
+            ty,
+            role,
+        }
+    }
+
+    pub(crate) fn is_context(&self) -> bool {
+        self.role == Role::Context
+    }
+
+    /// Whether only the compiler knows if it is a context.
+    pub(crate) fn may_be_context(&self) -> bool {
+        self.role == Role::First
+    }
+
+    /// The parameter of a function that only looks at it.
+    pub(crate) fn borrowed(&self) -> TokenStream {
+        let Self { name, ty, .. } = self;
+        match self.role {
+            Role::Context | Role::First | Role::Reference => quote!(#name: #ty),
+            Role::AsRef | Role::Owned => quote!(#name: &#ty),
+        }
+    }
+
+    /// What such a function is given.
+    pub(crate) fn lent(&self) -> TokenStream {
+        let name = &self.name;
+        match self.role {
+            Role::Context | Role::First | Role::Reference => quote!(#name),
+            Role::AsRef | Role::Owned => quote!(&#name),
+        }
+    }
+
+    /// The reference that a `key_fn` is given, where the parameter is [borrowed](Self::borrowed).
+    pub(crate) fn reference(&self) -> TokenStream {
+        let name = &self.name;
+        match as_ref_target(&self.ty) {
+            Some(target) if self.role == Role::AsRef => {
+                quote!(::core::convert::AsRef::<#target>::as_ref(#name))
+            }
+            _ => quote!(#name),
+        }
+    }
+
+    /// What adds it to the `list` of arguments, where it is borrowed.
+    pub(crate) fn pushes(&self, krate: &syn::Path, list: &Ident) -> Vec<TokenStream> {
+        let (name, reference) = (&self.name, self.reference());
+        let span = self.ty.span();
+        match self.role {
+            Role::Context => Vec::new(),
+            Role::First => vec![quote_spanned! {span=> {
+                #[allow(unused_imports)]
+                use #krate::__macro::{IsArgument as _, IsContext as _};
+                (&#krate::__macro::First(#name)).push(#list)
+            }}],
+            _ => vec![quote_spanned!(span=> #list.push(#reference))],
+        }
+    }
+
+    /// What adds its type to the `list` of arguments, if it must be there.
+    pub(crate) fn pushes_type(&self, list: &Ident) -> Option<TokenStream> {
+        let name = &self.name;
+        self.hides_its_type
+            .then(|| quote!(#list.push_type_of(#name)))
     }
 
     /// What makes it outlive the call, under its own name, and how the function is then given it.
     pub(crate) fn owned(&self) -> (TokenStream, TokenStream) {
         let name = &self.name;
-        let (of, target) = match &self.kind {
-            ArgumentKind::Reference(target) => (quote!(#name), target),
-            ArgumentKind::AsRef(target) => (self.reference(), target),
-            ArgumentKind::Owned => return (quote!(), quote!(#name)),
+        let (of, given) = match (self.role, &self.ty) {
+            (Role::Context | Role::First, _) => (quote!(#name), quote!(&#name)),
+            (Role::Reference, Type::Reference(reference)) => {
+                let target = &reference.elem;
+                let given = match self.hides_its_type {
+                    true => quote!(&#name),
+                    false => quote!(::core::borrow::Borrow::<#target>::borrow(&#name)),
+                };
+                (quote!(#name), given)
+            }
+            (Role::AsRef, ty) => {
+                let target = as_ref_target(ty);
+                (
+                    quote!(::core::convert::AsRef::<#target>::as_ref(&#name)),
+                    quote!(::core::borrow::Borrow::<#target>::borrow(&#name)),
+                )
+            }
+            _ => return (quote!(), quote!(#name)),
         };
         (
             quote_spanned!(name.span()=> let #name = ::std::borrow::ToOwned::to_owned(#of);),
-            quote_spanned!(name.span()=> ::core::borrow::Borrow::<#target>::borrow(&#name)),
+            given,
         )
-    }
-
-    /// A reference to it, as it goes into the key.
-    pub(crate) fn reference(&self) -> TokenStream {
-        let name = &self.name;
-        match &self.kind {
-            ArgumentKind::Reference(_) => quote!(#name),
-            ArgumentKind::AsRef(target) => {
-                quote!(::core::convert::AsRef::<#target>::as_ref(&#name))
-            }
-            ArgumentKind::Owned => quote!(&#name),
-        }
     }
 }
 
 /// The `T` of `impl AsRef<T>`.
 fn as_ref_target(ty: &Type) -> Option<Type> {
     let Type::ImplTrait(ty) = ty else { return None };
-    ty.bounds.iter().find_map(|bound| {
-        let TypeParamBound::Trait(bound) = bound else {
-            return None;
-        };
-        let last = bound.path.segments.last()?;
-        let PathArguments::AngleBracketed(arguments) = &last.arguments else {
-            return None;
-        };
-        match arguments.args.first()? {
-            GenericArgument::Type(target) if last.ident == "AsRef" => Some(target.clone()),
-            _ => None,
+    ty.bounds.iter().find_map(|bound| match bound {
+        TypeParamBound::Trait(bound) if bound.path.segments.last()?.ident == "AsRef" => {
+            types::first_argument(&bound.path).cloned()
         }
+        _ => None,
     })
 }
 
 impl Function {
-    pub(crate) fn new(item: ItemFn) -> Result<Self> {
+    /// Reads a function; `has_cache` says that it has a cache of its own and so no context.
+    pub(crate) fn new(item: ItemFn, has_cache: bool, has_key_fn: bool) -> Result<Self> {
         if let Some(again) = item.attrs.iter().find(|attribute| {
             let last = attribute.path().segments.last();
             last.is_some_and(|segment| segment.ident == "execution_cache")
@@ -113,45 +188,32 @@ impl Function {
                 return Err(Error::new_spanned(keyword, why));
             }
         }
-        let receiver = signature.receiver().map(ToTokens::to_token_stream);
-        let mut typed = signature.inputs.iter().filter_map(|input| match input {
+        refuse_mutable_self(signature)?;
+        refuse_borrowed_output(&signature.output)?;
+        let typed = signature.inputs.iter().filter_map(|input| match input {
             FnArg::Typed(typed) => Some(typed),
             FnArg::Receiver(_) => None,
         });
-        let Some(first) = typed.next() else {
-            let message = "a cached function takes its context first: `ctx: &ExecutionContext`";
-            return Err(Error::new(signature.paren_token.span.join(), message));
-        };
-        match &*first.ty {
-            Type::Reference(reference) if reference.mutability.is_none() => {}
-            other => {
-                let message = "the first argument is the context, taken by shared reference: `&ExecutionContext`, \
-                               or a reference to anything that implements `CacheContext`";
-                return Err(Error::new_spanned(other, message));
-            }
+        let mut parameters = Vec::new();
+        for (index, parameter) in typed.enumerate() {
+            let role = match index {
+                0 => context_role(&parameter.ty, &signature.generics, has_cache)?,
+                _ => None,
+            };
+            refuse_argument(&parameter.ty, role, has_key_fn)?;
+            parameters.push(Parameter::new(parameter, index, role));
         }
-        let context = name(first, 0);
-        let arguments: Vec<Argument> = typed
-            .enumerate()
-            .map(|(index, typed)| Argument::new(name(typed, index + 1), &typed.ty))
-            .collect();
-        let types = signature.inputs.iter().filter_map(|input| match input {
-            FnArg::Typed(typed) => Some(&typed.ty),
-            FnArg::Receiver(_) => None,
-        });
-        let names =
-            std::iter::once(&context).chain(arguments.iter().map(|argument| &argument.name));
-        let parameters = names
-            .zip(types)
-            .map(|(name, ty)| quote!(#name: #ty))
-            .collect();
+        let receiver = signature.receiver().map(ToTokens::to_token_stream);
         Ok(Self {
             receiver,
-            context,
-            arguments,
             parameters,
             item,
         })
+    }
+
+    /// The function's name as it is read, without `r#`.
+    pub(crate) fn name(&self) -> String {
+        self.item.sig.ident.unraw().to_string()
     }
 
     /// Whether it takes `self` by reference.
@@ -166,7 +228,7 @@ impl Function {
 
     /// The values that its parameters have, in their order.
     pub(crate) fn values(&self) -> impl Iterator<Item = &Ident> {
-        std::iter::once(&self.context).chain(self.arguments.iter().map(|argument| &argument.name))
+        self.parameters.iter().map(|parameter| &parameter.name)
     }
 
     /// What its results are: `()` where it says nothing.
@@ -174,22 +236,6 @@ impl Function {
         match &self.item.sig.output {
             ReturnType::Type(_, ty) => (**ty).clone(),
             ReturnType::Default => syn::parse_quote!(()),
-        }
-    }
-
-    /// The type in its `Option<T>` or `Result<T, …>`, by the last word of the return type.
-    pub(crate) fn output_within(&self, wrapper: &str) -> Option<Type> {
-        let ReturnType::Type(_, ty) = &self.item.sig.output else {
-            return None;
-        };
-        let Type::Path(path) = &**ty else { return None };
-        let last = path.path.segments.last()?;
-        let PathArguments::AngleBracketed(arguments) = &last.arguments else {
-            return None;
-        };
-        match arguments.args.first()? {
-            GenericArgument::Type(within) if last.ident == wrapper => Some(within.clone()),
-            _ => None,
         }
     }
 
@@ -232,4 +278,174 @@ fn name(parameter: &PatType, index: usize) -> Ident {
         Pat::Ident(pattern) if pattern.subpat.is_none() => pattern.ident.clone(),
         _ => format_ident!("argument_{index}"),
     }
+}
+
+/// Types of the language and its library that are arguments and no contexts.
+const DATA: [&str; 40] = [
+    "str",
+    "String",
+    "Path",
+    "PathBuf",
+    "OsStr",
+    "OsString",
+    "CStr",
+    "CString",
+    "Vec",
+    "VecDeque",
+    "Option",
+    "Result",
+    "HashMap",
+    "BTreeMap",
+    "HashSet",
+    "BTreeSet",
+    "Cow",
+    "Duration",
+    "SystemTime",
+    "IpAddr",
+    "Ipv4Addr",
+    "Ipv6Addr",
+    "SocketAddr",
+    "bool",
+    "char",
+    "u8",
+    "u16",
+    "u32",
+    "u64",
+    "u128",
+    "usize",
+    "i8",
+    "i16",
+    "i32",
+    "i64",
+    "i128",
+    "isize",
+    "f32",
+    "f64",
+    "Uuid",
+];
+
+/// What a first parameter is; `None` for an argument.
+fn context_role(ty: &Type, generics: &Generics, has_cache: bool) -> Result<Option<Role>> {
+    let is_context = types::find(ty, |ty| {
+        types::last_word(ty).is_some_and(|word| word == "ExecutionContext")
+            || matches!(ty, Type::ImplTrait(ty) if bound_to_context(&ty.bounds))
+            || matches!(ty, Type::TraitObject(ty) if bound_to_context(&ty.bounds))
+            || is_context_parameter(ty, generics)
+    });
+    let reference = match ty {
+        Type::Reference(reference) if reference.mutability.is_none() => Some(&*reference.elem),
+        _ => None,
+    };
+    if let Some(context) = is_context {
+        if has_cache {
+            let message = "a function with a context gets its cache from there: leave out either \
+                           the context or `cache = …`";
+            return Err(Error::new_spanned(context, message));
+        }
+        if reference.is_none_or(|elem| !std::ptr::eq(elem, context)) {
+            let message = "a context is taken by shared reference: `ctx: &ExecutionContext`";
+            return Err(Error::new_spanned(ty, message));
+        }
+        return Ok(Some(Role::Context));
+    }
+    let Some(Type::Path(path)) = reference else {
+        return Ok(None);
+    };
+    let is_parameter = |word: &str| {
+        let mut parameters = generics.type_params();
+        parameters.any(|parameter| parameter.ident == word)
+    };
+    let word = types::last_word(&Type::Path(path.clone())).unwrap_or_default();
+    let is_data = DATA.contains(&&*word) || is_parameter(&word) || has_cache;
+    Ok((!is_data).then_some(Role::First))
+}
+
+fn bound_to_context(bounds: &Punctuated<TypeParamBound, Token![+]>) -> bool {
+    bounds.iter().any(|bound| match bound {
+        TypeParamBound::Trait(bound) => {
+            let last = bound.path.segments.last();
+            last.is_some_and(|last| last.ident == "CacheContext")
+        }
+        _ => false,
+    })
+}
+
+/// Whether it is a type parameter that is bound to be a context.
+fn is_context_parameter(ty: &Type, generics: &Generics) -> bool {
+    let Type::Path(path) = ty else { return false };
+    let declared = generics.type_params().any(|parameter| {
+        path.path.is_ident(&parameter.ident) && bound_to_context(&parameter.bounds)
+    });
+    let clauses = generics.where_clause.iter();
+    let mut clauses = clauses.flat_map(|clause| &clause.predicates);
+    declared
+        || clauses.any(|clause| match clause {
+            WherePredicate::Type(clause) => {
+                let is_it = matches!(&clause.bounded_ty, Type::Path(bounded)
+                    if bounded.path.get_ident() == path.path.get_ident());
+                is_it && path.path.get_ident().is_some() && bound_to_context(&clause.bounds)
+            }
+            _ => false,
+        })
+}
+
+/// Refuses arguments that a hit would not do justice to.
+fn refuse_argument(ty: &Type, role: Option<Role>, has_key_fn: bool) -> Result<()> {
+    if role == Some(Role::Context) {
+        return Ok(());
+    }
+    if let Some(mutable) = types::find(ty, types::is_mutable) {
+        let message = "a hit would leave what this refers to as it is: take it by value or by \
+                       `&`, and return what becomes of it";
+        return Err(Error::new_spanned(mutable, message));
+    }
+    if role.is_none()
+        && let Some(late) = types::find(ty, |ty| {
+            types::last_word(ty).is_some_and(|word| word == "ExecutionContext")
+        })
+    {
+        let message =
+            "the context is the first argument of a cached function: move it to the front";
+        return Err(Error::new_spanned(late, message));
+    }
+    if !has_key_fn && let Some(object) = types::find(ty, |ty| matches!(ty, Type::TraitObject(_))) {
+        let message = "a key cannot tell which type is behind a `dyn`: take a concrete type, or say \
+                       what the result depends on with `key_fn = …`";
+        return Err(Error::new_spanned(object, message));
+    }
+    Ok(())
+}
+
+fn refuse_mutable_self(signature: &syn::Signature) -> Result<()> {
+    let Some(receiver) = signature.receiver() else {
+        return Ok(());
+    };
+    let is_mutable = match &receiver.kind {
+        ReceiverKind::Reference(_, _, mutability) => mutability.is_some(),
+        ReceiverKind::Typed(_, ty) => types::find(ty, types::is_mutable).is_some(),
+        _ => false,
+    };
+    if is_mutable {
+        let message =
+            "a hit would leave `self` as it is: take `&self`, and return what becomes of it";
+        return Err(Error::new_spanned(receiver, message));
+    }
+    Ok(())
+}
+
+fn refuse_borrowed_output(output: &ReturnType) -> Result<()> {
+    let ReturnType::Type(_, ty) = output else {
+        return Ok(());
+    };
+    if let Some(borrowed) = types::find(ty, types::is_borrowed) {
+        let message = "a cached result outlives its call, so it cannot borrow: return an owned \
+                       value, such as `String` for `&str` or `Vec<T>` for `&[T]`";
+        return Err(Error::new_spanned(borrowed, message));
+    }
+    if let Some(hidden) = types::find(ty, |ty| matches!(ty, Type::ImplTrait(_))) {
+        let message = "a cached result is read from the store as what it is: return a type that \
+                       has a name";
+        return Err(Error::new_spanned(hidden, message));
+    }
+    Ok(())
 }

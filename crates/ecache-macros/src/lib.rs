@@ -2,9 +2,11 @@
 //!
 //! Documented, with examples, where it is re-exported: `ecache_core::execution_cache`.
 
+mod companions;
 mod expand;
 mod function;
 mod options;
+mod types;
 #[allow(
     dead_code,
     reason = "a symbolic link to a file of ecache-core, which uses all of it"

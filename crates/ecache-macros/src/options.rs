@@ -1,7 +1,8 @@
 //! The options of the attribute: FiftyOne's, and those beyond.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote};
+use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream};
 use syn::punctuated::Punctuated;
 use syn::{Error, Expr, ExprLit, Ident, Lit, LitBool, Result, Token};
@@ -9,7 +10,7 @@ use syn::{Error, Expr, ExprLit, Ident, Lit, LitBool, Result, Token};
 use crate::units::parse_duration;
 
 /// Every option, in the order in which they are documented.
-const NAMES: [&str; 20] = [
+const NAMES: [&str; 26] = [
     "residency",
     "ttl",
     "max_size",
@@ -25,11 +26,55 @@ const NAMES: [&str; 20] = [
     "collection_name",
     "serialize",
     "deserialize",
+    "cache",
+    "codec",
     "self_key",
     "cache_err",
     "cache_none",
     "verify_every",
     "stale",
+    "stale_if_error",
+    "spawn",
+    "ttl_fn",
+    "crate",
+];
+
+/// Options that other caches' attributes have, and what to write here.
+const ELSEWHERE: [(&str, &str); 13] = [
+    ("size", "it is `max_size = …`"),
+    ("time", "it is `ttl = …`"),
+    ("time_to_live", "it is `ttl = …`"),
+    (
+        "key",
+        "it is `key_fn = …`, and without it all arguments are the key",
+    ),
+    (
+        "convert",
+        "it is `key_fn = …`: a function from references to the arguments to the key",
+    ),
+    ("name", "it is `store_name = …`"),
+    (
+        "result",
+        "leave it out: the `Err` of a `Result` is not kept unless there is `cache_err`",
+    ),
+    ("option", "it is `cache_none = false`"),
+    (
+        "sync_writes",
+        "leave it out: a call is computed once at a time",
+    ),
+    ("sync", "leave it out: a call is computed once at a time"),
+    (
+        "unbound",
+        "leave it out: `max_size` bounds memory, and the store keeps the rest",
+    ),
+    (
+        "disk",
+        "it is `residency = \"transient\"`, or nothing for both memory and store",
+    ),
+    (
+        "ty",
+        "leave it out: the store is that of the context, or `cache = …`",
+    ),
 ];
 
 /// Whose methods a method's key tells apart.
@@ -41,19 +86,45 @@ pub(crate) enum SelfKey {
     None,
 }
 
+/// The store that a function without a context uses.
+#[derive(Clone)]
+pub(crate) enum CacheOf {
+    /// The one of the process
+    Process,
+    /// A `static`
+    Static(Box<Expr>),
+}
+
+/// Which `Err`s are kept.
+#[derive(Clone, Default)]
+pub(crate) enum CacheErr {
+    #[default]
+    None,
+    /// All, as long as any result
+    All(Option<Ident>),
+    /// All, for that long
+    For(Ident, TokenStream),
+}
+
 /// What the attribute says.
-#[derive(Default)]
 pub(crate) struct Options {
     /// Fields of the core's `Options` that differ from its defaults
     pub(crate) fields: Vec<(Ident, TokenStream)>,
     pub(crate) key_fn: Option<Expr>,
-    pub(crate) codec: Option<(Expr, Expr)>,
+    pub(crate) codec: TokenStream,
     pub(crate) self_key: Option<SelfKey>,
-    pub(crate) cache_err: bool,
+    pub(crate) cache: Option<CacheOf>,
+    pub(crate) cache_err: CacheErr,
     /// Where `cache_none = false` was said
     pub(crate) skips_none: Option<Ident>,
     /// Where `stale` was said
     pub(crate) stale: Option<Ident>,
+    pub(crate) spawn: Option<Expr>,
+    pub(crate) ttl_fn: Option<Expr>,
+    /// Where a scope was asked for
+    pub(crate) scoped: Option<Ident>,
+    /// The path of `ecache_core`
+    pub(crate) krate: syn::Path,
 }
 
 struct Argument {
@@ -63,8 +134,13 @@ struct Argument {
 
 impl Parse for Argument {
     fn parse(input: ParseStream<'_>) -> Result<Self> {
-        let name: Ident = input.parse()?;
+        let name = input.call(Ident::parse_any)?;
         let value = match input.parse::<Option<Token![=]>>()? {
+            // `crate = crate` names what is no expression by itself.
+            Some(_) if name == "crate" && input.peek(Token![crate]) => {
+                let path: syn::Path = input.parse()?;
+                Some(syn::parse_quote!(#path))
+            }
             Some(_) => Some(input.parse()?),
             None => None,
         };
@@ -91,39 +167,80 @@ impl Argument {
         }
     }
 
+    /// A literal, or an expression that is evaluated once.
     fn text(&self) -> Result<TokenStream> {
         let value = self.value()?;
-        Ok(quote!(::std::borrow::Cow::Borrowed(#value)))
+        Ok(match word(value) {
+            Some(_) => quote!(::std::borrow::Cow::Borrowed(#value)),
+            None => quote!(::std::borrow::Cow::from(#value)),
+        })
     }
 }
 
 impl Parse for Options {
     fn parse(input: ParseStream<'_>) -> Result<Self> {
         let arguments = Punctuated::<Argument, Token![,]>::parse_terminated(input)?;
-        let mut options = Self::default();
         let mut seen: Vec<&Ident> = Vec::new();
-        let (mut serialize, mut deserialize) = (None, None);
         for argument in &arguments {
             let name = &argument.name;
             if seen.contains(&name) {
                 return Err(Error::new_spanned(name, format!("`{name}` is given twice")));
             }
+            if !NAMES.contains(&&*name.to_string()) {
+                return Err(unknown(name));
+            }
             seen.push(name);
+        }
+        let given = |wanted: &str| arguments.iter().find(|argument| argument.name == wanted);
+        let krate: syn::Path = match given("crate") {
+            Some(argument) => {
+                let value = argument.value()?;
+                let parsed = match word(value) {
+                    Some(text) => syn::parse_str(&text),
+                    None => syn::parse2(value.to_token_stream()),
+                };
+                let message = "expected the path of `ecache_core`, as in `crate = my::ecache_core`";
+                parsed.map_err(|_| Error::new_spanned(value, message))?
+            }
+            None => syn::parse_quote!(::ecache_core),
+        };
+        let mut options = Self {
+            fields: Vec::new(),
+            key_fn: None,
+            codec: quote!(#krate::execution_cache::StoredForm),
+            self_key: None,
+            cache: None,
+            cache_err: CacheErr::None,
+            skips_none: None,
+            stale: None,
+            spawn: None,
+            ttl_fn: None,
+            scoped: None,
+            krate: krate.clone(),
+        };
+        for argument in &arguments {
+            let name = &argument.name;
             match name.to_string().as_str() {
-                "residency" => options.set(name, residency(argument.value()?)?),
-                "ttl" => options.set(name, duration(argument.value()?)?),
+                "residency" => options.set(name, residency(argument.value()?, &krate)?),
+                "ttl" | "stale_if_error" => {
+                    options.set(name, duration(argument.value()?, &krate)?);
+                }
                 "stale" => {
-                    options.set(name, duration(argument.value()?)?);
+                    options.set(name, duration(argument.value()?, &krate)?);
                     options.stale = Some(name.clone());
                 }
                 "max_size" | "max_bytes" | "verify_every" => {
                     let value = argument.value()?;
                     options.set(name, quote!(#value));
                 }
-                "link_to_dataset" | "operator_scoped" | "user_scoped" | "prompt_scoped"
-                | "jwt_scoped" => {
+                "link_to_dataset" => {
                     let flag = argument.flag()?;
                     options.set(name, quote!(#flag));
+                }
+                "operator_scoped" | "user_scoped" | "prompt_scoped" | "jwt_scoped" => {
+                    let flag = argument.flag()?;
+                    options.set(name, quote!(#flag));
+                    options.scoped = options.scoped.take().or(flag.then(|| name.clone()));
                 }
                 "collection_name" => options.set(name, argument.text()?),
                 "store_name" => {
@@ -133,14 +250,14 @@ impl Parse for Options {
                 "version" => options.set(name, version(argument.value()?)?),
                 "key_fn" => options.key_fn = Some(argument.value()?.clone()),
                 "self_key" => options.self_key = Some(self_key(argument.value()?)),
-                "cache_err" => options.cache_err = argument.flag()?,
+                "cache" => options.cache = Some(cache(argument.value()?)?),
+                "cache_err" => options.cache_err = cache_err(argument, &krate)?,
                 "cache_none" => options.skips_none = (!argument.flag()?).then(|| name.clone()),
-                "serialize" => serialize = Some((name, argument.value()?)),
-                "deserialize" => deserialize = Some((name, argument.value()?)),
-                _ => return Err(unknown(name)),
+                "spawn" => options.spawn = Some(argument.value()?.clone()),
+                "ttl_fn" => options.ttl_fn = Some(argument.value()?.clone()),
+                _ => {}
             }
         }
-        let given = |wanted: &str| arguments.iter().find(|argument| argument.name == wanted);
         if let (Some(max_size), Some(residency)) = (given("max_size"), given("residency"))
             && word(residency.value()?).as_deref() == Some("transient")
         {
@@ -149,21 +266,47 @@ impl Parse for Options {
                 "`max_size` bounds what is kept in memory, and `residency = \"transient\"` keeps nothing there",
             ));
         }
-        if let (Some(stale), None) = (&options.stale, given("ttl")) {
-            return Err(Error::new_spanned(
-                stale,
-                "`stale` is how much longer than its `ttl` a result is served while it is refreshed: without a `ttl` \
-                 nothing gets old",
-            ));
-        }
-        options.codec = match (serialize, deserialize) {
-            (Some((_, serialize)), Some((_, deserialize))) => {
-                Some((serialize.clone(), deserialize.clone()))
+        for (name, until) in [
+            ("stale", "refreshed"),
+            ("stale_if_error", "computed in vain"),
+        ] {
+            if let (Some(stale), None, None) = (given(name), given("ttl"), given("ttl_fn")) {
+                let message = format!(
+                    "`{name}` is how much longer than its `ttl` a result is served while it is {until}: without a \
+                     `ttl` nothing gets old"
+                );
+                return Err(Error::new_spanned(&stale.name, message));
             }
-            (None, None) => None,
-            (Some((name, _)), None) => return Err(alone(name, "deserialize")),
-            (None, Some((name, _))) => return Err(alone(name, "serialize")),
-        };
+        }
+        if let (Some(spawn), None) = (given("spawn"), given("stale")) {
+            let message =
+                "`spawn` runs what refreshes a result: without `stale` nothing is refreshed";
+            return Err(Error::new_spanned(&spawn.name, message));
+        }
+        match (given("codec"), given("serialize"), given("deserialize")) {
+            (None, None, None) => {}
+            (Some(codec), None, None) => options.codec = codec.value()?.to_token_stream(),
+            (Some(codec), _, _) => {
+                let message = "`codec` takes the place of `serialize` and `deserialize`: leave out \
+                               either one or the other";
+                return Err(Error::new_spanned(&codec.name, message));
+            }
+            (None, Some(serialize), Some(deserialize)) => {
+                let (serialize, deserialize) = (serialize.value()?, deserialize.value()?);
+                let value = Ident::new("value", Span::mixed_site());
+                let fallible = quote!(#krate::execution_cache::fallible);
+                options.codec = quote!({
+                    #[allow(unused_imports)]
+                    use #fallible::Plain as _;
+                    #krate::execution_cache::try_with(
+                        |#value: &_| #fallible::Returned((#serialize)(#value)).result(),
+                        |#value| #fallible::Returned((#deserialize)(#value)).result(),
+                    )
+                });
+            }
+            (None, Some(one), None) => return Err(alone(&one.name, "deserialize")),
+            (None, None, Some(one)) => return Err(alone(&one.name, "serialize")),
+        }
         Ok(options)
     }
 }
@@ -191,7 +334,7 @@ fn word(value: &Expr) -> Option<String> {
     }
 }
 
-fn residency(value: &Expr) -> Result<TokenStream> {
+fn residency(value: &Expr, krate: &syn::Path) -> Result<TokenStream> {
     let variant = match word(value).as_deref() {
         Some("transient") => quote!(Transient),
         Some("ephemeral") => quote!(Ephemeral),
@@ -203,15 +346,17 @@ fn residency(value: &Expr) -> Result<TokenStream> {
             ));
         }
     };
-    Ok(quote!(::ecache_core::execution_cache::Residency::#variant))
+    Ok(quote!(#krate::execution_cache::Residency::#variant))
 }
 
-/// A lifetime: seconds, or whatever `ecache --ttl` reads, with or without quotes.
-fn duration(value: &Expr) -> Result<TokenStream> {
+/// A lifetime: seconds, or whatever `ecache --ttl` reads, with or without quotes; or an expression.
+fn duration(value: &Expr, krate: &syn::Path) -> Result<TokenStream> {
     const EXPECTED: &str =
         "expected seconds, or a duration such as \"90s\", \"1d12h\" or \"10 minutes\"";
-    let Expr::Lit(ExprLit { lit, .. }) = value else {
-        return Err(Error::new_spanned(value, EXPECTED));
+    let lit = match value {
+        Expr::Lit(ExprLit { lit, .. }) => lit,
+        Expr::Unary(_) => return Err(Error::new_spanned(value, EXPECTED)),
+        _ => return Ok(quote!(#krate::__macro::IntoLifetime::into_lifetime(#value))),
     };
     let text = match lit {
         // `10m` is one token to Rust: a number with a suffix.
@@ -230,12 +375,56 @@ fn version(value: &Expr) -> Result<TokenStream> {
         Expr::Lit(ExprLit {
             lit: Lit::Int(version),
             ..
-        }) => version.base10_digits().to_owned(),
-        _ => word(value).ok_or_else(|| {
-            Error::new_spanned(value, "expected a number or a text: `version = 2`")
-        })?,
+        }) => {
+            let digits = version.base10_digits();
+            quote!(::std::borrow::Cow::Borrowed(#digits))
+        }
+        Expr::Lit(ExprLit {
+            lit: Lit::Str(text),
+            ..
+        }) => quote!(::std::borrow::Cow::Borrowed(#text)),
+        Expr::Lit(_) => {
+            let message = "expected a number, a text or an expression: `version = 2`";
+            return Err(Error::new_spanned(value, message));
+        }
+        _ => quote!(::std::borrow::Cow::Owned(::std::string::ToString::to_string(&(#value)))),
     };
-    Ok(quote!(::core::option::Option::Some(::std::borrow::Cow::Borrowed(#version))))
+    Ok(quote!(::core::option::Option::Some(#version)))
+}
+
+fn cache(value: &Expr) -> Result<CacheOf> {
+    match value {
+        Expr::Path(path) if path.path.is_ident("default") => Ok(CacheOf::Process),
+        Expr::Path(_) => Ok(CacheOf::Static(Box::new(syn::parse_quote!(&#value)))),
+        Expr::Lit(_) => {
+            let message = "expected the path of a static such as `static CACHE: LazyLock<Cache>`, \
+                           or `default`";
+            Err(Error::new_spanned(value, message))
+        }
+        _ => Ok(CacheOf::Static(Box::new(value.clone()))),
+    }
+}
+
+fn cache_err(argument: &Argument, krate: &syn::Path) -> Result<CacheErr> {
+    let name = &argument.name;
+    let is_flag = match &argument.value {
+        None => true,
+        Some(value) => matches!(
+            value,
+            Expr::Lit(ExprLit {
+                lit: Lit::Bool(_),
+                ..
+            })
+        ),
+    };
+    if !is_flag {
+        let lifetime = duration(argument.value()?, krate)?;
+        return Ok(CacheErr::For(name.clone(), lifetime));
+    }
+    Ok(match argument.flag()? {
+        true => CacheErr::All(Some(name.clone())),
+        false => CacheErr::None,
+    })
 }
 
 fn self_key(value: &Expr) -> SelfKey {
@@ -247,14 +436,19 @@ fn self_key(value: &Expr) -> SelfKey {
 
 fn unknown(name: &Ident) -> Error {
     let written = name.to_string();
+    if let Some((_, here)) = ELSEWHERE.iter().find(|(other, _)| *other == written) {
+        return Error::new_spanned(name, format!("there is no option `{written}`: {here}"));
+    }
     let closest = NAMES.iter().min_by_key(|known| distance(known, &written));
     let longer = NAMES.iter().find(|known| known.starts_with(&written));
-    let list = NAMES.join("`, `");
     let message = match longer.or(closest) {
         Some(known) if longer.is_some() || distance(known, &written) <= 3 => {
-            format!("unknown option `{written}`: did you mean `{known}`? There are `{list}`")
+            format!("unknown option `{written}`: did you mean `{known}`?")
         }
-        _ => format!("unknown option `{written}`: there are `{list}`"),
+        _ => format!(
+            "unknown option `{written}`: there are `{}`",
+            NAMES.join("`, `")
+        ),
     };
     Error::new_spanned(name.to_token_stream(), message)
 }
@@ -279,7 +473,10 @@ mod tests {
 
     #[test]
     fn lifetimes_are_read_as_the_command_line_reads_them() {
-        let parsed = |text: &str| duration(&syn::parse_str(text).expect("an expression")).ok();
+        let parsed = |text: &str| {
+            let krate = syn::parse_quote!(::ecache_core);
+            duration(&syn::parse_str(text).expect("an expression"), &krate).ok()
+        };
         let millis = |millis: u64| quote!(::core::option::Option::Some(::core::time::Duration::from_millis(#millis)));
         for (text, wanted) in [
             ("90", 90_000),
@@ -295,7 +492,7 @@ mod tests {
             assert_eq!(parsed.to_string(), millis(wanted).to_string(), "{text}");
         }
         for wrong in [
-            "\"\"", "\"m\"", "\"10x\"", "0", "0.0001", "10u64", "1e3", "true", "TTL",
+            "\"\"", "\"m\"", "\"10x\"", "0", "0.0001", "10u64", "1e3", "true", "-5",
         ] {
             assert!(parsed(wrong).is_none(), "{wrong}");
         }

@@ -10,7 +10,7 @@ use super::codec::Codec;
 use super::counters::{Event, Tier};
 use super::keep::{Remembered, Seen};
 use super::lead::Lead;
-use super::memory_tier::MemoryKey;
+use super::memory_tier::{MemoryKey, Slot};
 use super::{ExecutionCache, ExecutionContext, FlightKey, Shared};
 use crate::backend::{CallIdentity, CallLookup, read_value};
 use crate::error::{Error, Result};
@@ -49,6 +49,16 @@ pub(super) struct Found<T> {
     pub(super) is_old: bool,
 }
 
+impl<T> Found<T> {
+    /// One that is not old.
+    pub(super) fn new(value: T) -> Self {
+        Self {
+            value,
+            is_old: false,
+        }
+    }
+}
+
 /// What is made of results that are to be refreshed.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Old {
@@ -56,6 +66,8 @@ pub(super) enum Old {
     Served,
     /// They are computed anew
     Refused,
+    /// They are served, since computing them anew came to an error
+    AfterError,
 }
 
 /// The store was of no use to a call; that is counted and logged.
@@ -93,6 +105,7 @@ impl<'a> Call<'a> {
                 },
                 hash: Sha256::digest(&preimage).into(),
                 arguments_length,
+                scopes: scopes.are_known(),
             },
             preimage,
             clears: function.clears(),
@@ -221,18 +234,9 @@ impl<'a> Call<'a> {
     }
 
     fn look_in_memory<T: Clone + 'static>(&self, old: Old, now: Timestamp) -> Option<Found<T>> {
-        let (function, cache) = (self.function, &self.ctx.cache);
-        let slot = function.memory.get(&self.key, now)?;
-        let is_old = self.is_old(slot.expires_at, now);
-        if is_old && old == Old::Refused {
-            return None;
-        }
-        if let Some(stored) = &slot.stored
-            && !stored.is_current(cache.epoch(), || self.generation())
-        {
-            function.memory.remove(&self.key);
-            return None;
-        }
+        let function = self.function;
+        let slot = self.current_slot(now)?;
+        let is_old = self.age(slot.expires_at, old, now)?;
         let value = slot.copy()?;
         if let Some(stored) = &slot.stored {
             stored.hits.note(now);
@@ -244,12 +248,40 @@ impl<'a> Call<'a> {
         Some(Found { value, is_old })
     }
 
-    /// Whether a result with that expiry is to be refreshed.
-    fn is_old(&self, expires_at: Option<Timestamp>, now: Timestamp) -> bool {
-        match (expires_at, self.function.options.stale) {
-            (Some(expires_at), Some(stale)) => expires_at.saturating_sub(stale) <= now,
-            _ => false,
+    /// What memory has, unless the store has changed since.
+    pub(super) fn current_slot(&self, now: Timestamp) -> Option<Arc<Slot>> {
+        let (function, cache) = (self.function, &self.ctx.cache);
+        let slot = function.memory.get(&self.key, now)?;
+        if let Some(stored) = &slot.stored
+            && !stored.is_current(cache.epoch(), || self.generation())
+        {
+            function.memory.remove(&self.key);
+            return None;
         }
+        Some(slot)
+    }
+
+    /// Whether a result with that expiry is old; `None` if it is older than may be served.
+    pub(super) fn age(
+        &self,
+        expires_at: Option<Timestamp>,
+        old: Old,
+        now: Timestamp,
+    ) -> Option<bool> {
+        let options = &self.function.options;
+        let Some(expires_at) = expires_at else {
+            return Some(false);
+        };
+        let good_until = expires_at.saturating_sub(options.extra_time());
+        if now < good_until {
+            return Some(false);
+        }
+        let served_for = match old {
+            Old::Served => options.stale,
+            Old::AfterError => options.stale_if_error,
+            Old::Refused => None,
+        };
+        (now < good_until.saturating_add(served_for?)).then_some(true)
     }
 
     fn generation(&self) -> Option<u64> {
@@ -289,10 +321,9 @@ impl<'a> Call<'a> {
                 return Err(Troubled);
             }
         };
-        let is_old = self.is_old(result.expires_at, now);
-        if is_old && old == Old::Refused {
+        let Some(is_old) = self.age(result.expires_at, old, now) else {
             return Ok(None);
-        }
+        };
         let size = result.content.size();
         let value = read_value(backend.as_ref(), result.kind, result.content);
         let value = self.attempt("read a result", value).ok_or(Troubled)?;
@@ -308,6 +339,7 @@ impl<'a> Call<'a> {
             let copy = Remembered {
                 value: Arc::new(value.clone()),
                 size,
+                written_at: None,
                 expires_at: result.expires_at,
                 cost_ms,
             };
@@ -328,6 +360,34 @@ impl<'a> Call<'a> {
     pub(super) fn epoch(&self) -> Option<u64> {
         let has_memory = self.function.options.residency.has_memory();
         has_memory.then(|| self.ctx.cache.epoch())
+    }
+
+    /// Returns an old result in the place of an error, if there is one that may be served then.
+    pub(super) fn after_error<T: Clone + Send + Sync + 'static, E>(
+        &self,
+        codec: &impl Codec<T>,
+        error: E,
+    ) -> std::result::Result<Found<T>, E> {
+        if self.function.options.stale_if_error.is_none() {
+            return Err(error);
+        }
+        match self.look(codec, Old::AfterError) {
+            Ok(Some(found)) => Ok(found),
+            _ => Err(error),
+        }
+    }
+
+    /// Returns a hit, or what computing it again came to: an error says nothing against the hit.
+    pub(super) fn verified<T: Clone + Send + Sync + 'static, E>(
+        &self,
+        codec: &impl Codec<T>,
+        hit: T,
+        again: std::result::Result<(T, u64), E>,
+    ) -> T {
+        match again {
+            Ok((value, cost_ms)) => self.verify(codec, hit, value, cost_ms),
+            Err(_) => hit,
+        }
     }
 }
 

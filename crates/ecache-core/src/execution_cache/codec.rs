@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::marker::PhantomData;
+use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -36,6 +37,11 @@ pub trait Codec<T> {
     /// stored.
     fn is_exact(&self) -> bool {
         false
+    }
+
+    /// How long this result is good, if that is another time than the `ttl` of its function.
+    fn lifetime(&self, _result: &T) -> Option<Duration> {
+        None
     }
 }
 
@@ -110,6 +116,10 @@ impl<T, C: Codec<T>, E: Fn(&T, &T) -> Option<bool>> Codec<T> for Compared<C, E> 
 
     fn is_exact(&self) -> bool {
         self.codec.is_exact()
+    }
+
+    fn lifetime(&self, result: &T) -> Option<Duration> {
+        self.codec.lifetime(result)
     }
 }
 

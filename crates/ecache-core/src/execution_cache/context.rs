@@ -1,9 +1,11 @@
 //! What a cached call is told beside its arguments: the cache, and whose call it is.
 
 use std::fmt;
-use std::sync::Arc;
+use std::ops::Deref;
+use std::sync::{Arc, LazyLock, OnceLock};
 
 use super::Cache;
+use crate::location;
 
 /// FiftyOne's `ExecutionContext`, as far as caching needs it: a cache, and the scopes that are known.
 ///
@@ -17,9 +19,10 @@ use super::Cache;
 /// assert_eq!(ctx.user_id.as_deref(), Some("u-alice"));
 /// ```
 #[derive(Clone)]
+#[non_exhaustive]
 pub struct ExecutionContext {
     /// The cache to use
-    pub cache: Arc<Cache>,
+    pub cache: CacheHandle,
     /// The dataset's id
     pub dataset_id: Option<Arc<str>>,
     /// The operator that is executing
@@ -34,9 +37,10 @@ pub struct ExecutionContext {
 
 impl ExecutionContext {
     /// A context in no scope.
-    pub fn new(cache: Arc<Cache>) -> Self {
+    #[must_use]
+    pub fn new(cache: impl Into<CacheHandle>) -> Self {
         Self {
-            cache,
+            cache: cache.into(),
             dataset_id: None,
             operator_uri: None,
             prompt_id: None,
@@ -46,35 +50,141 @@ impl ExecutionContext {
     }
 
     /// The same for that dataset.
+    #[must_use]
     pub fn with_dataset(mut self, id: impl Into<Arc<str>>) -> Self {
         self.dataset_id = Some(id.into());
         self
     }
 
     /// The same for that operator.
+    #[must_use]
     pub fn with_operator(mut self, uri: impl Into<Arc<str>>) -> Self {
         self.operator_uri = Some(uri.into());
         self
     }
 
     /// The same for that operator prompt.
+    #[must_use]
     pub fn with_prompt(mut self, id: impl Into<Arc<str>>) -> Self {
         self.prompt_id = Some(id.into());
         self
     }
 
     /// The same for that user.
+    #[must_use]
     pub fn with_user(mut self, id: impl Into<Arc<str>>) -> Self {
         self.user_id = Some(id.into());
         self
     }
 
     /// The same with that request token.
+    #[must_use]
     pub fn with_user_request_token(mut self, token: impl Into<Arc<str>>) -> Self {
         self.user_request_token = Some(token.into());
         self
     }
 }
+
+/// A cache that contexts share, or one that is in a `static`.
+#[derive(Clone, Debug)]
+pub struct CacheHandle(Handle);
+
+#[derive(Clone, Debug)]
+enum Handle {
+    Shared(Arc<Cache>),
+    Static(&'static Cache),
+}
+
+impl Deref for CacheHandle {
+    type Target = Cache;
+
+    fn deref(&self) -> &Cache {
+        match &self.0 {
+            Handle::Shared(cache) => cache,
+            Handle::Static(cache) => cache,
+        }
+    }
+}
+
+impl From<Cache> for CacheHandle {
+    fn from(cache: Cache) -> Self {
+        Arc::new(cache).into()
+    }
+}
+
+impl From<Arc<Cache>> for CacheHandle {
+    fn from(cache: Arc<Cache>) -> Self {
+        Self(Handle::Shared(cache))
+    }
+}
+
+impl From<&Arc<Cache>> for CacheHandle {
+    fn from(cache: &Arc<Cache>) -> Self {
+        cache.clone().into()
+    }
+}
+
+impl From<&'static Cache> for CacheHandle {
+    fn from(cache: &'static Cache) -> Self {
+        Self(Handle::Static(cache))
+    }
+}
+
+impl From<&'static LazyLock<Cache>> for CacheHandle {
+    fn from(cache: &'static LazyLock<Cache>) -> Self {
+        (&**cache).into()
+    }
+}
+
+impl From<&LazyLock<Arc<Cache>>> for CacheHandle {
+    fn from(cache: &LazyLock<Arc<Cache>>) -> Self {
+        (&**cache).into()
+    }
+}
+
+/// The context of functions that are given none.
+static DEFAULT: OnceLock<ExecutionContext> = OnceLock::new();
+
+/// Makes `cache` the one of functions without a context and without a `cache = …` of their own.
+///
+/// Without it they use the store that the command line uses: the file or URL in `ECACHE_DB`, or
+/// `ecache/store.db` in the user's data folder.
+///
+/// # Errors
+/// If there is a default already: set before, or used by a call.
+///
+/// ```
+/// use ecache_core::execution_cache::{self, Cache};
+///
+/// execution_cache::set_default(Cache::in_memory())?;
+/// assert!(execution_cache::set_default(Cache::in_memory()).is_err());
+/// # Ok::<(), execution_cache::DefaultIsSet>(())
+/// ```
+pub fn set_default(cache: impl Into<CacheHandle>) -> Result<(), DefaultIsSet> {
+    let set = DEFAULT.set(ExecutionContext::new(cache));
+    set.map_err(|_| DefaultIsSet)
+}
+
+/// Returns the context of functions that are given none; see [`set_default`].
+pub fn default_context() -> &'static ExecutionContext {
+    DEFAULT.get_or_init(|| {
+        ExecutionContext::new(match location::default(|name| std::env::var_os(name)) {
+            Some(location) => Cache::at(location),
+            None => {
+                log::warn!(
+                    "the execution cache has no place for its store, so results end with the \
+                     process: call `set_default`, or set HOME or ECACHE_DB"
+                );
+                Cache::in_memory()
+            }
+        })
+    })
+}
+
+/// The process has a default cache already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the default cache is set or in use already: set it before the first call")]
+pub struct DefaultIsSet;
 
 /// Leaves the token out.
 impl fmt::Debug for ExecutionContext {
@@ -89,6 +199,11 @@ impl fmt::Debug for ExecutionContext {
 }
 
 /// What the first argument of a cached function must be able to do; a program's own context can be one.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a context",
+    label = "does not implement `CacheContext`",
+    note = "implement `CacheContext` for it: return an `ExecutionContext` that it holds"
+)]
 pub trait CacheContext {
     /// The cache and the scopes of this call.
     fn execution_context(&self) -> &ExecutionContext;

@@ -41,6 +41,8 @@ pub(super) struct Remembered {
     pub(super) value: Shared,
     /// The length of its stored form, in bytes
     pub(super) size: u64,
+    /// When it was written, unless it was read from the store
+    pub(super) written_at: Option<Timestamp>,
     pub(super) expires_at: Option<Timestamp>,
     pub(super) cost_ms: u64,
 }
@@ -64,11 +66,15 @@ impl Call<'_> {
         let (function, cache) = (self.function, &self.ctx.cache);
         let now = cache.now();
         cache.flush_if_due(now);
-        let lifetime = function.options.lifetime();
-        let expires_at = lifetime.map(|lifetime| now.saturating_add(lifetime));
+        let options = &function.options;
+        let own = caught(|| Ok(codec.lifetime(value))).map_err(unsupported)?;
+        let lifetime = own.or(options.ttl);
+        let expires_at = lifetime
+            .map(|lifetime| now.saturating_add(lifetime.saturating_add(options.extra_time())));
         let remembered = |value: T, size| Remembered {
             value: Arc::new(value),
             size,
+            written_at: Some(now),
             expires_at,
             cost_ms: cost_ms.unwrap_or(0),
         };
@@ -182,11 +188,10 @@ impl Call<'_> {
 
     /// Encodes a result; returns it also as it reads from its stored form, if that was looked at.
     fn encode<T>(&self, codec: &impl Codec<T>, value: &T) -> Result<(Value, Option<T>)> {
-        let named = |error: CodecError| Error::Unsupported(error.to_string());
-        let stored = caught(|| codec.encode(value)).map_err(named)?;
+        let stored = caught(|| codec.encode(value)).map_err(unsupported)?;
         let before = self.function.encoded.fetch_add(1, Ordering::Relaxed);
         let read = if !codec.is_exact() && round_trip::is_due(before, &stored) {
-            Some(round_trip::check(codec, value, &stored).map_err(named)?)
+            Some(round_trip::check(codec, value, &stored).map_err(unsupported)?)
         } else {
             None
         };
@@ -198,6 +203,7 @@ impl Call<'_> {
         let slot = Slot {
             value: copy.value.clone(),
             size: copy.size,
+            written_at: copy.written_at,
             expires_at: copy.expires_at,
             cost_ms: copy.cost_ms,
             stored: seen.map(|seen| Stored {
@@ -242,4 +248,8 @@ impl Call<'_> {
         }
         value
     }
+}
+
+fn unsupported(error: CodecError) -> Error {
+    Error::Unsupported(error.to_string())
 }

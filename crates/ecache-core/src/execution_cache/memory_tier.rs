@@ -26,6 +26,8 @@ pub(super) struct MemoryKey {
     pub(super) hash: [u8; 32],
     /// How much of the preimage is arguments; the rest is scopes
     pub(super) arguments_length: usize,
+    /// Which scopes have a value
+    pub(super) scopes: [bool; 4],
 }
 
 /// A result in memory.
@@ -34,6 +36,8 @@ pub(super) struct Slot {
     /// The length of its stored form, in bytes
     pub(super) size: u64,
     pub(super) expires_at: Option<Timestamp>,
+    /// When it was written, unless it was read from the store
+    pub(super) written_at: Option<Timestamp>,
     /// What computing it took, in milliseconds
     pub(super) cost_ms: u64,
     /// The entry in the store that it is a copy of

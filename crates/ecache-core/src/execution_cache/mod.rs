@@ -31,6 +31,7 @@
 //! A key that matches is not enough: an entry records the function, arguments and scopes that it was made of, and where they
 //! are other ones it is a miss.
 
+mod attributed;
 mod cache;
 mod call;
 mod codec;
@@ -39,11 +40,17 @@ mod context;
 mod counters;
 #[doc(hidden)]
 pub mod fallible;
+mod identity;
 mod keep;
 mod lead;
 mod ledger;
+mod lifetime;
+#[doc(hidden)]
+pub mod macro_support;
 mod memory_tier;
 mod options;
+mod outcome;
+mod peek;
 mod refresh;
 mod residents;
 mod round_trip;
@@ -55,10 +62,14 @@ use std::fmt;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
+pub use attributed::Status;
 pub use cache::{Cache, DEFAULT_COHERENCE, DEFAULT_PATIENCE, Trouble};
 pub use codec::{Codec, CodecError, StoredForm, compared, try_with, with};
 pub use companions::Datasets;
-pub use context::{CacheContext, ExecutionContext};
+pub use context::{
+    CacheContext, CacheHandle, DefaultIsSet, ExecutionContext, default_context, set_default,
+};
+pub use lifetime::IntoLifetime;
 pub use options::{DEFAULT_MAX_BYTES, DEFAULT_MAX_SIZE, Options, Residency};
 
 pub use crate::backend::Counters;
@@ -178,32 +189,35 @@ impl ExecutionCache {
         old: Old,
         compute: impl FnOnce() -> Result<T, E>,
     ) -> Result<Found<T>, E> {
-        let fresh = |value| Found {
-            value,
-            is_old: false,
-        };
         loop {
             match call.step(codec, old) {
                 Step::Hit(found) => return Ok(found),
                 Step::Verify(hit) => {
-                    let (value, cost_ms) = call.compute(compute)?;
-                    return Ok(fresh(call.verify(codec, hit, value, cost_ms)));
+                    let again = call.compute(compute);
+                    return Ok(Found::new(call.verified(codec, hit, again)));
                 }
                 Step::Lead(lead) => {
                     let lead = match lead.take_off(codec) {
                         Ok(lead) => lead,
-                        Err(value) => return Ok(fresh(value)),
+                        Err(value) => return Ok(Found::new(value)),
                     };
-                    let (value, cost_ms) = lead.run(|| call.compute(compute))?;
-                    return Ok(fresh(lead.land(codec, value, cost_ms)));
+                    return match lead.run(|| call.compute(compute)) {
+                        Ok((value, cost_ms)) => Ok(Found::new(lead.land(codec, value, cost_ms))),
+                        Err(error) => call.after_error(codec, error),
+                    };
                 }
                 Step::Wait(flight) => match flight.wait(call.ctx.cache.patience) {
                     Some(landed) => {
                         if let Some(value) = call.landed(landed) {
-                            return Ok(fresh(value));
+                            return Ok(Found::new(value));
                         }
                     }
-                    None => return call.compute(compute).map(|(value, _)| fresh(value)),
+                    None => {
+                        return match call.compute(compute) {
+                            Ok((value, _)) => Ok(Found::new(value)),
+                            Err(error) => call.after_error(codec, error),
+                        };
+                    }
                 },
             }
         }
@@ -239,32 +253,50 @@ impl ExecutionCache {
         arguments: Result<Preimage, StoredError>,
         compute: impl Future<Output = Result<T, E>>,
     ) -> Result<T, E> {
-        let ctx = ctx.execution_context();
-        let Some(call) = self.cached(ctx, arguments) else {
+        let Some(call) = self.cached(ctx.execution_context(), arguments) else {
             return compute.await;
         };
+        let found = self.find_or_compute_async(&call, codec, Old::Refused, compute);
+        found.await.map(|found| found.value)
+    }
+
+    /// [`ExecutionCache::find_or_compute`] for a future.
+    async fn find_or_compute_async<T: Clone + Send + Sync + 'static, E>(
+        &self,
+        call: &Call<'_>,
+        codec: &impl Codec<T>,
+        old: Old,
+        compute: impl Future<Output = Result<T, E>>,
+    ) -> Result<Found<T>, E> {
         loop {
-            match call.step(codec, Old::Refused) {
-                Step::Hit(found) => return Ok(found.value),
+            match call.step(codec, old) {
+                Step::Hit(found) => return Ok(found),
                 Step::Verify(hit) => {
-                    let (value, cost_ms) = call.compute_async(compute).await?;
-                    return Ok(call.verify(codec, hit, value, cost_ms));
+                    let again = call.compute_async(compute).await;
+                    return Ok(Found::new(call.verified(codec, hit, again)));
                 }
                 Step::Lead(lead) => {
                     let lead = match lead.take_off_async(codec).await {
                         Ok(lead) => lead,
-                        Err(value) => return Ok(value),
+                        Err(value) => return Ok(Found::new(value)),
                     };
-                    let (value, cost_ms) = lead.run_async(call.compute_async(compute)).await?;
-                    return Ok(lead.land(codec, value, cost_ms));
+                    return match lead.run_async(call.compute_async(compute)).await {
+                        Ok((value, cost_ms)) => Ok(Found::new(lead.land(codec, value, cost_ms))),
+                        Err(error) => call.after_error(codec, error),
+                    };
                 }
-                Step::Wait(flight) => match flight.landed(ctx.cache.patience).await {
+                Step::Wait(flight) => match flight.landed(call.ctx.cache.patience).await {
                     Some(landed) => {
                         if let Some(value) = call.landed(landed) {
-                            return Ok(value);
+                            return Ok(Found::new(value));
                         }
                     }
-                    None => return call.compute_async(compute).await.map(|(value, _)| value),
+                    None => {
+                        return match call.compute_async(compute).await {
+                            Ok((value, _)) => Ok(Found::new(value)),
+                            Err(error) => call.after_error(codec, error),
+                        };
+                    }
                 },
             }
         }

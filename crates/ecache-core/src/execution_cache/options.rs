@@ -1,6 +1,5 @@
 //! How a function is cached: FiftyOne's options, with its names and defaults.
 
-use std::any::type_name;
 use std::borrow::Cow;
 use std::time::Duration;
 
@@ -8,6 +7,7 @@ use crate::scope::DEFAULT_COLLECTION;
 
 /// Where results are kept.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Residency {
     /// In the store only
     Transient,
@@ -42,19 +42,18 @@ pub const DEFAULT_MAX_BYTES: u64 = 256 << 20;
 /// use std::time::Duration;
 /// use ecache_core::execution_cache::{Options, Residency};
 ///
-/// let options = Options {
-///     ttl: Some(Duration::from_secs(600)),
-///     residency: Residency::Transient,
-///     user_scoped: true,
-///     ..Options::new("reports::monthly")
-/// };
+/// let mut options = Options::new("reports::monthly");
+/// options.ttl = Some(Duration::from_secs(600));
+/// options.residency = Residency::Transient;
+/// options.user_scoped = true;
 /// assert_eq!(options.store(), "reports::monthly");
 /// ```
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Options {
-    /// The function's full name; it makes the entries of this cache recognisable
+    /// The function's identity: its entries record it, and those that record another are not its own
     pub function: Cow<'static, str>,
-    /// The store, the function's name unless given
+    /// The store; unless given, it is called like the function
     pub store_name: Option<Cow<'static, str>>,
     /// Appended to the store's name as `#v{version}`
     pub version: Option<Cow<'static, str>>,
@@ -67,6 +66,9 @@ pub struct Options {
     /// How much longer it is served while it is refreshed, by calls that can do that
     /// ([`ExecutionCache::call_refreshing`](super::ExecutionCache::call_refreshing)); of no use without a `ttl`
     pub stale: Option<Duration>,
+    /// How much longer than its `ttl` it is served when computing it anew comes to an `Err`; of no use without
+    /// a `ttl`
+    pub stale_if_error: Option<Duration>,
     /// How many results are kept in memory; 0 for none
     pub max_size: usize,
     /// How many bytes their stored forms may have together; one larger than a quarter of it is not kept in memory
@@ -83,19 +85,27 @@ pub struct Options {
     pub jwt_scoped: bool,
     /// Of so many hits one is computed again and compared; 0 for none
     pub verify_every: u64,
+    /// The store's name unless one is given
+    pub(super) readable_name: Cow<'static, str>,
+    /// The type or trait whose method the function is
+    pub(super) owner: Option<Box<str>>,
 }
 
 impl Options {
-    /// The defaults for a function of that full name.
+    /// The defaults for a function of that identity, which is also the name of its store.
+    #[must_use]
     pub fn new(function: impl Into<Cow<'static, str>>) -> Self {
+        let function = function.into();
         Self {
-            function: function.into(),
+            readable_name: function.clone(),
+            function,
             store_name: None,
             version: None,
             collection_name: DEFAULT_COLLECTION.into(),
             residency: Residency::Hybrid,
             ttl: None,
             stale: None,
+            stale_if_error: None,
             max_size: DEFAULT_MAX_SIZE,
             max_bytes: DEFAULT_MAX_BYTES,
             link_to_dataset: true,
@@ -104,32 +114,23 @@ impl Options {
             user_scoped: false,
             jwt_scoped: false,
             verify_every: 0,
+            owner: None,
         }
     }
 
-    /// The defaults for a method of `T`: its full name is that of the type, without parameters, and then its own.
-    ///
-    /// ```
-    /// use ecache_core::execution_cache::Options;
-    ///
-    /// let options = Options::of_method::<Vec<u8>>("longest");
-    /// assert_eq!(options.function, "alloc::vec::Vec::longest");
-    /// ```
-    pub fn of_method<T: ?Sized>(name: &str) -> Self {
-        let full = type_name::<T>();
-        let bare = full.split_once('<').map_or(full, |(bare, _)| bare);
-        Self::new(format!("{bare}::{name}"))
+    /// How much longer than it is good a result is kept.
+    pub(super) fn extra_time(&self) -> Duration {
+        self.stale.max(self.stale_if_error).unwrap_or_default()
     }
 
     /// How long a result is kept: as long as it is good, and then as long as it may be served.
     pub fn lifetime(&self) -> Option<Duration> {
-        let ttl = self.ttl?;
-        Some(ttl.saturating_add(self.stale.unwrap_or_default()))
+        Some(self.ttl?.saturating_add(self.extra_time()))
     }
 
     /// The name of the store, version included.
     pub fn store(&self) -> String {
-        let name = self.store_name.as_ref().unwrap_or(&self.function);
+        let name = self.store_name.as_ref().unwrap_or(&self.readable_name);
         match &self.version {
             Some(version) => format!("{name}#v{version}"),
             None => name.to_string(),

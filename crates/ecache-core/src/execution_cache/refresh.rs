@@ -1,11 +1,15 @@
-//! Serving what is old while a thread computes what is new.
+//! Serves an old result while a thread or a task computes a new one.
 //!
-//! Designs weighed: a thread that looks for what gets old (it would compute what nobody asks for), a pool of threads (it would
-//! have to be sized, and ended), and a thread for each refresh (chosen: refreshes are as rare as a `ttl` is long, and starting
-//! one takes microseconds). An asynchronous function has no runtime here to be spawned on, so it cannot be refreshed.
+//! Designs weighed: a thread that looks for results that get old (it would compute what nobody asks for), a pool of
+//! threads (it would have to be sized, and ended), and a thread for each refresh (chosen: refreshes are as rare as a
+//! `ttl` is long, and starting one takes microseconds). The future of an `async fn` is polled by such a thread as
+//! well, or by the runtime that it needs, whose `spawn` the attribute names.
 
 use std::convert::Infallible;
-use std::thread;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Wake, Waker};
+use std::thread::{self, Thread};
 
 use super::call::{Call, Old};
 use super::codec::Codec;
@@ -30,11 +34,10 @@ impl ExecutionCache {
     /// use ecache_core::key::Preimage;
     ///
     /// static WORDS: LazyLock<ExecutionCache> = LazyLock::new(|| {
-    ///     ExecutionCache::new(Options {
-    ///         ttl: Some(Duration::from_secs(60)),
-    ///         stale: Some(Duration::from_secs(3600)),
-    ///         ..Options::new("example::words")
-    ///     })
+    ///     let mut options = Options::new("example::words");
+    ///     options.ttl = Some(Duration::from_secs(60));
+    ///     options.stale = Some(Duration::from_secs(3600));
+    ///     ExecutionCache::new(options)
     /// });
     ///
     /// fn words(ctx: &ExecutionContext, text: &str) -> usize {
@@ -133,5 +136,83 @@ impl ExecutionCache {
             }
         });
         self.attempt(ctx, "start a thread to refresh a result", spawned);
+    }
+
+    /// [`ExecutionCache::try_call_refreshing`] for a future; `spawn` has a refresh run in the background.
+    ///
+    /// # Errors
+    /// That of the computation, if there is nothing to be returned in its place.
+    pub async fn try_call_refreshing_async<T, E, F>(
+        &'static self,
+        ctx: &(impl CacheContext + ?Sized),
+        codec: impl Codec<T> + Send + Sync + 'static,
+        arguments: Result<Preimage, StoredError>,
+        prepare: impl FnOnce() -> F,
+        spawn: impl FnOnce(Refresh),
+    ) -> Result<T, E>
+    where
+        T: Clone + Send + Sync + 'static,
+        F: Future<Output = Result<T, E>> + Send + 'static,
+    {
+        let Some(call) = self.cached(ctx.execution_context(), arguments) else {
+            return prepare().await;
+        };
+        let mut prepare = Some(prepare);
+        let compute = async {
+            let prepare = prepare.take().expect("a call computes once");
+            prepare().await
+        };
+        let found = self.find_or_compute_async(&call, &codec, Old::Served, compute);
+        let found = found.await?;
+        if let Some(prepare) = prepare.filter(|_| found.is_old)
+            && let Joined::Leader(leader) = self.flights.join(call.flight())
+        {
+            let (ctx, compute) = (call.ctx.clone(), prepare());
+            let (key, preimage, clears) = (call.key, call.preimage, call.clears);
+            spawn(Box::pin(async move {
+                let call = Call {
+                    function: self,
+                    ctx: &ctx,
+                    key,
+                    preimage,
+                    clears,
+                };
+                let lead = Lead::new(&call, leader, false);
+                if let Some(lead) = lead.take_off_alone(&codec)
+                    && let Ok((value, cost_ms)) = lead.run_async(call.compute_async(compute)).await
+                {
+                    lead.land(&codec, value, cost_ms);
+                }
+            }));
+        }
+        Ok(found.value)
+    }
+}
+
+/// A refresh of an `async fn`'s result, to be run in the background.
+pub type Refresh = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Runs a refresh on a thread of its own.
+pub fn spawn(refresh: Refresh) {
+    let thread = thread::Builder::new().name("ecache-refresh".into());
+    if let Err(error) = thread.spawn(move || wait_for(refresh)) {
+        log::warn!("the execution cache could not start a thread to refresh a result: {error}");
+    }
+}
+
+fn wait_for(refresh: Refresh) {
+    struct Unpark(Thread);
+
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let mut refresh = pin!(refresh);
+    let mut context = Context::from_waker(&waker);
+    while refresh.as_mut().poll(&mut context).is_pending() {
+        thread::park();
     }
 }

@@ -112,10 +112,9 @@ fn a_computation_that_was_going_on_during_a_clear_is_not_kept() {
 #[test]
 fn two_functions_that_share_a_store_clear_each_others_memory() {
     let named = |function| {
-        Function::new(Options {
-            store_name: Some("shared".into()),
-            ..Options::new(function)
-        })
+        Function::new(options(function, |options| {
+            options.store_name = Some("shared".into());
+        }))
     };
     let (one, two, ctx) = (named("tests::one"), named("tests::two"), in_memory());
     one.call(&ctx, "a", 1);

@@ -5,11 +5,10 @@ use super::*;
 const TTL: Duration = Duration::from_secs(10);
 
 fn of_name(name: &'static str) -> Function {
-    Function::new(Options {
-        ttl: Some(TTL),
-        residency: Residency::Transient,
-        ..Options::new(name)
-    })
+    Function::new(options(name, |options| {
+        options.ttl = Some(TTL);
+        options.residency = Residency::Transient;
+    }))
 }
 
 /// Calls a function with so many arguments, the first of which is `from`.
@@ -60,11 +59,10 @@ fn a_function_removes_a_few_of_its_expired_results_with_each_that_it_keeps() {
 fn pruning_removes_what_expired_of_all_functions_and_says_how_much() {
     in_every_store(|cache| {
         let (ctx, clock) = with_clock(cache);
-        let elsewhere = Function::new(Options {
-            collection_name: "elsewhere".into(),
-            ttl: Some(TTL),
-            ..Options::new("tests::elsewhere")
-        });
+        let elsewhere = Function::new(options("tests::elsewhere", |options| {
+            options.collection_name = "elsewhere".into();
+            options.ttl = Some(TTL);
+        }));
         fill(&of_name("tests::one"), &ctx, 0, 100);
         fill(&of_name("tests::other"), &ctx, 0, 10);
         fill(&elsewhere, &ctx, 0, 1);

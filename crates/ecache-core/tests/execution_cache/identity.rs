@@ -9,13 +9,12 @@ use ecache_core::scope::{Scopes, token_hash};
 use ecache_core::stored;
 
 fn scoped(function: &'static str) -> Options {
-    Options {
-        operator_scoped: true,
-        prompt_scoped: true,
-        user_scoped: true,
-        jwt_scoped: true,
-        ..Options::new(function)
-    }
+    options(function, |options| {
+        options.operator_scoped = true;
+        options.prompt_scoped = true;
+        options.user_scoped = true;
+        options.jwt_scoped = true;
+    })
 }
 
 fn scoped_context() -> ExecutionContext {
@@ -33,14 +32,13 @@ fn the_key_of_a_call_is_fiftyones() {
         let vector: Vector = serde_json::from_str(line).expect(line);
         let (ctx, [operator_scoped, prompt_scoped, jwt_scoped, user_scoped]) =
             vector.scopes.context();
-        let function = Function::new(Options {
-            residency: Residency::Transient,
-            operator_scoped,
-            prompt_scoped,
-            jwt_scoped,
-            user_scoped,
-            ..Options::new("tests::vector")
-        });
+        let function = Function::new(options("tests::vector", |options| {
+            options.residency = Residency::Transient;
+            options.operator_scoped = operator_scoped;
+            options.prompt_scoped = prompt_scoped;
+            options.jwt_scoped = jwt_scoped;
+            options.user_scoped = user_scoped;
+        }));
 
         let mut arguments = Json::parse(vector.args.as_bytes()).expect(line);
         stored::order_sets(&mut arguments);
@@ -114,10 +112,9 @@ fn scopes_that_are_off_do_not_keep_callers_apart() {
 
 #[test]
 fn without_a_user_a_user_scoped_call_is_not_cached() {
-    let function = Function::new(Options {
-        user_scoped: true,
-        ..Options::new("tests::of_users")
-    });
+    let function = Function::new(options("tests::of_users", |options| {
+        options.user_scoped = true;
+    }));
     let ctx = in_memory();
     assert_eq!(function.call(&ctx, "a", 1), 1);
     assert_eq!(function.call(&ctx, "a", 2), 2);
@@ -128,10 +125,11 @@ fn without_a_user_a_user_scoped_call_is_not_cached() {
 
 #[test]
 fn an_argument_is_not_a_scope() {
-    let options = |residency| Options {
-        residency,
-        operator_scoped: true,
-        ..Options::new("tests::mixed")
+    let options = |residency| {
+        options("tests::mixed", |options| {
+            options.residency = residency;
+            options.operator_scoped = true;
+        })
     };
     let two = || {
         Preimage::of_arguments(|arguments| {
@@ -154,10 +152,9 @@ fn an_argument_is_not_a_scope() {
 #[test]
 fn functions_that_share_a_store_do_not_share_results() {
     let named = |function| {
-        Function::new(Options {
-            store_name: Some("shared".into()),
-            ..Options::new(function)
-        })
+        Function::new(options(function, |options| {
+            options.store_name = Some("shared".into());
+        }))
     };
     let (thumbnails, words, ctx) = (
         named("tests::thumbnails"),

@@ -25,20 +25,22 @@
 mod attribute;
 mod codecs;
 mod coherence;
-
 #[path = "../common/mod.rs"]
 mod common;
 mod counters;
+mod distinct;
 mod expired;
 mod identity;
 mod memory;
 mod processes;
 mod refresh;
+mod results;
 mod single_flight;
 mod tiers;
 mod trouble;
 mod values;
 mod vectors;
+mod without_context;
 
 use std::cell::RefCell;
 use std::path::Path;
@@ -60,6 +62,13 @@ use serde::de::DeserializeOwned;
 
 use common::NOW;
 
+/// The defaults for a function, changed.
+fn options(function: &'static str, change: impl FnOnce(&mut Options)) -> Options {
+    let mut options = Options::new(function);
+    change(&mut options);
+    options
+}
+
 /// A cached function whose computations are counted.
 struct Function {
     cache: ExecutionCache,
@@ -75,10 +84,9 @@ impl Function {
     }
 
     fn of(residency: Residency) -> Self {
-        Self::new(Options {
-            residency,
-            ..Options::new("tests::function")
-        })
+        Self::new(options("tests::function", |options| {
+            options.residency = residency;
+        }))
     }
 
     /// Calls it with one argument; `value` is what it would compute now.

@@ -26,11 +26,9 @@ impl Codec<Tracked> for Tracking {
     }
 }
 
-fn ephemeral(options: Options) -> ExecutionCache {
-    ExecutionCache::new(Options {
-        residency: Residency::Ephemeral,
-        ..options
-    })
+fn ephemeral(mut options: Options) -> ExecutionCache {
+    options.residency = Residency::Ephemeral;
+    ExecutionCache::new(options)
 }
 
 /// Calls a function so often, each time with another argument.
@@ -53,11 +51,10 @@ fn the_bytes_are_bounded_as_well_as_the_number() {
     const KIB: usize = 1024;
     let kept = |max_size, max_bytes, sizes: &[usize]| {
         let (copies, ctx) = (Arc::new(()), in_memory());
-        let cache = ephemeral(Options {
-            max_size,
-            max_bytes,
-            ..Options::new("tests::bytes")
-        });
+        let cache = ephemeral(options("tests::bytes", |options| {
+            options.max_size = max_size;
+            options.max_bytes = max_bytes;
+        }));
         fill(&cache, &ctx, &copies, sizes);
         in_memory_now(&copies)
     };
@@ -96,10 +93,9 @@ fn results_of_a_cache_that_is_dropped_are_freed() {
 fn results_that_expire_are_freed_although_nobody_asks_for_them() {
     let (copies, ctx) = (Arc::new(()), in_memory());
     let of_ttl = |ttl| {
-        ephemeral(Options {
-            ttl,
-            ..Options::new("tests::expired")
-        })
+        ephemeral(options("tests::expired", |options| {
+            options.ttl = ttl;
+        }))
     };
     let brief = of_ttl(Some(Duration::from_millis(1)));
     let (long, endless) = (of_ttl(Some(Duration::from_secs(3600))), of_ttl(None));

@@ -16,12 +16,14 @@ const TTL: Duration = Duration::from_secs(10);
 
 /// A function whose results are good for 10 s and then served for 100 s more.
 fn refreshed(residency: Residency) -> &'static Function {
-    Box::leak(Box::new(Function::new(Options {
-        residency,
-        ttl: Some(TTL),
-        stale: Some(10 * TTL),
-        ..Options::new("tests::refreshed")
-    })))
+    Box::leak(Box::new(Function::new(options(
+        "tests::refreshed",
+        |options| {
+            options.residency = residency;
+            options.ttl = Some(TTL);
+            options.stale = Some(10 * TTL);
+        },
+    ))))
 }
 
 impl Function {

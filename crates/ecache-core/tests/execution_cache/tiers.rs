@@ -51,10 +51,9 @@ fn a_dataset_never_gets_anothers_result() {
     assert_eq!(function.call(&ctx, "a", 3), 3);
     assert_eq!(function.call(&one, "a", 4), 1);
 
-    let unlinked = Function::new(Options {
-        link_to_dataset: false,
-        ..Options::new("tests::unlinked")
-    });
+    let unlinked = Function::new(options("tests::unlinked", |options| {
+        options.link_to_dataset = false;
+    }));
     assert_eq!(unlinked.call(&one, "a", 1), 1);
     assert_eq!(unlinked.call(&two, "a", 2), 1);
 }
@@ -66,11 +65,10 @@ fn a_ttl_ends_in_memory_and_in_the_store() {
         Residency::Ephemeral,
         Residency::Hybrid,
     ] {
-        let function = Function::new(Options {
-            residency,
-            ttl: Some(Duration::from_secs(1)),
-            ..Options::new("tests::ttl")
-        });
+        let function = Function::new(options("tests::ttl", |options| {
+            options.residency = residency;
+            options.ttl = Some(Duration::from_secs(1));
+        }));
         let (ctx, clock) = with_clock(Cache::in_memory());
         assert_eq!(function.call(&ctx, "a", 1), 1);
         clock.advance(Duration::from_millis(999));
@@ -82,10 +80,9 @@ fn a_ttl_ends_in_memory_and_in_the_store() {
 
 #[test]
 fn a_result_read_from_the_store_keeps_its_own_expiry_in_memory() {
-    let options = Options {
-        ttl: Some(Duration::from_secs(10)),
-        ..Options::new("tests::ttl")
-    };
+    let options = options("tests::ttl", |options| {
+        options.ttl = Some(Duration::from_secs(10));
+    });
     let (ctx, clock) = with_clock(Cache::in_memory());
     Function::new(options.clone()).call(&ctx, "a", 1);
     clock.advance(Duration::from_secs(9));
@@ -97,10 +94,9 @@ fn a_result_read_from_the_store_keeps_its_own_expiry_in_memory() {
 
 #[test]
 fn setting_again_renews_the_ttl() {
-    let function = Function::new(Options {
-        ttl: Some(Duration::from_secs(10)),
-        ..Options::new("tests::ttl")
-    });
+    let function = Function::new(options("tests::ttl", |options| {
+        options.ttl = Some(Duration::from_secs(10));
+    }));
     let (ctx, clock) = with_clock(Cache::in_memory());
     function.call(&ctx, "a", 1);
     clock.advance(Duration::from_secs(9));
@@ -113,10 +109,9 @@ fn setting_again_renews_the_ttl() {
 #[test]
 fn a_size_of_0_is_no_memory() {
     for (max_size, memory_hits) in [(0, 0), (1, 1)] {
-        let function = Function::new(Options {
-            max_size,
-            ..Options::new("tests::size")
-        });
+        let function = Function::new(options("tests::size", |options| {
+            options.max_size = max_size;
+        }));
         let ctx = in_memory();
         function.call(&ctx, "a", 1);
         function.call(&ctx, "a", 2);
@@ -127,11 +122,10 @@ fn a_size_of_0_is_no_memory() {
 
 #[test]
 fn memory_is_bounded() {
-    let function = Function::new(Options {
-        max_size: 10,
-        residency: Residency::Ephemeral,
-        ..Options::new("tests::size")
-    });
+    let function = Function::new(options("tests::size", |options| {
+        options.max_size = 10;
+        options.residency = Residency::Ephemeral;
+    }));
     let ctx = in_memory();
     for number in 0..100 {
         function.call(&ctx, &number.to_string(), number);
@@ -200,10 +194,9 @@ fn a_dropped_cache_has_written_its_hits() {
 
 #[test]
 fn verification_computes_a_share_of_the_hits_again_and_returns_what_is_right() {
-    let function = Function::new(Options {
-        verify_every: 2,
-        ..Options::new("tests::verified")
-    });
+    let function = Function::new(options("tests::verified", |options| {
+        options.verify_every = 2;
+    }));
     let ctx = in_memory();
     let results: Vec<i32> = (0..5).map(|now| function.call(&ctx, "a", now)).collect();
     // Computed, hit, hit and verified, hit, hit and verified.

@@ -17,11 +17,6 @@ fn is_read_and_not_written(_ctx: &ExecutionContext, _path: &str) -> u8 {
     1
 }
 
-#[execution_cache(cache_none = false)]
-fn returns_no_option(_ctx: &ExecutionContext, _path: &str) -> u8 {
-    1
-}
-
 #[execution_cache(ttl = 1, ttl = 2)]
 fn lives_twice(_ctx: &ExecutionContext, _path: &str) -> u8 {
     1

@@ -7,8 +7,18 @@ fn never_old(_ctx: &ExecutionContext, _path: &str) -> u8 {
     1
 }
 
-#[execution_cache(ttl = 60, stale = "1h")]
-async fn without_a_runtime(_ctx: &ExecutionContext, _path: &str) -> u8 {
+#[execution_cache(stale_if_error = "1h")]
+fn never_old_either(_ctx: &ExecutionContext, _path: &str) -> Result<u8, ()> {
+    Ok(1)
+}
+
+#[execution_cache(ttl = 60, spawn = spawn)]
+async fn never_refreshed(_ctx: &ExecutionContext, _path: &str) -> u8 {
+    1
+}
+
+#[execution_cache(ttl = 60, stale = 60, spawn = spawn)]
+fn refreshed_by_a_thread(_ctx: &ExecutionContext, _path: &str) -> u8 {
     1
 }
 

@@ -1,0 +1,287 @@
+//! A call as `#[execution_cache]` makes it: with the type that its function returns.
+//!
+//! The rest of this module knows values that are kept; here is what a function's output has to do with them.
+
+use std::marker::PhantomData;
+use std::time::Duration;
+
+use super::call::{Call, Old};
+use super::outcome::{IntoOutput, Outcome};
+use super::refresh::Refresh;
+use super::{Codec, ExecutionCache, ExecutionContext};
+use crate::error::Result;
+use crate::filter::Usage;
+use crate::key::Preimage;
+use crate::stored::StoredError;
+
+/// A call of a function, of which `O` says what of its output is kept.
+#[must_use]
+pub struct Attributed<'a, C, O> {
+    cache: &'static ExecutionCache,
+    ctx: &'a ExecutionContext,
+    codec: C,
+    outcome: PhantomData<O>,
+    arguments: std::result::Result<Preimage, StoredError>,
+}
+
+/// Whether a result was cached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Status {
+    /// Whether the result was there: in memory, in the store, or as the computation of another caller
+    pub is_hit: bool,
+    /// Whether its `ttl` is over, so that it is refreshed in the background or served after an error
+    pub is_stale: bool,
+    /// How long ago it was written; `None` for a result that was not there, or is not kept
+    pub age: Option<Duration>,
+}
+
+impl ExecutionCache {
+    /// A call of the function, before it is known what is to be done with it.
+    #[doc(hidden)]
+    pub fn attributed<'a, C, O>(
+        &'static self,
+        ctx: &'a ExecutionContext,
+        codec: C,
+        _: O,
+        arguments: std::result::Result<Preimage, StoredError>,
+    ) -> Attributed<'a, C, O> {
+        Attributed {
+            cache: self,
+            ctx,
+            codec,
+            outcome: PhantomData,
+            arguments,
+        }
+    }
+}
+
+impl<C, O> Attributed<'_, C, O> {
+    /// Returns the result of the call.
+    pub fn call<Output>(self, compute: impl FnOnce() -> Output) -> Output
+    where
+        O: Outcome<Output, Value: Clone + Send + Sync + 'static>,
+        C: Codec<O::Value>,
+    {
+        let compute = || O::divide(compute());
+        O::unite(
+            self.cache
+                .try_call(self.ctx, &self.codec, self.arguments, compute),
+        )
+    }
+
+    /// Returns the result of the call of an `async fn`.
+    pub async fn call_async<Output>(self, compute: impl Future<Output = Output>) -> Output
+    where
+        O: Outcome<Output, Value: Clone + Send + Sync + 'static>,
+        C: Codec<O::Value>,
+    {
+        let compute = async { O::divide(compute.await) };
+        let result = self
+            .cache
+            .try_call_async(self.ctx, &self.codec, self.arguments, compute);
+        O::unite(result.await)
+    }
+
+    /// Returns the result of the call, an old one while a thread refreshes it.
+    pub fn call_refreshing<Output, F>(self, prepare: impl FnOnce() -> F) -> Output
+    where
+        F: FnOnce() -> Output + Send + 'static,
+        O: Outcome<Output, Value: Clone + Send + Sync + 'static>,
+        C: Codec<O::Value> + Send + 'static,
+    {
+        let prepare = || {
+            let compute = prepare();
+            || O::divide(compute())
+        };
+        O::unite(
+            self.cache
+                .try_call_refreshing(self.ctx, self.codec, self.arguments, prepare),
+        )
+    }
+
+    /// Returns the result of the call of an `async fn`, an old one while what `spawn` runs refreshes it.
+    pub async fn call_refreshing_async<Output, F, R>(
+        self,
+        prepare: impl FnOnce() -> F,
+        spawn: impl FnOnce(Refresh) -> R,
+    ) -> Output
+    where
+        F: Future<Output = Output> + Send + 'static,
+        O: Outcome<Output, Value: Clone + Send + Sync + 'static>,
+        C: Codec<O::Value> + Send + Sync + 'static,
+    {
+        let prepare = || {
+            let compute = prepare();
+            async { O::divide(compute.await) }
+        };
+        let (codec, arguments) = (self.codec, self.arguments);
+        let result =
+            self.cache
+                .try_call_refreshing_async(self.ctx, codec, arguments, prepare, |refresh| {
+                    drop(spawn(refresh));
+                });
+        O::unite(result.await)
+    }
+
+    /// Keeps an output; returns whether it did.
+    ///
+    /// # Errors
+    /// Those of [`ExecutionCache::set_cache`].
+    pub fn set_cache<Output>(self, value: impl IntoOutput<Output>) -> Result<bool>
+    where
+        O: Outcome<Output, Value: Clone + Send + Sync + 'static>,
+        C: Codec<O::Value>,
+    {
+        match O::divide(value.into_output()) {
+            Ok(value) => self
+                .cache
+                .set_cache(self.ctx, &self.codec, self.arguments, value),
+            Err(_) => Ok(false),
+        }
+    }
+
+    /// Forgets the call's result.
+    ///
+    /// # Errors
+    /// Those of [`ExecutionCache::clear_cache`].
+    pub fn clear_cache(self) -> Result<Usage> {
+        self.cache.clear_cache(self.ctx, self.arguments)
+    }
+
+    /// Returns the cached result, if there is one that is not old.
+    pub fn get<Output>(self) -> Option<Output>
+    where
+        O: Outcome<Output, Value: Clone + Send + Sync + 'static>,
+        C: Codec<O::Value>,
+    {
+        let value = self.peek()?;
+        Some(O::unite(Ok(value)))
+    }
+
+    /// Reports whether there is a cached result.
+    pub fn contains<Output>(self) -> bool
+    where
+        O: Outcome<Output, Value: Clone + Send + Sync + 'static>,
+        C: Codec<O::Value>,
+    {
+        self.peek::<Output>().is_some()
+    }
+
+    fn peek<Output>(self) -> Option<O::Value>
+    where
+        O: Outcome<Output, Value: Clone + Send + Sync + 'static>,
+        C: Codec<O::Value>,
+    {
+        let arguments = self.arguments.ok()?;
+        let call = Call::new(self.cache, self.ctx, arguments)?;
+        if !self.ctx.cache.is_on() {
+            return None;
+        }
+        call.peek(&self.codec)
+    }
+
+    /// Computes the call anew, keeps the result and returns it.
+    pub fn refresh<Output>(self, compute: impl FnOnce() -> Output) -> Output
+    where
+        O: Outcome<Output, Value: Clone + Send + Sync + 'static>,
+        C: Codec<O::Value>,
+    {
+        let Some(call) = self.cache.cached(self.ctx, self.arguments) else {
+            return compute();
+        };
+        O::unite(
+            call.compute(|| O::divide(compute()))
+                .map(|(value, cost_ms)| {
+                    call.replace(&self.codec, &value, cost_ms);
+                    value
+                }),
+        )
+    }
+
+    /// [`Attributed::refresh`] of an `async fn`.
+    pub async fn refresh_async<Output>(self, compute: impl Future<Output = Output>) -> Output
+    where
+        O: Outcome<Output, Value: Clone + Send + Sync + 'static>,
+        C: Codec<O::Value>,
+    {
+        let Some(call) = self.cache.cached(self.ctx, self.arguments) else {
+            return compute.await;
+        };
+        let compute = async { O::divide(compute.await) };
+        O::unite(call.compute_async(compute).await.map(|(value, cost_ms)| {
+            call.replace(&self.codec, &value, cost_ms);
+            value
+        }))
+    }
+
+    /// Returns the result of the call, and whether it was cached.
+    pub fn with_status<Output>(self, compute: impl FnOnce() -> Output) -> (Output, Status)
+    where
+        O: Outcome<Output, Value: Clone + Send + Sync + 'static>,
+        C: Codec<O::Value>,
+    {
+        let Some(call) = self.cache.cached(self.ctx, self.arguments) else {
+            return (compute(), Status::COMPUTED);
+        };
+        let mut is_computed = false;
+        let compute = || {
+            is_computed = true;
+            O::divide(compute())
+        };
+        let found = self
+            .cache
+            .find_or_compute(&call, &self.codec, Old::Refused, compute);
+        match found {
+            Ok(found) => {
+                let status = match is_computed && !found.is_old {
+                    true => Status::COMPUTED,
+                    false => call.status(found.is_old),
+                };
+                (O::unite(Ok(found.value)), status)
+            }
+            Err(rest) => (O::unite(Err(rest)), Status::COMPUTED),
+        }
+    }
+
+    /// [`Attributed::with_status`] of an `async fn`.
+    pub async fn with_status_async<Output>(
+        self,
+        compute: impl Future<Output = Output>,
+    ) -> (Output, Status)
+    where
+        O: Outcome<Output, Value: Clone + Send + Sync + 'static>,
+        C: Codec<O::Value>,
+    {
+        let Some(call) = self.cache.cached(self.ctx, self.arguments) else {
+            return (compute.await, Status::COMPUTED);
+        };
+        let mut is_computed = false;
+        let compute = async {
+            is_computed = true;
+            O::divide(compute.await)
+        };
+        let found = self
+            .cache
+            .find_or_compute_async(&call, &self.codec, Old::Refused, compute)
+            .await;
+        match found {
+            Ok(found) => {
+                let status = match is_computed && !found.is_old {
+                    true => Status::COMPUTED,
+                    false => call.status(found.is_old),
+                };
+                (O::unite(Ok(found.value)), status)
+            }
+            Err(rest) => (O::unite(Err(rest)), Status::COMPUTED),
+        }
+    }
+}
+
+impl Status {
+    const COMPUTED: Self = Self {
+        is_hit: false,
+        is_stale: false,
+        age: None,
+    };
+}

@@ -1,0 +1,231 @@
+//! The identity of a function that `#[execution_cache]` stands on: what its entries record, and no other
+//! function of the program has.
+//!
+//! A module path and a name are not enough: items in function bodies and in the `impl` blocks of traits
+//! share both. The compiler's name of a type that is declared with the function names what encloses it.
+//! Only blocks have no names, so an item in a function body also has its place in the file; all others do
+//! not, and an edit above them leaves their entries alone. The default store name stays readable, as
+//! FiftyOne's is: module and function.
+
+use std::any::{TypeId, type_name};
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use super::Options;
+use crate::key::Preimage;
+use crate::stored::StoredError;
+
+/// Where a cached function is declared.
+#[derive(Clone, Copy, Debug)]
+pub struct Declaration {
+    /// `module_path!()`
+    pub module: &'static str,
+    /// The function's name
+    pub name: &'static str,
+    /// Line and column of the attribute
+    pub place: (u32, u32),
+    /// The binary that is compiled, if it is one: its modules may be named like those of a library
+    pub binary: Option<&'static str>,
+}
+
+/// What the path of a companion type says about a function.
+struct Names {
+    /// The function, with what encloses it
+    path: String,
+    /// The default store name
+    readable: String,
+    /// The type or trait whose method it is, without parameters
+    owner: Option<String>,
+    is_in_a_body: bool,
+}
+
+impl Declaration {
+    /// Returns the default options of a free function, of which `Companion` is the companion type.
+    pub fn function<Companion: 'static>(&self) -> Options {
+        let path = type_name::<Companion>().replace("r#", "");
+        let readable = format!("{}::{}", self.module, self.name).replace("r#", "");
+        let names = Names {
+            is_in_a_body: path != readable,
+            path,
+            readable,
+            owner: None,
+        };
+        self.options(names, TypeId::of::<Companion>())
+    }
+
+    /// Returns the default options of a method, in a function of whose `Companion` is declared.
+    pub fn method<Companion: 'static>(&self) -> Options {
+        let names = self.method_names(type_name::<Companion>());
+        self.options(names, TypeId::of::<Companion>())
+    }
+
+    fn method_names(&self, companion: &str) -> Names {
+        let companion = companion.replace("r#", "");
+        let module = self.module.replace("r#", "");
+        // Two segments less: the type, and the companion function that it is declared in.
+        let enclosing = companion.rsplitn(3, "::").nth(2).unwrap_or(&companion);
+        let within = enclosing
+            .strip_prefix(&module)
+            .and_then(|rest| rest.strip_prefix("::"));
+        // Where the type is of another module, the path names the module of the `impl` and then the type.
+        let implemented = within.and_then(|rest| rest.strip_prefix("<impl ")?.strip_suffix('>'));
+        let owner = implemented.unwrap_or(enclosing);
+        let bare = without_parameters(owner);
+        let readable = match bare.starts_with('<') {
+            true => {
+                let last = bare.rsplit("::").next().unwrap_or(bare);
+                format!("{module}::{last}::{}", self.name)
+            }
+            false => format!("{bare}::{}", self.name),
+        };
+        Names {
+            path: format!("{enclosing}::{}", self.name),
+            readable,
+            owner: Some(bare.to_owned()),
+            is_in_a_body: implemented.is_none()
+                && within.is_none_or(|rest| without_parameters(rest).contains("::")),
+        }
+    }
+
+    fn options(&self, names: Names, companion: TypeId) -> Options {
+        let mut identity = names.path;
+        if names.is_in_a_body {
+            let (line, column) = self.place;
+            identity.push_str(&format!(" at {line}:{column}"));
+        }
+        if let Some(binary) = self.binary {
+            identity.push_str(&format!(" in binary {binary}"));
+        }
+        Options {
+            readable_name: names.readable.into(),
+            owner: names.owner.map(Into::into),
+            ..Options::new(claim(identity, companion))
+        }
+    }
+}
+
+/// Returns the type without its parameters. A path that begins with `<` names an `impl` of a trait; its
+/// angle brackets are not parameters.
+fn without_parameters(path: &str) -> &str {
+    let mut depth = 0_usize;
+    for (at, byte) in path.bytes().enumerate() {
+        match byte {
+            b'<' if depth == 0 && at > 0 && !path[..at].ends_with("::") => return &path[..at],
+            b'<' => depth += 1,
+            b'>' if at > 0 && !path[..at].ends_with('-') => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    path
+}
+
+/// Returns an identity that no other function of this process has.
+fn claim(identity: String, companion: TypeId) -> String {
+    static CLAIMED: Mutex<Option<HashMap<String, TypeId>>> = Mutex::new(None);
+    let mut claimed = CLAIMED.lock().unwrap_or_else(PoisonError::into_inner);
+    let claimed = claimed.get_or_insert_default();
+    match claimed.get(&identity) {
+        Some(first) if *first != companion => {
+            log::warn!(
+                "two functions are both called {identity}; the results of the second one are kept \
+                 apart: give one of them another name"
+            );
+            // The number of the type tells this one from the first in other processes as well.
+            format!("{identity} as {companion:?}")
+        }
+        Some(_) => identity,
+        None => {
+            claimed.insert(identity.clone(), companion);
+            identity
+        }
+    }
+}
+
+impl Options {
+    /// Adds the type whose method is called to its arguments, where the function does not say which one it
+    /// is: a generic type, and a default method of a trait.
+    ///
+    /// # Errors
+    /// None; it returns what [`Preimage::push`] does.
+    pub fn push_self_type<T: ?Sized>(&self, arguments: &mut Preimage) -> Result<(), StoredError> {
+        let name = type_name::<T>();
+        if name.contains('<') || self.owner.as_deref() != Some(without_parameters(name)) {
+            return arguments.push_type::<T>();
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DECLARATION: Declaration = Declaration {
+        module: "app::reports",
+        name: "load",
+        place: (7, 5),
+        binary: None,
+    };
+
+    fn method(companion: &str) -> (String, String, bool) {
+        let names = DECLARATION.method_names(&format!("{companion}::load_execution_cache::Is"));
+        assert_eq!(names.path, format!("{companion}::load"));
+        let owner = names.owner.expect("an owner");
+        (names.readable, owner, names.is_in_a_body)
+    }
+
+    #[test]
+    fn a_methods_names_come_from_its_companions_path() {
+        let expected = |readable: &str, owner: &str, is_in_a_body| {
+            (readable.to_owned(), owner.to_owned(), is_in_a_body)
+        };
+        let model = "app::reports::Model";
+        assert_eq!(
+            method("app::reports::Model<T>"),
+            expected("app::reports::Model::load", model, false)
+        );
+        assert_eq!(
+            method("app::reports::<impl app::models::Model<alloc::vec::Vec<T>>>"),
+            expected("app::models::Model::load", "app::models::Model", false)
+        );
+        assert_eq!(
+            method("app::reports::outer::Model"),
+            expected(
+                "app::reports::outer::Model::load",
+                "app::reports::outer::Model",
+                true
+            )
+        );
+        let local = "<app::reports::X as app::reports::Tr>::go::Local";
+        assert_eq!(
+            method(local),
+            expected("app::reports::Local::load", local, true)
+        );
+    }
+
+    #[test]
+    fn a_binary_and_a_library_may_have_functions_of_one_path() {
+        struct InLibrary;
+        struct InBinary;
+        let library = DECLARATION.function::<InLibrary>();
+        let binary = Declaration {
+            binary: Some("app"),
+            ..DECLARATION
+        };
+        let binary = binary.function::<InBinary>();
+        assert!(binary.function.ends_with(" in binary app"), "{binary:?}");
+        assert_ne!(library.function, binary.function);
+        assert_eq!(library.store(), "app::reports::load");
+        assert_eq!(binary.store(), "app::reports::load");
+    }
+
+    #[test]
+    fn a_claimed_identity_is_not_given_away() {
+        let claimed = |companion| claim("app::twice".to_owned(), companion);
+        let (one, two) = (TypeId::of::<u8>(), TypeId::of::<u16>());
+        assert_eq!(claimed(one), "app::twice");
+        assert_ne!(claimed(two), "app::twice");
+        assert_eq!(claimed(one), "app::twice");
+        assert_eq!(claimed(two), claimed(two));
+    }
+}

@@ -1,0 +1,107 @@
+//! How long a result is good, as an attribute's expressions say it, and for each result by itself.
+
+use std::time::Duration;
+
+use super::codec::{Codec, CodecError};
+use super::outcome::Fallible;
+use crate::value::Value;
+
+/// A time that a result is good for: a [`Duration`], whole seconds, or `None` for as long as is said elsewhere.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a lifetime",
+    label = "expected a `Duration`, an `Option<Duration>`, or a `u64` of seconds"
+)]
+pub trait IntoLifetime {
+    /// Returns the duration.
+    fn into_lifetime(self) -> Option<Duration>;
+}
+
+impl IntoLifetime for Duration {
+    fn into_lifetime(self) -> Option<Duration> {
+        Some(self)
+    }
+}
+
+impl IntoLifetime for u64 {
+    fn into_lifetime(self) -> Option<Duration> {
+        Some(Duration::from_secs(self))
+    }
+}
+
+impl<T: IntoLifetime> IntoLifetime for Option<T> {
+    fn into_lifetime(self) -> Option<Duration> {
+        self?.into_lifetime()
+    }
+}
+
+/// Makes a codec of results that say how long each is good.
+pub fn lasts<T, L: IntoLifetime, C: Codec<T>>(
+    codec: C,
+    lifetime: impl Fn(&T) -> L,
+) -> impl Codec<T> {
+    Lasting {
+        codec,
+        lifetime: move |result: &T| lifetime(result).into_lifetime(),
+    }
+}
+
+struct Lasting<C, F> {
+    codec: C,
+    lifetime: F,
+}
+
+impl<T, C: Codec<T>, F: Fn(&T) -> Option<Duration>> Codec<T> for Lasting<C, F> {
+    fn encode(&self, result: &T) -> Result<Value, CodecError> {
+        self.codec.encode(result)
+    }
+
+    fn decode(&self, value: Value) -> Result<T, CodecError> {
+        self.codec.decode(value)
+    }
+
+    fn equal(&self, one: &T, other: &T) -> Option<bool> {
+        self.codec.equal(one, other)
+    }
+
+    fn is_exact(&self) -> bool {
+        self.codec.is_exact()
+    }
+
+    fn lifetime(&self, result: &T) -> Option<Duration> {
+        (self.lifetime)(result)
+    }
+}
+
+/// A codec of results of which an `Err` is good for a time of its own.
+#[derive(Clone, Copy, Debug)]
+pub struct ErrLasts<C> {
+    /// The codec
+    pub codec: C,
+    /// How long an `Err` is good
+    pub lifetime: Option<Duration>,
+}
+
+impl<T: Fallible, C: Codec<T>> Codec<T> for ErrLasts<C> {
+    fn encode(&self, result: &T) -> Result<Value, CodecError> {
+        self.codec.encode(result)
+    }
+
+    fn decode(&self, value: Value) -> Result<T, CodecError> {
+        self.codec.decode(value)
+    }
+
+    fn equal(&self, one: &T, other: &T) -> Option<bool> {
+        self.codec.equal(one, other)
+    }
+
+    fn is_exact(&self) -> bool {
+        self.codec.is_exact()
+    }
+
+    fn lifetime(&self, result: &T) -> Option<Duration> {
+        match result.is_err() {
+            true => self.lifetime,
+            false => self.codec.lifetime(result),
+        }
+    }
+}

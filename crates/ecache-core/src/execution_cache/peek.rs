@@ -1,0 +1,67 @@
+//! Looking at a call's result without calling, and renewing it.
+
+use super::Status;
+use super::call::{Call, Old};
+use super::codec::Codec;
+use crate::backend::{CallLookup, Lookup, read_value};
+use crate::panics::caught;
+
+impl Call<'_> {
+    /// Returns the cached result, if there is one that is not old; counts nothing but trouble.
+    pub(super) fn peek<T: Clone + Send + Sync + 'static>(
+        &self,
+        codec: &impl Codec<T>,
+    ) -> Option<T> {
+        let now = self.ctx.cache.now();
+        if let Some(slot) = self.current_slot(now)
+            && self.age(slot.expires_at, Old::Refused, now).is_some()
+        {
+            return slot.copy();
+        }
+        if !self.function.options.residency.has_store() {
+            return None;
+        }
+        let backend = self.ctx.cache.store()?;
+        let (store, scopes) = (self.store(), self.scopes());
+        let identity = self.identity(&store, &scopes, false);
+        let found = self.attempt("look up a result", backend.lookup_call(&identity, now))?;
+        let CallLookup::Hit(result) = found else {
+            return None;
+        };
+        self.age(result.expires_at, Old::Refused, now)?;
+        let value = read_value(backend.as_ref(), result.kind, result.content);
+        let value = self.attempt("read a result", value)?;
+        self.attempt("decode a result", caught(|| codec.decode(value)))
+    }
+
+    /// Keeps a result that was computed although there may have been one.
+    pub(super) fn replace<T: Clone + Send + Sync + 'static>(
+        &self,
+        codec: &impl Codec<T>,
+        value: &T,
+        cost_ms: u64,
+    ) {
+        let kept = self.keep(codec, value, Some(cost_ms));
+        self.attempt("keep a result", kept);
+    }
+
+    /// What there is to say of a result that was found.
+    pub(super) fn status(&self, is_old: bool) -> Status {
+        let now = self.ctx.cache.now();
+        let in_memory = self.function.memory.get(&self.key, now);
+        let written_at = in_memory.and_then(|slot| slot.written_at).or_else(|| {
+            let backend = self.ctx.cache.store()?;
+            let (store, scopes) = (self.store(), self.scopes());
+            let address = self.identity(&store, &scopes, false).address();
+            match self.attempt("look up a result", backend.lookup(&address, now))? {
+                Lookup::Hit(entry, _) => Some(entry.written_at()),
+                _ => None,
+            }
+        });
+        Status {
+            is_hit: true,
+            is_stale: is_old,
+            age: written_at.map(|written_at| now.since(written_at)),
+        }
+    }
+}

@@ -1,0 +1,298 @@
+//! No function answers for another, and no call for one with other arguments: the cases of a table.
+//!
+//! | case | before | now |
+//! |---|---|---|
+//! | functions of one name in the `impl` blocks of two traits | the second got the first's results | apart |
+//! | functions of one name in two functions, or two blocks | the same | apart |
+//! | block-local types of one name as a generic's `T` | the same | apart |
+//! | methods of types local to the `impl` of a trait | store `::m` | apart, store `module::Type::m` |
+//! | a library's and a binary's function of one path | the same | apart (unit tests of `identity`) |
+//! | `impl Serialize` of another type | the same | apart |
+//! | a default method of a trait | `A` answered for `B` | apart |
+//! | `X` as operator alone, then as prompt alone | the same in memory | apart |
+//! | `&mut` arguments | left as they were by a hit | refused (tests of ecache-macros) |
+//! | a `HashSet`, anywhere in an argument | a key per process | one key |
+
+use std::collections::{BTreeMap, HashSet};
+
+use ecache_core::execution_cache;
+use serde::Serialize;
+
+use super::*;
+
+struct Site;
+
+trait One {
+    fn one(&self, ctx: &ExecutionContext) -> String;
+}
+
+trait Two {
+    fn two(&self, ctx: &ExecutionContext) -> String;
+}
+
+impl One for Site {
+    fn one(&self, ctx: &ExecutionContext) -> String {
+        #[execution_cache]
+        fn cached(_ctx: &ExecutionContext, id: u8) -> String {
+            format!("one {id}")
+        }
+        cached(ctx, 1)
+    }
+}
+
+impl Two for Site {
+    fn two(&self, ctx: &ExecutionContext) -> String {
+        #[execution_cache]
+        fn cached(_ctx: &ExecutionContext, id: u8) -> String {
+            format!("two {id}")
+        }
+        cached(ctx, 1)
+    }
+}
+
+/// Calls each of two functions twice, in one process and, as it were, in another one.
+fn are_apart<T: PartialEq + std::fmt::Debug>(
+    one: impl Fn(&ExecutionContext) -> T,
+    two: impl Fn(&ExecutionContext) -> T,
+) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("store.db");
+    let (ctx, later) = (context(Cache::at(&path)), context(Cache::at(&path)));
+    let fresh = (one(&in_memory()), two(&in_memory()));
+    assert_ne!(fresh.0, fresh.1, "they return different things");
+    for ctx in [&ctx, &ctx, &later] {
+        assert_eq!((one(ctx), two(ctx)), fresh);
+    }
+    assert_eq!(two(&context(Cache::at(&path))), fresh.1);
+}
+
+#[test]
+fn functions_in_the_impls_of_two_traits() {
+    are_apart(|ctx| Site.one(ctx), |ctx| Site.two(ctx));
+}
+
+#[test]
+fn functions_in_two_functions_and_two_blocks() {
+    fn one(ctx: &ExecutionContext) -> u8 {
+        #[execution_cache]
+        fn inner(_ctx: &ExecutionContext) -> u8 {
+            1
+        }
+        inner(ctx)
+    }
+    fn two(ctx: &ExecutionContext) -> u8 {
+        #[execution_cache]
+        fn inner(_ctx: &ExecutionContext) -> u8 {
+            2
+        }
+        inner(ctx)
+    }
+    fn block(ctx: &ExecutionContext, first: bool) -> u8 {
+        if first {
+            #[execution_cache]
+            fn inner(_ctx: &ExecutionContext) -> u8 {
+                3
+            }
+            inner(ctx)
+        } else {
+            #[execution_cache]
+            fn inner(_ctx: &ExecutionContext) -> u8 {
+                4
+            }
+            inner(ctx)
+        }
+    }
+    are_apart(one, two);
+    are_apart(|ctx| block(ctx, true), |ctx| block(ctx, false));
+}
+
+macro_rules! declare {
+    ($value:literal) => {{
+        #[execution_cache]
+        fn declared(_ctx: &ExecutionContext) -> u8 {
+            $value
+        }
+        declared
+    }};
+}
+
+#[test]
+fn functions_that_a_macro_declares() {
+    let one: fn(&ExecutionContext) -> u8 = declare!(1);
+    let two: fn(&ExecutionContext) -> u8 = declare!(2);
+    are_apart(one, two);
+}
+
+#[execution_cache]
+fn size<T>(_ctx: &ExecutionContext) -> usize {
+    size_of::<T>()
+}
+
+#[test]
+fn block_local_types_of_one_name() {
+    let one: fn(&ExecutionContext) -> usize = {
+        struct Local(#[expect(dead_code, reason = "it has a size")] u8);
+        size::<Local>
+    };
+    let two: fn(&ExecutionContext) -> usize = {
+        struct Local(#[expect(dead_code, reason = "it has a size")] u16);
+        size::<Local>
+    };
+    are_apart(one, two);
+}
+
+trait Local {
+    fn local(ctx: &ExecutionContext) -> (u8, String);
+}
+
+impl Local for u8 {
+    fn local(ctx: &ExecutionContext) -> (u8, String) {
+        struct Model;
+        impl Model {
+            #[execution_cache(self_key = none)]
+            fn m(_ctx: &ExecutionContext) -> u8 {
+                1
+            }
+        }
+        (Model::m(ctx), Model::m_execution_cache().options().store())
+    }
+}
+
+impl Local for u16 {
+    fn local(ctx: &ExecutionContext) -> (u8, String) {
+        struct Model;
+        impl Model {
+            #[execution_cache(self_key = none)]
+            fn m(_ctx: &ExecutionContext) -> u8 {
+                2
+            }
+        }
+        (Model::m(ctx), Model::m_execution_cache().options().store())
+    }
+}
+
+#[test]
+fn methods_of_types_local_to_the_impls_of_a_trait() {
+    are_apart(|ctx| u8::local(ctx).0, |ctx| u16::local(ctx).0);
+    let (_, store) = u8::local(&in_memory());
+    assert_eq!(store, "execution_cache::distinct::Model::m");
+}
+
+#[execution_cache]
+fn size_of_argument(_ctx: &ExecutionContext, argument: impl Serialize) -> usize {
+    size_of_val(&argument)
+}
+
+#[execution_cache]
+fn size_of_borrowed(_ctx: &ExecutionContext, argument: &[impl Serialize]) -> usize {
+    size_of_val(argument)
+}
+
+#[test]
+fn arguments_whose_type_is_not_named() {
+    are_apart(
+        |ctx| size_of_argument(ctx, 1_u8),
+        |ctx| size_of_argument(ctx, 1_u64),
+    );
+    are_apart(
+        |ctx| size_of_borrowed(ctx, &[1_u8]),
+        |ctx| size_of_borrowed(ctx, &[1_u64]),
+    );
+}
+
+trait Named {
+    const NAME: &'static str;
+
+    #[execution_cache(self_key = none)]
+    fn name(_ctx: &ExecutionContext) -> String {
+        Self::NAME.to_owned()
+    }
+
+    #[execution_cache(self_key = none)]
+    fn name_of_this(&self, _ctx: &ExecutionContext) -> String {
+        Self::NAME.to_owned()
+    }
+}
+
+struct A;
+struct B;
+
+impl Named for A {
+    const NAME: &'static str = "A";
+}
+
+impl Named for B {
+    const NAME: &'static str = "B";
+}
+
+#[test]
+fn default_methods_of_a_trait() {
+    are_apart(A::name, B::name);
+    are_apart(|ctx| A.name_of_this(ctx), |ctx| B.name_of_this(ctx));
+    let store = A::name_execution_cache().options().store();
+    assert_eq!(store, "execution_cache::distinct::Named::name");
+}
+
+#[execution_cache(operator_scoped, prompt_scoped)]
+fn caller(ctx: &ExecutionContext) -> [Option<String>; 2] {
+    [&ctx.operator_uri, &ctx.prompt_id].map(|scope| scope.as_deref().map(str::to_owned))
+}
+
+#[execution_cache(operator_scoped, prompt_scoped, residency = "ephemeral")]
+fn caller_in_memory(ctx: &ExecutionContext) -> [Option<String>; 2] {
+    caller::uncached(ctx)
+}
+
+#[test]
+fn one_name_as_operator_and_as_prompt() {
+    for caller in [caller, caller_in_memory] {
+        are_apart(
+            |ctx| caller(&ctx.clone().with_operator("X")),
+            |ctx| caller(&ctx.clone().with_prompt("X")),
+        );
+    }
+}
+
+#[test]
+fn a_module_level_function_has_no_place_in_its_identity() {
+    let identity = |cache: &ExecutionCache| cache.options().function.to_string();
+    assert_eq!(
+        identity(size::execution_cache()),
+        "execution_cache::distinct::size"
+    );
+    assert_eq!(
+        identity(A::name_execution_cache()),
+        "execution_cache::distinct::Named::name"
+    );
+}
+
+#[derive(Serialize)]
+struct Query {
+    tags: HashSet<u32>,
+    more: BTreeMap<u8, Option<HashSet<&'static str>>>,
+}
+
+#[execution_cache]
+fn of_query(_ctx: &ExecutionContext, _query: &Query, _tags: HashSet<u32>) -> u8 {
+    1
+}
+
+#[test]
+fn a_set_anywhere_in_an_argument_has_one_key() {
+    let ctx = in_memory();
+    for _ in 0..20 {
+        // Each set has hashes of its own, and so an order of its own.
+        let query = Query {
+            tags: (0..20).collect(),
+            more: BTreeMap::from([(1, Some(HashSet::from(["a", "b", "c", "d"])))]),
+        };
+        assert_eq!(of_query(&ctx, &query, (0..20).collect()), 1);
+    }
+    assert_eq!(of_query::counters().computations, 1);
+    let query = Query {
+        tags: HashSet::new(),
+        more: BTreeMap::new(),
+    };
+    of_query(&ctx, &query, HashSet::new());
+    assert_eq!(of_query::counters().computations, 2);
+}

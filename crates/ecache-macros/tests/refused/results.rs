@@ -1,0 +1,21 @@
+use ecache_macros::execution_cache;
+use std::borrow::Cow;
+
+struct ExecutionContext;
+
+#[execution_cache]
+fn borrows<'a>(_ctx: &ExecutionContext, text: &'a str) -> &'a str {
+    text
+}
+
+#[execution_cache]
+fn may_borrow<'a>(_ctx: &ExecutionContext, text: &'a str) -> Option<Cow<'a, str>> {
+    Some(text.into())
+}
+
+#[execution_cache]
+fn has_no_name(_ctx: &ExecutionContext, _n: u8) -> impl Clone {
+    1
+}
+
+fn main() {}
