@@ -28,6 +28,7 @@ use crate::context::Context;
 use crate::error::{Exit, Hindered, not_run, usage};
 use crate::output::{stderr, stdout};
 use crate::signals;
+use crate::variables::name_in_environment;
 
 pub(crate) fn run(context: &Context, args: RunArgs) -> Result<Exit> {
     memoized(context, args).map_err(not_run)
@@ -169,6 +170,7 @@ impl Keyed {
     fn new(context: &Context, args: &RunArgs) -> Result<Self> {
         let lifetime = lifetime(args.keep.ttl)?;
         let invocation = Invocation::new(context, &args.command, &args.identity, lifetime)?;
+        name_in_environment(&invocation.program.called);
         let token = token(&args.scope)?;
         Ok(Self {
             mode: cache_mode(args.cache)?,

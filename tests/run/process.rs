@@ -66,6 +66,20 @@ fn a_signal_ends_the_command_and_nothing_is_kept() {
 }
 
 #[test]
+fn a_shell_that_says_what_it_starts_says_so_of_the_command() {
+    let session = Session::new();
+    let script = "
+        command -v env > where
+        [ \"$(env | grep ^_=)\" = \"_=$(cat where)\" ] || echo this shell does not
+        for i in 1 2; do env > plain; ecache run -- env < /dev/null > ours; diff plain ours; done
+        sh -c 'exec env' > plain; sh -c 'exec ecache run --refresh -- env' > ours; diff plain ours
+    ";
+    let mut bash = session.program("bash");
+    bash.args(["-c", script]);
+    run(bash, b"").prints("");
+}
+
+#[test]
 fn what_cannot_be_run_has_the_shells_exit_codes() {
     let session = Session::new();
     session

@@ -136,7 +136,7 @@ impl CommandError {
     pub fn of_start(path: &Path, source: io::Error) -> Self {
         let path = path.to_owned();
         match source.raw_os_error().map(Errno::from_raw_os_error) {
-            Some(Errno::NOENT | Errno::NOTDIR) => Self::NotFound { name: path.into() },
+            Some(Errno::NOENT) => Self::NotFound { name: path.into() },
             // No fault of the program.
             Some(Errno::AGAIN | Errno::NOMEM | Errno::MFILE | Errno::NFILE | Errno::INTR)
             | None => Self::Start { path, source },

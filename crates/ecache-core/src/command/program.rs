@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use rustix::fs::{Access, access};
+use rustix::io::Errno;
 
 use super::CommandError;
 
@@ -48,7 +49,8 @@ impl Program {
         for folder in std::env::split_paths(search) {
             match Self::at(&folder.join(name), name) {
                 Ok(program) => return Ok(program),
-                Err(error @ CommandError::NotExecutable { .. }) => found = error,
+                Err(error @ CommandError::NotExecutable { .. }) if folder.is_dir() => found = error,
+                // A part of the search path need not be a folder.
                 Err(_) => {}
             }
         }
@@ -56,18 +58,10 @@ impl Program {
     }
 
     fn at(called: &Path, name: &OsStr) -> Result<Self, CommandError> {
-        let cannot = |source: io::Error| match source.kind() {
-            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => CommandError::NotFound {
-                name: called.into(),
-            },
-            _ => CommandError::NotExecutable {
-                path: called.into(),
-                source,
-            },
-        };
+        let cannot = |error: io::Error| CommandError::of_start(called, error);
         let file = fs::metadata(called).map_err(cannot)?;
         if !file.is_file() {
-            return Err(cannot(io::ErrorKind::PermissionDenied.into()));
+            return Err(cannot(Errno::ACCESS.into()));
         }
         access(called, Access::EXEC_OK).map_err(|error| cannot(error.into()))?;
         Ok(Self {
