@@ -17,6 +17,7 @@ use ecache_core::time::{Clock, SystemClock, Timestamp};
 
 use crate::cli::{FormatArgs, Global};
 use crate::datasets::Datasets;
+use crate::down;
 use crate::error::usage;
 use crate::fiftyone;
 use crate::output::{Column, Format, Progress, Terminal, Writer, say, stdout};
@@ -137,6 +138,9 @@ impl Context {
             return Ok(Some(remote.clone()));
         }
         let remote = location::open(path.as_os_str(), Access::Write)?;
+        if let Some(beside) = self.beside(path) {
+            down::forget(&beside);
+        }
         Ok(Some(self.remote.get_or_init(|| remote).clone()))
     }
 

@@ -42,6 +42,14 @@ impl fmt::Display for Hindered {
 
 impl std::error::Error for Hindered {}
 
+/// The error of a server that cannot be reached, if that is what keeps ecache from its part.
+pub(crate) fn unreachable(error: &anyhow::Error) -> Option<&Error> {
+    let Hindered(cause) = error.downcast_ref()?;
+    cause
+        .downcast_ref()
+        .filter(|cause| matches!(cause, Error::Unreachable { .. }))
+}
+
 /// `ecache run` could not do its part; its exit codes are told from the command's own.
 #[derive(Debug)]
 pub(crate) struct NotRun(anyhow::Error);

@@ -7,6 +7,7 @@ mod cli;
 mod commands;
 mod context;
 mod datasets;
+mod down;
 mod error;
 mod fiftyone;
 mod inherited;

@@ -1,5 +1,6 @@
 //! `ecache run`: a command that is run once, and replayed from then on.
 
+use std::cell::Cell;
 use std::fs::File;
 use std::io::Write;
 use std::path::PathBuf;
@@ -10,6 +11,7 @@ use ecache_core::command::{
     CommandError, Company, Failures, Memo, Mode, OnBusy, OnFailure, OnMiss, Outcome, Outputs,
     Report, Settings, Streams,
 };
+use ecache_core::error::Error;
 use ecache_core::key::{Key, preimage};
 use ecache_core::python_json::Json;
 use ecache_core::scope::StoreAddress;
@@ -25,8 +27,9 @@ use crate::cli::entry::StdinChoice;
 use crate::cli::value::Lifetime;
 use crate::cli::{BusyChoice, CacheMode, RunArgs};
 use crate::context::Context;
-use crate::error::{Exit, Hindered, not_run, usage};
-use crate::output::{stderr, stdout};
+use crate::down;
+use crate::error::{Exit, Hindered, not_run, unreachable, usage};
+use crate::output::{human, stderr, stdout};
 use crate::signals;
 use crate::variables::name_in_environment;
 
@@ -52,23 +55,13 @@ fn memoized(context: &Context, args: RunArgs) -> Result<Exit> {
         Ok(file) => file,
         Err(error) => do_without("the status", context, &args, error).map(|()| None)?,
     };
-    let keyed = match Keyed::new(context, &args) {
-        Err(error) if error.is::<Hindered>() && !args.warm => {
-            do_without("the cache", context, &args, error)?;
-            if let Ok((path, _)) = context.location() {
-                troubles::count(&context.beside(&path).unwrap_or(path));
-            }
-            Keyed::unknown(&args)?
-        }
-        keyed => keyed?,
-    };
     let Keyed {
         mode,
         lifetime,
         invocation,
         token,
         store,
-    } = keyed;
+    } = keyed(context, &args)?;
     let outputs = match args.background {
         true if args.merged => Outputs::Merged,
         true => Outputs::Apart,
@@ -91,13 +84,14 @@ fn memoized(context: &Context, args: RunArgs) -> Result<Exit> {
     let location = match usable_store(context, &invocation) {
         Err(error) if args.strict => return Err(error),
         Err(error) => {
-            context.detail(&format!("run without the cache: {error:#}"));
+            context.detail(&format!("running without the cache: {error:#}"));
             None
         }
         Ok(path) => Some(path),
     };
     let beside = location.as_deref().and_then(|path| context.beside(path));
     let settings = settings(&args, mode, lifetime);
+    let damage_told = Cell::new(false);
     let memo = Memo {
         program: &invocation.program,
         arguments: &args.command[1..],
@@ -110,15 +104,27 @@ fn memoized(context: &Context, args: RunArgs) -> Result<Exit> {
         outputs,
         settings: &settings,
         clock: context.clock(),
-        on_trouble: &|error| match args.strict {
-            true => Err(error),
-            false => {
-                if let Some(store) = &location {
-                    troubles::count(beside.as_ref().unwrap_or(store));
-                }
-                context.detail(&format!("the cache is of no use: {error}"));
-                Ok(())
+        on_trouble: &|error| {
+            if args.strict {
+                return Err(error);
             }
+            let is_damage = matches!(error, Error::DamagedEntry { .. });
+            // Whoever meets a damaged result meets it again when it is replaced.
+            if is_damage && damage_told.replace(true) {
+                return Ok(());
+            }
+            if let Some(store) = &location {
+                troubles::count(beside.as_ref().unwrap_or(store));
+            }
+            if let Some(beside) = &beside {
+                down::remember(beside, &error, context.now());
+            }
+            context.detail(&if is_damage {
+                format!("running the command again: {error}")
+            } else {
+                format!("running without the cache: {error}")
+            });
+            Ok(())
         },
         on_unkept: &|why| context.detail(&format!("the result is not kept: {why}")),
         on_stale: &|why| context.detail(&format!("an old result: {why}")),
@@ -153,8 +159,40 @@ fn do_without(what: &str, context: &Context, args: &RunArgs, error: anyhow::Erro
     if args.strict {
         return Err(error);
     }
-    context.note(&format!("ecache: run without {what}: {error:#}"));
+    context.note(&format!("ecache: running without {what}: {error:#}"));
     Ok(())
+}
+
+/// The command and its key; it has none where that takes what is not to be had.
+fn keyed(context: &Context, args: &RunArgs) -> Result<Keyed> {
+    let beside = || context.beside(&context.location().ok()?.0);
+    // Whoever is strict has the server asked.
+    let is_off = matches!(cache_mode(args.cache), Ok(CacheMode::Off));
+    let is_asked = args.strict || args.warm || is_off;
+    let is_down = match beside() {
+        Some(beside) if !is_asked => down::remembered(&beside, context.now()),
+        _ => None,
+    };
+    if let Some(ago) = is_down {
+        context.detail(&format!(
+            "running without the cache: its server could not be reached {} ago",
+            human::duration(ago.as_millis() as u64)
+        ));
+    } else {
+        match Keyed::new(context, args) {
+            Err(error) if error.is::<Hindered>() && !args.warm => {
+                if let (Some(beside), Some(cause)) = (beside(), unreachable(&error)) {
+                    down::remember(&beside, cause, context.now());
+                }
+                do_without("the cache", context, args, error)?;
+            }
+            keyed => return keyed,
+        }
+    }
+    if let Ok((path, _)) = context.location() {
+        troubles::count(&context.beside(&path).unwrap_or(path));
+    }
+    Keyed::unknown(args)
 }
 
 /// A command, and what its key is made of.

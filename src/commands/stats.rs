@@ -57,7 +57,8 @@ pub(crate) fn run(context: &Context, args: StatsArgs) -> Result<Exit> {
     let store = context.beside(&path).unwrap_or(path);
     if let Some((count, last)) = troubles::counted(&store) {
         context.note(&format!(
-            "`ecache run` went without the cache {count} times, the last time {last}; `ecache run -v` says why; remove {}-troubles to count anew",
+            "`ecache run` met trouble with the cache {count} time{}, the last {last}; `ecache run -v` says what; remove {}-troubles to count anew",
+            if count == 1 { "" } else { "s" },
             store.display()
         ));
     }

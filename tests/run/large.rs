@@ -47,7 +47,14 @@ fn damage_in_the_middle_is_filled_by_another_run() {
     assert_eq!(memoized(&session, "--strict", LINE).code, 125);
     assert_eq!(memoized(&session, "--no-exec", LINE).code, 125);
     assert_eq!(runs(&session), 1);
-    is(&memoized(&session, "", LINE), &whole);
+    let repaired = memoized(&session, "-v", LINE);
+    assert!(repaired.stdout == whole.as_bytes());
+    let told = repaired.stderr.matches("is damaged").count();
+    assert_eq!(told, 1, "it is told of once: {}", repaired.stderr);
+    assert!(
+        session.run("stats").stderr.contains(" 1 time,"),
+        "and counted once"
+    );
     assert_eq!(runs(&session), 2);
     is(&memoized(&session, "", LINE), &whole);
     assert_eq!(runs(&session), 2, "it is whole again");

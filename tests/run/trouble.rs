@@ -75,7 +75,7 @@ fn goes_without(session: &Session, line: &str, told: &str) {
     for (options, expected) in [
         (
             "",
-            ended("hi\n", &format!("ecache: run without {told}\n"), 0),
+            ended("hi\n", &format!("ecache: running without {told}\n"), 0),
         ),
         ("-q", ended("hi\n", "", 0)),
     ] {
@@ -120,7 +120,7 @@ fn what_the_surroundings_have_wrong_is_no_reason_not_to_run() {
         assert_eq!(session.run("ls --fields store_name").text(), "a\necho\n");
         let stats = session.run("stats").stderr;
         assert!(
-            stats.contains("went without the cache 2 times"),
+            stats.contains("met trouble with the cache 2 times"),
             "{name}: {stats}"
         );
     }
@@ -131,7 +131,8 @@ fn what_the_surroundings_have_wrong_is_no_reason_not_to_run() {
     let ran = session.shell(line);
     assert_eq!((ran.text(), ran.code), ("hi\n", 0), "{ran:?}");
     assert!(
-        ran.stderr.starts_with("ecache: run without the cache: "),
+        ran.stderr
+            .starts_with("ecache: running without the cache: "),
         "{ran:?}"
     );
 }
@@ -172,7 +173,7 @@ fn a_status_that_cannot_be_written_is_no_reason_not_to_run() {
     }
     // One that fails when the command has ended.
     let ran = Session::new().shell("ecache run --status-file /dev/full -- echo hi");
-    let told = "ecache: run without the status: cannot write the status: No space left on device (os error 28)\n";
+    let told = "ecache: running without the status: cannot write the status: No space left on device (os error 28)\n";
     assert_eq!(ran, ended("hi\n", told, 0));
 }
 
@@ -185,8 +186,16 @@ fn a_damaged_result_is_run_again_and_replaced() {
     let damage =
         "UPDATE entries SET value = CAST(replace(CAST(value AS TEXT), 'hello', 'HELLO') AS BLOB)";
     assert_eq!(store.execute(damage, ()).expect("a row"), 1);
-    memoized(&session, "", line).prints("hello\n");
-    memoized(&session, "", line).prints("hello\n");
+    let repaired = memoized(&session, "-v", line);
+    assert_eq!(repaired.text(), "hello\n");
+    let key = session.run("ls --fields key").text().trim().to_owned();
+    let told = format!(
+        "running the command again: key \"{key}\" in store \"sh\" is damaged: its checksum does not match\n"
+    );
+    assert_eq!(repaired.stderr, told, "it is told of once");
+    let stats = session.run("stats").stderr;
+    assert!(stats.contains("1 time,"), "and counted once: {stats}");
+    assert_eq!(memoized(&session, "-v", line).stderr, "");
     assert_eq!(runs(&session), 2);
 }
 
@@ -248,7 +257,7 @@ fn input_that_cannot_be_kept_reaches_the_command() {
     let ran = run(shell, b"");
     assert_eq!(ran.text(), "same\nsame\n1\n3\n4\n0\n");
     let told = "cannot keep standard input: No space left on device (os error 28)";
-    let expected = format!("run without the cache: {told}\necache: {told}\necache: {told}\n");
+    let expected = format!("running without the cache: {told}\necache: {told}\necache: {told}\n");
     assert_eq!(ran.stderr, expected);
 }
 
@@ -267,7 +276,7 @@ fn input_that_never_comes_does_not_hold_a_command_up_for_good() {
     let why = "nothing came on standard input for 10 s";
     let told = format!(
         "ecache: {why}, which is part of the key; if the command reads none, say --stdin none\n\
-         run without the cache: {why}\n"
+         running without the cache: {why}\n"
     );
     assert_eq!(ran, ended("hello\n", &told, 0));
     session.run("ls").prints("");
@@ -291,7 +300,7 @@ fn trouble_is_silent_and_counted() {
         .expect("a version");
     let stats = session.run("stats");
     assert_eq!(stats.code, 0);
-    let told = "`ecache run` went without the cache 3 times, the last time 20";
+    let told = "`ecache run` met trouble with the cache 3 times, the last 20";
     assert!(stats.stderr.starts_with(told), "{stats:?}");
     assert_eq!(session.run("stats -q").stderr, "");
 }

@@ -314,7 +314,16 @@ impl Memo<'_> {
                 Ok(error) if self.settings.on_miss == OnMiss::Fail => {
                     return Err(CommandError::Replay(io::Error::other(error)));
                 }
-                Ok(trouble) => return Ok((self.on_trouble)(trouble).map(|()| None)?),
+                Ok(trouble) => {
+                    let trouble = match trouble {
+                        // Of this value alone, as far as is known: it is replaced.
+                        Error::Damaged { .. } => Error::DamagedEntry {
+                            address: Box::new(self.address.clone()),
+                        },
+                        other => other,
+                    };
+                    return Ok((self.on_trouble)(trouble).map(|()| None)?);
+                }
                 Err(error) => return Err(CommandError::Replay(error)),
             },
             Err(ReplayError::Malformed(error)) => {

@@ -5,12 +5,15 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use mongodb::Client;
-use mongodb::bson::doc;
-use mongodb::error::{Error as DriverError, ErrorKind, WriteFailure};
+use mongodb::error::{Error as DriverError, ErrorKind, Result as DriverResult, WriteFailure};
+use mongodb::event::EventHandler;
+use mongodb::event::sdam::SdamEvent;
 use mongodb::options::{
     ClientOptions, ConnectionString, DatabaseOptions, ReadPreference, SelectionCriteria,
-    ServerMonitoringMode,
+    ServerAddress, ServerMonitoringMode,
 };
+use tokio::sync::mpsc::{self, UnboundedReceiver};
+use tokio::time::timeout;
 
 use super::MongoBackend;
 use super::driver::Driver;
@@ -23,24 +26,35 @@ pub const DEFAULT_DATABASE: &str = "fiftyone";
 /// How long a server is waited for, unless the URI says.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Connects; someone who is in a hurry is told at once whether anybody answers.
+/// Connects, and waits until a server has answered.
+///
+/// The first operation would wait for that as well, but for the whole time-out even where every
+/// server refuses: the driver keeps trying. Here it is known as soon as each has failed once.
 pub(super) fn open(uri: &str, access: Access, hurry: Option<Duration>) -> Result<MongoBackend> {
     // The driver's own message may repeat the URI, and so the password.
     let invalid = |_| Error::Address {
         expected: "mongodb://[user:password@]host[:port][,...]/[database][?options]",
     };
     let parsed = ConnectionString::parse(uri).map_err(invalid)?;
+    let (sender, mut events) = mpsc::unbounded_channel();
     let mut asked = None;
     let driver = Driver::new(async || {
         let mut options = ClientOptions::parse(parsed).await?;
         prepare(&mut options, hurry);
-        asked = Some((options.hosts.clone(), options.default_database.clone()));
+        options.sdam_event_handler = Some(EventHandler::callback(move |event| {
+            // Nobody listens once a server has answered.
+            let _ = sender.send(event);
+        }));
+        asked = Some(options.clone());
         Client::with_options(options)
     });
     let driver = driver.map_err(invalid)?;
-    let (hosts, name) = asked.expect("a client has options");
-    let hosts: Vec<String> = hosts.iter().map(ToString::to_string).collect();
-    let name = name.as_deref().unwrap_or(DEFAULT_DATABASE);
+    let asked = asked.expect("a client has options");
+    let hosts: Vec<String> = asked.hosts.iter().map(ToString::to_string).collect();
+    let name = asked
+        .default_database
+        .as_deref()
+        .unwrap_or(DEFAULT_DATABASE);
     let backend = MongoBackend {
         database: driver.client.database(name),
         driver: Arc::new(driver),
@@ -48,10 +62,43 @@ pub(super) fn open(uri: &str, access: Access, hurry: Option<Duration>) -> Result
         access,
         indexed: Arc::new(Mutex::new(HashSet::new())),
     };
-    if hurry.is_some() {
-        backend.run(backend.database.run_command(doc! { "ping": 1 }))?;
+    // Behind a load balancer nothing is asked before an operation.
+    if asked.load_balanced != Some(true) {
+        let patience = asked.server_selection_timeout.unwrap_or(PATIENCE);
+        let answer = async { timeout(patience, any_answer(&mut events, asked.hosts)).await };
+        let failure = match backend.driver.run(answer) {
+            Ok(answer) => answer.err().map(|error| backend.error(error)),
+            Err(_) => Some(Error::Unreachable {
+                host: backend.host.to_string(),
+                detail: format!("no answer within {patience:?}"),
+            }),
+        };
+        if let Some(failure) = failure {
+            return Err(failure);
+        }
     }
     Ok(backend)
+}
+
+/// Waits until a server has answered, or each of them has failed.
+async fn any_answer(
+    events: &mut UnboundedReceiver<SdamEvent>,
+    hosts: Vec<ServerAddress>,
+) -> DriverResult<()> {
+    let mut left: HashSet<ServerAddress> = hosts.into_iter().collect();
+    while let Some(event) = events.recv().await {
+        match event {
+            SdamEvent::ServerHeartbeatSucceeded(_) => break,
+            SdamEvent::ServerHeartbeatFailed(event) => {
+                left.remove(&event.server_address);
+                if left.is_empty() {
+                    return Err(event.failure);
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// What the URI leaves open.

@@ -92,19 +92,18 @@ pub struct MongoBackend {
 impl MongoBackend {
     /// Connects to the database of a URI, as in `mongodb://localhost:27017/fiftyone`.
     ///
-    /// Nothing is asked of the server yet, so that a server which is away is found out by the first operation. Without
-    /// a time-out in the URI a server is waited for 5 seconds.
+    /// Without a time-out in the URI a server is waited for 5 seconds, unless every one refuses at once.
     ///
     /// # Errors
-    /// [`Error::Address`] if it is no such URI.
+    /// [`Error::Address`] if it is no such URI, and [`Error::Unreachable`] if no server answers.
     pub fn open(uri: &str, access: Access) -> Result<Self> {
         connection::open(uri, access, None)
     }
 
-    /// As [`MongoBackend::open`], but waits for a server no longer than `patience`, and fails if none answers.
+    /// As [`MongoBackend::open`], but waits for a server no longer than `patience`.
     ///
     /// # Errors
-    /// Those of [`MongoBackend::open`], [`Error::Unreachable`] and [`Error::Denied`].
+    /// Those of [`MongoBackend::open`].
     pub fn open_within(uri: &str, access: Access, patience: Duration) -> Result<Self> {
         connection::open(uri, access, Some(patience))
     }

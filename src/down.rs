@@ -1,0 +1,117 @@
+//! Remembers for a while that a server cannot be reached, so that not every `ecache run` waits for it.
+//!
+//! What is remembered is a file beside the other files of this user's runs: that it is there, and when
+//! it was last written. It is never opened to be read.
+
+use std::fs::{self, Metadata, OpenOptions};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, UNIX_EPOCH};
+
+use ecache_core::error::Error;
+use ecache_core::time::Timestamp;
+
+/// After this long the server is asked again, by one of those who then come.
+const MEMORY: Duration = Duration::from_secs(30);
+
+/// How long ago the server could not be reached, if that is remembered.
+pub(crate) fn remembered(beside: &Path, now: Timestamp) -> Option<Duration> {
+    let file = fs::symlink_metadata(path(beside)).ok()?;
+    let modified = file.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
+    let now = Duration::from_millis(u64::try_from(now.as_millis()).ok()?);
+    let ago = now.checked_sub(modified)?;
+    (is_own(&file) && file.is_file() && ago < MEMORY).then_some(ago)
+}
+
+/// Remembers an error that says that the server cannot be reached. That this fails is no trouble.
+pub(crate) fn remember(beside: &Path, error: &Error, now: Timestamp) {
+    if !matches!(error, Error::Unreachable { .. }) {
+        return;
+    }
+    let folder = beside.parent().map(fs::metadata);
+    if !matches!(folder, Some(Ok(folder)) if is_own(&folder)) {
+        return;
+    }
+    // A pipe in its place is not waited for, and a link not followed.
+    let mut options = OpenOptions::new();
+    let file = options
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
+        .open(path(beside));
+    let millis = u64::try_from(now.as_millis()).unwrap_or_default();
+    let _ = file.and_then(|file| file.set_modified(UNIX_EPOCH + Duration::from_millis(millis)));
+}
+
+/// Forgets it, since the server was reached.
+pub(crate) fn forget(beside: &Path) {
+    let _ = fs::remove_file(path(beside));
+}
+
+fn is_own(file: &Metadata) -> bool {
+    file.uid() == rustix::process::geteuid().as_raw()
+}
+
+fn path(beside: &Path) -> PathBuf {
+    let mut path = beside.as_os_str().to_owned();
+    path.push("-down");
+    path.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_millis(1_795_415_570_948);
+
+    fn unreachable() -> Error {
+        Error::Unreachable {
+            host: "h".into(),
+            detail: "refused".into(),
+        }
+    }
+
+    #[test]
+    fn a_server_that_is_down_is_remembered_for_half_a_minute() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let beside = folder.path().join("store");
+        remember(&beside, &Error::Replaced, NOW);
+        assert_eq!(remembered(&beside, NOW), None, "that is another trouble");
+        remember(&beside, &unreachable(), NOW);
+        let after = |millis| remembered(&beside, NOW.saturating_add(Duration::from_millis(millis)));
+        assert_eq!(after(0), Some(Duration::ZERO));
+        assert_eq!(after(29_999), Some(Duration::from_millis(29_999)));
+        assert_eq!(after(30_000), None);
+        let before = NOW.saturating_sub(Duration::from_millis(1));
+        assert_eq!(remembered(&beside, before), None, "a clock was set back");
+        remember(&beside, &unreachable(), NOW.saturating_add(MEMORY));
+        assert!(after(30_000).is_some());
+        forget(&beside);
+        assert_eq!(after(30_000), None);
+    }
+
+    #[test]
+    fn what_is_no_file_of_ours_is_neither_believed_nor_followed() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let target = folder.path().join("target");
+        fs::write(&target, "x").expect("a file");
+        let before = fs::metadata(&target).expect("a file").modified().ok();
+        let link = folder.path().join("link");
+        std::os::unix::fs::symlink(&target, path(&link)).expect("a link");
+        let pipe = folder.path().join("pipe");
+        let mode = rustix::fs::Mode::from_raw_mode(0o600);
+        rustix::fs::mkfifoat(rustix::fs::CWD, path(&pipe), mode).expect("a pipe");
+        let directory = folder.path().join("folder");
+        fs::create_dir(path(&directory)).expect("a folder");
+        for beside in [link, pipe, directory] {
+            remember(&beside, &unreachable(), NOW);
+            assert_eq!(remembered(&beside, NOW), None, "{}", beside.display());
+        }
+        assert_eq!(
+            fs::metadata(&target).expect("a file").modified().ok(),
+            before
+        );
+    }
+}
