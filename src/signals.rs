@@ -26,10 +26,10 @@ use crate::inherited::{self, is_ignored};
 /// The signal that asked for the end, 0 as long as there was none.
 static SIGNAL: LazyLock<Arc<AtomicUsize>> = LazyLock::new(Arc::default);
 
-/// From here on, the first SIGINT or SIGTERM is only noted.
+/// From here on, the first SIGINT, SIGTERM, SIGHUP or SIGQUIT is only noted.
 pub(crate) fn finish_batches() -> io::Result<()> {
     let seen = Arc::new(AtomicBool::new(false));
-    for signal in [SIGINT, SIGTERM]
+    for signal in [SIGINT, SIGTERM, SIGHUP, SIGQUIT]
         .into_iter()
         .filter(|one| !is_ignored(*one))
     {

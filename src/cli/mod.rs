@@ -93,7 +93,7 @@ Exit status:
   3         the operation failed
   4         the store is damaged
   5         refused: permissions, a foreign file, a newer schema
-  130, 143  ended by SIGINT, SIGTERM
+  130, 143  ended by SIGINT, SIGTERM; 129, 131 by SIGHUP, SIGQUIT
   any       `ecache run`: the command's own, or 125 if ecache refuses
 
 Environment:

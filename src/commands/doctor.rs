@@ -7,7 +7,7 @@ use anyhow::{Result, anyhow};
 use ecache_core::backend::Backend;
 use ecache_core::doctor::{Check, Examination, Finding, Growth, NEAR_LIMIT, examine};
 use ecache_core::entry::Policy;
-use ecache_core::filter::{Filter, Freshness, Pattern, Selection};
+use ecache_core::filter::{Filter, Freshness, Pattern, Selection, Usage};
 use ecache_core::time::Timestamp;
 
 use super::live::Live;
@@ -58,6 +58,7 @@ pub(crate) fn run(context: &Context, args: DoctorArgs) -> Result<Exit> {
         backend: backend.as_ref(),
         live,
         now,
+        abandoned: backend.describe()?.unnamed.abandoned,
     };
     let mut patients = Vec::new();
     for collection in doctor.collections()? {
@@ -88,6 +89,8 @@ struct Doctor<'a> {
     backend: &'a dyn Backend,
     live: Option<Live>,
     now: Timestamp,
+    /// Large values whose writers died, which belong to no collection
+    abandoned: Usage,
 }
 
 impl Doctor<'_> {
@@ -278,6 +281,14 @@ impl Doctor<'_> {
                 writeln!(out, "written within a day: {}", for_line(&growing))?;
             }
         }
+        if self.abandoned.entries > 0 {
+            let (values, size) = (self.abandoned.entries, human::size(self.abandoned.bytes));
+            writeln!(
+                out,
+                "abandoned: {values} values ({size}) whose writers were killed"
+            )?;
+            writeln!(out, "  {}", for_line(&self.prune()))?;
+        }
         if patients.iter().all(|(_, seen)| seen.findings.is_empty()) {
             writeln!(out, "nothing is wrong with {}", entries(count))?;
         }
@@ -323,8 +334,24 @@ impl Doctor<'_> {
                 ])?;
             }
         }
+        if self.abandoned.entries > 0 {
+            rows.row(&[
+                Cell::from("abandoned"),
+                Cell::from("info"),
+                Cell::Null,
+                Cell::Count(self.abandoned.entries),
+                Cell::Size(self.abandoned.bytes),
+                Cell::Json("[]".into()),
+                Cell::from(self.prune()),
+            ])?;
+        }
         rows.finish()?;
         Ok(())
+    }
+
+    /// What removes the values whose writers were killed.
+    fn prune(&self) -> String {
+        self.line(&self.context.collection, "prune --expired")
     }
 }
 

@@ -26,7 +26,7 @@ pub(crate) fn run(context: &Context, args: InfoArgs) -> Result<Exit> {
         true => Cell::Integer(version),
         false => Cell::Null,
     };
-    let facts: [(&'static str, Cell<'_>); 15] = [
+    let facts: [(&'static str, Cell<'_>); 18] = [
         ("version", Cell::from(env!("CARGO_PKG_VERSION"))),
         ("engine", is_there.then_some(store.engine.as_str()).into()),
         ("path", Cell::from(path.as_str())),
@@ -51,6 +51,9 @@ pub(crate) fn run(context: &Context, args: InfoArgs) -> Result<Exit> {
         ("file_size", Cell::Size(store.file_size)),
         ("wal_size", Cell::Size(store.wal_size)),
         ("free_size", Cell::Size(store.free_size)),
+        ("staged_size", Cell::Size(store.unnamed.staged.bytes)),
+        ("abandoned_size", Cell::Size(store.unnamed.abandoned.bytes)),
+        ("replaced_size", Cell::Size(store.unnamed.replaced.bytes)),
         ("schema_version", version(store.schema_version)),
         ("known_schema_version", version(store.known_schema_version)),
         ("stores", Cell::Count(store.stores)),

@@ -20,6 +20,7 @@ mod ls;
 mod man;
 mod names;
 mod outputs;
+mod partial;
 mod prune;
 mod removal;
 mod request;

@@ -11,6 +11,7 @@ use ecache_core::error::Error;
 use ecache_core::filter::Usage;
 use ecache_core::transfer::{Found, write_record};
 
+use super::partial;
 use super::removal::entries;
 use crate::context::Context;
 use crate::error::{Exit, usage};
@@ -120,9 +121,7 @@ pub(super) fn to_file(
     fs::metadata(&folder).with_context(attempt)?;
     signals::finish_batches()?;
     // The error as it comes has the name of the temporary file, which nobody asked for.
-    let file = tempfile::Builder::new()
-        .prefix(".ecache-export-")
-        .tempfile_in(folder);
+    let file = partial::create(&folder);
     let file = file.map_err(|error| io::Error::from(error.kind()));
     let mut file = file.with_context(attempt)?;
     let mut out = BufWriter::with_capacity(1 << 16, file.as_file_mut());

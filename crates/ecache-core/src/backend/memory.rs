@@ -10,7 +10,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::{
     Backend, Chunked, Commit, Condition, Content, Counters, Description, Dimension, Direction,
     Group, Imported, Lookup, OnConflict, Progress, Put, REPLACED_FOR, Record, Row, Rows,
-    STAGED_FOR, Scan, Sort, StoreMetadata, StoreRecord, Touch, Use, Values, lookup_enough,
+    STAGED_FOR, Scan, Sort, StoreMetadata, StoreRecord, Touch, UnnamedValues, Use, Values,
+    lookup_enough,
 };
 use crate::entry::{Entry, MAX_COUNT, Policy};
 use crate::error::{Error, Result};
@@ -605,6 +606,7 @@ impl Backend for MemoryBackend {
             file_size: 0,
             wal_size: 0,
             free_size: 0,
+            unnamed: UnnamedValues::default(),
             schema_version: 0,
             known_schema_version: 0,
             stores: self.stores()?.len() as u64,

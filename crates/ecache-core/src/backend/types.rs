@@ -549,6 +549,17 @@ impl Group {
     }
 }
 
+/// Large values that no entry names.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct UnnamedValues {
+    /// Those that are being written
+    pub staged: Usage,
+    /// Those whose writers died
+    pub abandoned: Usage,
+    /// Those that were replaced, and are kept for their readers
+    pub replaced: Usage,
+}
+
 /// What a backend says of itself: name and value, in a fixed order.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Description {
@@ -562,6 +573,8 @@ pub struct Description {
     pub wal_size: u64,
     /// Bytes within the file that are free
     pub free_size: u64,
+    /// Large values that no entry names
+    pub unnamed: UnnamedValues,
     /// The version of the schema
     pub schema_version: i64,
     /// The newest version of the schema that this release knows

@@ -40,6 +40,15 @@ impl FlightLocks {
         Ok(Self::new(file.open(path)?))
     }
 
+    /// Opens the file of locks to see who has them; no lock can be taken.
+    pub(crate) fn look(path: &Path) -> io::Result<Self> {
+        let mut options = OpenOptions::new();
+        let file = options
+            .read(true)
+            .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_CLOEXEC);
+        Ok(Self::new(file.open(path)?))
+    }
+
     /// Locks of another file, which may be one's own and hold data.
     pub(crate) fn new(file: File) -> Self {
         Self {

@@ -9,7 +9,8 @@ use super::document::{Reading, Stores, read};
 use super::query::SIZE;
 use super::{MongoBackend, counters, note, write};
 use crate::backend::{
-    Dataset, Description, Dimension, Group, StoreMetadata, StoreRecord, Trouble, Values,
+    Dataset, Description, Dimension, Group, StoreMetadata, StoreRecord, Trouble, UnnamedValues,
+    Values,
 };
 use crate::entry::Policy;
 use crate::error::Result;
@@ -227,6 +228,7 @@ pub(super) fn describe(backend: &MongoBackend) -> Result<Description> {
         file_size: 0,
         wal_size: 0,
         free_size: 0,
+        unnamed: UnnamedValues::default(),
         schema_version: 1,
         known_schema_version: 1,
         stores: stores(backend)?.len() as u64,

@@ -411,6 +411,7 @@ impl Backend for SqliteBackend {
             file_size: size(&self.path),
             wal_size: open::log_size(&self.path),
             free_size: number("PRAGMA freelist_count")? * number("PRAGMA page_size")?,
+            unnamed: self.count_unnamed()?,
             schema_version: number("PRAGMA user_version")? as i64,
             known_schema_version: schema::VERSION,
             stores: self.read_stores()?.len() as u64,

@@ -20,8 +20,9 @@ use super::blobs::{self, REPLACED};
 use super::open::with_suffix;
 use super::row::chunk_id;
 use super::{SqliteBackend, reserve};
-use crate::backend::{REPLACED_FOR, STAGED_FOR};
+use crate::backend::{REPLACED_FOR, STAGED_FOR, UnnamedValues};
 use crate::error::{Error, Result};
+use crate::filter::Usage;
 use crate::single_flight::{FlightLock, FlightLocks};
 use crate::time::Timestamp;
 
@@ -87,22 +88,36 @@ impl SqliteBackend {
     /// Deletes values that were staged by processes that died, or too long ago.
     pub(super) fn reclaim_staged(&self, now: Timestamp) -> Result<()> {
         let oldest = now.saturating_sub(STAGED_FOR).as_millis();
-        let locks = FlightLocks::open(&with_suffix(&self.path, "-locks")).ok();
-        let is_dead = |writer: i64| {
-            // Where it is not known, a day tells.
-            locks
-                .as_ref()
-                .is_some_and(|locks| locks.is_free(&byte(writer)))
-        };
-        let connection = self.connection()?;
-        let staged = staged(&connection).map_err(|error| self.error(error))?;
-        drop(connection);
-        for (id, staged_at, writer) in staged {
-            if staged_at < oldest || writer.is_some_and(is_dead) {
-                self.delete_value(id)?;
+        let staged = staged(&*self.connection()?).map_err(|error| self.error(error))?;
+        let writers = Writers::of(&self.path);
+        for blob in staged {
+            if blob.staged_at < oldest || writers.is_dead(&blob) {
+                self.delete_value(blob.id)?;
             }
         }
         Ok(())
+    }
+
+    /// Counts the values that no entry names.
+    pub(super) fn count_unnamed(&self) -> Result<UnnamedValues> {
+        let connection = self.connection()?;
+        let writers = Writers::of(&self.path);
+        let count = || -> rusqlite::Result<UnnamedValues> {
+            let mut unnamed = UnnamedValues::default();
+            for blob in staged(&connection)? {
+                let group = if writers.is_dead(&blob) {
+                    &mut unnamed.abandoned
+                } else {
+                    &mut unnamed.staged
+                };
+                *group += size(&connection, blob.id)?;
+            }
+            for blob in replaced(&connection)? {
+                unnamed.replaced += size(&connection, blob.id)?;
+            }
+            Ok(unnamed)
+        };
+        count().map_err(|error| self.error(error))
     }
 
     /// Deletes a value that no entry names, a few chunks at a time.
@@ -168,12 +183,50 @@ fn replaced(connection: &Connection) -> rusqlite::Result<Vec<Replaced>> {
     blobs.collect()
 }
 
-/// The values that no entry names yet: when they were begun, and by whom, if that is known.
-fn staged(connection: &Connection) -> rusqlite::Result<Vec<(i64, i64, Option<i64>)>> {
+/// A value that no entry names yet.
+struct Staged {
+    id: i64,
+    staged_at: i64,
+    /// The number of its writer, if that has a lock
+    writer: Option<i64>,
+}
+
+fn staged(connection: &Connection) -> rusqlite::Result<Vec<Staged>> {
     let sql = "SELECT id, staged_at, staged_by FROM blobs WHERE staged_at IS NOT NULL";
     let mut statement = connection.prepare_cached(sql)?;
-    let blobs = statement.query_map((), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    let blobs = statement.query_map((), |row| {
+        Ok(Staged {
+            id: row.get(0)?,
+            staged_at: row.get(1)?,
+            writer: row.get(2)?,
+        })
+    })?;
     blobs.collect()
+}
+
+fn size(connection: &Connection, blob: i64) -> rusqlite::Result<Usage> {
+    let sql = "SELECT coalesce(sum(octet_length(bytes)), 0) FROM chunks WHERE id >= ?1 AND id < ?2";
+    let range = (chunk_id(blob, 0), chunk_id(blob + 1, 0));
+    let mut statement = connection.prepare_cached(sql)?;
+    let bytes = statement.query_row(range, |row| row.get(0))?;
+    Ok(Usage { entries: 1, bytes })
+}
+
+/// The locks of those who stage values, as others see them.
+struct Writers(Option<FlightLocks>);
+
+impl Writers {
+    fn of(store: &Path) -> Self {
+        Self(FlightLocks::look(&with_suffix(store, "-locks")).ok())
+    }
+
+    /// Whether a writer is known to have died. Where it is not known, a day tells.
+    fn is_dead(&self, blob: &Staged) -> bool {
+        match (&self.0, blob.writer) {
+            (Some(locks), Some(writer)) => locks.is_free(&byte(writer)),
+            _ => false,
+        }
+    }
 }
 
 /// Says that this process is alive, to those who collect what others staged.
