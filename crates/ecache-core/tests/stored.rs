@@ -83,6 +83,45 @@ fn tuples_and_bytes_have_a_class() {
 }
 
 #[test]
+fn lists_of_bytes_are_bytes_but_in_keys() {
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    struct Holder {
+        plain: Vec<u8>,
+        optional: Option<Box<[u8]>>,
+        nested: Vec<Vec<u8>>,
+        signed: Vec<i8>,
+    }
+    let holder = Holder {
+        plain: vec![0, 255],
+        optional: Some([7].into()),
+        nested: vec![vec![], vec![1, 20, 100]],
+        signed: vec![-1],
+    };
+    let mut text = Vec::new();
+    stored::write(&holder, &mut text).expect("a form");
+    let bytes = |base64: &str| format!(r#"{{"_cls": "bytes", "value": "{base64}"}}"#);
+    let expected = format!(
+        r#"{{"plain": {}, "optional": {}, "nested": [{}, {}], "signed": [-1]}}"#,
+        bytes("AP8="),
+        bytes("Bw=="),
+        bytes(""),
+        bytes("ARRk")
+    );
+    assert_eq!(String::from_utf8_lossy(&text), expected);
+    let json = Json::parse(&text).expect("JSON");
+    assert_eq!(stored::from_json(&json).as_ref(), Ok(&holder));
+    // What was a list before is read as well.
+    let list = Json::parse(b"[0, 255]").expect("JSON");
+    assert_eq!(stored::from_json(&list), Ok(vec![0_u8, 255]));
+    // Bytes are no numbers.
+    let json = Json::parse(bytes("AP8=").as_bytes()).expect("JSON");
+    assert_eq!(stored::from_json(&json), Ok(vec![0_u8, 255]));
+    assert!(stored::from_json::<Vec<u16>>(&json).is_err());
+    assert!(stored::from_json::<Vec<f64>>(&json).is_err());
+    assert_eq!(canonical(&holder.plain).as_deref(), Ok("[0, 255]"));
+}
+
+#[test]
 fn enums_are_tagged_by_their_names() {
     assert_form(Shape::Unit, r#""Unit""#);
     assert_form(Shape::Newtype(None), r#"{"Newtype": null}"#);

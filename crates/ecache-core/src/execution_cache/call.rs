@@ -335,7 +335,9 @@ impl<'a> Call<'a> {
             self.count(Event::StaleHit);
         }
         cache.hit(&store, &self.key.hash, cost_ms, now);
-        if let (Some(epoch), Some(generation)) = (epoch, result.generation) {
+        if let (Some(epoch), Some(generation)) = (epoch, result.generation)
+            && function.memory.admits(size)
+        {
             let copy = Remembered {
                 value: Arc::new(value.clone()),
                 size,

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::numbers;
 use crate::python_json::Json;
 use crate::stored::{self, StoredError};
 use crate::value::{Kind, Value};
@@ -76,17 +77,26 @@ impl From<CodecError> for StoredError {
     }
 }
 
-/// FiftyOne's stored form, through serde.
+/// FiftyOne's [stored form](mod@crate::stored), through serde.
+///
+/// A `Vec<u8>` is stored as bytes, and a `Vec` of 1024 numbers or more as bytes that NumPy reads (`.npy`).
 #[derive(Clone, Copy, Debug, Default)]
 pub struct StoredForm;
 
-impl<T: Serialize + DeserializeOwned> Codec<T> for StoredForm {
+impl<T: Serialize + DeserializeOwned + 'static> Codec<T> for StoredForm {
     fn encode(&self, result: &T) -> Result<Value, CodecError> {
-        encode(result)
+        match numbers::encode(result) {
+            Some(value) => Ok(value),
+            None => encode(result),
+        }
     }
 
     fn decode(&self, value: Value) -> Result<T, CodecError> {
-        decode(value)
+        numbers::decode(value).or_else(decode)
+    }
+
+    fn is_exact(&self) -> bool {
+        numbers::is_exact::<T>()
     }
 }
 
@@ -224,7 +234,9 @@ mod tests {
     #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
     struct Name(Option<String>);
 
-    fn comes_back_from_text<T: Serialize + DeserializeOwned + PartialEq + Debug>(result: &T) {
+    fn comes_back_from_text<T: Serialize + DeserializeOwned + PartialEq + Debug + 'static>(
+        result: &T,
+    ) {
         let value = StoredForm.encode(result).expect("a stored form");
         assert_eq!(value.kind, Kind::Text, "{result:?}");
         assert_eq!(StoredForm.decode(value).ok().as_ref(), Some(result));

@@ -80,6 +80,9 @@ impl Call<'_> {
         };
         if !function.options.residency.has_store() {
             let size = caught(|| codec.encode(value)).map_or(0, |stored| stored.bytes.len());
+            if !function.memory.admits(size as u64) {
+                return Ok(Kept::default());
+            }
             let copy = remembered(value.clone(), size as u64);
             let Some(_keeping) = function.keep_since(self.clears) else {
                 return Ok(Kept::default());
@@ -92,13 +95,23 @@ impl Call<'_> {
         if function.clears() != self.clears {
             return Ok(Kept::default());
         }
-        let content = match size {
-            0..=CHUNK_SIZE => Content::Inline(stored.bytes),
-            _ => backend.stage(&mut stored.bytes.as_slice(), now)?,
+        let bytes = stored.bytes;
+        let content = if size <= CHUNK_SIZE {
+            Content::Inline(bytes)
+        } else {
+            let staged = backend.stage(&mut bytes.as_slice(), now)?;
+            // Before there is a copy for memory: a large result is not to be there thrice.
+            drop(bytes);
+            staged
         };
         // Before the entry is written: what changes from here on moves it.
         let epoch = self.epoch();
-        let copy = epoch.map(|_| remembered(read.unwrap_or_else(|| value.clone()), size as u64));
+        let copy = epoch
+            .filter(|_| function.memory.admits(size as u64))
+            .map(|_| {
+                let value = read.unwrap_or_else(|| value.clone());
+                remembered(value, size as u64)
+            });
         let (store, scopes) = (self.store(), self.scopes());
         let identity = self.identity(&store, &scopes, epoch.is_some());
         let mut entry = Entry::new(identity.address(), kind, now);

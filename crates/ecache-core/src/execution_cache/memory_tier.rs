@@ -76,7 +76,11 @@ impl Stored {
 }
 
 /// The results of one function: so many, and so many bytes of their stored forms.
-pub(super) struct MemoryTier(Option<QuickCache<MemoryKey, Arc<Slot>, Weights>>);
+pub(super) struct MemoryTier {
+    results: Option<QuickCache<MemoryKey, Arc<Slot>, Weights>>,
+    /// The largest result that is kept, in bytes
+    largest: u64,
+}
 
 /// Into how many independent parts a tier is divided. No result may be larger than one of them.
 const SHARDS: usize = 4;
@@ -103,7 +107,10 @@ impl MemoryTier {
     /// A tier for so many results and bytes; none if either is 0.
     pub(super) fn new(max_size: usize, max_bytes: u64) -> Self {
         if max_size == 0 || max_bytes == 0 {
-            return Self(None);
+            return Self {
+                results: None,
+                largest: 0,
+            };
         }
         let capacity = (max_size as u64).saturating_mul(LEAST);
         // A result is to fit what is set apart for those that are used again, also where only one is kept.
@@ -122,17 +129,26 @@ impl MemoryTier {
         let weights = Weights {
             bytes_per_unit: max_bytes as f64 / capacity as f64,
         };
-        Self(Some(QuickCache::with_options(
+        let results = QuickCache::with_options(
             options,
             weights,
             DefaultHashBuilder::default(),
             DefaultLifecycle::default(),
-        )))
+        );
+        Self {
+            largest: max_bytes / results.num_shards() as u64,
+            results: Some(results),
+        }
+    }
+
+    /// Reports whether a result of that size may be kept: others need not be copied for memory.
+    pub(super) fn admits(&self, size: u64) -> bool {
+        size <= self.largest && self.results.is_some()
     }
 
     /// The slot of a key, if it has not expired.
     pub(super) fn get(&self, key: &MemoryKey, now: Timestamp) -> Option<Arc<Slot>> {
-        let tier = self.0.as_ref()?;
+        let tier = self.results.as_ref()?;
         let slot = tier.get(key)?;
         match slot.expires_at {
             Some(expires) if expires <= now => {
@@ -145,20 +161,20 @@ impl MemoryTier {
 
     /// Adds a result, and frees others for it; one that is too large for the tier is not added.
     pub(super) fn insert(&self, key: MemoryKey, slot: Slot) {
-        if let Some(tier) = &self.0 {
+        if let Some(tier) = &self.results {
             tier.insert(key, Arc::new(slot));
         }
     }
 
     pub(super) fn remove(&self, key: &MemoryKey) -> bool {
-        self.0
+        self.results
             .as_ref()
             .is_some_and(|tier| tier.remove(key).is_some())
     }
 
     /// Removes what `goes` says, and returns how many that were.
     pub(super) fn remove_if(&self, mut goes: impl FnMut(&MemoryKey, &Slot) -> bool) -> u64 {
-        let Some(tier) = &self.0 else { return 0 };
+        let Some(tier) = &self.results else { return 0 };
         // Values are dropped without the tier's lock: they may do anything then.
         let gone: Vec<MemoryKey> = tier
             .iter()

@@ -35,6 +35,8 @@ mod attributed;
 mod cache;
 mod call;
 mod codec;
+#[cfg(feature = "compact")]
+mod compact;
 mod companions;
 mod context;
 mod counters;
@@ -48,12 +50,15 @@ mod lifetime;
 #[doc(hidden)]
 pub mod macro_support;
 mod memory_tier;
+mod numbers;
 mod options;
 mod outcome;
 mod peek;
 mod refresh;
 mod residents;
 mod round_trip;
+#[cfg(feature = "compact")]
+mod shape;
 mod workers;
 
 use std::any::Any;
@@ -65,6 +70,8 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 pub use attributed::Status;
 pub use cache::{Cache, DEFAULT_COHERENCE, DEFAULT_PATIENCE, Trouble};
 pub use codec::{Codec, CodecError, StoredForm, compared, try_with, with};
+#[cfg(feature = "compact")]
+pub use compact::Compact;
 pub use companions::Datasets;
 pub use context::{
     CacheContext, CacheHandle, DefaultIsSet, ExecutionContext, default_context, set_default,

@@ -7,7 +7,7 @@
 //! |---|---|
 //! | tuple, tuple struct, array `[T; N]` (a tuple to serde) | `{"_cls": "tuple", "values": [...]}` |
 //! | `Vec`, slice, any other sequence | a list |
-//! | bytes (`serde_bytes`) | `{"_cls": "bytes", "value": base64}` |
+//! | bytes (`serde_bytes`), `Vec<u8>` | `{"_cls": "bytes", "value": base64}`; for a key, a `Vec<u8>` is a list |
 //! | `HashSet`, `BinaryHeap` | a list; for a key, in canonical order |
 //! | [`Set`], [`set`](mod@set) | `{"_cls": "set", "values": [...]}`, members in canonical order, each once |
 //! | [`Date`], [`date`] | `{"_cls": "date", "value": ISO 8601}` |

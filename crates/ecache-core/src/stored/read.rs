@@ -1,5 +1,7 @@
 //! The deserializer: a stored form as whatever type is asked for.
 
+use std::any::type_name;
+
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde::de::value::{
@@ -9,6 +11,7 @@ use serde::de::{Deserializer, Error, IntoDeserializer, Visitor};
 use serde::forward_to_deserialize_any;
 
 use super::StoredError;
+use super::write::is_of_bytes;
 use crate::python_json::{Json, PyString};
 
 /// Reads one value.
@@ -151,6 +154,17 @@ impl<'de> Deserializer<'de> for Reader<'de> {
         }
     }
 
+    /// Hands out bytes one by one to who wants a list of bytes; they are no list of other numbers.
+    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, StoredError> {
+        match Class::of(self.0) {
+            Some(Class::Bytes(text)) if is_of_bytes(type_name::<V::Value>()) => {
+                let bytes = BASE64_STANDARD.decode(text).map_err(StoredError::custom)?;
+                visitor.visit_seq(SeqDeserializer::new(bytes.into_iter()))
+            }
+            _ => self.deserialize_any(visitor),
+        }
+    }
+
     /// Hands out a dict as it is, even one with a `_cls` of FiftyOne's.
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, StoredError> {
         match self.0 {
@@ -174,7 +188,7 @@ impl<'de> Deserializer<'de> for Reader<'de> {
 
     forward_to_deserialize_any! {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit
-        unit_struct seq tuple tuple_struct identifier
+        unit_struct tuple tuple_struct identifier
     }
 }
 

@@ -40,6 +40,25 @@ impl Sequence {
     }
 }
 
+/// The name of the type that a reference or box is to.
+fn bare(full_name: &str) -> &str {
+    let mut name = full_name
+        .trim_start_matches("&mut ")
+        .trim_start_matches('&');
+    for pointer in ["alloc::boxed::Box<", "alloc::rc::Rc<", "alloc::sync::Arc<"] {
+        let within = name
+            .strip_prefix(pointer)
+            .and_then(|name| name.strip_suffix('>'));
+        name = within.unwrap_or(name);
+    }
+    name
+}
+
+/// Reports whether the type of that full name is a list of bytes.
+pub(super) fn is_of_bytes(full_name: &str) -> bool {
+    matches!(bare(full_name), "alloc::vec::Vec<u8>" | "[u8]")
+}
+
 /// Reports whether the type of that full name is a collection that hashes its members, or a heap.
 fn is_unordered(full_name: &str) -> bool {
     let mut name = full_name
@@ -100,6 +119,14 @@ impl<'a> Writer<'a> {
         }
     }
 
+    /// Whether a sequence is written as bytes. In a key it is a list, as it is to FiftyOne.
+    fn is_of_bytes(&self) -> bool {
+        let Sequence::Of(name) = self.sequence else {
+            return false;
+        };
+        self.order == KeyOrder::Insertion && is_of_bytes(name())
+    }
+
     fn dict(self, opening: &str, closing: &'static str) -> Result<Compound<'a>, StoredError> {
         let items = match self.order {
             KeyOrder::Insertion => Items::AsTheyCome,
@@ -133,6 +160,8 @@ impl<'a> Writer<'a> {
 
 /// The envelope of a `Some` that holds `None` or `()`: `{"Some": null}`.
 const SOME_OPENING: &[u8] = br#"{"Some": "#;
+
+const BYTES: &str = r#"{"_cls": "bytes", "value": "#;
 
 const TUPLE: &str = r#"{"_cls": "tuple", "values": ["#;
 
@@ -210,10 +239,7 @@ impl<'a> ser::Serializer for Writer<'a> {
     }
 
     fn serialize_bytes(self, value: &[u8]) -> Result<(), StoredError> {
-        self.class(
-            r#"{"_cls": "bytes", "value": "#,
-            &BASE64_STANDARD.encode(value),
-        )
+        self.class(BYTES, &BASE64_STANDARD.encode(value))
     }
 
     fn serialize_none(self) -> Result<(), StoredError> {
@@ -289,7 +315,11 @@ impl<'a> ser::Serializer for Writer<'a> {
         self.class("", value)
     }
 
-    fn serialize_seq(self, _length: Option<usize>) -> Result<Compound<'a>, StoredError> {
+    fn serialize_seq(self, length: Option<usize>) -> Result<Compound<'a>, StoredError> {
+        if self.is_of_bytes() {
+            let bytes = Vec::with_capacity(length.unwrap_or(0).min(1 << 20));
+            return self.open(BYTES, "}", Items::Bytes(bytes));
+        }
         self.sequence("[", "]")
     }
 
@@ -357,6 +387,8 @@ enum Items {
     /// Of a set: each once
     Members(Vec<usize>),
     Unordered(Vec<usize>),
+    /// Taken together
+    Bytes(Vec<u8>),
     Keys(Vec<(Cow<'static, str>, usize)>),
 }
 
@@ -378,6 +410,15 @@ impl Compound<'_> {
     }
 
     fn element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), StoredError> {
+        if let Items::Bytes(bytes) = &mut self.items {
+            value.serialize(Writer::new::<T>(self.out, self.order))?;
+            let digits = self.out.split_off(self.start);
+            let byte = digits
+                .iter()
+                .fold(0, |number, digit| number * 10 + (digit - b'0'));
+            bytes.push(byte);
+            return Ok(());
+        }
         let offset = self.begin();
         if let Items::Members(offsets) | Items::Unordered(offsets) = &mut self.items {
             offsets.push(offset);
@@ -397,6 +438,9 @@ impl Compound<'_> {
     fn close(self) -> Result<(), StoredError> {
         match self.items {
             Items::AsTheyCome => {}
+            Items::Bytes(bytes) => {
+                write_string(BASE64_STANDARD.encode(bytes).as_bytes(), self.out);
+            }
             Items::Members(offsets) | Items::Unordered(offsets) if offsets.is_empty() => {}
             Items::Members(offsets) => {
                 let text = self.out.split_off(self.start);

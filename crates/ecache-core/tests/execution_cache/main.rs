@@ -22,6 +22,7 @@
 //! | 16 | prompt- and JWT-scoped entries stay for ever | `identity::an_entry_says_whose_it_is`: of policy `evict`, so `clear` and `prune` find them |
 //! | 17 | `max_size=0` means 1024, `version=0` is ignored | `tiers::a_size_of_0_is_no_memory`, `attribute::version_0_is_a_version` |
 
+mod arrays;
 mod attribute;
 mod codecs;
 mod coherence;

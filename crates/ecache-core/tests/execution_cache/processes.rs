@@ -38,6 +38,7 @@ pub(super) fn work(job: &str, path: &Path) {
             println!("cleared {}", cleared.expect("cleared").entries);
         }
         "fill" => fill(&function, &ctx),
+        arrays if arrays.starts_with("arrays") => arrays::work(path, arrays),
         other => panic!("unknown job {other}"),
     }
 }

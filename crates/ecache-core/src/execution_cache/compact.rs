@@ -1,0 +1,171 @@
+//! A compact binary codec: postcard, behind a fingerprint of the type.
+//!
+//! Formats weighed: CBOR and MessagePack (they describe themselves, and take five bytes for an `f32`), bincode
+//! (no longer maintained), and postcard (chosen: an `f32` takes four bytes, and most integers one or two).
+//! What postcard writes does not say what it is, so that a type which changed would read as a wrong value:
+//! the fingerprint tells.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::shape::fingerprint;
+use super::{Codec, CodecError, numbers};
+use crate::value::{Kind, Value};
+
+/// A compact binary form, through serde, for results that only this program reads.
+///
+/// `ecache get` prints bytes that people do not read, and FiftyOne gets Python's `bytes`. A type that
+/// asks its format what comes next (`serde_json::Value`, `#[serde(untagged)]`, `#[serde(flatten)]`) cannot be read
+/// from it, so that its results are not kept.
+///
+/// ```
+/// use ecache_core::execution_cache::{Codec, Compact};
+///
+/// let points: Vec<(f32, f32)> = vec![(0.5, 1.5); 1000];
+/// let stored = Compact.encode(&points)?;
+/// assert!(stored.bytes.len() < 8 * 1000 + 20);
+/// assert_eq!(Codec::<Vec<(f32, f32)>>::decode(&Compact, stored)?, points);
+/// # Ok::<(), ecache_core::execution_cache::CodecError>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Compact;
+
+/// The length of a fingerprint.
+const LENGTH: usize = 8;
+
+impl<T: Serialize + DeserializeOwned + 'static> Codec<T> for Compact {
+    fn encode(&self, result: &T) -> Result<Value, CodecError> {
+        let bytes = fingerprint::<T>().to_vec();
+        let bytes = postcard::to_extend(result, bytes).map_err(CodecError::new)?;
+        Ok(Value::bytes(bytes))
+    }
+
+    fn decode(&self, value: Value) -> Result<T, CodecError> {
+        let bytes = value.bytes.split_first_chunk::<LENGTH>();
+        let Some((found, bytes)) = bytes.filter(|_| value.kind == Kind::Bytes) else {
+            return Err(CodecError::new("it was not stored by this codec"));
+        };
+        if *found != fingerprint::<T>() {
+            return Err(CodecError::new("it was stored as another type"));
+        }
+        let (result, rest) = postcard::take_from_bytes(bytes).map_err(CodecError::new)?;
+        if rest.is_empty() {
+            Ok(result)
+        } else {
+            Err(CodecError::new("more follows than belongs to the type"))
+        }
+    }
+
+    fn is_exact(&self) -> bool {
+        numbers::is_exact::<T>()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::fmt::Debug;
+
+    use serde::Deserialize;
+
+    use super::*;
+
+    fn comes_back<T: Serialize + DeserializeOwned + PartialEq + Debug + 'static>(result: T) {
+        let stored = Compact.encode(&result).expect("a form");
+        assert_eq!(Compact.decode(stored).ok(), Some(result));
+    }
+
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    enum Tree {
+        Leaf,
+        Node {
+            children: Vec<Tree>,
+            name: Option<Option<String>>,
+        },
+        Number(i128),
+        Pair(u8, char),
+    }
+
+    #[test]
+    fn all_that_postcard_can_write_comes_back() {
+        comes_back(());
+        comes_back(vec![Some(Some(1)), Some(None), None]);
+        comes_back(vec![1.5_f32; 100_000]);
+        comes_back(BTreeMap::from([((1, "a".to_owned()), [0_u64; 3])]));
+        let children = vec![Tree::Leaf, Tree::Number(i128::MIN), Tree::Pair(1, 'é')];
+        comes_back(Tree::Node {
+            children,
+            name: Some(None),
+        });
+    }
+
+    #[test]
+    fn a_type_that_changed_is_told() {
+        mod before {
+            #[derive(serde::Serialize, serde::Deserialize)]
+            pub struct Named {
+                pub a: u8,
+                pub b: Choice,
+            }
+            #[derive(serde::Serialize, serde::Deserialize)]
+            pub enum Choice {
+                One(u8),
+                Two(u16),
+            }
+        }
+        mod after {
+            macro_rules! named {
+                ($($module:ident { $($field:ident: $ty:ty),* } { $($variants:tt)* })*) => {$(
+                    pub mod $module {
+                        #[derive(Debug, serde::Serialize, serde::Deserialize)]
+                        pub struct Named { $(pub $field: $ty),* }
+                        #[derive(Debug, serde::Serialize, serde::Deserialize)]
+                        #[allow(dead_code)]
+                        pub enum Choice { $($variants)* }
+                    }
+                )*};
+            }
+            named! {
+                same { a: u8, b: Choice } { One(u8), Two(u16) }
+                renamed { c: u8, b: Choice } { One(u8), Two(u16) }
+                wider { a: u16, b: Choice } { One(u8), Two(u16) }
+                longer { a: u8, b: Choice, c: Option<u8> } { One(u8), Two(u16) }
+                other_variant { a: u8, b: Choice } { One(u8), Three(u16) }
+                other_content { a: u8, b: Choice } { One(u8), Two(i16) }
+                reordered { a: u8, b: Choice } { Two(u16), One(u8) }
+            }
+        }
+        fn reads<T: Serialize + DeserializeOwned + 'static>() -> bool {
+            let stored = Compact.encode(&before::Named {
+                a: 1,
+                b: before::Choice::Two(2),
+            });
+            let stored = stored.expect("a form");
+            Codec::<T>::decode(&Compact, stored).is_ok()
+        }
+        assert!(matches!(before::Choice::One(1), before::Choice::One(1)));
+        assert!(reads::<before::Named>());
+        assert!(reads::<after::same::Named>(), "a type may move");
+        assert!(!reads::<after::renamed::Named>());
+        assert!(!reads::<after::wider::Named>());
+        assert!(!reads::<after::longer::Named>());
+        assert!(!reads::<after::other_variant::Named>());
+        assert!(!reads::<after::other_content::Named>());
+        assert!(!reads::<after::reordered::Named>());
+    }
+
+    #[test]
+    fn what_is_not_of_this_codec_is_refused() {
+        let decode = |value| Codec::<Vec<u32>>::decode(&Compact, value);
+        for value in [
+            Value::text("text"),
+            Value::bytes(*b""),
+            Value::bytes([0; 20]),
+        ] {
+            assert!(decode(value).is_err());
+        }
+        let mut stored = Compact.encode(&vec![1_u32]).expect("a form");
+        stored.bytes.push(0);
+        assert!(decode(stored).is_err());
+    }
+}

@@ -1,0 +1,199 @@
+//! Bytes as bytes, and long arrays of numbers as NumPy's `.npy`, instead of JSON that is many times as long.
+//!
+//! Designs weighed for numbers: bare little-endian bytes (a function that returns `Vec<f64>` where it
+//! returned `Vec<f32>` would read half as many wrong numbers), a form of our own, and NumPy's (chosen: it
+//! says the type of its elements, and `numpy.load` reads what `ecache get` prints).
+//!
+//! Short arrays stay JSON, which people and FiftyOne read.
+
+use std::any::{Any, TypeId};
+
+use crate::value::{Kind, Value};
+
+/// An array of fewer elements is stored as JSON.
+const LEAST_ELEMENTS: usize = 1024;
+
+/// The first bytes of `.npy`, version 1.0.
+const MAGIC: &[u8] = b"\x93NUMPY\x01\x00";
+
+/// The header is padded to a multiple of this length.
+const ALIGNMENT: usize = 64;
+
+/// A number that `.npy` can hold.
+trait Element: Copy + 'static {
+    /// NumPy's name of the type, little-endian
+    const NAME: &'static str;
+
+    fn append(numbers: &[Self], out: &mut Vec<u8>);
+    fn read(bytes: &[u8]) -> Vec<Self>;
+}
+
+macro_rules! elements {
+    ($($number:ty: $name:literal)*) => {
+        $(
+            impl Element for $number {
+                const NAME: &'static str = $name;
+
+                fn append(numbers: &[Self], out: &mut Vec<u8>) {
+                    numbers.iter().for_each(|number| out.extend_from_slice(&number.to_le_bytes()));
+                }
+
+                fn read(bytes: &[u8]) -> Vec<Self> {
+                    const LENGTH: usize = size_of::<$number>();
+                    let numbers = bytes.chunks_exact(LENGTH);
+                    numbers
+                        .map(|bytes| Self::from_le_bytes(bytes.try_into().expect("the length is that")))
+                        .collect()
+                }
+            }
+        )*
+
+        /// Returns the stored form of a result that is one of these arrays.
+        fn encode_numbers(result: &dyn Any) -> Option<Vec<u8>> {
+            $(
+                if let Some(numbers) = result.downcast_ref::<Vec<$number>>() {
+                    return (numbers.len() >= LEAST_ELEMENTS).then(|| to_npy(numbers));
+                }
+            )*
+            None
+        }
+
+        /// Returns the array of type `T` that the bytes are, if they are one.
+        fn decode_numbers<T: 'static>(bytes: &[u8]) -> Option<T> {
+            $(
+                if TypeId::of::<T>() == TypeId::of::<Vec<$number>>() {
+                    return of_npy::<$number>(bytes).and_then(exactly);
+                }
+            )*
+            None
+        }
+
+        /// Reports whether every `T` comes back from its stored form as it was.
+        pub(super) fn is_exact<T: 'static>() -> bool {
+            let exact = [
+                TypeId::of::<Vec<u8>>(), TypeId::of::<String>(), TypeId::of::<bool>(),
+                $(TypeId::of::<$number>(), TypeId::of::<Vec<$number>>(),)*
+            ];
+            exact.contains(&TypeId::of::<T>())
+        }
+    };
+}
+
+elements! {
+    f32: "<f4"
+    f64: "<f8"
+    i8: "|i1"
+    i16: "<i2"
+    i32: "<i4"
+    i64: "<i8"
+    u16: "<u2"
+    u32: "<u4"
+    u64: "<u8"
+}
+
+/// Returns the stored form of bytes and of long arrays of numbers; `None` for all else.
+pub(super) fn encode<T: 'static>(result: &T) -> Option<Value> {
+    let result: &dyn Any = result;
+    if let Some(bytes) = result.downcast_ref::<Vec<u8>>() {
+        return Some(Value::bytes(&**bytes));
+    }
+    encode_numbers(result).map(Value::bytes)
+}
+
+/// Returns bytes and arrays of numbers of their stored form; the value again if it is not that of one.
+pub(super) fn decode<T: 'static>(value: Value) -> Result<T, Value> {
+    if value.kind != Kind::Bytes {
+        return Err(value);
+    }
+    if TypeId::of::<T>() == TypeId::of::<Vec<u8>>() {
+        return Ok(exactly(value.bytes).expect("both are bytes"));
+    }
+    decode_numbers(&value.bytes).ok_or(value)
+}
+
+/// The same value by another name of its type.
+fn exactly<U: 'static, T: 'static>(value: U) -> Option<T> {
+    let mut value = Some(value);
+    let any: &mut dyn Any = &mut value;
+    any.downcast_mut::<Option<T>>()?.take()
+}
+
+fn to_npy<N: Element>(numbers: &[N]) -> Vec<u8> {
+    let mut header = format!(
+        "{{'descr': '{}', 'fortran_order': False, 'shape': ({},), }}",
+        N::NAME,
+        numbers.len()
+    );
+    // With its length, and with the line break that ends it.
+    let length = MAGIC.len() + 2 + header.len() + 1;
+    header.push_str(&" ".repeat(length.next_multiple_of(ALIGNMENT) - length));
+    header.push('\n');
+    let mut bytes = Vec::with_capacity(length + ALIGNMENT + size_of_val(numbers));
+    bytes.extend_from_slice(MAGIC);
+    let length = u16::try_from(header.len()).expect("a header is short");
+    bytes.extend_from_slice(&length.to_le_bytes());
+    bytes.extend_from_slice(header.as_bytes());
+    N::append(numbers, &mut bytes);
+    bytes
+}
+
+/// Reads a one-dimensional array of that type of elements.
+fn of_npy<N: Element>(bytes: &[u8]) -> Option<Vec<N>> {
+    let rest = bytes.strip_prefix(MAGIC)?;
+    let (length, rest) = rest.split_first_chunk()?;
+    let (header, data) = rest.split_at_checked(u16::from_le_bytes(*length).into())?;
+    let header = std::str::from_utf8(header).ok()?.trim_end();
+    let shape = header
+        .strip_prefix("{'descr': '")?
+        .strip_prefix(N::NAME)?
+        .strip_prefix("', 'fortran_order': False, 'shape': (")?;
+    let elements: usize = shape.split_once(',')?.0.parse().ok()?;
+    let is_whole = elements.checked_mul(size_of::<N>())? == data.len();
+    is_whole.then(|| N::read(data))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn comes_back<T: Clone + PartialEq + std::fmt::Debug + 'static>(result: T) -> Value {
+        let value = encode(&result).expect("a form of its own");
+        assert_eq!(value.kind, Kind::Bytes);
+        assert_eq!(decode(value.clone()).as_ref(), Ok(&result));
+        value
+    }
+
+    #[test]
+    fn long_arrays_are_npy_and_come_back_bit_for_bit() {
+        let value = comes_back((0..5000).map(|n| n as f32 / 7.0).collect::<Vec<f32>>());
+        assert_eq!(value.bytes.len(), 128 + 4 * 5000);
+        let header = b"\x93NUMPY\x01\x00\x76\x00{'descr': '<f4', 'fortran_order': False, 'shape': (5000,), }";
+        assert!(value.bytes.starts_with(header));
+        assert_eq!(value.bytes[127], b'\n');
+        comes_back(vec![i8::MIN; 1024]);
+        comes_back(vec![u64::MAX; 2000]);
+        comes_back(vec![-0.0_f64; 1024]);
+        let nan = f64::from_bits(0x7ff8_0000_dead_beef);
+        let read: Vec<f64> = decode(encode(&vec![nan; 1024]).expect("a form")).expect("read");
+        assert!(read.iter().all(|number| number.to_bits() == nan.to_bits()));
+    }
+
+    #[test]
+    fn bytes_are_themselves_and_short_arrays_have_no_form_of_their_own() {
+        assert_eq!(comes_back(b"\0\xff".to_vec()).bytes, b"\0\xff");
+        comes_back(Vec::<u8>::new());
+        assert_eq!(encode(&vec![1.5_f32; 1023]), None);
+        assert_eq!(encode(&"text".to_owned()), None);
+    }
+
+    #[test]
+    fn an_array_of_another_type_or_length_is_refused() {
+        let value = encode(&vec![1.5_f32; 2048]).expect("a form");
+        assert!(decode::<Vec<f64>>(value.clone()).is_err());
+        assert!(decode::<Vec<i32>>(value.clone()).is_err());
+        assert!(decode::<Vec<f32>>(Value::bytes(&value.bytes[..value.bytes.len() - 4])).is_err());
+        for length in 0..130 {
+            assert!(decode::<Vec<f32>>(Value::bytes(&value.bytes[..length])).is_err());
+        }
+    }
+}
