@@ -1,7 +1,7 @@
 //! Whether standard output and standard error are one and the same.
 
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
 use ecache_core::command::Outputs;
 use rustix::fs::{FileType, OFlags, fcntl_getfl, fstat, tell};
@@ -20,7 +20,7 @@ pub(super) fn outputs() -> Outputs {
 fn is_one(stdout: BorrowedFd<'_>, stderr: BorrowedFd<'_>) -> Result<bool> {
     let (one, other) = (fstat(stdout)?, fstat(stderr)?);
     if (one.st_dev, one.st_ino, one.st_rdev) != (other.st_dev, other.st_ino, other.st_rdev) {
-        return Ok(false);
+        return Ok(terminal(stdout).is_some() && terminal(stdout) == terminal(stderr));
     }
     if FileType::from_raw_mode(one.st_mode) != FileType::RegularFile {
         return Ok(!is_null(one.st_rdev));
@@ -34,6 +34,20 @@ fn is_one(stdout: BorrowedFd<'_>, stderr: BorrowedFd<'_>) -> Result<bool> {
         Some(is_one) => Ok(is_one),
         None => Ok(tell(stdout)? == tell(stderr)?),
     }
+}
+
+/// Returns which terminal it is, also where it was opened as `/dev/tty`.
+#[cfg(target_os = "linux")]
+fn terminal(stream: BorrowedFd<'_>) -> Option<libc::c_uint> {
+    let mut device = 0;
+    // SAFETY: the number of the device is written to `device`, if it is a terminal.
+    let asked = unsafe { libc::ioctl(stream.as_raw_fd(), libc::TIOCGDEV, &mut device) };
+    (asked == 0).then_some(device)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn terminal(_: BorrowedFd<'_>) -> Option<libc::c_uint> {
+    None
 }
 
 /// Whether it is `/dev/null`, where no order is seen. What is printed there is often meant for others

@@ -40,6 +40,11 @@ fn the_order_is_kept_wherever_both_go_to_one_place() {
         assert_eq!(String::from_utf8_lossy(&shown.bytes), turns());
     }
     assert_eq!(runs(&session), 1);
+    // By another name.
+    let line = format!("ecache run --stdin none -- sh -c '{TURNS}' 2> /dev/tty");
+    let shown = session.shell_on_terminal(&line);
+    assert_eq!(String::from_utf8_lossy(&shown.bytes), turns());
+    assert_eq!(runs(&session), 1);
 }
 
 #[test]

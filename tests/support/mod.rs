@@ -151,6 +151,13 @@ impl Session {
         command.spawn().expect("ecache starts")
     }
 
+    /// Runs a line of shell in a session of its own, whose terminal it has.
+    pub fn shell_on_terminal(&self, line: &str) -> Shown {
+        let mut command = self.program("setsid");
+        command.args(["-c", "-w", "sh", "-c", line]);
+        pty::run(command)
+    }
+
     /// Runs `ecache` with its three streams on a terminal of 100 columns, and returns what the terminal got.
     pub fn run_on_terminal(&self, words: impl Words) -> Shown {
         pty::run(self.command(words))
