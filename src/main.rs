@@ -77,10 +77,9 @@ fn fail(error: &anyhow::Error) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let (exit, hint) = error::classify(error);
-    let message = output::escape::for_line(&format!("{error:#}")).into_owned();
     match hint {
-        Some(hint) => output::say(&format!("ecache: {message}; {hint}")),
-        None => output::say(&format!("ecache: {message}")),
+        Some(hint) => output::say(&format!("ecache: {error:#}; {hint}")),
+        None => output::say(&format!("ecache: {error:#}")),
     }
     match (exit, signals::interrupted()) {
         (Exit::Interrupted, Some(signal)) => ExitCode::from(128 + signal),

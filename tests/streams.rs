@@ -42,6 +42,109 @@ fn acts(bytes: &[u8]) -> bool {
     })
 }
 
+/// The words without what colours them.
+fn without_colours(bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(bytes);
+    let mut pieces = text.split("\x1b[");
+    let mut plain = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        match piece.split_once('m') {
+            Some((code, rest)) if code.chars().all(|c| c.is_ascii_digit() || c == ';') => {
+                plain.push_str(rest);
+            }
+            _ => {
+                plain.push_str("\x1b[");
+                plain.push_str(piece);
+            }
+        }
+    }
+    plain
+}
+
+#[test]
+fn nothing_that_is_typed_acts_on_a_terminal() {
+    let session = Session::new().with("TERM", "xterm-256color");
+    let typed = format!("{HOSTILE}\n\x1b[41mred\x1b]0;title\x07");
+    let unknown = format!("--{typed}");
+    let value = format!("--user={typed}");
+    let no_value = format!("--quiet={typed}");
+    for verb in [
+        "get",
+        "set",
+        "has",
+        "key",
+        "why",
+        "show",
+        "rm",
+        "run",
+        "warm",
+        "ls",
+        "stores",
+        "stats",
+        "info",
+        "watch",
+        "clear",
+        "prune",
+        "touch",
+        "export",
+        "import",
+        "copy",
+        "doctor",
+        "completions",
+        "man",
+        "help",
+        "names",
+    ] {
+        for words in [
+            vec![verb, &unknown],
+            vec![verb, &value, &unknown],
+            vec![verb, &no_value],
+            vec![verb, "--format", &typed],
+            vec![verb, "--ttl", &typed],
+            vec![verb, "--older-than", &typed],
+            vec![verb, &typed, &typed, &typed, &typed],
+            vec![verb, &typed, "--no-such-option"],
+        ] {
+            let shown = session.run_on_terminal(words.clone());
+            assert!(shown.code != 0, "{words:?}: {shown:?}");
+            let plain = without_colours(&shown.bytes);
+            assert!(!acts(plain.as_bytes()), "{words:?}: {shown:?}");
+            // What it says is the line, and not a part of it that looks like one.
+            assert!(!plain.contains("\nred"), "{words:?}: {plain}");
+        }
+    }
+    let folder = format!("folder-{HOSTILE}");
+    for (words, code) in [
+        (vec![&*typed], 2),
+        (vec!["man", &folder], 0),
+        (vec!["run", "--", &typed], 127),
+        (
+            vec![
+                "run",
+                "-v",
+                "--store",
+                &typed,
+                "--status-fd",
+                "2",
+                "--",
+                "true",
+            ],
+            0,
+        ),
+        (vec!["clear", "--store", &typed], 0),
+        (vec!["warm", "--input", &typed, "--", "true"], 3),
+        (vec!["export", "-o", &typed], 0),
+        (vec!["copy", &typed, "@"], 0),
+        (vec!["why", "--", "echo", &typed], 1),
+        (vec!["ls", "--collection", &typed], 0),
+    ] {
+        let shown = session.run_on_terminal(words.clone());
+        let plain = without_colours(&shown.bytes);
+        assert!(!acts(plain.as_bytes()), "{words:?}: {shown:?}");
+        assert_eq!(shown.code, code, "{words:?}: {shown:?}");
+    }
+}
+
 #[test]
 fn nothing_that_is_kept_acts_on_a_terminal() {
     let session = hostile();

@@ -8,6 +8,7 @@
 pub(crate) mod commands;
 pub(crate) mod entry;
 pub(crate) mod filter;
+mod refusal;
 mod run;
 mod shortcut;
 pub(crate) mod value;
@@ -49,7 +50,8 @@ impl Cli {
     /// What is to be printed instead of running a command: help, the version, or what is wrong.
     pub(crate) fn read() -> Result<Self, clap::Error> {
         let words = std::env::args_os().skip(1);
-        shortcut::read(words).map_or_else(Self::try_parse, Ok)
+        let parse = || Self::try_parse().map_err(refusal::escaped);
+        shortcut::read(words).map_or_else(parse, Ok)
     }
 
     /// Whether it is `run` that something is wrong with: like `env`, it has exit codes of its own for that.

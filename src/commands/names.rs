@@ -15,6 +15,7 @@ use ecache_core::location::{self, Access};
 use crate::cli::NamesArgs;
 use crate::context::Context;
 use crate::error::Exit;
+use crate::output::escape::is_unsafe;
 use crate::output::stdout;
 
 /// How long a store may take to answer. One that is locked or far away would hold up the shell.
@@ -39,8 +40,9 @@ pub(crate) fn run(context: &Context, args: NamesArgs) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// One name a line. A name with a control character cannot be typed, and would not be one line.
+/// One name a line. A name with a control character cannot be typed, and would not be one line, and
+/// one with invisible characters could not be told from others.
 fn lines(names: &[Arc<str>]) -> String {
-    let typeable = names.iter().filter(|name| !name.contains(char::is_control));
+    let typeable = names.iter().filter(|name| !name.contains(is_unsafe));
     typeable.map(|name| format!("{name}\n")).collect()
 }

@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::fs::File;
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ use crate::cli::{BusyChoice, CacheMode, RunArgs};
 use crate::context::Context;
 use crate::down;
 use crate::error::{Exit, Hindered, not_run, unreachable, usage};
-use crate::output::{human, stderr, stdout};
+use crate::output::{JsonToTerminal, human, stderr, stdout};
 use crate::signals;
 use crate::variables::name_in_environment;
 
@@ -326,7 +326,12 @@ fn write_status(file: File, key: Option<&Key>, store_name: &str, report: &Report
         exit: report.exit,
     };
     let line = serde_json::to_string(&status)? + "\n";
-    Patient(file)
-        .write_all(line.as_bytes())
-        .context("cannot write the status")
+    let is_terminal = file.is_terminal();
+    let file = Patient(file);
+    let written = if is_terminal {
+        JsonToTerminal::new(file).write_all(line.as_bytes())
+    } else {
+        { file }.write_all(line.as_bytes())
+    };
+    written.context("cannot write the status")
 }

@@ -7,6 +7,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use ecache_core::streams::Patient;
 use rustix::io::Errno;
 
+use super::escape;
 use crate::inherited;
 
 /// A standard stream of this process.
@@ -31,11 +32,11 @@ pub(crate) fn stderr() -> Standard {
     Standard(Patient(unsafe { BorrowedFd::borrow_raw(2) }))
 }
 
-/// Writes a line to standard error.
+/// Writes a line to standard error, where nothing that was typed or stored may act on a terminal.
 ///
 /// Where that cannot be, there is nobody left to tell.
 pub(crate) fn say(line: &str) {
-    let _ = stderr().write_all(format!("{line}\n").as_bytes());
+    let _ = stderr().write_all(format!("{}\n", escape::for_line(line)).as_bytes());
 }
 
 impl Standard {

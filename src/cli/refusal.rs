@@ -1,0 +1,33 @@
+//! What is wrong with what was typed, as clap says it, without letting that act on a terminal.
+
+use clap::error::{ContextKind, ContextValue};
+
+use crate::output::escape::{for_line, is_unsafe};
+
+/// Escapes the typed words that an error repeats; clap repeats them as they are.
+pub(crate) fn escaped(mut error: clap::Error) -> clap::Error {
+    let context: Vec<_> = error.context().collect();
+    let is_hostile = |text: &String| text.contains(is_unsafe);
+    let escaped = context.iter().filter_map(|(kind, value)| {
+        let value = match value {
+            ContextValue::String(text) if is_hostile(text) => {
+                ContextValue::String(for_line(text).into_owned())
+            }
+            ContextValue::Strings(texts) if texts.iter().any(is_hostile) => {
+                let texts = texts.iter().map(|text| for_line(text).into_owned());
+                ContextValue::Strings(texts.collect())
+            }
+            _ => return None,
+        };
+        Some((*kind, value))
+    });
+    let escaped: Vec<_> = escaped.collect();
+    if !escaped.is_empty() {
+        // It repeats them once more, among clap's own styles.
+        error.remove(ContextKind::Suggested);
+    }
+    for (kind, value) in escaped {
+        error.insert(kind, value);
+    }
+    error
+}
