@@ -138,9 +138,21 @@ impl<'a> Expansion<'a> {
             self.call_arguments(),
         );
         let (context, codec, outcome) = (self.context(), self.codec(), self.outcome());
-        quote_spanned! {self.function.output_span()=>
-            #cache().attributed(#context, #codec, #outcome, #arguments)
-        }
+        let (krate, output) = (self.krate, &self.output);
+        let (kept, codec_name) = (
+            Ident::new("kept", Span::mixed_site()),
+            Ident::new("codec", Span::mixed_site()),
+        );
+        quote_spanned! {self.function.output_span()=> {
+            #[allow(unused_imports)]
+            use #krate::__macro::Incomparable as _;
+            let #kept = #outcome;
+            let #codec_name = #krate::__macro::compared(
+                #codec,
+                #krate::__macro::equality::<_, #output>(&#kept).compare(),
+            );
+            #cache().attributed(#context, #codec_name, #kept, #arguments)
+        }}
     }
 
     /// The context of a call.

@@ -5,8 +5,10 @@
 //! `Result`". Method lookup does: an inherent method comes before a trait's.
 
 use std::fmt::Display;
+use std::marker::PhantomData;
 
 use super::CodecError;
+use super::outcome::Outcome;
 
 /// What a `serialize`, `deserialize` or `key_fn` returned.
 pub struct Returned<R>(pub R);
@@ -41,22 +43,30 @@ impl<T> Plain for Returned<T> {
     }
 }
 
-/// Two results, which may have an `==`.
-pub struct Pair<'a, T>(pub &'a T, pub &'a T);
+/// The `==` of what is kept of a function's output, if its type has one.
+pub struct Equality<T>(PhantomData<fn() -> T>);
 
-impl<T: PartialEq> Pair<'_, T> {
-    /// Reports whether they are equal.
-    pub fn equal(self) -> Option<bool> {
-        Some(self.0 == self.1)
+/// Returns the `==` of what `outcome` keeps of an `Output`.
+pub fn equality<O: Outcome<Output>, Output>(_outcome: &O) -> Equality<O::Value> {
+    Equality(PhantomData)
+}
+
+/// Compares two results; `None` where that cannot be known.
+type Compare<T> = fn(&T, &T) -> Option<bool>;
+
+impl<T: PartialEq> Equality<T> {
+    /// Returns the comparison.
+    pub fn compare(&self) -> Compare<T> {
+        |one, other| Some(one == other)
     }
 }
 
 /// Results without an `==`.
-pub trait Incomparable: Sized {
-    /// Reports that it is not known.
-    fn equal(self) -> Option<bool> {
-        None
+pub trait Incomparable<T> {
+    /// Returns a comparison that knows nothing.
+    fn compare(&self) -> Compare<T> {
+        |_, _| None
     }
 }
 
-impl<T> Incomparable for Pair<'_, T> {}
+impl<T> Incomparable<T> for Equality<T> {}

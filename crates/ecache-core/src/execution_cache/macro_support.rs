@@ -6,6 +6,8 @@ use super::{CacheContext, ExecutionContext, default_context};
 use crate::key::Preimage;
 use crate::stored::StoredError;
 
+pub use super::codec::compared;
+pub use super::fallible::{Incomparable, equality};
 pub use super::identity::Declaration;
 pub use super::lifetime::{ErrLasts, IntoLifetime, lasts};
 pub use super::outcome::{

@@ -337,3 +337,51 @@ fn defect_10_a_set_is_one_key_in_every_process() {
     }
     assert_eq!(keys(&ctx).len(), 1);
 }
+
+#[ecache_core::execution_cache(ttl = "1h")]
+fn skipping(_ctx: &ExecutionContext, cache: Option<u8>) -> Result<Skips, String> {
+    Ok(Skips { id: 1, cache })
+}
+
+#[ecache_core::execution_cache(cache_none = false)]
+async fn skipping_async(_ctx: &ExecutionContext, cache: Option<u8>) -> Option<Skips> {
+    Some(Skips { id: 1, cache })
+}
+
+/// A result without an `==`.
+#[derive(Clone, Serialize, Deserialize)]
+struct Opaque(u8);
+
+#[ecache_core::execution_cache]
+fn opaque(_ctx: &ExecutionContext) -> Opaque {
+    Opaque(1)
+}
+
+#[ecache_core::execution_cache]
+fn generic<T>(_ctx: &ExecutionContext, value: T) -> Vec<T>
+where
+    T: Serialize + DeserializeOwned + Clone + Send + Sync + 'static,
+{
+    vec![value]
+}
+
+#[test]
+fn the_attribute_compares_results_whose_type_allows_it() {
+    use futures_executor::block_on;
+    let ctx = in_memory();
+    let skips = |cache| Skips { id: 1, cache };
+    for _ in 0..2 {
+        assert_eq!(skipping(&ctx, Some(2)), Ok(skips(Some(2))));
+        assert_eq!(
+            block_on(skipping_async(&ctx, Some(2))),
+            Some(skips(Some(2)))
+        );
+    }
+    assert_eq!((keys(&ctx).len(), ctx.cache.troubles()), (0, 4));
+    for _ in 0..2 {
+        assert_eq!(skipping(&ctx, None), Ok(skips(None)));
+        assert_eq!(block_on(skipping_async(&ctx, None)), Some(skips(None)));
+        assert_eq!((opaque(&ctx).0, generic(&ctx, 1)), (1, vec![1]));
+    }
+    assert_eq!((keys(&ctx).len(), ctx.cache.troubles()), (4, 4));
+}
