@@ -158,6 +158,10 @@ pub(crate) fn classify(error: &anyhow::Error) -> (Exit, Option<&'static str>) {
                 Exit::Damaged,
                 Some("save what can be read with `ecache export`, and import it into a new file"),
             ),
+            Error::DamagedLog { .. } => (
+                Exit::Damaged,
+                Some("any command that writes begins a new one, such as `ecache prune`"),
+            ),
             Error::DamagedEntry { .. } => (Exit::Damaged, Some("remove it with `ecache rm`")),
             Error::Conflict { .. } => (
                 Exit::No,

@@ -304,3 +304,36 @@ fn trouble_is_silent_and_counted() {
     assert!(stats.stderr.starts_with(told), "{stats:?}");
     assert_eq!(session.run("stats -q").stderr, "");
 }
+
+#[test]
+fn a_damaged_log_is_said_and_begun_anew() {
+    let session = Session::new();
+    let damage = || {
+        session.run("run -- echo hi").prints("hi\n");
+        let path = session.store_folder().join("store.db-wal");
+        let mut log = std::fs::read(&path).expect("a log");
+        log[0] ^= 1;
+        std::fs::write(&path, log).expect("the log");
+    };
+    let path = session.store().display().to_string();
+    let told =
+        format!("the write-ahead log of {path} is damaged, and what was written last is lost");
+    damage();
+    let hint = "any command that writes begins a new one, such as `ecache prune`";
+    session
+        .run("get s k")
+        .ends(4, &format!("ecache: {told}; {hint}\n"));
+    let strict = session.run("run --strict -- echo hi");
+    assert_eq!(
+        (strict.code, &*strict.stdout),
+        (125, &b""[..]),
+        "{strict:?}"
+    );
+    let ran = session.run("run -v -- echo hi");
+    assert_eq!((ran.code, &*ran.stdout), (0, &b"hi\n"[..]), "{ran:?}");
+    assert!(ran.stderr.contains(&told), "{ran:?}");
+    session.run("run --no-exec -- echo hi").prints("hi\n");
+    damage();
+    session.run("prune -q").notes("");
+    session.run("get s k").ends(1, "");
+}

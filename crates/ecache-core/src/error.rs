@@ -93,6 +93,12 @@ pub enum Error {
         /// What SQLite says of it
         detail: String,
     },
+    /// The header of the store's write-ahead log is damaged, and with it what was written last.
+    #[error("the write-ahead log of {} is damaged, and what was written last is lost", path.display())]
+    DamagedLog {
+        /// The store's file
+        path: PathBuf,
+    },
     /// A value's bytes are not those that were written.
     #[error("{address} is damaged: its checksum does not match")]
     DamagedEntry {

@@ -6,6 +6,7 @@ use std::fs;
 use std::io::Read;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use common::{NOW, address, get, integrity, put, write};
 use ecache_core::backend::sqlite::{Access, SqliteBackend};
@@ -316,6 +317,45 @@ fn a_log_that_was_cut_off_gives_a_prefix_of_the_commits() {
         rewrite(&path, &file);
         fs::write(beside(&path, "-wal"), damaged).expect("a log");
         read_everything(&path, commits);
+    }
+}
+
+#[test]
+fn a_log_whose_header_is_damaged_is_noticed_at_once_and_begun_anew() {
+    let (_folder, path) = store(0);
+    let store = write(&path);
+    put(&store, "old", b"value").expect("an entry");
+    let connection = Connection::open(&path).expect("a database");
+    let moved = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", (), |_| Ok(()));
+    moved.expect("one file");
+    put(&store, "k", b"value").expect("an entry");
+    drop((connection, store));
+    let file = fs::read(&path).expect("the file");
+    let log = fs::read(beside(&path, "-wal")).expect("the log");
+    let patience = Duration::from_secs(30);
+    for bit in 0..32 * 8 {
+        let mut damaged = log.clone();
+        damaged[bit / 8] ^= 1 << (bit % 8);
+        rewrite(&path, &file);
+        fs::write(beside(&path, "-wal"), damaged).expect("a log");
+        let started = Instant::now();
+        let glanced = SqliteBackend::glance(&path, patience, &address("k"), NOW);
+        assert!(
+            matches!(glanced, Err(Error::DamagedLog { .. })),
+            "bit {bit}"
+        );
+        let opened = SqliteBackend::open(&path, Access::Read);
+        assert!(matches!(opened, Err(Error::DamagedLog { .. })), "bit {bit}");
+        assert!(started.elapsed() < Duration::from_secs(5), "bit {bit}");
+        let store = write(&path);
+        assert_eq!(get(&store, "k").expect("a look-up"), None, "bit {bit}");
+        put(&store, "new", b"value").expect("an entry");
+        drop(store);
+        let store = SqliteBackend::open(&path, Access::Read).expect("a store");
+        for key in ["old", "new"] {
+            let found = get(&store, key).expect("a look-up");
+            assert_eq!(found.as_deref(), Some(&b"value"[..]), "bit {bit}");
+        }
     }
 }
 

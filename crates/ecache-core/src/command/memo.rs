@@ -127,6 +127,8 @@ impl Memo<'_> {
                 },
                 // One that is not there yet is made, and one of an older release brought up to date, by a writer.
                 Err(Error::Missing { .. } | Error::Unsupported(_)) => {}
+                // A writer begins a new log.
+                Err(error @ Error::DamagedLog { .. }) => (self.on_trouble)(error)?,
                 Err(error) => {
                     (self.on_trouble)(error)?;
                     return self.bypass(&mut ports);

@@ -13,6 +13,7 @@
 //! | `blobs` | large values, in chunks |
 //! | `reclaim` | large values that no entry names |
 //! | `reserve` | space put by for clearing a full disk |
+//! | `log` | whether the header of the log is damaged |
 //! | `shrink` | giving free pages back to the file system |
 //! | `memory` | SQLite's allocator, and how much it begins with |
 //!
@@ -25,6 +26,7 @@ mod call;
 mod glance;
 mod groups;
 mod import;
+mod log;
 mod memory;
 mod names;
 mod open;

@@ -15,7 +15,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::limits::Limit;
 use rusqlite::{Connection, ErrorCode, FileControl, OpenFlags, ffi};
 
-use super::{reserve, schema};
+use super::{log, reserve, schema};
 use crate::error::{Error, Result};
 use crate::limits;
 
@@ -73,13 +73,22 @@ pub(super) fn open(path: &Path, access: Access, patience: Duration) -> Result<Co
     if access == Access::Write {
         create(path)?;
     }
-    check_file(path)?;
+    let has_damaged_log = match check_file(path) {
+        Err(Error::DamagedLog { .. }) if access == Access::Write => true,
+        checked => checked.map(|()| false)?,
+    };
     match access {
         Access::Read => open_read(path, patience),
         Access::Write => loop {
             match open_write(path, patience) {
                 // SQLite needs space for `-shm`, and whoever removes entries opens the store first.
                 Err(Error::Full { .. }) if reserve::lend(path) => {}
+                Ok(connection) if has_damaged_log => {
+                    // SQLite takes it for an empty one and leaves it until something is written.
+                    let sql = "PRAGMA wal_checkpoint(TRUNCATE)";
+                    let _ = connection.query_row(sql, (), |_| Ok(()));
+                    return Ok(connection);
+                }
                 opened => return opened,
             }
         },
@@ -176,7 +185,8 @@ pub(super) fn check_file(path: &Path) -> Result<()> {
     check_beside(&fs::canonicalize(path)?)
 }
 
-/// Refuses a folder, and files of SQLite's in it, through which other users could change or read a store.
+/// Refuses a folder, and files of SQLite's in it, through which other users could change or read a store, and then
+/// a log that is damaged.
 ///
 /// In a sticky folder anybody can put a log beside a store whose own log is not there yet.
 fn check_beside(path: &Path) -> Result<()> {
@@ -193,6 +203,9 @@ fn check_beside(path: &Path) -> Result<()> {
             return Err(Error::Untrusted { path, why });
         }
         check_owner(&path, &file)?;
+    }
+    if log::is_damaged(&with_suffix(path, "-wal")) {
+        return Err(Error::DamagedLog { path: path.into() });
     }
     Ok(())
 }
