@@ -129,15 +129,16 @@ stale\t'Print an old result, if there is one, else wait'
 fail\t'Exit with 125'"
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l status-file -d 'Write what came of it to this file, as a line of JSON; - is standard output, after the command\'s' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l status-fd -d 'Write it to this open file descriptor' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand run" -l input -d 'Keep the result as that of a command with this standard input' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l cache-dir -d 'Refuse bkt\'s folder, which is none for a store' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l env -d 'Tell runs with different values of this variable apart; may be repeated' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l file -d 'Tell runs apart by the content of this file, folder or quoted pattern (`src/**/*.rs`); may be repeated' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l modtime -d 'Tell runs apart by the modification time of this file, as bkt does; may be repeated' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l scope -d 'Tell runs apart by this name, as bkt does' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand run" -l stdin -d 'Say what standard input means; by default what is piped in is read to its end, for the key' -r -f -a "auto\t'Hash what is piped in, if anything comes within ten seconds; leave a terminal or /dev/null to the command'
-hash\t'Hash it, whatever it is, and wait for it'
+complete -c ecache -n "__fish_ecache_using_subcommand run" -l stdin -d 'Say what standard input means; by default runs are told apart by what the command reads of it' -r -f -a "auto\t'Leave it to the command, and tell runs apart by what it reads'
+hash\t'Read it to its end before anything runs, and tell runs apart by all of it'
 ignore\t'Leave it to the command, and do not tell runs apart by it'
-none\t'Give the command nothing to read, as where a pipe stays open: cron, ssh, CI'"
+none\t'Give the command /dev/null: it reads nothing, whatever standard input is'"
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l dataset -d 'The dataset\'s id, or in FiftyOne\'s database its name' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l user -d 'The user\'s id' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l operator -d 'The operator, as in @acme/stats/dashboard' -r -f
@@ -226,10 +227,10 @@ complete -c ecache -n "__fish_ecache_using_subcommand key" -l env -d 'Tell runs 
 complete -c ecache -n "__fish_ecache_using_subcommand key" -l file -d 'Tell runs apart by the content of this file, folder or quoted pattern (`src/**/*.rs`); may be repeated' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand key" -l modtime -d 'Tell runs apart by the modification time of this file, as bkt does; may be repeated' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand key" -l scope -d 'Tell runs apart by this name, as bkt does' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand key" -l stdin -d 'Say what standard input means; by default what is piped in is read to its end, for the key' -r -f -a "auto\t'Hash what is piped in, if anything comes within ten seconds; leave a terminal or /dev/null to the command'
-hash\t'Hash it, whatever it is, and wait for it'
+complete -c ecache -n "__fish_ecache_using_subcommand key" -l stdin -d 'Say what standard input means; by default runs are told apart by what the command reads of it' -r -f -a "auto\t'Leave it to the command, and tell runs apart by what it reads'
+hash\t'Read it to its end before anything runs, and tell runs apart by all of it'
 ignore\t'Leave it to the command, and do not tell runs apart by it'
-none\t'Give the command nothing to read, as where a pipe stays open: cron, ssh, CI'"
+none\t'Give the command /dev/null: it reads nothing, whatever standard input is'"
 complete -c ecache -n "__fish_ecache_using_subcommand key" -l dataset -d 'The dataset\'s id, or in FiftyOne\'s database its name' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand key" -l user -d 'The user\'s id' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand key" -l operator -d 'The operator, as in @acme/stats/dashboard' -r -f
@@ -256,10 +257,10 @@ complete -c ecache -n "__fish_ecache_using_subcommand why" -l env -d 'Tell runs 
 complete -c ecache -n "__fish_ecache_using_subcommand why" -l file -d 'Tell runs apart by the content of this file, folder or quoted pattern (`src/**/*.rs`); may be repeated' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand why" -l modtime -d 'Tell runs apart by the modification time of this file, as bkt does; may be repeated' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand why" -l scope -d 'Tell runs apart by this name, as bkt does' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand why" -l stdin -d 'Say what standard input means; by default what is piped in is read to its end, for the key' -r -f -a "auto\t'Hash what is piped in, if anything comes within ten seconds; leave a terminal or /dev/null to the command'
-hash\t'Hash it, whatever it is, and wait for it'
+complete -c ecache -n "__fish_ecache_using_subcommand why" -l stdin -d 'Say what standard input means; by default runs are told apart by what the command reads of it' -r -f -a "auto\t'Leave it to the command, and tell runs apart by what it reads'
+hash\t'Read it to its end before anything runs, and tell runs apart by all of it'
 ignore\t'Leave it to the command, and do not tell runs apart by it'
-none\t'Give the command nothing to read, as where a pipe stays open: cron, ssh, CI'"
+none\t'Give the command /dev/null: it reads nothing, whatever standard input is'"
 complete -c ecache -n "__fish_ecache_using_subcommand why" -l dataset -d 'The dataset\'s id, or in FiftyOne\'s database its name' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand why" -l user -d 'The user\'s id' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand why" -l operator -d 'The operator, as in @acme/stats/dashboard' -r -f

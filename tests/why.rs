@@ -168,13 +168,22 @@ fn a_program_a_variable_or_a_file_that_changed_is_named() {
 #[test]
 fn what_it_read_is_named() {
     let session = session();
-    session.run_with_input("run -- ./tool", b"one").prints("");
-    let ran = session.run_with_input("why -- ./tool", b"two");
+    session.run_with_input("run -- cat", b"one").prints("one");
+    let ran = session.run_with_input("why -- cat", b"two");
     assert!(
         ran.text().contains("\n    standard input: another one\n"),
         "{ran:?}"
     );
-    assert_eq!(session.run_with_input("why -- ./tool", b"one").code, 0);
+    assert_eq!(session.run_with_input("why -- cat", b"one").code, 0);
+    let ran = session.shell("ecache why -- cat < /dev/null");
+    assert!(
+        ran.text()
+            .contains("\n    standard input: pipe there, /dev/null here\n"),
+        "{ran:?}"
+    );
+    // A command that reads nothing is a hit whatever there is.
+    session.run_with_input("run -- ./tool", b"one").prints("");
+    assert_eq!(session.run_with_input("why -- ./tool", b"two").code, 0);
 }
 
 #[test]

@@ -141,7 +141,7 @@ pub(crate) struct SurroundingsArgs {
 pub(crate) struct IdentityArgs {
     #[command(flatten)]
     pub(crate) surroundings: SurroundingsArgs,
-    /// Say what standard input means; by default what is piped in is read to its end, for the key
+    /// Say what standard input means; by default runs are told apart by what the command reads of it
     #[arg(long, value_enum, value_name = "HOW", default_value_t)]
     pub(crate) stdin: StdinChoice,
 }
@@ -149,14 +149,14 @@ pub(crate) struct IdentityArgs {
 /// What is done with standard input.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum StdinChoice {
-    /// Hash what is piped in, if anything comes within ten seconds; leave a terminal or /dev/null to the command
+    /// Leave it to the command, and tell runs apart by what it reads
     #[default]
     Auto,
-    /// Hash it, whatever it is, and wait for it
+    /// Read it to its end before anything runs, and tell runs apart by all of it
     Hash,
     /// Leave it to the command, and do not tell runs apart by it
     Ignore,
-    /// Give the command nothing to read, as where a pipe stays open: cron, ssh, CI
+    /// Give the command /dev/null: it reads nothing, whatever standard input is
     None,
 }
 

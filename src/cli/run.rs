@@ -70,6 +70,9 @@ pub(crate) struct RunArgs {
     /// Print to one place there: both streams of the process that did not want to wait are one
     #[arg(long, hide = true, requires = "background")]
     pub(crate) merged: bool,
+    /// Keep the result as that of a command with this standard input
+    #[arg(long, hide = true, requires = "background")]
+    pub(crate) input: Option<String>,
     /// Refuse bkt's folder, which is none for a store
     #[arg(long, hide = true)]
     pub(crate) cache_dir: Option<PathBuf>,

@@ -3,12 +3,13 @@
 
 use std::fs::File;
 use std::io;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result};
-use ecache_core::command::{Input, Outputs};
+use ecache_core::command::{Call, Input, InputKey, Outputs};
 
+use super::invocation::Invocation;
 use crate::cli::RunArgs;
 use crate::error::usage;
 use crate::inherited;
@@ -46,7 +47,10 @@ fn descriptor(number: i32) -> Result<File> {
 }
 
 /// Runs what was typed once more, in a process of its own that this one does not wait for.
-pub(super) fn start(input: &Input, outputs: Outputs) -> io::Result<()> {
+///
+/// # Errors
+/// If that cannot be, or what it reads could not be read by the other process.
+pub(super) fn start(call: &Call, input: &Input, outputs: Outputs) -> io::Result<()> {
     let mut words = std::env::args_os().skip(1);
     let mut command = Command::new(std::env::current_exe()?);
     // Everything before the command itself is an option; a value cannot be `--`.
@@ -55,14 +59,27 @@ pub(super) fn start(input: &Input, outputs: Outputs) -> io::Result<()> {
     if outputs == Outputs::Merged {
         command.arg("--merged");
     }
+    if let Some(input) = call.identity.input.unread_name() {
+        command.args(["--input", &input]);
+    }
     command.arg("--").args(words);
-    match input {
-        Input::Spooled(file) => command.stdin(file.try_clone()?),
-        _ => command.stdin(Stdio::null()),
-    };
+    command.stdin(match input {
+        Input::Spooled(file) => file.try_clone()?.into(),
+        Input::File(file) => file.reopen()?.into(),
+        Input::Stream(stream) => OwnedFd::from(stream.copy()?).into(),
+        _ => Stdio::null(),
+    });
     command.stdout(Stdio::null()).stderr(Stdio::null());
     inherited::prepare(&mut command);
     command.spawn().map(drop)
+}
+
+/// Makes the call that another process had in mind, which has another standard input.
+pub(super) fn assume(input: &str, invocation: &mut Invocation) {
+    if let Some(input) = InputKey::unread(input) {
+        invocation.call = invocation.call.with_input(input);
+        invocation.input = Input::Nothing;
+    }
 }
 
 /// From here on, the terminal's signals and its end are nothing to this process.

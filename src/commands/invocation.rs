@@ -6,111 +6,135 @@ use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io;
 use std::os::fd::AsFd;
-use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::os::unix::fs::MetadataExt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use clap::ValueEnum;
 use ecache_core::command::{
-    Arguments, Failures, Identity, Input, Program, Settings, Spool, file_metadata, hash_files,
-    is_idle,
+    Arguments, Call, Failures, FileInput, Identity, Input, InputKey, InputKind, Program, Settings,
+    Spool, StreamInput, file_metadata, hash_files, input_kind, is_idle, unkeyed_input,
 };
-use ecache_core::python_json::Json;
+use ecache_core::scope::{Scopes, StoreAddress};
 
-use crate::cli::entry::{IdentityArgs, StdinChoice, SurroundingsArgs};
+use super::request::{scopes, store_address, token};
+use crate::cli::entry::{IdentityArgs, ScopeArgs, StdinChoice, SurroundingsArgs};
 use crate::cli::value::{Lifetime, parse_lifetime};
 use crate::cli::{CacheMode, FailureArgs, KeepArgs};
 use crate::context::Context;
 use crate::error::{hindered, usage};
+use crate::inherited::is_closed;
 use crate::variables::{self, variable};
 
 /// After this long without a byte, standard input is taken for a pipe that nobody closes, as ssh and some CI systems
 /// leave it.
 const IDLE: Duration = Duration::from_secs(10);
 
+/// How long a stream of which nothing has come is looked at by those that only ask for a key.
+const ASKING: Duration = Duration::from_secs(1);
+
+/// A command line, and what was typed about it.
+pub(super) struct CommandLine<'a> {
+    /// The command's name and its arguments
+    pub(super) words: &'a [OsString],
+    pub(super) store: Option<&'a str>,
+    pub(super) version: Option<&'a str>,
+    pub(super) identity: &'a IdentityArgs,
+    pub(super) scope: &'a ScopeArgs,
+    pub(super) lifetime: Option<Lifetime>,
+}
+
 /// A command as it is about to be run, or asked for.
 pub(super) struct Invocation {
-    pub(super) program: Program,
-    /// What its key is made of
-    pub(super) call: Vec<Json>,
+    pub(super) call: Call,
     /// What it reads
     pub(super) input: Input,
-    /// Why that is not part of the key, although it should be
-    pub(super) unknown_input: Option<String>,
-}
-
-/// What a command reads.
-struct Read {
-    input: Input,
-    /// Its SHA-256, if runs are told apart by it
-    sha256: Option<[u8; 32]>,
-    /// Why they are not, although they should be
-    unknown: Option<String>,
-}
-
-impl Read {
-    /// What runs are not told apart by.
-    fn aside(input: Input) -> Self {
-        Self {
-            input,
-            sha256: None,
-            unknown: None,
-        }
-    }
+    /// Why it has no key, if it has none: it reads what cannot be part of one
+    pub(super) unkeyed: Option<String>,
 }
 
 impl Invocation {
-    /// The command of these words, of which the first is its name. Standard input is read if it is part of that.
-    ///
-    /// `lifetime` is part of it if it is that of a boot or a session.
+    /// The call that a command line is. Standard input is left as it is, unless it was said to be hashed.
     ///
     /// # Errors
     /// [`Hindered`](crate::error::Hindered), if something that is to be part of the key cannot be known.
     pub(super) fn new(
         context: &Context,
-        words: &[OsString],
-        args: &IdentityArgs,
-        lifetime: Option<Lifetime>,
+        line: &CommandLine<'_>,
+        settings: Settings,
     ) -> Result<Self> {
-        let (name, arguments) = words.split_first().expect("clap requires a word");
-        // Before the input is read: what cannot be run needs none.
-        let identity = identity(name, &args.surroundings, lifetime)?;
-        let read = read(context, args.stdin)?;
+        let (name, arguments) = line.words.split_first().expect("clap requires a word");
+        // Before the input is looked at: what cannot be run needs none.
+        let identity = identity(name, &line.identity.surroundings, line.lifetime)?;
+        let read = read(context, line.identity.stdin)?;
         let identity = Identity {
             arguments: arguments.to_vec(),
-            input: read.sha256,
+            input: read.key,
             ..identity
         };
+        let token = token(line.scope)?;
+        let scopes = scopes(line.scope, token.as_deref());
+        let store = store_name(line.store, line.version, &identity.program);
+        let store = store_address(context, &store, line.scope)?;
+        let scopes = (scopes, token.map(Arc::from));
+        let unkeyed = unkeyed_input(line.words, None).map(|input| input.to_string());
         Ok(Self {
-            call: identity.call(),
-            program: identity.program,
+            call: Call::new(identity, &store, scopes, settings),
             input: read.input,
-            unknown_input: read.unknown,
+            unkeyed: unkeyed.or(read.unkeyed),
         })
     }
 
-    /// The same where it has no key, as [`Hindered`] says.
-    pub(super) fn unkeyed(words: &[OsString], stdin: StdinChoice) -> Result<Self> {
+    /// The call of a command whose key cannot be known, to be run without the cache.
+    pub(super) fn unkeyed(line: &CommandLine<'_>, settings: Settings) -> Result<Self> {
+        let (name, arguments) = line.words.split_first().expect("clap requires a word");
+        let identity = Identity {
+            arguments: arguments.to_vec(),
+            ..Identity::of(find(name)?)
+        };
+        let store = store_name(line.store, line.version, &identity.program);
+        let store = StoreAddress::new(&store);
         Ok(Self {
-            program: find(&words[0])?,
-            call: Vec::new(),
-            input: match stdin {
+            call: Call::new(identity, &store, (Scopes::default(), None), settings),
+            input: match line.identity.stdin {
                 StdinChoice::None => Input::Nothing,
                 StdinChoice::Auto | StdinChoice::Hash | StdinChoice::Ignore => Input::Inherited,
             },
-            unknown_input: None,
+            unkeyed: None,
         })
     }
 
-    /// Refuses a command whose key is not known.
+    /// The call whose entry answers, for those who ask and run nothing. Nothing is taken from standard input.
     ///
     /// # Errors
-    /// If standard input is to be part of it, and is not.
-    pub(super) fn with_key(self) -> Result<Self> {
-        match self.unknown_input {
-            None => Ok(self),
-            Some(why) => bail!(why),
+    /// If its key is not known.
+    pub(super) fn settle(self, context: &Context) -> Result<Call> {
+        if let Some(why) = self.unkeyed {
+            bail!("{why}");
         }
+        let Input::Stream(stream) = &self.input else {
+            return Ok(self.call);
+        };
+        let settled = context
+            .reader()
+            .ok()
+            .map(|backend| self.call.settled(&backend, stream, context.clock()));
+        let settled = match settled {
+            Some(settled) => settled?,
+            None => None,
+        };
+        let known = match settled {
+            Some(input) => Some(input),
+            None => stream
+                .key(ASKING, IDLE)
+                .context("cannot look at standard input")?,
+        };
+        let input = known.context(
+            "the end of standard input is not in sight, so its key is not known; \
+             --stdin hash reads it to its end, --stdin none leaves it out",
+        )?;
+        Ok(self.call.with_input(input))
     }
 }
 
@@ -195,13 +219,11 @@ pub(super) fn identity(
         Ok((path.clone(), content))
     };
     Ok(Identity {
-        program,
-        arguments: Vec::new(),
         folder,
         variables: args.env.iter().map(value).collect(),
         files: args.file.iter().map(hash).collect::<Result<_>>()?,
-        input: None,
         marks: marks(args, lifetime)?,
+        ..Identity::of(program)
     })
 }
 
@@ -270,47 +292,108 @@ pub(super) fn store_name(store: Option<&str>, version: Option<&str>, program: &P
     }
 }
 
-/// What the command reads. It is waited for where it is part of the key, unless nobody said that it is and none comes:
-/// without the cache the command need not read it either.
-fn read(context: &Context, choice: StdinChoice) -> Result<Read> {
-    let is_spooled = match choice {
-        StdinChoice::None => return Ok(Read::aside(Input::Nothing)),
-        StdinChoice::Ignore => false,
-        StdinChoice::Auto => is_stream(),
-        StdinChoice::Hash => true,
-    };
-    if !is_spooled {
-        return Ok(Read::aside(Input::Inherited));
+/// What a command reads.
+struct Read {
+    input: Input,
+    /// What the key says of it
+    key: InputKey,
+    /// Why the key cannot say it
+    unkeyed: Option<String>,
+}
+
+impl Read {
+    fn keyed(input: Input, key: InputKey) -> Self {
+        Self {
+            input,
+            key,
+            unkeyed: None,
+        }
     }
+
+    /// What the command is given as it is, and is no part of any key.
+    fn unkeyed(input: Input, why: String) -> Self {
+        Self {
+            input,
+            key: InputKey::Ignored,
+            unkeyed: Some(why),
+        }
+    }
+}
+
+/// Finds out what the command reads.
+fn read(context: &Context, choice: StdinChoice) -> Result<Read> {
+    match choice {
+        StdinChoice::None => Ok(Read::keyed(Input::Nothing, InputKey::Nothing)),
+        StdinChoice::Ignore => Ok(Read::keyed(Input::Inherited, InputKey::Ignored)),
+        StdinChoice::Hash => read_all(context),
+        StdinChoice::Auto => Ok(look()),
+    }
+}
+
+/// Looks at standard input, and leaves it as it is.
+fn look() -> Read {
+    let stdin = || io::stdin().as_fd().try_clone_to_owned();
+    let kind = match is_closed(0) {
+        true => InputKind::Closed,
+        false => input_kind(io::stdin()),
+    };
+    match kind {
+        InputKind::Closed => Read::keyed(Input::Inherited, InputKey::Closed),
+        InputKind::NullDevice => Read::keyed(Input::Inherited, InputKey::NullDevice),
+        InputKind::NullForWriting => Read::keyed(Input::Inherited, InputKey::NullForWriting),
+        InputKind::Terminal => Read::keyed(Input::Terminal, InputKey::Terminal),
+        InputKind::File => match stdin().map(File::from).and_then(FileInput::new) {
+            Ok(file) => {
+                let key = file.key();
+                Read::keyed(Input::File(file), key)
+            }
+            Err(error) => Read::unkeyed(
+                Input::Inherited,
+                format!("cannot read standard input: {error}"),
+            ),
+        },
+        InputKind::Stream(wire) => match stdin().and_then(|fd| StreamInput::new(fd, wire)) {
+            Ok(stream) => Read::keyed(Input::Stream(stream), InputKey::Unread(wire)),
+            Err(error) => Read::unkeyed(
+                Input::Inherited,
+                format!("cannot look at standard input: {error}"),
+            ),
+        },
+        InputKind::Other => Read::unkeyed(
+            Input::Inherited,
+            "standard input is neither a file, a pipe, a terminal nor /dev/null, so what is read \
+             from it cannot be part of the key; say --stdin none if the command reads none"
+                .to_owned(),
+        ),
+    }
+}
+
+/// Reads standard input to its end.
+fn read_all(context: &Context) -> Result<Read> {
     let stdin = io::stdin().as_fd().try_clone_to_owned();
     let stdin = File::from(stdin.context("cannot use standard input")?);
     if is_idle(&stdin, IDLE) {
-        let why = format!("nothing came on standard input for {} s", IDLE.as_secs());
         context.note(&format!(
-            "ecache: {why}, which is part of the key; if the command reads none, say --stdin none"
+            "ecache: nothing came on standard input for {} s, which --stdin hash waits for",
+            IDLE.as_secs()
         ));
-        if choice == StdinChoice::Auto {
-            return Ok(Read {
-                unknown: Some(why),
-                ..Read::aside(Input::Inherited)
-            });
-        }
     }
     Ok(match Spool::of(stdin) {
-        Ok(spool) => Read {
-            sha256: Some(spool.sha256()),
-            ..Read::aside(Input::Spooled(spool.into_file()))
-        },
-        Err(unkept) => Read {
-            unknown: Some(format!("cannot keep standard input: {}", unkept.why())),
-            ..Read::aside(Input::Unkept(unkept))
-        },
+        Ok(spool) => {
+            let key = InputKey::Read(spool.sha256());
+            Read::keyed(Input::Spooled(spool.into_file()), key)
+        }
+        Err(unkept) => {
+            let why = format!("cannot keep standard input: {}", unkept.why());
+            Read::unkeyed(Input::Unkept(unkept), why)
+        }
     })
 }
 
-/// Whether standard input has an end: a terminal and /dev/null are devices, a pipe or a file is none.
+/// Whether standard input is a pipe or a socket, which another process could not read again.
 pub(super) fn is_stream() -> bool {
-    let file = io::stdin().as_fd().try_clone_to_owned().map(File::from);
-    let metadata = file.and_then(|file| file.metadata());
-    metadata.is_ok_and(|metadata| !metadata.file_type().is_char_device())
+    matches!(
+        input_kind(io::stdin()),
+        InputKind::Stream(_) | InputKind::Other
+    )
 }

@@ -1,9 +1,10 @@
 //! `ecache key`: the key of a call, and the text that is hashed for it.
 
 use anyhow::Result;
+use ecache_core::command::Settings;
 use ecache_core::key::{Key, preimage};
 
-use super::invocation::{Invocation, lifetime};
+use super::invocation::{CommandLine, Invocation, lifetime};
 use super::request::{call_scopes, token};
 use crate::cli::KeyArgs;
 use crate::context::Context;
@@ -11,21 +12,26 @@ use crate::error::Exit;
 use crate::output::{Cell, Column};
 
 pub(crate) fn run(context: &Context, args: KeyArgs) -> Result<Exit> {
-    let token = token(&args.scope)?;
-    let scopes = call_scopes(&args.scope, token.as_deref());
-    let call = match args.command.is_empty() {
-        true => args.call.0.unwrap_or_default(),
-        false => {
-            let lifetime = lifetime(args.ttl)?;
-            let invocation = Invocation::new(context, &args.command, &args.identity, lifetime)?;
-            invocation.with_key()?.call
-        }
+    let text = if args.command.is_empty() {
+        let token = token(&args.scope)?;
+        let scopes = call_scopes(&args.scope, token.as_deref());
+        preimage(&args.call.0.unwrap_or_default(), &scopes)
+    } else {
+        let line = CommandLine {
+            words: &args.command,
+            store: None,
+            version: None,
+            identity: &args.identity,
+            scope: &args.scope,
+            lifetime: lifetime(args.ttl)?,
+        };
+        let invocation = Invocation::new(context, &line, Settings::default())?;
+        invocation.settle(context)?.preimage()
     };
-    let text = preimage(&call, &scopes);
     let key = Key::of_preimage(&text);
     let columns = [Column::whole("key"), Column::text("preimage")];
     // A token is a secret: the text that is shown has its hash in its place.
-    let shown = match &token {
+    let shown = match &args.scope.jwt_file {
         Some(_) => "(not shown: it contains the token)",
         None => &text,
     };

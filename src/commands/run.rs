@@ -6,22 +6,19 @@ use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Context as _, Result, anyhow, bail};
 use ecache_core::command::{
     CommandError, Company, Failures, Memo, Mode, OnBusy, OnFailure, OnMiss, Outcome, Outputs,
     Report, Settings, Streams,
 };
 use ecache_core::error::Error;
-use ecache_core::key::{Key, preimage};
-use ecache_core::python_json::Json;
-use ecache_core::scope::StoreAddress;
+use ecache_core::key::Key;
 use ecache_core::streams::Patient;
 use serde::Serialize;
 
 use super::in_place::{self, Noting};
-use super::invocation::{Invocation, cache_mode, is_stream, kept, lifetime, store_name};
+use super::invocation::{CommandLine, Invocation, cache_mode, is_stream, kept, lifetime};
 use super::outputs::outputs;
-use super::request::{call_scopes, scopes, store_address, token};
 use super::{background, troubles};
 use crate::cli::entry::StdinChoice;
 use crate::cli::value::Lifetime;
@@ -55,13 +52,8 @@ fn memoized(context: &Context, args: RunArgs) -> Result<Exit> {
         Ok(file) => file,
         Err(error) => do_without("the status", context, &args, error).map(|()| None)?,
     };
-    let Keyed {
-        mode,
-        lifetime,
-        invocation,
-        token,
-        store,
-    } = keyed(context, &args)?;
+    let (mut invocation, has_key) = keyed(context, &args)?;
+    let has_key = has_key && invocation.unkeyed.is_none();
     let outputs = match args.background {
         true if args.merged => Outputs::Merged,
         true => Outputs::Apart,
@@ -70,17 +62,17 @@ fn memoized(context: &Context, args: RunArgs) -> Result<Exit> {
     if args.background {
         // The session is part of the key, if --ttl says so, and was looked at by now.
         background::leave_terminal();
+        if let Some(input) = &args.input {
+            background::assume(input, &mut invocation);
+        }
     } else if args.warm {
-        let invocation = invocation.with_key()?;
-        background::start(&invocation.input, outputs)
+        if let Some(why) = invocation.unkeyed {
+            bail!(why);
+        }
+        background::start(&invocation.call, &invocation.input, outputs)
             .context("cannot start a process in the background")?;
         return Ok(Exit::Done);
     }
-    let text = preimage(
-        &invocation.call,
-        &call_scopes(&args.scope, token.as_deref()),
-    );
-    let has_key = !invocation.call.is_empty() && invocation.unknown_input.is_none();
     let location = match usable_store(context, &invocation) {
         Err(error) if args.strict => return Err(error),
         Err(error) => {
@@ -90,19 +82,13 @@ fn memoized(context: &Context, args: RunArgs) -> Result<Exit> {
         Ok(path) => Some(path),
     };
     let beside = location.as_deref().and_then(|path| context.beside(path));
-    let settings = settings(&args, mode, lifetime);
+    let call = &invocation.call;
     let damage_told = Cell::new(false);
     let memo = Memo {
-        program: &invocation.program,
-        arguments: &args.command[1..],
-        folder: None,
-        address: store.entry(Key::of_preimage(&text)),
-        scopes: scopes(&args.scope, token.as_deref()),
-        args: Json::Array(invocation.call).dumps_sorted(),
+        call,
         store: location.as_deref(),
         beside: beside.as_deref(),
         outputs,
-        settings: &settings,
         clock: context.clock(),
         on_trouble: &|error| {
             if args.strict {
@@ -128,7 +114,7 @@ fn memoized(context: &Context, args: RunArgs) -> Result<Exit> {
         },
         on_unkept: &|why| context.detail(&format!("the result is not kept: {why}")),
         on_stale: &|why| context.detail(&format!("an old result: {why}")),
-        refresh: &|input| background::start(input, outputs),
+        refresh: &|input| background::start(call, input, outputs),
     };
     let (mut stdout, mut stderr) = (Noting::of(stdout()), Noting::of(stderr()));
     let ran = memo.run(Streams {
@@ -147,8 +133,9 @@ fn memoized(context: &Context, args: RunArgs) -> Result<Exit> {
         ran => ran?,
     };
     if let Some(file) = status_file {
-        let key = has_key.then_some(&memo.address.key);
-        let written = write_status(file, key, &memo.address.store.store_name, &report);
+        let address = &call.entry.address;
+        let key = has_key.then_some(&address.key);
+        let written = write_status(file, key, &address.store.store_name, &report);
         written.or_else(|error| do_without("the status", context, &args, error))?;
     }
     Ok(Exit::Command(report.exit))
@@ -163,8 +150,8 @@ fn do_without(what: &str, context: &Context, args: &RunArgs, error: anyhow::Erro
     Ok(())
 }
 
-/// The command and its key; it has none where that takes what is not to be had.
-fn keyed(context: &Context, args: &RunArgs) -> Result<Keyed> {
+/// The call that was typed, and whether it has a key: not where that takes what is not to be had.
+fn keyed(context: &Context, args: &RunArgs) -> Result<(Invocation, bool)> {
     let beside = || context.beside(&context.location().ok()?.0);
     // Whoever is strict has the server asked.
     let is_off = matches!(cache_mode(args.cache), Ok(CacheMode::Off));
@@ -179,68 +166,50 @@ fn keyed(context: &Context, args: &RunArgs) -> Result<Keyed> {
             human::duration(ago.as_millis() as u64)
         ));
     } else {
-        match Keyed::new(context, args) {
+        match invocation(context, args) {
             Err(error) if error.is::<Hindered>() && !args.warm => {
                 if let (Some(beside), Some(cause)) = (beside(), unreachable(&error)) {
                     down::remember(&beside, cause, context.now());
                 }
                 do_without("the cache", context, args, error)?;
             }
-            keyed => return keyed,
+            invocation => return Ok((invocation?, true)),
         }
     }
     if let Ok((path, _)) = context.location() {
         troubles::count(&context.beside(&path).unwrap_or(path));
     }
-    Keyed::unknown(args)
+    let settings = settings(args, CacheMode::Off, None);
+    Ok((
+        Invocation::unkeyed(&command_line(args, None), settings)?,
+        false,
+    ))
 }
 
-/// A command, and what its key is made of.
-struct Keyed {
-    mode: CacheMode,
-    lifetime: Option<Lifetime>,
-    invocation: Invocation,
-    token: Option<String>,
-    store: StoreAddress,
+/// The call that was typed.
+fn invocation(context: &Context, args: &RunArgs) -> Result<Invocation> {
+    let lifetime = lifetime(args.keep.ttl)?;
+    let settings = settings(args, cache_mode(args.cache)?, lifetime);
+    let invocation = Invocation::new(context, &command_line(args, lifetime), settings)?;
+    name_in_environment(&invocation.call.program().called);
+    Ok(invocation)
 }
 
-impl Keyed {
-    fn new(context: &Context, args: &RunArgs) -> Result<Self> {
-        let lifetime = lifetime(args.keep.ttl)?;
-        let invocation = Invocation::new(context, &args.command, &args.identity, lifetime)?;
-        name_in_environment(&invocation.program.called);
-        let token = token(&args.scope)?;
-        Ok(Self {
-            mode: cache_mode(args.cache)?,
-            lifetime,
-            token,
-            store: store_address(context, &name(args, &invocation), &args.scope)?,
-            invocation,
-        })
+fn command_line(args: &RunArgs, lifetime: Option<Lifetime>) -> CommandLine<'_> {
+    CommandLine {
+        words: &args.command,
+        store: args.store.as_deref(),
+        version: args.version.as_deref(),
+        identity: &args.identity,
+        scope: &args.scope,
+        lifetime,
     }
-
-    /// One whose key is not known.
-    fn unknown(args: &RunArgs) -> Result<Self> {
-        let invocation = Invocation::unkeyed(&args.command, args.identity.stdin)?;
-        Ok(Self {
-            mode: CacheMode::Off,
-            lifetime: None,
-            token: None,
-            store: StoreAddress::new(&name(args, &invocation)),
-            invocation,
-        })
-    }
-}
-
-fn name(args: &RunArgs, invocation: &Invocation) -> String {
-    let version = args.version.as_deref();
-    store_name(args.store.as_deref(), version, &invocation.program)
 }
 
 /// The store, if there is a place for one, and a key to look up.
 fn usable_store(context: &Context, invocation: &Invocation) -> Result<PathBuf> {
     let (path, _) = context.location()?;
-    match &invocation.unknown_input {
+    match &invocation.unkeyed {
         Some(why) => {
             troubles::count(&context.beside(&path).unwrap_or(path));
             Err(anyhow!("{why}"))

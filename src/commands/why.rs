@@ -4,10 +4,9 @@ use std::fmt::Write as _;
 use std::io::{LineWriter, Write};
 
 use anyhow::Result;
-use ecache_core::command::{Failures, Outputs};
+use ecache_core::command::{Failures, Outputs, Settings};
 use ecache_core::entry::Entry;
 use ecache_core::explain::{Difference, Explanation, Missing, Part, Question, explain};
-use ecache_core::key::{Key, preimage};
 use ecache_core::python_json::Json;
 use ecache_core::scope::Address;
 use ecache_core::secrets::mask_json;
@@ -15,9 +14,9 @@ use ecache_core::time::Timestamp;
 use ecache_core::value::Kind;
 use serde_json::{Value, json};
 
-use super::invocation::{Invocation, failures, lifetime, store_name};
+use super::invocation::{CommandLine, Invocation, failures, lifetime};
 use super::outputs::outputs;
-use super::request::{Request, call_scopes, scopes, store_address, token};
+use super::request::Request;
 use crate::cli::entry::EntryArgs;
 use crate::cli::{WhyArgs, WhyFormat};
 use crate::context::Context;
@@ -26,7 +25,10 @@ use crate::output::{JsonToTerminal, Secrets, escape, human, stdout};
 
 pub(crate) fn run(context: &Context, args: WhyArgs) -> Result<Exit> {
     let (format, secrets) = (args.format, Secrets::from(args.reveal));
-    let question = question(context, args)?;
+    let question = match question(context, args)? {
+        Ok(question) => question,
+        Err(why) => return never(format, &why),
+    };
     let now = context.now();
     let explanation = explain(context.reader()?.as_ref(), &question, now)?;
     let view = View {
@@ -56,8 +58,18 @@ pub(crate) fn run(context: &Context, args: WhyArgs) -> Result<Exit> {
     })
 }
 
-/// The command or the call that is asked about.
-fn question(context: &Context, args: WhyArgs) -> Result<Question> {
+/// Says that there is no key, so that the command is run without the cache.
+fn never(format: WhyFormat, why: &str) -> Result<Exit> {
+    let text = match format {
+        WhyFormat::Text => escape::for_line(&format!("never a hit: {why}")).into_owned(),
+        WhyFormat::Json => json!({"hit": false, "reason": "unkeyed", "message": why}).to_string(),
+    };
+    stdout().write_all((text + "\n").as_bytes())?;
+    Ok(Exit::No)
+}
+
+/// The command or the call that is asked about, or why there is no asking for it.
+fn question(context: &Context, args: WhyArgs) -> Result<Result<Question, String>> {
     if args.command.is_empty() {
         let Some(store) = args.store else {
             return Err(usage(
@@ -71,7 +83,7 @@ fn question(context: &Context, args: WhyArgs) -> Result<Question> {
             scope: args.scope,
         };
         let request = Request::new(context, entry)?;
-        return Ok(Question {
+        return Ok(Ok(Question {
             address: request.address,
             scopes: request.scopes,
             function: None,
@@ -79,31 +91,30 @@ fn question(context: &Context, args: WhyArgs) -> Result<Question> {
             kind: None,
             failures: Failures::KeepAlike,
             outputs: None,
-        });
+        }));
     }
-    let lifetime = lifetime(args.ttl)?;
-    let invocation = Invocation::new(context, &args.command, &args.identity, lifetime)?;
-    let invocation = invocation.with_key()?;
-    let token = token(&args.scope)?;
-    let text = preimage(
-        &invocation.call,
-        &call_scopes(&args.scope, token.as_deref()),
-    );
-    let store = store_name(
-        args.command_store.as_deref(),
-        args.version.as_deref(),
-        &invocation.program,
-    );
-    let store = store_address(context, &store, &args.scope)?;
-    Ok(Question {
-        address: store.entry(Key::of_preimage(&text)),
-        scopes: scopes(&args.scope, token.as_deref()),
-        function: Some(invocation.program.path.to_string_lossy().into()),
-        arguments: Some(invocation.call),
+    let line = CommandLine {
+        words: &args.command,
+        store: args.command_store.as_deref(),
+        version: args.version.as_deref(),
+        identity: &args.identity,
+        scope: &args.scope,
+        lifetime: lifetime(args.ttl)?,
+    };
+    let invocation = Invocation::new(context, &line, Settings::default())?;
+    if let Some(why) = invocation.unkeyed {
+        return Ok(Err(why));
+    }
+    let call = invocation.settle(context)?;
+    Ok(Ok(Question {
+        arguments: Some(call.identity.call()),
+        function: Some(call.program().path.to_string_lossy().into()),
+        address: call.entry.address,
+        scopes: call.scopes,
         kind: Some(Kind::Command),
         failures: failures(args.failures),
         outputs: Some(outputs()),
-    })
+    }))
 }
 
 /// How an explanation is told.
@@ -250,7 +261,12 @@ impl View<'_> {
             (Some(json), _) => json.dumps(),
         };
         let part = &difference.part;
+        let kinds = [&recorded, &asked].map(|side| side.as_ref().and_then(input_kind));
         match part {
+            Part::Input if kinds[0] != kinds[1] => {
+                let [there, here] = kinds.map(|kind| kind.unwrap_or("nothing"));
+                format!("    {part}: {there} there, {here} here")
+            }
             Part::Variable(_) | Part::File(_) | Part::Input | Part::Token
                 if asked.is_some() && recorded.is_some() =>
             {
@@ -360,6 +376,12 @@ impl View<'_> {
             "recorded": recorded.map(value),
         })
     }
+}
+
+/// What a recorded standard input is, without what it held.
+fn input_kind(input: &Json) -> Option<&str> {
+    let input = input.as_str()?;
+    Some(input.split_once(": ").map_or(input, |(kind, _)| kind))
 }
 
 /// One of some arguments, after all of them were masked.

@@ -13,6 +13,7 @@ mod merged;
 mod old;
 mod process;
 mod results;
+mod stdin;
 mod trouble;
 
 use std::ffi::OsStr;

@@ -1,15 +1,16 @@
 //! The commands of a template, one for each item.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use anyhow::Result;
-use ecache_core::command::{Call, Identity, Prepared, Settings};
+use ecache_core::command::{Call, Identity, Prepared, Settings, unkeyed_input};
 use ecache_core::python_json::Json;
 use ecache_core::scope::{Scopes, StoreAddress};
 use ecache_core::secrets::{MASK, mask_json};
 
 use super::super::invocation::{identity, store_name};
-use super::super::request::{call_scopes, scopes, store_address, token};
+use super::super::request::{scopes, store_address, token};
 use super::items::{Item, Syntax};
 use super::settings;
 use super::template::Template;
@@ -28,8 +29,7 @@ pub(super) struct Commands<'a> {
     template: Template,
     identity: Identity,
     pub(super) store: StoreAddress,
-    scope: ScopeArgs,
-    token: Option<String>,
+    token: Option<Arc<str>>,
     scopes: Scopes,
     lifetime: Option<Lifetime>,
     settings: Settings,
@@ -59,8 +59,7 @@ impl<'a> Commands<'a> {
             identity,
             store: store_address(context, &store, &scope)?,
             scopes: scopes(&scope, token.as_deref()),
-            scope,
-            token,
+            token: token.map(Arc::from),
             lifetime,
             settings: settings(args, lifetime),
             secrets: args.reveal.into(),
@@ -90,12 +89,13 @@ impl<'a> Commands<'a> {
             Ok(now) => Identity { arguments, ..now },
             Err(error) => return Prepared::Fail(format!("{error:#}")),
         };
-        let scopes = call_scopes(&self.scope, self.token.as_deref());
+        if let Some(input) = unkeyed_input(&identity.arguments, None) {
+            return Prepared::Fail(input.to_string());
+        }
         Prepared::Run(Box::new(Call::new(
             identity,
-            self.args.command[0].clone(),
             &self.store,
-            (&scopes, self.scopes.clone()),
+            (self.scopes.clone(), self.token.clone()),
             self.settings.clone(),
         )))
     }

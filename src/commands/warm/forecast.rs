@@ -51,7 +51,7 @@ pub(super) fn forecast<T>(
                         recorded.map(|entry| entry.size),
                     );
                 }
-                (outcome, Some(call.address.key.clone()), entry, None)
+                (outcome, Some(call.entry.address.key.clone()), entry, None)
             }
             Prepared::Fail(why) => ("failed", None, None, Some(why)),
             Prepared::Skip(why) => {

@@ -6,7 +6,7 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
-use super::recording::{BEGINNING, END, HEADER, Stream};
+use super::recording::{BEGINNING, END, HEADER, INPUT, Stream};
 use crate::backend::{Backend, Chunked};
 use crate::value::CHUNK_SIZE;
 
@@ -62,7 +62,11 @@ impl Frames {
                 [END, exit, ..] => return Ok(Next::End(exit)),
                 [1, _, _, _, _] => Stream::Output,
                 [2, _, _, _, _] => Stream::Error,
-                [] | [0..=2, ..] => return Ok(Next::Nothing),
+                [INPUT, _, _, _, length] => {
+                    self.offset += HEADER as u64 + u64::from(length);
+                    continue;
+                }
+                [] | [0..=INPUT, ..] => return Ok(Next::Nothing),
                 _ => return Err(io::ErrorKind::InvalidData.into()),
             };
             let length = u32::from_be_bytes([header[1], header[2], header[3], header[4]]);

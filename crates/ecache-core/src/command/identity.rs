@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use sha2::{Digest, Sha256};
 
-use super::Program;
+use super::{InputKey, Program};
 use crate::key::Key;
 use crate::python_json::{Json, PyString};
 use crate::value::Value;
@@ -28,13 +28,26 @@ pub struct Identity {
     pub variables: BTreeMap<String, Option<OsString>>,
     /// Files that it reads, by the path that was typed, and the SHA-256 of each
     pub files: BTreeMap<OsString, [u8; 32]>,
-    /// The SHA-256 of its standard input
-    pub input: Option<[u8; 32]>,
+    /// What is known of its standard input
+    pub input: InputKey,
     /// Whatever else tells runs apart, by a name of its own, as the boot that it was run in
     pub marks: BTreeMap<OsString, String>,
 }
 
 impl Identity {
+    /// A program without arguments, which depends on nothing else.
+    pub fn of(program: Program) -> Self {
+        Self {
+            program,
+            arguments: Vec::new(),
+            folder: None,
+            variables: BTreeMap::new(),
+            files: BTreeMap::new(),
+            input: InputKey::default(),
+            marks: BTreeMap::new(),
+        }
+    }
+
     /// The arguments of the call that a key is made of: those of the command, and one object.
     ///
     /// What is not UTF-8 is FiftyOne's form of bytes, so that no two command lines are the same.
@@ -69,8 +82,8 @@ impl Identity {
             let files = files.map(|(path, content)| (path.as_os_str(), hash(content)));
             members.push(("files", object(files)));
         }
-        if let Some(input) = &self.input {
-            members.push(("stdin", hash(input)));
+        if let Some(input) = self.input.recorded() {
+            members.push(("stdin", Json::from(input.as_str())));
         }
         if !self.marks.is_empty() {
             let marks = self.marks.iter();
@@ -129,7 +142,7 @@ mod tests {
             folder: None,
             variables: BTreeMap::new(),
             files: BTreeMap::new(),
-            input: None,
+            input: InputKey::Nothing,
             marks: BTreeMap::new(),
         }
     }
@@ -204,7 +217,7 @@ mod tests {
             with_mark(b"\xff"),
             with_mark("\u{fffd}".as_bytes()),
             Identity {
-                input: Some([1; 32]),
+                input: InputKey::Read([1; 32]),
                 ..base.clone()
             },
             Identity {

@@ -1,6 +1,5 @@
 //! A hit is replayed, a miss is run, by one process at a time, and whatever is wrong with the cache, it is run.
 
-use std::ffi::OsString;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -11,20 +10,18 @@ use sha2::{Digest, Sha256};
 use super::broadcast;
 use super::frames::Source;
 use super::old::Kept;
-use super::process::{self, Ended, Records, Signals, Streams};
+use super::process::{self, Ended, InputUse, Records, Signals, Streams};
 use super::recording::{NotRecorded, Recorder};
 use super::settings::{
     Arguments, Company, Failures, Mode, OnBusy, OnFailure, OnMiss, Outcome, Outputs, Report,
-    Settings,
 };
 use super::telling::Telling;
 use super::turn::{Console, Turn, Wait};
-use super::{CommandError, Input, Program, ReplayError, replay};
+use super::{Call, CommandError, Input, InputLeft, ReplayError, replay};
 use crate::backend::{Backend, Condition, Content, ContentReader, Lookup, Use};
 use crate::entry::{Entry, Policy};
 use crate::error::{Error, Result};
 use crate::location::{self, Access};
-use crate::scope::{Address, Scopes};
 use crate::single_flight::FlightLock;
 use crate::time::{Clock, Timestamp};
 use crate::value::Kind;
@@ -33,27 +30,16 @@ use crate::value::Kind;
 const STORE_PATIENCE: Duration = Duration::from_secs(2);
 
 /// A command that is to be replayed or run.
+#[derive(Clone, Copy)]
 pub struct Memo<'a> {
-    /// The file that is run
-    pub program: &'a Program,
-    /// Its arguments
-    pub arguments: &'a [OsString],
-    /// The folder it is run in, if that is not this process's
-    pub folder: Option<&'a Path>,
-    /// Where it is kept
-    pub address: Address,
-    /// The scopes it is run in
-    pub scopes: Scopes,
-    /// The arguments of the call, JSON with sorted keys
-    pub args: String,
+    /// What is run, and the entry of its result
+    pub call: &'a Call,
     /// The store's location, `None` where there is no place for one
     pub store: Option<&'a Path>,
     /// The path beside which this host's processes say what they run, unless it is the store's
     pub beside: Option<&'a Path>,
     /// Where it prints to
     pub outputs: Outputs,
-    /// How it is memoized
-    pub settings: &'a Settings,
     /// Tells the time
     pub clock: &'a dyn Clock,
     /// Told of trouble with the cache, which is passed over unless this fails
@@ -75,7 +61,7 @@ pub(super) struct Ports<'a> {
 
 impl Ports<'_> {
     /// What the command is connected to now that it is run.
-    fn take(&mut self) -> Streams<'_> {
+    pub(super) fn take(&mut self) -> Streams<'_> {
         self.console.begin(None);
         Streams {
             input: std::mem::replace(&mut self.input, Input::Nothing),
@@ -86,7 +72,15 @@ impl Ports<'_> {
     }
 }
 
-impl Memo<'_> {
+impl<'a> Memo<'a> {
+    /// The same for another call.
+    pub(super) fn of<'b>(&self, call: &'b Call) -> Memo<'b>
+    where
+        'a: 'b,
+    {
+        Memo { call, ..*self }
+    }
+
     /// Replays the command, or runs it.
     ///
     /// # Errors
@@ -97,7 +91,10 @@ impl Memo<'_> {
             console: Console::new(streams.stdout, streams.stderr),
             signals: streams.signals,
         };
-        let mode = self.settings.mode;
+        if let Input::Stream(_) = ports.input {
+            return self.run_piped(&mut ports);
+        }
+        let mode = self.call.settings.mode;
         let Some(path) = self.store.filter(|_| mode != Mode::Off) else {
             return self.bypass(&mut ports);
         };
@@ -109,7 +106,7 @@ impl Memo<'_> {
                 Ok((backend, kept)) => match kept {
                     Kept::Fresh(entry, content) => {
                         let found = (entry, content);
-                        let report = self.replay_hit(backend, found, &mut ports.console)?;
+                        let report = self.replay_hit(backend, found, &mut ports)?;
                         if let Some(report) = report {
                             return Ok(report);
                         }
@@ -135,19 +132,23 @@ impl Memo<'_> {
                 }
             }
         }
-        if mode == Mode::ReadOnly || self.settings.on_miss == OnMiss::Fail {
+        if mode == Mode::ReadOnly || self.call.settings.on_miss == OnMiss::Fail {
             return self.bypass(&mut ports);
         }
         let Some(backend) = self.attempt(self.open(path, Access::Write))? else {
             return self.bypass(&mut ports);
         };
-        let wait = match self.settings.on_busy {
+        let wait = match self.call.settings.on_busy {
             OnBusy::Run | OnBusy::Fail => Wait::Not,
             OnBusy::Stale if old.is_some() => Wait::Not,
             // A run that began before this was asked for is not what is asked for.
             _ if mode == Mode::Refresh => Wait::Silently,
+            // Where it left its input is known when it has ended.
+            _ if matches!(ports.input, Input::File(_)) => Wait::Silently,
             // Should it fail, nothing of it is to be printed.
-            _ if old.is_some() && self.settings.on_failure == OnFailure::Stale => Wait::Silently,
+            _ if old.is_some() && self.call.settings.on_failure == OnFailure::Stale => {
+                Wait::Silently
+            }
             OnBusy::Wait | OnBusy::Stale => Wait::Following,
         };
         let locks = self.locks(path)?;
@@ -158,8 +159,12 @@ impl Memo<'_> {
                 self.lead(path, backends, lock.as_ref(), &mut ports)
             }
             (Turn::Over(exit), _) => Ok(Report::of_other(exit)),
-            (Turn::Theirs, _) if self.settings.on_busy == OnBusy::Fail => Err(CommandError::Busy),
-            (Turn::Theirs, Some((backend, found))) if self.settings.on_busy == OnBusy::Stale => {
+            (Turn::Theirs, _) if self.call.settings.on_busy == OnBusy::Fail => {
+                Err(CommandError::Busy)
+            }
+            (Turn::Theirs, Some((backend, found)))
+                if self.call.settings.on_busy == OnBusy::Stale =>
+            {
                 let report = self.replay_old(&backend, found, &mut ports)?;
                 report.ok_or_else(lost)
             }
@@ -186,9 +191,9 @@ impl Memo<'_> {
         // The last to close the file is to be the writer, which keeps the log short.
         drop(reader);
         let fallback = match kept {
-            Kept::Fresh(entry, content) if self.settings.mode == Mode::On => {
+            Kept::Fresh(entry, content) if self.call.settings.mode == Mode::On => {
                 let backend = Arc::clone(backend);
-                let report = self.replay_hit(backend, (entry, content), &mut ports.console)?;
+                let report = self.replay_hit(backend, (entry, content), ports)?;
                 match report {
                     Some(report) => return Ok(report),
                     None => None,
@@ -198,13 +203,13 @@ impl Memo<'_> {
             Kept::Nothing => None,
         };
         let flight = self.flight();
-        let recorder = Recorder::new(self.outputs, self.settings.max_output);
+        let recorder = Recorder::new(self.outputs, self.call.settings.max_output);
         // Without a lock the flight may be another's.
         let telling = lock
             .filter(|_| recorder.is_ok())
             .map(|lock| Telling::new(broadcast::place(self.beside(path), &flight), flight, lock));
         let records = Records { recorder, telling };
-        match fallback.filter(|_| self.settings.on_failure == OnFailure::Stale) {
+        match fallback.filter(|_| self.call.settings.on_failure == OnFailure::Stale) {
             Some(found) => self.run_or_replay(backend, found, records, ports),
             None => {
                 let (ended, report) = self.execute(ports.take(), Some(records))?;
@@ -226,39 +231,49 @@ impl Memo<'_> {
         }
     }
 
-    fn open(&self, path: &Path, access: Access) -> Result<Arc<dyn Backend>> {
+    pub(super) fn open(&self, path: &Path, access: Access) -> Result<Arc<dyn Backend>> {
         location::open_within(path.as_os_str(), access, STORE_PATIENCE)
     }
 
     /// Whether the first look is a glance, beside which nobody in this process can write: not where that is somebody
     /// else's business, nor where an old result may be of use, which is read beside a writer.
     fn glances(&self) -> bool {
-        self.settings.company == Company::Alone && !self.settings.uses_old()
+        self.call.settings.company == Company::Alone && !self.call.settings.uses_old()
     }
 
     /// Looks the command up for the first time.
-    fn look(&self, path: &Path) -> Result<(Arc<dyn Backend>, Kept)> {
+    pub(super) fn look(&self, path: &Path) -> Result<(Arc<dyn Backend>, Kept)> {
         let now = self.clock.now();
-        if !self.glances() {
+        let (backend, kept) = if self.glances() {
+            let address = &self.call.entry.address;
+            let location = path.as_os_str();
+            let (backend, lookup) = location::glance(location, STORE_PATIENCE, address, now)?;
+            let kept = self.kept(&backend, Some(lookup), now)?;
+            (backend, kept)
+        } else {
             let backend = self.open(path, Access::Read)?;
             let kept = self.find(&backend, Backend::lookup_unread, now)?;
-            return Ok((backend, kept));
+            (backend, kept)
+        };
+        match (kept, self.call.identity.input.fallback()) {
+            (Kept::Nothing, Some(input)) => {
+                let call = self.call.with_input(input);
+                let kept = self.of(&call).find(&backend, Backend::lookup_unread, now)?;
+                Ok((backend, kept))
+            }
+            (kept, _) => Ok((backend, kept)),
         }
-        let location = path.as_os_str();
-        let (backend, lookup) = location::glance(location, STORE_PATIENCE, &self.address, now)?;
-        let kept = self.kept(&backend, Some(lookup), now)?;
-        Ok((backend, kept))
     }
 
     /// As [`Memo::replay`], of a hit.
-    fn replay_hit(
+    pub(super) fn replay_hit(
         &self,
         backend: Arc<dyn Backend>,
         found: (Box<Entry>, Content),
-        console: &mut Console<'_>,
+        ports: &mut Ports<'_>,
     ) -> Result<Option<Report>, CommandError> {
         let entry = found.0.clone();
-        let report = self.replay(&backend, found, Outcome::Hit, console)?;
+        let report = self.replay(&backend, found, Outcome::Hit, ports)?;
         drop(backend);
         if report.is_some() {
             self.record_use(&entry, self.clock.now());
@@ -267,14 +282,14 @@ impl Memo<'_> {
     }
 
     /// As [`Memo::replay`], of a result whose time is over.
-    fn replay_old(
+    pub(super) fn replay_old(
         &self,
         backend: &Arc<dyn Backend>,
         found: (Box<Entry>, Content),
         ports: &mut Ports<'_>,
     ) -> Result<Option<Report>, CommandError> {
         (self.on_stale)("its time is over");
-        self.replay(backend, found, Outcome::Stale, &mut ports.console)
+        self.replay(backend, found, Outcome::Stale, ports)
     }
 
     /// Prints what is kept of the command; `None` if that is damaged from some place on, which is trouble with the cache.
@@ -290,8 +305,9 @@ impl Memo<'_> {
         backend: &Arc<dyn Backend>,
         (entry, content): (Box<Entry>, Content),
         outcome: Outcome,
-        console: &mut Console<'_>,
+        ports: &mut Ports<'_>,
     ) -> Result<Option<Report>, CommandError> {
+        let console = &mut ports.console;
         let now = self.clock.now();
         let source = match &content {
             Content::Inline(_) => None,
@@ -300,12 +316,15 @@ impl Memo<'_> {
         console.begin(source);
         let reader = ContentReader::new(backend.as_ref(), content);
         let exit = match replay(reader, &mut console.stdout, &mut console.stderr) {
-            Ok(exit) => exit,
+            Ok(ending) => {
+                ports.input.leave(ending.input);
+                ending.exit
+            }
             Err(ReplayError::Write(error)) => unread(error)?,
             Err(ReplayError::Read(error)) => match error.downcast() {
                 // It was removed since it was found.
                 Ok(Error::Replaced)
-                    if !console.has_printed() && self.settings.on_miss != OnMiss::Fail =>
+                    if !console.has_printed() && self.call.settings.on_miss != OnMiss::Fail =>
                 {
                     return Ok(None);
                 }
@@ -313,14 +332,14 @@ impl Memo<'_> {
                 Ok(error @ Error::Replaced) => {
                     return Err(CommandError::Replay(io::Error::other(error)));
                 }
-                Ok(error) if self.settings.on_miss == OnMiss::Fail => {
+                Ok(error) if self.call.settings.on_miss == OnMiss::Fail => {
                     return Err(CommandError::Replay(io::Error::other(error)));
                 }
                 Ok(trouble) => {
                     let trouble = match trouble {
                         // Of this value alone, as far as is known: it is replaced.
                         Error::Damaged { .. } => Error::DamagedEntry {
-                            address: Box::new(self.address.clone()),
+                            address: Box::new(self.call.entry.address.clone()),
                         },
                         other => other,
                     };
@@ -344,16 +363,17 @@ impl Memo<'_> {
     }
 
     pub(super) fn is_ours(&self, entry: &Entry) -> bool {
-        entry.kind == Kind::Command && entry.is_of_call(&self.function(), &self.scopes, &self.args)
+        entry.kind == Kind::Command
+            && entry.is_of_call(&self.function(), &self.call.scopes, &self.call.entry.args)
     }
 
-    fn function(&self) -> Arc<str> {
-        self.program.path.to_string_lossy().into()
+    pub(super) fn function(&self) -> Arc<str> {
+        self.call.program().path.to_string_lossy().into()
     }
 
     /// Records a hit now and then. That it cannot be is no trouble: a store may be there to be read only.
     fn record_use(&self, entry: &Entry, now: Timestamp) {
-        if self.settings.mode == Mode::On
+        if self.call.settings.mode == Mode::On
             && let Some(path) = self.store
             && let Some(hit) = Use::due(entry, now)
             && let Ok(backend) = self.open(path, Access::Write)
@@ -366,7 +386,7 @@ impl Memo<'_> {
     ///
     /// What is printed to one place cannot be followed by who prints to two, nor the other way round.
     pub(super) fn flight(&self) -> [u8; 32] {
-        let name = self.address.to_string();
+        let name = self.call.entry.address.to_string();
         match self.outputs {
             Outputs::Apart => Sha256::digest(name).into(),
             Outputs::Merged => Sha256::digest(name + ", merged").into(),
@@ -379,8 +399,8 @@ impl Memo<'_> {
     }
 
     /// Runs the command without the cache, if it may be run.
-    fn bypass(&self, ports: &mut Ports<'_>) -> Result<Report, CommandError> {
-        if self.settings.on_miss == OnMiss::Fail {
+    pub(super) fn bypass(&self, ports: &mut Ports<'_>) -> Result<Report, CommandError> {
+        if self.call.settings.on_miss == OnMiss::Fail {
             return Ok(Report::of_nothing());
         }
         let (ended, report) = self.execute(ports.take(), None)?;
@@ -397,14 +417,7 @@ impl Memo<'_> {
         records: Option<Records>,
     ) -> Result<(Ended, Report), CommandError> {
         let started = Instant::now();
-        let mut ended = process::run(
-            self.program,
-            self.arguments,
-            self.folder,
-            self.outputs,
-            streams,
-            records,
-        )?;
+        let mut ended = process::run(self.call, self.outputs, streams, records)?;
         let report = Report {
             outcome: Outcome::Bypass,
             exit: process::exit_code(ended.status),
@@ -426,7 +439,7 @@ impl Memo<'_> {
         ended: Ended,
         mut report: Report,
     ) -> Result<Report> {
-        report.outcome = match self.settings.mode {
+        report.outcome = match self.call.settings.mode {
             Mode::Refresh => Outcome::Refreshed,
             _ => Outcome::Miss,
         };
@@ -450,11 +463,23 @@ impl Memo<'_> {
             // Those who follow have the whole of it, whether it is kept or not.
             Some(_) => records.end(report.exit),
         }
-        let ttl = match (report.exit, self.settings.failures) {
-            (0, _) | (_, Failures::KeepAlike) => self.settings.ttl,
+        let ttl = match (report.exit, self.call.settings.failures) {
+            (0, _) | (_, Failures::KeepAlike) => self.call.settings.ttl,
             (_, Failures::KeepFor(ttl)) => ttl,
             (_, Failures::Forget) => return self.leave("it failed"),
         };
+        match ended.input {
+            InputUse::Unknown(why) => return self.leave(why),
+            InputUse::LeftAt(position) => records.leave_input(InputLeft {
+                position,
+                saw_end: false,
+            }),
+            InputUse::Took(taken) => records.leave_input(InputLeft {
+                position: taken.bytes,
+                saw_end: taken.saw_end,
+            }),
+            InputUse::Known => {}
+        }
         let recording = records.recorder.and_then(|r| r.finish(report.exit));
         let mut recording = match recording {
             Ok(recording) => recording,
@@ -472,14 +497,14 @@ impl Memo<'_> {
         let entry = Entry {
             policy,
             expires_at: ttl.map(|ttl| now.saturating_add(ttl)),
-            scopes: self.scopes.clone(),
+            scopes: self.call.scopes.clone(),
             function: Some(self.function()),
-            args: match self.settings.arguments {
-                Arguments::Record => Some(self.args.clone()),
+            args: match self.call.settings.arguments {
+                Arguments::Record => Some(self.call.entry.args.clone()),
                 Arguments::Forget => None,
             },
             cost_ms: cost.map(|millis| u64::try_from(millis).unwrap_or(u64::MAX)),
-            ..Entry::new(self.address.clone(), Kind::Command, now)
+            ..Entry::new(self.call.entry.address.clone(), Kind::Command, now)
         };
         let kept = backend.stage(&mut recording, now).and_then(|content| {
             backend.put(&entry, &content, &Condition::Always, now)?;
@@ -495,7 +520,7 @@ impl Memo<'_> {
 
     /// The policy that somebody gave to the result that is there, which a new one leaves as it is.
     fn policy(&self, backend: &dyn Backend, now: Timestamp) -> Policy {
-        match backend.lookup_unread(&self.address, now) {
+        match backend.lookup_unread(&self.call.entry.address, now) {
             Ok(Lookup::Hit(entry, _) | Lookup::Stale(entry)) if self.is_ours(&entry) => {
                 entry.policy
             }
@@ -503,7 +528,7 @@ impl Memo<'_> {
         }
     }
 
-    fn leave(&self, why: &str) -> Result<()> {
+    pub(super) fn leave(&self, why: &str) -> Result<()> {
         (self.on_unkept)(why);
         Ok(())
     }

@@ -4,7 +4,10 @@
 //! |---|---|
 //! | `program` | from a name to the file that is run |
 //! | `identity` | what goes into the key |
-//! | `input` | standard input, read once and hashed |
+//! | `call` | a command line as one call, and its entry |
+//! | `input` | standard input: how the command gets it, and how it enters the key |
+//! | `piped` | a command that has a pipe for its standard input |
+//! | `unkeyed` | arguments whose content cannot be in the key |
 //! | `files` | files, folders and patterns, hashed by content |
 //! | `recording` | what a command printed, and how it ended, as bytes |
 //! | `process` | runs a command, passes its output on and records it |
@@ -30,6 +33,7 @@
 
 mod ancestry;
 mod broadcast;
+mod call;
 mod files;
 mod frames;
 mod held;
@@ -37,6 +41,7 @@ mod identity;
 mod input;
 mod memo;
 mod old;
+mod piped;
 mod printed;
 mod process;
 mod program;
@@ -46,6 +51,7 @@ mod recording;
 mod settings;
 mod telling;
 mod turn;
+mod unkeyed;
 mod warm;
 
 use std::ffi::OsString;
@@ -58,20 +64,25 @@ use rustix::io::Errno;
 use crate::error::Error;
 use crate::limits::Limit;
 
+pub use call::{Call, CallEntry};
 pub use files::{file_metadata, hash_files};
 pub use identity::Identity;
-pub use input::{Spool, Unkept, is_idle};
+pub use input::{
+    FileInput, Input, InputKey, InputKind, Spool, StreamInput, TerminalWatch, Unkept, Wire,
+    input_kind, is_idle, watch_terminal,
+};
 pub use memo::Memo;
-pub use process::{Input, Signals, Streams};
+pub use process::{Signals, Streams};
 pub use program::Program;
 pub use recorded::{NotRepeatable, Repeated, repeat};
-pub use recording::{Malformed, ReplayError, replay};
+pub use recording::{Ending, InputLeft, Malformed, ReplayError, replay};
 pub(crate) use recording::{exit_code, form};
 pub use settings::{
     Arguments, Company, Failures, Mode, OnBusy, OnFailure, OnMiss, Outcome, Outputs, Report,
     Settings,
 };
-pub use warm::{Call, Done, Found, Prepared, Stop, Warm, Warmed};
+pub use unkeyed::{UnkeyedInput, unkeyed_input};
+pub use warm::{Done, Found, Prepared, Stop, Warm, Warmed};
 
 /// Why a command was not run, or not to its end.
 #[derive(Debug, thiserror::Error)]

@@ -39,14 +39,14 @@ impl Memo<'_> {
         look_up: LookUp,
         now: Timestamp,
     ) -> Result<Kept> {
-        let mut lookup = self.attempt(look_up(backend.as_ref(), &self.address, now))?;
+        let mut lookup = self.attempt(look_up(backend.as_ref(), &self.call.entry.address, now))?;
         if let Some(Lookup::Stale(entry)) = &lookup
             && let Some(expires) = entry.expires_at.filter(|_| entry.is_expired(now))
-            && self.settings.uses_old()
+            && self.call.settings.uses_old()
         {
             // As of its last moment, it is served as it was then.
             let then = expires.saturating_sub(Duration::from_millis(1));
-            lookup = self.attempt(look_up(backend.as_ref(), &self.address, then))?;
+            lookup = self.attempt(look_up(backend.as_ref(), &self.call.entry.address, then))?;
         }
         self.kept(backend, lookup, now)
     }
@@ -72,7 +72,7 @@ impl Memo<'_> {
             return Ok(Kept::Nothing);
         }
         let is_old = !entry.is_fresh(now) || self.overdue(&entry, now) > Duration::ZERO;
-        if is_old && !self.settings.uses_old() {
+        if is_old && !self.call.settings.uses_old() {
             return Ok(Kept::Nothing);
         }
         // A value of an unknown version is a miss.
@@ -95,7 +95,7 @@ impl Memo<'_> {
         entry: &mut Entry,
         content: &Content,
     ) -> Result<bool> {
-        let failures = self.settings.failures;
+        let failures = self.call.settings.failures;
         // Most calls need not look.
         if failures == Failures::KeepAlike {
             return Ok(true);
@@ -115,7 +115,7 @@ impl Memo<'_> {
             let written = entry.known_written_at(now);
             written.map_or(Duration::MAX, |_| now.since(end))
         });
-        let too_old = self.settings.max_age.map(|most| {
+        let too_old = self.call.settings.max_age.map(|most| {
             // One from the future may have any age.
             let written = entry.known_written_at(now);
             written.map_or(Duration::MAX, |at| now.since(at).saturating_sub(most))
@@ -125,7 +125,7 @@ impl Memo<'_> {
 
     /// Whether an old result is served at once.
     pub(super) fn is_served(&self, entry: &Entry, now: Timestamp) -> bool {
-        let stale = self.settings.stale;
+        let stale = self.call.settings.stale;
         stale.is_some_and(|stale| self.overdue(entry, now) <= stale)
     }
 
@@ -133,7 +133,7 @@ impl Memo<'_> {
     ///
     /// The process that is started takes the lock and looks again, so that of several that are started by chance one runs.
     pub(super) fn refresh_elsewhere(&self, store: &Path, ports: &Ports<'_>) -> Result<()> {
-        if self.settings.mode != Mode::On || self.settings.on_miss == OnMiss::Fail {
+        if self.call.settings.mode != Mode::On || self.call.settings.on_miss == OnMiss::Fail {
             return Ok(());
         }
         let locks = FlightLocks::open(&broadcast::locks(self.beside(store)));
@@ -188,7 +188,7 @@ impl Memo<'_> {
         };
         (self.on_stale)(&why);
         let found = (entry, content);
-        let report = self.replay(backend, found, Outcome::Stale, &mut ports.console)?;
+        let report = self.replay(backend, found, Outcome::Stale, ports)?;
         report.ok_or_else(lost)
     }
 }

@@ -5,12 +5,10 @@
 //! sent on by whoever receives them, since this thread may have to wait for a reader. A thread for each of the
 //! two was a tenth of a quick command.
 
-use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::ExitStatusExt;
-use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -19,10 +17,11 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::{Errno, ioctl_fionread, retry_on_intr};
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 
-use super::recording::{NotRecorded, Recorder, Stream};
+use super::input::{Pump, Taken};
+use super::recording::{InputLeft, NotRecorded, Recorder, Stream};
 use super::settings::Outputs;
 use super::telling::Telling;
-use super::{CommandError, Program, Unkept};
+use super::{Call, CommandError, FileInput, Input, TerminalWatch, Unkept, watch_terminal};
 use crate::limits::is_exhausted;
 
 /// How long output is still awaited after a command has ended: what `>(tee log)` prints comes a little later.
@@ -30,19 +29,6 @@ const GRACE: Duration = Duration::from_millis(100);
 
 /// As much as is read from a pipe at once: what a pipe holds.
 const READ: usize = 1 << 16;
-
-/// What a command reads.
-#[derive(Debug)]
-pub enum Input {
-    /// What this process reads
-    Inherited,
-    /// Nothing
-    Nothing,
-    /// A stream that was read before
-    Spooled(File),
-    /// A stream that could not be kept
-    Unkept(Unkept),
-}
 
 /// Signals that are to reach a command: whoever receives them sends them to it.
 pub trait Signals {
@@ -96,6 +82,8 @@ pub(super) struct Ended {
     pub(super) interrupted: bool,
     /// What it printed, if that was to be recorded
     pub(super) records: Option<Records>,
+    /// What it did with its standard input
+    pub(super) input: InputUse,
     /// Its output could not be passed on, for another reason than a reader that went away
     pub(super) failed: Option<io::Error>,
 }
@@ -105,6 +93,19 @@ impl Ended {
     pub(super) fn is_whole(&self) -> bool {
         self.status.code().is_some() && !self.interrupted
     }
+}
+
+/// What a command did with its standard input, as far as its key depends on that.
+#[derive(Debug)]
+pub(super) enum InputUse {
+    /// Whatever it did, the key has it
+    Known,
+    /// It left a file at this offset
+    LeftAt(u64),
+    /// It took this from a stream
+    Took(Taken),
+    /// It is not known what it read, for this reason
+    Unknown(&'static str),
 }
 
 /// What a command prints, for those who ask later and for those who wait.
@@ -132,6 +133,13 @@ impl Records {
         }
     }
 
+    /// Notes what became of standard input.
+    pub(super) fn leave_input(&mut self, left: InputLeft) {
+        if let Ok(recorder) = &mut self.recorder {
+            recorder.leave_input(left);
+        }
+    }
+
     /// Nobody reads it any more, so that it will not come to its end.
     fn leave(&mut self) {
         self.recorder = Err(NotRecorded::Unread);
@@ -155,37 +163,30 @@ pub(super) fn exit_code(status: ExitStatus) -> u8 {
 
 /// Runs a command to its end.
 pub(super) fn run(
-    program: &Program,
-    arguments: &[OsString],
-    folder: Option<&Path>,
+    call: &Call,
     outputs: Outputs,
     streams: Streams<'_>,
     records: Option<Records>,
 ) -> Result<Ended, CommandError> {
+    let program = call.program();
     let signals = streams.signals;
     let cannot = |error| CommandError::of_start(&program.called, error);
     signals.begin().map_err(cannot)?;
     let mut command = program.command();
-    command.args(arguments);
-    let mut fed = None;
-    if let Some(folder) = folder {
+    command.args(call.arguments());
+    if let Some(folder) = &call.folder {
         // Where programs look for their folder before they ask the system.
         command.current_dir(folder).env("PWD", folder);
     }
-    match streams.input {
-        Input::Inherited => command.stdin(Stdio::inherit()),
-        Input::Nothing => command.stdin(Stdio::null()),
-        Input::Spooled(file) => command.stdin(file),
-        Input::Unkept(stream) => {
-            fed = Some(stream);
-            command.stdin(Stdio::piped())
-        }
-    };
+    let mut feed = give_input(&mut command, streams.input, records.is_some());
     signals.prepare(&mut command);
     let (mut child, stdout, spare) = match start(&mut command, outputs) {
         Ok(started) => started,
         // Where the input is fed, this process is still needed.
-        Err(source) if is_exhausted(&source) && fed.is_none() => {
+        Err(source) if is_exhausted(&source) && !feed.is_needed() => {
+            if let Feed::Pump(_) = feed {
+                command.stdin(Stdio::inherit());
+            }
             command.stdout(Stdio::inherit()).stderr(Stdio::inherit());
             return Err(CommandError::NoRoom {
                 path: program.called.clone(),
@@ -197,15 +198,11 @@ pub(super) fn run(
     };
     // It has this end of the pipe for both, which is at its end when no process has it.
     drop(command);
-    if let (Some(mut stream), Some(mut stdin)) = (fed, child.stdin.take()) {
-        // Nobody waits for it: a command need not read to the end, nor the stream have one.
-        let feeding = thread::Builder::new().spawn(move || io::copy(&mut stream, &mut stdin));
-        if let Err(error) = feeding {
-            // It would take what it got for all of its input.
-            let _ = child.kill();
-            let _ = child.wait();
-            return Err(cannot(error));
-        }
+    if let Err(error) = feed.begin(&mut child) {
+        // It would take what it got for all of its input.
+        let _ = child.kill();
+        let _ = child.wait();
+        return Err(cannot(error));
     }
     signals.reach(child.id());
     let pipe = |pipe: Option<OwnedFd>| pipe.map(File::from);
@@ -225,6 +222,7 @@ pub(super) fn run(
             },
         ],
         records,
+        feed,
         failed: None,
     };
     drop(spare);
@@ -235,6 +233,7 @@ pub(super) fn run(
             status: child.wait()?,
             interrupted,
             records: watch.records,
+            input: watch.feed.finish(),
             failed: watch.failed,
         })
     });
@@ -268,6 +267,95 @@ fn start(command: &mut Command, outputs: Outputs) -> io::Result<(Child, Option<O
     Ok((child, stdout, spare))
 }
 
+/// How a command gets its standard input, while it runs.
+enum Feed {
+    /// It has it
+    Given,
+    /// As [`Feed::Given`], and so nothing is known of what it reads
+    Unseen(&'static str),
+    File(FileInput),
+    Terminal(Option<TerminalWatch>),
+    Unkept(Option<Unkept>),
+    Pump(Box<Pump>),
+}
+
+/// Connects a command to its standard input. `is_recorded` says whether anybody wants to know what it reads.
+fn give_input(command: &mut Command, input: Input, is_recorded: bool) -> Feed {
+    let (stdin, feed) = match input {
+        Input::Inherited => (Stdio::inherit(), Feed::Given),
+        Input::Nothing => (Stdio::null(), Feed::Given),
+        Input::Terminal => {
+            let watch = is_recorded.then(|| watch_terminal(io::stdin())).flatten();
+            (Stdio::inherit(), Feed::Terminal(watch))
+        }
+        Input::File(file) => (Stdio::inherit(), Feed::File(file)),
+        Input::Spooled(file) => (file.into(), Feed::Given),
+        Input::Unkept(stream) => (Stdio::piped(), Feed::Unkept(Some(stream))),
+        Input::Stream(stream) if !is_recorded && !stream.is_begun() => {
+            (Stdio::inherit(), Feed::Given)
+        }
+        Input::Stream(stream) => match stream.pump() {
+            Ok((pump, stdin)) => (stdin.into(), Feed::Pump(Box::new(pump))),
+            Err((_, _)) => (
+                Stdio::inherit(),
+                Feed::Unseen("there are too few descriptors to see what it reads"),
+            ),
+        },
+    };
+    command.stdin(stdin);
+    feed
+}
+
+impl Feed {
+    /// Whether the command cannot read its input without this process.
+    fn is_needed(&self) -> bool {
+        match self {
+            Self::Unkept(_) => true,
+            Self::Pump(pump) => pump.is_begun(),
+            _ => false,
+        }
+    }
+
+    /// The command has started.
+    fn begin(&mut self, child: &mut Child) -> io::Result<()> {
+        if let (Self::Unkept(stream), Some(mut stdin)) = (self, child.stdin.take())
+            && let Some(mut stream) = stream.take()
+        {
+            // Not waited for: a command need not read to the end, nor the stream have one.
+            let feed = move || io::copy(&mut stream, &mut stdin);
+            thread::Builder::new().spawn(feed)?;
+        }
+        Ok(())
+    }
+
+    /// What the command did with it.
+    fn finish(self) -> InputUse {
+        match self {
+            Self::Given | Self::Unkept(_) => InputUse::Known,
+            Self::Unseen(why) => InputUse::Unknown(why),
+            Self::File(file) => match file.left_at() {
+                Some(offset) => InputUse::LeftAt(offset),
+                None => InputUse::Unknown("its standard input changed while it ran"),
+            },
+            Self::Terminal(watch) => match watch.is_some_and(|watch| !watch.was_read()) {
+                true => InputUse::Known,
+                false => InputUse::Unknown("it may have read from the terminal"),
+            },
+            Self::Pump(pump) => match pump.finish() {
+                Some(taken) => InputUse::Took(taken),
+                None => InputUse::Unknown("something else read its standard input, too"),
+            },
+        }
+    }
+
+    fn pump(&mut self) -> Option<&mut Pump> {
+        match self {
+            Self::Pump(pump) => Some(pump),
+            _ => None,
+        }
+    }
+}
+
 struct Output<'a> {
     stream: Stream,
     /// `None` once it is at its end, or nobody wants to read it
@@ -280,6 +368,7 @@ struct Output<'a> {
 struct Watch<'a> {
     outputs: [Output<'a>; 2],
     records: Option<Records>,
+    feed: Feed,
     failed: Option<io::Error>,
 }
 
@@ -291,10 +380,16 @@ impl Watch<'_> {
         let mut buffer = [0; READ];
         while ended_at.is_none_or(|at: Instant| self.is_owed_output(at.elapsed())) {
             let [stdout, stderr] = &self.outputs;
+            let pump = self.feed.pump().filter(|_| ended_at.is_none());
+            let (input, input_due) = match &pump {
+                Some(pump) => pump.due(),
+                None => (None, None),
+            };
             let watched = [
-                stdout.pipe.as_ref().map(File::as_fd),
-                stderr.pipe.as_ref().map(File::as_fd),
-                ended_at.is_none().then(|| end.as_fd()),
+                stdout.pipe.as_ref().map(readable),
+                stderr.pipe.as_ref().map(readable),
+                ended_at.is_none().then(|| readable(&end)),
+                input,
             ];
             let telling = self
                 .records
@@ -302,9 +397,15 @@ impl Watch<'_> {
                 .and_then(|records| records.telling.as_mut());
             let patience = match ended_at {
                 Some(at) => Some(GRACE.saturating_sub(at.elapsed())),
-                None => telling.as_ref().and_then(|telling| telling.due_in()),
+                None => {
+                    let telling_due = telling.as_ref().and_then(|telling| telling.due_in());
+                    telling_due.into_iter().chain(input_due).min()
+                }
             };
             let ready = wait(watched, patience)?;
+            if let Some(pump) = pump {
+                pump.step();
+            }
             if let Some(telling) = telling {
                 telling.tell_if_due();
             }
@@ -341,6 +442,9 @@ impl Watch<'_> {
             }
         };
         output.owed = output.owed.saturating_sub(bytes.len() as u64);
+        if let Some(pump) = self.feed.pump() {
+            pump.note_output();
+        }
         if let Some(records) = &mut self.records {
             records.record(output.stream, bytes);
         }
@@ -388,14 +492,19 @@ fn waited_for(id: Pid) -> io::Result<OwnedFd> {
     Ok(end.into())
 }
 
-/// Waits until one of the descriptors has something to read or is at its end, and says which.
+/// A descriptor of which is to be known when there is something to read, or its end.
+fn readable(fd: &impl AsFd) -> (BorrowedFd<'_>, PollFlags) {
+    (fd.as_fd(), PollFlags::IN)
+}
+
+/// Waits until one of the descriptors is ready or at its end, and says which.
 fn wait<const N: usize>(
-    watched: [Option<BorrowedFd<'_>>; N],
+    watched: [Option<(BorrowedFd<'_>, PollFlags)>; N],
     patience: Option<Duration>,
 ) -> io::Result<[bool; N]> {
     let mut polled = Vec::with_capacity(N);
-    for fd in watched.into_iter().flatten() {
-        polled.push(PollFd::from_borrowed_fd(fd, PollFlags::IN));
+    for (fd, flags) in watched.into_iter().flatten() {
+        polled.push(PollFd::from_borrowed_fd(fd, flags));
     }
     let patience = patience.map(|patience| Timespec {
         tv_sec: patience.as_secs() as i64,
@@ -419,7 +528,8 @@ mod tests {
             let mut command = Command::new("cat");
             let mut child = command.stdin(Stdio::piped()).spawn().expect("it starts");
             let end = end_of(&child).expect("a descriptor");
-            let is_over = |patience| wait([Some(end.as_fd())], Some(patience)).expect("it is open");
+            let is_over =
+                |patience| wait([Some(readable(&end))], Some(patience)).expect("it is open");
             assert_eq!(is_over(Duration::ZERO), [false]);
             drop(child.stdin.take());
             assert_eq!(is_over(Duration::from_secs(60)), [true]);

@@ -8,9 +8,10 @@ use std::ffi::OsString;
 use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::files::hash_files_in;
-use super::{Call, CommandError, Identity, Program, Settings};
+use super::{Call, CommandError, Identity, InputKey, Program, Settings};
 use crate::entry::Entry;
 use crate::key::{CallScopes, Key, hex, preimage};
 use crate::python_json::{Json, PyString};
@@ -131,10 +132,11 @@ pub fn repeat(
     }
     let recorded = Recorded::new(&recorded).ok_or(NotRepeatable::Arguments)?;
     let (identity, changed) = recorded.now(variable)?;
-    let name = identity.program.name.clone();
-    let scopes = (&call_scopes, scopes.clone());
+    let folder = identity.folder.clone();
+    let scopes = (scopes.clone(), token.map(Arc::from));
+    let call = Call::new(identity, &entry.address.store, scopes, settings);
     Ok(Repeated {
-        call: Call::new(identity, name, &entry.address.store, scopes, settings),
+        call: Call { folder, ..call },
         changed,
     })
 }
@@ -152,7 +154,8 @@ struct Recorded {
     variables: Vec<(String, Option<String>)>,
     files: Vec<(OsString, String)>,
     marks: BTreeMap<OsString, String>,
-    has_input: bool,
+    /// `None` if it may have read something, which is not kept
+    input: Option<InputKey>,
 }
 
 impl Recorded {
@@ -190,7 +193,10 @@ impl Recorded {
                 .iter()
                 .map(|(name, mark)| Some((name.to_os_string(), hash(mark)?)))
                 .collect::<Option<_>>()?,
-            has_input: context.get("stdin").is_some(),
+            input: match context.get("stdin") {
+                Some(input) => input.as_str().and_then(InputKey::unread),
+                None => Some(InputKey::Nothing),
+            },
         })
     }
 
@@ -223,9 +229,7 @@ impl Recorded {
         self,
         variable: impl Fn(&str) -> Option<OsString>,
     ) -> Result<(Identity, Vec<String>), NotRepeatable> {
-        if self.has_input {
-            return Err(NotRepeatable::Input);
-        }
+        let input = self.input.ok_or(NotRepeatable::Input)?;
         // A name that was given to it stays; a boot, a session or a modification time passes.
         if let Some(mark) = self.marks.keys().find(|mark| *mark != "scope") {
             let mark = mark.clone();
@@ -278,7 +282,7 @@ impl Recorded {
             folder: self.folder,
             variables,
             files,
-            input: None,
+            input,
             marks: self.marks,
         };
         Ok((identity, changed))
@@ -317,7 +321,7 @@ mod tests {
             folder: None,
             variables: BTreeMap::new(),
             files: BTreeMap::new(),
-            input: None,
+            input: InputKey::Nothing,
             marks: BTreeMap::new(),
         }
     }
@@ -328,21 +332,11 @@ mod tests {
             user_id: Some("ann".into()),
             ..Scopes::default()
         };
-        let call_scopes = CallScopes {
-            user_id: Some("ann"),
-            ..CallScopes::default()
-        };
-        let call = Call::new(
-            identity,
-            "sh".into(),
-            &store,
-            (&call_scopes, scopes),
-            Settings::default(),
-        );
+        let call = Call::new(identity, &store, (scopes, None), Settings::default());
         Entry {
             scopes: call.scopes,
-            args: Some(call.args),
-            ..Entry::new(call.address, Kind::Command, Timestamp::from_millis(0))
+            args: Some(call.entry.args),
+            ..Entry::new(call.entry.address, Kind::Command, Timestamp::from_millis(0))
         }
     }
 
@@ -368,14 +362,14 @@ mod tests {
         };
         let entry = entry(identity.clone());
         let repeated = again(&entry).expect("all is as it was");
-        assert_eq!(repeated.call.address, entry.address);
-        assert_eq!(repeated.call.arguments, identity.arguments);
+        assert_eq!(repeated.call.entry.address, entry.address);
+        assert_eq!(repeated.call.arguments(), identity.arguments);
         assert_eq!(repeated.call.folder, identity.folder);
         assert!(repeated.changed.is_empty());
 
         std::fs::write(folder.path().join("file"), "another").expect("a file");
         let repeated = again(&entry).expect("a file may change");
-        assert_ne!(repeated.call.address, entry.address);
+        assert_ne!(repeated.call.entry.address, entry.address);
         assert_eq!(repeated.changed, ["file"]);
     }
 
@@ -385,7 +379,7 @@ mod tests {
         identity.program.size += 1;
         let entry = entry(identity);
         let repeated = again(&entry).expect("a program may change");
-        assert_ne!(repeated.call.address, entry.address);
+        assert_ne!(repeated.call.entry.address, entry.address);
         assert_eq!(repeated.changed, ["the program"]);
     }
 
@@ -403,7 +397,7 @@ mod tests {
         );
         assert_eq!(
             refused(Identity {
-                input: Some([0; 32]),
+                input: InputKey::Read([0; 32]),
                 ..identity()
             }),
             "it read its standard input, which is not kept"

@@ -6,6 +6,10 @@
 //! frames    1 byte: 1 for standard output, 2 for standard error
 //!           4 bytes: the length, big-endian
 //!           so many bytes
+//! input     1 byte: 3, of a command whose standard input is a file or a stream
+//!           4 bytes: 9, big-endian
+//!           8 bytes: the offset at which it left the file, or how much of the stream it took, big-endian
+//!           1 byte: 1 if it was given the end of the stream
 //! end       1 byte: 0
 //!           1 byte: the exit code, and nothing after it
 //! ```
@@ -26,6 +30,12 @@ const VERSION: u8 = 2;
 pub(super) const BEGINNING: u64 = 2;
 
 pub(super) const END: u8 = 0;
+
+/// Begins the frame that says what became of standard input.
+pub(super) const INPUT: u8 = 3;
+
+/// The length of that frame.
+const INPUT_LENGTH: usize = 9;
 
 /// The stream of a frame and its length.
 pub(super) const HEADER: usize = 5;
@@ -95,6 +105,41 @@ impl Form {
     }
 }
 
+/// What a command left of its standard input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InputLeft {
+    /// The offset of a file, or the bytes that were taken from a stream
+    pub position: u64,
+    /// Whether it was given the end of a stream
+    pub saw_end: bool,
+}
+
+impl InputLeft {
+    fn to_bytes(self) -> [u8; INPUT_LENGTH] {
+        let mut bytes = [0; INPUT_LENGTH];
+        bytes[..8].copy_from_slice(&self.position.to_be_bytes());
+        bytes[8] = self.saw_end.into();
+        bytes
+    }
+
+    fn from_bytes(bytes: [u8; INPUT_LENGTH]) -> Self {
+        let (position, end) = bytes.split_first_chunk().expect("it is longer");
+        Self {
+            position: u64::from_be_bytes(*position),
+            saw_end: end == [1],
+        }
+    }
+}
+
+/// How a command ended, as it was recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ending {
+    /// Its exit code
+    pub exit: u8,
+    /// What it left of its standard input, if that was a file or a stream
+    pub input: Option<InputLeft>,
+}
+
 /// Why there is no recording of what a command printed.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum NotRecorded {
@@ -117,6 +162,7 @@ pub(super) struct Recorder {
     /// How many more bytes of output may come
     left: u64,
     limit: u64,
+    input: Option<InputLeft>,
 }
 
 impl Recorder {
@@ -132,6 +178,7 @@ impl Recorder {
             frame: Vec::new(),
             left: limit,
             limit,
+            input: None,
         })
     }
 
@@ -153,9 +200,19 @@ impl Recorder {
         Ok(())
     }
 
+    /// Notes what became of standard input.
+    pub(super) fn leave_input(&mut self, left: InputLeft) {
+        self.input = Some(left);
+    }
+
     /// Ends the recording, and hands it out to be read from its beginning.
     pub(super) fn finish(mut self, exit: u8) -> Result<impl Read, NotRecorded> {
         self.end_frame()?;
+        if let Some(input) = self.input {
+            self.spool.write_all(&[INPUT])?;
+            self.spool.write_all(&(INPUT_LENGTH as u32).to_be_bytes())?;
+            self.spool.write_all(&input.to_bytes())?;
+        }
         self.spool.write_all(&[END, exit])?;
         self.spool.rewind()?;
         self.spool.write_all(&[VERSION, self.form as u8])?;
@@ -195,7 +252,7 @@ pub enum ReplayError {
     Write(io::Error),
 }
 
-/// Prints again what a command printed, and returns its exit code.
+/// Prints again what a command printed, and returns how it ended.
 ///
 /// Holds no more in memory than `recording` does. Each stream is flushed after each of its frames.
 ///
@@ -205,7 +262,8 @@ pub fn replay(
     mut recording: impl BufRead,
     stdout: &mut dyn Write,
     stderr: &mut dyn Write,
-) -> Result<u8, ReplayError> {
+) -> Result<Ending, ReplayError> {
+    let mut input = None;
     if byte(&mut recording)? != VERSION || Form::read(byte(&mut recording)?).is_none() {
         return Err(Malformed.into());
     }
@@ -213,6 +271,17 @@ pub fn replay(
         let stream: &mut dyn Write = match byte(&mut recording)? {
             1 => stdout,
             2 => stderr,
+            INPUT if input.is_none() => {
+                let mut frame = [0; HEADER - 1 + INPUT_LENGTH];
+                recording.read_exact(&mut frame).map_err(cut_off)?;
+                let (length, left) = frame.split_first_chunk().expect("it is longer");
+                if u32::from_be_bytes(*length) as usize != INPUT_LENGTH {
+                    return Err(Malformed.into());
+                }
+                let left = left.try_into().expect("what is left of the frame");
+                input = Some(InputLeft::from_bytes(left));
+                continue;
+            }
             END => break,
             _ => return Err(Malformed.into()),
         };
@@ -223,7 +292,7 @@ pub fn replay(
     }
     let exit = byte(&mut recording)?;
     match recording.fill_buf().map_err(ReplayError::Read)? {
-        [] => Ok(exit),
+        [] => Ok(Ending { exit, input }),
         _ => Err(Malformed.into()),
     }
 }
@@ -260,16 +329,35 @@ pub(crate) fn form(backend: &dyn Backend, content: &Content) -> Result<Option<Fo
     }
 }
 
-/// Returns the exit code at the end of a recording, `None` of any other value.
-pub(crate) fn exit_code(backend: &dyn Backend, content: &Content) -> Result<Option<u8>, Error> {
+/// Returns how a recorded command ended, `None` of any other value.
+///
+/// Of one in chunks the frame of its input may be torn; then nothing is known of it.
+pub(super) fn ending(backend: &dyn Backend, content: &Content) -> Result<Option<Ending>, Error> {
     match content {
         Content::Inline(bytes) => Ok(replay(&bytes[..], &mut io::sink(), &mut io::sink()).ok()),
         Content::Chunked(chunked) => {
             let mut last = Vec::new();
             backend.read_chunk(chunked, chunked.chunks() - 1, &mut last)?;
-            Ok(last.last().copied())
+            Ok(ending_of(&last))
         }
     }
+}
+
+/// Returns the exit code at the end of a recording, `None` of any other value.
+pub(crate) fn exit_code(backend: &dyn Backend, content: &Content) -> Result<Option<u8>, Error> {
+    Ok(ending(backend, content)?.map(|ending| ending.exit))
+}
+
+/// What stands at the end of a recording, of which these are the last bytes.
+fn ending_of(last: &[u8]) -> Option<Ending> {
+    let (exit, frames) = last.split_last()?;
+    let frames = frames.split_last().map_or(frames, |(_, frames)| frames);
+    let input = frames.split_last_chunk().and_then(|(frames, input)| {
+        let (_, header) = frames.split_last_chunk::<HEADER>()?;
+        let is_input = *header == [INPUT, 0, 0, 0, INPUT_LENGTH as u8];
+        is_input.then(|| InputLeft::from_bytes(*input))
+    });
+    Some(Ending { exit: *exit, input })
 }
 
 fn pass_on(
@@ -329,8 +417,8 @@ mod tests {
     /// Both streams in one list, in the order in which they are written to.
     fn replayed(bytes: &[u8]) -> Result<(Vec<u8>, Vec<u8>, u8), ReplayError> {
         let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
-        let exit = replay(bytes, &mut stdout, &mut stderr)?;
-        Ok((stdout, stderr, exit))
+        let ending = replay(bytes, &mut stdout, &mut stderr)?;
+        Ok((stdout, stderr, ending.exit))
     }
 
     #[test]
@@ -373,6 +461,39 @@ mod tests {
                 "{outputs:?} {streams:?}"
             );
         }
+    }
+
+    #[test]
+    fn says_what_became_of_the_input() {
+        for saw_end in [false, true] {
+            let left = InputLeft {
+                position: 0x0102,
+                saw_end,
+            };
+            let mut recorder = Recorder::new(Outputs::Apart, 10).expect("memory");
+            recorder.record(Stream::Output, b"a").expect("it fits");
+            recorder.leave_input(left);
+            let mut bytes = Vec::new();
+            let mut recording = recorder.finish(7).expect("memory");
+            recording.read_to_end(&mut bytes).expect("memory");
+            let expected = Ending {
+                exit: 7,
+                input: Some(left),
+            };
+            let replayed = replay(&bytes[..], &mut io::sink(), &mut io::sink());
+            assert_eq!(replayed.expect("well formed"), expected);
+            assert_eq!(ending_of(&bytes), Some(expected));
+            assert_eq!(
+                ending_of(&bytes[bytes.len() - 5..]).expect("an end").input,
+                None
+            );
+        }
+        let without = recorded(&[], 3);
+        let expected = Ending {
+            exit: 3,
+            input: None,
+        };
+        assert_eq!(ending_of(&without), Some(expected));
     }
 
     #[test]

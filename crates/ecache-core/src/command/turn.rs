@@ -104,8 +104,8 @@ impl Memo<'_> {
     /// How long a silent leader is waited for.
     pub(super) fn patience(&self, leader: Leader) -> Duration {
         match leader {
-            Leader::Unknown => self.settings.patience.min(DOUBTFUL),
-            Leader::Ancestor | Leader::Stranger => self.settings.patience,
+            Leader::Unknown => self.call.settings.patience.min(DOUBTFUL),
+            Leader::Ancestor | Leader::Stranger => self.call.settings.patience,
         }
     }
 

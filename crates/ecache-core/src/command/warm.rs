@@ -8,12 +8,11 @@
 //! items are read by a thread that is left behind when the work is stopped: an input may never end.
 
 use std::cell::RefCell;
-use std::ffi::OsString;
 use std::io::{self, Write};
 use std::net::Shutdown;
 use std::num::NonZeroUsize;
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::sync::mpsc::{self, SyncSender, TryRecvError, TrySendError};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -28,14 +27,12 @@ use super::recording::{self, Form, Recorder, form};
 use super::settings::Outputs;
 use super::telling::Telling;
 use super::turn::{Console, Turn, Wait};
-use super::{CommandError, Identity, Input, Memo, Mode, Program, Settings, Streams};
+use super::{Call, CommandError, Input, Memo, Mode, Streams};
 use crate::backend::{Backend, Content, Lookup};
 use crate::entry::Entry;
 use crate::error::{Error, Result};
-use crate::key::{CallScopes, Key, preimage};
+use crate::key::Key;
 use crate::limits;
-use crate::python_json::Json;
-use crate::scope::{Address, Scopes, StoreAddress};
 use crate::single_flight::FlightLocks;
 use crate::time::Clock;
 
@@ -61,57 +58,14 @@ const BACKLOG: usize = 256;
 /// Results are reported this often, or when so many wait. To be woken for each took the processor from a command.
 const REPORTING: Duration = Duration::from_millis(10);
 
-/// A command that is to be kept: what `run` makes of a command line.
-#[derive(Clone, Debug)]
-pub struct Call {
-    /// The file that is run
-    pub program: Program,
-    /// The program's name, which it is told
-    pub name: OsString,
-    /// Its arguments
-    pub arguments: Vec<OsString>,
-    /// The folder it is run in, if that is not this process's
-    pub folder: Option<PathBuf>,
-    /// Where it is kept
-    pub address: Address,
-    /// The scopes it is run in
-    pub scopes: Scopes,
-    /// The arguments of the call, JSON with sorted keys
-    pub args: String,
-    /// How it is memoized
-    pub settings: Settings,
-}
-
 impl Call {
-    /// The call of a command with that identity, under its key in a store.
-    pub fn new(
-        identity: Identity,
-        name: OsString,
-        store: &StoreAddress,
-        (call_scopes, scopes): (&CallScopes<'_>, Scopes),
-        settings: Settings,
-    ) -> Self {
-        let call = identity.call();
-        let key = Key::of_preimage(&preimage(&call, call_scopes));
-        Self {
-            program: identity.program,
-            name,
-            arguments: identity.arguments,
-            folder: identity.folder,
-            address: store.entry(key),
-            scopes,
-            args: Json::Array(call).dumps_sorted(),
-            settings,
-        }
-    }
-
     /// Looks for what is kept of it.
     ///
     /// # Errors
     /// If the store cannot be read. A damaged entry is none.
     pub fn find(&self, backend: &dyn Backend, clock: &dyn Clock) -> Result<Found> {
         let memo = self.memo(Outputs::Apart, None, clock, &Err, &|_| {});
-        Ok(match backend.lookup(&self.address, clock.now())? {
+        Ok(match backend.lookup(&self.entry.address, clock.now())? {
             Lookup::Hit(mut entry, content) => {
                 let is_hit = memo.allows(backend, &mut entry, &content)?
                     && memo.is_hit(&entry, clock.now())
@@ -130,7 +84,8 @@ impl Call {
     /// Where it prints to: apart, which answers most. What is run again stays as it was.
     fn outputs(&self, backend: &dyn Backend, clock: &dyn Clock) -> Result<Outputs> {
         if self.settings.mode == Mode::Refresh
-            && let Lookup::Hit(_, content) = backend.lookup_unread(&self.address, clock.now())?
+            && let Lookup::Hit(_, content) =
+                backend.lookup_unread(&self.entry.address, clock.now())?
             && form(backend, &content)? == Some(Form::Merged)
         {
             return Ok(Outputs::Merged);
@@ -147,19 +102,13 @@ impl Call {
         on_unkept: &'a dyn Fn(&str),
     ) -> Memo<'a> {
         Memo {
-            program: &self.program,
-            arguments: &self.arguments,
-            folder: self.folder.as_deref(),
-            address: self.address.clone(),
-            scopes: self.scopes.clone(),
-            args: self.args.clone(),
+            call: self,
             store,
+            beside: None,
             outputs,
-            settings: &self.settings,
             clock,
             on_trouble,
             on_unkept,
-            beside: None,
             on_stale: &|_| {},
             refresh: &|_| Ok(()),
         }
@@ -248,10 +197,8 @@ pub enum Stop {
 /// Where and how commands are warmed.
 ///
 /// ```
-/// use std::collections::BTreeMap;
 /// use ecache_core::command::{Call, Identity, Prepared, Program, Settings, Warm, Warmed};
 /// use ecache_core::location::{self, Access};
-/// use ecache_core::key::CallScopes;
 /// use ecache_core::scope::{Scopes, StoreAddress};
 /// use ecache_core::time::SystemClock;
 ///
@@ -261,16 +208,11 @@ pub enum Stop {
 /// let program = Program::find("echo".as_ref(), None)?;
 /// let prepare = |item: &u32| {
 ///     let identity = Identity {
-///         program: program.clone(),
 ///         arguments: vec![item.to_string().into()],
-///         folder: None,
-///         variables: BTreeMap::new(),
-///         files: BTreeMap::new(),
-///         input: None,
-///         marks: BTreeMap::new(),
+///         ..Identity::of(program.clone())
 ///     };
-///     let scopes = (&CallScopes::default(), Scopes::default());
-///     let call = Call::new(identity, "echo".into(), &StoreAddress::new("echo"), scopes, Settings::default());
+///     let scopes = (Scopes::default(), None);
+///     let call = Call::new(identity, &StoreAddress::new("echo"), scopes, Settings::default());
 ///     Prepared::Run(Box::new(call))
 /// };
 /// let warm = || Warm {
@@ -479,7 +421,7 @@ impl<T> Work<'_, T> {
     }
 
     fn one(&self, call: &Call, locks: &FlightLocks) -> Done {
-        let key = call.address.key.clone();
+        let key = call.entry.address.key.clone();
         let mut last_running = Instant::now();
         let attempted = loop {
             let attempted = self.attempt(call, locks);
@@ -510,7 +452,7 @@ impl<T> Work<'_, T> {
     }
 
     fn interrupted(&self, call: &Call) -> Done {
-        let key = call.address.key.clone();
+        let key = call.entry.address.key.clone();
         Done::not_run(Warmed::Skipped, Some(key), "it was interrupted".into())
     }
 
@@ -519,7 +461,7 @@ impl<T> Work<'_, T> {
             return Ok(done);
         }
         let not_started = || {
-            let key = call.address.key.clone();
+            let key = call.entry.address.key.clone();
             Done::not_run(Warmed::Skipped, Some(key), "it was not started".into())
         };
         if !self.queue.may_start() {
@@ -547,7 +489,7 @@ impl<T> Work<'_, T> {
             }
             let leader = ancestry::leader(locks.leader(&flight));
             if waiting_since.elapsed() >= memo.patience(leader) {
-                let key = Some(call.address.key.clone());
+                let key = Some(call.entry.address.key.clone());
                 let why = "another process has been running it for too long".into();
                 return Ok(Done::not_run(Warmed::Failed, key, why));
             }
@@ -591,7 +533,7 @@ impl<T> Work<'_, T> {
         };
         Ok(Done {
             outcome,
-            key: Some(call.address.key.clone()),
+            key: Some(call.entry.address.key.clone()),
             exit: Some(report.exit),
             cost: report.cost,
             size: report.size,

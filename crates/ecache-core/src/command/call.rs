@@ -1,0 +1,107 @@
+//! A command line as one call: what is run, and the entry that holds its result.
+//!
+//! `run`, `warm`, `why` and `key` all make a [`Call`], so that they agree on the key of a command line.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::{Identity, InputKey, Program, Settings};
+use crate::key::{CallScopes, Key, preimage};
+use crate::python_json::Json;
+use crate::scope::{Address, Scopes, StoreAddress};
+
+/// A memoized command line.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// What identifies it
+    pub identity: Identity,
+    /// The folder it is run in, if that is not this process's
+    pub folder: Option<PathBuf>,
+    /// The scopes it is run in
+    pub scopes: Scopes,
+    /// The request token of those scopes: a secret
+    pub token: Option<Arc<str>>,
+    /// The entry that holds its result
+    pub entry: CallEntry,
+    /// How it is memoized
+    pub settings: Settings,
+}
+
+/// The entry of a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallEntry {
+    /// Its address
+    pub address: Address,
+    /// The arguments of the call, JSON with sorted keys
+    pub args: String,
+}
+
+impl Call {
+    /// The call of a command with that identity, kept in a store.
+    pub fn new(
+        identity: Identity,
+        store: &StoreAddress,
+        (scopes, token): (Scopes, Option<Arc<str>>),
+        settings: Settings,
+    ) -> Self {
+        let entry = entry(&identity, store, &call_scopes(&scopes, token.as_deref()));
+        Self {
+            identity,
+            folder: None,
+            scopes,
+            token,
+            entry,
+            settings,
+        }
+    }
+
+    /// The file that is run.
+    pub fn program(&self) -> &Program {
+        &self.identity.program
+    }
+
+    /// The arguments of the command.
+    pub fn arguments(&self) -> &[OsString] {
+        &self.identity.arguments
+    }
+
+    /// The text that is hashed for the key.
+    pub fn preimage(&self) -> String {
+        preimage(&self.identity.call(), &self.call_scopes())
+    }
+
+    /// The same command line with another input.
+    pub fn with_input(&self, input: InputKey) -> Self {
+        let mut call = self.clone();
+        call.identity.input = input;
+        call.entry = entry(
+            &call.identity,
+            &self.entry.address.store,
+            &self.call_scopes(),
+        );
+        call
+    }
+
+    fn call_scopes(&self) -> CallScopes<'_> {
+        call_scopes(&self.scopes, self.token.as_deref())
+    }
+}
+
+fn call_scopes<'a>(scopes: &'a Scopes, token: Option<&'a str>) -> CallScopes<'a> {
+    CallScopes {
+        operator_uri: scopes.operator_uri.as_deref(),
+        prompt_id: scopes.prompt_id.as_deref(),
+        user_request_token: token,
+        user_id: scopes.user_id.as_deref(),
+    }
+}
+
+fn entry(identity: &Identity, store: &StoreAddress, scopes: &CallScopes<'_>) -> CallEntry {
+    let arguments = identity.call();
+    let key = Key::of_preimage(&preimage(&arguments, scopes));
+    CallEntry {
+        address: store.entry(key),
+        args: Json::Array(arguments).dumps_sorted(),
+    }
+}

@@ -1,0 +1,122 @@
+//! Standard input that is a regular file or a terminal: the command inherits it as it is.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::{FileExt, MetadataExt};
+
+use rustix::fs::{SeekFrom, inotify, seek};
+use sha2::{Digest, Sha256};
+
+use super::InputKey;
+
+/// A regular file at an offset.
+///
+/// The whole content is in the key, not what is left of it: `/dev/stdin` opens a file anew, from its beginning. Nothing
+/// is learned from an offset that stays, since a command may map the file or ask for its size.
+#[derive(Debug)]
+pub struct FileInput {
+    file: File,
+    sha256: [u8; 32],
+    offset: u64,
+    state: State,
+}
+
+/// What changes when a file is written to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct State {
+    length: u64,
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+impl State {
+    fn of(file: &File) -> io::Result<Self> {
+        let file = file.metadata()?;
+        Ok(Self {
+            length: file.len(),
+            modified: (file.mtime(), file.mtime_nsec()),
+            changed: (file.ctime(), file.ctime_nsec()),
+        })
+    }
+}
+
+impl FileInput {
+    /// Hashes a file, and leaves its offset where it is.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn new(file: File) -> io::Result<Self> {
+        let offset = seek(&file, SeekFrom::Current(0))?;
+        let state = State::of(&file)?;
+        let (mut hash, mut position) = (Sha256::new(), 0);
+        let mut buffer = vec![0; 1 << 16];
+        loop {
+            match file.read_at(&mut buffer, position) {
+                Ok(0) => break,
+                Ok(count) => {
+                    hash.update(&buffer[..count]);
+                    position += count as u64;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(Self {
+            sha256: hash.finalize().into(),
+            file,
+            offset,
+            state,
+        })
+    }
+
+    /// What the key says of it.
+    pub fn key(&self) -> InputKey {
+        InputKey::File(self.sha256, self.offset)
+    }
+
+    /// The offset that a command left, unless the file changed since it was hashed.
+    pub(in super::super) fn left_at(&self) -> Option<u64> {
+        let is_same = State::of(&self.file).is_ok_and(|state| state == self.state);
+        seek(&self.file, SeekFrom::Current(0))
+            .ok()
+            .filter(|_| is_same)
+    }
+
+    /// Leaves the offset where the command left it.
+    pub(in super::super) fn leave_at(&self, offset: u64) -> io::Result<()> {
+        Ok(seek(&self.file, SeekFrom::Start(offset)).map(drop)?)
+    }
+
+    /// Opens the file once more, at the same offset, for a process of its own.
+    ///
+    /// # Errors
+    /// If it cannot be opened any more.
+    pub fn reopen(&self) -> io::Result<File> {
+        use std::os::fd::AsRawFd;
+        let file = File::open(format!("/proc/self/fd/{}", self.file.as_raw_fd()))?;
+        seek(&file, SeekFrom::Start(self.offset))?;
+        Ok(file)
+    }
+}
+
+/// Tells whether anything was read from a terminal.
+#[derive(Debug)]
+pub struct TerminalWatch(OwnedFd);
+
+/// Begins to watch the terminal that is standard input; `None` where that cannot be.
+pub fn watch_terminal(terminal: impl AsFd) -> Option<TerminalWatch> {
+    use std::os::fd::AsRawFd;
+    let path = format!("/proc/self/fd/{}", terminal.as_fd().as_raw_fd());
+    let flags = inotify::CreateFlags::CLOEXEC | inotify::CreateFlags::NONBLOCK;
+    let watch = inotify::init(flags).ok()?;
+    inotify::add_watch(&watch, path, inotify::WatchFlags::ACCESS).ok()?;
+    Some(TerminalWatch(watch))
+}
+
+impl TerminalWatch {
+    /// Whether anything was read since.
+    pub(in super::super) fn was_read(&self) -> bool {
+        rustix::io::ioctl_fionread(&self.0).map_or(true, |pending| pending > 0)
+    }
+}

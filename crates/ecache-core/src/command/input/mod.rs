@@ -1,0 +1,161 @@
+//! Standard input of a memoized command: how the command gets it, and how it enters the key.
+//!
+//! An entry answers for what a command *took* from its input, not for what lay there. So a command that reads nothing
+//! leaves its input to the next one, on a hit as on a miss, and a command that reads is told apart by what it read.
+//!
+//! | standard input | the command gets | in the key |
+//! |---|---|---|
+//! | a regular file | the same open file | the content of the whole file and the offset; a hit moves the offset |
+//! | a pipe, a FIFO or a stream socket | a pipe of its own, filled from a copy (`pump`) | what it took ([`StreamInput`]) |
+//! | a terminal | the terminal | that it is one; a run that read from it is not kept |
+//! | `/dev/null`, closed | the same | which of them |
+//! | anything else, as a folder | the same | nothing: the command is run without the cache |
+//!
+//! Designs weighed for pipes:
+//! - read everything first and hash it (`--stdin hash`, and what bkt's users do by hand): a loop such as
+//!   `while read x; do ecache run -- echo $x; done` ends after one round, and `yes | ecache run -- head -1` never;
+//! - give the command the pipe itself and ask afterwards how much is gone: nothing is known of what it read;
+//! - `tee(2)` the pipe, hand out the copy, and take from the pipe what the command took from the copy (chosen).
+
+mod file;
+mod kind;
+mod profile;
+mod pump;
+mod source;
+mod spool;
+mod stream;
+
+use std::fs::File;
+
+use super::InputLeft;
+use crate::key::hex;
+
+pub use file::{FileInput, TerminalWatch, watch_terminal};
+pub use kind::{InputKind, input_kind};
+pub(super) use profile::{Profile, Seen};
+pub(super) use pump::{Pump, Taken};
+pub use source::Wire;
+pub use spool::{Spool, Unkept, is_idle};
+pub use stream::StreamInput;
+pub(super) use stream::{Lies, StreamContent};
+
+/// What a command reads.
+#[derive(Debug)]
+pub enum Input {
+    /// What this process reads
+    Inherited,
+    /// Nothing: `/dev/null`
+    Nothing,
+    /// This process's terminal
+    Terminal,
+    /// This process's regular file
+    File(FileInput),
+    /// This process's pipe or socket
+    Stream(StreamInput),
+    /// A stream that was read to its end before
+    Spooled(File),
+    /// A stream that could not be kept
+    Unkept(Unkept),
+}
+
+impl Input {
+    /// Leaves it as a recorded command left it.
+    pub(super) fn leave(&mut self, left: Option<InputLeft>) {
+        let Some(left) = left else {
+            return;
+        };
+        // What cannot be moved was moved by another process that reads it, too.
+        let _ = match self {
+            Self::File(file) => file.leave_at(left.position),
+            Self::Stream(stream) => stream.consume(left.position),
+            _ => Ok(()),
+        };
+    }
+}
+
+/// What a key says of the standard input of a command.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum InputKey {
+    /// It was said to read nothing, and gets `/dev/null`
+    #[default]
+    Nothing,
+    /// It inherits `/dev/null`
+    NullDevice,
+    /// It inherits `/dev/null`, open for writing alone, as from `nohup`
+    NullForWriting,
+    /// It inherits a closed descriptor
+    Closed,
+    /// It inherits a terminal, and reads nothing from it
+    Terminal,
+    /// It may read what it likes: that was said to make no difference
+    Ignored,
+    /// The SHA-256 of a stream that was read to its end before the command started
+    Read([u8; 32]),
+    /// The SHA-256 of a regular file, and the offset at which reading starts
+    File([u8; 32], u64),
+    /// A stream that it does not read, although there is something to read; also where [`Profile`]s are kept
+    Unread(Wire),
+    /// A stream in which nothing came
+    Empty(Wire),
+    /// The SHA-256 of a whole stream
+    Stream(Wire, [u8; 32]),
+}
+
+impl InputKey {
+    /// The form that is hashed and recorded, if there is one.
+    pub(super) fn recorded(&self) -> Option<String> {
+        Some(match self {
+            Self::Nothing => return None,
+            Self::NullDevice => "/dev/null".into(),
+            Self::NullForWriting => "/dev/null, for writing".into(),
+            Self::Closed => "closed".into(),
+            Self::Terminal => "terminal".into(),
+            Self::Ignored => "ignored".into(),
+            Self::Read(sha256) => format!("read: {}", hex(sha256)),
+            Self::File(sha256, 0) => format!("file: {}", hex(sha256)),
+            Self::File(sha256, offset) => format!("file from {offset}: {}", hex(sha256)),
+            Self::Unread(wire) => format!("{wire}"),
+            Self::Empty(wire) => format!("{wire}: empty"),
+            Self::Stream(wire, sha256) => format!("{wire}: {}", hex(sha256)),
+        })
+    }
+
+    /// The name of an input from which the command read nothing, other than `/dev/null` itself.
+    pub fn unread_name(&self) -> Option<String> {
+        let is_other = matches!(self, Self::Terminal | Self::NullForWriting | Self::Closed);
+        self.recorded().filter(|_| is_other)
+    }
+
+    /// The input whose result answers, too: that of a command which was said to read nothing.
+    pub(super) fn fallback(&self) -> Option<Self> {
+        match self {
+            Self::NullDevice | Self::NullForWriting | Self::Terminal => Some(Self::Nothing),
+            _ => None,
+        }
+    }
+
+    /// What carries the stream, if it is one.
+    pub(super) fn wire(&self) -> Option<Wire> {
+        match self {
+            Self::Unread(wire) | Self::Empty(wire) | Self::Stream(wire, _) => Some(*wire),
+            _ => None,
+        }
+    }
+
+    /// The key of a recorded input from which the command read nothing, so that it can be run again with `/dev/null` in
+    /// its place.
+    pub fn unread(recorded: &str) -> Option<Self> {
+        let unread = [
+            Self::NullDevice,
+            Self::NullForWriting,
+            Self::Closed,
+            Self::Terminal,
+            Self::Unread(Wire::Pipe),
+            Self::Unread(Wire::Socket),
+            Self::Empty(Wire::Pipe),
+            Self::Empty(Wire::Socket),
+        ];
+        let mut unread = unread.into_iter();
+        unread.find(|key| key.recorded().as_deref() == Some(recorded))
+    }
+}

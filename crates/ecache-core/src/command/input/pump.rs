@@ -1,0 +1,296 @@
+//! Gives a command a copy of a stream, and takes from the stream what the command took from the copy.
+//!
+//! The command's own pipe is filled with what lies in the source. How much of it is left unread says how much the
+//! command took; as much is taken from the source. So the source is at every moment, and when the command ends, where
+//! the command itself would have left it.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+use rustix::event::PollFlags;
+use rustix::io::{Errno, ioctl_fionread, retry_on_intr};
+use rustix::net::{
+    AddressFamily, SendFlags, Shutdown, SocketFlags, SocketType, send, shutdown, socketpair,
+};
+use rustix::pipe::{PipeFlags, fcntl_setpipe_size, pipe_with};
+
+use super::profile::{Hasher, Seen};
+use super::source::{Source, Wire};
+use super::stream::Spooled;
+
+/// How long the command's reading is not looked after, at least and at most, while there is something to read.
+const TICK: [Duration; 2] = [Duration::from_micros(50), Duration::from_millis(50)];
+
+/// How long the end of its input is kept from a command that has read everything: one that wants no more, as
+/// `head -1`, ends in the meantime.
+const END_DELAY: Duration = Duration::from_millis(1);
+
+/// The same for a command that does not read.
+const UNREAD_END_DELAY: Duration = Duration::from_millis(20);
+
+/// Fills the pipe of a command from a source.
+pub(in super::super) struct Pump {
+    source: Source,
+    /// What was taken from the source before the command started, for the command to read first
+    spool: Spooled,
+    /// Where the command's input is written to; `None` once it is at its end
+    writer: Option<OwnedFd>,
+    /// The command's end, to see how much of it is unread
+    reader: OwnedFd,
+    /// Written, and not yet known to be read
+    unread: Vec<u8>,
+    /// How much the command read
+    read: Hasher,
+    is_full: bool,
+    tick: Duration,
+    /// Since when nothing is left to give it but the end
+    drained: Option<Instant>,
+    /// Something lay there before the command started
+    was_offered: bool,
+    /// The command printed something before it had been given all of its input
+    is_early: bool,
+    /// Another process reads the source as well, so that it is not known what the command read
+    is_shared: bool,
+    buffer: Vec<u8>,
+}
+
+/// What a command did with a stream.
+#[derive(Debug)]
+pub(in super::super) struct Taken {
+    /// What carries it
+    pub(in super::super) wire: Wire,
+    /// How many bytes it took
+    pub(in super::super) bytes: u64,
+    /// Something lay there before it started
+    pub(in super::super) was_offered: bool,
+    /// It was given the end of its input
+    pub(in super::super) saw_end: bool,
+    /// Nothing came while it ran
+    pub(in super::super) nothing_came: bool,
+    /// The whole stream, if it is known
+    pub(in super::super) whole: Option<Seen>,
+}
+
+impl Pump {
+    /// Makes the command's end of the input, with what lies in the source already in it.
+    pub(super) fn new(
+        source: Source,
+        spool: Spooled,
+    ) -> Result<(Self, OwnedFd), (Source, Spooled, io::Error)> {
+        let (reader, writer) = match ends(&source) {
+            Ok(ends) => ends,
+            Err(error) => return Err((source, spool, error)),
+        };
+        let given = match reader.try_clone() {
+            Ok(given) => given,
+            Err(error) => return Err((source, spool, error)),
+        };
+        let mut pump = Self {
+            source,
+            spool,
+            writer: Some(writer),
+            reader,
+            unread: Vec::new(),
+            read: Hasher::default(),
+            is_full: false,
+            tick: TICK[0],
+            drained: None,
+            was_offered: false,
+            is_early: false,
+            is_shared: false,
+            buffer: Vec::new(),
+        };
+        pump.step();
+        pump.was_offered = !pump.unread.is_empty();
+        Ok((pump, given))
+    }
+
+    /// Whether some of the stream was taken from it, so that the command must be given that.
+    pub(in super::super) fn is_begun(&self) -> bool {
+        self.spool.length() > 0
+    }
+
+    /// What is to be waited for before the next [`Pump::step`], and for how long at most.
+    pub(in super::super) fn due(&self) -> (Option<(BorrowedFd<'_>, PollFlags)>, Option<Duration>) {
+        match &self.writer {
+            None => (None, None),
+            Some(_) if self.is_shared => (None, None),
+            Some(writer) if self.is_full => (Some((writer.as_fd(), PollFlags::OUT)), None),
+            Some(_) if self.unread.is_empty() && self.drained.is_none() => {
+                (Some((self.source.as_fd(), PollFlags::IN)), None)
+            }
+            Some(_) => (None, Some(self.tick)),
+        }
+    }
+
+    /// The command printed something.
+    pub(in super::super) fn note_output(&mut self) {
+        self.is_early |= self.writer.is_some();
+    }
+
+    /// Passes on what came, and takes what was read.
+    pub(in super::super) fn step(&mut self) {
+        let mut has_moved = false;
+        while !self.is_shared && self.writer.is_some() {
+            match self.sync().and_then(|read| Ok(self.fill()? | read)) {
+                Ok(true) => has_moved = true,
+                Ok(false) => break,
+                // What the source says is what the command is to see: its end.
+                Err(_) => {
+                    self.is_shared = true;
+                    self.end();
+                }
+            }
+        }
+        self.tick = if has_moved {
+            TICK[0]
+        } else {
+            (self.tick * 2).min(TICK[1])
+        };
+    }
+
+    /// What the command did with its input, now that it has ended. What it did not read is still in the source.
+    pub(in super::super) fn finish(mut self) -> Option<Taken> {
+        self.sync().ok()?;
+        let saw_end = self.writer.is_none();
+        let bytes = self.read.length();
+        // What is in the spool cannot be put back.
+        if self.is_shared || bytes < self.spool.length() {
+            return None;
+        }
+        let is_ended = saw_end || self.source.is_ended().ok()?;
+        let left = self.source.available().ok()?;
+        self.source.peek(&mut self.buffer).ok()?;
+        let whole = (is_ended && left == self.buffer.len()).then(|| {
+            let mut whole = self.read;
+            whole.update(&self.buffer);
+            whole.seen(self.is_early)
+        });
+        Some(Taken {
+            wire: self.source.wire,
+            nothing_came: bytes == 0 && left == 0,
+            bytes,
+            was_offered: self.was_offered,
+            saw_end,
+            whole,
+        })
+    }
+
+    /// Takes from the source what the command read; whether it read anything.
+    fn sync(&mut self) -> io::Result<bool> {
+        let left = usize::try_from(ioctl_fionread(&self.reader)?).unwrap_or(usize::MAX);
+        let count = self.unread.len().saturating_sub(left);
+        if count == 0 {
+            return Ok(false);
+        }
+        let spooled = self.spool.length().saturating_sub(self.read.length());
+        let spooled = usize::try_from(spooled).unwrap_or(usize::MAX).min(count);
+        if count > spooled {
+            self.source.take(count - spooled, &mut self.buffer)?;
+            if self.buffer != self.unread[spooled..count] {
+                return Err(io::ErrorKind::InvalidData.into());
+            }
+        }
+        self.read.update(&self.unread[..count]);
+        self.unread.drain(..count);
+        self.is_full = false;
+        self.drained = None;
+        Ok(true)
+    }
+
+    /// Gives the command what is there; whether that was anything.
+    fn fill(&mut self) -> io::Result<bool> {
+        if self.is_full {
+            return Ok(false);
+        }
+        let given = self.read.length() + self.unread.len() as u64;
+        if given < self.spool.length() {
+            self.spool.read(&mut self.buffer)?;
+            let bytes = std::mem::take(&mut self.buffer);
+            let written = self.give(&bytes)?;
+            self.spool.unread(bytes.len() - written)?;
+            self.buffer = bytes;
+            return Ok(written > 0);
+        }
+        let is_ended = self.source.is_ended()?;
+        // What of the source the command was given, and has not read.
+        let from_spool = self.spool.length().saturating_sub(self.read.length());
+        let shown = self.unread.len()
+            - usize::try_from(from_spool)
+                .unwrap_or(0)
+                .min(self.unread.len());
+        let available = self.source.available()?;
+        if available <= shown {
+            if is_ended && self.is_end_due() {
+                self.end();
+            }
+            return Ok(false);
+        }
+        self.source.peek(&mut self.buffer)?;
+        let bytes = std::mem::take(&mut self.buffer);
+        let written = match bytes.get(shown..) {
+            Some(news) => self.give(news)?,
+            None => 0,
+        };
+        self.buffer = bytes;
+        Ok(written > 0)
+    }
+
+    /// Writes what the command's end has room for.
+    fn give(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let Some(writer) = &self.writer else {
+            return Ok(0);
+        };
+        let written = retry_on_intr(|| match self.source.wire {
+            Wire::Pipe => rustix::io::write(writer, bytes),
+            Wire::Socket => send(writer, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL),
+        });
+        let written = match written {
+            Ok(written) => written,
+            Err(Errno::AGAIN) => 0,
+            Err(error) => return Err(error.into()),
+        };
+        self.is_full = written < bytes.len();
+        self.unread.extend_from_slice(&bytes[..written]);
+        Ok(written)
+    }
+
+    /// Whether the command is to see the end, now that there is nothing else left to give it.
+    fn is_end_due(&mut self) -> bool {
+        let given = self.read.length() + self.unread.len() as u64;
+        let since = *self.drained.get_or_insert_with(Instant::now);
+        let delay = if self.unread.is_empty() {
+            END_DELAY
+        } else {
+            UNREAD_END_DELAY
+        };
+        given == 0 || since.elapsed() >= delay
+    }
+
+    /// Lets the command see the end of its input.
+    fn end(&mut self) {
+        if let Some(writer) = self.writer.take()
+            && self.source.wire == Wire::Socket
+        {
+            // It cannot fail for a socket that is connected.
+            let _ = shutdown(&writer, Shutdown::Write);
+        }
+    }
+}
+
+/// The two ends of the command's input: what it reads, and what is written to.
+fn ends(source: &Source) -> io::Result<(OwnedFd, OwnedFd)> {
+    Ok(match source.wire {
+        Wire::Pipe => {
+            let (reader, writer) = pipe_with(PipeFlags::CLOEXEC)?;
+            rustix::io::ioctl_fionbio(&writer, true)?;
+            let _ = fcntl_setpipe_size(&writer, source.capacity());
+            (reader, writer)
+        }
+        Wire::Socket => {
+            let flags = SocketFlags::CLOEXEC;
+            socketpair(AddressFamily::UNIX, SocketType::STREAM, flags, None)?
+        }
+    })
+}

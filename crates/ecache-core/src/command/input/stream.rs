@@ -1,0 +1,320 @@
+//! A pipe or socket that is standard input, while it is found out whether its content was seen before.
+
+use std::io::{self, PipeReader, Read, Seek, SeekFrom, Write};
+use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant};
+
+use tempfile::SpooledTempFile;
+
+use super::profile::Hasher;
+use super::pump::Pump;
+use super::source::{Source, Wire};
+use super::{InputKey, Profile};
+
+/// How long the next byte of an input that was seen before is waited for, if the command waits for the end, too.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The same for a command that was seen to print before it had all of its input.
+const EARLY_PATIENCE: Duration = Duration::from_millis(200);
+
+/// How long the end of an empty stream is waited for: in `true | ecache run -- date` it comes a little later.
+const END_PATIENCE: Duration = Duration::from_millis(20);
+
+/// How long is waited between two looks at a stream, at least and at most.
+const PAUSE: [Duration; 2] = [Duration::from_micros(100), Duration::from_millis(10)];
+
+/// The most that is kept in memory of what was taken.
+const IN_MEMORY: usize = 1 << 20;
+
+/// Standard input that is a pipe or a socket.
+#[derive(Debug)]
+pub struct StreamInput {
+    source: Source,
+    taken: Spooled,
+}
+
+/// What lies in a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in super::super) enum Lies {
+    /// Nothing, and nothing will come
+    Ended,
+    /// Nothing as yet
+    Idle,
+    /// Something
+    Something,
+}
+
+/// What the content of a stream is, as far as it could be seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in super::super) enum StreamContent {
+    /// The SHA-256 of all of it
+    Whole([u8; 32]),
+    /// Nothing that was seen before, or it has not come yet
+    Unknown,
+}
+
+impl StreamInput {
+    /// Looks at a stream, of which nothing is taken as yet.
+    ///
+    /// # Errors
+    /// If it cannot be looked at: for want of descriptors.
+    pub fn new(fd: OwnedFd, wire: Wire) -> io::Result<Self> {
+        Ok(Self {
+            source: Source::new(fd, wire)?,
+            taken: Spooled::default(),
+        })
+    }
+
+    /// What carries it.
+    pub fn wire(&self) -> Wire {
+        self.source.wire
+    }
+
+    /// The key of the stream, if its content can be told without taking any of it.
+    ///
+    /// Waits for its end for as long as bytes come: `first` for the first one, after which it is taken for an empty
+    /// stream, and `next` for each other.
+    ///
+    /// # Errors
+    /// If it cannot be looked at.
+    pub fn key(&self, first: Duration, next: Duration) -> io::Result<Option<InputKey>> {
+        let (mut seen, mut since, mut pause) = (0, Instant::now(), PAUSE[0]);
+        let mut bytes = Vec::new();
+        loop {
+            if let Some(sha256) = self.whole()? {
+                return Ok(Some(self.key_of(sha256)));
+            }
+            let available = self.source.available()?;
+            if available > seen {
+                if self.source.peek(&mut bytes)? {
+                    return Ok(None);
+                }
+                (seen, since, pause) = (available, Instant::now(), PAUSE[0]);
+            }
+            match seen {
+                0 if since.elapsed() >= first => return Ok(Some(InputKey::Empty(self.wire()))),
+                1.. if since.elapsed() >= next => return Ok(None),
+                _ => {}
+            }
+            std::thread::sleep(pause);
+            pause = (pause * 2).min(PAUSE[1]);
+        }
+    }
+
+    /// A pipe with the same content, for another process.
+    ///
+    /// # Errors
+    /// If its end is not in sight: of a longer stream there is no copy.
+    pub fn copy(&self) -> io::Result<PipeReader> {
+        let refused = || {
+            let why = "the end of standard input is not in sight; --stdin hash reads it to its end";
+            io::Error::other(why)
+        };
+        let is_ended = self.source.is_ended()?;
+        let mut bytes = Vec::new();
+        self.source.peek(&mut bytes)?;
+        if !is_ended || bytes.len() != self.source.available()? {
+            return Err(refused());
+        }
+        let (reader, writer) = io::pipe()?;
+        let _ = rustix::pipe::fcntl_setpipe_size(&writer, bytes.len().max(1));
+        rustix::io::ioctl_fionbio(&writer, true)?;
+        match rustix::io::write(&writer, &bytes) {
+            Ok(count) if count == bytes.len() => Ok(reader),
+            _ => Err(refused()),
+        }
+    }
+
+    /// What the key says of a stream with that content.
+    pub(in super::super) fn key_of(&self, sha256: [u8; 32]) -> InputKey {
+        if self.is_empty(sha256) {
+            InputKey::Empty(self.wire())
+        } else {
+            InputKey::Stream(self.wire(), sha256)
+        }
+    }
+
+    /// Whether the content with that SHA-256 is none.
+    pub(in super::super) fn is_empty(&self, sha256: [u8; 32]) -> bool {
+        sha256 == Hasher::default().sha256()
+    }
+
+    /// What lies in it now.
+    pub(in super::super) fn lies(&self) -> io::Result<Lies> {
+        let is_ended = self.source.is_ended()?;
+        Ok(match (self.source.available()?, is_ended) {
+            (0, true) => Lies::Ended,
+            (0, false) => Lies::Idle,
+            _ => Lies::Something,
+        })
+    }
+
+    /// Waits a moment for an end that is about to come.
+    pub(in super::super) fn wait_for_end(&self) -> io::Result<Lies> {
+        self.source.wait(END_PATIENCE)?;
+        self.lies()
+    }
+
+    /// The SHA-256 of the content, if all of it can be seen.
+    pub(in super::super) fn whole(&self) -> io::Result<Option<[u8; 32]>> {
+        let is_ended = self.source.is_ended()?;
+        let available = self.source.available()?;
+        if !is_ended || available > self.source.capacity() || self.taken.length() > 0 {
+            return Ok(None);
+        }
+        let mut bytes = Vec::new();
+        self.source.peek(&mut bytes)?;
+        if bytes.len() != available {
+            return Ok(None);
+        }
+        let mut hasher = Hasher::default();
+        hasher.update(&bytes);
+        Ok(Some(hasher.sha256()))
+    }
+
+    /// Finds out whether the content is one of those that were seen before.
+    ///
+    /// Nothing is taken that was not seen to be read: where the stream is longer than what can be looked at, its
+    /// beginning is, once it is known to be that of an input which the command read to the end.
+    pub(in super::super) fn recognize(
+        &mut self,
+        profile: &Profile,
+        may_take: bool,
+    ) -> io::Result<StreamContent> {
+        let mut hasher = Hasher::default();
+        let mut candidates: Vec<_> = profile.inputs.iter().collect();
+        let (mut bytes, mut since, mut pause) = (Vec::new(), Instant::now(), PAUSE[0]);
+        let mut is_full = false;
+        loop {
+            let is_ended = self.source.is_ended()?;
+            let available = self.source.available()?;
+            let seen = usize::try_from(hasher.length() - self.taken.length()).unwrap_or(usize::MAX);
+            let has_news = available > seen;
+            if has_news {
+                is_full = self.source.peek(&mut bytes)?;
+                hasher.update(bytes.get(seen..).unwrap_or_default());
+                (since, pause) = (Instant::now(), PAUSE[0]);
+            }
+            let seen = hasher.length() - self.taken.length();
+            if is_ended && available as u64 == seen {
+                return Ok(StreamContent::Whole(hasher.sha256()));
+            }
+            candidates.retain(|input| hasher.may_become(input));
+            if candidates.is_empty() {
+                return Ok(StreamContent::Unknown);
+            }
+            if is_full {
+                let count = hasher.verified().saturating_sub(self.taken.length());
+                let count = usize::try_from(count.min(seen)).unwrap_or(0);
+                if count == 0 || !may_take {
+                    return Ok(StreamContent::Unknown);
+                }
+                self.take(count)?;
+                is_full = false;
+                continue;
+            }
+            let is_early = candidates.iter().all(|input| input.is_early);
+            let patience = if is_early { EARLY_PATIENCE } else { PATIENCE };
+            if since.elapsed() >= patience {
+                return Ok(StreamContent::Unknown);
+            }
+            if seen == 0 {
+                self.source.wait(patience)?;
+            } else {
+                std::thread::sleep(pause);
+                pause = (pause * 2).min(PAUSE[1]);
+            }
+        }
+    }
+
+    /// Takes so many bytes of the whole content, as the command did.
+    pub(in super::super) fn consume(&mut self, length: u64) -> io::Result<()> {
+        let mut left = length.saturating_sub(self.taken.length());
+        let mut bytes = Vec::new();
+        while left > 0 {
+            let count = left.min(self.source.capacity() as u64);
+            self.source.take(count as usize, &mut bytes)?;
+            left -= count;
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, count: usize) -> io::Result<()> {
+        let mut bytes = Vec::new();
+        self.source.take(count, &mut bytes)?;
+        self.taken.push(&bytes)
+    }
+
+    /// Whether some of it was taken already, so that the command cannot be given the stream itself.
+    pub(in super::super) fn is_begun(&self) -> bool {
+        self.taken.length() > 0
+    }
+
+    /// A pump that gives it to a command, and the command's end.
+    ///
+    /// # Errors
+    /// If there is none, with the stream as it was.
+    pub(in super::super) fn pump(self) -> Result<(Pump, OwnedFd), (Self, io::Error)> {
+        Pump::new(self.source, self.taken)
+            .map_err(|(source, taken, error)| (Self { source, taken }, error))
+    }
+}
+
+/// Bytes that were taken from a stream, in the order in which they came.
+#[derive(Debug)]
+pub(super) struct Spooled {
+    file: SpooledTempFile,
+    length: u64,
+    is_reading: bool,
+}
+
+impl Default for Spooled {
+    fn default() -> Self {
+        Self {
+            file: SpooledTempFile::new(IN_MEMORY),
+            length: 0,
+            is_reading: false,
+        }
+    }
+}
+
+impl Spooled {
+    pub(super) fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// Adds bytes. On a full disk they are kept in memory.
+    fn push(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.length += bytes.len() as u64;
+        if self.file.write_all(bytes).is_ok() {
+            return Ok(());
+        }
+        let before = self.length - bytes.len() as u64;
+        let mut all = Vec::new();
+        self.file.rewind()?;
+        Read::by_ref(&mut self.file)
+            .take(before)
+            .read_to_end(&mut all)?;
+        all.extend_from_slice(bytes);
+        self.file = SpooledTempFile::new(usize::MAX);
+        self.file.write_all(&all)
+    }
+
+    /// Reads the next bytes, some of which may be handed back.
+    pub(super) fn read(&mut self, bytes: &mut Vec<u8>) -> io::Result<()> {
+        if !self.is_reading {
+            self.file.rewind()?;
+            self.is_reading = true;
+        }
+        bytes.resize(1 << 16, 0);
+        let count = self.file.read(bytes)?;
+        bytes.truncate(count);
+        Ok(())
+    }
+
+    /// Hands the last bytes back, to be read again.
+    pub(super) fn unread(&mut self, count: usize) -> io::Result<()> {
+        let count = i64::try_from(count).expect("a piece is short");
+        self.file.seek(SeekFrom::Current(-count)).map(drop)
+    }
+}

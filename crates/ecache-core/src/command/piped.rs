@@ -1,0 +1,364 @@
+//! A command that has a pipe or a socket for its standard input.
+//!
+//! The entry that answers depends on what the command takes from it, which is known after its first run alone:
+//!
+//! | the command | its entry | answers |
+//! |---|---|---|
+//! | took nothing, although there was something, and ended well | [`InputKey::Unread`] | whatever there is |
+//! | found nothing there, and ended well without the end of its input | [`InputKey::Empty`] | while there is nothing |
+//! | was given the end of an empty input | [`InputKey::Empty`] | where there is nothing but the end |
+//! | anything else, if the whole input is known | [`InputKey::Stream`] | the same input |
+//!
+//! What a command read without coming to its end is not kept. A command that was seen to read has a [`Profile`] in the
+//! place of the first entry. Nothing is taken from the stream before the entry that answers is found, but for the
+//! beginning of an input that is too long to be looked at, once the profile knows it.
+//!
+//! Others that run the same are not followed, since they do not know how much to take; where the whole input can be
+//! seen, they wait and find the result. Old results are served where all of the input can be seen.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::input::{Lies, Profile, Seen, StreamContent, Taken};
+use super::memo::Ports;
+use super::old::Kept;
+use super::process::{Ended, InputUse, Records};
+use super::recording::{Recorder, ending};
+use super::turn::{Turn, Wait};
+use super::{
+    Call, CommandError, Input, InputKey, Memo, Mode, OnBusy, OnFailure, OnMiss, Report, StreamInput,
+};
+use crate::backend::{Backend, Condition, Content, Lookup};
+use crate::entry::Entry;
+use crate::error::{Error, Result};
+use crate::location::Access;
+use crate::time::Clock;
+use crate::value::Kind;
+
+/// A result that answers, or the call whose result would.
+enum Found {
+    Hit(Call, Box<Entry>, Content),
+    /// A result whose time is over, and which may be of use
+    Old(Call, Box<Entry>, Content),
+    /// Its entry is not there; `None` if it is not known which one that would be
+    Miss(Option<Call>),
+}
+
+impl Memo<'_> {
+    /// As [`Memo::run`], of a command whose standard input is a stream.
+    pub(super) fn run_piped(&self, ports: &mut Ports<'_>) -> Result<Report, CommandError> {
+        let settings = &self.call.settings;
+        let Some(path) = self.store.filter(|_| settings.mode != Mode::Off) else {
+            return self.bypass(ports);
+        };
+        let (mut missing, mut old) = (None, None);
+        if settings.mode != Mode::Refresh {
+            match self.first_look(path, stream(ports)) {
+                Ok((backend, Found::Hit(call, entry, content))) => {
+                    let found = (entry, content);
+                    if let Some(report) = self.of(&call).replay_hit(backend, found, ports)? {
+                        return Ok(report);
+                    }
+                }
+                Ok((backend, Found::Old(call, entry, content))) => {
+                    let memo = self.of(&call);
+                    let can_copy = stream(ports).whole().is_ok_and(|whole| whole.is_some());
+                    if can_copy && memo.is_served(&entry, self.clock.now()) {
+                        memo.refresh_elsewhere(path, ports)?;
+                        let found = (entry, content);
+                        if let Some(report) = memo.replay_old(&backend, found, ports)? {
+                            return Ok(report);
+                        }
+                    } else {
+                        old = Some((entry, content));
+                    }
+                    missing = Some(call);
+                }
+                Ok((_, Found::Miss(call))) => missing = call,
+                Err(Error::Missing { .. } | Error::Unsupported(_)) => {}
+                Err(error) => {
+                    (self.on_trouble)(error)?;
+                    return self.bypass(ports);
+                }
+            }
+        }
+        if settings.mode == Mode::ReadOnly || settings.on_miss == OnMiss::Fail {
+            return self.bypass(ports);
+        }
+        let Some(backend) = self.attempt(self.open(path, Access::Write))? else {
+            return self.bypass(ports);
+        };
+        let mut lock = None;
+        if let Some(call) = &missing {
+            let wait = match settings.on_busy {
+                OnBusy::Wait | OnBusy::Stale => Wait::Silently,
+                OnBusy::Run | OnBusy::Fail => Wait::Not,
+            };
+            let memo = self.of(call);
+            let locks = self.locks(path)?;
+            match memo.turn(locks.as_ref(), path, wait, &mut ports.console)? {
+                Turn::Ours(ours) => lock = ours,
+                Turn::Theirs | Turn::Over(_) if settings.on_busy == OnBusy::Fail => {
+                    return Err(CommandError::Busy);
+                }
+                Turn::Theirs | Turn::Over(_) => {
+                    (self.on_unkept)("another process is running it, and it is not waited for");
+                    return self.bypass(ports);
+                }
+            }
+            if lock.is_some()
+                && let Found::Hit(call, entry, content) = self.second_look(&backend, call)?
+            {
+                let found = (entry, content);
+                let report = self
+                    .of(&call)
+                    .replay_hit(Arc::clone(&backend), found, ports)?;
+                if let Some(report) = report {
+                    return Ok(report);
+                }
+            }
+        }
+        let records = Records {
+            recorder: Recorder::new(self.outputs, settings.max_output),
+            telling: None,
+        };
+        if settings.on_failure == OnFailure::Stale
+            && let (Some(call), Some(found)) = (&missing, old)
+            && matches!(call.identity.input, InputKey::Stream(..))
+        {
+            return self.of(call).run_or_replay(&backend, found, records, ports);
+        }
+        let (ended, report) = self.execute(ports.take(), Some(records))?;
+        let is_whole = ended.is_whole();
+        let report = self.keep_piped(&backend, ended, report)?;
+        drop(lock);
+        if is_whole {
+            ports.console.finish()?;
+        }
+        Ok(report)
+    }
+
+    /// Looks for the entry that answers for what lies in the stream.
+    fn first_look(
+        &self,
+        path: &Path,
+        stream: &mut StreamInput,
+    ) -> Result<(Arc<dyn Backend>, Found)> {
+        let unread = self.call.with_input(InputKey::Unread(stream.wire()));
+        let memo = self.of(&unread);
+        let (backend, kept) = memo.look(path)?;
+        match kept {
+            Kept::Fresh(entry, content) => {
+                return Ok((backend, Found::Hit(unread, entry, content)));
+            }
+            Kept::Old(entry, content) => {
+                return Ok((backend, Found::Old(unread, entry, content)));
+            }
+            Kept::Nothing => {}
+        }
+        let profile = memo.profile(backend.as_ref())?;
+        let may_take = self.call.settings.on_miss != OnMiss::Fail;
+        let found = self.look_at(&backend, stream, profile.as_ref(), may_take)?;
+        Ok((backend, found))
+    }
+
+    fn look_at(
+        &self,
+        backend: &Arc<dyn Backend>,
+        stream: &mut StreamInput,
+        profile: Option<&Profile>,
+        may_take: bool,
+    ) -> Result<Found> {
+        let whole = match profile {
+            Some(profile) => match stream.recognize(profile, may_take)? {
+                StreamContent::Whole(sha256) => Some(sha256),
+                StreamContent::Unknown => None,
+            },
+            None => match stream.lies()? {
+                Lies::Idle => {
+                    let empty = self.call.with_input(InputKey::Empty(stream.wire()));
+                    return self.look_for_empty(backend, stream, empty);
+                }
+                Lies::Ended | Lies::Something => stream.whole()?,
+            },
+        };
+        let Some(sha256) = whole else {
+            return Ok(Found::Miss(None));
+        };
+        let call = self.call.with_input(stream.key_of(sha256));
+        let found = self
+            .of(&call)
+            .find(backend, Backend::lookup_unread, self.clock.now())?;
+        Ok(match found {
+            // A command that reads was given the end of its input, or would be waiting still.
+            Kept::Fresh(_, content)
+                if profile.is_some() && stream.is_empty(sha256) && !saw_end(backend, &content)? =>
+            {
+                Found::Miss(Some(call))
+            }
+            Kept::Fresh(entry, content) => Found::Hit(call, entry, content),
+            Kept::Old(entry, content) => Found::Old(call, entry, content),
+            Kept::Nothing => Found::Miss(Some(call)),
+        })
+    }
+
+    /// Looks for the result of a run in which nothing came, while nothing has come as yet.
+    fn look_for_empty(
+        &self,
+        backend: &Arc<dyn Backend>,
+        stream: &StreamInput,
+        empty: Call,
+    ) -> Result<Found> {
+        let found = self
+            .of(&empty)
+            .find(backend, Backend::lookup_unread, self.clock.now())?;
+        let Kept::Fresh(entry, content) = found else {
+            return Ok(Found::Miss(None));
+        };
+        if saw_end(backend, &content)? && stream.wait_for_end()? != Lies::Ended {
+            return Ok(Found::Miss(None));
+        }
+        Ok(Found::Hit(empty, entry, content))
+    }
+
+    /// Looks again for what was not there, now that nobody else is at it.
+    fn second_look(&self, backend: &Arc<dyn Backend>, call: &Call) -> Result<Found> {
+        let wire = call.identity.input.wire();
+        let unread = wire.map(|wire| self.call.with_input(InputKey::Unread(wire)));
+        for call in unread.into_iter().chain([call.clone()]) {
+            let found = self
+                .of(&call)
+                .find(backend, Backend::lookup, self.clock.now())?;
+            if let Kept::Fresh(entry, content) = found {
+                return Ok(Found::Hit(call, entry, content));
+            }
+        }
+        Ok(Found::Miss(None))
+    }
+
+    /// What is known of how the command reads; of an address that has no result.
+    fn profile(&self, backend: &dyn Backend) -> Result<Option<Profile>> {
+        let lookup = backend.lookup_unread(&self.call.entry.address, self.clock.now());
+        let Some(Lookup::Hit(entry, Content::Inline(text))) = self.attempt(lookup)? else {
+            return Ok(None);
+        };
+        let args = &self.call.entry.args;
+        let is_ours =
+            entry.kind == Kind::Json && entry.is_of_call(&self.function(), &self.call.scopes, args);
+        Ok(Profile::parse(&text).filter(|_| is_ours))
+    }
+
+    /// Keeps what was recorded, in the entry that answers for what the command took.
+    fn keep_piped(
+        &self,
+        backend: &Arc<dyn Backend>,
+        ended: Ended,
+        mut report: Report,
+    ) -> Result<Report> {
+        report.outcome = match self.call.settings.mode {
+            Mode::Refresh => super::Outcome::Refreshed,
+            _ => super::Outcome::Miss,
+        };
+        let InputUse::Took(taken) = &ended.input else {
+            // It was given the stream itself.
+            self.keep(backend.as_ref(), ended, &mut report)?;
+            return Ok(report);
+        };
+        let unread = self.call.with_input(InputKey::Unread(taken.wire));
+        let memo = self.of(&unread);
+        let profile = memo.profile(backend.as_ref())?;
+        let is_read = taken.bytes > 0 || profile.is_some();
+        if taken.bytes > 0 {
+            // A command that did not wait for the end might read less of what comes later.
+            let is_all = |whole: &Seen| taken.saw_end && whole.length() == taken.bytes;
+            let seen = taken.whole.clone().filter(is_all);
+            memo.keep_profile(backend.as_ref(), profile, seen)?;
+        }
+        match key_of(taken, report.exit, is_read) {
+            Some(input) => {
+                let call = self.call.with_input(input);
+                self.of(&call).keep(backend.as_ref(), ended, &mut report)?;
+            }
+            None => self.leave("it did not read its standard input to the end")?,
+        }
+        Ok(report)
+    }
+
+    /// Keeps that the command reads, and what it read to the end.
+    fn keep_profile(
+        &self,
+        backend: &dyn Backend,
+        known: Option<Profile>,
+        seen: Option<Seen>,
+    ) -> Result<()> {
+        let mut profile = known.clone().unwrap_or_default();
+        if let Some(seen) = seen {
+            profile.add(seen);
+        }
+        if known.as_ref() == Some(&profile) {
+            return Ok(());
+        }
+        let now = self.clock.now();
+        let ttl = self.call.settings.ttl;
+        let entry = Entry {
+            expires_at: ttl.map(|ttl| now.saturating_add(ttl)),
+            scopes: self.call.scopes.clone(),
+            function: Some(self.function()),
+            args: Some(self.call.entry.args.clone()),
+            ..Entry::new(self.call.entry.address.clone(), Kind::Json, now)
+        };
+        let text = Content::Inline(profile.to_json().into_bytes());
+        self.attempt(backend.put(&entry, &text, &Condition::Always, now))
+            .map(drop)
+    }
+}
+
+impl Call {
+    /// The input of the entry that answers without being looked at: that of a command which does not read.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub fn settled(
+        &self,
+        backend: &Arc<dyn Backend>,
+        stream: &StreamInput,
+        clock: &dyn Clock,
+    ) -> Result<Option<InputKey>> {
+        let unread = InputKey::Unread(stream.wire());
+        let call = self.with_input(unread);
+        let lookup = backend.lookup_unread(&call.entry.address, clock.now())?;
+        Ok(match lookup {
+            Lookup::Hit(entry, _) | Lookup::Stale(entry) => {
+                (entry.kind == Kind::Command).then_some(unread)
+            }
+            Lookup::Damaged(_) | Lookup::Missing => None,
+        })
+    }
+}
+
+/// The entry that answers for what a command took, if there is one.
+fn key_of(taken: &Taken, exit: u8, is_read: bool) -> Option<InputKey> {
+    let ended_well = exit == 0;
+    match &taken.whole {
+        _ if taken.was_offered && ended_well && !is_read => Some(InputKey::Unread(taken.wire)),
+        Some(whole) if whole.length() == 0 => Some(InputKey::Empty(taken.wire)),
+        Some(whole) => Some(InputKey::Stream(taken.wire, whole.sha256())),
+        None if taken.nothing_came && ended_well && !is_read => Some(InputKey::Empty(taken.wire)),
+        None => None,
+    }
+}
+
+/// Whether a recorded command was given the end of its input. It is taken to have been, where that is not known.
+fn saw_end(backend: &Arc<dyn Backend>, content: &Content) -> Result<bool> {
+    let ending = ending(backend.as_ref(), content)?;
+    let input = ending.and_then(|ending| ending.input);
+    Ok(input.is_none_or(|input| input.saw_end))
+}
+
+/// The stream that the command would read.
+fn stream<'a>(ports: &'a mut Ports<'_>) -> &'a mut StreamInput {
+    match &mut ports.input {
+        Input::Stream(stream) => stream,
+        _ => unreachable!("a piped command has a stream until it is run"),
+    }
+}

@@ -1,0 +1,269 @@
+//! Standard input belongs to whoever reads it: each line of shell prints what it prints without ecache, on a miss and on
+//! every hit.
+
+use std::io::Write;
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
+
+use super::*;
+
+/// Runs a line in which `RUN` stands for `ecache run --`, plainly and then with the cache, and checks that all agree.
+/// Returns how often the command itself ran with the cache: it notes that in `ran` if it is `noted`.
+#[track_caller]
+fn agrees(session: &Session, line: &str) -> usize {
+    let bash = |run: &str| {
+        let mut shell = session.program("bash");
+        shell.args(["-c", &line.replace("RUN", run)]);
+        run_to_end(shell)
+    };
+    std::fs::write(session.path("hosts"), "a\nb\nc\n").expect("a file");
+    let plain = bash("env");
+    let _ = std::fs::remove_file(session.path("ran"));
+    for round in ["miss", "hit", "another hit"] {
+        let cached = bash("ecache run --");
+        assert_eq!(cached, plain, "{round}: {line}");
+    }
+    std::fs::read_to_string(session.path("ran")).map_or(0, |ran| ran.lines().count())
+}
+
+fn run_to_end(mut command: std::process::Command) -> Ran {
+    command.stdin(Stdio::null());
+    command.output().expect("it starts").into()
+}
+
+#[test]
+fn a_command_that_reads_nothing_leaves_everything() {
+    for line in [
+        "seq 3 | while read x; do RUN echo item $x; done",
+        "while read x; do RUN echo host $x; done < hosts",
+        r"printf 'RUN echo one\necho two\n' | bash",
+        "find . -maxdepth 1 -type f | sort | while read f; do RUN wc -c $f; done",
+        "printf 'ref1\nref2\n' | { RUN true; while read ref; do echo $ref; done; }",
+        "{ RUN echo first; cat; } < hosts",
+        "cat hosts | { RUN echo first; cat; }",
+        "cat hosts | { RUN false; echo $?; cat; }",
+        "cat hosts | { RUN sh -c 'exit 7'; echo $?; RUN sh -c 'exit 8'; echo $?; cat; }",
+    ] {
+        agrees(&Session::new(), line);
+    }
+}
+
+#[test]
+fn a_command_gets_what_it_reads_and_leaves_the_rest() {
+    for line in [
+        "cat hosts | RUN cat",
+        "RUN cat < hosts",
+        "{ RUN head -1; cat; } < hosts",
+        "{ read a; RUN cat; echo $?; cat; } < hosts",
+        "cat hosts | { RUN head -c 3; echo; cat; }",
+        "cat hosts | { RUN sh -c 'read x; echo got $x'; cat; }",
+        "cat hosts | RUN cat /dev/stdin",
+        "RUN cat /dev/stdin < hosts",
+        "yes | RUN head -1",
+        "seq 100000 | RUN md5sum",
+        "(echo a; sleep 0.1; echo b) | RUN cat",
+        "true | RUN cat",
+        "RUN cat < /",
+        "RUN cat <&-",
+        "RUN cat 0> written",
+        "RUN cat < /dev/null",
+        "head -c 10 /dev/zero | RUN od",
+        "RUN head -c 10 < /dev/zero | od",
+        "echo x | RUN tr x y | RUN tr y z",
+        "cat hosts | RUN sh -c 'cat; exit 3'; echo $?",
+        "RUN sh -c 'exec 0<&-; echo closed' < hosts",
+    ] {
+        agrees(&Session::new(), line);
+    }
+}
+
+#[test]
+fn an_input_that_was_seen_is_a_hit() {
+    for line in [
+        "cat hosts | RUN sh -c 'echo run >> ran; cat'",
+        "RUN sh -c 'echo run >> ran; cat' < hosts",
+        "seq 100000 | RUN sh -c 'echo run >> ran; md5sum'",
+        "true | RUN sh -c 'echo run >> ran; cat'",
+        "cat hosts | RUN sh -c 'echo run >> ran; echo text'",
+        "seq 30000 | RUN sh -c 'echo run >> ran; echo text'",
+        "cat hosts | RUN sh -c 'echo run >> ran; cat; exit 3'",
+        "(cat hosts; sleep 0.1; cat hosts) | RUN sh -c 'x=$(cat); echo run >> ran; echo $x'",
+        "RUN sh -c 'echo run >> ran' < /dev/null",
+        "RUN sh -c 'echo run >> ran' <&-",
+    ] {
+        let session = Session::new();
+        assert_eq!(agrees(&session, line), 1, "{line}");
+    }
+}
+
+#[test]
+fn another_input_is_a_miss() {
+    let session = Session::new();
+    let lines = |count: u32| (0..count).map(|n| format!("{n}\n")).collect::<String>();
+    for input in [
+        "",
+        "a",
+        "ab",
+        "b",
+        &lines(30_000),
+        &lines(30_001),
+        &("x".to_owned() + &lines(30_000)),
+    ] {
+        for _ in 0..2 {
+            session
+                .run_with_input("run -- cat", input.as_bytes())
+                .prints(input);
+        }
+    }
+    // The same beginning, up to where it is known by its marks.
+    let mut changed = lines(30_000).into_bytes();
+    *changed.last_mut().expect("it is long") = b'!';
+    session
+        .run_with_input("run -- cat", &changed)
+        .prints(changed);
+}
+
+#[test]
+fn a_command_that_reads_after_all_is_believed() {
+    let session = Session::new();
+    let run = |options: &str, input: &str| {
+        let line =
+            format!("printf '{input}' | ecache run {options} -- sh -c 'test -e quiet || cat'");
+        session.shell(&line)
+    };
+    std::fs::write(session.path("quiet"), "").expect("a file");
+    run("", "a").prints("");
+    run("", "b").prints("");
+    std::fs::remove_file(session.path("quiet")).expect("it is there");
+    // It was seen to read nothing, until it is run again.
+    run("", "b").prints("");
+    run("--refresh", "b").prints("b");
+    run("", "b").prints("b");
+    run("", "c").prints("c");
+}
+
+#[test]
+fn an_open_pipe_holds_nothing_up() {
+    let session = Session::new();
+    for _ in 0..2 {
+        // It stays open for as long as somebody could type, as with ssh.
+        let (reader, open) = std::io::pipe().expect("a pipe");
+        let mut command = session.command("run -- echo hello");
+        command
+            .stdin(reader)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let started = Instant::now();
+        finish(command.spawn().expect("ecache starts")).prints("hello\n");
+        assert!(
+            started.elapsed() < Duration::from_secs(8),
+            "it was waited for"
+        );
+        drop(open);
+    }
+    let (reader, _open) = std::io::pipe().expect("a pipe");
+    let mut command = session.command("run --no-exec -- echo hello");
+    command
+        .stdin(reader)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    finish(command.spawn().expect("ecache starts")).prints("hello\n");
+}
+
+#[test]
+fn a_socket_is_a_stream_as_well() {
+    let session = Session::new();
+    let cat = |input: &[u8]| {
+        let (mut ours, theirs) = UnixStream::pair().expect("a pair");
+        let mut command = session.command("run -- sh -c");
+        command.arg("echo run >> ran; cat");
+        command
+            .stdin(std::os::fd::OwnedFd::from(theirs))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let child = command.spawn().expect("ecache starts");
+        drop(command);
+        std::thread::scope(|scope| {
+            scope.spawn(move || {
+                ours.write_all(input).expect("it is read");
+            });
+            finish(child)
+        })
+    };
+    let long = vec![b'x'; 300_000];
+    for input in [b"one", b"two", b"one", &long[..], &long] {
+        cat(input).prints(input);
+    }
+    assert_eq!(runs(&session), 3);
+}
+
+#[test]
+fn asking_for_a_key_reads_nothing() {
+    let session = Session::new();
+    session
+        .shell("printf 'a\nb\n' | { ecache key -- cat | wc -l; cat; }")
+        .prints("1\na\nb\n");
+    session
+        .shell("printf 'a\nb\n' | ecache run -- cat")
+        .succeeds();
+    let why = session.shell("printf 'a\nb\n' | { ecache why -- cat | head -c 6; echo; cat; }");
+    why.prints("a hit:\na\nb\n");
+    session
+        .shell("printf 'a\nb\n' | { ecache run --no-exec -- wc -l; echo $?; cat; }")
+        .prints("1\na\nb\n");
+}
+
+#[test]
+fn what_cannot_be_in_the_key_is_not_kept() {
+    let session = Session::new();
+    session.shell("mkfifo fifo").succeeds();
+    for (line, outputs) in [
+        ("ecache run -- cat <(echo X)", "X\n"),
+        ("ecache run -- cat /dev/fd/7 7<<< X", "X\n"),
+        ("ecache run -- cat /proc/self/fd/7 7<<< X", "X\n"),
+        ("echo X | ecache run -- cat /dev/stdin", "X\n"),
+        ("(echo X > fifo &); ecache run -- cat fifo", "X\n"),
+        (
+            "(echo X > fifo &); ecache run -- dd if=fifo status=none",
+            "X\n",
+        ),
+    ] {
+        for text in ["AAA", "BBB"] {
+            let mut shell = session.program("bash");
+            shell.args(["-c", &line.replace('X', text)]);
+            run_to_end(shell).prints(outputs.replace('X', text));
+        }
+    }
+    assert_eq!(session.run("ls").text(), "");
+    let mut shell = session.program("bash");
+    shell.args([
+        "-c",
+        "ecache run -v -- cat 7<<< a /dev/fd/7; ecache why -- cat 7<<< a /dev/fd/7",
+    ]);
+    let why = "/dev/fd/7 is a descriptor, whose content cannot be part of the key";
+    let ran = run_to_end(shell);
+    assert_eq!(ran.text(), format!("a\nnever a hit: {why}\n"));
+    assert_eq!(ran.stderr, format!("running without the cache: {why}\n"));
+    assert_eq!(ran.code, 1);
+}
+
+#[test]
+fn a_terminal_that_is_read_is_not_kept() {
+    let session = Session::new();
+    let shown = session.run_on_terminal(["run", "--", "sh", "-c", "echo run >> ran; echo hi"]);
+    assert_eq!(shown.code, 0);
+    session.run_on_terminal(["run", "--", "sh", "-c", "echo run >> ran; echo hi"]);
+    assert_eq!(runs(&session), 1);
+    // What was warmed answers, since it was said to read nothing.
+    let mut warm = session.command("warm -- sh -c");
+    warm.arg("echo run >> ran; echo {}");
+    run(warm, b"x\n").succeeds();
+    session.run_on_terminal(["run", "--", "sh", "-c", "echo run >> ran; echo x"]);
+    assert_eq!(runs(&session), 2);
+    // And what inherits /dev/null does not.
+    session
+        .shell("ecache run -- sh -c 'echo run >> ran; echo y' < /dev/null")
+        .succeeds();
+    session.run_on_terminal(["run", "--", "sh", "-c", "echo run >> ran; echo y"]);
+    assert_eq!(runs(&session), 4);
+}
