@@ -6,6 +6,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
 use ecache_core::execution_cache::DEFAULT_COHERENCE;
+use ecache_core::{Cache, ExecutionContext};
 
 const TABLE: &str = "city,country\nPorto,Portugal\nLisbon,Portugal\nRome,Italy\n";
 
@@ -224,4 +225,43 @@ fn the_command_lists_shows_and_clears_what_running_functions_cached() {
     let calls: serde_json::Value = serde_json::from_str(&calls).expect("JSON");
     assert_eq!(calls[0]["dataset_id"], "d2");
     assert_eq!(calls[0]["calls"], 12);
+}
+
+mod one {
+    use ecache_core::{ExecutionContext, execution_cache};
+
+    #[execution_cache(store_name = "shared")]
+    pub fn weigh(_ctx: &ExecutionContext, path: &str) -> usize {
+        path.len()
+    }
+}
+
+mod two {
+    use ecache_core::{ExecutionContext, execution_cache};
+
+    #[execution_cache(store_name = "shared")]
+    pub fn weigh(_ctx: &ExecutionContext, path: &str) -> usize {
+        path.len() * 100
+    }
+}
+
+#[test]
+fn get_names_the_functions_that_share_a_key() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path();
+    let ctx = ExecutionContext::new(Cache::at(folder.join("store.db")));
+    assert_eq!((one::weigh(&ctx, "abc"), two::weigh(&ctx, "abc")), (3, 300));
+    assert_eq!((one::weigh(&ctx, "abc"), two::weigh(&ctx, "abc")), (3, 300));
+    let (listed, _) = ecache(folder, &["ls", "--store", "shared", "--format", "json"]);
+    let listed: serde_json::Value = serde_json::from_str(&listed).expect("JSON");
+    assert_eq!(listed.as_array().map(Vec::len), Some(2), "{listed}");
+
+    let (value, note) = ecache(folder, &["get", "shared", "--arg", "abc"]);
+    assert_eq!(value, "3\n");
+    for name in ["decorator::one::weigh", "decorator::two::weigh"] {
+        assert!(note.contains(name), "{note}");
+    }
+    let key = note.rsplit(' ').next().expect("a key").trim();
+    let (value, note) = ecache(folder, &["get", "shared", key]);
+    assert_eq!((&*value, &*note), ("300\n", ""));
 }

@@ -7,6 +7,7 @@ use ecache_core::backend::{Backend, Content, ContentReader, Lookup, Use, read_va
 use ecache_core::command::{ReplayError, replay};
 use ecache_core::entry::Entry;
 use ecache_core::error::Error;
+use ecache_core::time::Timestamp;
 use ecache_core::value::Kind;
 
 use super::request::{Request, store_address};
@@ -27,6 +28,7 @@ pub(crate) fn run(context: &Context, args: GetArgs) -> Result<Exit> {
     match lookup {
         Lookup::Hit(entry, content) if !request.contradicts(&entry) => {
             print(backend.as_ref(), &entry, content, args.format)?;
+            tell_of_namesakes(context, backend.as_ref(), &entry, now)?;
             match Use::due(&entry, now) {
                 Some(hit) => {
                     drop(backend);
@@ -57,6 +59,37 @@ pub(crate) fn run(context: &Context, args: GetArgs) -> Result<Exit> {
         }
         .into()),
     }
+}
+
+/// Says which other functions of the store have a result for the same key.
+fn tell_of_namesakes(
+    context: &Context,
+    backend: &dyn Backend,
+    entry: &Entry,
+    now: Timestamp,
+) -> Result<()> {
+    let Some(function) = entry
+        .function
+        .as_ref()
+        .filter(|_| entry.kind != Kind::Command)
+    else {
+        return Ok(());
+    };
+    let mut address = entry.address.clone();
+    while let Some(key) = address.key.next_place() {
+        address.key = key;
+        let Lookup::Hit(other, _) = backend.lookup_unread(&address, now)? else {
+            break;
+        };
+        if let Some(other) = other.function.as_ref().filter(|other| *other != function) {
+            context.warn(&format!(
+                "{function} and {other} both have a result for this call; this is the one of {function}, and \
+                 that of {other} has the key {}",
+                address.key
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// Prints a value on standard output.

@@ -62,10 +62,42 @@ impl Key {
         Key(hash_digits(hash, &mut [0; 64]).into())
     }
 
+    /// Returns where a second call with this key keeps its result, if it is the hash of a call.
+    ///
+    /// Functions that share a store have one key for equal arguments, as in FiftyOne. Where only ecache
+    /// reads, the result of the second one is kept under this key, and that of a third one place further.
+    ///
+    /// ```
+    /// use ecache_core::key::Key;
+    ///
+    /// let key = Key::of_preimage(r#"["a.png"]"#);
+    /// assert!(key.next_place().is_some_and(|next| next != key));
+    /// assert_eq!(Key::new("chosen")?.next_place(), None);
+    /// # Ok::<(), ecache_core::key::KeyError>(())
+    /// ```
+    pub fn next_place(&self) -> Option<Self> {
+        let digits = self.0.as_bytes().chunks_exact(2);
+        let mut hash = [0; 32];
+        if self.0.len() != 64 {
+            return None;
+        }
+        for (byte, digits) in hash.iter_mut().zip(digits) {
+            *byte = u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
+        }
+        Some(Self::of_hash(&next_place(&hash)))
+    }
+
     /// Returns the text of the key.
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// Returns the hash after `hash` in the order in which calls with one key look for a place.
+pub(crate) fn next_place(hash: &[u8; 32]) -> [u8; 32] {
+    let mut next = Sha256::new_with_prefix(b"the next place after ");
+    next.update(hash);
+    next.finalize().into()
 }
 
 /// Bytes as lower-case hex digits, two for each.

@@ -250,6 +250,7 @@ impl Expansion<'_> {
                         module: ::core::module_path!(),
                         name: #name,
                         place: (::core::line!(), ::core::column!()),
+                        package: ::core::option_env!("CARGO_PKG_NAME"),
                         binary: ::core::option_env!("CARGO_BIN_NAME"),
                     };
                     let mut options = declaration.#kind::<#of>();

@@ -83,6 +83,12 @@ pub trait Backend: Send + Sync {
         self.lookup(address, now)
     }
 
+    /// Reports whether FiftyOne reads what is kept here: a call's result is where FiftyOne looks for it, then,
+    /// and nowhere else.
+    fn is_fiftyones(&self) -> bool {
+        false
+    }
+
     /// Looks up the result of a cached call; what one hit costs most of, so a backend may read less for it than
     /// [`Backend::lookup`] does.
     fn lookup_call(&self, call: &CallIdentity<'_>, now: Timestamp) -> Result<CallLookup> {
@@ -103,7 +109,8 @@ pub trait Backend: Send + Sync {
                     generation,
                 })
             }
-            Lookup::Hit(..) | Lookup::Stale(_) | Lookup::Missing => CallLookup::Missing,
+            Lookup::Hit(entry, _) => CallLookup::Other(entry.function),
+            Lookup::Stale(_) | Lookup::Missing => CallLookup::Missing,
             Lookup::Damaged(address) => CallLookup::Damaged(address),
         })
     }

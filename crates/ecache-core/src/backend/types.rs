@@ -124,7 +124,10 @@ pub enum CallLookup {
     Hit(CallResult),
     /// An entry whose value is not what was written; never served
     Damaged(Address),
-    /// Nothing, or nothing that is fresh, or the result of another call with the same key
+    /// The fresh result of another call with the same key, and the function that it is of, as far as
+    /// that is recorded
+    Other(Option<Arc<str>>),
+    /// Nothing, or nothing that is fresh
     Missing,
 }
 

@@ -1,7 +1,7 @@
 //! One call: what identifies it, and the steps it takes through the tiers.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use sha2::{Digest, Sha256};
@@ -25,9 +25,19 @@ pub(super) struct Call<'a> {
     pub(super) function: &'a ExecutionCache,
     pub(super) ctx: &'a ExecutionContext,
     pub(super) key: MemoryKey,
-    pub(super) preimage: String,
+    preimage: String,
     /// How often something had been cleared when the call began
     pub(super) clears: u64,
+    /// Where its result is kept, if another function has one under its key
+    place: OnceLock<[u8; 32]>,
+}
+
+/// A call without what it borrows, as it goes to another thread or task.
+pub(super) struct Parts {
+    key: MemoryKey,
+    preimage: String,
+    clears: u64,
+    place: OnceLock<[u8; 32]>,
 }
 
 /// What a call does next.
@@ -109,7 +119,42 @@ impl<'a> Call<'a> {
             },
             preimage,
             clears: function.clears(),
+            place: OnceLock::new(),
         })
+    }
+
+    pub(super) fn into_parts(self) -> Parts {
+        Parts {
+            key: self.key,
+            preimage: self.preimage,
+            clears: self.clears,
+            place: self.place,
+        }
+    }
+
+    pub(super) fn from_parts(
+        function: &'a ExecutionCache,
+        ctx: &'a ExecutionContext,
+        parts: Parts,
+    ) -> Self {
+        Self {
+            function,
+            ctx,
+            key: parts.key,
+            preimage: parts.preimage,
+            clears: parts.clears,
+            place: parts.place,
+        }
+    }
+
+    /// The hash under which its result is kept.
+    pub(super) fn place(&self) -> &[u8; 32] {
+        self.place.get().unwrap_or(&self.key.hash)
+    }
+
+    /// Says where its result is kept. Who looked first decides: a place that was freed since is not taken.
+    pub(super) fn settle(&self, place: [u8; 32]) {
+        let _ = self.place.set(place);
     }
 
     /// The store that has its result.
@@ -172,7 +217,7 @@ impl<'a> Call<'a> {
     ) -> CallIdentity<'b> {
         CallIdentity {
             store,
-            hash: &self.key.hash,
+            hash: self.place(),
             function: &self.function.function,
             scopes,
             preimage: &self.preimage,
@@ -307,11 +352,10 @@ impl<'a> Call<'a> {
         // Before the look-up: what changes from here on moves it.
         let epoch = self.epoch();
         let (store, scopes) = (self.store(), self.scopes());
-        let identity = self.identity(&store, &scopes, epoch.is_some());
-        let found = self.attempt("look up a result", backend.lookup_call(&identity, now));
-        let result = match found.ok_or(Troubled)? {
+        let found = self.find(backend.as_ref(), (&store, &scopes), epoch.is_some(), now);
+        let result = match self.attempt("look up a result", found).ok_or(Troubled)? {
             CallLookup::Hit(result) => result,
-            CallLookup::Missing => return Ok(None),
+            CallLookup::Other(_) | CallLookup::Missing => return Ok(None),
             CallLookup::Damaged(address) => {
                 let address = Box::new(address);
                 self.attempt(
@@ -334,7 +378,7 @@ impl<'a> Call<'a> {
         if is_old {
             self.count(Event::StaleHit);
         }
-        cache.hit(&store, &self.key.hash, cost_ms, now);
+        cache.hit(&store, self.place(), cost_ms, now);
         if let (Some(epoch), Some(generation)) = (epoch, result.generation)
             && function.memory.admits(size)
         {
@@ -345,7 +389,7 @@ impl<'a> Call<'a> {
                 expires_at: result.expires_at,
                 cost_ms,
             };
-            let hits = cache.hits(&store, &self.key.hash, cost_ms);
+            let hits = cache.hits(&store, self.place(), cost_ms);
             if let Some(_keeping) = function.keep_since(self.clears) {
                 let seen = Seen {
                     epoch,

@@ -9,7 +9,7 @@ use crate::backend::no_progress;
 use crate::entry::Policy;
 use crate::error::{Error, Result};
 use crate::filter::{DatasetPattern, Filter, Pattern, Usage};
-use crate::key::{Preimage, hex};
+use crate::key::Preimage;
 use crate::stored::StoredError;
 
 /// The datasets whose results are cleared.
@@ -56,6 +56,7 @@ impl ExecutionCache {
         let ctx = ctx.execution_context();
         match Call::new(self, ctx, named(arguments)?) {
             Some(call) if ctx.cache.is_on() => {
+                call.find_place();
                 call.keep(codec, &value, None).map(|kept| kept.is_kept)
             }
             _ => Ok(false),
@@ -83,9 +84,18 @@ impl ExecutionCache {
                 bytes: 0,
             });
         }
+        let (store, scopes) = (call.store(), call.scopes());
+        let backend = ctx.cache.backend()?;
+        let keys = call.own_keys(backend.as_ref(), (&store, &scopes), ctx.cache.now())?;
+        if keys.is_empty() {
+            return Ok(Usage::default());
+        }
         let filter = Filter {
-            keys: vec![Pattern::exact(&*hex(&call.key.hash))],
-            ..Filter::store(&call.store())
+            keys: keys
+                .iter()
+                .map(|key| Pattern::exact(key.as_str()))
+                .collect(),
+            ..Filter::store(&store)
         };
         self.remove(ctx, filter)
     }

@@ -24,7 +24,9 @@ pub struct Declaration {
     pub name: &'static str,
     /// Line and column of the attribute
     pub place: (u32, u32),
-    /// The binary that is compiled, if it is one: its modules may be named like those of a library
+    /// The package that is compiled
+    pub package: Option<&'static str>,
+    /// The binary of it that is compiled, if it is one
     pub binary: Option<&'static str>,
 }
 
@@ -87,13 +89,19 @@ impl Declaration {
         }
     }
 
+    /// Whether the package's library has the name of this crate, and so its modules the same paths.
+    fn may_be_in_the_library(&self) -> bool {
+        let library = self.package.map(|package| package.replace('-', "_"));
+        library.as_deref() == self.module.split("::").next()
+    }
+
     fn options(&self, names: Names, companion: TypeId) -> Options {
         let mut identity = names.path;
         if names.is_in_a_body {
             let (line, column) = self.place;
             identity.push_str(&format!(" at {line}:{column}"));
         }
-        if let Some(binary) = self.binary {
+        if let Some(binary) = self.binary.filter(|_| self.may_be_in_the_library()) {
             identity.push_str(&format!(" in binary {binary}"));
         }
         Options {
@@ -164,6 +172,7 @@ mod tests {
         module: "app::reports",
         name: "load",
         place: (7, 5),
+        package: Some("app"),
         binary: None,
     };
 
@@ -215,6 +224,14 @@ mod tests {
         let binary = binary.function::<InBinary>();
         assert!(binary.function.ends_with(" in binary app"), "{binary:?}");
         assert_ne!(library.function, binary.function);
+        let example = Declaration {
+            package: Some("other"),
+            binary: Some("app"),
+            ..DECLARATION
+        };
+        struct InExample;
+        let example = example.function::<InExample>();
+        assert!(!example.function.ends_with(" in binary app"), "{example:?}");
         assert_eq!(library.store(), "app::reports::load");
         assert_eq!(binary.store(), "app::reports::load");
     }

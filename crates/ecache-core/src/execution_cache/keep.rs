@@ -132,7 +132,7 @@ impl Call<'_> {
             let seen = Seen {
                 epoch,
                 generation,
-                hits: cache.hits(&store, &self.key.hash, cost_ms.unwrap_or(0)),
+                hits: cache.hits(&store, self.place(), cost_ms.unwrap_or(0)),
             };
             kept = self.remember(copy, Some(seen));
         }

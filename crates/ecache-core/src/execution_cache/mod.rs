@@ -54,6 +54,7 @@ mod numbers;
 mod options;
 mod outcome;
 mod peek;
+mod place;
 mod refresh;
 mod residents;
 mod round_trip;
@@ -64,7 +65,7 @@ mod workers;
 use std::any::Any;
 use std::convert::Infallible;
 use std::fmt;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 pub use attributed::Status;
@@ -111,6 +112,8 @@ pub struct ExecutionCache {
     encoded: AtomicU64,
     /// When expired results are to be looked for in the store; milliseconds since the epoch
     sweep_at: AtomicI64,
+    /// Whether it was said that another function has results under the same keys
+    has_warned: AtomicBool,
 }
 
 impl ExecutionCache {
@@ -131,6 +134,7 @@ impl ExecutionCache {
             flights: Flights::default(),
             counting: Counting::default(),
             clears: AtomicU64::new(0),
+            has_warned: AtomicBool::new(false),
             keeping: RwLock::default(),
             encoded: AtomicU64::new(0),
             sweep_at: AtomicI64::new(i64::MIN),

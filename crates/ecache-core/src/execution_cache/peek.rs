@@ -23,9 +23,8 @@ impl Call<'_> {
         }
         let backend = self.ctx.cache.store()?;
         let (store, scopes) = (self.store(), self.scopes());
-        let identity = self.identity(&store, &scopes, false);
-        let found = self.attempt("look up a result", backend.lookup_call(&identity, now))?;
-        let CallLookup::Hit(result) = found else {
+        let found = self.find(backend.as_ref(), (&store, &scopes), false, now);
+        let CallLookup::Hit(result) = self.attempt("look up a result", found)? else {
             return None;
         };
         self.age(result.expires_at, Old::Refused, now)?;
@@ -41,8 +40,21 @@ impl Call<'_> {
         value: &T,
         cost_ms: u64,
     ) {
+        self.find_place();
         let kept = self.keep(codec, value, Some(cost_ms));
         self.attempt("keep a result", kept);
+    }
+
+    /// Settles on the place of a result that is kept without having been looked for.
+    pub(super) fn find_place(&self) {
+        if self.function.options.residency.has_store()
+            && let Some(backend) = self.ctx.cache.store()
+        {
+            let (store, scopes) = (self.store(), self.scopes());
+            let now = self.ctx.cache.now();
+            let found = self.find(backend.as_ref(), (&store, &scopes), false, now);
+            self.attempt("look up a result", found);
+        }
     }
 
     /// What there is to say of a result that was found.

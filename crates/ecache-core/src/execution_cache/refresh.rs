@@ -118,16 +118,10 @@ impl ExecutionCache {
         };
         let ctx = call.ctx;
         let (own_ctx, compute) = (ctx.clone(), prepare());
-        let (key, preimage, clears) = (call.key, call.preimage, call.clears);
+        let parts = call.into_parts();
         let thread = thread::Builder::new().name("ecache-refresh".into());
         let spawned = thread.spawn(move || {
-            let call = Call {
-                function: self,
-                ctx: &own_ctx,
-                key,
-                preimage,
-                clears,
-            };
+            let call = Call::from_parts(self, &own_ctx, parts);
             let lead = Lead::new(&call, leader, false);
             if let Some(lead) = lead.take_off_alone(&codec)
                 && let Ok((value, cost_ms)) = lead.run(|| call.compute(compute))
@@ -168,15 +162,9 @@ impl ExecutionCache {
             && let Joined::Leader(leader) = self.flights.join(call.flight())
         {
             let (ctx, compute) = (call.ctx.clone(), prepare());
-            let (key, preimage, clears) = (call.key, call.preimage, call.clears);
+            let parts = call.into_parts();
             spawn(Box::pin(async move {
-                let call = Call {
-                    function: self,
-                    ctx: &ctx,
-                    key,
-                    preimage,
-                    clears,
-                };
+                let call = Call::from_parts(self, &ctx, parts);
                 let lead = Lead::new(&call, leader, false);
                 if let Some(lead) = lead.take_off_alone(&codec)
                     && let Ok((value, cost_ms)) = lead.run_async(call.compute_async(compute)).await

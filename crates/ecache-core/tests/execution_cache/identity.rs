@@ -163,8 +163,61 @@ fn functions_that_share_a_store_do_not_share_results() {
     );
     assert_eq!(thumbnails.call(&ctx, "a", 1), 1);
     assert_eq!(words.call(&ctx, "a", 2), 2);
-    // Each replaces the other's entry, and each gets only its own.
-    assert_ne!(thumbnails.call(&ctx, "a", 3), 2);
+    assert_eq!(thumbnails.call(&ctx, "a", 3), 1);
+    assert_eq!(words.call(&ctx, "a", 4), 2);
+}
+
+fn in_one_store(name: &'static str) -> Function {
+    Function::new(options(name, |options| {
+        options.store_name = Some("shared".into());
+    }))
+}
+
+#[test]
+fn results_of_functions_that_share_a_store_are_all_kept() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("store.db");
+    let names = ["tests::one", "tests::two", "tests::three"];
+    for (ctx, is_new) in [(coherent(&path), true), (coherent(&path), false)] {
+        let functions = names.map(in_one_store);
+        for _ in 0..2 {
+            for (number, function) in functions.iter().enumerate() {
+                assert_eq!(function.call(&ctx, "a", number), number);
+            }
+        }
+        let computed = functions.each_ref().map(Function::computed);
+        assert_eq!(computed, [u64::from(is_new); 3]);
+    }
+
+    let (ctx, [one, two, three]) = (coherent(&path), names.map(in_one_store));
+    assert_eq!(entries(&**ctx.cache.backend().expect("a backend")).len(), 3);
+    let kept = two.cache.set_cache(&ctx, &StoredForm, one_argument(), 20);
+    assert!(kept.expect("no error"));
+    let cleared = one.cache.clear_cache(&ctx, one_argument());
+    assert_eq!(cleared.expect("cleared").entries, 1);
+    assert_eq!((two.call(&ctx, "a", 9), three.call(&ctx, "a", 9)), (20, 2));
+    assert_eq!(one.call(&ctx, "a", 10), 10);
+    let cleared = three.cache.clear_cache(&ctx, one_argument());
+    assert_eq!(cleared.expect("cleared").entries, 1);
+    assert_eq!((one.call(&ctx, "a", 9), two.call(&ctx, "a", 9)), (10, 20));
+}
+
+fn one_argument() -> Result<Preimage, StoredError> {
+    one("a")
+}
+
+#[test]
+fn an_entry_without_a_recorded_function_is_anybodys() {
+    let (ctx, function) = (in_memory(), in_one_store("tests::one"));
+    function.call(&ctx, "a", 1);
+    let backend = ctx.cache.backend().expect("a backend");
+    let mut entry = entries(&**backend).remove(0);
+    entry.function = None;
+    let content = ecache_core::backend::Content::Inline(b"5".to_vec());
+    let always = ecache_core::backend::Condition::Always;
+    let put = backend.put(&entry, &content, &always, entry.written_at());
+    put.expect("it is written");
+    assert_eq!(in_one_store("tests::two").call(&ctx, "a", 2), 5);
 }
 
 #[test]

@@ -149,6 +149,10 @@ fn check_collection(name: &str) -> Result<()> {
 }
 
 impl Backend for MongoBackend {
+    fn is_fiftyones(&self) -> bool {
+        true
+    }
+
     fn lookup(&self, address: &Address, now: Timestamp) -> Result<Lookup> {
         read::lookup(self, address, now)
     }

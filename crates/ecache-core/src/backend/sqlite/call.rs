@@ -39,8 +39,7 @@ impl SqliteBackend {
     pub(super) fn find_call(&self, call: &CallIdentity<'_>, now: Timestamp) -> Result<CallLookup> {
         let connection = self.connection()?;
         match self.try_find_call(&connection, call, now) {
-            Ok(Some(result)) => Ok(CallLookup::Hit(result)),
-            Ok(None) => Ok(CallLookup::Missing),
+            Ok(found) => Ok(found),
             Err(RowError::Damaged) => Ok(CallLookup::Damaged(call.address())),
             Err(RowError::Sqlite(error)) => Err(self.error(error)),
         }
@@ -51,9 +50,9 @@ impl SqliteBackend {
         connection: &Connection,
         call: &CallIdentity<'_>,
         now: Timestamp,
-    ) -> Result<Option<CallResult>, RowError> {
+    ) -> Result<CallLookup, RowError> {
         let Some(store) = self.names.store_id(connection, call.store)? else {
-            return Ok(None);
+            return Ok(CallLookup::Missing);
         };
         let sql = match call.with_generation {
             true => CALL_AND_GENERATION,
@@ -62,7 +61,7 @@ impl SqliteBackend {
         let mut statement = connection.prepare_cached(sql)?;
         let mut rows = statement.query((store, &call.hash[..]))?;
         let Some(row) = rows.next()? else {
-            return Ok(None);
+            return Ok(CallLookup::Missing);
         };
         // As in `row::entry`: a damaged index can lead to the same key of another store.
         let id: i64 = row.get(0)?;
@@ -73,7 +72,7 @@ impl SqliteBackend {
         if expires_at.is_some() {
             let written_at = row::time(row, 5)?.ok_or(RowError::Damaged)?;
             if !entry::is_fresh(written_at, expires_at, now) {
-                return Ok(None);
+                return Ok(CallLookup::Missing);
             }
         }
         let bytes = row.get_ref(8)?.as_blob()?;
@@ -95,9 +94,10 @@ impl SqliteBackend {
                 .names
                 .is_name(connection, row.get(1)?, Some(call.function))?;
         if !is_known && !self.is_of_call(connection, id, call)? {
-            return Ok(None);
+            let function = self.names.name(connection, row.get(1)?)?;
+            return Ok(CallLookup::Other(function));
         }
-        Ok(Some(CallResult {
+        Ok(CallLookup::Hit(CallResult {
             kind: kept.kind,
             content,
             expires_at,
