@@ -91,6 +91,7 @@ fn question(context: &Context, args: WhyArgs) -> Result<Result<Question, String>
             kind: None,
             failures: Failures::KeepAlike,
             outputs: None,
+            beside: None,
         }));
     }
     let line = CommandLine {
@@ -109,6 +110,7 @@ fn question(context: &Context, args: WhyArgs) -> Result<Result<Question, String>
     Ok(Ok(Question {
         arguments: Some(call.identity.call()),
         function: Some(call.program().path.to_string_lossy().into()),
+        beside: Some(call.beside().entry.address),
         address: call.entry.address,
         scopes: call.scopes,
         kind: Some(Kind::Command),

@@ -71,10 +71,57 @@ fn what_was_one_is_not_told_apart_and_what_was_apart_has_no_order() {
     redirected(&session, "--no-exec", line, "2>&1; echo $?").prints("a\nb\nc\n3\n");
     memoized(&session, "--no-exec", line).ends(1, "");
     apart();
+    // Both are kept from then on.
+    for _ in 0..3 {
+        merged();
+        apart();
+    }
     assert_eq!(runs(&session), 2);
-    assert_eq!(memoized(&session, "--no-exec", line).code, 3);
-    merged();
-    assert_eq!(runs(&session), 3);
+}
+
+#[test]
+fn what_is_done_to_the_entry_of_a_command_is_done_to_both_forms() {
+    let session = Session::new();
+    let line = "echo run >> ran; wc -l < ran; echo err >&2";
+    let apart = |number: &str| {
+        let expected = ended(&format!("{number}\n"), "err\n", 0);
+        assert_eq!(memoized(&session, "", line), expected);
+    };
+    let merged = |options: &str, number: &str| {
+        let ran = redirected(&session, options, line, "2>&1");
+        ran.prints(format!("{number}\nerr\n"));
+    };
+    apart("1");
+    merged("", "2");
+    apart("1");
+    // Refreshed in one form, it is not the old one in the other.
+    session.set_clock("2026-11-23T06:33:00.000Z");
+    merged("--refresh", "3");
+    apart("4");
+    merged("", "3");
+    apart("4");
+    // The key is that of the command, whatever it prints to.
+    session.set_clock("2026-11-23T06:34:00.000Z");
+    let key = session.run(["key", "--stdin", "none", "--", "sh", "-c", line]);
+    let removed = session.run(["rm", "-q", "sh", key.text().trim()]);
+    removed.notes("");
+    apart("5");
+    merged("", "6");
+    // Each has its own age.
+    session.set_clock("2026-11-23T06:36:00.000Z");
+    assert_eq!(
+        memoized(&session, "--max-age 1m", line),
+        ended("7\n", "err\n", 0)
+    );
+    merged("", "8");
+    apart("7");
+    // As `warm` finds it, and as it runs them again.
+    session
+        .run_with_input(["warm", "-q", "--", "sh", "-c"], line.as_bytes())
+        .notes("");
+    assert_eq!(runs(&session), 8);
+    session.run("warm -q --refresh --all -j 1").notes("");
+    assert_eq!(runs(&session), 10, "there are two entries");
 }
 
 #[test]
@@ -206,8 +253,11 @@ fn why_says_that_only_the_order_is_missing() {
     let ran = why("2>&1");
     let told = "standard output and standard error go to one place here, and went to two there";
     assert!(ran.code == 1 && ran.text().contains(told), "{ran:?}");
+    redirected(&session, "", line, "2>&1").succeeds();
+    assert_eq!((why("").code, why("2>&1").code), (0, 0));
     redirected(&session, "--refresh", line, "2>&1").succeeds();
-    assert_eq!(why("2>&1").code, 0);
+    session.run("clear -q --store sh").notes("");
+    redirected(&session, "", line, "2>&1").succeeds();
     let ran = why("");
     let told = "standard output and standard error go to two places here, and went to one there";
     assert!(ran.code == 1 && ran.text().contains(told), "{ran:?}");

@@ -40,6 +40,8 @@ pub struct Question {
     pub kind: Option<Kind>,
     /// Where it would print to, if it is a command
     pub outputs: Option<Outputs>,
+    /// Where a command is kept that prints there, while the entry at its address is one of who prints elsewhere
+    pub beside: Option<Address>,
     /// Which failures would be replayed, if it is a command
     pub failures: Failures,
 }
@@ -185,24 +187,20 @@ impl fmt::Display for Part {
 /// If the store cannot be read.
 pub fn explain(backend: &dyn Backend, question: &Question, now: Timestamp) -> Result<Explanation> {
     Ok(match backend.lookup(&question.address, now)? {
-        Lookup::Hit(mut entry, content) => {
+        Lookup::Hit(entry, content) => {
             let mut differences = contradictions(question, &entry);
-            differences.extend(of_outputs(backend, question, &entry, &content)?);
+            if let Some(difference) = of_outputs(backend, question, &entry, &content)? {
+                if differences.is_empty()
+                    && let Some((entry, content)) = beside(backend, question, &entry, now)?
+                {
+                    return allowed(backend, question, (entry, content), now);
+                }
+                differences.push(difference);
+            }
             if !differences.is_empty() {
                 return Ok(Explanation::Another(entry, differences));
             }
-            let exit = match entry.kind {
-                Kind::Command => command::exit_code(backend, &content)?,
-                _ => None,
-            };
-            match exit {
-                None | Some(0) => Explanation::Hit(entry),
-                Some(exit) if !question.failures.allow(&mut entry) => {
-                    Explanation::Failure(entry, exit)
-                }
-                Some(_) if !entry.is_fresh(now) => Explanation::Stale(entry),
-                Some(_) => Explanation::Hit(entry),
-            }
+            allowed(backend, question, (entry, content), now)?
         }
         Lookup::Stale(entry) => Explanation::Stale(entry),
         Lookup::Damaged(_) => Explanation::Damaged,
@@ -210,6 +208,44 @@ pub fn explain(backend: &dyn Backend, question: &Question, now: Timestamp) -> Re
             elsewhere: elsewhere(backend, question, now)?,
             ..nearest(backend, question, now)?
         }),
+    })
+}
+
+/// Whether what is there may be replayed: failures may be unwanted.
+fn allowed(
+    backend: &dyn Backend,
+    question: &Question,
+    (mut entry, content): (Box<Entry>, Content),
+    now: Timestamp,
+) -> Result<Explanation> {
+    let exit = match entry.kind {
+        Kind::Command => command::exit_code(backend, &content)?,
+        _ => None,
+    };
+    Ok(match exit {
+        None | Some(0) => Explanation::Hit(entry),
+        Some(exit) if !question.failures.allow(&mut entry) => Explanation::Failure(entry, exit),
+        Some(_) if !entry.is_fresh(now) => Explanation::Stale(entry),
+        Some(_) => Explanation::Hit(entry),
+    })
+}
+
+/// What is kept beside a command's own entry, which is one of who prints elsewhere.
+fn beside(
+    backend: &dyn Backend,
+    question: &Question,
+    own: &Entry,
+    now: Timestamp,
+) -> Result<Option<(Box<Entry>, Content)>> {
+    let Some(address) = &question.beside else {
+        return Ok(None);
+    };
+    Ok(match backend.lookup(address, now)? {
+        Lookup::Hit(entry, content) if command::is_beside(&entry, own) => {
+            let differs = of_outputs(backend, question, &entry, &content)?;
+            differs.is_none().then_some((entry, content))
+        }
+        _ => None,
     })
 }
 
@@ -503,6 +539,7 @@ mod tests {
             arguments: Some(arguments),
             kind: None,
             outputs: None,
+            beside: None,
             failures: Failures::KeepAlike,
         }
     }

@@ -11,6 +11,9 @@ use crate::key::{CallScopes, Key, preimage};
 use crate::python_json::Json;
 use crate::scope::{Address, Scopes, StoreAddress};
 
+/// The mark of an entry that is beside a command's own.
+pub(super) const STREAMS_MARK: &str = "streams";
+
 /// A memoized command line.
 #[derive(Clone, Debug)]
 pub struct Call {
@@ -75,6 +78,19 @@ impl Call {
     pub fn with_input(&self, input: InputKey) -> Self {
         let mut call = self.clone();
         call.identity.input = input;
+        call.entry = entry(
+            &call.identity,
+            &self.entry.address.store,
+            &self.call_scopes(),
+        );
+        call
+    }
+
+    /// The same command line with the entry beside its own, for what it prints to other places.
+    pub fn beside(&self) -> Self {
+        let mut call = self.clone();
+        let marks = &mut call.identity.marks;
+        marks.insert(STREAMS_MARK.into(), "other".to_owned());
         call.entry = entry(
             &call.identity,
             &self.entry.address.store,

@@ -248,7 +248,7 @@ impl<'a> Memo<'a> {
             let address = &self.call.entry.address;
             let location = path.as_os_str();
             let (backend, lookup) = location::glance(location, STORE_PATIENCE, address, now)?;
-            let kept = self.kept(&backend, Some(lookup), now)?;
+            let kept = self.kept(backend.as_ref(), Some(lookup), now)?;
             (backend, kept)
         } else {
             let backend = self.open(path, Access::Read)?;
@@ -480,8 +480,10 @@ impl<'a> Memo<'a> {
             }),
             InputUse::Known => {}
         }
-        let recording = records.recorder.and_then(|r| r.finish(report.exit));
-        let mut recording = match recording {
+        let recording = records
+            .recorder
+            .and_then(|r| Ok((r.form(), r.finish(report.exit)?)));
+        let (form, mut recording) = match recording {
             Ok(recording) => recording,
             Err(NotRecorded::Spool(error)) => {
                 self.attempt::<()>(Err(Error::Io(error)))?;
@@ -490,8 +492,10 @@ impl<'a> Memo<'a> {
             Err(other) => return self.leave(&other.to_string()),
         };
         let now = self.clock.now();
+        let beside = self.attempt(self.place(backend, form, now))?.flatten();
+        let call = beside.as_ref().unwrap_or(self.call);
         let cost = report.cost.map(|cost| cost.as_millis());
-        let policy = self.policy(backend, now);
+        let policy = self.of(call).policy(backend, now);
         // What is to persist has no lifetime.
         let ttl = ttl.filter(|_| policy == Policy::Evict);
         let entry = Entry {
@@ -500,11 +504,11 @@ impl<'a> Memo<'a> {
             scopes: self.call.scopes.clone(),
             function: Some(self.function()),
             args: match self.call.settings.arguments {
-                Arguments::Record => Some(self.call.entry.args.clone()),
+                Arguments::Record => Some(call.entry.args.clone()),
                 Arguments::Forget => None,
             },
             cost_ms: cost.map(|millis| u64::try_from(millis).unwrap_or(u64::MAX)),
-            ..Entry::new(self.call.entry.address.clone(), Kind::Command, now)
+            ..Entry::new(call.entry.address.clone(), Kind::Command, now)
         };
         let kept = backend.stage(&mut recording, now).and_then(|content| {
             backend.put(&entry, &content, &Condition::Always, now)?;

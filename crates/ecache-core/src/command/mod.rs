@@ -16,6 +16,7 @@
 //! | `printed` | what is printed already when another run begins |
 //! | `turn` | one run at a time, which the others follow |
 //! | `ancestry` | whether the leader of a flight waits for this process |
+//! | `beside` | what is printed to one place, and what is printed to two |
 //! | `old`, `held` | results whose time is over, and output that waits for the end |
 //! | `settings` | how a command is memoized, and what came of it |
 //! | `memo` | a hit, a miss, and trouble |
@@ -32,6 +33,7 @@
 //! weighed against datagram sockets, which would tell the streams apart as well, but are no pipes.
 
 mod ancestry;
+mod beside;
 mod broadcast;
 mod call;
 mod files;
@@ -64,6 +66,7 @@ use rustix::io::Errno;
 use crate::error::Error;
 use crate::limits::Limit;
 
+pub(crate) use beside::is_beside;
 pub use call::{Call, CallEntry};
 pub use files::{file_metadata, hash_files};
 pub use identity::Identity;

@@ -28,6 +28,13 @@ pub(super) enum Kept {
     Nothing,
 }
 
+/// What is kept of a command under one address.
+pub(super) enum There {
+    Kept(Kept),
+    /// A result that is a hit, but for who prints elsewhere
+    Other(Box<Entry>),
+}
+
 /// One of the look-ups that a backend has.
 type LookUp = fn(&(dyn Backend + 'static), &Address, Timestamp) -> Result<Lookup>;
 
@@ -48,43 +55,55 @@ impl Memo<'_> {
             let then = expires.saturating_sub(Duration::from_millis(1));
             lookup = self.attempt(look_up(backend.as_ref(), &self.call.entry.address, then))?;
         }
-        self.kept(backend, lookup, now)
+        self.kept(backend.as_ref(), lookup, now)
     }
 
     /// What was found, as far as it is of use.
     pub(super) fn kept(
         &self,
-        backend: &Arc<dyn Backend>,
+        backend: &dyn Backend,
         lookup: Option<Lookup>,
         now: Timestamp,
     ) -> Result<Kept> {
+        match self.kept_there(backend, lookup, now)? {
+            There::Kept(kept) => Ok(kept),
+            There::Other(own) => self.find_beside(backend, &own, now),
+        }
+    }
+
+    /// The same, of this entry alone.
+    pub(super) fn kept_there(
+        &self,
+        backend: &dyn Backend,
+        lookup: Option<Lookup>,
+        now: Timestamp,
+    ) -> Result<There> {
         let (mut entry, content) = match lookup {
             Some(Lookup::Hit(entry, content)) if self.is_ours(&entry) => (entry, content),
             Some(Lookup::Damaged(address)) => {
                 let address = Box::new(address);
                 self.attempt::<()>(Err(Error::DamagedEntry { address }))?;
-                return Ok(Kept::Nothing);
+                return Ok(There::Kept(Kept::Nothing));
             }
-            _ => return Ok(Kept::Nothing),
+            _ => return Ok(There::Kept(Kept::Nothing)),
         };
-        let allowed = self.attempt(self.allows(backend.as_ref(), &mut entry, &content))?;
+        let allowed = self.attempt(self.allows(backend, &mut entry, &content))?;
         if allowed != Some(true) {
-            return Ok(Kept::Nothing);
+            return Ok(There::Kept(Kept::Nothing));
         }
         let is_old = !entry.is_fresh(now) || self.overdue(&entry, now) > Duration::ZERO;
         if is_old && !self.call.settings.uses_old() {
-            return Ok(Kept::Nothing);
+            return Ok(There::Kept(Kept::Nothing));
         }
         // A value of an unknown version is a miss.
-        let form = self.attempt(recording::form(backend.as_ref(), &content))?;
-        let answers = form
-            .flatten()
-            .is_some_and(|form| form.answers(self.outputs));
-        Ok(match (answers, is_old) {
-            (true, true) => Kept::Old(entry, content),
-            (true, false) => Kept::Fresh(entry, content),
-            (false, _) => Kept::Nothing,
-        })
+        let form = self.attempt(recording::form(backend, &content))?;
+        let answers = form.flatten().map(|form| form.answers(self.outputs));
+        Ok(There::Kept(match (answers, is_old) {
+            (Some(true), true) => Kept::Old(entry, content),
+            (Some(true), false) => Kept::Fresh(entry, content),
+            (Some(false), false) => return Ok(There::Other(entry)),
+            (Some(false), true) | (None, _) => Kept::Nothing,
+        }))
     }
 
     /// Whether a result may be replayed at all: a failure may have been kept by a call that was asked

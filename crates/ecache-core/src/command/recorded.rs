@@ -4,12 +4,13 @@
 //! was. But it decides what is run, so whoever repeats commands trusts whoever wrote the entries.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::call::STREAMS_MARK;
 use super::files::hash_files_in;
 use super::{Call, CommandError, Identity, InputKey, Program, Settings};
 use crate::entry::Entry;
@@ -230,8 +231,9 @@ impl Recorded {
         variable: impl Fn(&str) -> Option<OsString>,
     ) -> Result<(Identity, Vec<String>), NotRepeatable> {
         let input = self.input.ok_or(NotRepeatable::Input)?;
-        // A name that was given to it stays; a boot, a session or a modification time passes.
-        if let Some(mark) = self.marks.keys().find(|mark| *mark != "scope") {
+        // A name that was given to it stays, and where it prints; a boot, a session or a modification time passes.
+        let stays = |mark: &OsStr| mark == "scope" || mark == STREAMS_MARK;
+        if let Some(mark) = self.marks.keys().find(|mark| !stays(mark)) {
             let mark = mark.clone();
             return Err(NotRepeatable::Mark { mark });
         }

@@ -182,6 +182,11 @@ impl Recorder {
         })
     }
 
+    /// The streams that were printed to so far.
+    pub(super) fn form(&self) -> Form {
+        self.form
+    }
+
     /// Adds what came on a stream.
     pub(super) fn record(&mut self, stream: Stream, bytes: &[u8]) -> Result<(), NotRecorded> {
         let left = self.left.checked_sub(bytes.len() as u64);

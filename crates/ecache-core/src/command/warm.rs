@@ -21,6 +21,7 @@ use std::time::{Duration, Instant};
 
 use super::ancestry;
 use super::broadcast;
+use super::old::Kept;
 use super::process::Records;
 use super::queue::Queue;
 use super::recording::{self, Form, Recorder, form};
@@ -64,16 +65,23 @@ impl Call {
     /// # Errors
     /// If the store cannot be read. A damaged entry is none.
     pub fn find(&self, backend: &dyn Backend, clock: &dyn Clock) -> Result<Found> {
-        let memo = self.memo(Outputs::Apart, None, clock, &Err, &|_| {});
+        let pass_over_damage = |error| match error {
+            Error::DamagedEntry { .. } => Ok(()),
+            error => Err(error),
+        };
+        let memo = self.memo(Outputs::Apart, None, clock, &pass_over_damage, &|_| {});
         Ok(match backend.lookup(&self.entry.address, clock.now())? {
             Lookup::Hit(mut entry, content) => {
-                let is_hit = memo.allows(backend, &mut entry, &content)?
-                    && memo.is_hit(&entry, clock.now())
-                    && form(backend, &content)?.is_some_and(|form| form.answers(memo.outputs));
-                if is_hit {
-                    Found::Fresh(entry, content)
-                } else {
-                    Found::Old(entry)
+                let is_hit =
+                    memo.allows(backend, &mut entry, &content)? && memo.is_hit(&entry, clock.now());
+                let form = form(backend, &content)?.filter(|_| is_hit);
+                match form.map(|form| form.answers(memo.outputs)) {
+                    Some(true) => Found::Fresh(entry, content),
+                    Some(false) => match memo.find_beside(backend, &entry, clock.now())? {
+                        Kept::Fresh(entry, content) => Found::Fresh(entry, content),
+                        Kept::Old(..) | Kept::Nothing => Found::Old(entry),
+                    },
+                    None => Found::Old(entry),
                 }
             }
             Lookup::Stale(entry) => Found::Old(entry),

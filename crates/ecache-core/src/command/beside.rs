@@ -1,0 +1,66 @@
+//! The second entry of a command that prints to both streams: of its forms, neither answers for the other.
+//!
+//! The first result has the command's own entry, under the key that `ecache key` prints. As long as
+//! that is a hit, a result of the other form is kept in an entry beside it. So whoever prints to a
+//! terminal and to a pipe by turns has a hit in both. The second entry counts only while it is not
+//! older than the first: what removes, replaces or refreshes the command's own entry is meant for both.
+//!
+//! Weighed: a key of its own for each form (removing an entry by its key would leave the other, which
+//! nobody knows of), one entry for both (by turns, each run would replace the other's result), and
+//! both recordings in one value (of which each has its own age).
+
+use super::old::{Kept, There};
+use super::recording::{Form, form};
+use super::settings::{Mode, Outputs};
+use super::{Call, Memo};
+use crate::backend::{Backend, Lookup};
+use crate::entry::Entry;
+use crate::error::Result;
+use crate::time::Timestamp;
+
+impl Memo<'_> {
+    /// Looks beside an entry that is a hit, but of the other form.
+    pub(super) fn find_beside(
+        &self,
+        backend: &dyn Backend,
+        own: &Entry,
+        now: Timestamp,
+    ) -> Result<Kept> {
+        let call = self.call.beside();
+        let memo = self.of(&call);
+        let lookup = self.attempt(backend.lookup_unread(&call.entry.address, now))?;
+        Ok(match memo.kept_there(backend, lookup, now)? {
+            There::Kept(Kept::Fresh(entry, content)) if is_beside(&entry, own) => {
+                Kept::Fresh(entry, content)
+            }
+            There::Kept(_) | There::Other(_) => Kept::Nothing,
+        })
+    }
+
+    /// Returns the call whose entry a new result is kept in, `None` for the command's own.
+    pub(super) fn place(
+        &self,
+        backend: &dyn Backend,
+        new: Form,
+        now: Timestamp,
+    ) -> Result<Option<Call>> {
+        let answers_both = new.answers(Outputs::Apart) && new.answers(Outputs::Merged);
+        if answers_both || self.call.settings.mode == Mode::Refresh {
+            return Ok(None);
+        }
+        let lookup = backend.lookup_unread(&self.call.entry.address, now)?;
+        if let Lookup::Hit(entry, content) = lookup
+            && self.is_hit(&entry, now)
+            && let Some(own) = form(backend, &content)?
+            && !own.answers(self.outputs)
+        {
+            return Ok(Some(self.call.beside()));
+        }
+        Ok(None)
+    }
+}
+
+/// Whether an entry counts beside the command's own.
+pub(crate) fn is_beside(entry: &Entry, own: &Entry) -> bool {
+    entry.written_at() >= own.written_at()
+}
