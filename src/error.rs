@@ -184,7 +184,9 @@ pub(crate) fn classify(error: &anyhow::Error) -> (Exit, Option<&'static str>) {
                 Some("get one that can: `cargo install ecache --features mongodb`"),
             ),
             Error::Location { .. } => (Exit::Usage, Some("name a file")),
-            Error::Address { .. } | Error::Dataset { .. } => (Exit::Usage, None),
+            Error::LikeUrl { .. } | Error::Address { .. } | Error::Dataset { .. } => {
+                (Exit::Usage, None)
+            }
             Error::Unreachable { .. } => (
                 Exit::Failed,
                 Some("check that it runs, and that this is its address"),

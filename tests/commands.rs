@@ -223,3 +223,53 @@ fn a_variable_that_is_set_to_nothing_is_not_set() {
     session.run("run -- echo out").prints("out\n");
     assert!(session.store().exists());
 }
+
+#[test]
+fn a_location_that_is_nearly_a_url_is_no_folder_with_a_password_in_its_name() {
+    for location in [
+        "mongodb:/ann:open-sesame@h/db",
+        "mongodb:ann:open-sesame@h",
+        "mongodb+srv:/ann:open-sesame@h/db",
+        "MONGODB://ann:open-sesame@h/db",
+        "postgres:/ann:open-sesame@h/db",
+        "postgres://ann:open-sesame@h/db",
+        "mongodb://ann:open-sesame?x@127.0.0.1:1/db?serverSelectionTimeoutMS=50",
+    ] {
+        let session = Session::new().with("ECACHE_DB", location);
+        std::fs::write(session.path("location"), location).expect("a file");
+        for (words, code) in [
+            (vec!["set", "s", "k", "v"], Some(2)),
+            (vec!["get", "s", "k"], Some(2)),
+            (vec!["ls"], Some(2)),
+            (vec!["info"], Some(2)),
+            (vec!["clear", "--all"], Some(2)),
+            (vec!["warm", "--", "true"], Some(2)),
+            (vec!["ls", "--db-file", "location"], Some(2)),
+            (vec!["ls", "--db", location], Some(2)),
+            (vec!["copy", location, "copy.jsonl"], Some(2)),
+            (vec!["copy", "@", location], Some(2)),
+            (vec!["run", "-v", "--", "echo", "hi"], Some(0)),
+            // These are no places for a location, and name what they were given.
+            (vec!["import", location], None),
+            (vec!["ls", location], Some(2)),
+            (vec![location], Some(2)),
+            (vec!["doctor", "--live-datasets", location], None),
+        ] {
+            let ran = session.run(words.clone());
+            let said = format!("{}{}", ran.text(), ran.stderr);
+            assert!(!said.contains("sesame"), "{words:?}: {said}");
+            assert!(
+                code.is_none_or(|code| ran.code == code),
+                "{words:?}: {ran:?}"
+            );
+        }
+        let files = std::fs::read_dir(session.path("")).expect("a folder");
+        let names = files.map(|file| file.expect("a file").file_name().into_string());
+        let mut names: Vec<_> = names.map(|name| name.expect("text")).collect();
+        names.retain(|name| name.contains(':') || name.contains("sesame"));
+        assert!(names.is_empty(), "{names:?}");
+    }
+    let session = Session::new().with("ECACHE_DB", "./mongodb:x");
+    session.run("set s k v").notes("");
+    assert!(session.path("mongodb:x").is_file());
+}

@@ -2,19 +2,18 @@
 
 use clap::error::{ContextKind, ContextValue};
 
-use crate::output::escape::{for_line, is_unsafe};
+use crate::output::escape::message;
 
-/// Escapes the typed words that an error repeats; clap repeats them as they are.
+/// Escapes the typed words that an error repeats, and masks passwords in them; clap repeats them as
+/// they are.
 pub(crate) fn escaped(mut error: clap::Error) -> clap::Error {
     let context: Vec<_> = error.context().collect();
-    let is_hostile = |text: &String| text.contains(is_unsafe);
+    let is_shown = |text: &String| message(text) == *text;
     let escaped = context.iter().filter_map(|(kind, value)| {
         let value = match value {
-            ContextValue::String(text) if is_hostile(text) => {
-                ContextValue::String(for_line(text).into_owned())
-            }
-            ContextValue::Strings(texts) if texts.iter().any(is_hostile) => {
-                let texts = texts.iter().map(|text| for_line(text).into_owned());
+            ContextValue::String(text) if !is_shown(text) => ContextValue::String(message(text)),
+            ContextValue::Strings(texts) if !texts.iter().all(is_shown) => {
+                let texts = texts.iter().map(|text| message(text));
                 ContextValue::Strings(texts.collect())
             }
             _ => return None,

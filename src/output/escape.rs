@@ -12,6 +12,8 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
+use ecache_core::secrets::mask_urls;
+
 /// Whether `c` controls a terminal, reorders text or cannot be seen.
 pub(crate) fn is_unsafe(c: char) -> bool {
     c.is_control()
@@ -59,6 +61,11 @@ pub(crate) fn for_line(text: &str) -> Cow<'_, str> {
         push_safe(&mut line, c);
     }
     Cow::Owned(line)
+}
+
+/// Escapes a message that may repeat what was typed, in which the password of a URL is masked.
+pub(crate) fn message(text: &str) -> String {
+    for_line(&mask_urls(text)).into_owned()
 }
 
 /// Escapes `data` for a terminal and keeps its lines and tabs.

@@ -36,7 +36,7 @@ pub(crate) fn stderr() -> Standard {
 ///
 /// Where that cannot be, there is nobody left to tell.
 pub(crate) fn say(line: &str) {
-    let _ = stderr().write_all(format!("{}\n", escape::for_line(line)).as_bytes());
+    let _ = stderr().write_all(format!("{}\n", escape::message(line)).as_bytes());
 }
 
 impl Standard {

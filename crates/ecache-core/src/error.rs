@@ -153,6 +153,15 @@ pub enum Error {
         /// The URL's scheme; the rest of it may hold a password
         scheme: String,
     },
+    /// The location is a URL with a mistake in it, and would be a path with a password in its name.
+    #[error(
+        "the location begins with {scheme}: but is no URL: write mongodb://host/database for a \
+         database, or ./{scheme}:… for a file of that name"
+    )]
+    LikeUrl {
+        /// What it begins with; the rest of it may hold a password
+        scheme: String,
+    },
     /// The location is not what the engine's locations look like.
     #[error("the location is not of the form {expected}")]
     Address {

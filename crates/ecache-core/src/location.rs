@@ -64,20 +64,22 @@ pub fn open_within(
     access: Access,
     patience: Duration,
 ) -> Result<Arc<dyn Backend>> {
-    match scheme(location).as_deref() {
-        None => {
-            let path = Path::new(location);
-            Ok(Arc::new(SqliteBackend::open_within(
-                path, access, patience,
-            )?))
-        }
+    match form(&location.to_string_lossy()) {
+        Form::Path => Ok(Arc::new(SqliteBackend::open_within(
+            Path::new(location),
+            access,
+            patience,
+        )?)),
         #[cfg(feature = "mongodb")]
-        Some(_) if is_mongodb(location) => {
+        Form::Url(MONGODB) => {
             let uri = location.to_string_lossy();
             let backend = MongoBackend::open_within(&uri, access, patience)?;
             Ok(Arc::new(backend))
         }
-        Some(scheme) => Err(Error::Location {
+        Form::Url(scheme) => Err(Error::Location {
+            scheme: scheme.to_owned(),
+        }),
+        Form::LikeUrl(scheme) => Err(Error::LikeUrl {
             scheme: scheme.to_owned(),
         }),
     }
@@ -103,30 +105,71 @@ pub fn glance(
     Ok((backend, lookup))
 }
 
-/// Whether a location is a URL, and not a path.
+/// Whether a location is a URL or meant as one, and not a path.
+///
+/// ```
+/// use ecache_core::location::is_url;
+///
+/// assert!(is_url("mongodb://localhost/fiftyone".as_ref()));
+/// assert!(is_url("mongodb:/localhost/fiftyone".as_ref()), "though none that can be opened");
+/// assert!(!is_url("./mongodb:/localhost".as_ref()));
+/// assert!(!is_url("/tmp/a://b".as_ref()));
+/// ```
 pub fn is_url(location: &OsStr) -> bool {
-    scheme(location).is_some()
+    !matches!(form(&location.to_string_lossy()), Form::Path)
 }
 
 #[cfg(feature = "mongodb")]
 fn is_mongodb(location: &OsStr) -> bool {
-    scheme(location).as_deref() == Some("mongodb")
+    matches!(form(&location.to_string_lossy()), Form::Url(MONGODB))
 }
 
-fn scheme(location: &OsStr) -> Option<String> {
-    let text = location.to_string_lossy();
-    // A search for more than a character is two pages of code that a hit has no other use for.
-    let mut colons = text.match_indices(':').map(|(place, _)| place);
-    let end = colons.find(|colon| text[*colon..].starts_with("://"))?;
-    Some(text[..end].to_owned())
+const MONGODB: &str = "mongodb";
+
+/// What a location looks like.
+#[derive(Debug, PartialEq)]
+enum Form<'a> {
+    /// A path
+    Path,
+    /// A URL of this scheme
+    Url(&'a str),
+    /// A URL with a mistake, which as a path would be a file with a password in its name
+    LikeUrl(&'a str),
+}
+
+/// A path cannot begin like a URL: `./mongodb:x` is the file.
+fn form(text: &str) -> Form<'_> {
+    let Some((scheme, rest)) = text.split_once(':') else {
+        return Form::Path;
+    };
+    let is_part = |byte: u8| byte.is_ascii_alphanumeric() || b"+.-".contains(&byte);
+    if !scheme.starts_with(|c: char| c.is_ascii_alphabetic()) || !scheme.bytes().all(is_part) {
+        return Form::Path;
+    }
+    let is_lower = !scheme.contains(|c: char| c.is_ascii_uppercase());
+    let name = scheme.to_ascii_lowercase();
+    let is_ours = name == MONGODB || name.starts_with("mongodb+");
+    if rest.starts_with("//") && (is_lower || !is_ours) {
+        Form::Url(scheme)
+    } else if is_ours || scheme.len() > 1 && (rest.starts_with('/') || rest.contains('@')) {
+        Form::LikeUrl(scheme)
+    } else {
+        Form::Path
+    }
 }
 
 /// The user and the password of a URL, if it has them, and where they stand.
 fn credentials(url: &str) -> Option<Range<usize>> {
     let start = url.find("://")? + 3;
+    let rest = &url[start..];
+    let (before, options) = rest.split_once('?').unwrap_or((rest, ""));
+    let is_option = |text: &str| text.contains('=');
     // What is no host, and was not escaped, is theirs as well.
-    let options = url[start..].find('?').unwrap_or(url.len() - start);
-    let end = url[start..][..options].rfind('@')?;
+    let end = match (before.rfind('@'), options.split_once('@')) {
+        (Some(end), _) => end,
+        (None, Some((text, _))) if !is_option(text) => rest.rfind('@')?,
+        (None, _) => return None,
+    };
     Some(start..start + end)
 }
 
@@ -154,13 +197,18 @@ pub fn has_password(location: &OsStr) -> bool {
 /// ```
 pub fn shown(location: &OsStr) -> String {
     let mut text = location.to_string_lossy().into_owned();
-    if scheme(location).is_some() {
-        if let Some(range) = credentials(&text) {
-            text.replace_range(range.start..=range.end, "");
+    match form(&text) {
+        Form::Path => text,
+        // What of it is a password cannot be told.
+        Form::LikeUrl(scheme) => format!("{scheme}:…"),
+        Form::Url(_) => {
+            if let Some(range) = credentials(&text) {
+                text.replace_range(range.start..=range.end, "");
+            }
+            text.truncate(text.find('?').unwrap_or(text.len()));
+            text
         }
-        text.truncate(text.find('?').unwrap_or(text.len()));
     }
-    text
 }
 
 /// An empty store that is nowhere: what a reader has where there is no store yet.
@@ -180,6 +228,9 @@ mod tests {
             "mongodb://u:p%40@a,b/x?y=1",
             "mongodb://u:p@q@host",
             "mongodb://u:p/q@host",
+            "mongodb://u:p?q@host",
+            "mongodb://u:p?q@host/x?y=z@w",
+            "mongodb://u:1?q@host",
             "mongodb+srv://u:@host",
         ] {
             assert!(has_password(url.as_ref()), "{url}");
@@ -194,8 +245,59 @@ mod tests {
             "mongodb://host:27017/x",
             "mongodb://u@host:27017",
             "mongodb://a:1,b:2/?replicaSet=r",
+            "mongodb://a:1/?appName=me@home",
         ] {
             assert!(!has_password(url.as_ref()), "{url}");
+        }
+    }
+
+    #[test]
+    fn what_looks_like_a_url_is_no_path() {
+        for url in [
+            "mongodb://h/x",
+            "mongodb+srv://h",
+            "postgres://u:p@h",
+            "POSTGRES://h",
+            "x://h",
+        ] {
+            assert!(matches!(form(url), Form::Url(_)), "{url}");
+        }
+        for mistaken in [
+            "mongodb:/u:pw@h/db",
+            "mongodb:u:pw@h",
+            "mongodb:",
+            "mongodb:h",
+            "mongodb+srv:/u:pw@h",
+            "mongodb+srv:h",
+            "MONGODB://u:pw@h/db",
+            "Mongodb+SRV://u:pw@h",
+            "MongoDB:/u:pw@h",
+            "postgres:/u:pw@h/db",
+            "redis:u:pw@h",
+            "file:/tmp/x.db",
+        ] {
+            assert!(matches!(form(mistaken), Form::LikeUrl(_)), "{mistaken}");
+            assert!(!shown(mistaken.as_ref()).contains("pw"), "{mistaken}");
+            let error = open(mistaken.as_ref(), Access::Write).map(drop);
+            let message = error.expect_err("it is refused").to_string();
+            assert!(
+                !message.contains("pw") && message.contains("./"),
+                "{message}"
+            );
+        }
+        for path in [
+            "store.db",
+            "./mongodb://u@h",
+            "/a:b",
+            "a/b:c",
+            "notes:db",
+            "a:/b",
+            "1:/x",
+            ":",
+            "",
+            "é:/x",
+        ] {
+            assert_eq!(form(path), Form::Path, "{path}");
         }
     }
 }

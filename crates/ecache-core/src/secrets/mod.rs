@@ -33,6 +33,10 @@ pub fn mask(text: &str) -> Cow<'_, str> {
     let mut secrets: Vec<Range<usize>> = Vec::new();
     shaped::find(text, &mut secrets);
     named::find(text, &mut secrets);
+    masked(text, secrets)
+}
+
+fn masked(text: &str, mut secrets: Vec<Range<usize>>) -> Cow<'_, str> {
     secrets.retain(|secret| !secret.is_empty());
     if secrets.is_empty() {
         return Cow::Borrowed(text);
@@ -50,6 +54,21 @@ pub fn mask(text: &str) -> Cow<'_, str> {
     }
     masked.push_str(&text[end.unwrap_or(0)..]);
     Cow::Owned(masked)
+}
+
+/// Replaces the passwords of URLs by [`MASK`], and nothing else: for messages that name what was typed.
+///
+/// ```
+/// use ecache_core::secrets::mask_urls;
+///
+/// assert_eq!(mask_urls("no mongodb://ann:sesame@h/x there"), "no mongodb://ann:***@h/x there");
+/// assert_eq!(mask_urls("no mongodb:/ann:sesame@h/x there"), "no mongodb:/ann:***@h/x there");
+/// ```
+pub fn mask_urls(text: &str) -> Cow<'_, str> {
+    let mut secrets = Vec::new();
+    // A typing mistake is what many messages are about.
+    shaped::urls(text, 1, &mut secrets);
+    masked(text, secrets)
 }
 
 /// Masks the arguments of a call: texts anywhere in them, and what follows an argument such as `--password`.

@@ -50,9 +50,7 @@ const BEARER: usize = 16;
 /// Finds private keys, tokens, and passwords in URLs.
 pub(super) fn find(text: &str, secrets: &mut Vec<Range<usize>>) {
     private_keys(text, secrets);
-    for (index, _) in text.match_indices("://") {
-        secrets.extend(in_authority(text, index + 3));
-    }
+    urls(text, 2, secrets);
     let mut is_boundary = true;
     for (index, byte) in text.bytes().enumerate() {
         if is_boundary && byte.is_ascii_alphabetic() {
@@ -75,6 +73,19 @@ fn private_keys(text: &str, secrets: &mut Vec<Range<usize>>) {
         let start = index + opening.len() + length + 5;
         let length = text[start..].find("-----END").unwrap_or(text.len() - start);
         secrets.push(start..start + length);
+    }
+}
+
+/// Finds passwords in URLs that have so many slashes after their scheme; one of MongoDB may have none.
+pub(super) fn urls(text: &str, least: usize, secrets: &mut Vec<Range<usize>>) {
+    for (index, _) in text.match_indices(':') {
+        let rest = &text[index + 1..];
+        let slashes = rest.len() - rest.trim_start_matches('/').len();
+        let scheme = text[..index].to_ascii_lowercase();
+        let is_ours = scheme.ends_with("mongodb") || scheme.ends_with("mongodb+srv");
+        if slashes >= least || is_ours {
+            secrets.extend(in_authority(text, index + 1 + slashes.min(2)));
+        }
     }
 }
 
