@@ -318,6 +318,9 @@ impl Feed {
 
     /// The command has started.
     fn begin(&mut self, child: &mut Child) -> io::Result<()> {
+        if let Self::Pump(pump) = self {
+            pump.begin(child.id());
+        }
         if let (Self::Unkept(stream), Some(mut stdin)) = (self, child.stdin.take())
             && let Some(mut stream) = stream.take()
         {

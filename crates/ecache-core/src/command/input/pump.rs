@@ -24,10 +24,10 @@ const TICK: [Duration; 2] = [Duration::from_micros(50), Duration::from_millis(50
 
 /// How long the end of its input is kept from a command that has read everything: one that wants no more, as
 /// `head -1`, ends in the meantime.
-const END_DELAY: Duration = Duration::from_millis(1);
+const END_DELAY: Duration = Duration::from_millis(2);
 
-/// The same for a command that does not read.
-const UNREAD_END_DELAY: Duration = Duration::from_millis(20);
+/// The same for a command that is busy, or does not read.
+const BUSY_END_DELAY: Duration = Duration::from_millis(20);
 
 /// Fills the pipe of a command from a source.
 pub(in super::super) struct Pump {
@@ -46,6 +46,8 @@ pub(in super::super) struct Pump {
     tick: Duration,
     /// Since when nothing is left to give it but the end
     drained: Option<Instant>,
+    /// The command's process, once it has started
+    child: Option<u32>,
     /// Something lay there before the command started
     was_offered: bool,
     /// The command printed something before it had been given all of its input
@@ -96,6 +98,7 @@ impl Pump {
             is_full: false,
             tick: TICK[0],
             drained: None,
+            child: None,
             was_offered: false,
             is_early: false,
             is_shared: false,
@@ -122,6 +125,11 @@ impl Pump {
             }
             Some(_) => (None, Some(self.tick)),
         }
+    }
+
+    /// The command has started.
+    pub(in super::super) fn begin(&mut self, child: u32) {
+        self.child = Some(child);
     }
 
     /// The command printed something.
@@ -259,13 +267,9 @@ impl Pump {
     /// Whether the command is to see the end, now that there is nothing else left to give it.
     fn is_end_due(&mut self) -> bool {
         let given = self.read.length() + self.unread.len() as u64;
-        let since = *self.drained.get_or_insert_with(Instant::now);
-        let delay = if self.unread.is_empty() {
-            END_DELAY
-        } else {
-            UNREAD_END_DELAY
-        };
-        given == 0 || since.elapsed() >= delay
+        let waited = self.drained.get_or_insert_with(Instant::now).elapsed();
+        let is_busy = || !self.unread.is_empty() || self.child.is_some_and(is_running);
+        given == 0 || waited >= BUSY_END_DELAY || waited >= END_DELAY && !is_busy()
     }
 
     /// Lets the command see the end of its input.
@@ -277,6 +281,15 @@ impl Pump {
             let _ = shutdown(&writer, Shutdown::Write);
         }
     }
+}
+
+/// Whether a process has something to do, other than waiting for input.
+fn is_running(process: u32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    let state = stat
+        .rsplit_once(") ")
+        .and_then(|(_, state)| state.chars().next());
+    matches!(state, Some('R' | 'D'))
 }
 
 /// The two ends of the command's input: what it reads, and what is written to.
