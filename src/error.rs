@@ -162,6 +162,10 @@ pub(crate) fn classify(error: &anyhow::Error) -> (Exit, Option<&'static str>) {
                 Exit::Damaged,
                 Some("any command that writes begins a new one, such as `ecache prune`"),
             ),
+            Error::DamagedLeft { .. } => (
+                Exit::Damaged,
+                Some("remove damaged entries with `ecache doctor --fix damaged`"),
+            ),
             Error::DamagedEntry { .. } => (Exit::Damaged, Some("remove it with `ecache rm`")),
             Error::Conflict { .. } => (
                 Exit::No,

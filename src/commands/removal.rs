@@ -59,6 +59,10 @@ pub(super) fn remove(
             drop(count);
             bar.finish();
             match removed {
+                Err(Error::DamagedLeft { done, left }) => {
+                    context.note(&format!("removed {}", amount(done)));
+                    return Err(Error::DamagedLeft { done, left }.into());
+                }
                 // An interruption says so by itself.
                 Err(error) if done > 0 && !matches!(error, Error::Interrupted { .. }) => {
                     let before = format!("stopped after {done} entries were removed");

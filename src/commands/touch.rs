@@ -3,6 +3,7 @@
 use anyhow::Result;
 use ecache_core::backend::Touch;
 use ecache_core::entry::Policy;
+use ecache_core::error::Error;
 use ecache_core::filter::Freshness;
 
 use super::removal::{Run, amount, open};
@@ -47,9 +48,12 @@ pub(crate) fn run(context: &Context, args: TouchArgs) -> Result<Exit> {
     let backend = open(context, run)?;
     let selection = filter.into();
     let (verb, usage) = match run {
-        Run::Dry => ("would change", backend.usage(&selection, now)?),
-        Run::Wet => ("changed", backend.touch(&selection, touch, now)?),
+        Run::Dry => ("would change", backend.usage(&selection, now)),
+        Run::Wet => ("changed", backend.touch(&selection, touch, now)),
     };
-    context.note(&format!("{verb} {}", amount(usage)));
+    if let Ok(usage) | Err(Error::DamagedLeft { done: usage, .. }) = usage {
+        context.note(&format!("{verb} {}", amount(usage)));
+    }
+    usage?;
     Ok(Exit::Done)
 }

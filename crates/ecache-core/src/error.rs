@@ -105,6 +105,19 @@ pub enum Error {
         /// The entry
         address: Box<Address>,
     },
+    /// Of what was to be removed or changed, damaged entries were left: whether they are meant is not known.
+    #[error(
+        "{left} damaged {} left as {}, since whether the filter means {} cannot be told",
+        if *left == 1 { "entry was" } else { "entries were" },
+        if *left == 1 { "it is" } else { "they are" },
+        if *left == 1 { "it" } else { "them" }
+    )]
+    DamagedLeft {
+        /// What was done before
+        done: Usage,
+        /// How many were left
+        left: u64,
+    },
     /// A large value was removed by another process while it was read, or replaced more than a minute ago.
     #[error("the value was removed or replaced while it was being read")]
     Replaced,

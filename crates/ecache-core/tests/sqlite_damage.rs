@@ -359,34 +359,10 @@ fn a_log_whose_header_is_damaged_is_noticed_at_once_and_begun_anew() {
     }
 }
 
-/// Changes rows behind the back of the schema's constraints.
+/// Changes rows without their checksums.
 fn tamper(path: &Path, change: &str) {
     let database = Connection::open(path).expect("a database");
-    let strict = |from: &str, to: &str| {
-        let sql = "UPDATE sqlite_schema SET sql = replace(sql, ?1, ?2) WHERE name = 'entries'";
-        database
-            .pragma_update(None, "writable_schema", true)
-            .expect("a setting");
-        database.execute(sql, [from, to]).expect("a change");
-        database
-            .pragma_update(None, "writable_schema", "RESET")
-            .expect("a setting");
-    };
-    let original: String = database
-        .query_row(
-            "SELECT sql FROM sqlite_schema WHERE name = 'entries'",
-            (),
-            |row| row.get(0),
-        )
-        .expect("a statement");
-    let loose = original
-        .replace(" NOT NULL", "")
-        .replace(" STRICT", "")
-        .replace("key ANY", "key")
-        .replace(" INTEGER,", ",");
-    strict(&original, &loose);
     database.execute_batch(change).expect("a change");
-    strict(&loose, &original);
 }
 
 #[test]
@@ -444,13 +420,14 @@ fn a_row_that_makes_no_sense_is_damaged_and_the_others_are_not() {
         store
             .groups(&Filter::default(), Dimension::Store, NOW)
             .expect("groups");
-        let removed = store
-            .remove(&all, NOW, &mut no_progress)
-            .expect("a removal");
-        assert_eq!(
-            removed, usage,
-            "{change}: damage does not keep a store from being cleared"
-        );
+        match store.remove(&all, NOW, &mut no_progress) {
+            Ok(removed) => assert_eq!(removed, usage, "{change}"),
+            // Two places say which store it is in, and they do not agree.
+            Err(Error::DamagedLeft { done, left: 1 }) => {
+                assert_eq!((done.entries, change), (2, "UPDATE entries SET store = 99"));
+            }
+            Err(error) => panic!("{change}: {error}"),
+        }
     }
 }
 

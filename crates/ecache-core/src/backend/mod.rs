@@ -267,12 +267,12 @@ pub trait Backend: Send + Sync {
     }
 
     /// Removes what no entry names any more: values that were staged more than a day ago or by processes that were
-    /// killed, values that were replaced more than a minute ago, and names.
+    /// killed, and values that were replaced more than a minute ago.
     ///
     /// Short transactions, which need not succeed for anything else to be right.
     fn collect_garbage(&self, now: Timestamp) -> Result<()>;
 
-    /// Collects garbage, and gives free space back to the file system.
+    /// Collects garbage and the names that no entry has any more, and gives free space back to the file system.
     fn compact(&self, now: Timestamp) -> Result<()>;
 
     /// Facts about the backend.

@@ -8,26 +8,29 @@ use rusqlite::Connection;
 use rusqlite::types::ValueRef;
 
 use super::SqliteBackend;
+use super::checksum::Identity;
 use super::reclaim::Due;
-use super::row::{self, Kept, RowError};
+use super::row::{self, Kept, RowError, Uses};
 use super::write::Interned;
-use crate::backend::{CallIdentity, CallLookup, CallResult, Condition, Content};
-use crate::entry::{self, Entry, same_args};
+use crate::backend::{CallIdentity, CallLookup, CallResult, Chunked, Condition, Content};
+use crate::entry::{self, Entry};
 use crate::error::Result;
 use crate::time::Timestamp;
 
-/// What every hit needs of its row; when it was written only counts where it expires.
+/// What every hit needs of its row: what its checksum covers.
 macro_rules! select {
     ($more:literal) => {
         concat!(
-            "SELECT id, function, split, kind, expires_at, \
-             CASE WHEN expires_at IS NOT NULL THEN coalesce(updated_at, created_at) END, \
+            "SELECT id, function, split, kind, expires_at, coalesce(updated_at, created_at), \
              cost_ms, checksum, value",
             $more,
             " FROM entries INDEXED BY entries_key WHERE store = ?1 AND key = ?2"
         )
     };
 }
+
+/// All of an entry but its value.
+const BY_ID: &str = concat!("SELECT ", row::columns!(), " FROM entries WHERE id = ?1");
 
 /// One result, by store and hash.
 const CALL: &str = select!("");
@@ -63,45 +66,52 @@ impl SqliteBackend {
         let Some(row) = rows.next()? else {
             return Ok(CallLookup::Missing);
         };
-        // As in `row::entry`: a damaged index can lead to the same key of another store.
-        let id: i64 = row.get(0)?;
+        let identity = Identity {
+            id: row.get(0)?,
+            key: ValueRef::Blob(call.hash),
+            kind: row.get(3)?,
+            function: row.get(1)?,
+            split: row.get(2)?,
+            written_at: row.get(5)?,
+            expires_at: row.get(4)?,
+            cost_ms: row.get(6)?,
+        };
+        // A damaged index can lead to the same key of another store.
+        let id = identity.id;
         if id >> 32 != store {
             return Err(RowError::Damaged);
         }
-        let expires_at = row::time(row, 4)?;
-        if expires_at.is_some() {
-            let written_at = row::time(row, 5)?.ok_or(RowError::Damaged)?;
-            if !entry::is_fresh(written_at, expires_at, now) {
-                return Ok(CallLookup::Missing);
-            }
-        }
         let bytes = row.get_ref(8)?.as_blob()?;
-        // Of a value in the row itself, the checksum says more than its length would.
-        let (blob, size) = match bytes {
-            [] => large(connection, id)?,
-            bytes => (None, bytes.len() as u64),
-        };
         let kept = Kept {
-            kind: row::kind(row.get(3)?).ok_or(RowError::Damaged)?,
-            size,
             checksum: row.get(7)?,
-            blob,
+            large: match bytes {
+                [] => large(connection, id)?,
+                _ => None,
+            },
             bytes,
+            identity,
         };
-        let content = kept.content(connection, ValueRef::Blob(call.hash))?;
-        let is_known = row.get::<_, Option<i64>>(2)? == Some(call.split())
+        let content = kept.content()?;
+        let identity = kept.identity;
+        let expires_at = identity.expires_at.map(Timestamp::from_millis);
+        let written_at = Timestamp::from_millis(identity.written_at);
+        if !entry::is_fresh(written_at, expires_at, now) {
+            return Ok(CallLookup::Missing);
+        }
+        row::verify_chunks(connection, &content)?;
+        let is_known = identity.split == Some(call.split())
             && self
                 .names
-                .is_name(connection, row.get(1)?, Some(call.function))?;
+                .is_name(connection, identity.function, call.function)?;
         if !is_known && !self.is_of_call(connection, id, call)? {
-            let function = self.names.name(connection, row.get(1)?)?;
+            let function = self.names.name(connection, identity.function)?;
             return Ok(CallLookup::Other(function));
         }
         Ok(CallLookup::Hit(CallResult {
-            kind: kept.kind,
+            kind: row::kind(identity.kind).ok_or(RowError::Damaged)?,
             content,
             expires_at,
-            cost_ms: row.get(6)?,
+            cost_ms: identity.cost_ms.map(|cost| cost.unsigned_abs()),
             generation: match call.with_generation {
                 true => Some(row.get(9)?),
                 false => None,
@@ -109,39 +119,19 @@ impl SqliteBackend {
         }))
     }
 
-    /// [`Entry::is_of_call`] on a row, which the snapshot of the look-up still holds.
+    /// [`Entry::is_of_call`] of a row, which the snapshot of the look-up still holds.
     fn is_of_call(
         &self,
         connection: &Connection,
         id: i64,
         call: &CallIdentity<'_>,
     ) -> Result<bool, RowError> {
-        let sql =
-            "SELECT user, operator, prompt, function, jwt_sha256, args FROM entries WHERE id = ?1";
-        let mut statement = connection.prepare_cached(sql)?;
+        let mut statement = connection.prepare_cached(BY_ID)?;
         let mut rows = statement.query([id])?;
         let row = rows.next()?.ok_or(RowError::Damaged)?;
-        let scopes = call.scopes;
-        let names = [
-            scopes.user_id.as_ref(),
-            scopes.operator_uri.as_ref(),
-            scopes.prompt_id.as_ref(),
-            Some(call.function),
-        ];
-        for (column, ours) in names.into_iter().enumerate() {
-            let id: Option<i64> = row.get(column)?;
-            if id.is_some() && !self.names.is_name(connection, id, ours)? {
-                return Ok(false);
-            }
-        }
-        let jwt_sha256: Option<[u8; 32]> = row.get(4)?;
-        if jwt_sha256.is_some() && jwt_sha256 != scopes.jwt_sha256 {
-            return Ok(false);
-        }
-        match row.get_ref(5)? {
-            ValueRef::Null => Ok(true),
-            recorded => Ok(same_args(recorded.as_str()?, &call.args())),
-        }
+        let fields = row::fields(row)?;
+        let entry = row::entry(connection, &self.names, &fields, Uses::default())?;
+        Ok(entry.is_of_call(call.function, call.scopes, &call.args()))
     }
 
     /// Writes a result whatever is there; the generation is as of the same transaction.
@@ -185,9 +175,12 @@ pub(super) fn generation(connection: &Connection, store: i64) -> rusqlite::Resul
         .query_row([store], |row| row.get(0))
 }
 
-/// What else is known of a value that is not in its row: its blob, if it is large and not just empty, and its size.
-fn large(connection: &Connection, id: i64) -> rusqlite::Result<(Option<i64>, u64)> {
+/// Where a value is that is not in its row, unless it is just empty.
+fn large(connection: &Connection, id: i64) -> rusqlite::Result<Option<Chunked>> {
     connection
         .prepare_cached("SELECT blob, size FROM entries WHERE id = ?1")?
-        .query_row([id], |row| Ok((row.get(0)?, row.get(1)?)))
+        .query_row([id], |row| {
+            let (blob, size): (Option<i64>, u64) = (row.get(0)?, row.get(1)?);
+            Ok(blob.map(|id| Chunked { id, size }))
+        })
 }

@@ -6,12 +6,12 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use rusqlite::{Connection, OptionalExtension, Row};
+use rusqlite::{Connection, Row};
 
 use super::SqliteBackend;
 use super::names::Names;
 use super::query::{Plan, WRITTEN};
-use super::row::{number, policy_number, size};
+use super::row::{number, policy_number, readable, size};
 use crate::backend::{Dimension, Group};
 use crate::entry::Policy;
 use crate::error::Result;
@@ -58,11 +58,11 @@ fn group(
     // Several stores have the same name, and several the same dataset.
     let mut by_name: BTreeMap<Option<Arc<str>>, Group> = BTreeMap::new();
     for (id, group) in by_id {
-        let store = |id| names.store(connection, id).optional();
+        let store = |id| readable(names.store(connection, id));
         let name = match (by, id) {
             (Dimension::Store, Some(id)) => store(id)?.map(|store| store.store_name.clone()),
             (Dimension::Dataset, Some(id)) => store(id)?.and_then(|store| store.dataset_id.clone()),
-            _ => names.name(connection, id).optional()?.flatten(),
+            _ => readable(names.name(connection, id))?.flatten(),
         };
         by_name.entry(name).or_default().merge(group);
     }

@@ -7,7 +7,8 @@
 //! | `glance` | one look-up by a short process |
 //! | `names` | interned stores, users, operators, prompts, functions |
 //! | `query` | from a filter to SQL |
-//! | `row` | from a row to an entry, checksums |
+//! | `row` | from a row to a verified entry |
+//! | `checksum` | what the checksums of rows cover |
 //! | `call` | results of cached calls, read and written with the least |
 //! | `read`, `write`, `import`, `remove`, `groups` | the verbs |
 //! | `blobs` | large values, in chunks |
@@ -23,6 +24,7 @@
 
 mod blobs;
 mod call;
+mod checksum;
 mod glance;
 mod groups;
 mod import;
@@ -387,6 +389,10 @@ impl Backend for SqliteBackend {
     }
 
     fn compact(&self, now: Timestamp) -> Result<()> {
+        match self.delete_unnamed() {
+            Err(Error::Full { .. }) => {}
+            deleted => deleted?,
+        }
         self.collect_garbage(now)?;
         let connection = self.connection()?;
         match open::vacuum(&connection).map_err(|error| self.error(error)) {

@@ -2,12 +2,17 @@
 //!
 //! Ids are never reused (AUTOINCREMENT) and a store's row is never deleted, so what was once read of them
 //! stays right for the life of the process.
+//!
+//! Each row has a checksum of its id and names, which no index has: whichever way a row is found, the table
+//! has to agree.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use rusqlite::{Connection, OptionalExtension, Row};
 
+use super::checksum::{self, damaged};
+use super::row::is_damage;
 use crate::scope::StoreAddress;
 
 /// What an interned name is a name of.
@@ -88,29 +93,32 @@ impl Names {
         if let Some(store) = read(&self.stores).get(&id) {
             return Ok(store.clone());
         }
-        let store = Arc::new(
-            connection
-                .prepare_cached("SELECT collection, name, dataset FROM stores WHERE id = ?1")?
-                .query_row([id], |row| store_address(row, 0))?,
-        );
+        let store = connection
+            .prepare_cached(
+                "SELECT checksum, id, collection, name, dataset FROM stores WHERE id = ?1",
+            )?
+            .query_row([id], verified_store)
+            .map(|(_, store)| Arc::new(store));
+        let store = match store {
+            Err(error) if is_damage(&error) => stored_in_index(connection, id)?.into(),
+            store => store?,
+        };
         write(&self.stores).insert(id, store.clone());
         Ok(store)
     }
 
-    /// Whether that id is the id of that name; no id is that of no name.
+    /// Whether that id is the id of that name.
     pub(super) fn is_name(
         &self,
         connection: &Connection,
         id: Option<i64>,
-        name: Option<&Arc<str>>,
+        name: &Arc<str>,
     ) -> rusqlite::Result<bool> {
-        let Some(id) = id else {
-            return Ok(name.is_none());
-        };
+        let Some(id) = id else { return Ok(false) };
         if let Some(known) = read(&self.names).get(&id) {
-            return Ok(name == Some(known));
+            return Ok(name == known);
         }
-        Ok(self.name(connection, Some(id))?.as_ref() == name)
+        Ok(self.name(connection, Some(id))?.as_ref() == Some(name))
     }
 
     /// The name of that id, whatever it is a name of.
@@ -124,8 +132,10 @@ impl Names {
             return Ok(Some(name.clone()));
         }
         let name: Arc<str> = connection
-            .prepare_cached("SELECT name FROM names WHERE id = ?1")?
-            .query_row([id], |row| row.get(0))?;
+            .prepare_cached("SELECT checksum, id, kind, name FROM names WHERE id = ?1")?
+            .query_row([id], verified_name)?
+            .1
+            .into();
         write(&self.names).insert(id, name.clone());
         Ok(Some(name))
     }
@@ -141,7 +151,7 @@ fn write<T>(lock: &RwLock<T>) -> std::sync::RwLockWriteGuard<'_, T> {
 }
 
 /// A store from the columns `collection, name, dataset`, the first of which is number `first`.
-pub(super) fn store_address(row: &Row<'_>, first: usize) -> rusqlite::Result<StoreAddress> {
+fn store_address(row: &Row<'_>, first: usize) -> rusqlite::Result<StoreAddress> {
     let dataset: String = row.get(first + 2)?;
     Ok(StoreAddress {
         collection: row.get(first)?,
@@ -150,12 +160,85 @@ pub(super) fn store_address(row: &Row<'_>, first: usize) -> rusqlite::Result<Sto
     })
 }
 
+/// A store and its id from the columns `checksum, id, collection, name, dataset`.
+pub(super) fn verified_store(row: &Row<'_>) -> rusqlite::Result<(i64, StoreAddress)> {
+    let (stored, id): (i64, i64) = (row.get(0)?, row.get(1)?);
+    let store = store_address(row, 2)?;
+    // Its entries have the id in the upper half of theirs.
+    if stored == checksum::store(id, &store) && (1..1 << 31).contains(&id) {
+        Ok((id, store))
+    } else {
+        Err(damaged("the names of a store do not match their checksum"))
+    }
+}
+
+/// The text of a name and its id from the columns `checksum, id, kind, name`.
+pub(super) fn verified_name(row: &Row<'_>) -> rusqlite::Result<(i64, String)> {
+    let (stored, id, kind): (i64, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
+    let name: String = row.get(3)?;
+    if stored == checksum::name(id, kind, &name) {
+        Ok((id, name))
+    } else {
+        Err(damaged("a name does not match its checksum"))
+    }
+}
+
+/// The store of an id whose row is damaged, from the index of the names: it keeps a copy of them.
+///
+/// The copy is believed if the row's checksum matches it, or if the row's own names are the same.
+fn stored_in_index(connection: &Connection, id: i64) -> rusqlite::Result<StoreAddress> {
+    let copy = "SELECT collection, name, dataset FROM stores \
+                INDEXED BY sqlite_autoindex_stores_1 WHERE +id = ?1";
+    let copy = connection
+        .prepare(copy)?
+        .query_row([id], |row| store_address(row, 0))?;
+    let row = "SELECT checksum, collection, name, dataset FROM stores NOT INDEXED WHERE id = ?1";
+    connection.prepare(row)?.query_row([id], |row| {
+        let is_sum = row.get(0) == Ok(checksum::store(id, &copy));
+        if is_sum || store_address(row, 1)? == copy {
+            Ok(copy)
+        } else {
+            Err(damaged("the names of a store do not match their checksum"))
+        }
+    })
+}
+
+/// Every store of the file in order of its id; those whose names cannot be read have none.
+pub(super) fn stores(
+    connection: &Connection,
+) -> rusqlite::Result<Vec<(i64, Option<StoreAddress>)>> {
+    let sql = "SELECT checksum, id, collection, name, dataset FROM stores NOT INDEXED ORDER BY id";
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut rows = statement.query(())?;
+    let mut stores = Vec::new();
+    while let Some(row) = rows.next()? {
+        stores.push(match verified_store(row) {
+            Ok((id, store)) => (id, Some(store)),
+            Err(error) if is_damage(&error) => {
+                let id = row.get(1)?;
+                (id, stored_in_index(connection, id).ok())
+            }
+            Err(error) => return Err(error),
+        });
+    }
+    Ok(stores)
+}
+
 fn select_store_id(connection: &Connection, store: &StoreAddress) -> rusqlite::Result<Option<i64>> {
+    // The checksum comes first: without a column of the table itself, the index alone would answer.
     connection
         .prepare_cached(
-            "SELECT id FROM stores WHERE collection = ?1 AND name = ?2 AND dataset = ?3",
+            "SELECT checksum, id, collection, name, dataset FROM stores \
+             WHERE collection = ?1 AND name = ?2 AND dataset = ?3",
         )?
-        .query_row(store_key(store), |row| row.get(0))
+        .query_row(store_key(store), |row| {
+            let (id, found) = verified_store(row)?;
+            if found == *store {
+                Ok(id)
+            } else {
+                Err(damaged("an index leads to another store"))
+            }
+        })
         .optional()
 }
 
@@ -173,9 +256,16 @@ pub(super) fn intern_store(connection: &Connection, store: &StoreAddress) -> rus
 }
 
 fn insert_store(connection: &Connection, store: &StoreAddress) -> rusqlite::Result<i64> {
+    let (collection, name, dataset) = store_key(store);
+    let id = connection
+        .prepare_cached(
+            "INSERT INTO stores(collection, name, dataset, generation) VALUES (?1, ?2, ?3, 0)",
+        )?
+        .insert((collection, name, dataset))?;
     connection
-        .prepare_cached("INSERT INTO stores(collection, name, dataset) VALUES (?1, ?2, ?3)")?
-        .insert(store_key(store))
+        .prepare_cached("UPDATE stores SET checksum = ?2 WHERE id = ?1")?
+        .execute((id, checksum::store(id, store)))?;
+    Ok(id)
 }
 
 /// The id of a name, which is made if it is not there. Within a write transaction.
@@ -197,13 +287,24 @@ fn select_name_id(
     name: &str,
 ) -> rusqlite::Result<Option<i64>> {
     connection
-        .prepare_cached("SELECT id FROM names WHERE kind = ?1 AND name = ?2")?
-        .query_row((kind as i64, name), |row| row.get(0))
+        .prepare_cached("SELECT checksum, id, kind, name FROM names WHERE kind = ?1 AND name = ?2")?
+        .query_row((kind as i64, name), |row| {
+            let (id, found) = verified_name(row)?;
+            if found == name {
+                Ok(id)
+            } else {
+                Err(damaged("an index leads to another name"))
+            }
+        })
         .optional()
 }
 
 fn insert_name(connection: &Connection, kind: NameKind, name: &str) -> rusqlite::Result<i64> {
-    connection
+    let id = connection
         .prepare_cached("INSERT INTO names(kind, name) VALUES (?1, ?2)")?
-        .insert((kind as i64, name))
+        .insert((kind as i64, name))?;
+    connection
+        .prepare_cached("UPDATE names SET checksum = ?2 WHERE id = ?1")?
+        .execute((id, checksum::name(id, kind as i64, name)))?;
+    Ok(id)
 }

@@ -15,6 +15,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::limits::Limit;
 use rusqlite::{Connection, ErrorCode, FileControl, OpenFlags, ffi};
 
+use super::row::is_damage;
 use super::{log, reserve, schema};
 use crate::error::{Error, Result};
 use crate::limits;
@@ -271,8 +272,10 @@ fn open_write(path: &Path, patience: Duration) -> Result<Connection> {
         schema::migrate(&mut connection).map_err(sqlite)?;
     }
     check_schema(&connection, path)?;
+    // A page whose cells are not where it says is refused before anything is written to it.
     let pragmas = format!(
-        "PRAGMA synchronous=NORMAL; PRAGMA journal_size_limit={JOURNAL_SIZE_LIMIT}; PRAGMA secure_delete=FAST;"
+        "PRAGMA synchronous=NORMAL; PRAGMA journal_size_limit={JOURNAL_SIZE_LIMIT}; \
+         PRAGMA secure_delete=FAST; PRAGMA cell_size_check=ON;"
     );
     connection.execute_batch(&pragmas).map_err(sqlite)?;
     Ok(connection)
@@ -514,6 +517,13 @@ fn enable_wal(connection: &Connection, path: &Path, patience: Duration) -> Resul
 /// Tells SQLite's errors apart as far as a user can act on them.
 pub(super) fn sqlite_error(path: &Path, error: rusqlite::Error) -> Error {
     let path = path.to_path_buf();
+    if is_damage(&error) {
+        let detail = match error {
+            rusqlite::Error::FromSqlConversionFailure(_, _, source) => source.to_string(),
+            other => other.to_string(),
+        };
+        return Error::Damaged { path, detail };
+    }
     let limit = match error.sqlite_error_code() {
         Some(ErrorCode::SystemIoFailure) if is_writing(&error) => limits::Limit::on_writing(),
         Some(ErrorCode::CannotOpen) => limits::Limit::on_opening(),

@@ -11,12 +11,14 @@ use rusqlite::functions::{Context, FunctionFlags};
 use rusqlite::types::{ToSql, ToSqlOutput, Value as SqlValue, ValueRef};
 use rusqlite::{Connection, params_from_iter};
 
-use super::names::{NameKind, store_address};
+use super::names::{self, NameKind, verified_name, verified_store};
+use super::row::is_damage;
 use super::schema::LARGE;
 use crate::entry::{CLOCK_SKEW, Policy};
-use crate::filter::{DatasetPattern, Filter, Freshness, Pattern, arguments_match};
+use crate::filter::{Filter, Freshness, Pattern, arguments_match};
 use crate::glob::Glob;
 use crate::key::hex;
+use crate::scope::StoreAddress;
 use crate::time::Timestamp;
 
 /// When an entry was last written, as `entries_written` has it.
@@ -35,6 +37,8 @@ pub(super) struct Plan {
     pub(super) ordered: bool,
     /// The stores to visit, in order; `None` for all in one range
     stores: Option<Vec<i64>>,
+    /// What of a filter says which entries are meant, beside their stores
+    conditions: Conditions,
     condition: String,
     parameters: Vec<Parameter>,
 }
@@ -71,7 +75,55 @@ pub(super) struct Range {
     pub(super) end: i64,
 }
 
+/// Which of an entry's fields a filter asks for, beside its store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Conditions {
+    /// None
+    Nothing,
+    /// The policy
+    Policy(Policy),
+    /// The key, which is one that was named, and others
+    Key,
+    /// Others
+    Others,
+}
+
+impl Conditions {
+    fn of(filter: &Filter) -> Self {
+        let place = Filter {
+            collection: filter.collection.clone(),
+            stores: filter.stores.clone(),
+            datasets: filter.datasets.clone(),
+            ..Filter::default()
+        };
+        let is_named = |pattern: &Pattern| matches!(pattern, Pattern::Exact(_));
+        if *filter == place {
+            Self::Nothing
+        } else if !filter.keys.is_empty() && filter.keys.iter().all(is_named) {
+            Self::Key
+        } else {
+            match filter.policy {
+                Some(policy)
+                    if *filter
+                        == (Filter {
+                            policy: Some(policy),
+                            ..place
+                        }) =>
+                {
+                    Self::Policy(policy)
+                }
+                _ => Self::Others,
+            }
+        }
+    }
+}
+
 impl Range {
+    /// Whether an id is in it: a damaged page or index can give another one.
+    pub(super) fn contains(&self, id: i64) -> bool {
+        self.after < id && id <= self.end
+    }
+
     /// The ids of one store's entries.
     pub(super) fn store(store: i64) -> Self {
         Self {
@@ -105,6 +157,7 @@ impl Plan {
             index: None,
             ordered: true,
             stores: None,
+            conditions: Conditions::of(filter),
             condition: String::from("TRUE"),
             parameters: Vec::new(),
         };
@@ -135,9 +188,7 @@ impl Plan {
         }
         plan.narrow_by_state(filter, now);
         plan.narrow_by_arguments(filter);
-        if plan.begins_with_store() || !is_whole_file(connection, filter)? {
-            plan.stores = Some(matching_stores(connection, filter)?);
-        }
+        plan.stores = matching_stores(connection, filter, plan.begins_with_store())?;
         Ok(plan)
     }
 
@@ -195,8 +246,14 @@ impl Plan {
         &self.condition
     }
 
+    /// What the conditions are about.
+    pub(super) fn conditions(&self) -> Conditions {
+        self.conditions
+    }
+
     /// Adds that only entries of policy `evict` are meant, last used at `time` or before.
     pub(super) fn narrow_to_least_used(&mut self, time: i64) {
+        self.conditions = Conditions::Others;
         self.and("e.policy = 1");
         self.compare(&format!("{USED} <="), time);
     }
@@ -216,6 +273,23 @@ impl Plan {
             visit(row)?;
         }
         Ok(())
+    }
+
+    /// Visits the ids of one range, each with one more column.
+    pub(super) fn select_ids(
+        &self,
+        connection: &Connection,
+        column: &str,
+        range: Range,
+        mut visit: impl FnMut(i64, ValueRef<'_>) -> rusqlite::Result<()>,
+    ) -> rusqlite::Result<()> {
+        self.select(connection, &format!("e.id, {column}"), range, |row| {
+            let id = row.get(0)?;
+            if range.contains(id) {
+                visit(id, row.get_ref(1)?)?;
+            }
+            Ok(())
+        })
     }
 
     /// The parameters of [`Plan::source`] for one range.
@@ -309,8 +383,9 @@ impl Plan {
             self.ordered = matches!(self.index, None | Some("entries_persist"));
         }
         match filter.policy {
-            // Literal, so that SQLite sees that the partial index covers it.
-            Some(Policy::Persist) => self.and("e.policy = 0"),
+            // Literal, so that SQLite sees that the partial index covers it; and once more, since SQLite
+            // then believes the index, which may be damaged.
+            Some(Policy::Persist) => self.and("e.policy = 0 AND +e.policy = 0"),
             Some(Policy::Evict) => self.and("e.policy = 1"),
             None => {}
         }
@@ -402,53 +477,53 @@ pub(super) fn hash_bytes(key: &str) -> Option<[u8; 32]> {
     Some(hash)
 }
 
-/// Whether every entry of the file is in a store that the filter can mean.
-fn is_whole_file(connection: &Connection, filter: &Filter) -> rusqlite::Result<bool> {
-    let collections: (Option<String>, Option<String>) = connection
-        .prepare_cached(
-            "SELECT (SELECT min(collection) FROM stores), (SELECT max(collection) FROM stores)",
-        )?
-        .query_row((), |row| Ok((row.get(0)?, row.get(1)?)))?;
-    let only = |name: Option<String>| name.is_some_and(|name| name == filter.collection);
-    let any_store = filter.stores.is_empty() && filter.datasets.is_empty();
-    Ok(any_store && only(collections.0) && only(collections.1))
+/// The ids of the stores that the filter can mean, in order; `None` if all of the file are meant and
+/// need not be told apart.
+///
+/// A store whose names cannot be read is meant by a filter that names none: its entries are damaged.
+fn matching_stores(
+    connection: &Connection,
+    filter: &Filter,
+    apart: bool,
+) -> rusqlite::Result<Option<Vec<i64>>> {
+    if let Some(ids) = named_stores(connection, filter)? {
+        return Ok(Some(ids));
+    }
+    let names_none = filter.stores.is_empty() && filter.datasets.is_empty();
+    let stores = names::stores(connection)?;
+    let is_meant = |store: &Option<StoreAddress>| match store {
+        Some(store) => filter.matches_store(store),
+        None => names_none,
+    };
+    if names_none && !apart && stores.iter().all(|(_, store)| is_meant(store)) {
+        return Ok(None);
+    }
+    let meant = stores.into_iter().filter(|(_, store)| is_meant(store));
+    Ok(Some(meant.map(|(id, _)| id).collect()))
 }
 
-/// The ids of the stores that the filter can mean.
-fn matching_stores(connection: &Connection, filter: &Filter) -> rusqlite::Result<Vec<i64>> {
-    let exact_stores = exact(&filter.stores);
-    let exact_datasets = filter
-        .datasets
-        .iter()
-        .map(|dataset| match dataset {
-            DatasetPattern::Unlinked => Some(SqlValue::Text(String::new())),
-            DatasetPattern::Id(Pattern::Exact(id)) => Some(SqlValue::Text(id.clone())),
-            DatasetPattern::Id(Pattern::Glob(_)) => None,
-        })
-        .collect::<Option<Vec<_>>>();
-    let mut parameters = vec![Parameter::One(filter.collection.clone().into())];
-    let condition = match (exact_stores, exact_datasets) {
-        (Some(names), _) if !names.is_empty() => {
-            parameters.push(Parameter::Many(Rc::new(names)));
-            "collection = ?1 AND name IN rarray(?2)"
-        }
-        (_, Some(datasets)) if !datasets.is_empty() => {
-            parameters.push(Parameter::Many(Rc::new(datasets)));
-            "collection = ?1 AND dataset IN rarray(?2)"
-        }
-        _ => "collection = ?1",
+/// The ids of the stores of a filter that names each of them, from their index; `None` if it does not, or if
+/// what the index leads to is not what was written.
+fn named_stores(connection: &Connection, filter: &Filter) -> rusqlite::Result<Option<Vec<i64>>> {
+    let Some(names) = exact(&filter.stores).filter(|names| !names.is_empty()) else {
+        return Ok(None);
     };
-    let sql = format!("SELECT id, collection, name, dataset FROM stores WHERE {condition}");
-    let mut statement = connection.prepare_cached(&sql)?;
-    let mut rows = statement.query(params_from_iter(&parameters))?;
+    let sql = "SELECT checksum, id, collection, name, dataset FROM stores \
+               WHERE collection = ?1 AND name IN rarray(?2)";
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut rows = statement.query((&filter.collection, Rc::new(names)))?;
     let mut ids = Vec::new();
     while let Some(row) = rows.next()? {
-        if filter.matches_store(&store_address(row, 1)?) {
-            ids.push(row.get::<_, i64>(0)?);
+        match verified_store(row) {
+            Ok((id, store)) if filter.matches_store(&store) => ids.push(id),
+            Ok(_) => {}
+            Err(error) if is_damage(&error) => return Ok(None),
+            Err(error) => return Err(error),
         }
     }
     ids.sort_unstable();
-    Ok(ids)
+    ids.dedup();
+    Ok(Some(ids))
 }
 
 fn exact(patterns: &[Pattern]) -> Option<Vec<SqlValue>> {
@@ -467,20 +542,22 @@ fn matching_names(
 ) -> rusqlite::Result<Vec<SqlValue>> {
     let mut ids = Vec::new();
     if let Some(names) = exact(patterns) {
-        let sql = "SELECT id FROM names WHERE kind = ?1 AND name IN rarray(?2)";
+        let sql = "SELECT checksum, id, kind, name FROM names \
+                   WHERE kind = ?1 AND name IN rarray(?2)";
         let mut statement = connection.prepare_cached(sql)?;
         let mut rows = statement.query((kind as i64, Rc::new(names)))?;
         while let Some(row) = rows.next()? {
-            ids.push(SqlValue::Integer(row.get(0)?));
+            ids.push(SqlValue::Integer(verified_name(row)?.0));
         }
         return Ok(ids);
     }
-    let mut statement = connection.prepare_cached("SELECT id, name FROM names WHERE kind = ?1")?;
+    let sql = "SELECT checksum, id, kind, name FROM names WHERE kind = ?1";
+    let mut statement = connection.prepare_cached(sql)?;
     let mut rows = statement.query([kind as i64])?;
     while let Some(row) = rows.next()? {
-        let name = row.get_ref(1)?.as_str()?;
-        if patterns.iter().any(|pattern| pattern.matches(name)) {
-            ids.push(SqlValue::Integer(row.get(0)?));
+        let (id, name) = verified_name(row)?;
+        if patterns.iter().any(|pattern| pattern.matches(&name)) {
+            ids.push(SqlValue::Integer(id));
         }
     }
     Ok(ids)

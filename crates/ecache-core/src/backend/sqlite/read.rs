@@ -12,6 +12,7 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, params_from_iter};
 
 use super::SqliteBackend;
+use super::checksum::damaged;
 use super::query::{Plan, Range, USED, WRITTEN, stored_key};
 use super::row::{self, RowError, USES, Uses};
 use crate::backend::{
@@ -21,6 +22,9 @@ use crate::error::{Error, Result};
 use crate::key::{Key, hex};
 use crate::scope::{Address, StoreAddress};
 use crate::time::Timestamp;
+
+/// Stands for a name that cannot be read.
+pub(super) const UNREADABLE: &str = "(unreadable)";
 
 /// Entries read in one transaction, and how many bytes of their values, so that memory stays flat.
 const PAGE: usize = 1000;
@@ -73,8 +77,9 @@ impl SqliteBackend {
         let Some(row) = rows.next()? else {
             return Ok(Lookup::Missing);
         };
-        let uses = Uses::select(connection, row.get(0)?)?;
-        let entry = row::entry(connection, &self.names, row, uses)?;
+        let fields = row::fields(row)?;
+        let uses = Uses::select(connection, fields.id)?;
+        let entry = row::entry(connection, &self.names, &fields, uses)?;
         // An index that was damaged can lead to the wrong row.
         if entry.address != *address {
             return Err(RowError::Damaged);
@@ -83,8 +88,8 @@ impl SqliteBackend {
             return Ok(Lookup::Stale(Box::new(entry)));
         }
         let content = match verified {
-            Verified::ByReader if entry.size > WHOLE_SIZE => row::named(&entry, row)?,
-            Verified::ByReader | Verified::Here => row::content(connection, &entry, row)?,
+            Verified::ByReader if entry.size > WHOLE_SIZE => row::unread(&fields, row)?,
+            Verified::ByReader | Verified::Here => row::content(connection, &fields, row)?,
         };
         Ok(Lookup::Hit(Box::new(entry), content))
     }
@@ -256,6 +261,10 @@ impl RowsOf<'_> {
             Source::Ranges(_) => format!("{} ORDER BY e.id", self.plan.source()),
             Source::Ids(_) => self.plan.source_by_id(),
         };
+        self.select(&source)
+    }
+
+    fn select(&self, source: &str) -> String {
         let value = match self.values {
             Values::Omit => "NULL",
             Values::Include => "value",
@@ -281,39 +290,67 @@ impl RowsOf<'_> {
             && let Some(row) = rows.next().map_err(sqlite)?
         {
             let id = row.get(0).map_err(sqlite)?;
-            page.push(id, self.row(connection, row)?);
+            let is_next = matches!(self.source, Source::Ids(_)) || id > page.last;
+            if !range.contains(id) || !is_next {
+                return Err(sqlite(damaged("the entries are out of order")));
+            }
+            if let Some(row) = self.row(connection, row, id)? {
+                page.push(id, row);
+            }
         }
         Ok(())
     }
 
-    fn row(&self, connection: &Connection, row: &rusqlite::Row<'_>) -> Result<Row> {
-        let names = &self.backend.names;
-        let uses = Uses::of_row(row, USES.1);
-        let entry = uses.and_then(|uses| row::entry(connection, names, row, uses));
-        let entry = entry.and_then(|entry| {
-            let content = match self.values {
-                Values::Omit => None,
-                Values::Include => Some(row::content(connection, &entry, row)?),
-            };
-            Ok(Row::Entry(Box::new(entry), content))
-        });
-        match entry {
-            Ok(row) => Ok(row),
+    /// The entry of a row that was found in the table or by an index.
+    fn row(
+        &self,
+        connection: &Connection,
+        row: &rusqlite::Row<'_>,
+        id: i64,
+    ) -> Result<Option<Row>> {
+        match self.try_row(connection, row) {
+            Ok(row) => Ok(Some(row)),
             Err(RowError::Sqlite(error)) => Err(self.backend.error(error)),
             Err(RowError::Damaged) => {
-                let address = self.damaged_address(connection, row);
-                address.map_err(|error| self.backend.error(error))
+                let row = match self.source {
+                    Source::Ranges(_) if self.plan.index.is_some() => {
+                        self.row_by_id(connection, id)
+                    }
+                    _ => self.damaged(connection, row).map(Some),
+                };
+                row.map_err(|error| self.backend.error(error))
             }
         }
     }
 
+    /// The same from the table alone; none if the index is wrong and the entry is not meant.
+    fn row_by_id(&self, connection: &Connection, id: i64) -> rusqlite::Result<Option<Row>> {
+        let sql = self.select(&self.plan.source_by_id());
+        let mut statement = connection.prepare_cached(&sql)?;
+        let mut rows = statement.query(params_from_iter(self.plan.bound(Range::one(id))))?;
+        let Some(row) = rows.next()? else {
+            return Ok(None);
+        };
+        match self.try_row(connection, row) {
+            Ok(row) => Ok(Some(row)),
+            Err(RowError::Sqlite(error)) => Err(error),
+            Err(RowError::Damaged) => self.damaged(connection, row).map(Some),
+        }
+    }
+
+    fn try_row(&self, connection: &Connection, row: &rusqlite::Row<'_>) -> Result<Row, RowError> {
+        let fields = row::fields(row)?;
+        let uses = Uses::of_row(row, USES.1)?;
+        let entry = row::entry(connection, &self.backend.names, &fields, uses)?;
+        let content = match self.values {
+            Values::Omit => None,
+            Values::Include => Some(row::content(connection, &fields, row)?),
+        };
+        Ok(Row::Entry(Box::new(entry), content))
+    }
+
     /// What can still be said of a row that is no entry.
-    fn damaged_address(
-        &self,
-        connection: &Connection,
-        row: &rusqlite::Row<'_>,
-    ) -> rusqlite::Result<Row> {
-        const UNREADABLE: &str = "(unreadable)";
+    fn damaged(&self, connection: &Connection, row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
         let key = row::key(row.get_ref(2)?)
             .unwrap_or_else(|| Key::new(UNREADABLE).expect("a short key is valid"));
         let store = row
@@ -356,10 +393,9 @@ fn sorted_by<K: Ord>(
         usize::try_from(limit).unwrap_or(usize::MAX)
     });
     let mut found: Vec<(K, i64)> = Vec::new();
-    let columns = format!("e.id, {column}");
     for range in plan.ranges() {
-        plan.select(connection, &columns, range, |row| {
-            found.push((key(row.get_ref(1)?), row.get(0)?));
+        plan.select_ids(connection, column, range, |id, value| {
+            found.push((key(value), id));
             // Of a long list, no more than twice what is asked for is kept at any time.
             if found.len() / 2 > limit {
                 order(&mut found, scan.direction, limit);
@@ -373,6 +409,8 @@ fn sorted_by<K: Ord>(
 
 fn order<K: Ord>(found: &mut Vec<(K, i64)>, direction: Direction, limit: usize) {
     found.sort_unstable();
+    // A damaged index can lead to an entry twice.
+    found.dedup();
     if direction == Direction::Descending {
         found.reverse();
     }

@@ -1,19 +1,23 @@
 //! Removing, touching and counting what a selection means.
 //!
 //! The ids are collected first and sorted, so that the table is walked once from front to back; then they
-//! are removed in transactions that hold the lock for a fraction of a second, each with the condition
-//! repeated: an entry that was renewed in between stays. A removal on a full disk gives up the file that
+//! are removed in transactions that hold the lock for a fraction of a second. Each reads the rows again from
+//! the table, with the condition repeated and their checksums verified: an entry that was renewed in between
+//! stays, and so does one that only a damaged index leads to. A damaged row goes if what the filter asks for
+//! can be told from elsewhere (see `witnessed`); otherwise it stays and is counted. A removal on a full disk gives up the file that
 //! was put by for it (see `reserve`) and goes on in small steps, each of which gives space back.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, params_from_iter};
+use rusqlite::{Connection, Row, params_from_iter};
 
 use super::blobs::Unnamed;
-use super::query::{Parameter, Plan, Range, USED};
+use super::checksum::Fields;
+use super::names::Names;
+use super::query::{Conditions, Parameter, Plan, Range, USED};
 use super::reclaim::Due;
-use super::row::{self, policy_number};
+use super::row::{self, RowError, policy_number};
 use super::{SqliteBackend, blobs, reserve, write};
 use crate::backend::{Progress, STAGED_FOR, Touch, no_progress};
 use crate::entry::Policy;
@@ -64,10 +68,17 @@ impl SqliteBackend {
         now: Timestamp,
         progress: Progress<'_>,
     ) -> Result<Usage> {
-        let mut done = Usage::default();
+        let mut done = Batch::default();
         let mut change = |pace| {
             let parts = self.select(selection, now)?;
-            self.change(&parts, pace, &mut done, progress, delete_batch)
+            done.left = 0;
+            self.change(
+                &parts,
+                pace,
+                &mut done,
+                progress,
+                |transaction, plan, ids| delete_batch(transaction, &self.names, plan, ids),
+            )
         };
         if !reserve::is_needed(&self.path) {
             match change(Pace::Timed) {
@@ -75,12 +86,12 @@ impl SqliteBackend {
                 result => {
                     // Also what was removed before it failed. There is a next time.
                     let _ = self.reclaim(Due::By(now));
-                    return result.map(|()| done);
+                    return result.and_then(|()| done.finish());
                 }
             }
         }
         if self.count(selection, now)? == Usage::default() {
-            return Ok(done);
+            return done.finish();
         }
         // What the log has is moved into the file first: the space of the log is space, too.
         self.checkpoint(&*self.connection()?);
@@ -94,13 +105,13 @@ impl SqliteBackend {
                 changed
             }
             Ok(Some(removed)) => {
-                done += removed;
+                done.usage += removed;
                 Ok(())
             }
             Err(error) => Err(error),
         };
         reserve::restore(&self.path);
-        result.map(|()| done)
+        result.and_then(|()| done.finish())
     }
 
     /// Empties the file in one transaction if the selection means all that there is.
@@ -111,11 +122,17 @@ impl SqliteBackend {
         let oldest = now.saturating_sub(STAGED_FOR);
         let delete_all = |transaction: &Connection| {
             let delete = || -> rusqlite::Result<Option<Usage>> {
-                let usage = count(transaction, selection, now)?;
                 let all: u64 =
                     transaction.query_row("SELECT count(*) FROM entries", (), |row| row.get(0))?;
                 // Without entries nothing would be gained, and what another process is staging would be lost.
-                if all == 0 || usage.entries != all || is_staged_since(transaction, oldest)? {
+                if all == 0 || is_staged_since(transaction, oldest)? {
+                    return Ok(None);
+                }
+                let mut usage = Usage::default();
+                for Part { ids, plan } in select(transaction, selection, now)? {
+                    usage += Judged::new(transaction, &self.names, &plan, &ids)?.usage;
+                }
+                if usage.entries != all {
                     return Ok(None);
                 }
                 for sql in [
@@ -144,16 +161,13 @@ impl SqliteBackend {
         touch: Touch,
         now: Timestamp,
     ) -> Result<Usage> {
-        let mut done = Usage::default();
+        let mut done = Batch::default();
         let parts = self.select(selection, now)?;
-        self.change(
-            &parts,
-            Pace::Timed,
-            &mut done,
-            &mut no_progress,
-            |transaction, plan, ids| touch_batch(transaction, plan, ids, touch),
-        )?;
-        Ok(done)
+        let batch = |transaction: &Connection, plan: &Plan, ids: &[i64]| {
+            touch_batch(transaction, &self.names, plan, ids, touch)
+        };
+        self.change(&parts, Pace::Timed, &mut done, &mut no_progress, batch)?;
+        done.finish()
     }
 
     /// Runs `batch` over the selected ids and adds up what it did, whether it fails later or not.
@@ -161,9 +175,9 @@ impl SqliteBackend {
         &self,
         parts: &[Part],
         pace: Pace,
-        done: &mut Usage,
+        done: &mut Batch,
         progress: Progress<'_>,
-        batch: impl Fn(&Connection, &Plan, &[i64]) -> rusqlite::Result<Usage>,
+        batch: impl Fn(&Connection, &Plan, &[i64]) -> rusqlite::Result<Batch>,
     ) -> Result<()> {
         let mut size = match pace {
             Pace::Timed => FIRST_BATCH,
@@ -195,15 +209,19 @@ impl SqliteBackend {
                         size = ids.len() / 2;
                         continue;
                     }
-                    (_, changed) => *done += changed?,
+                    (_, changed) => {
+                        let Batch { usage, left } = changed?;
+                        done.usage += usage;
+                        done.left += left;
+                    }
                 }
                 gave_back = false;
                 rest = later;
                 if pace == Pace::Timed {
                     size = next_batch(ids.len(), started.elapsed());
                 }
-                if progress(done.entries).is_break() {
-                    return Err(Error::Interrupted { done: *done });
+                if progress(done.usage.entries).is_break() {
+                    return Err(Error::Interrupted { done: done.usage });
                 }
             }
         }
@@ -279,12 +297,13 @@ fn select(
         let plan = Plan::new(connection, filter, now)?;
         let mut ids = Vec::new();
         for range in plan.ranges() {
-            plan.select(connection, "e.id", range, |row| {
-                ids.push(row.get(0)?);
+            plan.select_ids(connection, "NULL", range, |id, _| {
+                ids.push(id);
                 Ok(())
             })?;
         }
         ids.sort_unstable();
+        ids.dedup();
         if !known.is_empty() {
             ids.retain(|id| known.binary_search(id).is_err());
         }
@@ -314,7 +333,7 @@ fn beyond(
     for range in plan.ranges() {
         plan.select(connection, &columns, range, |row| {
             let (id, size) = (row.get(0)?, row::size(row, 1)?);
-            if gone.binary_search(&id).is_ok() {
+            if !range.contains(id) || gone.binary_search(&id).is_ok() {
                 return Ok(());
             }
             left += one(size);
@@ -346,8 +365,8 @@ fn beyond(
     Ok(Part { ids, plan })
 }
 
-/// The conditions and parameters under which `ids` are still meant.
-fn still_meant(plan: &Plan, ids: &[i64]) -> (String, Vec<Parameter>) {
+/// Reads rows by their ids, from the table alone, and whether they are still meant.
+fn rows_sql(plan: &Plan, columns: &str, ids: &[i64]) -> (String, Vec<Parameter>) {
     let range = Range {
         after: ids.first().map_or(0, |first| first - 1),
         end: ids.last().copied().unwrap_or(0),
@@ -355,75 +374,187 @@ fn still_meant(plan: &Plan, ids: &[i64]) -> (String, Vec<Parameter>) {
     let mut parameters: Vec<Parameter> = plan.bound(range).collect();
     parameters.push(Parameter::many(ids.iter().copied()));
     // With the plus, SQLite takes the list and not the range to find them.
-    let condition = format!(
-        "+e.id > ?1 AND +e.id <= ?2 AND {} AND e.id IN rarray(?{})",
+    let sql = format!(
+        "SELECT {columns}, {} FROM entries AS e NOT INDEXED \
+         WHERE +e.id > ?1 AND +e.id <= ?2 AND e.id IN rarray(?{})",
         plan.condition(),
         parameters.len()
     );
-    (condition, parameters)
+    (sql, parameters)
 }
 
-fn delete_batch(transaction: &Connection, plan: &Plan, ids: &[i64]) -> rusqlite::Result<Usage> {
-    let (condition, parameters) = still_meant(plan, ids);
-    let sql = format!("DELETE FROM entries AS e WHERE {condition} RETURNING id, size, blob");
-    let mut usage = Usage::default();
-    let (mut ids, mut blobs, mut stores) = (Vec::new(), Vec::new(), BTreeSet::new());
-    let mut statement = transaction.prepare_cached(&sql)?;
+/// Visits the rows of `ids` that are still meant, and the damaged ones, which have no fields to believe.
+fn visit(
+    connection: &Connection,
+    names: &Names,
+    plan: &Plan,
+    ids: &[i64],
+    mut visit: impl FnMut(Option<Fields<'_>>, &Row<'_>) -> rusqlite::Result<()>,
+) -> rusqlite::Result<()> {
+    let (sql, parameters) = rows_sql(plan, row::columns!(), ids);
+    let mut statement = connection.prepare_cached(&sql)?;
     let mut rows = statement.query(params_from_iter(&parameters))?;
     while let Some(row) = rows.next()? {
-        let id: i64 = row.get(0)?;
-        ids.push(id);
-        usage += one(row::size(row, 1)?);
-        blobs.extend(row::number(row, 2)?);
-        stores.insert(id >> 32);
+        let is_meant = row::number(row, row::COLUMNS)? == Some(1);
+        let fields = row::fields(row).and_then(|fields| {
+            names.store(connection, fields.store)?;
+            Ok(fields)
+        });
+        match fields {
+            Ok(fields) if is_meant => visit(Some(fields), row)?,
+            Ok(_) => {}
+            Err(RowError::Damaged) => visit(None, row)?,
+            Err(RowError::Sqlite(error)) => return Err(error),
+        }
     }
-    transaction
-        .prepare_cached("DELETE FROM uses WHERE entry IN rarray(?1)")?
-        .execute([Parameter::many(ids)])?;
-    for blob in blobs {
+    Ok(())
+}
+
+/// Whether a damaged row is what a filter means, as far as two places say so that one fault cannot both change.
+///
+/// Its store is in its `id` and in a column, its key in the index that led here and in the row, and whether it is
+/// of policy `persist` in the row and in an index of its own. Nothing else is written twice.
+fn witnessed(connection: &Connection, plan: &Plan, row: &Row<'_>) -> rusqlite::Result<bool> {
+    let id: i64 = row.get(0)?;
+    let is_meant = row::number(row, row::COLUMNS)? == Some(1);
+    if row::number(row, 1)? != Some(id >> 32) || !is_meant {
+        return Ok(false);
+    }
+    match plan.conditions() {
+        Conditions::Nothing | Conditions::Key => Ok(true),
+        Conditions::Policy(policy) => {
+            let sql = "SELECT 1 FROM entries INDEXED BY entries_persist \
+                       WHERE policy = 0 AND store = ?1 AND id = ?2";
+            let mut statement = connection.prepare_cached(sql)?;
+            let is_persistent = statement.exists([id >> 32, id])?;
+            Ok(is_persistent == (policy == Policy::Persist))
+        }
+        Conditions::Others => Ok(false),
+    }
+}
+
+/// What a change did, and how many damaged rows it left.
+#[derive(Default)]
+struct Batch {
+    usage: Usage,
+    left: u64,
+}
+
+impl Batch {
+    fn finish(self) -> Result<Usage> {
+        let Self { usage, left } = self;
+        if left == 0 {
+            Ok(usage)
+        } else {
+            Err(Error::DamagedLeft { done: usage, left })
+        }
+    }
+}
+
+/// The rows that a removal takes.
+#[derive(Default)]
+struct Judged {
+    ids: Vec<i64>,
+    /// Their large values
+    blobs: Vec<i64>,
+    usage: Usage,
+    /// How many damaged rows stay
+    left: u64,
+}
+
+impl Judged {
+    fn new(
+        connection: &Connection,
+        names: &Names,
+        plan: &Plan,
+        ids: &[i64],
+    ) -> rusqlite::Result<Self> {
+        let mut judged = Self::default();
+        visit(connection, names, plan, ids, |fields, row| {
+            match fields {
+                Some(fields) => judged.blobs.extend(fields.blob),
+                // Its large value is left to the collection of garbage: it may be that of another.
+                None if witnessed(connection, plan, row)? => {}
+                None => {
+                    judged.left += 1;
+                    return Ok(());
+                }
+            }
+            judged.ids.push(row.get(0)?);
+            judged.usage += one(row::size(row, row::SIZE)?);
+            Ok(())
+        })?;
+        Ok(judged)
+    }
+}
+
+fn delete_batch(
+    transaction: &Connection,
+    names: &Names,
+    plan: &Plan,
+    ids: &[i64],
+) -> rusqlite::Result<Batch> {
+    let judged = Judged::new(transaction, names, plan, ids)?;
+    let stores: BTreeSet<i64> = judged.ids.iter().map(|id| id >> 32).collect();
+    let ids = Parameter::many(judged.ids);
+    for sql in [
+        "DELETE FROM entries WHERE id IN rarray(?1)",
+        "DELETE FROM uses WHERE entry IN rarray(?1)",
+    ] {
+        transaction.prepare_cached(sql)?.execute([&ids])?;
+    }
+    for blob in judged.blobs {
         blobs::leave(transaction, blob, Unnamed::Removed)?;
     }
     for store in stores {
         write::bump_generation(transaction, store)?;
     }
-    Ok(usage)
+    Ok(Batch {
+        usage: judged.usage,
+        left: judged.left,
+    })
 }
 
 fn touch_batch(
     transaction: &Connection,
+    names: &Names,
     plan: &Plan,
     ids: &[i64],
     touch: Touch,
-) -> rusqlite::Result<Usage> {
-    let (condition, mut parameters) = still_meant(plan, ids);
-    let mut assignments = Vec::new();
-    let mut assign = |column: &str, value: Option<i64>| {
-        parameters.push(Parameter::One(value.into()));
-        assignments.push(format!("{column} = ?{}", parameters.len()));
-    };
-    if let Some(expires_at) = touch.expires_at {
-        assign("expires_at", expires_at.map(Timestamp::as_millis));
+) -> rusqlite::Result<Batch> {
+    let mut batch = Batch::default();
+    if touch == Touch::default() {
+        return Ok(batch);
     }
-    if let Some(policy) = touch.policy {
-        assign("policy", Some(policy_number(policy)));
-    }
-    if assignments.is_empty() {
-        return Ok(Usage::default());
-    }
-    let assignments = assignments.join(", ");
-    let sql = format!("UPDATE entries AS e SET {assignments} WHERE {condition} RETURNING id, size");
-    let mut usage = Usage::default();
-    let mut stores = BTreeSet::new();
-    let mut statement = transaction.prepare_cached(&sql)?;
-    let mut rows = statement.query(params_from_iter(&parameters))?;
-    while let Some(row) = rows.next()? {
-        stores.insert(row.get::<_, i64>(0)? >> 32);
-        usage += one(row::size(row, 1)?);
+    let (mut renewed, mut stores) = (Vec::new(), BTreeSet::new());
+    visit(transaction, names, plan, ids, |fields, row| {
+        let Some(fields) = fields else {
+            batch.left += 1;
+            return Ok(());
+        };
+        let mut new = fields;
+        if let Some(expires_at) = touch.expires_at {
+            new.expires_at = expires_at.map(Timestamp::as_millis);
+        }
+        if let Some(policy) = touch.policy {
+            new.policy = policy_number(policy);
+        }
+        let checksum = new.renewed(&fields, row::checksum(row)?)?;
+        renewed.push((new.id, new.expires_at, new.policy, new.sum()?, checksum));
+        batch.usage += one(row::size(row, row::SIZE)?);
+        stores.insert(fields.store);
+        Ok(())
+    })?;
+    let sql = "UPDATE entries SET expires_at = ?2, policy = ?3, row_checksum = ?4, checksum = ?5 \
+               WHERE id = ?1";
+    let mut statement = transaction.prepare_cached(sql)?;
+    for renewed in renewed {
+        statement.execute(renewed)?;
     }
     for store in stores {
         write::bump_generation(transaction, store)?;
     }
-    Ok(usage)
+    Ok(batch)
 }
 
 #[cfg(test)]
@@ -497,8 +628,8 @@ mod tests {
         let backend = backend(&folder);
         let connection = backend.connection().expect("a connection");
         let plan = Plan::new(&connection, &Filter::default(), NOW).expect("a plan");
-        let (condition, parameters) = still_meant(&plan, &[1, 2]);
-        let sql = format!("EXPLAIN QUERY PLAN DELETE FROM entries AS e WHERE {condition}");
+        let (sql, parameters) = rows_sql(&plan, "e.value", &[1, 2]);
+        let sql = format!("EXPLAIN QUERY PLAN {sql}");
         let steps: String = connection
             .query_row(&sql, params_from_iter(&parameters), |row| row.get(3))
             .expect("a query plan");
@@ -528,16 +659,13 @@ mod tests {
             hits: 1,
         };
         backend.record_uses(&[one]).expect("a hit is recorded");
-        let mut done = Usage::default();
+        let mut done = Batch::default();
+        let batch = |transaction: &Connection, plan: &Plan, ids: &[i64]| {
+            delete_batch(transaction, &backend.names, plan, ids)
+        };
         backend
-            .change(
-                &parts,
-                Pace::Timed,
-                &mut done,
-                &mut no_progress,
-                delete_batch,
-            )
+            .change(&parts, Pace::Timed, &mut done, &mut no_progress, batch)
             .expect("a removal");
-        assert_eq!(done.entries, 1);
+        assert_eq!(done.usage.entries, 1);
     }
 }

@@ -1,9 +1,10 @@
-//! From a row to an entry, and the checksum that says whether its value is what was written.
+//! From a row to a verified entry.
 
-use rusqlite::types::{FromSqlResult, ValueRef};
+use rusqlite::types::ValueRef;
 use rusqlite::{Connection, MAIN_DB, Row};
-use xxhash_rust::xxh3::{Xxh3, xxh3_64_with_seed};
+use xxhash_rust::xxh3::Xxh3;
 
+use super::checksum::{Fields, Identity};
 use super::names::Names;
 use crate::backend::{Chunked, Content};
 use crate::entry::{Entry, Policy};
@@ -12,20 +13,30 @@ use crate::scope::{Address, Scopes};
 use crate::time::Timestamp;
 use crate::value::{CHUNK_SIZE, Kind};
 
-/// The columns of an entry, in the order in which [`entry`] reads them.
+/// The columns of an entry, in the order in which [`fields`] reads them, then its checksums.
 macro_rules! columns {
     () => {
-        "id, store, key, policy, kind, size, created_at, updated_at, expires_at, user, operator, \
-         prompt, function, cost_ms, jwt_sha256, args, checksum, blob"
+        "id, store, key, key_type, user, operator, prompt, function, split, policy, kind, size, \
+         created_at, updated_at, expires_at, cost_ms, blob, jwt_sha256, args, row_checksum, checksum"
     };
 }
 pub(super) use columns;
 
+/// The column of the value's length.
+pub(super) const SIZE: usize = 11;
+
+/// The columns of the two checksums.
+const ROW_CHECKSUM: usize = 19;
+const CHECKSUM: usize = 20;
+
+/// How many columns there are; what is selected behind them has this number.
+pub(super) const COLUMNS: usize = 21;
+
 /// The column of the value, where it is selected behind [`columns`].
-const VALUE: usize = 18;
+const VALUE: usize = COLUMNS;
 
 /// The columns of `uses`, selected behind the value.
-pub(super) const USES: (&str, usize) = ("last_used_at, hits", 19);
+pub(super) const USES: (&str, usize) = ("last_used_at, hits", 22);
 
 /// The numbers by which policies and kinds are kept.
 pub(super) fn policy_number(policy: Policy) -> i64 {
@@ -67,14 +78,29 @@ pub(super) enum RowError {
 impl From<rusqlite::Error> for RowError {
     fn from(error: rusqlite::Error) -> Self {
         match error {
-            // The file is intact to SQLite, but the value in the column is of the wrong type.
-            rusqlite::Error::FromSqlConversionFailure(..)
+            error if is_damage(&error) => Self::Damaged,
+            other => Self::Sqlite(other),
+        }
+    }
+}
+
+/// Whether a row is not what was written, which SQLite itself does not see.
+pub(super) fn is_damage(error: &rusqlite::Error) -> bool {
+    matches!(
+        error,
+        rusqlite::Error::FromSqlConversionFailure(..)
             | rusqlite::Error::InvalidColumnType(..)
             | rusqlite::Error::IntegralValueOutOfRange(..)
             | rusqlite::Error::Utf8Error(..)
-            | rusqlite::Error::QueryReturnedNoRows => Self::Damaged,
-            other => Self::Sqlite(other),
-        }
+            | rusqlite::Error::QueryReturnedNoRows
+    )
+}
+
+/// What was read, or nothing where it is damaged.
+pub(super) fn readable<T>(read: rusqlite::Result<T>) -> rusqlite::Result<Option<T>> {
+    match read {
+        Err(error) if is_damage(&error) => Ok(None),
+        read => read.map(Some),
     }
 }
 
@@ -143,125 +169,125 @@ impl Uses {
     }
 }
 
-/// The entry of a row of [`columns`].
+/// The fields of a row of [`columns`], verified to be those of the row that was written with that id.
+///
+/// An index may have led here: its columns are read from it rather than from the row, and do not
+/// match the row's checksum where it is damaged.
+pub(super) fn fields<'a>(row: &'a Row<'_>) -> Result<Fields<'a>, RowError> {
+    let fields = Fields {
+        id: row.get(0)?,
+        store: row.get(1)?,
+        key: row.get_ref(2)?,
+        key_type: row.get(3)?,
+        user: row.get(4)?,
+        operator: row.get(5)?,
+        prompt: row.get(6)?,
+        function: row.get(7)?,
+        split: row.get(8)?,
+        policy: row.get(9)?,
+        kind: row.get(10)?,
+        size: row.get(11)?,
+        created_at: row.get(12)?,
+        updated_at: row.get(13)?,
+        expires_at: row.get(14)?,
+        cost_ms: row.get(15)?,
+        blob: row.get(16)?,
+        jwt_sha256: row.get_ref(17)?.as_blob_or_null()?,
+        args: row.get_ref(18)?.as_str_or_null()?,
+    };
+    let stored: i64 = row.get(ROW_CHECKSUM)?;
+    if fields.id >> 32 == fields.store && fields.sum()? == stored {
+        Ok(fields)
+    } else {
+        Err(RowError::Damaged)
+    }
+}
+
+/// The `checksum` of a row of [`columns`].
+pub(super) fn checksum(row: &Row<'_>) -> rusqlite::Result<i64> {
+    row.get(CHECKSUM)
+}
+
+/// The entry of verified fields.
 pub(super) fn entry(
     connection: &Connection,
     names: &Names,
-    row: &Row<'_>,
+    fields: &Fields<'_>,
     uses: Uses,
 ) -> Result<Entry, RowError> {
-    let time = |column| time(row, column);
-    let name = |column| -> rusqlite::Result<_> { names.name(connection, row.get(column)?) };
-    // The store is read from an index, and the id says where the row is: a damaged index can lead to
-    // the same key of another store, which the checksum does not tell apart.
-    let (id, store): (i64, i64) = (row.get(0)?, row.get(1)?);
-    if id >> 32 != store {
-        return Err(RowError::Damaged);
-    }
+    let name = |id| names.name(connection, id);
+    let count = |number| u64::try_from(number).map_err(|_| RowError::Damaged);
+    let jwt_sha256 = fields.jwt_sha256.map(TryInto::try_into).transpose();
     Ok(Entry {
         address: Address {
-            store: names.store(connection, store)?,
-            key: key(row.get_ref(2)?).ok_or(RowError::Damaged)?,
+            store: names.store(connection, fields.store)?,
+            key: key(fields.key).ok_or(RowError::Damaged)?,
         },
-        policy: policy(row.get(3)?).ok_or(RowError::Damaged)?,
-        kind: kind(row.get(4)?).ok_or(RowError::Damaged)?,
-        size: row.get(5)?,
-        created_at: Timestamp::from_millis(row.get(6)?),
-        updated_at: time(7)?,
-        expires_at: time(8)?,
+        policy: policy(fields.policy).ok_or(RowError::Damaged)?,
+        kind: kind(fields.kind).ok_or(RowError::Damaged)?,
+        size: count(fields.size)?,
+        created_at: Timestamp::from_millis(fields.created_at),
+        updated_at: fields.updated_at.map(Timestamp::from_millis),
+        expires_at: fields.expires_at.map(Timestamp::from_millis),
         scopes: Scopes {
-            user_id: name(9)?,
-            operator_uri: name(10)?,
-            prompt_id: name(11)?,
-            jwt_sha256: row.get(14)?,
+            user_id: name(fields.user)?,
+            operator_uri: name(fields.operator)?,
+            prompt_id: name(fields.prompt)?,
+            jwt_sha256: jwt_sha256.map_err(|_| RowError::Damaged)?,
         },
-        function: name(12)?,
-        cost_ms: row.get(13)?,
-        args: row.get(15)?,
+        function: name(fields.function)?,
+        cost_ms: fields.cost_ms.map(count).transpose()?,
+        args: fields.args.map(Into::into),
         last_used_at: uses.last_used_at,
         hits: uses.hits,
     })
 }
 
-/// The verified value of a row of [`columns`] and the value, which belongs to `entry`.
+/// The value of a row of [`columns`] and the value, verified to be what was written.
 pub(super) fn content(
     connection: &Connection,
-    entry: &Entry,
+    fields: &Fields<'_>,
     row: &Row<'_>,
 ) -> Result<Content, RowError> {
-    let content = named(entry, row)?;
+    let content = unread(fields, row)?;
     verify_chunks(connection, &content)?;
     Ok(content)
 }
 
 /// The same, but of a value in chunks only its name and size are verified.
-pub(super) fn named(entry: &Entry, row: &Row<'_>) -> Result<Content, RowError> {
+pub(super) fn unread(fields: &Fields<'_>, row: &Row<'_>) -> Result<Content, RowError> {
+    let size = u64::try_from(fields.size).map_err(|_| RowError::Damaged)?;
     let kept = Kept {
-        kind: entry.kind,
-        size: entry.size,
-        checksum: row.get(16)?,
-        blob: row.get(17)?,
+        identity: fields.identity(),
+        checksum: checksum(row)?,
+        large: fields.blob.map(|id| Chunked { id, size }),
         bytes: row.get_ref(VALUE)?.as_blob()?,
     };
-    kept.named(row.get_ref(2)?)
+    kept.content()
 }
 
 /// A value as its row has it.
 pub(super) struct Kept<'a> {
-    pub(super) kind: Kind,
-    pub(super) size: u64,
+    pub(super) identity: Identity<'a>,
     pub(super) checksum: i64,
-    pub(super) blob: Option<i64>,
+    /// Where it is, if it is kept in chunks
+    pub(super) large: Option<Chunked>,
     pub(super) bytes: &'a [u8],
 }
 
 impl Kept<'_> {
-    /// The value, verified to be what was written under that key, as the row has it.
-    pub(super) fn content(
-        &self,
-        connection: &Connection,
-        key: ValueRef<'_>,
-    ) -> Result<Content, RowError> {
-        let content = self.named(key)?;
-        verify_chunks(connection, &content)?;
-        Ok(content)
-    }
-
-    /// The same, but of a value in chunks only its name and size are verified.
-    fn named(&self, key: ValueRef<'_>) -> Result<Content, RowError> {
-        let content = match self.blob {
-            Some(id) => Content::Chunked(Chunked {
-                id,
-                size: self.size,
-            }),
-            None if self.bytes.len() as u64 == self.size => Content::Inline(self.bytes.to_vec()),
-            None => return Err(RowError::Damaged),
+    /// The value, verified to be what was written; of one in chunks only its name and size are.
+    pub(super) fn content(&self) -> Result<Content, RowError> {
+        let content = match self.large {
+            Some(large) => Content::Chunked(large),
+            None => Content::Inline(self.bytes.to_vec()),
         };
-        match checksum(key, self.kind, &content)? == self.checksum {
-            true => Ok(content),
-            false => Err(RowError::Damaged),
+        if self.identity.with(&content)? == self.checksum {
+            Ok(content)
+        } else {
+            Err(RowError::Damaged)
         }
     }
-}
-
-/// The checksum of an entry: of its key and kind as well, so that a value cannot turn up under another.
-/// The chunks of a large value have checksums of their own.
-///
-/// Each part is the seed of the next, which needs no memory: half as long for a short value as feeding one hash.
-pub(super) fn checksum(key: ValueRef<'_>, kind: Kind, content: &Content) -> FromSqlResult<i64> {
-    let (is_hash, key) = match key {
-        ValueRef::Blob(hash) => (1, hash),
-        text => (0, text.as_bytes()?),
-    };
-    let seed = xxh3_64_with_seed(key, (kind_number(kind) as u64) << 1 | is_hash);
-    let checksum = match content {
-        Content::Inline(bytes) => xxh3_64_with_seed(bytes, seed),
-        Content::Chunked(Chunked { id, size }) => {
-            let seed = xxh3_64_with_seed(&id.to_le_bytes(), seed);
-            xxh3_64_with_seed(&size.to_le_bytes(), seed)
-        }
-    };
-    Ok(checksum as i64)
 }
 
 /// Up to so many chunks make a value: `chunks.id` is `blob << 20 | index`.
@@ -318,7 +344,7 @@ pub(super) fn chunk(
 }
 
 /// Reads all chunks of a value, one at a time.
-fn verify_chunks(connection: &Connection, content: &Content) -> Result<(), RowError> {
+pub(super) fn verify_chunks(connection: &Connection, content: &Content) -> Result<(), RowError> {
     if let Content::Chunked(chunked) = content {
         let mut bytes = Vec::new();
         for index in 0..chunked.chunks() {

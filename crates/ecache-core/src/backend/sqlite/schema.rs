@@ -7,6 +7,10 @@
 //! of a large entry does not touch its overflow pages. Conditions that select few entries (expiry, size,
 //! policy `persist`, age) have indexes that begin with the store.
 //!
+//! Columns have no types: the checksums of a row cover the types of what is in it (see `checksum`), and each
+//! short command parses this text. `generation`, the counters and `uses` have no checksum: they are history,
+//! and lead to no entry. `key_type` is NULL for a key that is a string, and no other key is written yet.
+//!
 //! Migrations are append-only: a released step is never edited.
 
 use rusqlite::{Connection, TransactionBehavior};
@@ -24,78 +28,18 @@ pub(super) const LARGE: u64 = 64 * 1024;
 const MIGRATIONS: &[&str] = &[VERSION_1];
 
 const VERSION_1: &str = "
-CREATE TABLE stores(
-  id INTEGER PRIMARY KEY AUTOINCREMENT,
-  collection TEXT NOT NULL,
-  name TEXT NOT NULL,
-  dataset TEXT NOT NULL DEFAULT '',
-  generation INTEGER NOT NULL DEFAULT 0,
-  metadata TEXT,
-  metadata_policy INTEGER,
-  metadata_created_at INTEGER,
-  metadata_updated_at INTEGER,
-  memory_hits INTEGER,
-  store_hits INTEGER,
-  stale_hits INTEGER,
-  shared INTEGER,
-  misses INTEGER,
-  computations INTEGER,
-  bypassed INTEGER,
-  mismatches INTEGER,
-  errors INTEGER,
-  saved_ms INTEGER,
-  UNIQUE(collection, name, dataset)
-) STRICT;
-CREATE INDEX stores_dataset ON stores(collection, dataset);
-
-CREATE TABLE names(
-  id INTEGER PRIMARY KEY AUTOINCREMENT,
-  kind INTEGER NOT NULL,
-  name TEXT NOT NULL,
-  UNIQUE(kind, name)
-) STRICT;
-
-CREATE TABLE entries(
-  id INTEGER PRIMARY KEY,
-  store INTEGER NOT NULL,
-  key ANY NOT NULL,
-  user INTEGER,
-  operator INTEGER,
-  prompt INTEGER,
-  function INTEGER,
-  split INTEGER,
-  policy INTEGER NOT NULL,
-  kind INTEGER NOT NULL,
-  size INTEGER NOT NULL,
-  created_at INTEGER NOT NULL,
-  updated_at INTEGER,
-  expires_at INTEGER,
-  cost_ms INTEGER,
-  checksum INTEGER NOT NULL,
-  blob INTEGER,
-  jwt_sha256 BLOB,
-  args TEXT,
-  value BLOB NOT NULL
-) STRICT;
+CREATE TABLE stores(id INTEGER PRIMARY KEY AUTOINCREMENT, collection, name, dataset, checksum, \
+generation, metadata, metadata_policy, metadata_created_at, metadata_updated_at, metadata_checksum, \
+memory_hits, store_hits, stale_hits, shared, misses, computations, bypassed, mismatches, errors, saved_ms, \
+UNIQUE(collection, name, dataset));
+CREATE TABLE names(id INTEGER PRIMARY KEY AUTOINCREMENT, kind, name, checksum, UNIQUE(kind, name));
+CREATE TABLE entries(id INTEGER PRIMARY KEY, store, key, key_type, user, operator, prompt, function, \
+split, policy, kind, size, created_at, updated_at, expires_at, cost_ms, blob, jwt_sha256, args, \
+row_checksum, checksum, value);
 CREATE UNIQUE INDEX entries_key ON entries(store, key);
-
-CREATE TABLE uses(
-  entry INTEGER PRIMARY KEY,
-  last_used_at INTEGER,
-  hits INTEGER NOT NULL
-) STRICT;
-
-CREATE TABLE blobs(
-  id INTEGER PRIMARY KEY AUTOINCREMENT,
-  staged_at INTEGER,
-  staged_by INTEGER,
-  replaced_at INTEGER
-) STRICT;
-CREATE TABLE chunks(
-  id INTEGER PRIMARY KEY,
-  checksum INTEGER NOT NULL,
-  bytes BLOB NOT NULL
-) STRICT;
+CREATE TABLE uses(entry INTEGER PRIMARY KEY, last_used_at, hits);
+CREATE TABLE blobs(id INTEGER PRIMARY KEY AUTOINCREMENT, staged_at, staged_by, replaced_at);
+CREATE TABLE chunks(id INTEGER PRIMARY KEY, checksum, bytes);
 ";
 
 /// The indexes that only filters need; an import into an empty store builds them last.

@@ -1,74 +1,66 @@
 //! Stores as such, what is recorded of hits, and the collection of what nothing refers to any more.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use rusqlite::{Connection, ErrorCode};
+
 use super::SqliteBackend;
-use super::names::{self, store_address};
+use super::blobs::REMOVED;
+use super::checksum::{self, damaged};
+use super::names::{self, NameKind, verified_name};
 use super::open::SHORT_WAIT;
-use super::query::stored_key;
+use super::query::{Range, stored_key};
+use super::read::UNREADABLE;
 use super::reclaim::Due;
-use super::row::{number, policy};
+use super::row::{number, policy, readable};
 use crate::backend::{Counters, Dimension, StoreMetadata, StoreRecord, Use};
-use crate::entry::{MAX_COUNT, Policy};
+use crate::entry::MAX_COUNT;
 use crate::error::Result;
-use crate::scope::StoreAddress;
+use crate::scope::{Scopes, StoreAddress};
 use crate::time::Timestamp;
 
 impl SqliteBackend {
     pub(super) fn read_stores(&self) -> Result<Vec<StoreRecord>> {
         let connection = self.connection()?;
         let read = || -> rusqlite::Result<Vec<StoreRecord>> {
-            let mut statement = connection.prepare_cached(
-                "SELECT collection, name, dataset, metadata, metadata_policy, metadata_created_at, \
-                 metadata_updated_at FROM stores AS s WHERE metadata IS NOT NULL OR EXISTS \
-                 (SELECT 1 FROM entries WHERE id >= s.id << 32 AND id <= (s.id << 32 | 0xffffffff)) \
-                 ORDER BY collection, name, dataset",
-            )?;
-            let stores = statement.query_map((), |row| {
-                let time = |column| -> rusqlite::Result<Option<Timestamp>> {
-                    Ok(row
-                        .get::<_, Option<i64>>(column)?
-                        .map(Timestamp::from_millis))
-                };
-                let metadata = match row.get::<_, Option<String>>(3)? {
-                    None => None,
-                    Some(value) => Some(StoreMetadata {
-                        value,
-                        policy: row
-                            .get::<_, Option<i64>>(4)?
-                            .and_then(policy)
-                            .unwrap_or(Policy::Persist),
-                        created_at: time(5)?.unwrap_or(Timestamp::from_millis(0)),
-                        updated_at: time(6)?,
-                    }),
-                };
-                Ok(StoreRecord {
-                    address: Arc::new(store_address(row, 0)?),
-                    metadata,
-                })
-            })?;
-            stores.collect()
+            let mut stores = Vec::new();
+            for (id, address) in names::stores(&connection)? {
+                let address = address.unwrap_or_else(|| StoreAddress::new(UNREADABLE));
+                let metadata = readable(metadata(&connection, id))?.flatten();
+                if metadata.is_some() || has_entries(&connection, id)? {
+                    let address = Arc::new(address);
+                    stores.push(StoreRecord { address, metadata });
+                }
+            }
+            stores.sort_by(|one, two| one.address.cmp(&two.address));
+            Ok(stores)
         };
         read().map_err(|error| self.error(error))
     }
 
     pub(super) fn read_names(&self, of: Dimension) -> Result<Vec<Arc<str>>> {
-        let sql = match of {
-            Dimension::Store => "SELECT DISTINCT name FROM stores ORDER BY name",
-            Dimension::Dataset => {
-                "SELECT DISTINCT dataset FROM stores WHERE dataset <> '' ORDER BY dataset"
-            }
-            Dimension::User => "SELECT name FROM names WHERE kind = 1 ORDER BY name",
-            Dimension::Operator => "SELECT name FROM names WHERE kind = 2 ORDER BY name",
-            Dimension::Prompt => "SELECT name FROM names WHERE kind = 3 ORDER BY name",
-        };
         let connection = self.connection()?;
-        let read = || -> rusqlite::Result<Vec<Arc<str>>> {
+        let read = || -> rusqlite::Result<BTreeSet<Arc<str>>> {
+            let kind = match of {
+                Dimension::Store | Dimension::Dataset => {
+                    let stores = names::stores(&connection)?.into_iter();
+                    let names =
+                        stores.filter_map(|(_, store)| of.name(&store?, &Scopes::default()));
+                    return Ok(names.collect());
+                }
+                Dimension::User => NameKind::User,
+                Dimension::Operator => NameKind::Operator,
+                Dimension::Prompt => NameKind::Prompt,
+            };
+            let sql = "SELECT checksum, id, kind, name FROM names WHERE kind = ?1";
             let mut statement = connection.prepare_cached(sql)?;
-            let names = statement.query_map((), |row| row.get(0))?;
+            let names =
+                statement.query_map([kind as i64], |row| Ok(verified_name(row)?.1.into()))?;
             names.collect()
         };
-        read().map_err(|error| self.error(error))
+        let names = read().map_err(|error| self.error(error))?;
+        Ok(names.into_iter().collect())
     }
 
     pub(super) fn write_uses(&self, uses: &[Use]) -> Result<()> {
@@ -79,8 +71,11 @@ impl SqliteBackend {
         self.transaction_within(SHORT_WAIT, |transaction| {
             let write = || -> rusqlite::Result<()> {
                 let mut statement = transaction.prepare_cached(
+                    // The row has to agree with the index, which alone leads to it.
                     "INSERT INTO uses(entry, last_used_at, hits) \
-                     SELECT id, ?3, ?4 FROM entries WHERE store = ?1 AND key = ?2 \
+                     SELECT id, ?3, ?4 FROM entries NOT INDEXED WHERE id = (SELECT id FROM entries \
+                     INDEXED BY entries_key WHERE store = ?1 AND key = ?2) \
+                     AND store = ?1 AND key = ?2 \
                      ON CONFLICT(entry) DO UPDATE SET \
                      hits = min(hits, 9223372036854775807 - excluded.hits) + excluded.hits, \
                      last_used_at = max(coalesce(last_used_at, excluded.last_used_at), \
@@ -129,21 +124,26 @@ impl SqliteBackend {
             .map(|(name, _)| name)
             .join(", ");
         let sql = format!(
-            "SELECT collection, name, dataset, {columns} FROM stores \
-             WHERE coalesce({columns}) IS NOT NULL ORDER BY collection, name, dataset"
+            "SELECT {columns} FROM stores WHERE id = ?1 AND coalesce({columns}) IS NOT NULL"
         );
         let connection = self.connection()?;
         let read = || -> rusqlite::Result<Vec<_>> {
             let mut statement = connection.prepare_cached(&sql)?;
-            let rows = statement.query_map((), |row| {
+            let mut counted = Vec::new();
+            for (id, store) in names::stores(&connection)? {
+                let mut rows = statement.query([id])?;
+                let (Some(store), Some(row)) = (store, rows.next()?) else {
+                    continue;
+                };
                 let mut counters = Counters::default();
-                for (column, (_, count)) in (3..).zip(counters.fields()) {
+                for (column, (_, count)) in counters.fields().into_iter().enumerate() {
                     let kept = number(row, column)?.and_then(|kept| u64::try_from(kept).ok());
                     *count = kept.unwrap_or(0);
                 }
-                Ok((Arc::new(store_address(row, 0)?), counters))
-            })?;
-            rows.collect()
+                counted.push((Arc::new(store), counters));
+            }
+            counted.sort_by(|(one, _), (two, _)| one.cmp(two));
+            Ok(counted)
         };
         read().map_err(|error| self.error(error))
     }
@@ -153,13 +153,84 @@ impl SqliteBackend {
         self.reclaim_staged(now)?;
         self.reclaim(Due::By(now))?;
         self.transaction(|transaction| {
-            transaction.execute_batch(
-                "DELETE FROM chunks WHERE id >> 20 NOT IN (SELECT id FROM blobs);
-                 DELETE FROM names WHERE kind = 1 AND NOT EXISTS (SELECT 1 FROM entries WHERE user = names.id);
-                 DELETE FROM names WHERE kind = 2 AND NOT EXISTS (SELECT 1 FROM entries WHERE operator = names.id);
-                 DELETE FROM names WHERE kind = 3 AND NOT EXISTS (SELECT 1 FROM entries WHERE prompt = names.id);",
-            )
-            .map_err(|error| self.error(error))
+            // Two places say so: a damaged one must not cost an entry its value.
+            transaction
+                .execute_batch(
+                    "DELETE FROM chunks WHERE id >> 20 NOT IN (SELECT id FROM blobs) AND id >> 20 \
+                     NOT IN (SELECT blob FROM entries INDEXED BY entries_blob WHERE blob IS NOT NULL)",
+                )
+                .map_err(|error| self.error(error))
         })
+    }
+
+    /// Removes the names that no entry has any more, and leaves large values that no entry has, as one that was
+    /// damaged, to `reclaim`.
+    ///
+    /// That their index has none is not enough, as it may be damaged, so this reads the whole table.
+    pub(super) fn delete_unnamed(&self) -> Result<()> {
+        let unnamed = |table: &str, column: &str| {
+            format!(
+                "NOT EXISTS (SELECT 1 FROM entries WHERE {column} = {table}.id) AND id NOT IN \
+                 (SELECT {column} FROM entries NOT INDEXED WHERE {column} IS NOT NULL)"
+            )
+        };
+        let blobs = format!(
+            "UPDATE blobs SET replaced_at = {REMOVED} \
+             WHERE staged_at IS NULL AND replaced_at IS NULL AND {}",
+            unnamed("blobs", "blob")
+        );
+        let names = [
+            (NameKind::User, "user"),
+            (NameKind::Operator, "operator"),
+            (NameKind::Prompt, "prompt"),
+        ];
+        let names = names.map(|(kind, column)| {
+            let unnamed = unnamed("names", column);
+            format!(
+                "DELETE FROM names WHERE kind = {} AND {unnamed}",
+                kind as i64
+            )
+        });
+        self.transaction(|transaction| {
+            let mut sql = names.iter().chain([&blobs]);
+            sql.try_for_each(|sql| transaction.execute(sql, ()).map(drop))
+                .map_err(|error| self.error(error))
+        })
+    }
+}
+
+/// The metadata of a store.
+fn metadata(connection: &Connection, id: i64) -> rusqlite::Result<Option<StoreMetadata>> {
+    let sql = "SELECT metadata, metadata_policy, metadata_created_at, metadata_updated_at, \
+               metadata_checksum FROM stores WHERE id = ?1";
+    connection.prepare_cached(sql)?.query_row([id], |row| {
+        let Some(value) = row.get(0)? else {
+            return Ok(None);
+        };
+        let number: i64 = row.get(1)?;
+        let updated_at: Option<i64> = row.get(3)?;
+        let metadata = StoreMetadata {
+            value,
+            policy: policy(number).ok_or(damaged("there is no such policy"))?,
+            created_at: Timestamp::from_millis(row.get(2)?),
+            updated_at: updated_at.map(Timestamp::from_millis),
+        };
+        if row.get::<_, i64>(4)? == checksum::metadata(id, &metadata, number) {
+            Ok(Some(metadata))
+        } else {
+            Err(damaged(
+                "a store's own document does not match its checksum",
+            ))
+        }
+    })
+}
+
+/// Whether a store has entries, or pages that cannot be read, where they were.
+fn has_entries(connection: &Connection, id: i64) -> rusqlite::Result<bool> {
+    let Range { after, end } = Range::store(id);
+    let sql = "SELECT 1 FROM entries NOT INDEXED WHERE id > ?1 AND id <= ?2";
+    match connection.prepare_cached(sql)?.exists([after, end]) {
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseCorrupt) => Ok(true),
+        exists => exists,
     }
 }

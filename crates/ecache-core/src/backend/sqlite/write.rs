@@ -3,22 +3,23 @@
 use std::time::Duration;
 
 use rusqlite::types::{ToSqlOutput, ValueRef};
-use rusqlite::{Connection, OptionalExtension, ToSql, ffi};
+use rusqlite::{Connection, OptionalExtension, ToSql};
 
 use super::blobs::Unnamed;
+use super::checksum::{self, Fields, damaged};
 use super::names::{self, NameKind, Names};
 use super::query::{Range, stored_key};
 use super::reclaim::Due;
-use super::row::{RowError, checksum, chunk, kind, kind_number, number, policy_number};
+use super::row::{self, RowError, chunk, kind_number, policy_number};
 use super::{SqliteBackend, blobs, having_waited};
-use crate::backend::{Chunked, Condition, Content, Put, StoreMetadata};
-use crate::entry::{Entry, MAX_COUNT};
+use crate::backend::{Condition, Content, Put, StoreMetadata};
+use crate::entry::{self, Entry, MAX_COUNT};
 use crate::error::{Error, Result};
 use crate::scope::StoreAddress;
 use crate::time::Timestamp;
 use crate::value::{Kind, Value};
 
-/// What is known of an entry that a write is about to replace.
+/// What is known of an entry that a write is about to replace; of a damaged one, that it is there.
 pub(super) struct Existing {
     pub(super) id: i64,
     blob: Option<i64>,
@@ -61,6 +62,20 @@ impl Interned {
         })
     }
 }
+
+/// An entry by its id.
+const BY_ID: &str = concat!(
+    "SELECT ",
+    row::columns!(),
+    ", value FROM entries WHERE id = ?1"
+);
+
+/// All of an entry but its value, by store and key.
+const EXISTING: &str = concat!(
+    "SELECT ",
+    row::columns!(),
+    " FROM entries INDEXED BY entries_key WHERE store = ?1 AND key = ?2"
+);
 
 /// Undoes a transaction that is dropped before it was committed.
 struct Rollback<'a>(&'a Connection);
@@ -190,7 +205,7 @@ impl SqliteBackend {
             (Condition::Always, _) => true,
             (Condition::IfAbsent, existing) => existing.as_ref().is_none_or(|e| !e.is_fresh),
             (Condition::IfValue(expected), Some(existing)) if existing.is_fresh => {
-                self.has_value(transaction, existing.id, entry, expected)?
+                self.has_value(transaction, existing.id, expected)?
             }
             (Condition::IfValue(_), _) => false,
         };
@@ -229,36 +244,20 @@ impl SqliteBackend {
         }
     }
 
-    /// Whether an entry with the key of `entry` has a value, within the transaction that may replace it; a
-    /// damaged one has none.
-    fn has_value(
-        &self,
-        connection: &Connection,
-        id: i64,
-        entry: &Entry,
-        expected: &Value,
-    ) -> Result<bool> {
+    /// Whether an entry has a value, within the transaction that may replace it; a damaged one has none.
+    fn has_value(&self, connection: &Connection, id: i64, expected: &Value) -> Result<bool> {
         let read = || -> Result<bool, RowError> {
-            let sql = "SELECT kind, size, blob, checksum, value FROM entries WHERE id = ?1";
-            let mut statement = connection.prepare_cached(sql)?;
+            let mut statement = connection.prepare_cached(BY_ID)?;
             let mut rows = statement.query([id])?;
             let row = rows.next()?.ok_or(RowError::Damaged)?;
-            let kind = kind(row.get(0)?).ok_or(RowError::Damaged)?;
-            let (size, blob): (u64, Option<i64>) = (row.get(1)?, row.get(2)?);
+            let fields = row::fields(row)?;
+            let kind = row::kind(fields.kind).ok_or(RowError::Damaged)?;
             // A large value is not read under the lock for nothing. Only JSON can be spelled in several ways.
             let may_differ = kind == Kind::Json || expected.kind == Kind::Json;
-            if size != expected.bytes.len() as u64 && !may_differ {
+            if fields.size != expected.bytes.len() as i64 && !may_differ {
                 return Ok(false);
             }
-            let content = match blob {
-                Some(id) => Content::Chunked(Chunked { id, size }),
-                None => Content::Inline(row.get(4)?),
-            };
-            let stored: i64 = row.get(3)?;
-            let key = stored_key(entry.address.key.as_str());
-            if checksum(ValueRef::from(&key), kind, &content)? != stored {
-                return Err(RowError::Damaged);
-            }
+            let content = row::unread(&fields, row)?;
             let bytes = match content {
                 Content::Inline(bytes) => bytes,
                 Content::Chunked(chunked) => {
@@ -303,7 +302,8 @@ pub(super) fn set_metadata(
     connection
         .prepare_cached(
             "UPDATE stores SET metadata = ?2, metadata_policy = ?3, metadata_created_at = ?4, \
-             metadata_updated_at = ?5, generation = generation + 1 WHERE id = ?1",
+             metadata_updated_at = ?5, metadata_checksum = ?6, generation = generation + 1 \
+             WHERE id = ?1",
         )?
         .execute((
             id,
@@ -311,6 +311,8 @@ pub(super) fn set_metadata(
             metadata.map(|metadata| policy_number(metadata.policy)),
             metadata.map(|metadata| metadata.created_at.as_millis()),
             metadata.and_then(|metadata| Some(metadata.updated_at?.as_millis())),
+            metadata
+                .map(|metadata| checksum::metadata(id, metadata, policy_number(metadata.policy))),
         ))?;
     Ok(())
 }
@@ -344,28 +346,33 @@ pub(super) fn existing(
     entry: &Entry,
     now: Timestamp,
 ) -> rusqlite::Result<Option<Existing>> {
-    connection
-        .prepare_cached(
-            "SELECT id, blob, created_at, updated_at, expires_at FROM entries INDEXED BY entries_key \
-             WHERE store = ?1 AND key = ?2",
-        )?
-        .query_row((store, stored_key(entry.address.key.as_str())), |row| {
-            let time = |column| Ok::<_, rusqlite::Error>(number(row, column)?.map(Timestamp::from_millis));
-            let old = Entry {
-                created_at: time(2)?.unwrap_or(entry.created_at),
-                updated_at: time(3)?,
-                expires_at: time(4)?,
-                ..Entry::new(entry.address.clone(), entry.kind, now)
-            };
-            Ok(Existing {
-                id: row.get(0)?,
-                blob: number(row, 1)?,
-                created_at: old.created_at.as_millis(),
-                written_at: old.written_at(),
-                is_fresh: old.is_fresh(now),
-            })
-        })
-        .optional()
+    let mut statement = connection.prepare_cached(EXISTING)?;
+    let mut rows = statement.query((store, stored_key(entry.address.key.as_str())))?;
+    let Some(row) = rows.next()? else {
+        return Ok(None);
+    };
+    match row::fields(row) {
+        Ok(fields) => {
+            let time = |millis: Option<i64>| millis.map(Timestamp::from_millis);
+            let written_at = Timestamp::from_millis(fields.identity().written_at);
+            Ok(Some(Existing {
+                id: fields.id,
+                blob: fields.blob,
+                created_at: fields.created_at,
+                written_at,
+                is_fresh: entry::is_fresh(written_at, time(fields.expires_at), now),
+            }))
+        }
+        // Its large value is left to the collection of garbage: the number may be that of another.
+        Err(RowError::Damaged) => Ok(Some(Existing {
+            id: row.get(0)?,
+            blob: None,
+            created_at: entry.created_at.as_millis(),
+            written_at: Timestamp::from_millis(i64::MIN),
+            is_fresh: false,
+        })),
+        Err(RowError::Sqlite(error)) => Err(error),
+    }
 }
 
 /// The last id of a store's entries, or the one before its first.
@@ -374,7 +381,11 @@ pub(super) fn last_id(connection: &Connection, store: i64) -> rusqlite::Result<i
     let last: Option<i64> = connection
         .prepare_cached("SELECT max(id) FROM entries WHERE id > ?1 AND id <= ?2")?
         .query_row([after, end], |row| row.get(0))?;
-    Ok(last.unwrap_or(after))
+    match last {
+        None => Ok(after),
+        Some(last) if (Range { after, end }).contains(last) => Ok(last),
+        Some(_) => Err(damaged("the entries are out of order")),
+    }
 }
 
 /// The id of a new entry of that store, whose last one is known; `None` if it has no more.
@@ -430,9 +441,9 @@ impl Write {
                 concat!(
                     $verb,
                     " INTO entries(id, store, key, user, operator, prompt, function, split, policy, \
-                     kind, size, created_at, updated_at, expires_at, cost_ms, checksum, blob, \
-                     jwt_sha256, args, value) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, \
-                     ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)"
+                     kind, size, created_at, updated_at, expires_at, cost_ms, blob, jwt_sha256, \
+                     args, row_checksum, checksum, value) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, \
+                     ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)"
                 )
             };
         }
@@ -442,8 +453,9 @@ impl Write {
             Self::Replace => {
                 "UPDATE entries SET user = ?4, operator = ?5, prompt = ?6, function = ?7, \
                  split = ?8, policy = ?9, kind = ?10, size = ?11, created_at = ?12, updated_at = ?13, \
-                 expires_at = ?14, cost_ms = ?15, checksum = ?16, blob = ?17, jwt_sha256 = ?18, \
-                 args = ?19, value = ?20 WHERE id = ?1 AND store = ?2 AND key = ?3"
+                 expires_at = ?14, cost_ms = ?15, blob = ?16, jwt_sha256 = ?17, args = ?18, \
+                 row_checksum = ?19, checksum = ?20, value = ?21 \
+                 WHERE id = ?1 AND store = ?2 AND key = ?3"
             }
         }
     }
@@ -465,26 +477,48 @@ pub(super) fn write(
     };
     let time = |time: Option<Timestamp>| time.map(Timestamp::as_millis);
     let key = stored_key(entry.address.key.as_str());
-    let parameters: [&dyn ToSql; 20] = [
-        &id,
-        &interned.store,
+    let fields = Fields {
+        id,
+        store: interned.store,
+        key: ValueRef::from(&key),
+        key_type: None,
+        user: interned.user,
+        operator: interned.operator,
+        prompt: interned.prompt,
+        function: interned.function,
+        split: interned.split,
+        policy: policy_number(entry.policy),
+        kind: kind_number(entry.kind),
+        size: content.size() as i64,
+        created_at: created_at.unwrap_or(entry.created_at.as_millis()),
+        updated_at: time(entry.updated_at),
+        expires_at: time(entry.expires_at),
+        cost_ms: entry.cost_ms.map(|cost| cost.min(MAX_COUNT) as i64),
+        blob,
+        jwt_sha256: entry.scopes.jwt_sha256.as_ref().map(|hash| &hash[..]),
+        args: entry.args.as_deref(),
+    };
+    let parameters: [&dyn ToSql; 21] = [
+        &fields.id,
+        &fields.store,
         &key,
-        &interned.user,
-        &interned.operator,
-        &interned.prompt,
-        &interned.function,
-        &interned.split,
-        &policy_number(entry.policy),
-        &kind_number(entry.kind),
-        &content.size(),
-        &created_at.unwrap_or(entry.created_at.as_millis()),
-        &time(entry.updated_at),
-        &time(entry.expires_at),
-        &entry.cost_ms.map(|cost| cost.min(MAX_COUNT)),
-        &checksum(ValueRef::from(&key), entry.kind, content)?,
-        &blob,
-        &entry.scopes.jwt_sha256.as_ref().map(|hash| &hash[..]),
-        &entry.args,
+        &fields.user,
+        &fields.operator,
+        &fields.prompt,
+        &fields.function,
+        &fields.split,
+        &fields.policy,
+        &fields.kind,
+        &fields.size,
+        &fields.created_at,
+        &fields.updated_at,
+        &fields.expires_at,
+        &fields.cost_ms,
+        &fields.blob,
+        &fields.jwt_sha256,
+        &fields.args,
+        &fields.sum()?,
+        &fields.identity().with(content)?,
         &ToSqlOutput::Borrowed(ValueRef::Blob(value)),
     ];
     connection.prepare_cached(how.sql())?.execute(parameters)
@@ -518,12 +552,7 @@ pub(super) fn replace(
         created_at,
     )?;
     if replaced == 0 {
-        let message = "an index leads to the row of another key";
-        let corrupt = ffi::Error::new(ffi::SQLITE_CORRUPT);
-        return Err(rusqlite::Error::SqliteFailure(
-            corrupt,
-            Some(message.into()),
-        ));
+        return Err(damaged("an index leads to the row of another key"));
     }
     bump_generation(connection, interned.store)
 }

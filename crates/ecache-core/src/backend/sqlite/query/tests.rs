@@ -4,6 +4,7 @@ use super::*;
 use crate::backend::sqlite::{Access, SqliteBackend};
 use crate::backend::{Backend, Condition, Content};
 use crate::entry::Entry;
+use crate::filter::DatasetPattern;
 use crate::key::Key;
 use crate::scope::{Scopes, StoreAddress};
 use crate::value::Kind;

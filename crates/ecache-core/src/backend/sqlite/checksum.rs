@@ -1,0 +1,199 @@
+//! Checksums of rows: nothing that leads to an entry, or decides about it, is believed without one.
+//!
+//! An entry has two. `checksum` is what a hit verifies: a sum of the value XOR a sum of what a hit depends on,
+//! so that a change of lifetime renews it without reading the value, and damage stays damage.
+//! `row_checksum` covers every column but those two and the value, for whatever lists, removes or changes
+//! entries without reading values. A sum of the whole row would make every hit read every column.
+//!
+//! All sums begin with the row's `id`, which says by its place in the table which store the row belongs to. So
+//! a row that a damaged index or page leads to in the place of another one does not verify.
+
+use std::error::Error;
+use std::fmt;
+
+use rusqlite::types::{FromSqlResult, Type, ValueRef};
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+use crate::backend::{Chunked, Content, StoreMetadata};
+use crate::scope::StoreAddress;
+
+/// Adds numbers to a sum; each says whether it is there at all.
+fn numbers<const COUNT: usize>(numbers: [Option<i64>; COUNT], seed: u64) -> u64 {
+    const MOST: usize = 20;
+    let mut bytes = [0; 8 * MOST];
+    let mut present = 0_u64;
+    for (index, number) in numbers.into_iter().enumerate() {
+        present |= u64::from(number.is_some()) << index;
+        bytes[8 * index..][..8].copy_from_slice(&number.unwrap_or(0).to_le_bytes());
+    }
+    let last = COUNT;
+    bytes[8 * last..][..8].copy_from_slice(&present.to_le_bytes());
+    xxh3_64_with_seed(&bytes[..8 * (last + 1)], seed)
+}
+
+/// A sum of several texts, none of which can be taken for a part of another.
+fn texts<'a>(texts: impl IntoIterator<Item = &'a str>, seed: u64) -> u64 {
+    texts.into_iter().fold(seed, |seed, text| {
+        xxh3_64_with_seed(text.as_bytes(), seed ^ text.len() as u64)
+    })
+}
+
+/// A sum of a key, which is kept as text or as the 32 bytes of a hash.
+fn key_sum(key: ValueRef<'_>) -> FromSqlResult<u64> {
+    Ok(match key {
+        ValueRef::Blob(hash) => xxh3_64_with_seed(hash, 1),
+        text => xxh3_64_with_seed(text.as_bytes()?, 0),
+    })
+}
+
+/// What a hit depends on besides the value.
+pub(super) struct Identity<'a> {
+    pub(super) id: i64,
+    pub(super) key: ValueRef<'a>,
+    pub(super) kind: i64,
+    pub(super) function: Option<i64>,
+    pub(super) split: Option<i64>,
+    /// When the value was last written
+    pub(super) written_at: i64,
+    pub(super) expires_at: Option<i64>,
+    pub(super) cost_ms: Option<i64>,
+}
+
+impl Identity<'_> {
+    fn sum(&self) -> FromSqlResult<u64> {
+        let fields = [
+            Some(self.id),
+            Some(self.kind),
+            self.function,
+            self.split,
+            Some(self.written_at),
+            self.expires_at,
+            self.cost_ms,
+        ];
+        Ok(numbers(fields, key_sum(self.key)?))
+    }
+
+    /// The `checksum` of an entry with this value. The chunks of a large one have checksums of their own.
+    pub(super) fn with(&self, content: &Content) -> FromSqlResult<i64> {
+        let value = match content {
+            Content::Inline(bytes) => xxh3_64_with_seed(bytes, 0),
+            Content::Chunked(Chunked { id, size }) => numbers([Some(*id), Some(*size as i64)], 1),
+        };
+        Ok((value ^ self.sum()?) as i64)
+    }
+}
+
+/// The columns of an entry but its value, as its row has them.
+#[derive(Clone, Copy)]
+pub(super) struct Fields<'a> {
+    pub(super) id: i64,
+    pub(super) store: i64,
+    pub(super) key: ValueRef<'a>,
+    pub(super) key_type: Option<i64>,
+    pub(super) user: Option<i64>,
+    pub(super) operator: Option<i64>,
+    pub(super) prompt: Option<i64>,
+    pub(super) function: Option<i64>,
+    pub(super) split: Option<i64>,
+    pub(super) policy: i64,
+    pub(super) kind: i64,
+    pub(super) size: i64,
+    pub(super) created_at: i64,
+    pub(super) updated_at: Option<i64>,
+    pub(super) expires_at: Option<i64>,
+    pub(super) cost_ms: Option<i64>,
+    pub(super) blob: Option<i64>,
+    pub(super) jwt_sha256: Option<&'a [u8]>,
+    pub(super) args: Option<&'a str>,
+}
+
+impl<'a> Fields<'a> {
+    /// What of this a hit depends on.
+    pub(super) fn identity(&self) -> Identity<'a> {
+        Identity {
+            id: self.id,
+            key: self.key,
+            kind: self.kind,
+            function: self.function,
+            split: self.split,
+            written_at: self.updated_at.unwrap_or(self.created_at),
+            expires_at: self.expires_at,
+            cost_ms: self.cost_ms,
+        }
+    }
+
+    /// The `row_checksum` of an entry: 32 bits, which take half the room.
+    pub(super) fn sum(&self) -> FromSqlResult<i64> {
+        let length = |bytes: Option<&[u8]>| bytes.map(|bytes| bytes.len() as i64);
+        let args = self.args.map(str::as_bytes);
+        let fields = [
+            Some(self.id),
+            Some(self.store),
+            self.key_type,
+            self.user,
+            self.operator,
+            self.prompt,
+            self.function,
+            self.split,
+            Some(self.policy),
+            Some(self.kind),
+            Some(self.size),
+            Some(self.created_at),
+            self.updated_at,
+            self.expires_at,
+            self.cost_ms,
+            self.blob,
+            length(self.jwt_sha256),
+            length(args),
+        ];
+        let sum = numbers(fields, key_sum(self.key)?);
+        let bytes = self.jwt_sha256.into_iter().chain(args);
+        let sum = bytes.fold(sum, |seed, bytes| xxh3_64_with_seed(bytes, seed));
+        Ok(i64::from(sum as i32))
+    }
+
+    /// The `checksum` of these fields, from the one of `before`, with the same value.
+    pub(super) fn renewed(&self, before: &Self, checksum: i64) -> FromSqlResult<i64> {
+        Ok(checksum ^ (before.identity().sum()? ^ self.identity().sum()?) as i64)
+    }
+}
+
+/// The `checksum` of a row of `stores`: of what leads to the store.
+pub(super) fn store(id: i64, store: &StoreAddress) -> i64 {
+    let dataset = store.dataset_id.as_deref().unwrap_or_default();
+    let names = [&*store.collection, &*store.store_name, dataset];
+    texts(names, numbers([Some(id)], 2)) as i64
+}
+
+/// The `metadata_checksum` of a row of `stores`, `policy` being a number as it is kept.
+pub(super) fn metadata(id: i64, metadata: &StoreMetadata, policy: i64) -> i64 {
+    let fields = [
+        Some(id),
+        Some(policy),
+        Some(metadata.created_at.as_millis()),
+        metadata.updated_at.map(|time| time.as_millis()),
+    ];
+    texts([&*metadata.value], numbers(fields, 3)) as i64
+}
+
+/// The `checksum` of a row of `names`.
+pub(super) fn name(id: i64, kind: i64, name: &str) -> i64 {
+    texts([name], numbers([Some(id), Some(kind)], 4)) as i64
+}
+
+/// A row whose checksum does not match, or that is not where an index says.
+#[derive(Debug)]
+struct Damage(&'static str);
+
+impl fmt::Display for Damage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl Error for Damage {}
+
+/// The error for a row that is not what was written, as SQLite reports a column of the wrong type.
+pub(super) fn damaged(what: &'static str) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(0, Type::Null, Box::new(Damage(what)))
+}
