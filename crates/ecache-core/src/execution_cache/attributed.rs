@@ -3,6 +3,7 @@
 //! The rest of this module knows values that are kept; here is what a function's output has to do with them.
 
 use std::marker::PhantomData;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::call::{Call, Old};
@@ -74,12 +75,12 @@ impl<C, O> Attributed<'_, C, O> {
     pub async fn call_async<Output>(self, compute: impl Future<Output = Output>) -> Output
     where
         O: Outcome<Output, Value: Clone + Send + Sync + 'static>,
-        C: Codec<O::Value>,
+        C: Codec<O::Value> + Send + Sync + 'static,
     {
         let compute = async { O::divide(compute.await) };
         let result = self
             .cache
-            .try_call_async(self.ctx, &self.codec, self.arguments, compute);
+            .try_call_async(self.ctx, self.codec, self.arguments, compute);
         O::unite(result.await)
     }
 
@@ -203,16 +204,22 @@ impl<C, O> Attributed<'_, C, O> {
     pub async fn refresh_async<Output>(self, compute: impl Future<Output = Output>) -> Output
     where
         O: Outcome<Output, Value: Clone + Send + Sync + 'static>,
-        C: Codec<O::Value>,
+        C: Codec<O::Value> + Send + Sync + 'static,
     {
         let Some(call) = self.cache.cached(self.ctx, self.arguments) else {
             return compute.await;
         };
         let compute = async { O::divide(compute.await) };
-        O::unite(call.compute_async(compute).await.map(|(value, cost_ms)| {
-            call.replace(&self.codec, &value, cost_ms);
+        let (cache, codec) = (self.cache, self.codec);
+        let (value, cost_ms) = match call.compute_async(compute).await {
+            Ok(computed) => computed,
+            Err(rest) => return O::unite(Err(rest)),
+        };
+        let replace = move |call: &Call<'_>| {
+            call.replace(&codec, &value, cost_ms);
             value
-        }))
+        };
+        O::unite(Ok(call.on_worker(cache, replace).await))
     }
 
     /// Returns the result of the call, and whether it was cached.
@@ -251,7 +258,7 @@ impl<C, O> Attributed<'_, C, O> {
     ) -> (Output, Status)
     where
         O: Outcome<Output, Value: Clone + Send + Sync + 'static>,
-        C: Codec<O::Value>,
+        C: Codec<O::Value> + Send + Sync + 'static,
     {
         let Some(call) = self.cache.cached(self.ctx, self.arguments) else {
             return (compute.await, Status::COMPUTED);
@@ -261,20 +268,22 @@ impl<C, O> Attributed<'_, C, O> {
             is_computed = true;
             O::divide(compute.await)
         };
+        let codec = Arc::new(self.codec);
         let found = self
             .cache
-            .find_or_compute_async(&call, &self.codec, Old::Refused, compute)
-            .await;
-        match found {
-            Ok(found) => {
-                let status = match is_computed && !found.is_old {
-                    true => Status::COMPUTED,
-                    false => call.status(found.is_old),
-                };
-                (O::unite(Ok(found.value)), status)
-            }
-            Err(rest) => (O::unite(Err(rest)), Status::COMPUTED),
-        }
+            .find_or_compute_async(&call, &codec, Old::Refused, compute);
+        let found = match found.await {
+            Ok(found) => found,
+            Err(rest) => return (O::unite(Err(rest)), Status::COMPUTED),
+        };
+        let is_old = found.is_old;
+        let status = if is_computed && !is_old {
+            Status::COMPUTED
+        } else {
+            let status = move |call: &Call<'_>| call.status(is_old);
+            call.on_worker(self.cache, status).await
+        };
+        (O::unite(Ok(found.value)), status)
     }
 }
 

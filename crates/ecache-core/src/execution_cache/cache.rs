@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ use super::counters::Event;
 use super::ledger::{Hits, Ledger};
 use super::residents::Residents;
 use crate::backend::{Backend, no_progress};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::filter::{Filter, Freshness, Usage};
 use crate::location::{self, Access};
 use crate::scope::StoreAddress;
@@ -29,6 +29,9 @@ const STORE_PATIENCE: Duration = Duration::from_secs(2);
 
 /// A store that could not be opened is tried again after this long.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// A store that was locked for as long as a caller waits is left alone for this long.
+const PAUSE: Duration = Duration::from_secs(10);
 
 /// Trouble of a kind is a warning at first, and then once in so long.
 const WARN_AGAIN_AFTER: Duration = Duration::from_secs(3600);
@@ -62,8 +65,10 @@ pub struct Cache {
     is_on: bool,
     started: Instant,
     backend: OnceLock<Arc<dyn Backend>>,
-    /// When opening the store last failed; held while it is opened
-    failed_at: Mutex<Option<Instant>>,
+    /// When opening the store may be tried again, if it failed; held while it is opened
+    retry_at: Mutex<Option<Instant>>,
+    reads: Pause,
+    writes: Pause,
     locks: OnceLock<Option<FlightLocks>>,
     epoch: AtomicU64,
     /// Milliseconds after `started` when the store was last looked at, and one more
@@ -104,7 +109,9 @@ impl Cache {
             is_on: true,
             started: Instant::now(),
             backend,
-            failed_at: Mutex::default(),
+            retry_at: Mutex::default(),
+            reads: Pause::default(),
+            writes: Pause::default(),
             locks: OnceLock::new(),
             epoch: AtomicU64::new(0),
             looked_at: AtomicU64::new(0),
@@ -158,11 +165,11 @@ impl Cache {
     pub fn backend(&self) -> Result<&Arc<dyn Backend>> {
         match self.backend.get() {
             Some(backend) => Ok(backend),
-            None => self.open(&mut lock(&self.failed_at)),
+            None => self.open(&mut lock(&self.retry_at)),
         }
     }
 
-    fn open(&self, failed_at: &mut Option<Instant>) -> Result<&Arc<dyn Backend>> {
+    fn open(&self, retry_at: &mut Option<Instant>) -> Result<&Arc<dyn Backend>> {
         if let Some(backend) = self.backend.get() {
             return Ok(backend);
         }
@@ -173,7 +180,8 @@ impl Cache {
         match location::open_within(path.as_os_str(), Access::Write, STORE_PATIENCE) {
             Ok(backend) => Ok(self.backend.get_or_init(|| backend)),
             Err(error) => {
-                *failed_at = Some(Instant::now());
+                let pause = if is_busy(&error) { PAUSE } else { RETRY_AFTER };
+                *retry_at = Some(Instant::now() + pause);
                 Err(error)
             }
         }
@@ -191,9 +199,13 @@ impl Cache {
         self.backend.get().is_some()
     }
 
-    /// The store for a call, `None` while it cannot be opened.
+    /// The store for a call, `None` while it cannot be opened or is left alone.
     pub(super) fn store(&self) -> Option<&Arc<dyn Backend>> {
         match self.backend.get() {
+            Some(_) if self.reads.is_on() => {
+                self.troubles.fetch_add(1, Ordering::Relaxed);
+                None
+            }
             Some(backend) => Some(backend),
             None => self.open_for_call(),
         }
@@ -201,14 +213,37 @@ impl Cache {
 
     #[cold]
     fn open_for_call(&self) -> Option<&Arc<dyn Backend>> {
-        let mut failed_at = lock(&self.failed_at);
-        if failed_at.is_some_and(|at| at.elapsed() < RETRY_AFTER) {
+        let mut retry_at = lock(&self.retry_at);
+        if retry_at.is_some_and(|at| Instant::now() < at) {
             self.troubles.fetch_add(1, Ordering::Relaxed);
             return None;
         }
-        let opened = self.open(&mut failed_at);
-        drop(failed_at);
+        let opened = self.open(&mut retry_at);
+        drop(retry_at);
         self.attempt("open the store", opened)
+    }
+
+    /// Leaves the store alone if reading it was waited for in vain.
+    pub(super) fn pause_reads_if_busy<T>(&self, result: &Result<T>) {
+        if result.as_ref().is_err_and(is_busy) {
+            self.reads.begin();
+        }
+    }
+
+    /// The same for writing to it: while it is locked for that, it can be read.
+    pub(super) fn pause_writes_if_busy<T>(&self, result: &Result<T>) {
+        if result.as_ref().is_err_and(is_busy) {
+            self.writes.begin();
+        }
+    }
+
+    /// Whether the store is left alone by whoever writes, which is trouble.
+    pub(super) fn writes_are_paused(&self) -> bool {
+        let are_paused = self.writes.is_on();
+        if are_paused {
+            self.troubles.fetch_add(1, Ordering::Relaxed);
+        }
+        are_paused
     }
 
     /// The value of something that went well; otherwise the trouble is dealt with.
@@ -285,14 +320,29 @@ impl Cache {
         self.locks.get_or_init(open).as_ref()
     }
 
+    /// The epoch, unless it is time to look at the store.
+    pub(super) fn known_epoch(&self) -> Option<u64> {
+        let is_due = self.is_look_due(self.looks_clock());
+        (!is_due).then(|| self.epoch.load(Ordering::Acquire))
+    }
+
+    /// Milliseconds since the cache was made, and one more.
+    fn looks_clock(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX - 1) + 1
+    }
+
+    fn is_look_due(&self, now: u64) -> bool {
+        let looked_at = self.looked_at.load(Ordering::Relaxed);
+        looked_at == 0 || u128::from(now.saturating_sub(looked_at)) >= self.coherence.as_millis()
+    }
+
     /// A number that moves when something in the store may have changed, looked at often enough for the
     /// coherence that was promised.
     pub(super) fn epoch(&self) -> u64 {
-        let now = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX - 1) + 1;
-        let looked_at = self.looked_at.load(Ordering::Relaxed);
-        let due = looked_at == 0
-            || u128::from(now.saturating_sub(looked_at)) >= self.coherence.as_millis();
-        if due && let Some(backend) = self.store() {
+        let now = self.looks_clock();
+        if self.is_look_due(now)
+            && let Some(backend) = self.store()
+        {
             let mut token = lock(&self.token);
             let current = self.attempt("look for changes", backend.change_token());
             if current.is_none() || *token != current {
@@ -408,6 +458,35 @@ impl Cache {
             }
         }
     }
+}
+
+/// A time during which the store is left alone.
+#[derive(Default)]
+struct Pause {
+    is_on: AtomicBool,
+    until: Mutex<Option<Instant>>,
+}
+
+impl Pause {
+    fn begin(&self) {
+        *lock(&self.until) = Some(Instant::now() + PAUSE);
+        self.is_on.store(true, Ordering::Release);
+    }
+
+    fn is_on(&self) -> bool {
+        if !self.is_on.load(Ordering::Acquire) {
+            return false;
+        }
+        let is_on = lock(&self.until).is_some_and(|until| Instant::now() < until);
+        if !is_on {
+            self.is_on.store(false, Ordering::Release);
+        }
+        is_on
+    }
+}
+
+fn is_busy(error: &Error) -> bool {
+    matches!(error, Error::Busy { .. })
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -123,6 +123,23 @@ impl<'a> Call<'a> {
         })
     }
 
+    /// A copy of what identifies it, for another thread.
+    pub(super) fn parts(&self) -> Parts {
+        Parts {
+            key: self.key.clone(),
+            preimage: self.preimage.clone(),
+            clears: self.clears,
+            place: self.place.clone(),
+        }
+    }
+
+    /// Takes over what another thread found out.
+    pub(super) fn learn(&self, parts: Parts) {
+        if let Some(place) = parts.place.get() {
+            self.settle(*place);
+        }
+    }
+
     pub(super) fn into_parts(self) -> Parts {
         Parts {
             key: self.key,
@@ -257,7 +274,7 @@ impl<'a> Call<'a> {
         // Who comes after a clear does not wait for a computation from before it.
         match self.function.flights.join(self.flight()) {
             Joined::Follower(flight) => Step::Wait(flight),
-            Joined::Leader(leader) => Step::Lead(Lead::new(self, leader, looked.is_err())),
+            Joined::Leader(leader) => Step::Lead(Lead::new(leader, looked.is_err())),
         }
     }
 
@@ -278,9 +295,31 @@ impl<'a> Call<'a> {
         }
     }
 
+    /// Looks in memory as far as that needs no look at the store, which may take long.
+    pub(super) fn glance<T: Clone + 'static>(&self, old: Old) -> Option<Found<T>> {
+        let cache = &self.ctx.cache;
+        let now = cache.now();
+        let slot = self.function.memory.get(&self.key, now)?;
+        if let Some(stored) = &slot.stored
+            && !stored.was_current_at(cache.known_epoch()?)
+        {
+            return None;
+        }
+        self.hit_in_memory(&slot, old, now)
+    }
+
     fn look_in_memory<T: Clone + 'static>(&self, old: Old, now: Timestamp) -> Option<Found<T>> {
-        let function = self.function;
         let slot = self.current_slot(now)?;
+        self.hit_in_memory(&slot, old, now)
+    }
+
+    fn hit_in_memory<T: Clone + 'static>(
+        &self,
+        slot: &Slot,
+        old: Old,
+        now: Timestamp,
+    ) -> Option<Found<T>> {
+        let function = self.function;
         let is_old = self.age(slot.expires_at, old, now)?;
         let value = slot.copy()?;
         if let Some(stored) = &slot.stored {
@@ -353,6 +392,7 @@ impl<'a> Call<'a> {
         let epoch = self.epoch();
         let (store, scopes) = (self.store(), self.scopes());
         let found = self.find(backend.as_ref(), (&store, &scopes), epoch.is_some(), now);
+        cache.pause_reads_if_busy(&found);
         let result = match self.attempt("look up a result", found).ok_or(Troubled)? {
             CallLookup::Hit(result) => result,
             CallLookup::Other(_) | CallLookup::Missing => return Ok(None),

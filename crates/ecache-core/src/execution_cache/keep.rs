@@ -56,6 +56,25 @@ pub(super) struct Kept {
 }
 
 impl Call<'_> {
+    /// Keeps a result, or counts and logs why it is not kept.
+    ///
+    /// A store that was found locked is left alone for a while: each caller would wait for it in vain.
+    pub(super) fn keep_or_complain<T: Clone + Send + Sync + 'static>(
+        &self,
+        codec: &impl Codec<T>,
+        value: &T,
+        cost_ms: u64,
+    ) -> Option<Kept> {
+        let cache = &self.ctx.cache;
+        if self.function.options.residency.has_store() && cache.writes_are_paused() {
+            self.count(Event::Error);
+            return None;
+        }
+        let kept = self.keep(codec, value, Some(cost_ms));
+        cache.pause_writes_if_busy(&kept);
+        self.attempt("keep a result", kept)
+    }
+
     /// Keeps a result in every tier, unless something was cleared since the call began.
     pub(super) fn keep<T: Clone + Send + Sync + 'static>(
         &self,
@@ -256,8 +275,7 @@ impl Call<'_> {
                 "a cached result of {} is not what it computes now: its arguments do not determine it",
                 self.function.options.function
             );
-            let kept = self.keep(codec, &value, Some(cost_ms));
-            self.attempt("keep a result", kept);
+            self.keep_or_complain(codec, &value, cost_ms);
         }
         value
     }

@@ -2,15 +2,14 @@
 
 use std::sync::Arc;
 
-use super::call::{Call, Old};
+use super::call::{Call, Found, Old, Troubled};
 use super::codec::Codec;
 use super::counters::Event;
-use super::{FlightKey, Shared};
+use super::{ExecutionCache, FlightKey, Shared};
 use crate::single_flight::{FlightLock, FlightLocks, Leader};
 
 /// The duty to compute for all who wait. Dropped without a value, it lets the next one in.
 pub(super) struct Lead<'a> {
-    call: &'a Call<'a>,
     leader: Leader<'a, FlightKey, Shared>,
     /// Held while computing, so that other processes wait
     lock: Option<FlightLock>,
@@ -19,85 +18,77 @@ pub(super) struct Lead<'a> {
 }
 
 impl<'a> Lead<'a> {
-    /// The duty of `call`.
-    pub(super) fn new(
-        call: &'a Call<'a>,
-        leader: Leader<'a, FlightKey, Shared>,
-        is_troubled: bool,
-    ) -> Self {
+    /// The duty of whoever leads.
+    pub(super) fn new(leader: Leader<'a, FlightKey, Shared>, is_troubled: bool) -> Self {
         Self {
-            call,
             leader,
             lock: None,
             is_troubled,
         }
     }
 
-    /// Waits for another process that computes the same; either it turns out to have the value, or this call
-    /// computes.
+    /// Waits for another process that computes the same; either it turns out to have the value, or this
+    /// call computes.
     pub(super) fn take_off<T: Clone + Send + Sync + 'static>(
         mut self,
+        call: &Call<'_>,
         codec: &impl Codec<T>,
     ) -> Result<Self, T> {
-        let cache = &self.call.ctx.cache;
-        if let Some(locks) = self.locks() {
-            let lock = locks.lock(&self.call.key.hash, cache.patience);
-            self.lock = self.call.attempt("lock a key", lock).flatten();
+        if let Some(locks) = locks(call) {
+            let lock = locks.lock(&call.key.hash, call.ctx.cache.patience);
+            self.lock = call.attempt("lock a key", lock).flatten();
         }
-        self.look_again(codec)
-    }
-
-    /// The same without blocking the task: a thread waits.
-    pub(super) async fn take_off_async<T: Clone + Send + Sync + 'static>(
-        mut self,
-        codec: &impl Codec<T>,
-    ) -> Result<Self, T> {
-        let (hash, cache) = (self.call.key.hash, &self.call.ctx.cache);
-        if let Some(locks) = self.locks() {
-            let lock = match locks.try_lock(&hash) {
-                Ok(None) => locks.lock_async(hash, cache.patience).await,
-                lock => lock,
-            };
-            self.lock = self.call.attempt("lock a key", lock).flatten();
-        }
-        self.look_again(codec)
+        let looked = self.look_again(call, codec);
+        self.unless_found(call, looked)
     }
 
     /// The same without waiting at all: `None` if another process is at it, or has just been.
     pub(super) fn take_off_alone<T: Clone + Send + Sync + 'static>(
         mut self,
+        call: &Call<'_>,
         codec: &impl Codec<T>,
     ) -> Option<Self> {
-        if let Some(locks) = self.locks() {
-            let lock = locks.try_lock(&self.call.key.hash);
-            self.lock = match self.call.attempt("lock a key", lock) {
-                Some(None) => return None,
+        if !self.lock_alone(call) {
+            return None;
+        }
+        let looked = self.look_again(call, codec);
+        self.unless_found(call, looked).ok()
+    }
+
+    /// Locks the key, unless another process has it; returns whether there is nobody to wait for.
+    fn lock_alone(&mut self, call: &Call<'_>) -> bool {
+        if let Some(locks) = locks(call) {
+            let lock = locks.try_lock(&call.key.hash);
+            self.lock = match call.attempt("lock a key", lock) {
+                Some(None) => return false,
                 lock => lock.flatten(),
             };
         }
-        self.look_again(codec).ok()
-    }
-
-    fn locks(&self) -> Option<&FlightLocks> {
-        let cache = &self.call.ctx.cache;
-        match self.call.function.options.residency.has_store() && cache.is_open() {
-            true => cache.locks(),
-            false => None,
-        }
+        true
     }
 
     /// Between the first look and now, another one may have landed, here or in another process.
     fn look_again<T: Clone + Send + Sync + 'static>(
-        self,
+        &self,
+        call: &Call<'_>,
         codec: &impl Codec<T>,
+    ) -> Result<Option<Found<T>>, Troubled> {
+        if self.is_troubled {
+            return Err(Troubled);
+        }
+        call.look(codec, Old::Refused)
+    }
+
+    fn unless_found<T: Clone + Send + Sync + 'static>(
+        self,
+        call: &Call<'_>,
+        looked: Result<Option<Found<T>>, Troubled>,
     ) -> Result<Self, T> {
-        if !self.is_troubled
-            && let Ok(Some(found)) = self.call.look(codec, Old::Refused)
-        {
+        if let Ok(Some(found)) = looked {
             self.leader.land_with(|| Arc::new(found.value.clone()));
             return Err(found.value);
         }
-        self.call.count(Event::Miss);
+        call.count(Event::Miss);
         Ok(self)
     }
 
@@ -114,22 +105,100 @@ impl<'a> Lead<'a> {
     /// Keeps the value, unless something was cleared in the meantime, and hands it to those who wait.
     pub(super) fn land<T: Clone + Send + Sync + 'static>(
         self,
+        call: &Call<'_>,
         codec: &impl Codec<T>,
         value: T,
         cost_ms: u64,
     ) -> T {
-        let cache = &self.call.ctx.cache;
         // A store that could not be opened has been complained of.
-        let kept = if cache.is_open() || !self.call.function.options.residency.has_store() {
-            let kept = self.call.keep(codec, &value, Some(cost_ms));
-            self.call.attempt("keep a result", kept)
-        } else {
-            None
-        };
+        let is_open = call.ctx.cache.is_open() || !call.function.options.residency.has_store();
+        let kept = is_open.then(|| call.keep_or_complain(codec, &value, cost_ms));
         // One copy is enough for memory and for those who wait.
-        let copy = kept.and_then(|kept| kept.copy);
+        let copy = kept.flatten().and_then(|kept| kept.copy);
         self.leader
             .land_with(|| copy.unwrap_or_else(|| Arc::new(value.clone())));
         value
+    }
+}
+
+/// For asynchronous calls: what may take long is done by a worker.
+impl Lead<'static> {
+    /// [`Lead::take_off`] without blocking the task.
+    pub(super) async fn take_off_async<T, C>(
+        mut self,
+        function: &'static ExecutionCache,
+        call: &Call<'_>,
+        codec: &Arc<C>,
+    ) -> Result<Self, T>
+    where
+        T: Clone + Send + Sync + 'static,
+        C: Codec<T> + Send + Sync + 'static,
+    {
+        if let Some(locks) = locks(call) {
+            let lock = locks.lock_async(&call.key.hash, call.ctx.cache.patience);
+            self.lock = call.attempt("lock a key", lock.await).flatten();
+        }
+        self.look_again_async(function, call, codec).await
+    }
+
+    /// [`Lead::take_off_alone`] without blocking the task.
+    pub(super) async fn take_off_alone_async<T, C>(
+        mut self,
+        function: &'static ExecutionCache,
+        call: &Call<'_>,
+        codec: &Arc<C>,
+    ) -> Option<Self>
+    where
+        T: Clone + Send + Sync + 'static,
+        C: Codec<T> + Send + Sync + 'static,
+    {
+        if !self.lock_alone(call) {
+            return None;
+        }
+        self.look_again_async(function, call, codec).await.ok()
+    }
+
+    async fn look_again_async<T, C>(
+        self,
+        function: &'static ExecutionCache,
+        call: &Call<'_>,
+        codec: &Arc<C>,
+    ) -> Result<Self, T>
+    where
+        T: Clone + Send + Sync + 'static,
+        C: Codec<T> + Send + Sync + 'static,
+    {
+        let looked = match self.is_troubled {
+            true => Err(Troubled),
+            false => call.look_async(function, codec, Old::Refused).await,
+        };
+        self.unless_found(call, looked)
+    }
+
+    /// [`Lead::land`] without blocking the task. Of a task that is dropped meanwhile, the value lands all
+    /// the same.
+    pub(super) async fn land_async<T, C>(
+        self,
+        function: &'static ExecutionCache,
+        call: &Call<'_>,
+        codec: &Arc<C>,
+        value: T,
+        cost_ms: u64,
+    ) -> T
+    where
+        T: Clone + Send + Sync + 'static,
+        C: Codec<T> + Send + Sync + 'static,
+    {
+        let codec = codec.clone();
+        let land = move |call: &Call<'_>| self.land(call, &*codec, value, cost_ms);
+        call.on_worker(function, land).await
+    }
+}
+
+fn locks<'a>(call: &'a Call<'_>) -> Option<&'a FlightLocks> {
+    let cache = &call.ctx.cache;
+    match call.function.options.residency.has_store() && cache.is_open() {
+        true => cache.locks(),
+        false => None,
     }
 }

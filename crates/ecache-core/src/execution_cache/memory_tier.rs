@@ -62,9 +62,14 @@ impl Slot {
 }
 
 impl Stored {
+    /// Whether the entry was what it was when it was last checked, at `epoch`.
+    pub(super) fn was_current_at(&self, epoch: u64) -> bool {
+        self.checked_at.load(Ordering::Acquire) == epoch
+    }
+
     /// Whether the entry is still what it was, at `epoch`; asks for the generation only if the epoch has moved.
     pub(super) fn is_current(&self, epoch: u64, generation: impl FnOnce() -> Option<u64>) -> bool {
-        if self.checked_at.load(Ordering::Acquire) == epoch {
+        if self.was_current_at(epoch) {
             return true;
         }
         let is_current = generation() == Some(self.generation);

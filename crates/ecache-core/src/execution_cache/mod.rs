@@ -31,6 +31,7 @@
 //! A key that matches is not enough: an entry records the function, arguments and scopes that it was made of, and where they
 //! are other ones it is a miss.
 
+mod asynchronous;
 mod attributed;
 mod cache;
 mod call;
@@ -208,12 +209,14 @@ impl ExecutionCache {
                     return Ok(Found::new(call.verified(codec, hit, again)));
                 }
                 Step::Lead(lead) => {
-                    let lead = match lead.take_off(codec) {
+                    let lead = match lead.take_off(call, codec) {
                         Ok(lead) => lead,
                         Err(value) => return Ok(Found::new(value)),
                     };
                     return match lead.run(|| call.compute(compute)) {
-                        Ok((value, cost_ms)) => Ok(Found::new(lead.land(codec, value, cost_ms))),
+                        Ok((value, cost_ms)) => {
+                            Ok(Found::new(lead.land(call, codec, value, cost_ms)))
+                        }
                         Err(error) => call.after_error(codec, error),
                     };
                 }
@@ -225,85 +228,6 @@ impl ExecutionCache {
                     }
                     None => {
                         return match call.compute(compute) {
-                            Ok((value, _)) => Ok(Found::new(value)),
-                            Err(error) => call.after_error(codec, error),
-                        };
-                    }
-                },
-            }
-        }
-    }
-
-    /// [`ExecutionCache::call`] for a future, on any runtime.
-    ///
-    /// Waiting for another task is asynchronous. The store itself is a local file and is read in between, which
-    /// takes microseconds; for another process's computation a thread waits.
-    ///
-    /// # Panics
-    /// As [`ExecutionCache::call`].
-    pub async fn call_async<T: Clone + Send + Sync + 'static>(
-        &self,
-        ctx: &(impl CacheContext + ?Sized),
-        codec: &impl Codec<T>,
-        arguments: Result<Preimage, StoredError>,
-        compute: impl Future<Output = T>,
-    ) -> T {
-        let compute = async { Ok::<T, Infallible>(compute.await) };
-        let result = self.try_call_async(ctx, codec, arguments, compute).await;
-        result.unwrap_or_else(|never| match never {})
-    }
-
-    /// [`ExecutionCache::try_call`] for a future, on any runtime.
-    ///
-    /// # Errors
-    /// That of `compute`.
-    pub async fn try_call_async<T: Clone + Send + Sync + 'static, E>(
-        &self,
-        ctx: &(impl CacheContext + ?Sized),
-        codec: &impl Codec<T>,
-        arguments: Result<Preimage, StoredError>,
-        compute: impl Future<Output = Result<T, E>>,
-    ) -> Result<T, E> {
-        let Some(call) = self.cached(ctx.execution_context(), arguments) else {
-            return compute.await;
-        };
-        let found = self.find_or_compute_async(&call, codec, Old::Refused, compute);
-        found.await.map(|found| found.value)
-    }
-
-    /// [`ExecutionCache::find_or_compute`] for a future.
-    async fn find_or_compute_async<T: Clone + Send + Sync + 'static, E>(
-        &self,
-        call: &Call<'_>,
-        codec: &impl Codec<T>,
-        old: Old,
-        compute: impl Future<Output = Result<T, E>>,
-    ) -> Result<Found<T>, E> {
-        loop {
-            match call.step(codec, old) {
-                Step::Hit(found) => return Ok(found),
-                Step::Verify(hit) => {
-                    let again = call.compute_async(compute).await;
-                    return Ok(Found::new(call.verified(codec, hit, again)));
-                }
-                Step::Lead(lead) => {
-                    let lead = match lead.take_off_async(codec).await {
-                        Ok(lead) => lead,
-                        Err(value) => return Ok(Found::new(value)),
-                    };
-                    return match lead.run_async(call.compute_async(compute)).await {
-                        Ok((value, cost_ms)) => Ok(Found::new(lead.land(codec, value, cost_ms))),
-                        Err(error) => call.after_error(codec, error),
-                    };
-                }
-                Step::Wait(flight) => match flight.landed(call.ctx.cache.patience).await {
-                    Some(landed) => {
-                        if let Some(value) = call.landed(landed) {
-                            return Ok(Found::new(value));
-                        }
-                    }
-                    None => {
-                        return match call.compute_async(compute).await {
                             Ok((value, _)) => Ok(Found::new(value)),
                             Err(error) => call.after_error(codec, error),
                         };

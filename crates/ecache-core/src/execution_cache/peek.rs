@@ -41,8 +41,7 @@ impl Call<'_> {
         cost_ms: u64,
     ) {
         self.find_place();
-        let kept = self.keep(codec, value, Some(cost_ms));
-        self.attempt("keep a result", kept);
+        self.keep_or_complain(codec, value, cost_ms);
     }
 
     /// Settles on the place of a result that is kept without having been looked for.

@@ -122,11 +122,11 @@ impl ExecutionCache {
         let thread = thread::Builder::new().name("ecache-refresh".into());
         let spawned = thread.spawn(move || {
             let call = Call::from_parts(self, &own_ctx, parts);
-            let lead = Lead::new(&call, leader, false);
-            if let Some(lead) = lead.take_off_alone(&codec)
+            let lead = Lead::new(leader, false);
+            if let Some(lead) = lead.take_off_alone(&call, &codec)
                 && let Ok((value, cost_ms)) = lead.run(|| call.compute(compute))
             {
-                lead.land(&codec, value, cost_ms);
+                lead.land(&call, &codec, value, cost_ms);
             }
         });
         self.attempt(ctx, "start a thread to refresh a result", spawned);
@@ -151,7 +151,7 @@ impl ExecutionCache {
         let Some(call) = self.cached(ctx.execution_context(), arguments) else {
             return prepare().await;
         };
-        let mut prepare = Some(prepare);
+        let (codec, mut prepare) = (Arc::new(codec), Some(prepare));
         let compute = async {
             let prepare = prepare.take().expect("a call computes once");
             prepare().await
@@ -165,11 +165,14 @@ impl ExecutionCache {
             let parts = call.into_parts();
             spawn(Box::pin(async move {
                 let call = Call::from_parts(self, &ctx, parts);
-                let lead = Lead::new(&call, leader, false);
-                if let Some(lead) = lead.take_off_alone(&codec)
-                    && let Ok((value, cost_ms)) = lead.run_async(call.compute_async(compute)).await
-                {
-                    lead.land(&codec, value, cost_ms);
+                let lead = Lead::new(leader, false);
+                let Some(lead) = lead.take_off_alone_async(self, &call, &codec).await else {
+                    return;
+                };
+                // An error need not be `Send`, so that it is not there while others are waited for.
+                let compute = async { call.compute_async(compute).await.ok() };
+                if let Some((value, cost_ms)) = lead.run_async(compute).await {
+                    lead.land_async(self, &call, &codec, value, cost_ms).await;
                 }
             }));
         }

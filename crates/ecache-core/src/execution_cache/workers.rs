@@ -1,9 +1,13 @@
-//! A few threads of our own for work that no caller is to wait for: at most [`MOST`] for the
-//! process, which end when there is nothing to do.
+//! A few threads of our own, on which asynchronous calls read and write the store, encode and decode.
+//!
+//! Designs weighed: the runtime's own blocking threads (there is no common interface to them, and a
+//! program may have no runtime), a thread for each call (hundreds while a store is locked), and this:
+//! at most [`MOST`] threads for the process, which end when there is nothing to do.
 
 use std::collections::VecDeque;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::task::{Poll, Waker};
 use std::thread;
 use std::time::Duration;
 
@@ -79,5 +83,75 @@ fn work() {
             workers.threads -= 1;
             return;
         }
+    }
+}
+
+/// What a job came to, and the task that waits for it.
+struct Outcome<T> {
+    result: Option<thread::Result<T>>,
+    waker: Option<Waker>,
+}
+
+/// Runs `work` on a worker, as a future of any runtime. A future that is dropped leaves the work to itself.
+///
+/// # Panics
+/// If `work` does.
+pub(super) async fn run<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    let outcome = Arc::new(Mutex::new(Outcome {
+        result: None,
+        waker: None,
+    }));
+    let theirs = outcome.clone();
+    spawn(move || {
+        let result = catch_unwind(AssertUnwindSafe(work));
+        let mut outcome = lock(&theirs);
+        outcome.result = Some(result);
+        let waker = outcome.waker.take();
+        drop(outcome);
+        waker.into_iter().for_each(Waker::wake);
+    });
+    let result = std::future::poll_fn(|context| {
+        let mut outcome = lock(&outcome);
+        match outcome.result.take() {
+            Some(result) => Poll::Ready(result),
+            None => {
+                outcome.waker = Some(context.waker().clone());
+                Poll::Pending
+            }
+        }
+    })
+    .await;
+    result.unwrap_or_else(|panic| resume_unwind(panic))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use futures_executor::block_on;
+
+    use super::*;
+
+    #[test]
+    fn a_few_threads_do_all_the_work_and_hand_on_panics() {
+        let jobs: Vec<_> = (0..100)
+            .map(|n| {
+                Box::pin(run(move || {
+                    thread::sleep(Duration::from_micros(100));
+                    (n, thread::current().id())
+                }))
+            })
+            .collect();
+        let mut threads = HashSet::new();
+        for (expected, job) in jobs.into_iter().enumerate() {
+            let (n, thread) = block_on(job);
+            assert_eq!(n, expected);
+            threads.insert(thread);
+        }
+        assert!(threads.len() <= MOST, "{threads:?}");
+        let panic = catch_unwind(|| block_on(run(|| panic!("on purpose"))));
+        let panic = panic.expect_err("the caller panics");
+        assert_eq!(panic.downcast_ref::<&str>(), Some(&"on purpose"));
+        assert_eq!(block_on(run(|| 1)), 1);
     }
 }

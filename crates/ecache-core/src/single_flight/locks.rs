@@ -8,9 +8,14 @@ use std::io;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Poll, Waker};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+use super::alarm::Alarm;
+
+/// Between two attempts to lock a key.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(1);
+const LONGEST_PAUSE: Duration = Duration::from_millis(20);
 
 /// The locks of a store's keys.
 #[derive(Clone, Debug)]
@@ -134,54 +139,41 @@ impl FlightLocks {
     /// If the file system knows no such locks.
     pub fn lock(&self, hash: &[u8; 32], patience: Duration) -> io::Result<Option<FlightLock>> {
         let started = Instant::now();
-        let mut pause = Duration::from_millis(1);
+        let mut pause = SHORTEST_PAUSE;
         loop {
             match self.try_lock(hash)? {
                 Some(lock) => return Ok(Some(lock)),
                 None if started.elapsed() >= patience => return Ok(None),
                 None => std::thread::sleep(pause),
             }
-            pause = (pause * 2).min(Duration::from_millis(20));
+            pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
 }
 
-/// A lock that a thread is waiting for, and who is to be told.
-#[derive(Default)]
-struct Awaited {
-    lock: Option<io::Result<Option<FlightLock>>>,
-    waker: Option<Waker>,
-}
-
 impl FlightLocks {
-    /// [`FlightLocks::lock`] as a future of any runtime: a thread waits, since the kernel wakes nobody else.
+    /// [`FlightLocks::lock`] as a future of any runtime: a task looks again and again, since the kernel wakes only threads.
     ///
     /// # Errors
     /// If the file system knows no such locks.
     pub async fn lock_async(
         &self,
-        hash: [u8; 32],
+        hash: &[u8; 32],
         patience: Duration,
     ) -> io::Result<Option<FlightLock>> {
-        let awaited = Arc::new(Mutex::new(Awaited::default()));
-        let (locks, theirs) = (self.clone(), awaited.clone());
-        std::thread::Builder::new().spawn(move || {
-            let lock = locks.lock(&hash, patience);
-            let mut awaited = theirs.lock().unwrap_or_else(PoisonError::into_inner);
-            awaited.lock = Some(lock);
-            awaited.waker.take().map(Waker::wake)
-        })?;
-        std::future::poll_fn(|context| {
-            let mut awaited = awaited.lock().unwrap_or_else(PoisonError::into_inner);
-            match awaited.lock.take() {
-                Some(lock) => Poll::Ready(lock),
+        let started = Instant::now();
+        let mut pause = SHORTEST_PAUSE;
+        loop {
+            match self.try_lock(hash)? {
+                Some(lock) => return Ok(Some(lock)),
+                None if started.elapsed() >= patience => return Ok(None),
                 None => {
-                    awaited.waker = Some(context.waker().clone());
-                    Poll::Pending
+                    let mut alarm = Alarm::after(pause);
+                    std::future::poll_fn(|context| alarm.poll(context.waker())).await;
                 }
             }
-        })
-        .await
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
     }
 }
 

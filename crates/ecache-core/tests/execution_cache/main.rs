@@ -30,6 +30,7 @@ mod coherence;
 mod common;
 mod counters;
 mod distinct;
+mod executor;
 mod expired;
 mod identity;
 mod memory;

@@ -110,14 +110,19 @@ fn a_caller_that_loses_its_patience_computes_by_itself() {
     });
 }
 
+/// A function as the attribute makes it: for as long as the process lives.
+fn leaked(residency: Residency) -> &'static Function {
+    Box::leak(Box::new(Function::of(residency)))
+}
+
 #[test]
 fn a_task_that_loses_its_patience_computes_by_itself() {
-    let function = Function::of(Residency::Ephemeral);
+    let function = leaked(Residency::Ephemeral);
     let ctx = context(Cache::in_memory().with_patience(Duration::from_millis(10)));
     let call = |compute: Pin<Box<dyn Future<Output = i32>>>| {
         function
             .cache
-            .call_async(&ctx, &StoredForm, one("a"), compute)
+            .call_async(&ctx, StoredForm, one("a"), compute)
     };
     let mut leader = Box::pin(call(Box::pin(std::future::pending())));
     let mut context = Context::from_waker(std::task::Waker::noop());
@@ -182,10 +187,10 @@ async fn yield_now() {
 #[test]
 fn tasks_that_ask_at_once_compute_once() {
     let pool = ThreadPool::builder().pool_size(2).create().expect("a pool");
-    let function = Arc::new(Function::of(Residency::Hybrid));
+    let function = leaked(Residency::Hybrid);
     let (ctx, (done, results)) = (in_memory(), mpsc::channel());
     for _ in 0..16 {
-        let (function, ctx, done) = (function.clone(), ctx.clone(), done.clone());
+        let (ctx, done) = (ctx.clone(), done.clone());
         pool.spawn_ok(async move {
             let compute = async {
                 for _ in 0..100 {
@@ -195,7 +200,7 @@ fn tasks_that_ask_at_once_compute_once() {
             };
             let result = function
                 .cache
-                .call_async(&ctx, &StoredForm, one("a"), compute)
+                .call_async(&ctx, StoredForm, one("a"), compute)
                 .await;
             done.send(result).expect("the test listens");
         });
@@ -207,20 +212,26 @@ fn tasks_that_ask_at_once_compute_once() {
 
 #[test]
 fn a_task_that_is_dropped_lets_the_next_one_in() {
-    let (function, ctx) = (Function::of(Residency::Hybrid), in_memory());
-    let mut dropped = Box::pin(function.cache.call_async(
-        &ctx,
-        &StoredForm,
-        one("a"),
-        std::future::pending::<i32>(),
-    ));
+    let (function, ctx) = (leaked(Residency::Hybrid), in_memory());
+    let (computing, is_computing) = mpsc::channel();
+    let compute = async {
+        computing.send(()).expect("the test listens");
+        std::future::pending::<i32>().await
+    };
+    let call = function
+        .cache
+        .call_async(&ctx, StoredForm, one("a"), compute);
+    let mut dropped = Box::pin(call);
     let mut context = Context::from_waker(std::task::Waker::noop());
-    assert!(dropped.as_mut().poll(&mut context).is_pending());
+    while is_computing.try_recv().is_err() {
+        assert!(dropped.as_mut().poll(&mut context).is_pending());
+        std::thread::yield_now();
+    }
     drop(dropped);
     let result = block_on(
         function
             .cache
-            .call_async(&ctx, &StoredForm, one("a"), async { 2 }),
+            .call_async(&ctx, StoredForm, one("a"), async { 2 }),
     );
     assert_eq!(result, 2);
 }

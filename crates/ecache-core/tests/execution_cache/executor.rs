@@ -1,0 +1,266 @@
+//! An asynchronous call blocks no executor, whatever the store does.
+//!
+//! The executor has one thread, on which a ticker runs beside the calls: it is woken every five milliseconds
+//! by another thread, and notes how late it is. What is asserted is far more than what was measured on a calm
+//! machine (`--nocapture` prints it), and far less than what a blocked executor takes.
+
+use std::sync::Mutex;
+use std::sync::atomic::AtomicBool;
+use std::sync::mpsc;
+use std::task::{Poll, Waker};
+use std::time::Instant;
+
+use super::*;
+use ecache_core::execution_cache::{Codec, CodecError};
+use ecache_core::single_flight::FlightLocks;
+use ecache_core::value::Value;
+use futures_executor::ThreadPool;
+use sha2::{Digest, Sha256};
+
+/// The longest that a ticker may be late.
+const LATE: Duration = Duration::from_millis(300);
+
+/// When the ticker was woken, and by what.
+#[derive(Default)]
+struct Tick {
+    woken_at: Option<Instant>,
+    waker: Option<Waker>,
+    latest: Duration,
+}
+
+/// An executor of one thread, and a ticker on it.
+struct Executor {
+    pool: ThreadPool,
+    tick: Arc<Mutex<Tick>>,
+    is_over: Arc<AtomicBool>,
+}
+
+impl Executor {
+    fn start() -> Self {
+        let pool = ThreadPool::builder().pool_size(1).create().expect("a pool");
+        let executor = Self {
+            pool,
+            tick: Arc::default(),
+            is_over: Arc::default(),
+        };
+        let (tick, is_over) = (executor.tick.clone(), executor.is_over.clone());
+        executor.pool.spawn_ok(std::future::poll_fn(move |context| {
+            let mut tick = tick.lock().expect("no panic");
+            if let Some(woken_at) = tick.woken_at.take() {
+                tick.latest = tick.latest.max(woken_at.elapsed());
+            }
+            tick.waker = Some(context.waker().clone());
+            match is_over.load(Ordering::Acquire) {
+                true => Poll::Ready(()),
+                false => Poll::Pending,
+            }
+        }));
+        let (tick, is_over) = (executor.tick.clone(), executor.is_over.clone());
+        std::thread::spawn(move || {
+            while !is_over.load(Ordering::Acquire) {
+                std::thread::sleep(Duration::from_millis(5));
+                let mut tick = tick.lock().expect("no panic");
+                if tick.woken_at.is_none()
+                    && let Some(waker) = tick.waker.take()
+                {
+                    tick.woken_at = Some(Instant::now());
+                    drop(tick);
+                    waker.wake();
+                }
+            }
+        });
+        executor
+    }
+
+    /// Runs a call for each argument at once; returns the results.
+    fn call_each<C>(
+        &self,
+        function: &'static ExecutionCache,
+        ctx: &ExecutionContext,
+        codec: C,
+        arguments: std::ops::Range<usize>,
+    ) -> mpsc::Receiver<usize>
+    where
+        C: Codec<usize> + Clone + Send + Sync + 'static,
+    {
+        let (done, results) = mpsc::channel();
+        for argument in arguments {
+            let (ctx, codec, done) = (ctx.clone(), codec.clone(), done.clone());
+            self.pool.spawn_ok(async move {
+                let key = one(&argument.to_string());
+                let result = function
+                    .call_async(&ctx, codec, key, async { argument })
+                    .await;
+                // Who does not wait for it does not listen.
+                let _ = done.send(result);
+            });
+        }
+        results
+    }
+
+    /// Ends; returns how late the ticker was at most.
+    fn latest(self) -> Duration {
+        self.is_over.store(true, Ordering::Release);
+        let latest = self.tick.lock().expect("no panic").latest;
+        println!("the ticker was late by {latest:?} at most");
+        latest
+    }
+}
+
+fn of_residency(residency: Residency) -> &'static ExecutionCache {
+    let mut options = Options::new("tests::executor");
+    options.residency = residency;
+    Box::leak(Box::new(ExecutionCache::new(options)))
+}
+
+#[test]
+fn a_store_that_is_locked_costs_two_seconds_once_and_blocks_no_executor() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("store.db");
+    let (function, ctx) = (of_residency(Residency::Hybrid), context(Cache::at(&path)));
+    let executor = Executor::start();
+    let first = executor.call_each(function, &ctx, StoredForm, 0..1);
+    assert_eq!(first.iter().count(), 1);
+    let connection = rusqlite::Connection::open(&path).expect("a database");
+    connection
+        .execute_batch("BEGIN IMMEDIATE")
+        .expect("the lock");
+
+    let started = Instant::now();
+    let results = executor.call_each(function, &ctx, StoredForm, 1..100);
+    assert_eq!(results.iter().count(), 99);
+    // Each by itself would have taken two seconds.
+    assert!(
+        started.elapsed() < Duration::from_secs(20),
+        "{:?}",
+        started.elapsed()
+    );
+    let started = Instant::now();
+    let results = executor.call_each(function, &ctx, StoredForm, 100..200);
+    assert_eq!(results.iter().count(), 100);
+    assert!(
+        started.elapsed() < Duration::from_secs(1),
+        "{:?}",
+        started.elapsed()
+    );
+    assert_eq!(
+        executor
+            .call_each(function, &ctx, StoredForm, 0..1)
+            .iter()
+            .count(),
+        1
+    );
+    assert_eq!(
+        function.counters().memory_hits + function.counters().store_hits,
+        1,
+        "hits go on"
+    );
+    let late = executor.latest();
+    assert!(late < LATE, "{late:?}");
+    assert!(ctx.cache.troubles() >= 100);
+}
+
+#[test]
+fn a_locked_store_costs_a_blocking_caller_two_seconds_once() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("store.db");
+    let (function, ctx) = (Function::of(Residency::Hybrid), context(Cache::at(&path)));
+    function.call(&ctx, "a", 1);
+    let connection = rusqlite::Connection::open(&path).expect("a database");
+    connection
+        .execute_batch("BEGIN IMMEDIATE")
+        .expect("the lock");
+    let started = Instant::now();
+    for argument in 0..20 {
+        assert_eq!(
+            function.call(&ctx, &format!("b{argument}"), argument),
+            argument
+        );
+    }
+    // Twenty times two seconds without.
+    assert!(
+        started.elapsed() < Duration::from_secs(15),
+        "{:?}",
+        started.elapsed()
+    );
+    assert_eq!((function.call(&ctx, "a", 2), ctx.cache.troubles()), (1, 20));
+}
+
+/// A codec that takes long.
+#[derive(Clone, Copy)]
+struct Slow;
+
+impl Codec<usize> for Slow {
+    fn encode(&self, result: &usize) -> Result<Value, CodecError> {
+        std::thread::sleep(Duration::from_secs(1));
+        StoredForm.encode(result)
+    }
+
+    fn decode(&self, value: Value) -> Result<usize, CodecError> {
+        std::thread::sleep(Duration::from_secs(1));
+        StoredForm.decode(value)
+    }
+}
+
+#[test]
+fn encoding_and_decoding_block_no_executor() {
+    for residency in [
+        Residency::Hybrid,
+        Residency::Transient,
+        Residency::Ephemeral,
+    ] {
+        let (function, ctx) = (of_residency(residency), in_memory());
+        let executor = Executor::start();
+        for _ in 0..2 {
+            let results = executor.call_each(function, &ctx, Slow, 7..8);
+            assert_eq!(results.iter().collect::<Vec<_>>(), [7]);
+        }
+        assert_eq!(function.counters().computations, 1);
+        let late = executor.latest();
+        assert!(late < LATE, "{residency:?}: {late:?}");
+    }
+}
+
+/// The threads that this process has.
+#[cfg(target_os = "linux")]
+fn threads() -> usize {
+    std::fs::read_dir("/proc/self/task").expect("Linux").count()
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn waiting_for_another_process_takes_no_thread_per_key_and_blocks_no_executor() {
+    const KEYS: usize = 200;
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("store.db");
+    let (function, ctx) = (of_residency(Residency::Hybrid), context(Cache::at(&path)));
+    let executor = Executor::start();
+    assert_eq!(
+        executor
+            .call_each(function, &ctx, StoredForm, KEYS..KEYS + 1)
+            .iter()
+            .count(),
+        1
+    );
+    // Another open file is to these locks as another process.
+    let elsewhere = FlightLocks::open(&folder.path().join("store.db-locks")).expect("locks");
+    let held: Vec<_> = (0..KEYS)
+        .map(|argument| {
+            let hash = Sha256::digest(format!("[\"{argument}\"]"));
+            elsewhere
+                .try_lock(&hash.into())
+                .expect("locks work")
+                .expect("it is free")
+        })
+        .collect();
+    let before = threads();
+    let results = executor.call_each(function, &ctx, StoredForm, 0..KEYS);
+    std::thread::sleep(Duration::from_millis(500));
+    assert!(results.try_recv().is_err(), "all wait");
+    // Other tests start some as well, but not hundreds.
+    assert!(threads() < before + 100, "{} after {before}", threads());
+    drop(held);
+    assert_eq!(results.iter().count(), KEYS);
+    let late = executor.latest();
+    assert!(late < LATE, "{late:?}");
+}
