@@ -31,7 +31,7 @@ use crate::variables::{self, variable};
 /// leave it.
 const IDLE: Duration = Duration::from_secs(10);
 
-/// How long a stream of which nothing has come is looked at by those that only ask for a key.
+/// Maximum wait for the first byte of standard input when only a key is asked for.
 const ASKING: Duration = Duration::from_secs(1);
 
 /// A command line, and what was typed about it.
@@ -48,14 +48,14 @@ pub(super) struct CommandLine<'a> {
 /// A command as it is about to be run, or asked for.
 pub(super) struct Invocation {
     pub(super) call: Call,
-    /// What it reads
+    /// Its standard input
     pub(super) input: Input,
-    /// Why it has no key, if it has none: it reads what cannot be part of one
+    /// The reason why it has no key, if it has none
     pub(super) unkeyed: Option<String>,
 }
 
 impl Invocation {
-    /// The call that a command line is. Standard input is left as it is, unless it was said to be hashed.
+    /// Makes the call of a command line. Consumes standard input only for `--stdin hash`.
     ///
     /// # Errors
     /// [`Hindered`](crate::error::Hindered), if something that is to be part of the key cannot be known.
@@ -86,7 +86,7 @@ impl Invocation {
         })
     }
 
-    /// The call of a command whose key cannot be known, to be run without the cache.
+    /// Makes the call of a command whose key cannot be known, to be run without the cache.
     pub(super) fn unkeyed(line: &CommandLine<'_>, settings: Settings) -> Result<Self> {
         let (name, arguments) = line.words.split_first().expect("clap requires a word");
         let identity = Identity {
@@ -105,10 +105,10 @@ impl Invocation {
         })
     }
 
-    /// The call whose entry answers, for those who ask and run nothing. Nothing is taken from standard input.
+    /// Returns the call whose entry answers, for verbs that run nothing. Consumes nothing from standard input.
     ///
     /// # Errors
-    /// If its key is not known.
+    /// Fails if the key is not known.
     pub(super) fn settle(self, context: &Context) -> Result<Call> {
         if let Some(why) = self.unkeyed {
             bail!("{why}");
@@ -292,12 +292,12 @@ pub(super) fn store_name(store: Option<&str>, version: Option<&str>, program: &P
     }
 }
 
-/// What a command reads.
+/// The standard input of a command, and its part of the key.
 struct Read {
     input: Input,
-    /// What the key says of it
+    /// Its part of the key
     key: InputKey,
-    /// Why the key cannot say it
+    /// The reason why it cannot be part of the key
     unkeyed: Option<String>,
 }
 
@@ -310,7 +310,7 @@ impl Read {
         }
     }
 
-    /// What the command is given as it is, and is no part of any key.
+    /// An input that the command inherits and that cannot be part of a key.
     fn unkeyed(input: Input, why: String) -> Self {
         Self {
             input,
@@ -320,7 +320,7 @@ impl Read {
     }
 }
 
-/// Finds out what the command reads.
+/// Prepares standard input as `--stdin` says.
 fn read(context: &Context, choice: StdinChoice) -> Result<Read> {
     match choice {
         StdinChoice::None => Ok(Read::keyed(Input::Nothing, InputKey::Nothing)),
@@ -330,7 +330,7 @@ fn read(context: &Context, choice: StdinChoice) -> Result<Read> {
     }
 }
 
-/// Looks at standard input, and leaves it as it is.
+/// Classifies standard input without consuming it.
 fn look() -> Read {
     let stdin = || io::stdin().as_fd().try_clone_to_owned();
     let kind = match is_closed(0) {
@@ -390,7 +390,7 @@ fn read_all(context: &Context) -> Result<Read> {
     })
 }
 
-/// Whether standard input is a pipe or a socket, which another process could not read again.
+/// Reports whether standard input is a stream, which another process could not read again.
 pub(super) fn is_stream() -> bool {
     matches!(
         input_kind(io::stdin()),

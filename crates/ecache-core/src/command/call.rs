@@ -1,4 +1,4 @@
-//! A command line as one call: what is run, and the entry that holds its result.
+//! A command line as one call: the program with its inputs, and the entry that holds the result.
 //!
 //! `run`, `warm`, `why` and `key` all make a [`Call`], so that they agree on the key of a command line.
 
@@ -17,7 +17,7 @@ pub(super) const STREAMS_MARK: &str = "streams";
 /// A memoized command line.
 #[derive(Clone, Debug)]
 pub struct Call {
-    /// What identifies it
+    /// The inputs that identify it
     pub identity: Identity,
     /// The folder it is run in, if that is not this process's
     pub folder: Option<PathBuf>,
@@ -27,7 +27,7 @@ pub struct Call {
     pub token: Option<Arc<str>>,
     /// The entry that holds its result
     pub entry: CallEntry,
-    /// How it is memoized
+    /// Cache settings
     pub settings: Settings,
 }
 

@@ -1,20 +1,20 @@
-//! A command that has a pipe or a socket for its standard input.
+//! Memoizes a command whose standard input is a pipe or a socket.
 //!
-//! The entry that answers depends on what the command takes from it, which is known after its first run alone:
+//! The entry depends on what the command takes from the stream, which only a run can show:
 //!
-//! | the command | its entry | answers |
+//! | the command | entry | answers for |
 //! |---|---|---|
-//! | took nothing, although there was something, and ended well | [`InputKey::Unread`] | whatever there is |
-//! | found nothing there, and ended well without the end of its input | [`InputKey::Empty`] | while there is nothing |
-//! | was given the end of an empty input | [`InputKey::Empty`] | where there is nothing but the end |
+//! | succeeded and took nothing although input was available | [`InputKey::Unread`] | any input |
+//! | succeeded before anything arrived, and without end of file | [`InputKey::Empty`] | an empty stream |
+//! | received end of file at once | [`InputKey::Empty`] | an empty stream at end of file |
 //! | anything else, if the whole input is known | [`InputKey::Stream`] | the same input |
 //!
-//! What a command read without coming to its end is not kept. A command that was seen to read has a [`Profile`] in the
-//! place of the first entry. Nothing is taken from the stream before the entry that answers is found, but for the
-//! beginning of an input that is too long to be looked at, once the profile knows it.
+//! Other runs are not kept. A command that was seen to read has a [`Profile`] instead of the first entry. A look-up takes
+//! nothing from the stream before it has found the entry, except the verified beginning of an input that is too long to
+//! be peeked.
 //!
-//! Others that run the same are not followed, since they do not know how much to take; where the whole input can be
-//! seen, they wait and find the result. Old results are served where all of the input can be seen.
+//! Followers wait for the leader instead of replaying its live output, since only the finished entry says how much to
+//! take. Stale results are served only if the whole input can be peeked, so that a background process can have a copy.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -35,17 +35,17 @@ use crate::location::Access;
 use crate::time::Clock;
 use crate::value::Kind;
 
-/// A result that answers, or the call whose result would.
+/// The outcome of a look-up.
 enum Found {
     Hit(Call, Box<Entry>, Content),
-    /// A result whose time is over, and which may be of use
+    /// A stale result
     Old(Call, Box<Entry>, Content),
-    /// Its entry is not there; `None` if it is not known which one that would be
+    /// No result; `None` if the entry that would hold it is not known either
     Miss(Option<Call>),
 }
 
 impl Memo<'_> {
-    /// As [`Memo::run`], of a command whose standard input is a stream.
+    /// As [`Memo::run`], for a command whose standard input is a stream.
     pub(super) fn run_piped(&self, ports: &mut Ports<'_>) -> Result<Report, CommandError> {
         let settings = &self.call.settings;
         let Some(path) = self.store.filter(|_| settings.mode != Mode::Off) else {
@@ -138,7 +138,7 @@ impl Memo<'_> {
         Ok(report)
     }
 
-    /// Looks for the entry that answers for what lies in the stream.
+    /// Looks for the entry that answers for the content of the stream.
     fn first_look(
         &self,
         path: &Path,
@@ -190,7 +190,7 @@ impl Memo<'_> {
             .of(&call)
             .find(backend, Backend::lookup_unread, self.clock.now())?;
         Ok(match found {
-            // A command that reads was given the end of its input, or would be waiting still.
+            // A command that reads exits only after end of file.
             Kept::Fresh(_, content)
                 if profile.is_some() && stream.is_empty(sha256) && !saw_end(backend, &content)? =>
             {
@@ -202,7 +202,7 @@ impl Memo<'_> {
         })
     }
 
-    /// Looks for the result of a run in which nothing came, while nothing has come as yet.
+    /// Looks for the result of a run without input, while nothing has arrived yet.
     fn look_for_empty(
         &self,
         backend: &Arc<dyn Backend>,
@@ -221,7 +221,7 @@ impl Memo<'_> {
         Ok(Found::Hit(empty, entry, content))
     }
 
-    /// Looks again for what was not there, now that nobody else is at it.
+    /// Looks again under the lock.
     fn second_look(&self, backend: &Arc<dyn Backend>, call: &Call) -> Result<Found> {
         let wire = call.identity.input.wire();
         let unread = wire.map(|wire| self.call.with_input(InputKey::Unread(wire)));
@@ -236,7 +236,7 @@ impl Memo<'_> {
         Ok(Found::Miss(None))
     }
 
-    /// What is known of how the command reads; of an address that has no result.
+    /// Returns the profile at this address, if there is one.
     fn profile(&self, backend: &dyn Backend) -> Result<Option<Profile>> {
         let lookup = backend.lookup_unread(&self.call.entry.address, self.clock.now());
         let Some(Lookup::Hit(entry, Content::Inline(text))) = self.attempt(lookup)? else {
@@ -248,7 +248,7 @@ impl Memo<'_> {
         Ok(Profile::parse(&text).filter(|_| is_ours))
     }
 
-    /// Keeps what was recorded, in the entry that answers for what the command took.
+    /// Stores the recording in the entry that fits what the command took.
     fn keep_piped(
         &self,
         backend: &Arc<dyn Backend>,
@@ -260,7 +260,7 @@ impl Memo<'_> {
             _ => super::Outcome::Miss,
         };
         let InputUse::Took(taken) = &ended.input else {
-            // It was given the stream itself.
+            // The command inherited the stream itself.
             self.keep(backend.as_ref(), ended, &mut report)?;
             return Ok(report);
         };
@@ -269,7 +269,7 @@ impl Memo<'_> {
         let profile = memo.profile(backend.as_ref())?;
         let is_read = taken.bytes > 0 || profile.is_some();
         if taken.bytes > 0 {
-            // A command that did not wait for the end might read less of what comes later.
+            // A command that exits before end of file may read less of a slower stream.
             let is_all = |whole: &Seen| taken.saw_end && whole.length() == taken.bytes;
             let seen = taken.whole.clone().filter(is_all);
             memo.keep_profile(backend.as_ref(), profile, seen)?;
@@ -284,7 +284,7 @@ impl Memo<'_> {
         Ok(report)
     }
 
-    /// Keeps that the command reads, and what it read to the end.
+    /// Stores that the command reads, and the input that it read to the end.
     fn keep_profile(
         &self,
         backend: &dyn Backend,
@@ -314,10 +314,10 @@ impl Memo<'_> {
 }
 
 impl Call {
-    /// The input of the entry that answers without being looked at: that of a command which does not read.
+    /// Returns the key part of a command that is known not to read its input.
     ///
     /// # Errors
-    /// If the store cannot be read.
+    /// Fails if the store cannot be read.
     pub fn settled(
         &self,
         backend: &Arc<dyn Backend>,
@@ -336,7 +336,7 @@ impl Call {
     }
 }
 
-/// The entry that answers for what a command took, if there is one.
+/// Returns the key part that fits what a command took; `None` if the run must not be kept.
 fn key_of(taken: &Taken, exit: u8, is_read: bool) -> Option<InputKey> {
     let ended_well = exit == 0;
     match &taken.whole {
@@ -348,14 +348,14 @@ fn key_of(taken: &Taken, exit: u8, is_read: bool) -> Option<InputKey> {
     }
 }
 
-/// Whether a recorded command was given the end of its input. It is taken to have been, where that is not known.
+/// Reports whether a recorded command received end of file; assumes so if that is not recorded.
 fn saw_end(backend: &Arc<dyn Backend>, content: &Content) -> Result<bool> {
     let ending = ending(backend.as_ref(), content)?;
     let input = ending.and_then(|ending| ending.input);
     Ok(input.is_none_or(|input| input.saw_end))
 }
 
-/// The stream that the command would read.
+/// Returns the stream of a command that has not run yet.
 fn stream<'a>(ports: &'a mut Ports<'_>) -> &'a mut StreamInput {
     match &mut ports.input {
         Input::Stream(stream) => stream,

@@ -1,4 +1,4 @@
-//! Finds arguments that name a pipe, a socket or a descriptor: inputs whose content cannot be part of a key.
+//! Finds arguments that name a pipe, a socket or a descriptor, whose content cannot be part of a key.
 //!
 //! A shell puts `/dev/fd/63` in the place of `<(command)`, whatever the command prints.
 
@@ -17,7 +17,7 @@ const DESCRIPTORS: [&[u8]; 2] = [b"/dev/fd/", b"/fd/"];
 pub struct UnkeyedInput {
     /// The word as it was typed
     pub word: OsString,
-    /// What it names
+    /// The kind of file that it names
     pub what: &'static str,
 }
 
@@ -56,7 +56,7 @@ pub fn unkeyed_input<'a>(
     })
 }
 
-/// The texts within a word that may be a path.
+/// Returns the parts of a word that may be a path.
 fn paths(word: &[u8]) -> impl Iterator<Item = &OsStr> {
     let behind = |start: usize| word.get(start..).filter(|rest| !rest.is_empty());
     let value = word
@@ -74,7 +74,7 @@ fn paths(word: &[u8]) -> impl Iterator<Item = &OsStr> {
         .map(OsStr::from_bytes)
 }
 
-/// What a path is, if it is no file that could be hashed.
+/// Returns the kind of a path that is a pipe or a socket.
 fn special_file(path: &OsStr, folder: Option<&Path>) -> Option<&'static str> {
     let metadata = match folder {
         Some(folder) => fs::metadata(folder.join(path)),
@@ -90,7 +90,7 @@ fn special_file(path: &OsStr, folder: Option<&Path>) -> Option<&'static str> {
     }
 }
 
-/// Whether a text names a descriptor to read: `/dev/stdin`, `/dev/fd/N` or `/proc/PID/fd/N`.
+/// Reports whether a text names a descriptor to read: `/dev/stdin`, `/dev/fd/N` or `/proc/PID/fd/N`.
 fn names_descriptor(text: &[u8]) -> bool {
     let mut rest = text;
     while let Some(slash) = rest.iter().position(|byte| *byte == b'/') {
@@ -118,7 +118,7 @@ fn names_descriptor(text: &[u8]) -> bool {
     false
 }
 
-/// Whether a path is one of the standard streams for output, which may be pipes.
+/// Reports whether a path names standard output or standard error, which may be pipes.
 fn is_output(path: &[u8]) -> bool {
     let is_numbered = DESCRIPTORS.iter().any(|folder| {
         let number = path.strip_suffix(b"1").or(path.strip_suffix(b"2"));

@@ -12,8 +12,8 @@ use super::InputKey;
 
 /// A regular file at an offset.
 ///
-/// The whole content is in the key, not what is left of it: `/dev/stdin` opens a file anew, from its beginning. Nothing
-/// is learned from an offset that stays, since a command may map the file or ask for its size.
+/// The key covers the whole content, not only the rest: a command can reopen `/dev/stdin` at the beginning. An unchanged
+/// offset proves nothing, since a command may map the file or ask for its size.
 #[derive(Debug)]
 pub struct FileInput {
     file: File,
@@ -22,7 +22,7 @@ pub struct FileInput {
     state: State,
 }
 
-/// What changes when a file is written to.
+/// File metadata that changes with every write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct State {
     length: u64,
@@ -70,12 +70,12 @@ impl FileInput {
         })
     }
 
-    /// What the key says of it.
+    /// Returns the key part of this file.
     pub fn key(&self) -> InputKey {
         InputKey::File(self.sha256, self.offset)
     }
 
-    /// The offset that a command left, unless the file changed since it was hashed.
+    /// Returns the current offset, or `None` if the file changed since it was hashed.
     pub(in super::super) fn left_at(&self) -> Option<u64> {
         let is_same = State::of(&self.file).is_ok_and(|state| state == self.state);
         seek(&self.file, SeekFrom::Current(0))
@@ -83,12 +83,12 @@ impl FileInput {
             .filter(|_| is_same)
     }
 
-    /// Leaves the offset where the command left it.
+    /// Sets the offset, as the recorded command left it.
     pub(in super::super) fn leave_at(&self, offset: u64) -> io::Result<()> {
         Ok(seek(&self.file, SeekFrom::Start(offset)).map(drop)?)
     }
 
-    /// Opens the file once more, at the same offset, for a process of its own.
+    /// Opens the file again at the original offset, for another process.
     ///
     /// # Errors
     /// If it cannot be opened any more.
@@ -100,11 +100,11 @@ impl FileInput {
     }
 }
 
-/// Tells whether anything was read from a terminal.
+/// An inotify watch that sees reads from a terminal.
 #[derive(Debug)]
 pub struct TerminalWatch(OwnedFd);
 
-/// Begins to watch the terminal that is standard input; `None` where that cannot be.
+/// Starts watching a terminal for reads; returns `None` if inotify is unavailable.
 pub fn watch_terminal(terminal: impl AsFd) -> Option<TerminalWatch> {
     use std::os::fd::AsRawFd;
     let path = format!("/proc/self/fd/{}", terminal.as_fd().as_raw_fd());
@@ -115,7 +115,7 @@ pub fn watch_terminal(terminal: impl AsFd) -> Option<TerminalWatch> {
 }
 
 impl TerminalWatch {
-    /// Whether anything was read since.
+    /// Reports whether anything was read since the watch began.
     pub(in super::super) fn was_read(&self) -> bool {
         rustix::io::ioctl_fionread(&self.0).map_or(true, |pending| pending > 0)
     }

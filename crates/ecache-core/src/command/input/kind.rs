@@ -1,4 +1,4 @@
-//! Tells what standard input is.
+//! Classifies standard input.
 
 use std::os::fd::AsFd;
 
@@ -7,7 +7,7 @@ use rustix::net::{SocketType, sockopt};
 
 use super::Wire;
 
-/// What a descriptor is, as far as a reader can tell.
+/// The kind of a descriptor, as a reader sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InputKind {
     /// It is not open
@@ -29,7 +29,7 @@ pub enum InputKind {
 /// The device number of `/dev/null`.
 const NULL: (u32, u32) = (1, 3);
 
-/// Tells what a descriptor is.
+/// Classifies a descriptor.
 pub fn input_kind(fd: impl AsFd) -> InputKind {
     let fd = fd.as_fd();
     let (Ok(stat), Ok(flags)) = (fstat(fd), fcntl_getfl(fd)) else {
@@ -43,7 +43,7 @@ pub fn input_kind(fd: impl AsFd) -> InputKind {
         },
         (FileType::CharacterDevice, true) if rustix::termios::isatty(fd) => InputKind::Terminal,
         (FileType::RegularFile, true) => InputKind::File,
-        // A pipe in packet mode joins what was written apart when it is copied.
+        // `tee` would merge the packets of a pipe in packet mode.
         (FileType::Fifo, true) if is_supported() && !flags.contains(OFlags::DIRECT) => {
             InputKind::Stream(Wire::Pipe)
         }
@@ -58,7 +58,7 @@ fn is_null(device: u64) -> bool {
     cfg!(target_os = "linux") && (major(device), minor(device)) == NULL
 }
 
-/// Whether streams can be looked at without reading them: `tee(2)` is Linux's.
+/// Reports whether streams can be peeked at; `tee(2)` exists on Linux only.
 fn is_supported() -> bool {
     cfg!(target_os = "linux")
 }

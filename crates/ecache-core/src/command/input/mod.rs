@@ -39,12 +39,12 @@ pub use spool::{Spool, Unkept, is_idle};
 pub use stream::StreamInput;
 pub(super) use stream::{Lies, StreamContent};
 
-/// What a command reads.
+/// The standard input of a command.
 #[derive(Debug)]
 pub enum Input {
-    /// What this process reads
+    /// This process's standard input, whatever it is
     Inherited,
-    /// Nothing: `/dev/null`
+    /// `/dev/null`
     Nothing,
     /// This process's terminal
     Terminal,
@@ -52,19 +52,19 @@ pub enum Input {
     File(FileInput),
     /// This process's pipe or socket
     Stream(StreamInput),
-    /// A stream that was read to its end before
+    /// A file that holds a stream read to its end
     Spooled(File),
-    /// A stream that could not be kept
+    /// A stream that could not be spooled
     Unkept(Unkept),
 }
 
 impl Input {
-    /// Leaves it as a recorded command left it.
+    /// Moves the input to the position at which a recorded command left it.
     pub(super) fn leave(&mut self, left: Option<InputLeft>) {
         let Some(left) = left else {
             return;
         };
-        // What cannot be moved was moved by another process that reads it, too.
+        // Fails only if another process reads the same input at the same time.
         let _ = match self {
             Self::File(file) => file.leave_at(left.position),
             Self::Stream(stream) => stream.consume(left.position),
@@ -73,36 +73,36 @@ impl Input {
     }
 }
 
-/// What a key says of the standard input of a command.
+/// The part of a key that identifies standard input.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum InputKey {
-    /// It was said to read nothing, and gets `/dev/null`
+    /// `--stdin none`: the command gets `/dev/null`, and the user says that it reads nothing
     #[default]
     Nothing,
-    /// It inherits `/dev/null`
+    /// An inherited `/dev/null`
     NullDevice,
-    /// It inherits `/dev/null`, open for writing alone, as from `nohup`
+    /// An inherited `/dev/null`, open for writing only, as `nohup` leaves it
     NullForWriting,
-    /// It inherits a closed descriptor
+    /// An inherited closed descriptor
     Closed,
-    /// It inherits a terminal, and reads nothing from it
+    /// An inherited terminal from which the command reads nothing
     Terminal,
-    /// It may read what it likes: that was said to make no difference
+    /// `--stdin ignore`: the user says that the input makes no difference
     Ignored,
     /// The SHA-256 of a stream that was read to its end before the command started
     Read([u8; 32]),
     /// The SHA-256 of a regular file, and the offset at which reading starts
     File([u8; 32], u64),
-    /// A stream that it does not read, although there is something to read; also where [`Profile`]s are kept
+    /// A stream that the command does not read although there is something to read; also the address of a [`Profile`]
     Unread(Wire),
-    /// A stream in which nothing came
+    /// A stream in which nothing arrived
     Empty(Wire),
     /// The SHA-256 of a whole stream
     Stream(Wire, [u8; 32]),
 }
 
 impl InputKey {
-    /// The form that is hashed and recorded, if there is one.
+    /// Returns the text that is hashed and recorded; `None` for the default.
     pub(super) fn recorded(&self) -> Option<String> {
         Some(match self {
             Self::Nothing => return None,
@@ -120,13 +120,13 @@ impl InputKey {
         })
     }
 
-    /// The name of an input from which the command read nothing, other than `/dev/null` itself.
+    /// Returns the recorded text of an input that is not read and is not `/dev/null` itself.
     pub fn unread_name(&self) -> Option<String> {
         let is_other = matches!(self, Self::Terminal | Self::NullForWriting | Self::Closed);
         self.recorded().filter(|_| is_other)
     }
 
-    /// The input whose result answers, too: that of a command which was said to read nothing.
+    /// Returns the input whose result is used if this one has none: `--stdin none` answers for inputs without content.
     pub(super) fn fallback(&self) -> Option<Self> {
         match self {
             Self::NullDevice | Self::NullForWriting | Self::Terminal => Some(Self::Nothing),
@@ -134,7 +134,7 @@ impl InputKey {
         }
     }
 
-    /// What carries the stream, if it is one.
+    /// Returns the kind of stream, if this is one.
     pub(super) fn wire(&self) -> Option<Wire> {
         match self {
             Self::Unread(wire) | Self::Empty(wire) | Self::Stream(wire, _) => Some(*wire),
@@ -142,8 +142,8 @@ impl InputKey {
         }
     }
 
-    /// The key of a recorded input from which the command read nothing, so that it can be run again with `/dev/null` in
-    /// its place.
+    /// Returns the key part with this recorded text if the command read nothing, so that it can run again with
+    /// `/dev/null` instead.
     pub fn unread(recorded: &str) -> Option<Self> {
         let unread = [
             Self::NullDevice,

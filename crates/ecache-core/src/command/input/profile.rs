@@ -1,5 +1,4 @@
-//! What is known of how a command reads a stream: the inputs that it was seen to read, so that one of them is recognised
-//! while it comes.
+//! A record of the inputs that a command read, which lets a look-up recognise one of them while it arrives.
 //!
 //! A profile is an entry of kind JSON. Its address is that of the result of a command that reads nothing: a command has
 //! one or the other.
@@ -16,7 +15,7 @@ const INPUTS: usize = 64;
 /// Bytes of marks that are remembered, over all inputs.
 const MARKS: usize = 1 << 20;
 
-/// Where the marks of a stream are: at these lengths, and then after each [`STEP`].
+/// Marks are taken at these lengths, and then at each multiple of [`STEP`].
 const FIRST: [u64; 3] = [64, 1024, 4096];
 
 /// The distance of marks in a long stream: 0.05 % of it are marks.
@@ -25,7 +24,7 @@ const STEP: u64 = 1 << 14;
 /// A hash of the beginning of a stream.
 pub(super) type Mark = [u8; 8];
 
-/// How a command reads a stream.
+/// The inputs that a command read to the end, newest first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(in super::super) struct Profile {
     /// Inputs that it read to the end
@@ -37,7 +36,7 @@ pub(in super::super) struct Profile {
 pub(in super::super) struct Seen {
     length: u64,
     sha256: [u8; 32],
-    /// It printed something before it had all of it: it is not made to wait for the rest
+    /// The command printed before it had read everything, so it must not wait long for the rest
     pub(super) is_early: bool,
     marks: Vec<Mark>,
 }
@@ -53,7 +52,7 @@ impl Seen {
 }
 
 impl Profile {
-    /// Adds an input, in the place of what was known of the same.
+    /// Adds an input, or moves it to the front, and drops the oldest beyond the limits.
     pub(in super::super) fn add(&mut self, seen: Seen) {
         self.inputs.retain(|other| other.sha256 != seen.sha256);
         self.inputs.insert(0, seen);
@@ -66,7 +65,7 @@ impl Profile {
         self.inputs.truncate(kept);
     }
 
-    /// The JSON text that is stored.
+    /// Returns the JSON text to store.
     pub(in super::super) fn to_json(&self) -> String {
         let inputs = self.inputs.iter().map(|seen| {
             Json::Object(vec![
@@ -86,7 +85,7 @@ impl Profile {
         Json::Object(vec![("reads".into(), inputs)]).dumps()
     }
 
-    /// The profile of a JSON text; `None` if it is none.
+    /// Parses a stored profile; returns `None` for anything else.
     pub(in super::super) fn parse(text: &[u8]) -> Option<Self> {
         let json = Json::parse(text).ok()?;
         let Json::Array(inputs) = json.get("reads")? else {
@@ -114,7 +113,7 @@ impl Profile {
     }
 }
 
-/// The hash of a stream, and its marks.
+/// Hashes a stream and takes its marks.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Hasher {
     hash: Sha256,
@@ -148,7 +147,7 @@ impl Hasher {
         self.hash.clone().finalize().into()
     }
 
-    /// What is known of the stream, which ends here.
+    /// Returns the description of the stream, which ends here.
     pub(super) fn seen(&self, is_early: bool) -> Seen {
         Seen {
             length: self.length,
@@ -158,18 +157,18 @@ impl Hasher {
         }
     }
 
-    /// Whether this may be the beginning of an input that was seen before.
+    /// Reports whether this may be the beginning of a known input.
     pub(super) fn may_become(&self, seen: &Seen) -> bool {
         self.length <= seen.length && seen.marks.starts_with(&self.marks)
     }
 
-    /// The longest beginning that is known to be that of any input of which [`Hasher::may_become`] is true.
+    /// Returns the length up to which the marks prove equality with every input that passes [`Hasher::may_become`].
     pub(super) fn verified(&self) -> u64 {
         self.marks.len().checked_sub(1).map_or(0, place)
     }
 }
 
-/// The length at which a mark is.
+/// Returns the stream length at which a mark is taken.
 fn place(index: usize) -> u64 {
     match FIRST.get(index) {
         Some(place) => *place,

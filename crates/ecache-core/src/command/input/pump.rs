@@ -19,63 +19,62 @@ use super::profile::{Hasher, Seen};
 use super::source::{Source, Wire};
 use super::stream::Spooled;
 
-/// How long the command's reading is not looked after, at least and at most, while there is something to read.
+/// Minimum and maximum polling interval while the command has unread input.
 const TICK: [Duration; 2] = [Duration::from_micros(50), Duration::from_millis(50)];
 
-/// How long the end of its input is kept from a command that has read everything: one that wants no more, as
-/// `head -1`, ends in the meantime.
+/// Delay between the last byte and end of file: a command that wants no more, such as `head -1`, exits meanwhile.
 const END_DELAY: Duration = Duration::from_millis(2);
 
-/// The same for a command that is busy, or does not read.
+/// The same delay for a command that is busy or does not read.
 const BUSY_END_DELAY: Duration = Duration::from_millis(20);
 
 /// Fills the pipe of a command from a source.
 pub(in super::super) struct Pump {
     source: Source,
-    /// What was taken from the source before the command started, for the command to read first
+    /// Bytes taken from the source before the command started, which it reads first
     spool: Spooled,
-    /// Where the command's input is written to; `None` once it is at its end
+    /// The write end of the command's input; `None` after end of file
     writer: Option<OwnedFd>,
-    /// The command's end, to see how much of it is unread
+    /// A duplicate of the read end, to count unread bytes
     reader: OwnedFd,
-    /// Written, and not yet known to be read
+    /// Bytes written to the command and not yet known to be read
     unread: Vec<u8>,
-    /// How much the command read
+    /// Hash of the bytes that the command read
     read: Hasher,
     is_full: bool,
     tick: Duration,
-    /// Since when nothing is left to give it but the end
+    /// Time since which only end of file is left to deliver
     drained: Option<Instant>,
     /// The command's process, once it has started
     child: Option<u32>,
-    /// Something lay there before the command started
+    /// Input was available before the command started
     was_offered: bool,
-    /// The command printed something before it had been given all of its input
+    /// The command printed before it had received all of its input
     is_early: bool,
-    /// Another process reads the source as well, so that it is not known what the command read
+    /// Another process reads the source too, so the command's share is unknown
     is_shared: bool,
     buffer: Vec<u8>,
 }
 
-/// What a command did with a stream.
+/// The part of a stream that a command took.
 #[derive(Debug)]
 pub(in super::super) struct Taken {
-    /// What carries it
+    /// The kind of stream
     pub(in super::super) wire: Wire,
-    /// How many bytes it took
+    /// Number of bytes taken
     pub(in super::super) bytes: u64,
     /// Something lay there before it started
     pub(in super::super) was_offered: bool,
-    /// It was given the end of its input
+    /// The command received end of file
     pub(in super::super) saw_end: bool,
-    /// Nothing came while it ran
+    /// Nothing arrived while it ran
     pub(in super::super) nothing_came: bool,
     /// The whole stream, if it is known
     pub(in super::super) whole: Option<Seen>,
 }
 
 impl Pump {
-    /// Makes the command's end of the input, with what lies in the source already in it.
+    /// Creates the command's input and fills it with the bytes that are available.
     pub(super) fn new(
         source: Source,
         spool: Spooled,
@@ -109,12 +108,12 @@ impl Pump {
         Ok((pump, given))
     }
 
-    /// Whether some of the stream was taken from it, so that the command must be given that.
+    /// Reports whether bytes were already taken from the source, which only this pump can deliver.
     pub(in super::super) fn is_begun(&self) -> bool {
         self.spool.length() > 0
     }
 
-    /// What is to be waited for before the next [`Pump::step`], and for how long at most.
+    /// Returns the event and the maximum time to wait for before the next [`Pump::step`].
     pub(in super::super) fn due(&self) -> (Option<(BorrowedFd<'_>, PollFlags)>, Option<Duration>) {
         match &self.writer {
             None => (None, None),
@@ -137,14 +136,14 @@ impl Pump {
         self.is_early |= self.writer.is_some();
     }
 
-    /// Passes on what came, and takes what was read.
+    /// Delivers new input, and takes from the source what the command read.
     pub(in super::super) fn step(&mut self) {
         let mut has_moved = false;
         while !self.is_shared && self.writer.is_some() {
             match self.sync().and_then(|read| Ok(self.fill()? | read)) {
                 Ok(true) => has_moved = true,
                 Ok(false) => break,
-                // What the source says is what the command is to see: its end.
+                // A failed source ends the input.
                 Err(_) => {
                     self.is_shared = true;
                     self.end();
@@ -158,12 +157,12 @@ impl Pump {
         };
     }
 
-    /// What the command did with its input, now that it has ended. What it did not read is still in the source.
+    /// Returns what the command took, after it exited. Unread bytes are still in the source.
     pub(in super::super) fn finish(mut self) -> Option<Taken> {
         self.sync().ok()?;
         let saw_end = self.writer.is_none();
         let bytes = self.read.length();
-        // What is in the spool cannot be put back.
+        // Spooled bytes cannot be put back into the source.
         if self.is_shared || bytes < self.spool.length() {
             return None;
         }
@@ -185,7 +184,7 @@ impl Pump {
         })
     }
 
-    /// Takes from the source what the command read; whether it read anything.
+    /// Takes from the source what the command read; returns whether it read anything.
     fn sync(&mut self) -> io::Result<bool> {
         let left = usize::try_from(ioctl_fionread(&self.reader)?).unwrap_or(usize::MAX);
         let count = self.unread.len().saturating_sub(left);
@@ -207,7 +206,7 @@ impl Pump {
         Ok(true)
     }
 
-    /// Gives the command what is there; whether that was anything.
+    /// Writes available input to the command; returns whether there was any.
     fn fill(&mut self) -> io::Result<bool> {
         if self.is_full {
             return Ok(false);
@@ -222,7 +221,7 @@ impl Pump {
             return Ok(written > 0);
         }
         let is_ended = self.source.is_ended()?;
-        // What of the source the command was given, and has not read.
+        // Source bytes that were delivered and are unread.
         let from_spool = self.spool.length().saturating_sub(self.read.length());
         let shown = self.unread.len()
             - usize::try_from(from_spool)
@@ -264,7 +263,7 @@ impl Pump {
         Ok(written)
     }
 
-    /// Whether the command is to see the end, now that there is nothing else left to give it.
+    /// Reports whether end of file is due, once nothing else is left to deliver.
     fn is_end_due(&mut self) -> bool {
         let given = self.read.length() + self.unread.len() as u64;
         let waited = self.drained.get_or_insert_with(Instant::now).elapsed();
@@ -272,7 +271,7 @@ impl Pump {
         given == 0 || waited >= BUSY_END_DELAY || waited >= END_DELAY && !is_busy()
     }
 
-    /// Lets the command see the end of its input.
+    /// Delivers end of file.
     fn end(&mut self) {
         if let Some(writer) = self.writer.take()
             && self.source.wire == Wire::Socket
@@ -283,7 +282,7 @@ impl Pump {
     }
 }
 
-/// Whether a process has something to do, other than waiting for input.
+/// Reports whether a process is running or in disk sleep, rather than waiting.
 fn is_running(process: u32) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
     let state = stat
@@ -292,7 +291,7 @@ fn is_running(process: u32) -> bool {
     matches!(state, Some('R' | 'D'))
 }
 
-/// The two ends of the command's input: what it reads, and what is written to.
+/// Creates the command's input: the read end and the write end.
 fn ends(source: &Source) -> io::Result<(OwnedFd, OwnedFd)> {
     Ok(match source.wire {
         Wire::Pipe => {

@@ -1,4 +1,4 @@
-//! A stream that is looked at before it is read: nothing is taken from it that is not asked for.
+//! A stream that can be peeked at: bytes stay in it until they are taken.
 
 use std::fmt;
 use std::io;
@@ -12,13 +12,13 @@ use rustix::pipe::{
     PipeFlags, SpliceFlags, fcntl_getpipe_size, fcntl_setpipe_size, pipe_with, splice, tee,
 };
 
-/// The most that is looked at in a socket, which has no capacity to ask for.
+/// Maximum number of bytes peeked from a socket, which has no capacity to query.
 const SOCKET_WINDOW: usize = 1 << 18;
 
-/// A socket is taken for full from here on: how much it holds depends on how its bytes were sent.
+/// A socket counts as full from this size on, since its real capacity depends on how the bytes were sent.
 const SOCKET_FULL: usize = 1 << 14;
 
-/// What carries a stream. A command can tell the two apart, so the key does, too.
+/// The kind of a stream. A command can tell the two apart, so the key does too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wire {
     /// A pipe or a FIFO
@@ -36,12 +36,12 @@ impl fmt::Display for Wire {
     }
 }
 
-/// A pipe or socket. Other processes have the same open file, so none of its flags is changed.
+/// A pipe or socket. Other processes share the open file, so its flags are never changed.
 #[derive(Debug)]
 pub(super) struct Source {
     fd: OwnedFd,
     pub(super) wire: Wire,
-    /// A pipe that a look is copied to, as large as the source; `None` for a socket
+    /// A pipe of the same capacity that receives copies; `None` for a socket
     copy: Option<[OwnedFd; 2]>,
     capacity: usize,
 }
@@ -69,30 +69,32 @@ impl Source {
         })
     }
 
-    /// The most bytes that can be looked at.
+    /// Returns the maximum number of bytes that can be peeked.
     pub(super) fn capacity(&self) -> usize {
         self.capacity
     }
 
-    /// The bytes that can be read without waiting.
+    /// Returns the number of bytes that can be read without waiting.
     pub(super) fn available(&self) -> io::Result<usize> {
         let count = ioctl_fionread(&self.fd)?;
         Ok(usize::try_from(count).unwrap_or(usize::MAX))
     }
 
-    /// Whether nothing will come after what is available. To be asked before how much that is.
+    /// Reports whether no more bytes can arrive. Call this before [`Source::available`], or bytes may be missed.
     pub(super) fn is_ended(&self) -> io::Result<bool> {
         let ended = PollFlags::HUP | PollFlags::RDHUP | PollFlags::ERR;
         Ok(poll_now(&self.fd, PollFlags::RDHUP)?.intersects(ended))
     }
 
-    /// Waits until there is something to read, or the end.
+    /// Waits until there is something to read, or end of file.
     pub(super) fn wait(&self, patience: Duration) -> io::Result<()> {
         poll_for(&self.fd, PollFlags::IN | PollFlags::RDHUP, patience).map(drop)
     }
 
-    /// Copies what lies in the stream, up to its capacity, and leaves it there. Whether nothing more may come before some
-    /// of it is taken: a pipe is full when it holds so many pieces, however short they are.
+    /// Copies the available bytes, up to the capacity, and leaves them in the stream.
+    ///
+    /// Returns whether the stream is full, so that no more can arrive before some are taken. A pipe is full once all of
+    /// its slots are in use, however short their content.
     pub(super) fn peek(&self, bytes: &mut Vec<u8>) -> io::Result<bool> {
         bytes.clear();
         let Some([reader, writer]) = &self.copy else {
@@ -118,10 +120,10 @@ impl Source {
         }
     }
 
-    /// Takes so many bytes, which were seen before.
+    /// Takes `count` bytes that were peeked before.
     ///
     /// # Errors
-    /// [`io::ErrorKind::UnexpectedEof`] if somebody else took them.
+    /// Returns [`io::ErrorKind::UnexpectedEof`] if another process took them.
     pub(super) fn take(&self, count: usize, bytes: &mut Vec<u8>) -> io::Result<()> {
         bytes.clear();
         while bytes.len() < count {
@@ -181,7 +183,7 @@ fn poll_for(fd: &OwnedFd, flags: PollFlags, patience: Duration) -> io::Result<Po
     }
 }
 
-/// Reads so many bytes that are in the copy, and adds them.
+/// Reads `count` bytes from the copy and appends them.
 fn read_copy(reader: &OwnedFd, count: usize, bytes: &mut Vec<u8>) -> io::Result<()> {
     let start = bytes.len();
     bytes.resize(start + count, 0);

@@ -1,4 +1,4 @@
-//! What a command reads from standard input, read once: hashed for its identity, and kept for the command.
+//! Spools standard input to a file, for `--stdin hash`: hashed for the key, and replayed to the command.
 
 use std::fmt;
 use std::fs::File;
@@ -98,7 +98,7 @@ impl fmt::Debug for Unkept {
     }
 }
 
-/// Whether nothing comes on a stream for so long, not even its end: perhaps nobody will ever close it.
+/// Reports whether nothing arrives on a stream for this long, not even end of file.
 pub fn is_idle(stream: &File, patience: Duration) -> bool {
     let patience = Timespec {
         tv_sec: patience.as_secs() as i64,

@@ -1,4 +1,4 @@
-//! A pipe or socket that is standard input, while it is found out whether its content was seen before.
+//! Standard input that is a pipe or socket: recognises a known input without consuming an unknown one.
 
 use std::io::{self, PipeReader, Read, Seek, SeekFrom, Write};
 use std::os::fd::OwnedFd;
@@ -11,19 +11,19 @@ use super::pump::Pump;
 use super::source::{Source, Wire};
 use super::{InputKey, Profile};
 
-/// How long the next byte of an input that was seen before is waited for, if the command waits for the end, too.
+/// Maximum wait for the next byte of a known input, if the command itself reads to the end before it prints.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The same for a command that was seen to print before it had all of its input.
+/// The same for a command that printed before it had read all of its input.
 const EARLY_PATIENCE: Duration = Duration::from_millis(200);
 
-/// How long the end of an empty stream is waited for: in `true | ecache run -- date` it comes a little later.
+/// Maximum wait for end of file on an empty stream: in `true | ecache run -- date` it may come late.
 const END_PATIENCE: Duration = Duration::from_millis(20);
 
-/// How long is waited between two looks at a stream, at least and at most.
+/// Minimum and maximum polling interval.
 const PAUSE: [Duration; 2] = [Duration::from_micros(100), Duration::from_millis(10)];
 
-/// The most that is kept in memory of what was taken.
+/// Maximum number of taken bytes kept in memory.
 const IN_MEMORY: usize = 1 << 20;
 
 /// Standard input that is a pipe or a socket.
@@ -33,31 +33,31 @@ pub struct StreamInput {
     taken: Spooled,
 }
 
-/// What lies in a stream.
+/// The state of a stream from which nothing was taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in super::super) enum Lies {
-    /// Nothing, and nothing will come
+    /// Empty, at end of file
     Ended,
-    /// Nothing as yet
+    /// Empty, and still open
     Idle,
-    /// Something
+    /// Not empty
     Something,
 }
 
-/// What the content of a stream is, as far as it could be seen.
+/// The content of a stream, as far as it could be peeked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in super::super) enum StreamContent {
     /// The SHA-256 of all of it
     Whole([u8; 32]),
-    /// Nothing that was seen before, or it has not come yet
+    /// Not a known input, or not complete yet
     Unknown,
 }
 
 impl StreamInput {
-    /// Looks at a stream, of which nothing is taken as yet.
+    /// Wraps a stream without taking anything from it.
     ///
     /// # Errors
-    /// If it cannot be looked at: for want of descriptors.
+    /// Fails if descriptors run out.
     pub fn new(fd: OwnedFd, wire: Wire) -> io::Result<Self> {
         Ok(Self {
             source: Source::new(fd, wire)?,
@@ -65,18 +65,17 @@ impl StreamInput {
         })
     }
 
-    /// What carries it.
+    /// Returns the kind of stream.
     pub fn wire(&self) -> Wire {
         self.source.wire
     }
 
-    /// The key of the stream, if its content can be told without taking any of it.
+    /// Returns the key part of the stream if its whole content can be peeked.
     ///
-    /// Waits for its end for as long as bytes come: `first` for the first one, after which it is taken for an empty
-    /// stream, and `next` for each other.
+    /// Waits up to `first` for the first byte, after which the stream counts as empty, and up to `next` for each other.
     ///
     /// # Errors
-    /// If it cannot be looked at.
+    /// Fails if the stream cannot be peeked.
     pub fn key(&self, first: Duration, next: Duration) -> io::Result<Option<InputKey>> {
         let (mut seen, mut since, mut pause) = (0, Instant::now(), PAUSE[0]);
         let mut bytes = Vec::new();
@@ -101,10 +100,10 @@ impl StreamInput {
         }
     }
 
-    /// A pipe with the same content, for another process.
+    /// Returns a pipe with the same content, for another process.
     ///
     /// # Errors
-    /// If its end is not in sight: of a longer stream there is no copy.
+    /// Fails if the whole content cannot be peeked.
     pub fn copy(&self) -> io::Result<PipeReader> {
         let refused = || {
             let why = "the end of standard input is not in sight; --stdin hash reads it to its end";
@@ -125,7 +124,7 @@ impl StreamInput {
         }
     }
 
-    /// What the key says of a stream with that content.
+    /// Returns the key part of a stream with this content.
     pub(in super::super) fn key_of(&self, sha256: [u8; 32]) -> InputKey {
         if self.is_empty(sha256) {
             InputKey::Empty(self.wire())
@@ -134,12 +133,12 @@ impl StreamInput {
         }
     }
 
-    /// Whether the content with that SHA-256 is none.
+    /// Reports whether this is the SHA-256 of no bytes.
     pub(in super::super) fn is_empty(&self, sha256: [u8; 32]) -> bool {
         sha256 == Hasher::default().sha256()
     }
 
-    /// What lies in it now.
+    /// Returns the present state.
     pub(in super::super) fn lies(&self) -> io::Result<Lies> {
         let is_ended = self.source.is_ended()?;
         Ok(match (self.source.available()?, is_ended) {
@@ -149,13 +148,13 @@ impl StreamInput {
         })
     }
 
-    /// Waits a moment for an end that is about to come.
+    /// Waits a moment for end of file, and returns the state then.
     pub(in super::super) fn wait_for_end(&self) -> io::Result<Lies> {
         self.source.wait(END_PATIENCE)?;
         self.lies()
     }
 
-    /// The SHA-256 of the content, if all of it can be seen.
+    /// Returns the SHA-256 of the content if all of it can be peeked.
     pub(in super::super) fn whole(&self) -> io::Result<Option<[u8; 32]>> {
         let is_ended = self.source.is_ended()?;
         let available = self.source.available()?;
@@ -172,10 +171,10 @@ impl StreamInput {
         Ok(Some(hasher.sha256()))
     }
 
-    /// Finds out whether the content is one of those that were seen before.
+    /// Compares the content with the known inputs while it arrives.
     ///
-    /// Nothing is taken that was not seen to be read: where the stream is longer than what can be looked at, its
-    /// beginning is, once it is known to be that of an input which the command read to the end.
+    /// Takes bytes only from a stream that is too long to be peeked, and only a beginning that the marks prove to be that
+    /// of an input which the command read to the end.
     pub(in super::super) fn recognize(
         &mut self,
         profile: &Profile,
@@ -227,7 +226,7 @@ impl StreamInput {
         }
     }
 
-    /// Takes so many bytes of the whole content, as the command did.
+    /// Takes the first `length` bytes of the content, less what was taken already.
     pub(in super::super) fn consume(&mut self, length: u64) -> io::Result<()> {
         let mut left = length.saturating_sub(self.taken.length());
         let mut bytes = Vec::new();
@@ -245,22 +244,22 @@ impl StreamInput {
         self.taken.push(&bytes)
     }
 
-    /// Whether some of it was taken already, so that the command cannot be given the stream itself.
+    /// Reports whether bytes were taken, so that the command cannot inherit the stream itself.
     pub(in super::super) fn is_begun(&self) -> bool {
         self.taken.length() > 0
     }
 
-    /// A pump that gives it to a command, and the command's end.
+    /// Turns it into a pump and the read end for the command.
     ///
     /// # Errors
-    /// If there is none, with the stream as it was.
+    /// Returns the unchanged stream if descriptors run out.
     pub(in super::super) fn pump(self) -> Result<(Pump, OwnedFd), (Self, io::Error)> {
         Pump::new(self.source, self.taken)
             .map_err(|(source, taken, error)| (Self { source, taken }, error))
     }
 }
 
-/// Bytes that were taken from a stream, in the order in which they came.
+/// Bytes taken from a stream, in order.
 #[derive(Debug)]
 pub(super) struct Spooled {
     file: SpooledTempFile,
@@ -283,7 +282,7 @@ impl Spooled {
         self.length
     }
 
-    /// Adds bytes. On a full disk they are kept in memory.
+    /// Appends bytes; keeps them in memory if the disk is full.
     fn push(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.length += bytes.len() as u64;
         if self.file.write_all(bytes).is_ok() {
@@ -300,7 +299,7 @@ impl Spooled {
         self.file.write_all(&all)
     }
 
-    /// Reads the next bytes, some of which may be handed back.
+    /// Reads the next bytes; [`Spooled::unread`] hands some of them back.
     pub(super) fn read(&mut self, bytes: &mut Vec<u8>) -> io::Result<()> {
         if !self.is_reading {
             self.file.rewind()?;
@@ -312,7 +311,7 @@ impl Spooled {
         Ok(())
     }
 
-    /// Hands the last bytes back, to be read again.
+    /// Hands the last `count` bytes back.
     pub(super) fn unread(&mut self, count: usize) -> io::Result<()> {
         let count = i64::try_from(count).expect("a piece is short");
         self.file.seek(SeekFrom::Current(-count)).map(drop)
