@@ -2,7 +2,6 @@
 
 use std::cell::{LazyCell, OnceCell};
 use std::io;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -13,6 +12,7 @@ use ecache_core::error::Error;
 use ecache_core::key::Key;
 use ecache_core::location::{self, Access};
 use ecache_core::scope::{Address, DEFAULT_COLLECTION};
+use ecache_core::sidecar;
 use ecache_core::time::{Clock, SystemClock, Timestamp};
 
 use crate::cli::{FormatArgs, Global};
@@ -123,8 +123,7 @@ impl Context {
             return None;
         }
         let folder = data_folder().ok()?;
-        let mut builder = std::fs::DirBuilder::new();
-        builder.recursive(true).mode(0o700).create(&folder).ok()?;
+        sidecar::make_home(&folder).ok()?;
         let name = Key::of_preimage(&location::shown(location.as_os_str()));
         Some(folder.join(name.as_str()))
     }

@@ -1,14 +1,14 @@
 //! Remembers for a while that a server cannot be reached, so that not every `ecache run` waits for it.
 //!
 //! What is remembered is a file beside the other files of this user's runs: that it is there, and when
-//! it was last written. It is never opened to be read.
+//! it was last written.
 
-use std::fs::{self, Metadata, OpenOptions};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
 
 use ecache_core::error::Error;
+use ecache_core::sidecar::{Purpose, Sidecar};
 use ecache_core::time::Timestamp;
 
 /// After this long the server is asked again, by one of those who then come.
@@ -16,11 +16,12 @@ const MEMORY: Duration = Duration::from_secs(30);
 
 /// How long ago the server could not be reached, if that is remembered.
 pub(crate) fn remembered(beside: &Path, now: Timestamp) -> Option<Duration> {
-    let file = fs::symlink_metadata(path(beside)).ok()?;
-    let modified = file.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
+    let file = Sidecar::Down.open(beside, Purpose::Read).ok()?;
+    let modified = file.metadata().ok()?.modified().ok()?;
+    let modified = modified.duration_since(UNIX_EPOCH).ok()?;
     let now = Duration::from_millis(u64::try_from(now.as_millis()).ok()?);
     let ago = now.checked_sub(modified)?;
-    (is_own(&file) && file.is_file() && ago < MEMORY).then_some(ago)
+    (ago < MEMORY).then_some(ago)
 }
 
 /// Remembers an error that says that the server cannot be reached. That this fails is no trouble.
@@ -28,36 +29,14 @@ pub(crate) fn remember(beside: &Path, error: &Error, now: Timestamp) {
     if !matches!(error, Error::Unreachable { .. }) {
         return;
     }
-    let folder = beside.parent().map(fs::metadata);
-    if !matches!(folder, Some(Ok(folder)) if is_own(&folder)) {
-        return;
-    }
-    // A pipe in its place is not waited for, and a link not followed.
-    let mut options = OpenOptions::new();
-    let file = options
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
-        .open(path(beside));
+    let file = Sidecar::Down.open(beside, Purpose::Share);
     let millis = u64::try_from(now.as_millis()).unwrap_or_default();
     let _ = file.and_then(|file| file.set_modified(UNIX_EPOCH + Duration::from_millis(millis)));
 }
 
 /// Forgets it, since the server was reached.
 pub(crate) fn forget(beside: &Path) {
-    let _ = fs::remove_file(path(beside));
-}
-
-fn is_own(file: &Metadata) -> bool {
-    file.uid() == rustix::process::geteuid().as_raw()
-}
-
-fn path(beside: &Path) -> PathBuf {
-    let mut path = beside.as_os_str().to_owned();
-    path.push("-down");
-    path.into()
+    let _ = fs::remove_file(Sidecar::Down.path(beside));
 }
 
 #[cfg(test)]
@@ -99,12 +78,12 @@ mod tests {
         fs::write(&target, "x").expect("a file");
         let before = fs::metadata(&target).expect("a file").modified().ok();
         let link = folder.path().join("link");
-        std::os::unix::fs::symlink(&target, path(&link)).expect("a link");
+        std::os::unix::fs::symlink(&target, Sidecar::Down.path(&link)).expect("a link");
         let pipe = folder.path().join("pipe");
         let mode = rustix::fs::Mode::from_raw_mode(0o600);
-        rustix::fs::mkfifoat(rustix::fs::CWD, path(&pipe), mode).expect("a pipe");
+        rustix::fs::mkfifoat(rustix::fs::CWD, Sidecar::Down.path(&pipe), mode).expect("a pipe");
         let directory = folder.path().join("folder");
-        fs::create_dir(path(&directory)).expect("a folder");
+        fs::create_dir(Sidecar::Down.path(&directory)).expect("a folder");
         for beside in [link, pipe, directory] {
             remember(&beside, &unreachable(), NOW);
             assert_eq!(remembered(&beside, NOW), None, "{}", beside.display());

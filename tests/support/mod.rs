@@ -342,3 +342,10 @@ pub fn fingerprints(folder: &Path) -> BTreeMap<PathBuf, Fingerprint> {
     found.retain(|path, _| !path.as_os_str().as_encoded_bytes().ends_with(b"-shm"));
     found
 }
+
+/// Makes a named pipe.
+pub fn make_fifo(path: &Path) {
+    let mode = rustix::fs::Mode::from(0o600);
+    let kind = rustix::fs::FileType::Fifo;
+    rustix::fs::mknodat(rustix::fs::CWD, path, kind, mode, 0).expect("a named pipe");
+}

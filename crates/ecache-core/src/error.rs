@@ -226,14 +226,16 @@ pub enum Error {
 }
 
 impl Error {
-    /// Returns what an error of the system means for the store at a path: a limit that it names, or the error itself.
+    /// Returns what an error of the system means for the store at a path: a limit that it names, the
+    /// error of ours within, or the error itself.
     pub(crate) fn of_system(path: &Path, error: std::io::Error) -> Self {
-        match Limit::of(&error) {
-            Some(limit) => Self::Limit {
+        match (Limit::of(&error), error.downcast()) {
+            (Some(limit), _) => Self::Limit {
                 path: path.to_owned(),
                 limit,
             },
-            None => Self::Io(error),
+            (None, Ok(error)) => error,
+            (None, Err(error)) => Self::Io(error),
         }
     }
 

@@ -105,6 +105,7 @@ mod panics;
 pub mod python_json;
 pub mod scope;
 pub mod secrets;
+pub mod sidecar;
 pub mod single_flight;
 pub mod stored;
 pub mod streams;

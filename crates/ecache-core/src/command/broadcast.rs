@@ -13,15 +13,16 @@
 //! transaction for each, and a log that grows), inotify in the place of polling (a descriptor and a limit per user,
 //! for a few milliseconds).
 
-use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
+use std::fs::{self, File, Permissions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::frames::{Frames, Next, Source};
 use super::recording::{END, Stream};
 use crate::key::Key;
+use crate::sidecar::{self, Purpose, Sidecar};
 use crate::single_flight::{FlightLock, FlightLocks};
 
 /// As much as is read of a file at once.
@@ -32,18 +33,14 @@ const SEALED: u32 = 0o400;
 
 /// Where the file of a flight is.
 pub(super) fn place(store: &Path, flight: &[u8; 32]) -> PathBuf {
-    beside(store, "-flights").join(Key::of_hash(flight).as_str())
+    Sidecar::Flights
+        .path(store)
+        .join(Key::of_hash(flight).as_str())
 }
 
 /// Where the locks of flights are.
 pub(super) fn locks(store: &Path) -> PathBuf {
-    beside(store, "-locks")
-}
-
-fn beside(store: &Path, suffix: &str) -> PathBuf {
-    let mut path = store.as_os_str().to_owned();
-    path.push(suffix);
-    path.into()
+    Sidecar::Locks.path(store)
 }
 
 /// The file of a running command, for its writer. It is gone with this.
@@ -61,15 +58,13 @@ impl Broadcast {
     /// If it cannot be made, or others could write to its folder.
     pub(super) fn start(path: PathBuf, flight: &[u8; 32]) -> io::Result<Self> {
         let folder = path.parent().expect("it is in the folder of flights");
-        make_folder(folder)?;
+        sidecar::make_folder(folder)?;
         remove_orphans(folder);
         match fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
-        let mut options = OpenOptions::new();
-        let options = options.write(true).create_new(true).mode(0o600);
-        let file = options.open(&path)?;
+        let file = sidecar::open(&path, Purpose::Create)?;
         let lock = FlightLocks::new(file.try_clone()?).try_lock(flight)?;
         let _lock = lock.ok_or(io::ErrorKind::WouldBlock)?;
         Ok(Self {
@@ -117,35 +112,18 @@ pub(super) fn frame(stream: Stream, bytes: &[u8]) -> Vec<u8> {
     [&[stream as u8][..], &length.to_be_bytes(), bytes].concat()
 }
 
-fn make_folder(folder: &Path) -> io::Result<()> {
-    match DirBuilder::new().mode(0o700).create(folder) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-        _ => {}
-    }
-    let metadata = folder.symlink_metadata()?;
-    let is_ours = metadata.uid() == rustix::process::geteuid().as_raw();
-    match metadata.is_dir() && is_ours && metadata.mode() & 0o022 == 0 {
-        true => Ok(()),
-        false => Err(io::ErrorKind::PermissionDenied.into()),
-    }
-}
-
 /// Removes what killed processes left. It may be large, and its flight need not come again.
 ///
 /// One that is just being made is not locked yet: its flight is heard of when it is over, as without any file.
 fn remove_orphans(folder: &Path) {
     for file in fs::read_dir(folder).into_iter().flatten().flatten() {
         let path = file.path();
-        if open(&path).is_ok_and(|file| is_written(&file).is_ok_and(|is_written| !is_written)) {
+        if sidecar::open(&path, Purpose::Read)
+            .is_ok_and(|file| is_written(&file).is_ok_and(|is_written| !is_written))
+        {
             let _ = fs::remove_file(path);
         }
     }
-}
-
-fn open(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    let flags = libc::O_NOFOLLOW | libc::O_CLOEXEC;
-    options.read(true).custom_flags(flags).open(path)
 }
 
 /// Whether the file's writer lives.
@@ -226,15 +204,11 @@ impl Listener {
 }
 
 fn begin(path: &Path) -> io::Result<Option<Current>> {
-    let file = match open(path) {
+    let file = match sidecar::open(path, Purpose::Read) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error),
     };
-    let metadata = file.metadata()?;
-    if metadata.uid() != rustix::process::geteuid().as_raw() || !metadata.is_file() {
-        return Err(io::ErrorKind::PermissionDenied.into());
-    }
     if !is_written(&file)? {
         return Ok(None);
     }

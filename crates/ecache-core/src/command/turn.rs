@@ -98,7 +98,8 @@ enum Told {
 impl Memo<'_> {
     /// The locks of flights, if there is no trouble with them.
     pub(super) fn locks(&self, store: &Path) -> Result<Option<FlightLocks>, Error> {
-        self.attempt(FlightLocks::open(&broadcast::locks(self.beside(store))).map_err(Error::Io))
+        let locks = FlightLocks::open(&broadcast::locks(self.beside(store)));
+        self.attempt(locks.map_err(|error| Error::of_system(store, error)))
     }
 
     /// How long a silent leader is waited for.

@@ -15,6 +15,7 @@ use crate::error::{Error, Result};
 use crate::filter::{Filter, Freshness, Usage};
 use crate::location::{self, Access};
 use crate::scope::StoreAddress;
+use crate::sidecar::Sidecar;
 use crate::single_flight::FlightLocks;
 use crate::time::{Clock, SystemClock, Timestamp};
 
@@ -309,13 +310,12 @@ impl Cache {
     /// for them.
     pub(super) fn locks(&self) -> Option<&FlightLocks> {
         let open = || {
-            let path = self.path.clone()?;
-            let mut name = path.into_os_string();
-            if location::is_url(&name) {
+            let path = self.path.as_deref()?;
+            if location::is_url(path.as_os_str()) {
                 return None;
             }
-            name.push("-locks");
-            self.attempt("open its locks", FlightLocks::open(Path::new(&name)))
+            let locks = FlightLocks::open(&Sidecar::Locks.path(path));
+            self.attempt("open its locks", locks)
         };
         self.locks.get_or_init(open).as_ref()
     }

@@ -3,15 +3,15 @@
 //! Open-file-description locks: they belong to the open file, not to the process, so another descriptor of the
 //! same file that is closed elsewhere does not drop them; and they end with the process, killed or not.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io;
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::alarm::Alarm;
+use crate::sidecar::{self, Purpose};
 
 /// Between two attempts to lock a key.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(1);
@@ -35,23 +35,14 @@ impl FlightLocks {
     /// Opens the file of locks, which is made if it is not there and never holds a byte.
     ///
     /// # Errors
-    /// If it cannot be opened for writing.
+    /// If it cannot be opened for writing, or is not this user's.
     pub fn open(path: &Path) -> io::Result<Self> {
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(false);
-        let file = options
-            .mode(0o600)
-            .custom_flags(libc::O_NOFOLLOW | libc::O_CLOEXEC);
-        Ok(Self::new(file.open(path)?))
+        Ok(Self::new(sidecar::open(path, Purpose::Share)?))
     }
 
     /// Opens the file of locks to see who has them; no lock can be taken.
     pub(crate) fn look(path: &Path) -> io::Result<Self> {
-        let mut options = OpenOptions::new();
-        let file = options
-            .read(true)
-            .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_CLOEXEC);
-        Ok(Self::new(file.open(path)?))
+        Ok(Self::new(sidecar::open(path, Purpose::Read)?))
     }
 
     /// Locks of another file, which may be one's own and hold data.

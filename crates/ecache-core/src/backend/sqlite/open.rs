@@ -3,10 +3,10 @@
 //! Once there is a file, only SQLite itself opens it: closing a descriptor of one's own would drop the
 //! locks that other connections of this process hold on it (POSIX).
 
-use std::fs::{self, DirBuilder, OpenOptions};
+use std::fs::{self, OpenOptions};
 use std::io::ErrorKind;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -19,6 +19,7 @@ use super::row::is_damage;
 use super::{log, reserve, schema};
 use crate::error::{Error, Result};
 use crate::limits;
+use crate::sidecar;
 
 /// How long a write waits for other writers: 32 processes that write with `synchronous=FULL` were seen to
 /// wait for 4.4 s.
@@ -104,6 +105,7 @@ fn create(path: &Path) -> Result<()> {
     static CREATING: Mutex<()> = Mutex::new(());
     let _creating = CREATING.lock().unwrap_or_else(PoisonError::into_inner);
     let denied = |error: std::io::Error| match error.kind() {
+        _ if Error::in_io(&error).is_some() => Error::of_system(path, error),
         ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => Error::Permission {
             attempt: "create",
             path: path.into(),
@@ -119,9 +121,7 @@ fn create(path: &Path) -> Result<()> {
         return Ok(());
     }
     if let Some(folder) = path.parent() {
-        let mut builder = DirBuilder::new();
-        builder.recursive(true).mode(0o700);
-        builder.create(folder).map_err(denied)?;
+        sidecar::make_home(folder).map_err(denied)?;
         // Before anything is put there: a folder that is refused stays as it is.
         check_owner(folder, &fs::metadata(folder)?)?;
     }

@@ -17,12 +17,12 @@ use std::time::Duration;
 use rusqlite::Connection;
 
 use super::blobs::{self, REPLACED};
-use super::open::with_suffix;
 use super::row::chunk_id;
 use super::{SqliteBackend, reserve};
 use crate::backend::{REPLACED_FOR, STAGED_FOR, UnnamedValues};
 use crate::error::{Error, Result};
 use crate::filter::Usage;
+use crate::sidecar::Sidecar;
 use crate::single_flight::{FlightLock, FlightLocks};
 use crate::time::Timestamp;
 
@@ -217,7 +217,7 @@ struct Writers(Option<FlightLocks>);
 
 impl Writers {
     fn of(store: &Path) -> Self {
-        Self(FlightLocks::look(&with_suffix(store, "-locks")).ok())
+        Self(FlightLocks::look(&Sidecar::Locks.path(store)).ok())
     }
 
     /// Whether a writer is known to have died. Where it is not known, a day tells.
@@ -240,7 +240,7 @@ impl Staging {
     /// locks.
     pub(super) fn writer(&self, store: &Path) -> Option<i64> {
         let lock = || {
-            let locks = FlightLocks::open(&with_suffix(store, "-locks")).ok()?;
+            let locks = FlightLocks::open(&Sidecar::Locks.path(store)).ok()?;
             let number = RandomState::new().hash_one(()) as i64;
             Some((number, locks.try_lock(&byte(number)).ok()??))
         };

@@ -5,12 +5,9 @@
 
 use std::fs;
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use rustix::fs::OFlags;
-
-use super::open::with_suffix;
+use crate::sidecar::{Purpose, Sidecar};
 
 /// Bytes put by; a batch of removals with its index pages fits.
 const SIZE: usize = 512 * 1024;
@@ -44,15 +41,15 @@ pub(super) fn create(store: &Path) {
 
 /// Puts the reserve by after a removal, or as much of it as there is space for.
 pub(super) fn restore(store: &Path) {
-    let path = with_suffix(store, "-reserve");
+    let path = Sidecar::Reserve.path(store);
     if fs::symlink_metadata(&path).is_ok_and(|file| file.is_file() && file.len() == SIZE as u64) {
         return;
     }
     // A part of it is what a process left that was killed or had no space.
     release(store);
-    let mut options = fs::OpenOptions::new();
-    let file = options.write(true).create_new(true).mode(0o600).open(&path);
-    let Ok(mut file) = file else { return };
+    let Ok(mut file) = Sidecar::Reserve.open(store, Purpose::Create) else {
+        return;
+    };
     // Bytes that are not zero, so that no file system makes a hole of them. Where they do not all fit, some are
     // better than none.
     let _ = file
@@ -62,15 +59,10 @@ pub(super) fn restore(store: &Path) {
 
 /// Gives up a part of the reserve; whether there was any.
 pub(super) fn lend(store: &Path) -> bool {
-    let path = with_suffix(store, "-reserve");
-    let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits() as i32;
-    let file = fs::OpenOptions::new()
-        .write(true)
-        .custom_flags(flags)
-        .open(&path);
+    let file = Sidecar::Reserve.open(store, Purpose::Change);
     let shorten = |file: fs::File| {
         let found = file.metadata()?;
-        let is_lent = found.is_file() && found.len() > 0;
+        let is_lent = found.len() > 0;
         if is_lent {
             file.set_len(found.len().saturating_sub(LOAN))?;
         }
@@ -82,7 +74,7 @@ pub(super) fn lend(store: &Path) -> bool {
 /// Gives the reserve up.
 pub(super) fn release(store: &Path) {
     // Where it cannot be removed, the removal that needs it says that the disk is full.
-    let _ = fs::remove_file(with_suffix(store, "-reserve"));
+    let _ = fs::remove_file(Sidecar::Reserve.path(store));
 }
 
 #[cfg(test)]
@@ -94,7 +86,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let store = folder.path().join("store.db");
         fs::write(&store, "").expect("a file");
-        let reserve = with_suffix(&store, "-reserve");
+        let reserve = Sidecar::Reserve.path(&store);
         fs::write(&reserve, "short").expect("a file");
         create(&store);
         assert_eq!(fs::read(&reserve).expect("a reserve").len(), SIZE);

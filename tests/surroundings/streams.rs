@@ -1,0 +1,117 @@
+//! Standard streams that do not block, or are closed.
+
+use super::*;
+
+/// The bytes that a command prints where its streams block.
+const LARGE: usize = 300_000;
+
+#[test]
+fn output_is_whole_where_it_does_not_block() {
+    let session = Session::new();
+    let value = "x".repeat(LARGE);
+    session
+        .run_with_input("set a large -", value.as_bytes())
+        .succeeds();
+    let records: String = (0..4000)
+        .map(|n| {
+            format!("{{\"store_name\": \"s\", \"key\": \"k{n}\", \"value\": \"{value:.80}\"}}\n")
+        })
+        .collect();
+    session
+        .run_with_input("import -", records.as_bytes())
+        .succeeds();
+    let keys: String = (0..4000).map(|n| format!("k{n}\n")).collect();
+    fs::write(session.path("keys"), keys).expect("a file");
+    let both = format!("head -c {LARGE} /dev/zero; head -c {LARGE} /dev/zero | tr '\\0' e >&2");
+    for words in [
+        vec!["get", "a", "large"],
+        vec!["get", "--format", "json", "a", "large"],
+        vec!["get", "s", "--keys-from", "keys"],
+        vec!["export"],
+        vec!["ls"],
+        vec!["ls", "--format", "json"],
+        vec!["ls", "--format", "csv"],
+        vec!["completions", "zsh"],
+        vec!["run", "--stdin", "none", "--", "sh", "-c", &both],
+        vec!["run", "--stdin", "none", "--", "sh", "-c", &both],
+        vec![
+            "run",
+            "--stdin",
+            "none",
+            "--refresh",
+            "--",
+            "sh",
+            "-c",
+            &both,
+        ],
+    ] {
+        let plain = session.run(words.clone()).succeeds();
+        for descriptor in [1, 2] {
+            let command = session.command(words.clone());
+            let ran = nonblocking::run_with_full_output(command, descriptor);
+            assert!(
+                ran == plain,
+                "{words:?}: {} and {}",
+                ran.stdout.len(),
+                ran.stderr.len()
+            );
+        }
+    }
+    let first = format!("run --refresh --stdin none -- head -c {LARGE} /dev/zero");
+    let ran = nonblocking::run_with_full_output(session.command(&first), 1);
+    assert_eq!((ran.code, ran.stdout.len()), (0, LARGE));
+}
+
+#[test]
+fn input_is_waited_for_where_it_does_not_block() {
+    let session = Session::new();
+    let late = |words: &str, input: &str| {
+        nonblocking::run_with_late_input(session.command(words), input.as_bytes())
+    };
+    late("set a b -", "value").succeeds();
+    session.run("get a b").prints("value");
+    late("set a c", "other").succeeds();
+    session.run("get a c").prints("other");
+    let records = "{\"store_name\": \"s\", \"key\": \"k\", \"value\": 1}\n".repeat(2);
+    late("import --on-conflict replace -", &records).succeeds();
+    late("get a --keys-from -", "b\nc\n").succeeds();
+    late("doctor --live-datasets -", "d\ne\n").succeeds();
+    late("warm -- echo {}", "one\ntwo\n").succeeds();
+    let key = |n: &str| session.run(["run", "--stdin", "none", "--no-exec", "--", "echo", n]);
+    key("one").prints("one\n");
+    key("two").prints("two\n");
+}
+
+#[test]
+fn a_command_whose_output_is_closed_finds_it_closed() {
+    let session = Session::new();
+    let lines = [
+        "echo out; echo err >&2",
+        "ls /proc/self/fd | wc -l",
+        "read line; echo $?",
+    ];
+    for descriptor in 0..3 {
+        for line in lines {
+            let seen = |mut command: Command| {
+                surroundings::closed(&mut command, descriptor);
+                run(command, b"")
+            };
+            let mut plain = session.program("sh");
+            plain.args(["-c", line]);
+            let plain = seen(plain);
+            for _ in 0..2 {
+                let mut cached = session.command("run -- sh -c");
+                cached.arg(line);
+                assert_eq!(seen(cached), plain, "{descriptor} {line}");
+            }
+        }
+    }
+    session.run("set a b c").succeeds();
+    let closed = |words: &str| {
+        let mut command = session.command(words);
+        surroundings::closed(&mut command, 1);
+        run(command, b"")
+    };
+    closed("set a b d").notes("");
+    closed("get a b").ends(3, "ecache: Bad file descriptor (os error 9)\n");
+}
