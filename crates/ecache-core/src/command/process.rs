@@ -249,8 +249,11 @@ pub(super) fn run(
 
 /// Starts a command with pipes for its outputs: the child, the pipe of standard output if it is not the child's, and
 /// a descriptor that is given up for the one that watches the child, which cannot be had before.
-fn start(command: &mut Command, outputs: Outputs) -> io::Result<(Child, Option<OwnedFd>, File)> {
-    let spare = File::open("/")?;
+fn start(
+    command: &mut Command,
+    outputs: Outputs,
+) -> io::Result<(Child, Option<OwnedFd>, io::PipeReader)> {
+    let (spare, _) = io::pipe()?;
     let merged = match outputs {
         Outputs::Apart => {
             command.stdout(Stdio::piped()).stderr(Stdio::piped());
