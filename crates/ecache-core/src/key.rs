@@ -301,6 +301,22 @@ impl Preimage {
     pub fn of_arguments(
         push: impl FnOnce(&mut Preimage) -> Result<(), StoredError>,
     ) -> Result<Self, StoredError> {
+        let mut push = Some(push);
+        Self::pushed(&mut |preimage| match push.take() {
+            Some(push) => push(preimage),
+            None => Ok(()),
+        })
+    }
+
+    /// [`Preimage::of_arguments`], compiled once: a program may have hundreds of cached functions.
+    ///
+    /// # Errors
+    ///
+    /// Fails when `push` does.
+    #[doc(hidden)]
+    pub fn pushed(
+        push: &mut dyn FnMut(&mut Preimage) -> Result<(), StoredError>,
+    ) -> Result<Self, StoredError> {
         let mut preimage = Preimage::default();
         caught(|| push(&mut preimage))?;
         Ok(preimage)

@@ -1,7 +1,7 @@
 //! The functions that come with a cached one.
 
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::quote;
+use quote::{quote, quote_spanned};
 use syn::{Attribute, Signature, Type};
 
 use crate::expand::Expansion;
@@ -18,6 +18,7 @@ impl Expansion<'_> {
             self.with_status(),
             self.clear_cache(),
             self.arguments(),
+            self.way_companion(),
         ];
         let of_all = [
             self.clear_all_caches(),
@@ -74,8 +75,23 @@ impl Expansion<'_> {
         }
     }
 
+    /// Decides what is kept, and how: the one place where the type of the results must be one that can be.
+    fn way_companion(&self) -> TokenStream {
+        let (krate, output, way) = (self.krate, &self.output, self.typed());
+        let (vis, name) = (&self.function.item.vis, self.companion("way"));
+        let generics = &self.function.item.sig.generics;
+        let where_clause = &generics.where_clause;
+        quote_spanned! {self.function.output_span()=>
+            #[doc(hidden)]
+            #[allow(clippy::all, clippy::pedantic)]
+            #vis fn #name #generics () -> impl #krate::__macro::Calls<#output> #where_clause {
+                #way
+            }
+        }
+    }
+
     fn set_cache(&self) -> TokenStream {
-        let (krate, output, call) = (self.krate, &self.output, self.call());
+        let (krate, output) = (self.krate, &self.output);
         // Not the `value` that the function may have.
         let value = Ident::new("value", Span::mixed_site());
         let extra = quote!(#value: impl #krate::__macro::IntoOutput<#output>);
@@ -85,24 +101,27 @@ impl Expansion<'_> {
              not, nor is anything where calls are not cached.\n\n# Errors\nIf the arguments or the \
              result have no stored form, or the store failed.",
             (&[extra], syn::parse_quote!(#krate::error::Result<bool>)),
-            quote!(#call.set_cache::<#output>(#value)),
+            self.by_its_way(
+                "set_cache",
+                quote!(, #krate::__macro::IntoOutput::into_output(#value)),
+            ),
         )
     }
 
     fn get(&self) -> TokenStream {
-        let (output, call) = (&self.output, self.call());
+        let output = &self.output;
         let get = self.like(
             "get",
             "Returns the cached result of a call of `{}`, if there is one; computes nothing and \
              counts nothing.",
             (&[], syn::parse_quote!(::core::option::Option<#output>)),
-            quote!(#call.get::<#output>()),
+            self.by_its_way("get", quote!()),
         );
         let contains = self.like(
             "contains",
             "Reports whether a call of `{}` has a cached result.",
             (&[], syn::parse_quote!(bool)),
-            quote!(#call.contains::<#output>()),
+            self.by_its_way("contains", quote!()),
         );
         quote!(#get #contains)
     }
@@ -126,21 +145,21 @@ impl Expansion<'_> {
 
     /// A companion that may compute, and is `async` where the function is.
     fn computing(&self, what: &str, doc: &str, output: Type) -> TokenStream {
-        let (call, uncached) = (self.call(), self.uncached());
+        let uncached = self.uncached();
         let signature = &self.function.item.sig;
-        let name = Ident::new(what, Span::call_site());
         let body = match &signature.asyncness {
             Some(_) => {
                 let name = Ident::new(&format!("{what}_async"), Span::call_site());
+                let call = self.call();
                 quote!(#call.#name(#uncached).await)
             }
-            None => quote!(#call.#name(|| #uncached)),
+            None => self.by_its_way(what, quote!(, || #uncached)),
         };
         self.like_signature(signature, what, doc, (&[], output), body)
     }
 
     fn clear_cache(&self) -> TokenStream {
-        let (krate, call) = (self.krate, self.call());
+        let (krate, call) = (self.krate, self.call_of());
         self.like(
             "clear_cache",
             "Forgets one result of `{}`; returns what the store had of it.\n\n# Errors\nIf the \
@@ -243,9 +262,8 @@ impl Expansion<'_> {
             #doc
             #vis fn #companion() -> &'static #krate::execution_cache::ExecutionCache {
                 #declared
-                static ECACHE: ::std::sync::OnceLock<#krate::execution_cache::ExecutionCache> =
-                    ::std::sync::OnceLock::new();
-                ECACHE.get_or_init(|| {
+                static ECACHE: #krate::__macro::Declared = #krate::__macro::Declared::new();
+                ECACHE.get(|| {
                     let declaration = #krate::__macro::Declaration {
                         module: ::core::module_path!(),
                         name: #name,
@@ -253,9 +271,10 @@ impl Expansion<'_> {
                         package: ::core::option_env!("CARGO_PKG_NAME"),
                         binary: ::core::option_env!("CARGO_BIN_NAME"),
                     };
+                    #[allow(unused_mut)]
                     let mut options = declaration.#kind::<#of>();
                     #(#fields)*
-                    #krate::execution_cache::ExecutionCache::new(options)
+                    options
                 })
             }
         }
@@ -315,7 +334,7 @@ impl Expansion<'_> {
                 -> ::core::result::Result<#krate::key::Preimage, #krate::stored::StoredError>
             #where_clause
             {
-                #krate::key::Preimage::of_arguments(|#list| {
+                #krate::key::Preimage::pushed(&mut |#list| {
                     #(#pushes?;)*
                     ::core::result::Result::Ok(())
                 })

@@ -110,10 +110,7 @@ impl<'a> Expansion<'a> {
             (Some(_), None) => (self.outliving(), quote!(), "_refreshing"),
             (Some(_), Some(_)) => (self.outliving(), quote!(.await), "_refreshing_async"),
             (None, Some(_)) => (self.uncached(), quote!(.await), "_async"),
-            (None, None) => {
-                let uncached = self.uncached();
-                (quote!(|| #uncached), quote!(), "")
-            }
+            (None, None) => return self.cached_by_its_way(),
         };
         let krate = self.krate;
         let spawn = match (&self.options.spawn, suffix) {
@@ -131,18 +128,64 @@ impl<'a> Expansion<'a> {
         }
     }
 
-    /// The call as the core has it, before it is known what is to be done with it.
+    /// The function itself, where it is neither `async` nor refreshed.
+    fn cached_by_its_way(&self) -> TokenStream {
+        let ItemFn {
+            attrs, vis, sig, ..
+        } = &self.function.item;
+        let signature = self.signature(sig, &sig.ident, &[], &self.output);
+        let uncached = self.uncached();
+        let call = self.by_its_way("call", quote!(, || #uncached));
+        quote! {
+            #(#attrs)*
+            #vis #signature { #call }
+        }
+    }
+
+    /// The call with its codec and what is kept of it, where these outlive it.
     pub(crate) fn call(&self) -> TokenStream {
         let (cache, arguments) = (
             self.call_companion("execution_cache"),
             self.call_arguments(),
         );
-        let (context, codec, outcome) = (self.context(), self.codec(), self.outcome());
+        let context = self.context();
+        self.typed_as(
+            |codec, kept| quote!(#cache().attributed(#context, #codec, #kept, #arguments)),
+        )
+    }
+
+    /// The call as it is handed to its [way](Self::by_its_way).
+    pub(crate) fn call_of(&self) -> TokenStream {
+        let (cache, arguments) = (
+            self.call_companion("execution_cache"),
+            self.call_arguments(),
+        );
+        let context = self.context();
+        quote!(#cache().call_of(#context, #arguments))
+    }
+
+    /// Has what knows how results are kept do something with the call.
+    pub(crate) fn by_its_way(&self, method: &str, extra: TokenStream) -> TokenStream {
+        let (krate, way) = (self.krate, self.call_companion("way"));
+        let (method, call) = (Ident::new(method, Span::call_site()), self.call_of());
+        let turbofish = self.function.turbofish();
+        quote!(#krate::__macro::Calls::#method(&#way #turbofish (), #call #extra))
+    }
+
+    /// That, as it is made.
+    pub(crate) fn typed(&self) -> TokenStream {
+        let krate = self.krate;
+        self.typed_as(|codec, kept| quote!(#krate::__macro::Way::new(#codec, #kept)))
+    }
+
+    fn typed_as(&self, make: impl FnOnce(&Ident, &Ident) -> TokenStream) -> TokenStream {
+        let (codec, outcome) = (self.codec(), self.outcome());
         let (krate, output) = (self.krate, &self.output);
         let (kept, codec_name) = (
             Ident::new("kept", Span::mixed_site()),
             Ident::new("codec", Span::mixed_site()),
         );
+        let made = make(&codec_name, &kept);
         quote_spanned! {self.function.output_span()=> {
             #[allow(unused_imports)]
             use #krate::__macro::Incomparable as _;
@@ -151,7 +194,7 @@ impl<'a> Expansion<'a> {
                 #codec,
                 #krate::__macro::equality::<_, #output>(&#kept).compare(),
             );
-            #cache().attributed(#context, #codec_name, #kept, #arguments)
+            #made
         }}
     }
 

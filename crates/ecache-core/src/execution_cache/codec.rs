@@ -46,6 +46,28 @@ pub trait Codec<T> {
     }
 }
 
+impl<T, C: Codec<T>> Codec<T> for &C {
+    fn encode(&self, result: &T) -> Result<Value, CodecError> {
+        (**self).encode(result)
+    }
+
+    fn decode(&self, value: Value) -> Result<T, CodecError> {
+        (**self).decode(value)
+    }
+
+    fn equal(&self, one: &T, other: &T) -> Option<bool> {
+        (**self).equal(one, other)
+    }
+
+    fn is_exact(&self) -> bool {
+        (**self).is_exact()
+    }
+
+    fn lifetime(&self, result: &T) -> Option<Duration> {
+        (**self).lifetime(result)
+    }
+}
+
 /// Why a result cannot be stored, or a stored value is no result.
 #[derive(Debug)]
 pub struct CodecError(String);

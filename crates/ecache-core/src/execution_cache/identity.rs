@@ -44,7 +44,11 @@ struct Names {
 impl Declaration {
     /// Returns the default options of a free function, of which `Companion` is the companion type.
     pub fn function<Companion: 'static>(&self) -> Options {
-        let path = type_name::<Companion>().replace("r#", "");
+        self.free(type_name::<Companion>(), TypeId::of::<Companion>())
+    }
+
+    fn free(&self, companion: &str, id: TypeId) -> Options {
+        let path = companion.replace("r#", "");
         let readable = format!("{}::{}", self.module, self.name).replace("r#", "");
         let names = Names {
             is_in_a_body: path != readable,
@@ -52,7 +56,7 @@ impl Declaration {
             readable,
             owner: None,
         };
-        self.options(names, TypeId::of::<Companion>())
+        self.options(names, id)
     }
 
     /// Returns the default options of a method, in a function of whose `Companion` is declared.

@@ -61,6 +61,7 @@ mod residents;
 mod round_trip;
 #[cfg(feature = "compact")]
 mod shape;
+mod way;
 mod workers;
 
 use std::any::Any;
