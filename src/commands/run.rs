@@ -113,6 +113,11 @@ fn memoized(context: &Context, args: RunArgs) -> Result<Exit> {
             Ok(())
         },
         on_unkept: &|why| context.detail(&format!("the result is not kept: {why}")),
+        on_stopped: &|pid| {
+            context.note(&format!(
+                "ecache: process {pid} is running the same, and is stopped: it is not waited for; `kill -CONT {pid}` continues it, `kill {pid}` ends it"
+            ));
+        },
         on_stale: &|why| context.detail(&format!("an old result: {why}")),
         refresh: &|input| background::start(call, input, outputs),
     };

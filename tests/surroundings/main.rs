@@ -6,6 +6,7 @@ mod support;
 mod limits;
 mod others;
 mod signals;
+mod stopped;
 mod streams;
 
 use std::fs;
@@ -83,4 +84,9 @@ fn within(patience: Duration, mut command: Command) -> Ran {
         std::thread::sleep(Duration::from_millis(2));
     }
     child.wait_with_output().expect("it is over").into()
+}
+
+fn send(child: &Child, signal: libc::c_int) {
+    // SAFETY: a plain call, on a process that is not waited for yet.
+    assert_eq!(unsafe { libc::kill(child.id() as i32, signal) }, 0);
 }

@@ -27,11 +27,6 @@ fn ending() -> impl Iterator<Item = libc::c_int> {
         .chain([libc::SIGRTMIN(), libc::SIGRTMAX()])
 }
 
-fn send(child: &Child, signal: libc::c_int) {
-    // SAFETY: a plain call, on a process that is not waited for yet.
-    assert_eq!(unsafe { libc::kill(child.id() as i32, signal) }, 0);
-}
-
 #[test]
 fn each_signal_that_would_end_the_command_reaches_it() {
     let session = Session::new();

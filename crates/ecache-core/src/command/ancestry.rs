@@ -7,6 +7,7 @@
 //! the command, is not recognised: it waits like any other, until its patience is over.
 
 use std::fs;
+use std::time::{Duration, Instant};
 
 /// More parents than this are no chain that anybody has.
 const MOST: usize = 4096;
@@ -51,7 +52,33 @@ pub(super) fn leader(signed: Option<i32>) -> Leader {
     Leader::Unknown
 }
 
+/// Watches whether the leader of a flight is stopped, as by Ctrl-Z or a debugger: nobody knows when it goes on.
+#[derive(Default)]
+pub(super) struct StopWatch {
+    looked: Option<Instant>,
+    was_stopped: bool,
+}
+
+impl StopWatch {
+    /// Returns the leader that signed a lock once it is seen to be stopped, and still is half a second later.
+    pub(super) fn stopped(&mut self, signed: Option<i32>) -> Option<i32> {
+        /// Between two looks.
+        const PAUSE: Duration = Duration::from_millis(500);
+        let pid = signed.filter(|pid| *pid > 0)?;
+        let looked = self.looked.get_or_insert_with(Instant::now);
+        if looked.elapsed() < PAUSE {
+            return None;
+        }
+        *looked = Instant::now();
+        let is_stopped = Process::read(&pid.to_string()).is_some_and(|leader| leader.is_stopped);
+        let is_still_stopped = is_stopped && self.was_stopped;
+        self.was_stopped = is_stopped;
+        is_still_stopped.then_some(pid)
+    }
+}
+
 struct Process {
+    is_stopped: bool,
     parent: i32,
     started: u64,
 }
@@ -63,7 +90,8 @@ impl Process {
         let (_, fields) = status.rsplit_once(") ")?;
         let mut fields = fields.split(' ');
         Some(Self {
-            parent: fields.nth(1)?.parse().ok()?,
+            is_stopped: matches!(fields.next()?, "T" | "t"),
+            parent: fields.next()?.parse().ok()?,
             started: fields.nth(17)?.parse().ok()?,
         })
     }

@@ -48,6 +48,8 @@ pub struct Memo<'a> {
     pub on_unkept: &'a dyn Fn(&str),
     /// Told why an old result is replayed
     pub on_stale: &'a dyn Fn(&str),
+    /// Told of the process that runs the same and is stopped, so that it is not waited for
+    pub on_stopped: &'a dyn Fn(i32),
     /// Starts a process that runs the same with the same input, apart from this one and its terminal, and returns at once
     pub refresh: &'a dyn Fn(&Input) -> io::Result<()>,
 }

@@ -125,6 +125,7 @@ impl Memo<'_> {
         let mut known = (None, Leader::Stranger);
         let mut listener = Listener::new(broadcast::place(self.beside(store), &flight));
         let mut waiting = None;
+        let mut stop_watch = ancestry::StopWatch::default();
         let mut silent = Instant::now();
         let mut pause = PAUSE[0];
         loop {
@@ -160,6 +161,10 @@ impl Memo<'_> {
                 }
                 (Some(None), Told::Nothing) => {
                     if wait == Wait::Not || silent.elapsed() >= self.patience(known.1) {
+                        return Ok(Turn::Theirs);
+                    }
+                    if let Some(pid) = stop_watch.stopped(known.0) {
+                        (self.on_stopped)(pid);
                         return Ok(Turn::Theirs);
                     }
                     // Whoever runs it sees that it is waited for. Where that cannot be, there is the store.

@@ -118,6 +118,7 @@ impl Call {
             on_trouble,
             on_unkept,
             on_stale: &|_| {},
+            on_stopped: &|_| {},
             refresh: &|_| Ok(()),
         }
     }
@@ -487,6 +488,7 @@ impl<T> Work<'_, T> {
         );
         let flight = memo.flight();
         let waiting_since = Instant::now();
+        let mut stop_watch = ancestry::StopWatch::default();
         let (mut nowhere, mut nobody) = (io::sink(), io::sink());
         let mut console = Console::new(&mut nowhere, &mut nobody);
         let lock = loop {
@@ -499,6 +501,11 @@ impl<T> Work<'_, T> {
             if waiting_since.elapsed() >= memo.patience(leader) {
                 let key = Some(call.entry.address.key.clone());
                 let why = "another process has been running it for too long".into();
+                return Ok(Done::not_run(Warmed::Failed, key, why));
+            }
+            if let Some(pid) = stop_watch.stopped(locks.leader(&flight)) {
+                let key = Some(call.entry.address.key.clone());
+                let why = format!("process {pid} is running it, and is stopped");
                 return Ok(Done::not_run(Warmed::Failed, key, why));
             }
             if self.queue.is_stopped_within(SLICE) {
