@@ -171,7 +171,7 @@ pub(crate) fn classify(error: &anyhow::Error) -> (Exit, Option<&'static str>) {
                 Exit::No,
                 Some("choose with --on-conflict replace, keep or newer"),
             ),
-            Error::Replaced => (Exit::Failed, Some("try again")),
+            Error::Replaced | Error::Moved { .. } => (Exit::Failed, Some("try again")),
             Error::Interrupted { .. } => (Exit::Interrupted, None),
             Error::Io(error) if error.kind() == io::ErrorKind::InvalidData => {
                 (Exit::Usage, Some("say what it is with --type"))

@@ -162,3 +162,26 @@ fn ends_when_nobody_reads_any_more() {
     };
     assert_eq!(watcher.exit_code(), Some(0));
 }
+
+#[test]
+fn follows_a_store_whose_place_another_file_has_taken() {
+    let session = Session::new();
+    ecache(&session, "set thumbs old 1");
+    ecache(&session, "set thumbs new 1 --db other.db");
+    let watcher = Watcher::start(&session, "--verbose");
+    assert_eq!(watcher.note(), "watching");
+    let other = session.path("other.db");
+    let moved = rusqlite::Connection::open(&other).expect("a store");
+    moved
+        .query_row("PRAGMA wal_checkpoint(TRUNCATE)", (), |_| Ok(()))
+        .expect("one file");
+    drop(moved);
+    // What is in the log of the old one would be read into the new one.
+    for name in ["store.db-wal", "store.db-shm"] {
+        std::fs::remove_file(session.store_folder().join(name)).expect("it goes");
+    }
+    // There is no moment at which there is no store.
+    std::fs::rename(other, session.store()).expect("it takes its place");
+    assert_eq!(watcher.next(), ["removed", "thumbs", "old", "", ""]);
+    assert_eq!(watcher.next(), ["created", "thumbs", "new", "", "1"]);
+}

@@ -93,6 +93,12 @@ pub enum Error {
         /// What SQLite says of it
         detail: String,
     },
+    /// Another file has taken the place of the store's, while an operation was under way.
+    #[error("the store {} was replaced by another file while it was in use", path.display())]
+    Moved {
+        /// The file
+        path: PathBuf,
+    },
     /// The header of the store's write-ahead log is damaged, and with it what was written last.
     #[error("the write-ahead log of {} is damaged, and what was written last is lost", path.display())]
     DamagedLog {

@@ -16,6 +16,14 @@ use crate::error::{Error, Result};
 use crate::time::Timestamp;
 use crate::value::CHUNK_SIZE;
 
+/// A name for a new value, which no value of another file has: a reader may still have it when another file has
+/// taken the place of this one. Below 2^43, since it is a part of the ids of chunks.
+macro_rules! new_id {
+    () => {
+        "abs(random() >> 21)"
+    };
+}
+
 /// When a value was replaced whose writer does not know the time; `reclaim` knows it.
 pub(super) const REPLACED: i64 = 0;
 
@@ -36,7 +44,11 @@ impl SqliteBackend {
         let writer = self.staging.writer(&self.path);
         let id = self.transaction(|transaction| {
             transaction
-                .prepare_cached("INSERT INTO blobs(staged_at, staged_by) VALUES (?1, ?2)")
+                .prepare_cached(concat!(
+                    "INSERT INTO blobs(id, staged_at, staged_by) VALUES (",
+                    new_id!(),
+                    ", ?1, ?2)"
+                ))
                 .and_then(|mut statement| statement.insert((now.as_millis(), writer)))
                 .map_err(|error| self.error(error))
         })?;
@@ -129,7 +141,7 @@ fn insert_chunk(
 /// Keeps a value that is in memory in chunks, within the transaction that writes its entry.
 pub(super) fn insert(connection: &Connection, bytes: &[u8]) -> rusqlite::Result<Chunked> {
     let id = connection
-        .prepare_cached("INSERT INTO blobs DEFAULT VALUES")?
+        .prepare_cached(concat!("INSERT INTO blobs(id) VALUES (", new_id!(), ")"))?
         .insert(())?;
     for (index, chunk) in bytes.chunks(CHUNK_SIZE).enumerate() {
         insert_chunk(connection, id, index as u64, chunk)?;

@@ -113,7 +113,7 @@ impl SqliteBackend {
             expires_at,
             cost_ms: identity.cost_ms.map(|cost| cost.unsigned_abs()),
             generation: match call.with_generation {
-                true => Some(row.get(9)?),
+                true => Some(self.generation_in_file(row.get(9)?)),
                 false => None,
             },
         }))
@@ -152,7 +152,8 @@ impl SqliteBackend {
                 let always = Condition::Always;
                 self.put_within(transaction, &interned, entry, content, &always, now)?;
                 match call.with_generation {
-                    true => generation(transaction, interned.store).map(Some),
+                    true => generation(transaction, interned.store)
+                        .map(|generation| Some(self.generation_in_file(generation))),
                     false => Ok(None),
                 }
                 .map_err(sqlite)

@@ -41,7 +41,7 @@ impl SqliteBackend {
         commit: Commit,
         progress: Progress<'_>,
     ) -> Result<Imported> {
-        let mut connection = self.connection()?;
+        let mut connection = self.writing_connection()?;
         let settings = |cache_kib, pages| {
             format!("PRAGMA cache_size=-{cache_kib}; PRAGMA wal_autocheckpoint={pages};")
         };

@@ -2,6 +2,7 @@
 //!
 //! | file | its job |
 //! |---|---|
+//! | `pool` | its connections, and noticing that another file has taken its place |
 //! | `open` | trust, ownership of the format, settings of a connection |
 //! | `schema` | tables, indexes, migrations |
 //! | `glance` | one look-up by a short process |
@@ -32,6 +33,7 @@ mod log;
 mod memory;
 mod names;
 mod open;
+mod pool;
 mod query;
 mod read;
 mod reclaim;
@@ -45,7 +47,6 @@ mod write;
 
 use std::fs;
 use std::io::Read;
-use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -67,6 +68,7 @@ use crate::scope::{Address, StoreAddress};
 use crate::time::Timestamp;
 use names::Names;
 use open::SHORT_WAIT;
+use pool::Pool;
 use query::Plan;
 use read::Verified;
 use reclaim::Staging;
@@ -98,7 +100,7 @@ pub struct SqliteBackend {
     access: Access,
     patience: Duration,
     names: Names,
-    idle: Mutex<Vec<Connection>>,
+    pool: Mutex<Pool>,
     watcher: Mutex<Option<Connection>>,
     staging: Staging,
 }
@@ -134,28 +136,10 @@ impl SqliteBackend {
             access,
             patience,
             names: Names::default(),
-            idle: Mutex::default(),
+            pool: Mutex::default(),
             watcher: Mutex::default(),
             staging: Staging::default(),
         }
-    }
-
-    /// Keeps a connection for later.
-    fn keep(&self, connection: Connection) {
-        lock(&self.idle).push(connection);
-    }
-
-    /// A connection that nobody else uses.
-    fn connection(&self) -> Result<Pooled<'_>> {
-        let idle = lock(&self.idle).pop();
-        let connection = match idle {
-            Some(connection) => connection,
-            None => connect(&self.path, self.access, self.patience)?,
-        };
-        Ok(Pooled {
-            backend: self,
-            connection: Some(connection),
-        })
     }
 
     fn plan(&self, connection: &Connection, filter: &Filter, now: Timestamp) -> Result<Plan> {
@@ -181,7 +165,7 @@ impl SqliteBackend {
 
 impl Drop for SqliteBackend {
     fn drop(&mut self) {
-        let idle = std::mem::take(&mut *lock(&self.idle));
+        let idle = std::mem::take(&mut lock(&self.pool).idle);
         let watcher = lock(&self.watcher).take();
         for connection in idle.into_iter().chain(watcher) {
             match self.access {
@@ -212,37 +196,6 @@ fn connect(path: &Path, access: Access, patience: Duration) -> Result<Connection
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     // A connection is put back whole or not at all, so a panic elsewhere leaves nothing half done.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// A connection that goes back to the pool.
-struct Pooled<'a> {
-    backend: &'a SqliteBackend,
-    connection: Option<Connection>,
-}
-
-impl Deref for Pooled<'_> {
-    type Target = Connection;
-
-    fn deref(&self) -> &Connection {
-        self.connection.as_ref().expect("taken only when dropped")
-    }
-}
-
-impl DerefMut for Pooled<'_> {
-    fn deref_mut(&mut self) -> &mut Connection {
-        self.connection.as_mut().expect("taken only when dropped")
-    }
-}
-
-impl Drop for Pooled<'_> {
-    fn drop(&mut self) {
-        // One that could not roll back, as on a failing disk, is closed instead.
-        if let Some(connection) = self.connection.take()
-            && connection.is_autocommit()
-        {
-            self.backend.keep(connection);
-        }
-    }
 }
 
 impl Backend for SqliteBackend {
@@ -366,22 +319,12 @@ impl Backend for SqliteBackend {
                 None => Ok(0),
             }
         };
-        generation().map_err(|error| self.error(error))
+        let generation = generation().map_err(|error| self.error(error))?;
+        Ok(self.generation_in_file(generation))
     }
 
     fn change_token(&self) -> Result<u64> {
-        // `data_version` compares with what the same connection saw before, so one is kept for it.
-        let mut watcher = lock(&self.watcher);
-        let connection = match watcher.take() {
-            Some(connection) => connection,
-            None => connect(&self.path, self.access, self.patience)?,
-        };
-        let version = connection
-            .prepare_cached("PRAGMA data_version")
-            .and_then(|mut statement| statement.query_row((), |row| row.get(0)))
-            .map_err(|error| self.error(error));
-        *watcher = Some(connection);
-        version
+        self.changes()
     }
 
     fn collect_garbage(&self, now: Timestamp) -> Result<()> {

@@ -35,6 +35,14 @@ pub(super) struct Names {
 }
 
 impl Names {
+    /// Forgets all, while no operation is under way: another file has its own numbers.
+    pub(super) fn forget(&self) {
+        write(&self.store_ids).clear();
+        write(&self.stores).clear();
+        write(&self.names).clear();
+        write(&self.functions).clear();
+    }
+
     /// The id of a store, if the file has it.
     pub(super) fn store_id(
         &self,

@@ -13,6 +13,7 @@ use rusqlite::{Connection, params_from_iter};
 
 use super::SqliteBackend;
 use super::checksum::damaged;
+use super::pool::{Held, Look};
 use super::query::{Plan, Range, USED, WRITTEN, stored_key};
 use super::row::{self, RowError, USES, Uses};
 use crate::backend::{
@@ -134,6 +135,7 @@ impl SqliteBackend {
     }
 
     pub(super) fn rows(&self, scan: &Scan, now: Timestamp) -> Result<RowsOf<'_>> {
+        let held = self.hold(Look::Sometimes);
         let connection = self.connection()?;
         let plan = self.plan(&connection, &scan.filter, now)?;
         let is_stored = matches!(scan.sort, Sort::Stored | Sort::Any);
@@ -149,6 +151,7 @@ impl SqliteBackend {
         drop(connection);
         Ok(RowsOf {
             backend: self,
+            _held: held,
             plan,
             source,
             values: scan.values,
@@ -161,6 +164,8 @@ impl SqliteBackend {
 /// The rows of a scan.
 pub(super) struct RowsOf<'a> {
     backend: &'a SqliteBackend,
+    /// The ranges and ids below are of one file
+    _held: Held<'a>,
     plan: Plan,
     source: Source,
     values: Values,

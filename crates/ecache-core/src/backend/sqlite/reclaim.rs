@@ -11,14 +11,14 @@
 
 use std::hash::{BuildHasher, RandomState};
 use std::path::Path;
-use std::sync::OnceLock;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use rusqlite::Connection;
 
 use super::blobs::{self, REPLACED};
 use super::row::chunk_id;
-use super::{SqliteBackend, reserve};
+use super::{SqliteBackend, lock, reserve};
 use crate::backend::{REPLACED_FOR, STAGED_FOR, UnnamedValues};
 use crate::error::{Error, Result};
 use crate::filter::Usage;
@@ -231,7 +231,7 @@ impl Writers {
 
 /// Says that this process is alive, to those who collect what others staged.
 #[derive(Default)]
-pub(super) struct Staging(OnceLock<Option<(i64, FlightLock)>>);
+pub(super) struct Staging(Mutex<Option<(i64, FlightLock)>>);
 
 impl Staging {
     /// The number of this writer, whose lock is held from here on; `None` where there can be no locks.
@@ -239,12 +239,21 @@ impl Staging {
     /// One for all values: to close another descriptor of the file would drop the signatures of this process's
     /// locks.
     pub(super) fn writer(&self, store: &Path) -> Option<i64> {
-        let lock = || {
+        let mut known = lock(&self.0);
+        if known.is_none() {
             let locks = FlightLocks::open(&Sidecar::Locks.path(store)).ok()?;
             let number = RandomState::new().hash_one(()) as i64;
-            Some((number, locks.try_lock(&byte(number)).ok()??))
-        };
-        self.0.get_or_init(lock).as_ref().map(|(number, _)| *number)
+            *known = locks
+                .try_lock(&byte(number))
+                .ok()?
+                .map(|lock| (number, lock));
+        }
+        known.as_ref().map(|(number, _)| *number)
+    }
+
+    /// Gives the lock up, whose file has gone with the store's.
+    pub(super) fn forget(&self) {
+        lock(&self.0).take();
     }
 }
 

@@ -15,6 +15,7 @@ use rusqlite::{Connection, Row, params_from_iter};
 use super::blobs::Unnamed;
 use super::checksum::Fields;
 use super::names::Names;
+use super::pool::Look;
 use super::query::{Conditions, Parameter, Plan, Range, USED};
 use super::reclaim::Due;
 use super::row::{self, RowError, policy_number};
@@ -68,6 +69,7 @@ impl SqliteBackend {
         now: Timestamp,
         progress: Progress<'_>,
     ) -> Result<Usage> {
+        let _held = self.hold(Look::Always);
         let mut done = Batch::default();
         let mut change = |pace| {
             let parts = self.select(selection, now)?;
@@ -161,6 +163,7 @@ impl SqliteBackend {
         touch: Touch,
         now: Timestamp,
     ) -> Result<Usage> {
+        let _held = self.hold(Look::Always);
         let mut done = Batch::default();
         let parts = self.select(selection, now)?;
         let batch = |transaction: &Connection, plan: &Plan, ids: &[i64]| {

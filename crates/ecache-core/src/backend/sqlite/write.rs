@@ -93,7 +93,7 @@ impl SqliteBackend {
     /// Runs `work` in a write transaction, which is taken at once: one that begins by reading could not
     /// be made to wait when it turns to writing.
     pub(super) fn transaction<T>(&self, work: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
-        self.transaction_on(&*self.connection()?, work)
+        self.transaction_on(&*self.writing_connection()?, work)
     }
 
     /// The same, but gives up as [`Error::Busy`] when another process writes for longer than `patience`.
@@ -102,7 +102,7 @@ impl SqliteBackend {
         patience: Duration,
         work: impl FnOnce(&Connection) -> Result<T>,
     ) -> Result<T> {
-        let connection = self.connection()?;
+        let connection = self.writing_connection()?;
         connection
             .busy_timeout(patience)
             .map_err(|error| self.error(error))?;
