@@ -124,10 +124,7 @@ impl<'a> Memo<'a> {
                     Kept::Old(entry, content) => old = Some((backend, (entry, content))),
                     Kept::Nothing => reader = Some(backend).filter(|_| !self.glances()),
                 },
-                // One that is not there yet is made, and one of an older release brought up to date, by a writer.
-                Err(Error::Missing { .. } | Error::Unsupported(_)) => {}
-                // A writer begins a new log.
-                Err(error @ Error::DamagedLog { .. }) => (self.on_trouble)(error)?,
+                Err(error) if Self::is_for_a_writer(&error) => self.tell_of(error)?,
                 Err(error) => {
                     (self.on_trouble)(error)?;
                     return self.bypass(&mut ports);
@@ -222,6 +219,23 @@ impl<'a> Memo<'a> {
                 }
                 Ok(report)
             }
+        }
+    }
+
+    /// Whether a writer mends what kept a reader from the store: one that is not there yet is made, one
+    /// of an older release is brought up to date, and a damaged log is begun anew.
+    pub(super) fn is_for_a_writer(error: &Error) -> bool {
+        matches!(
+            error,
+            Error::Missing { .. } | Error::Unsupported(_) | Error::DamagedLog { .. }
+        )
+    }
+
+    /// Tells of what a writer mends, if it is any trouble.
+    pub(super) fn tell_of(&self, error: Error) -> Result<()> {
+        match error {
+            Error::DamagedLog { .. } => (self.on_trouble)(error),
+            _ => Ok(()),
         }
     }
 

@@ -30,7 +30,7 @@ use super::{
 };
 use crate::backend::{Backend, Condition, Content, Lookup};
 use crate::entry::Entry;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::location::Access;
 use crate::time::Clock;
 use crate::value::Kind;
@@ -75,7 +75,7 @@ impl Memo<'_> {
                     missing = Some(call);
                 }
                 Ok((_, Found::Miss(call))) => missing = call,
-                Err(Error::Missing { .. } | Error::Unsupported(_)) => {}
+                Err(error) if Self::is_for_a_writer(&error) => self.tell_of(error)?,
                 Err(error) => {
                     (self.on_trouble)(error)?;
                     return self.bypass(ports);
