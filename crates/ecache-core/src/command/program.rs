@@ -92,13 +92,14 @@ impl Program {
     /// Whether it is a script that names no interpreter, which the system refuses and `env` and shells
     /// give to `sh`: its first line is text.
     fn is_text(&self) -> bool {
-        let mut beginning = Vec::new();
-        let file = File::open(&self.path);
-        let read = file.and_then(|file| file.take(256).read_to_end(&mut beginning));
-        let first_line = beginning.split(|byte| *byte == b'\n').next();
-        read.is_ok()
-            && !beginning.starts_with(b"#!")
-            && first_line.is_none_or(|line| !line.contains(&0))
+        let mut beginning = [0; 256];
+        let read = File::open(&self.path).and_then(|mut file| file.read(&mut beginning));
+        let Ok(count) = read else {
+            return false;
+        };
+        let beginning = &beginning[..count];
+        let mut lines = beginning.split(|byte| *byte == b'\n');
+        !beginning.starts_with(b"#!") && lines.next().is_none_or(|line| !line.contains(&0))
     }
 
     /// What it was typed as, if that is not the name of its file.
