@@ -180,7 +180,7 @@ pub use execution_cache::{
 /// | option | default | |
 /// |---|---|---|
 /// | `cache` | the context's | for a function without a context: a `static` that holds a [`Cache`], as `LazyLock<Cache>` or `LazyLock<Arc<Cache>>`, or `default` for the [default](set_default) of the process |
-/// | `codec` | serde | a [`Codec`] in the place of `serialize` and `deserialize` |
+/// | `codec` | serde | a [`Codec`] in the place of `serialize` and `deserialize`, as [`Compact`](execution_cache::Compact) |
 /// | `self_key` | required | for a method: what of `self` its results depend on, or `none`; an associated function says `none` |
 /// | `cache_err` | `false` | whether the `Err` of a `Result` is kept as well, which needs serde's traits then; a duration keeps it for that long |
 /// | `cache_none` | `true` | whether the `None` of an `Option`, or of a `Result<Option<…>, …>`, is kept |
@@ -306,6 +306,25 @@ pub use execution_cache::{
 ///
 /// They belong to an empty type of the function's name. Those of a method stand beside it under its name and theirs:
 /// `expensive_operation_uncached`, `expensive_operation_clear_cache` and so on. `execution_cache` is the cache itself.
+///
+/// # What is kept, and for how long
+///
+/// A result is stored as JSON that people and FiftyOne read, a `Vec<u8>` as bytes, and a `Vec` of 1024 numbers or more
+/// as bytes that NumPy reads; `codec = Compact` is a binary form for all else. A result that does
+/// not come back from the store as it was, as with `#[serde(skip)]`, is kept in neither tier, and a
+/// warning says why. For that, results up to 16 KiB are read again whenever they are stored, larger
+/// ones the first sixteen times and then one of 32. What is skipped is found where the type has an
+/// `==`.
+///
+/// Results leave memory when they expire, when `max_size` or `max_bytes` is reached, and with their
+/// [`Cache`]. From the store, a function removes up to 32 of its expired results once a minute,
+/// with one that it keeps; [`Cache::prune`](execution_cache::Cache::prune) removes those of all
+/// functions. A store that must not exceed a size is bounded from outside, as by a cron job with
+/// `ecache prune --max-size 1GiB`.
+///
+/// An `async fn` blocks no executor: a few threads of the cache's own read and write the store, encode and decode. A
+/// store that another process keeps locked is waited for two seconds once, and then left alone for
+/// ten.
 ///
 /// # What can be cached
 ///

@@ -1,7 +1,7 @@
 //! Calls of functions that return futures, on any runtime.
 //!
-//! What may take long is not done by the task: a worker reads and writes the store, encodes and decodes.
-//! The task itself looks in memory, computes, and waits.
+//! What may take long is not done by the task: a worker reads and writes the store, encodes and
+//! decodes. The task itself looks in memory, computes, and waits.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -17,8 +17,8 @@ use crate::stored::StoredError;
 impl ExecutionCache {
     /// [`ExecutionCache::call`] for a future, on any runtime.
     ///
-    /// It blocks no executor: the store is read and written by a few threads of the cache's own, on which
-    /// results are encoded and decoded as well.
+    /// It blocks no executor: the store is read and written by a few threads of the cache's own, on
+    /// which results are encoded and decoded as well.
     ///
     /// # Panics
     /// As [`ExecutionCache::call`].
@@ -91,7 +91,8 @@ impl ExecutionCache {
                         Ok(lead) => lead,
                         Err(value) => return Ok(Found::new(value)),
                     };
-                    // An error need not be `Send`, so that it is not there while others are waited for.
+                    // An error need not be `Send`, so that it is not there while others are waited
+                    // for.
                     let (value, cost_ms) = match lead.run_async(call.compute_async(compute)).await {
                         Ok(computed) => computed,
                         Err(error) => return call.after_error(&**codec, error),

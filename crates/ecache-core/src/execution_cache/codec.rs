@@ -101,7 +101,8 @@ impl From<CodecError> for StoredError {
 
 /// FiftyOne's [stored form](mod@crate::stored), through serde.
 ///
-/// A `Vec<u8>` is stored as bytes, and a `Vec` of 1024 numbers or more as bytes that NumPy reads (`.npy`).
+/// A `Vec<u8>` is stored as bytes, and a `Vec` of 1024 numbers or more as bytes that NumPy reads
+/// (`.npy`).
 #[derive(Clone, Copy, Debug, Default)]
 pub struct StoredForm;
 

@@ -1,9 +1,9 @@
 //! A compact binary codec: postcard, behind a fingerprint of the type.
 //!
-//! Formats weighed: CBOR and MessagePack (they describe themselves, and take five bytes for an `f32`), bincode
-//! (no longer maintained), and postcard (chosen: an `f32` takes four bytes, and most integers one or two).
-//! What postcard writes does not say what it is, so that a type which changed would read as a wrong value:
-//! the fingerprint tells.
+//! Formats weighed: CBOR and MessagePack (they describe themselves, and take five bytes for an
+//! `f32`), bincode (no longer maintained), and postcard (chosen: an `f32` takes four bytes, and
+//! most integers one or two). What postcard writes does not say what it is, so that a type which
+//! changed would read as a wrong value: the fingerprint tells.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -14,9 +14,9 @@ use crate::value::{Kind, Value};
 
 /// A compact binary form, through serde, for results that only this program reads.
 ///
-/// `ecache get` prints bytes that people do not read, and FiftyOne gets Python's `bytes`. A type that
-/// asks its format what comes next (`serde_json::Value`, `#[serde(untagged)]`, `#[serde(flatten)]`) cannot be read
-/// from it, so that its results are not kept.
+/// `ecache get` prints bytes that people do not read, and FiftyOne gets Python's `bytes`. A type
+/// that asks its format what comes next (`serde_json::Value`, `#[serde(untagged)]`,
+/// `#[serde(flatten)]`) cannot be read from it, so that its results are not kept.
 ///
 /// ```
 /// use ecache_core::execution_cache::{Codec, Compact};

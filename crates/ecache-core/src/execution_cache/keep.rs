@@ -58,7 +58,8 @@ pub(super) struct Kept {
 impl Call<'_> {
     /// Keeps a result, or counts and logs why it is not kept.
     ///
-    /// A store that was found locked is left alone for a while: each caller would wait for it in vain.
+    /// A store that was found locked is left alone for a while: each caller would wait for it in
+    /// vain.
     pub(super) fn keep_or_complain<T: Clone + Send + Sync + 'static>(
         &self,
         codec: &impl Codec<T>,
@@ -163,8 +164,8 @@ impl Call<'_> {
         Ok(kept)
     }
 
-    /// Removes a few of the function's results that have expired, if it is time to: once a minute, as MongoDB does for
-    /// FiftyOne, and with each result that is kept as long as there are more.
+    /// Removes a few of the function's results that have expired, if it is time to: once a minute,
+    /// as MongoDB does for FiftyOne, and with each result that is kept as long as there are more.
     fn remove_expired(&self, backend: &dyn Backend, now: Timestamp) -> Result<()> {
         let (function, swept_at) = (self.function, now.as_millis());
         let due_at = function.sweep_at.load(Ordering::Relaxed);

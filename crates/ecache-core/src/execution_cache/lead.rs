@@ -27,8 +27,8 @@ impl<'a> Lead<'a> {
         }
     }
 
-    /// Waits for another process that computes the same; either it turns out to have the value, or this
-    /// call computes.
+    /// Waits for another process that computes the same; either it turns out to have the value, or
+    /// this call computes.
     pub(super) fn take_off<T: Clone + Send + Sync + 'static>(
         mut self,
         call: &Call<'_>,
@@ -102,7 +102,8 @@ impl<'a> Lead<'a> {
         self.leader.run_async(compute).await
     }
 
-    /// Keeps the value, unless something was cleared in the meantime, and hands it to those who wait.
+    /// Keeps the value, unless something was cleared in the meantime, and hands it to those who
+    /// wait.
     pub(super) fn land<T: Clone + Send + Sync + 'static>(
         self,
         call: &Call<'_>,
@@ -175,8 +176,8 @@ impl Lead<'static> {
         self.unless_found(call, looked)
     }
 
-    /// [`Lead::land`] without blocking the task. Of a task that is dropped meanwhile, the value lands all
-    /// the same.
+    /// [`Lead::land`] without blocking the task. Of a task that is dropped meanwhile, the value
+    /// lands all the same.
     pub(super) async fn land_async<T, C>(
         self,
         function: &'static ExecutionCache,

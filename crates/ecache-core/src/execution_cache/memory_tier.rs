@@ -1,23 +1,24 @@
 //! Results in memory: bounded, with their own expiry, and coherent with the store.
 //!
-//! A slot remembers the store's generation from before it was read. As long as the cache's epoch has not
-//! moved since the slot was last checked, it is good; when it has, the generation is asked for again. So a
-//! hit costs no query, and a removal by any process is noticed at the next look at the store
-//! (see [`Cache::epoch`](super::Cache)).
+//! A slot remembers the store's generation from before it was read. As long as the cache's epoch
+//! has not moved since the slot was last checked, it is good; when it has, the generation is asked
+//! for again. So a hit costs no query, and a removal by any process is noticed at the next look at
+//! the store (see [`Cache::epoch`](super::Cache)).
 
 use std::any::Any;
+use std::hash::{BuildHasherDefault, Hash, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use quick_cache::sync::{Cache as QuickCache, DefaultLifecycle};
-use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
+use quick_cache::{OptionsBuilder, Weighter};
 
 use super::ledger::Hits;
 use crate::time::Timestamp;
 
-/// What a result in memory is found by. The function has a tier of its own; its store and collection are
-/// those of its options.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+/// What a result in memory is found by. The function has a tier of its own; its store and
+/// collection are those of its options.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct MemoryKey {
     /// Which cache: a program may have several
     pub(super) cache: u64,
@@ -28,6 +29,44 @@ pub(super) struct MemoryKey {
     pub(super) arguments_length: usize,
     /// Which scopes have a value
     pub(super) scopes: [bool; 4],
+}
+
+/// The SHA-256 is a hash already; what else tells keys apart is mixed in, most of which differs rarely.
+impl Hash for MemoryKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        /// That of Fx: odd, and without a pattern.
+        const FACTOR: u64 = 0xf135_7aea_2e62_a9c5;
+        let first = self.hash.first_chunk().expect("a hash has 32 bytes");
+        let mut mixed = u64::from_ne_bytes(*first) ^ self.cache.wrapping_mul(FACTOR);
+        for chunk in self
+            .dataset_id
+            .iter()
+            .flat_map(|id| id.as_bytes().chunks(8))
+        {
+            let mut bytes = [0; 8];
+            bytes[..chunk.len()].copy_from_slice(chunk);
+            mixed = (mixed.rotate_left(5) ^ u64::from_ne_bytes(bytes)).wrapping_mul(FACTOR);
+        }
+        state.write_u64(mixed);
+    }
+}
+
+/// Takes the hash that a [`MemoryKey`] makes as it is.
+#[derive(Clone, Default)]
+pub(super) struct AsItIs(u64);
+
+impl Hasher for AsItIs {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, _: &[u8]) {
+        unreachable!("a key writes one number")
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        self.0 = number;
+    }
 }
 
 /// A result in memory.
@@ -67,7 +106,8 @@ impl Stored {
         self.checked_at.load(Ordering::Acquire) == epoch
     }
 
-    /// Whether the entry is still what it was, at `epoch`; asks for the generation only if the epoch has moved.
+    /// Whether the entry is still what it was, at `epoch`; asks for the generation only if the
+    /// epoch has moved.
     pub(super) fn is_current(&self, epoch: u64, generation: impl FnOnce() -> Option<u64>) -> bool {
         if self.was_current_at(epoch) {
             return true;
@@ -82,7 +122,7 @@ impl Stored {
 
 /// The results of one function: so many, and so many bytes of their stored forms.
 pub(super) struct MemoryTier {
-    results: Option<QuickCache<MemoryKey, Arc<Slot>, Weights>>,
+    results: Option<QuickCache<MemoryKey, Arc<Slot>, Weights, BuildHasherDefault<AsItIs>>>,
     /// The largest result that is kept, in bytes
     largest: u64,
 }
@@ -96,7 +136,8 @@ const DEFAULT_HOT_ALLOCATION: f64 = 0.97;
 /// What a result weighs at least.
 const LEAST: u64 = 1024;
 
-/// Makes one bound of two: a result weighs what it takes of the number or of the bytes, whichever is more.
+/// Makes one bound of two: a result weighs what it takes of the number or of the bytes, whichever
+/// is more.
 #[derive(Clone)]
 struct Weights {
     bytes_per_unit: f64,
@@ -118,7 +159,8 @@ impl MemoryTier {
             };
         }
         let capacity = (max_size as u64).saturating_mul(LEAST);
-        // A result is to fit what is set apart for those that are used again, also where only one is kept.
+        // A result is to fit what is set apart for those that are used again, also where only one
+        // is kept.
         let hot = if max_size < 64 {
             1.0
         } else {
@@ -137,7 +179,7 @@ impl MemoryTier {
         let results = QuickCache::with_options(
             options,
             weights,
-            DefaultHashBuilder::default(),
+            BuildHasherDefault::default(),
             DefaultLifecycle::default(),
         );
         Self {

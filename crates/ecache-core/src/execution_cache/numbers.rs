@@ -1,8 +1,9 @@
-//! Bytes as bytes, and long arrays of numbers as NumPy's `.npy`, instead of JSON that is many times as long.
+//! Bytes as bytes, and long arrays of numbers as NumPy's `.npy`, instead of JSON that is many times
+//! as long.
 //!
-//! Designs weighed for numbers: bare little-endian bytes (a function that returns `Vec<f64>` where it
-//! returned `Vec<f32>` would read half as many wrong numbers), a form of our own, and NumPy's (chosen: it
-//! says the type of its elements, and `numpy.load` reads what `ecache get` prints).
+//! Designs weighed for numbers: bare little-endian bytes (a function that returns `Vec<f64>` where
+//! it returned `Vec<f32>` would read half as many wrong numbers), a form of our own, and NumPy's
+//! (chosen: it says the type of its elements, and `numpy.load` reads what `ecache get` prints).
 //!
 //! Short arrays stay JSON, which people and FiftyOne read.
 
@@ -100,7 +101,8 @@ pub(super) fn encode<T: 'static>(result: &T) -> Option<Value> {
     encode_numbers(result).map(Value::bytes)
 }
 
-/// Returns bytes and arrays of numbers of their stored form; the value again if it is not that of one.
+/// Returns bytes and arrays of numbers of their stored form; the value again if it is not that of
+/// one.
 pub(super) fn decode<T: 'static>(value: Value) -> Result<T, Value> {
     if value.kind != Kind::Bytes {
         return Err(value);

@@ -1,8 +1,9 @@
-//! A fingerprint of what a type is to serde: names of structs, fields and variants, and what is in them.
+//! A fingerprint of what a type is to serde: names of structs, fields and variants, and what is in
+//! them.
 //!
-//! The type's own `Deserialize` is run on made-up content and says what it asks for. Of an enum one variant
-//! is made at a time, so that it is run once for each. A type that refuses what is made up is known as far
-//! as it got.
+//! The type's own `Deserialize` is run on made-up content and says what it asks for. Of an enum one
+//! variant is made at a time, so that it is run once for each. A type that refuses what is made up
+//! is known as far as it got.
 
 use std::any::TypeId;
 use std::collections::BTreeMap;

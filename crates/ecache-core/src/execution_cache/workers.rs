@@ -1,8 +1,9 @@
-//! A few threads of our own, on which asynchronous calls read and write the store, encode and decode.
+//! A few threads of our own, on which asynchronous calls read and write the store, encode and
+//! decode.
 //!
 //! Designs weighed: the runtime's own blocking threads (there is no common interface to them, and a
-//! program may have no runtime), a thread for each call (hundreds while a store is locked), and this:
-//! at most [`MOST`] threads for the process, which end when there is nothing to do.
+//! program may have no runtime), a thread for each call (hundreds while a store is locked), and
+//! this: at most [`MOST`] threads for the process, which end when there is nothing to do.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -92,7 +93,8 @@ struct Outcome<T> {
     waker: Option<Waker>,
 }
 
-/// Runs `work` on a worker, as a future of any runtime. A future that is dropped leaves the work to itself.
+/// Runs `work` on a worker, as a future of any runtime. A future that is dropped leaves the work to
+/// itself.
 ///
 /// # Panics
 /// If `work` does.

@@ -1,7 +1,8 @@
 //! Flights across processes: a byte of one file for each key, locked by the kernel.
 //!
-//! Open-file-description locks: they belong to the open file, not to the process, so another descriptor of the
-//! same file that is closed elsewhere does not drop them; and they end with the process, killed or not.
+//! Open-file-description locks: they belong to the open file, not to the process, so another
+//! descriptor of the same file that is closed elsewhere does not drop them; and they end with the
+//! process, killed or not.
 
 use std::fs::File;
 use std::io;
@@ -90,7 +91,8 @@ impl FlightLocks {
         }
     }
 
-    /// Says that this process waits for whoever has a key, until the lock that is returned is dropped.
+    /// Says that this process waits for whoever has a key, until the lock that is returned is
+    /// dropped.
     ///
     /// Many may wait for one: it is a shared lock, of another byte.
     ///
@@ -143,7 +145,8 @@ impl FlightLocks {
 }
 
 impl FlightLocks {
-    /// [`FlightLocks::lock`] as a future of any runtime: a task looks again and again, since the kernel wakes only threads.
+    /// [`FlightLocks::lock`] as a future of any runtime: a task looks again and again, since the
+    /// kernel wakes only threads.
     ///
     /// # Errors
     /// If the file system knows no such locks.
@@ -172,8 +175,8 @@ impl FlightLock {
     /// Lets others learn which process has the lock.
     ///
     /// A lock of an open file belongs to no process, so this takes a classic one beside it: the
-    /// kernel names its owner to whoever asks, by the number that it has for them, and drops it with
-    /// the process. It is also dropped when this process closes any descriptor of the file.
+    /// kernel names its owner to whoever asks, by the number that it has for them, and drops it
+    /// with the process. It is also dropped when this process closes any descriptor of the file.
     pub(crate) fn sign(&mut self) {
         let mut lock = description(libc::F_WRLCK, self.offset | SIGNED, 1);
         self.is_signed = control(&self.file, libc::F_SETLK, &mut lock).is_ok();

@@ -1,4 +1,5 @@
-//! Bytes and arrays of numbers: no larger on disk than they are, and not copied more often than needed.
+//! Bytes and arrays of numbers: no larger on disk than they are, and not copied more often than
+//! needed.
 
 use super::common::worker;
 use super::*;
@@ -45,6 +46,33 @@ fn an_array_of_another_type_is_computed_anew() {
         assert!(result == [2.0_f64; 2048], "{:?}", &result[..3]);
     }
     assert_eq!((function.computed(), ctx.cache.troubles()), (1, 1));
+}
+
+#[ecache_core::execution_cache(residency = "transient", codec = Compact)]
+fn points(_ctx: &ExecutionContext, count: u16) -> Result<Vec<(f32, Option<u16>)>, String> {
+    Ok((0..count).map(|n| (0.5, Some(n))).collect())
+}
+
+#[ecache_core::execution_cache(residency = "transient", codec = Compact)]
+async fn json(_ctx: &ExecutionContext) -> serde_json::Value {
+    serde_json::json!([1])
+}
+
+#[test]
+fn the_attribute_takes_a_codec() {
+    use futures_executor::block_on;
+    let ctx = in_memory();
+    assert_eq!(points(&ctx, 1000), points(&ctx, 1000));
+    assert_eq!(points::counters().store_hits, 1);
+    let [(Kind::Bytes, size)] = stored(&ctx)[..] else {
+        panic!("one entry of bytes");
+    };
+    assert!(size < 8 * 1000, "{size}");
+    // It cannot be read from a form that does not say what comes next: it is not kept.
+    for _ in 0..2 {
+        assert_eq!(block_on(json(&ctx)), serde_json::json!([1]));
+    }
+    assert_eq!((stored(&ctx).len(), ctx.cache.troubles()), (1, 2));
 }
 
 /// The most memory that this process has had at once, in bytes.

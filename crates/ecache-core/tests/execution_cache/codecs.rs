@@ -1,4 +1,5 @@
-//! A program's own `serialize`, `deserialize` and `key_fn`: they may fail and panic, a call does not.
+//! A program's own `serialize`, `deserialize` and `key_fn`: they may fail and panic, a call does
+//! not.
 
 use std::num::ParseIntError;
 

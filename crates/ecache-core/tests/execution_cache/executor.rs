@@ -1,8 +1,9 @@
 //! An asynchronous call blocks no executor, whatever the store does.
 //!
-//! The executor has one thread, on which a ticker runs beside the calls: it is woken every five milliseconds
-//! by another thread, and notes how late it is. What is asserted is far more than what was measured on a calm
-//! machine (`--nocapture` prints it), and far less than what a blocked executor takes.
+//! The executor has one thread, on which a ticker runs beside the calls: it is woken every five
+//! milliseconds by another thread, and notes how late it is. What is asserted is far more than what
+//! was measured on a calm machine (`--nocapture` prints it), and far less than what a blocked
+//! executor takes.
 
 use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;

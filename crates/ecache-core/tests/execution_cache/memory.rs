@@ -58,7 +58,8 @@ fn the_bytes_are_bounded_as_well_as_the_number() {
         fill(&cache, &ctx, &copies, sizes);
         in_memory_now(&copies)
     };
-    // Nearly all of what fits is there: the parts that memory is divided into are not filled evenly.
+    // Nearly all of what fits is there: the parts that memory is divided into are not filled
+    // evenly.
     let by_bytes = kept(1024, 4 << 20, &[100 * KIB; 200]);
     assert!((30..=40).contains(&by_bytes), "{by_bytes} of 40");
     let by_number = kept(100, DEFAULT_MAX_BYTES, &[1; 1000]);

@@ -8,8 +8,8 @@ use ecache_core::execution_cache::compared;
 use proptest::prelude::*;
 use serde::Deserialize;
 
-/// The result of a function as it is computed, from memory, and from the store in another process, and how
-/// many entries the store has.
+/// The result of a function as it is computed, from memory, and from the store in another process,
+/// and how many entries the store has.
 fn everywhere<T>(value: &T) -> ([T; 3], usize)
 where
     T: Serialize + DeserializeOwned + Clone + PartialEq + Send + Sync + 'static,
@@ -43,7 +43,8 @@ where
     (results, kept)
 }
 
-/// Asserts that a value is kept, and the same everywhere. A NaN differs from itself, its text does not.
+/// Asserts that a value is kept, and the same everywhere. A NaN differs from itself, its text does
+/// not.
 #[track_caller]
 fn assert_kept<T>(value: T)
 where
