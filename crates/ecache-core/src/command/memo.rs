@@ -8,9 +8,10 @@ use std::time::{Duration, Instant};
 use sha2::{Digest, Sha256};
 
 use super::broadcast;
+use super::feed::InputUse;
 use super::frames::Source;
 use super::old::Kept;
-use super::process::{self, Ended, InputUse, Records, Signals, Streams};
+use super::process::{self, Ended, Records, Signals, Streams};
 use super::recording::{NotRecorded, Recorder};
 use super::settings::{
     Arguments, Company, Failures, Mode, OnBusy, OnFailure, OnMiss, Outcome, Outputs, Report,

@@ -10,6 +10,7 @@
 //! | `unkeyed` | arguments whose content cannot be in the key |
 //! | `files` | files, folders and patterns, hashed by content |
 //! | `recording` | what a command printed, and how it ended, as bytes |
+//! | `feed` | connects a command to its standard input |
 //! | `process` | runs a command, passes its output on and records it |
 //! | `telling`, `broadcast` | what a running command prints, for other processes |
 //! | `frames` | that, and what is kept of a command, read piece by piece |
@@ -36,6 +37,7 @@ mod ancestry;
 mod beside;
 mod broadcast;
 mod call;
+mod feed;
 mod files;
 mod frames;
 mod held;

@@ -19,10 +19,11 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use super::feed::InputUse;
 use super::input::{Lies, Profile, Seen, StreamContent, Taken};
 use super::memo::Ports;
 use super::old::Kept;
-use super::process::{Ended, InputUse, Records};
+use super::process::{Ended, Records};
 use super::recording::{Recorder, ending};
 use super::turn::{Turn, Wait};
 use super::{

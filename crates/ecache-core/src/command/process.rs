@@ -17,11 +17,11 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::{Errno, ioctl_fionread, retry_on_intr};
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 
-use super::input::{Pump, Taken};
+use super::feed::{Feed, InputUse};
 use super::recording::{InputLeft, NotRecorded, Recorder, Stream};
 use super::settings::Outputs;
 use super::telling::Telling;
-use super::{Call, CommandError, FileInput, Input, TerminalWatch, Unkept, watch_terminal};
+use super::{Call, CommandError, Input};
 use crate::limits::is_exhausted;
 
 /// How long output is still awaited after a command has ended: what `>(tee log)` prints comes a little later.
@@ -95,19 +95,6 @@ impl Ended {
     }
 }
 
-/// What a command did with its standard input, as far as its key depends on that.
-#[derive(Debug)]
-pub(super) enum InputUse {
-    /// Whatever it did, the key has it
-    Known,
-    /// It left a file at this offset
-    LeftAt(u64),
-    /// It took this from a stream
-    Took(Taken),
-    /// It is not known what it read, for this reason
-    Unknown(&'static str),
-}
-
 /// What a command prints, for those who ask later and for those who wait.
 pub(super) struct Records {
     /// For the store
@@ -178,7 +165,7 @@ pub(super) fn run(
         // Where programs look for their folder before they ask the system.
         command.current_dir(folder).env("PWD", folder);
     }
-    let mut feed = give_input(&mut command, streams.input, records.is_some());
+    let mut feed = Feed::new(&mut command, streams.input, records.is_some());
     signals.prepare(&mut command);
     let (mut child, stdout, spare) = match start(&mut command, outputs) {
         Ok(started) => started,
@@ -268,98 +255,6 @@ fn start(
     let mut child = command.spawn()?;
     let stdout = merged.or(child.stdout.take().map(Into::into));
     Ok((child, stdout, spare))
-}
-
-/// How a command gets its standard input, while it runs.
-enum Feed {
-    /// It has it
-    Given,
-    /// As [`Feed::Given`], and so nothing is known of what it reads
-    Unseen(&'static str),
-    File(FileInput),
-    Terminal(Option<TerminalWatch>),
-    Unkept(Option<Unkept>),
-    Pump(Box<Pump>),
-}
-
-/// Connects a command to its standard input. `is_recorded` says whether anybody wants to know what it reads.
-fn give_input(command: &mut Command, input: Input, is_recorded: bool) -> Feed {
-    let (stdin, feed) = match input {
-        Input::Inherited => (Stdio::inherit(), Feed::Given),
-        Input::Nothing => (Stdio::null(), Feed::Given),
-        Input::Terminal => {
-            let watch = is_recorded.then(|| watch_terminal(io::stdin())).flatten();
-            (Stdio::inherit(), Feed::Terminal(watch))
-        }
-        Input::File(file) => (Stdio::inherit(), Feed::File(file)),
-        Input::Spooled(file) => (file.into(), Feed::Given),
-        Input::Unkept(stream) => (Stdio::piped(), Feed::Unkept(Some(stream))),
-        Input::Stream(stream) if !is_recorded && !stream.is_begun() => {
-            (Stdio::inherit(), Feed::Given)
-        }
-        Input::Stream(stream) => match stream.pump() {
-            Ok((pump, stdin)) => (stdin.into(), Feed::Pump(Box::new(pump))),
-            Err((_, _)) => (
-                Stdio::inherit(),
-                Feed::Unseen("there are too few descriptors to see what it reads"),
-            ),
-        },
-    };
-    command.stdin(stdin);
-    feed
-}
-
-impl Feed {
-    /// Whether the command cannot read its input without this process.
-    fn is_needed(&self) -> bool {
-        match self {
-            Self::Unkept(_) => true,
-            Self::Pump(pump) => pump.is_begun(),
-            _ => false,
-        }
-    }
-
-    /// The command has started.
-    fn begin(&mut self, child: &mut Child) -> io::Result<()> {
-        if let Self::Pump(pump) = self {
-            pump.begin(child.id());
-        }
-        if let (Self::Unkept(stream), Some(mut stdin)) = (self, child.stdin.take())
-            && let Some(mut stream) = stream.take()
-        {
-            // Not waited for: a command need not read to the end, nor the stream have one.
-            let feed = move || io::copy(&mut stream, &mut stdin);
-            thread::Builder::new().spawn(feed)?;
-        }
-        Ok(())
-    }
-
-    /// What the command did with it.
-    fn finish(self) -> InputUse {
-        match self {
-            Self::Given | Self::Unkept(_) => InputUse::Known,
-            Self::Unseen(why) => InputUse::Unknown(why),
-            Self::File(file) => match file.left_at() {
-                Some(offset) => InputUse::LeftAt(offset),
-                None => InputUse::Unknown("its standard input changed while it ran"),
-            },
-            Self::Terminal(watch) => match watch.is_some_and(|watch| !watch.was_read()) {
-                true => InputUse::Known,
-                false => InputUse::Unknown("it may have read from the terminal"),
-            },
-            Self::Pump(pump) => match pump.finish() {
-                Some(taken) => InputUse::Took(taken),
-                None => InputUse::Unknown("something else read its standard input, too"),
-            },
-        }
-    }
-
-    fn pump(&mut self) -> Option<&mut Pump> {
-        match self {
-            Self::Pump(pump) => Some(pump),
-            _ => None,
-        }
-    }
 }
 
 struct Output<'a> {
