@@ -11,9 +11,14 @@ use syn::{Error, ItemFn, Result, Signature, Type};
 
 use crate::function::{Function, Parameter};
 use crate::options::{CacheErr, Options, SelfKey};
+use crate::place::Place;
 
 /// What the attribute makes of its function.
-pub(crate) fn expand(options: TokenStream, function: TokenStream) -> Result<TokenStream> {
+pub(crate) fn expand(
+    options: TokenStream,
+    function: TokenStream,
+    place: Place,
+) -> Result<TokenStream> {
     let options: Options = syn::parse2(options)?;
     let item: ItemFn = syn::parse2(function.clone()).map_err(|_| {
         Error::new_spanned(
@@ -22,12 +27,18 @@ pub(crate) fn expand(options: TokenStream, function: TokenStream) -> Result<Toke
         )
     })?;
     let function = Function::new(item, options.cache.is_some(), options.key_fn.is_some())?;
-    refuse(&function, &options)?;
+    refuse(&function, &options, place)?;
     Ok(Expansion::new(&function, &options).tokens())
 }
 
 /// Refuses what the function and its options cannot be together.
-fn refuse(function: &Function, options: &Options) -> Result<()> {
+fn refuse(function: &Function, options: &Options, place: Place) -> Result<()> {
+    let name = &function.item.sig.ident;
+    if place == Place::TraitImpl {
+        let message = "a method of a trait has no room for companions: cache an inherent method, and call \
+                       that one here";
+        return Err(Error::new_spanned(name, message));
+    }
     if function.receiver.is_some() && options.self_key.is_none() {
         return Err(Error::new_spanned(
             &function.receiver,
@@ -44,6 +55,10 @@ fn refuse(function: &Function, options: &Options) -> Result<()> {
     {
         let message = "an associated function says `self_key = none`";
         return Err(Error::new_spanned(word, message));
+    }
+    if options.self_key.is_none() && place == Place::Impl {
+        let message = "an associated function says `self_key = none`";
+        return Err(Error::new_spanned(name, message));
     }
     let first = function.parameters.first();
     let has_context = first.is_some_and(|first| first.is_context() || first.may_be_context());
@@ -174,8 +189,15 @@ impl<'a> Expansion<'a> {
 
     /// That, as it is made.
     pub(crate) fn typed(&self) -> TokenStream {
-        let krate = self.krate;
-        self.typed_as(|codec, kept| quote!(#krate::__macro::Way::new(#codec, #kept)))
+        let (krate, output) = (self.krate, &self.output);
+        let span = self.function.output_span();
+        self.typed_as(|codec, kept| {
+            quote_spanned! {span=> {
+                #[allow(unused_imports)]
+                use #krate::__macro::Unfit as _;
+                #krate::__macro::checked::<_, _, #output>(#codec, #kept).way()
+            }}
+        })
     }
 
     fn typed_as(&self, make: impl FnOnce(&Ident, &Ident) -> TokenStream) -> TokenStream {

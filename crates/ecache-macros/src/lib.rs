@@ -6,6 +6,7 @@ mod companions;
 mod expand;
 mod function;
 mod options;
+mod place;
 mod types;
 #[allow(
     dead_code,
@@ -19,7 +20,8 @@ use proc_macro::TokenStream;
 #[proc_macro_attribute]
 pub fn execution_cache(options: TokenStream, function: TokenStream) -> TokenStream {
     let function = proc_macro2::TokenStream::from(function);
-    match expand::expand(options.into(), function.clone()) {
+    let place = place::Place::of(proc_macro2::Span::call_site());
+    match expand::expand(options.into(), function.clone(), place) {
         Ok(expanded) => expanded.into(),
         Err(error) => {
             // The function stays, so that its callers are not in error as well.

@@ -288,7 +288,7 @@ impl<C, O> Attributed<'_, C, O> {
 }
 
 impl Status {
-    const COMPUTED: Self = Self {
+    pub(super) const COMPUTED: Self = Self {
         is_hit: false,
         is_stale: false,
         age: None,

@@ -124,12 +124,13 @@ impl<T: Serialize + DeserializeOwned + 'static> Codec<T> for StoredForm {
 }
 
 /// Makes a codec that knows when two results are equal.
-pub fn compared<T, C: Codec<T>>(codec: C, equal: impl Fn(&T, &T) -> Option<bool>) -> impl Codec<T> {
+pub fn compared<T, C, E: Fn(&T, &T) -> Option<bool>>(codec: C, equal: E) -> Compared<C, E> {
     Compared { codec, equal }
 }
 
-#[derive(Clone, Copy)]
-struct Compared<C, E> {
+/// A codec that knows when two results are equal.
+#[derive(Clone, Copy, Debug)]
+pub struct Compared<C, E> {
     codec: C,
     equal: E,
 }

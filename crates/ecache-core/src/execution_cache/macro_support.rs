@@ -14,7 +14,7 @@ pub use super::outcome::{
     Fallible, FallibleOption, IntoOutput, KeepsAll, KeepsOk, Returns, SkipsNone,
 };
 pub use super::refresh::spawn;
-pub use super::way::{Calls, Declared, Way};
+pub use super::way::{Calls, Declared, Unfit, checked};
 
 /// What `cache_none = false` keeps.
 pub fn keeps_some<T: SkipsNone>() -> T::Outcome {

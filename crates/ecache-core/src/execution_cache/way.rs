@@ -4,6 +4,7 @@
 //! can be, so that a type that cannot is one error. Everything else that the attribute writes is plain calls,
 //! compiled once for each type and not once for each function: a program may have hundreds.
 
+use std::marker::PhantomData;
 use std::sync::OnceLock;
 
 use super::attributed::{Attributed, Status};
@@ -126,18 +127,103 @@ fn once<Output>(compute: &mut Option<impl FnOnce() -> Output>) -> Output {
     }
 }
 
+/// A codec and what is kept, of which it is not known yet whether the one can write the other.
+#[derive(Debug)]
+pub struct Checked<C, O, Output> {
+    codec: C,
+    outcome: O,
+    output: PhantomData<fn() -> Output>,
+}
+
+/// Begins to check whether what `outcome` keeps of an `Output` can be kept.
+pub fn checked<C, O, Output>(codec: C, outcome: O) -> Checked<C, O, Output> {
+    Checked {
+        codec,
+        outcome,
+        output: PhantomData,
+    }
+}
+
+impl<C, O, Output> Checked<C, O, Output>
+where
+    O: Outcome<Output, Value: Clone + Send + Sync + 'static>,
+    C: Codec<O::Value>,
+{
+    /// Returns the way of results that can be kept.
+    pub fn way(self) -> Way<C, O> {
+        Way {
+            codec: self.codec,
+            outcome: self.outcome,
+        }
+    }
+}
+
+/// Results that cannot be kept: method look-up comes to this where the inherent method does not apply, so
+/// that whatever is missing is one error.
+pub trait Unfit<O, Output>
+where
+    O: Outcome<Output>,
+{
+    /// Refuses to compile.
+    fn way(self) -> NoWay
+    where
+        Self: Sized,
+        O::Value: Cacheable,
+    {
+        NoWay
+    }
+}
+
+impl<C, O: Outcome<Output>, Output> Unfit<O, Output> for Checked<C, O, Output> {}
+
+/// No type: what is not cacheable by its own traits is not made so by another one.
+#[diagnostic::on_unimplemented(
+    message = "a result of type `{Self}` cannot be cached",
+    label = "not `Clone + Send + Sync + 'static` with serde's `Serialize` and `Deserialize`",
+    note = "derive `Clone`, `serde::Serialize` and `serde::Deserialize` for it, or name what writes and reads \
+            it: `codec = …`, or `serialize = …` and `deserialize = …`"
+)]
+pub trait Cacheable {}
+
+/// The way of results that cannot be kept, which no program has.
+#[derive(Clone, Copy, Debug)]
+pub struct NoWay;
+
+impl<Output> Calls<Output> for NoWay {
+    fn call_dyn(&self, _: CallOf<'_>, compute: &mut dyn FnMut() -> Output) -> Output {
+        compute()
+    }
+
+    fn set_cache(&self, _: CallOf<'_>, _: Output) -> Result<bool> {
+        Ok(false)
+    }
+
+    fn get(&self, _: CallOf<'_>) -> Option<Output> {
+        None
+    }
+
+    fn contains(&self, _: CallOf<'_>) -> bool {
+        false
+    }
+
+    fn refresh_dyn(&self, _: CallOf<'_>, compute: &mut dyn FnMut() -> Output) -> Output {
+        compute()
+    }
+
+    fn with_status_dyn(
+        &self,
+        _: CallOf<'_>,
+        compute: &mut dyn FnMut() -> Output,
+    ) -> (Output, Status) {
+        (compute(), Status::COMPUTED)
+    }
+}
+
 /// How the results of a function are kept, and which of them.
 #[derive(Clone, Copy, Debug)]
 pub struct Way<C, O> {
     codec: C,
     outcome: O,
-}
-
-impl<C, O> Way<C, O> {
-    /// Keeps what `outcome` says, as `codec` writes it.
-    pub fn new(codec: C, outcome: O) -> Self {
-        Self { codec, outcome }
-    }
 }
 
 impl<C, O: Copy> Way<C, O> {

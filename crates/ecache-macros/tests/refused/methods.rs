@@ -23,4 +23,27 @@ fn of_no_model(_ctx: &ExecutionContext) -> u8 {
     1
 }
 
+impl Model {
+    #[execution_cache]
+    fn says_nothing(_n: u8) -> u8 {
+        1
+    }
+}
+
+impl Named for Model {
+    #[execution_cache(self_key = none)]
+    fn name(&self) -> String {
+        String::new()
+    }
+}
+
+trait Named {
+    fn name(&self) -> String;
+
+    #[execution_cache]
+    fn of_any(_n: u8) -> u8 {
+        1
+    }
+}
+
 fn main() {}
