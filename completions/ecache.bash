@@ -92,7 +92,7 @@ _ecache() {
 
     case "${cmd}" in
         ecache)
-            opts="-q -v -h -V --db --db-file --collection --quiet --verbose --help --version get set has run warm key why show ls stores stats watch info rm clear prune touch export import copy doctor completions man"
+            opts="-q -v -h -V --db --db-file --collection --durable --quiet --verbose --help --version get set has run warm key why show ls stores stats watch info rm clear prune touch export import copy doctor completions man"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -140,7 +140,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__clear)
-            opts="-q -v -n -h --db --db-file --collection --quiet --verbose --all --dry-run --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --expired --fresh --no-expiry --older-than --newer-than --unused-for --expiring-within --larger-than --policy --help"
+            opts="-q -v -n -h --db --db-file --collection --durable --quiet --verbose --all --dry-run --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --expired --fresh --no-expiry --older-than --newer-than --unused-for --expiring-within --larger-than --policy --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -282,7 +282,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__completions)
-            opts="-q -v -h --db --db-file --collection --quiet --verbose --help bash elvish fish powershell zsh"
+            opts="-q -v -h --db --db-file --collection --durable --quiet --verbose --help bash elvish fish powershell zsh"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -333,7 +333,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__copy)
-            opts="-q -v -n -h --db --db-file --collection --quiet --verbose --remap-dataset --on-conflict --dry-run --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --expired --fresh --no-expiry --older-than --newer-than --unused-for --expiring-within --larger-than --policy --help"
+            opts="-q -v -n -h --db --db-file --collection --durable --quiet --verbose --remap-dataset --on-conflict --dry-run --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --expired --fresh --no-expiry --older-than --newer-than --unused-for --expiring-within --larger-than --policy --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -489,7 +489,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__doctor)
-            opts="-q -v -n -h --db --db-file --collection --quiet --verbose --live-datasets --fail-on --fix --dry-run --format --help"
+            opts="-q -v -n -h --db --db-file --collection --durable --quiet --verbose --live-datasets --fail-on --fix --dry-run --format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -576,7 +576,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__export)
-            opts="-q -v -o -h --db --db-file --collection --quiet --verbose --output --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --expired --fresh --no-expiry --older-than --newer-than --unused-for --expiring-within --larger-than --policy --help"
+            opts="-q -v -o -h --db --db-file --collection --durable --quiet --verbose --output --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --expired --fresh --no-expiry --older-than --newer-than --unused-for --expiring-within --larger-than --policy --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -748,7 +748,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__get)
-            opts="-q -v -a -j -h --db --db-file --collection --quiet --verbose --keys-from --format --arg --json-arg --args --dataset --user --operator --prompt --jwt-file --help"
+            opts="-q -v -a -j -h --db --db-file --collection --durable --quiet --verbose --keys-from --format --arg --json-arg --args --dataset --user --operator --prompt --jwt-file --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -888,7 +888,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__has)
-            opts="-q -v -a -j -h --db --db-file --collection --quiet --verbose --arg --json-arg --args --dataset --user --operator --prompt --jwt-file --help"
+            opts="-q -v -a -j -h --db --db-file --collection --durable --quiet --verbose --arg --json-arg --args --dataset --user --operator --prompt --jwt-file --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1017,7 +1017,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__import)
-            opts="-q -v -n -h --db --db-file --collection --quiet --verbose --on-conflict --batch --dry-run --help"
+            opts="-q -v -n -h --db --db-file --collection --durable --quiet --verbose --on-conflict --batch --dry-run --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1082,7 +1082,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__info)
-            opts="-q -v -h --db --db-file --collection --quiet --verbose --format --help"
+            opts="-q -v -h --db --db-file --collection --durable --quiet --verbose --format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1140,7 +1140,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__key)
-            opts="-q -v -a -j -h --db --db-file --collection --quiet --verbose --arg --json-arg --args --ttl --explain --format --cwd --env --file --modtime --scope --stdin --dataset --user --operator --prompt --jwt-file --help"
+            opts="-q -v -a -j -h --db --db-file --collection --durable --quiet --verbose --arg --json-arg --args --ttl --explain --format --cwd --env --file --modtime --scope --stdin --dataset --user --operator --prompt --jwt-file --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1312,7 +1312,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__ls)
-            opts="-q -v -r -n -h --db --db-file --collection --quiet --verbose --sort --reverse --limit --fields --format --reveal --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --expired --fresh --no-expiry --older-than --newer-than --unused-for --expiring-within --larger-than --policy --help"
+            opts="-q -v -r -n -h --db --db-file --collection --durable --quiet --verbose --sort --reverse --limit --fields --format --reveal --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --expired --fresh --no-expiry --older-than --newer-than --unused-for --expiring-within --larger-than --policy --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1489,7 +1489,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__man)
-            opts="-q -v -h --db --db-file --collection --quiet --verbose --help"
+            opts="-q -v -h --db --db-file --collection --durable --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1540,7 +1540,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__prune)
-            opts="-q -v -n -h --db --db-file --collection --quiet --verbose --expired --keep-stale --older-than --unused-for --max-size --max-entries --orphaned --live-datasets --store --dataset --vacuum --dry-run --help"
+            opts="-q -v -n -h --db --db-file --collection --durable --quiet --verbose --expired --keep-stale --older-than --unused-for --max-size --max-entries --orphaned --live-datasets --store --dataset --vacuum --dry-run --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1655,7 +1655,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__rm)
-            opts="-q -v -a -j -n -h --db --db-file --collection --quiet --verbose --arg --json-arg --args --dry-run --dataset --user --operator --prompt --jwt-file --help"
+            opts="-q -v -a -j -n -h --db --db-file --collection --durable --quiet --verbose --arg --json-arg --args --dry-run --dataset --user --operator --prompt --jwt-file --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1784,7 +1784,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__run)
-            opts="-q -v -h --db --db-file --collection --quiet --verbose --store --version --ttl --failure-ttl --no-failures --no-record-args --max-output --max-age --stale --stale-if-error --refresh --warm --no-exec --cache --wait-timeout --on-busy --strict --status-file --status-fd --background --merged --input --cache-dir --cwd --env --file --modtime --scope --stdin --dataset --user --operator --prompt --jwt-file --help"
+            opts="-q -v -h --db --db-file --collection --durable --quiet --verbose --store --version --ttl --failure-ttl --no-failures --no-record-args --max-output --max-age --stale --stale-if-error --refresh --warm --no-exec --cache --wait-timeout --on-busy --strict --status-file --status-fd --background --merged --input --cache-dir --cwd --env --file --modtime --scope --stdin --dataset --user --operator --prompt --jwt-file --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2010,7 +2010,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__set)
-            opts="-q -v -a -j -h --db --db-file --collection --quiet --verbose --value-file --arg --json-arg --args --type --ttl --policy --if-absent --if-value --dataset --user --operator --prompt --jwt-file --help"
+            opts="-q -v -a -j -h --db --db-file --collection --durable --quiet --verbose --value-file --arg --json-arg --args --type --ttl --policy --if-absent --if-value --dataset --user --operator --prompt --jwt-file --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2182,7 +2182,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__show)
-            opts="-q -v -a -j -h --db --db-file --collection --quiet --verbose --format --reveal --arg --json-arg --args --dataset --user --operator --prompt --jwt-file --help"
+            opts="-q -v -a -j -h --db --db-file --collection --durable --quiet --verbose --format --reveal --arg --json-arg --args --dataset --user --operator --prompt --jwt-file --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2318,7 +2318,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__stats)
-            opts="-q -v -h --db --db-file --collection --quiet --verbose --by --calls --format --reveal --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --expired --fresh --no-expiry --older-than --newer-than --unused-for --expiring-within --larger-than --policy --help"
+            opts="-q -v -h --db --db-file --collection --durable --quiet --verbose --by --calls --format --reveal --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --expired --fresh --no-expiry --older-than --newer-than --unused-for --expiring-within --larger-than --policy --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2474,7 +2474,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__stores)
-            opts="-q -v -h --db --db-file --collection --quiet --verbose --format --help"
+            opts="-q -v -h --db --db-file --collection --durable --quiet --verbose --format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2532,7 +2532,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__touch)
-            opts="-q -v -n -h --db --db-file --collection --quiet --verbose --ttl --policy --all --dry-run --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --expired --fresh --no-expiry --older-than --newer-than --unused-for --expiring-within --larger-than --help"
+            opts="-q -v -n -h --db --db-file --collection --durable --quiet --verbose --ttl --policy --all --dry-run --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --expired --fresh --no-expiry --older-than --newer-than --unused-for --expiring-within --larger-than --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2681,7 +2681,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__warm)
-            opts="-q -v -0 -j -n -h --db --db-file --collection --quiet --verbose --input --null --jsonl --refresh --all --order --jobs --rate --max-time --dry-run --version --jwt-file --ttl --failure-ttl --no-failures --no-record-args --max-output --wait-timeout --format --reveal --cwd --env --file --modtime --scope --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --expired --fresh --no-expiry --older-than --newer-than --unused-for --expiring-within --larger-than --help"
+            opts="-q -v -0 -j -n -h --db --db-file --collection --durable --quiet --verbose --input --null --jsonl --refresh --all --order --jobs --rate --max-time --dry-run --version --jwt-file --ttl --failure-ttl --no-failures --no-record-args --max-output --wait-timeout --format --reveal --cwd --env --file --modtime --scope --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --expired --fresh --no-expiry --older-than --newer-than --unused-for --expiring-within --larger-than --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2945,7 +2945,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__watch)
-            opts="-q -v -h --db --db-file --collection --quiet --verbose --count --interval --format --reveal --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --expired --fresh --no-expiry --older-than --newer-than --unused-for --expiring-within --larger-than --help"
+            opts="-q -v -h --db --db-file --collection --durable --quiet --verbose --count --interval --format --reveal --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --expired --fresh --no-expiry --older-than --newer-than --unused-for --expiring-within --larger-than --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3101,7 +3101,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__why)
-            opts="-q -v -a -j -h --db --db-file --collection --quiet --verbose --arg --json-arg --args --store --version --ttl --failure-ttl --no-failures --format --reveal --cwd --env --file --modtime --scope --stdin --dataset --user --operator --prompt --jwt-file --help"
+            opts="-q -v -a -j -h --db --db-file --collection --durable --quiet --verbose --arg --json-arg --args --store --version --ttl --failure-ttl --no-failures --format --reveal --cwd --env --file --modtime --scope --stdin --dataset --user --operator --prompt --jwt-file --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_ecache_global_optspecs
-    string join \n db= db-file= collection= q/quiet v/verbose h/help V/version
+    string join \n db= db-file= collection= durable q/quiet v/verbose h/help V/version
 end
 
 function __fish_ecache_needs_command
@@ -27,6 +27,7 @@ end
 complete -c ecache -n "__fish_ecache_needs_command" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
 complete -c ecache -n "__fish_ecache_needs_command" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_needs_command" -l collection -d 'Work in this collection' -r
+complete -c ecache -n "__fish_ecache_needs_command" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
 complete -c ecache -n "__fish_ecache_needs_command" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_needs_command" -s v -l verbose -d 'Say more on standard error'
 complete -c ecache -n "__fish_ecache_needs_command" -s h -l help -d 'Print help'
@@ -68,6 +69,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand get" -l user -d 'The user\
 complete -c ecache -n "__fish_ecache_using_subcommand get" -l operator -d 'The operator, as in @acme/stats/dashboard' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand get" -l prompt -d 'The operator prompt' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand get" -l jwt-file -d 'The file that holds the user\'s request token (a JWT)' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand get" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand get" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand get" -s v -l verbose -d 'Say more on standard error'
 complete -c ecache -n "__fish_ecache_using_subcommand get" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -90,6 +92,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand set" -l user -d 'The user\
 complete -c ecache -n "__fish_ecache_using_subcommand set" -l operator -d 'The operator, as in @acme/stats/dashboard' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand set" -l prompt -d 'The operator prompt' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand set" -l jwt-file -d 'The file that holds the user\'s request token (a JWT)' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand set" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand set" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand set" -s v -l verbose -d 'Say more on standard error'
 complete -c ecache -n "__fish_ecache_using_subcommand set" -l if-absent -d 'Set nothing, and exit with 1, if there is a fresh entry'
@@ -105,6 +108,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand has" -l user -d 'The user\
 complete -c ecache -n "__fish_ecache_using_subcommand has" -l operator -d 'The operator, as in @acme/stats/dashboard' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand has" -l prompt -d 'The operator prompt' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand has" -l jwt-file -d 'The file that holds the user\'s request token (a JWT)' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand has" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand has" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand has" -s v -l verbose -d 'Say more on standard error'
 complete -c ecache -n "__fish_ecache_using_subcommand has" -s h -l help -d 'Print help'
@@ -144,6 +148,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand run" -l user -d 'The user\
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l operator -d 'The operator, as in @acme/stats/dashboard' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l prompt -d 'The operator prompt' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l jwt-file -d 'The file that holds the user\'s request token (a JWT)' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand run" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand run" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand run" -s v -l verbose -d 'Say more on standard error'
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l no-failures -d 'Do not keep failures, and print none that was kept'
@@ -194,6 +199,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand warm" -l newer-than -d 'En
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -l unused-for -d 'Entries neither written nor used since then' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -l expiring-within -d 'Fresh entries that expire within a duration' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -l larger-than -d 'Entries larger than this, as in 500MB or 1GiB' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand warm" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -s v -l verbose -d 'Say more on standard error'
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -s 0 -l null -d 'Items end with a NUL byte instead of a line'
@@ -236,6 +242,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand key" -l user -d 'The user\
 complete -c ecache -n "__fish_ecache_using_subcommand key" -l operator -d 'The operator, as in @acme/stats/dashboard' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand key" -l prompt -d 'The operator prompt' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand key" -l jwt-file -d 'The file that holds the user\'s request token (a JWT)' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand key" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand key" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand key" -s v -l verbose -d 'Say more on standard error'
 complete -c ecache -n "__fish_ecache_using_subcommand key" -l explain -d 'Print the text that is hashed, too'
@@ -266,6 +273,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand why" -l user -d 'The user\
 complete -c ecache -n "__fish_ecache_using_subcommand why" -l operator -d 'The operator, as in @acme/stats/dashboard' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand why" -l prompt -d 'The operator prompt' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand why" -l jwt-file -d 'The file that holds the user\'s request token (a JWT)' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand why" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand why" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand why" -s v -l verbose -d 'Say more on standard error'
 complete -c ecache -n "__fish_ecache_using_subcommand why" -l no-failures -d 'Do not keep failures, and print none that was kept'
@@ -288,6 +296,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand show" -l user -d 'The user
 complete -c ecache -n "__fish_ecache_using_subcommand show" -l operator -d 'The operator, as in @acme/stats/dashboard' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand show" -l prompt -d 'The operator prompt' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand show" -l jwt-file -d 'The file that holds the user\'s request token (a JWT)' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand show" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand show" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand show" -s v -l verbose -d 'Say more on standard error'
 complete -c ecache -n "__fish_ecache_using_subcommand show" -l reveal -d 'Show what looks like a secret in what was recorded, which is *** otherwise'
@@ -325,6 +334,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand ls" -l larger-than -d 'Ent
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -l policy -d 'Entries of this policy' -r -f -a "evict\t'Entries that the cache may drop by itself'
 persist\t'Entries that are kept until they are removed by name'
 any\t'Both'"
+complete -c ecache -n "__fish_ecache_using_subcommand ls" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -s v -l verbose -d 'Say more on standard error'
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -s r -l reverse -d 'Reverse the order'
@@ -343,6 +353,7 @@ json\t'One JSON array of objects'
 jsonl\t'One JSON object a line'
 csv\t'Comma-separated values as in RFC 4180, with a header'
 tsv\t'Tab-separated values with a header'"
+complete -c ecache -n "__fish_ecache_using_subcommand stores" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand stores" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand stores" -s v -l verbose -d 'Say more on standard error'
 complete -c ecache -n "__fish_ecache_using_subcommand stores" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -374,6 +385,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand stats" -l larger-than -d '
 complete -c ecache -n "__fish_ecache_using_subcommand stats" -l policy -d 'Entries of this policy' -r -f -a "evict\t'Entries that the cache may drop by itself'
 persist\t'Entries that are kept until they are removed by name'
 any\t'Both'"
+complete -c ecache -n "__fish_ecache_using_subcommand stats" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand stats" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand stats" -s v -l verbose -d 'Say more on standard error'
 complete -c ecache -n "__fish_ecache_using_subcommand stats" -l calls -d 'Count the calls of cached functions, by store or dataset, and not the entries'
@@ -402,6 +414,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand watch" -l newer-than -d 'E
 complete -c ecache -n "__fish_ecache_using_subcommand watch" -l unused-for -d 'Entries neither written nor used since then' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand watch" -l expiring-within -d 'Fresh entries that expire within a duration' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand watch" -l larger-than -d 'Entries larger than this, as in 500MB or 1GiB' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand watch" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand watch" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand watch" -s v -l verbose -d 'Say more on standard error'
 complete -c ecache -n "__fish_ecache_using_subcommand watch" -l reveal -d 'Show what looks like a secret in what was recorded, which is *** otherwise'
@@ -419,6 +432,7 @@ json\t'One JSON array of objects'
 jsonl\t'One JSON object a line'
 csv\t'Comma-separated values as in RFC 4180, with a header'
 tsv\t'Tab-separated values with a header'"
+complete -c ecache -n "__fish_ecache_using_subcommand info" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand info" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand info" -s v -l verbose -d 'Say more on standard error'
 complete -c ecache -n "__fish_ecache_using_subcommand info" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -433,6 +447,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand rm" -l user -d 'The user\'
 complete -c ecache -n "__fish_ecache_using_subcommand rm" -l operator -d 'The operator, as in @acme/stats/dashboard' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand rm" -l prompt -d 'The operator prompt' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand rm" -l jwt-file -d 'The file that holds the user\'s request token (a JWT)' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand rm" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand rm" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand rm" -s v -l verbose -d 'Say more on standard error'
 complete -c ecache -n "__fish_ecache_using_subcommand rm" -s n -l dry-run -d 'Say what would be removed, and remove nothing'
@@ -455,6 +470,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand clear" -l larger-than -d '
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -l policy -d 'Entries of this policy' -r -f -a "evict\t'Entries that the cache may drop by itself'
 persist\t'Entries that are kept until they are removed by name'
 any\t'Both'"
+complete -c ecache -n "__fish_ecache_using_subcommand clear" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -s v -l verbose -d 'Say more on standard error'
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -l all -d 'Clear the whole collection, where there is no filter'
@@ -476,6 +492,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand prune" -l max-entries -d '
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l live-datasets -d 'The datasets that exist: a file with an id a line, or - for standard input' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l store -d 'Prune only this store' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l dataset -d 'Prune only entries linked to this dataset' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand prune" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -s v -l verbose -d 'Say more on standard error'
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l expired -d 'Remove entries that are expired'
@@ -501,6 +518,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand touch" -l newer-than -d 'E
 complete -c ecache -n "__fish_ecache_using_subcommand touch" -l unused-for -d 'Entries neither written nor used since then' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand touch" -l expiring-within -d 'Fresh entries that expire within a duration' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand touch" -l larger-than -d 'Entries larger than this, as in 500MB or 1GiB' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand touch" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand touch" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand touch" -s v -l verbose -d 'Say more on standard error'
 complete -c ecache -n "__fish_ecache_using_subcommand touch" -l all -d 'Change the whole collection, where there is no filter'
@@ -530,6 +548,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand export" -l larger-than -d 
 complete -c ecache -n "__fish_ecache_using_subcommand export" -l policy -d 'Entries of this policy' -r -f -a "evict\t'Entries that the cache may drop by itself'
 persist\t'Entries that are kept until they are removed by name'
 any\t'Both'"
+complete -c ecache -n "__fish_ecache_using_subcommand export" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand export" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand export" -s v -l verbose -d 'Say more on standard error'
 complete -c ecache -n "__fish_ecache_using_subcommand export" -l no-dataset -d 'Entries linked to no dataset'
@@ -546,6 +565,7 @@ keep\t'Keep it'
 newer\t'Keep the one that was written later'
 fail\t'Stop there'"
 complete -c ecache -n "__fish_ecache_using_subcommand import" -l batch -d 'Import this many entries at a time, instead of all or nothing' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand import" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand import" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand import" -s v -l verbose -d 'Say more on standard error'
 complete -c ecache -n "__fish_ecache_using_subcommand import" -s n -l dry-run -d 'Say what would be imported, and import nothing'
@@ -573,6 +593,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand copy" -l larger-than -d 'E
 complete -c ecache -n "__fish_ecache_using_subcommand copy" -l policy -d 'Entries of this policy' -r -f -a "evict\t'Entries that the cache may drop by itself'
 persist\t'Entries that are kept until they are removed by name'
 any\t'Both'"
+complete -c ecache -n "__fish_ecache_using_subcommand copy" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand copy" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand copy" -s v -l verbose -d 'Say more on standard error'
 complete -c ecache -n "__fish_ecache_using_subcommand copy" -s n -l dry-run -d 'Say what would be copied, and copy nothing'
@@ -610,6 +631,7 @@ json\t'One JSON array of objects'
 jsonl\t'One JSON object a line'
 csv\t'Comma-separated values as in RFC 4180, with a header'
 tsv\t'Tab-separated values with a header'"
+complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand doctor" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand doctor" -s v -l verbose -d 'Say more on standard error'
 complete -c ecache -n "__fish_ecache_using_subcommand doctor" -s n -l dry-run -d 'Say what --fix would remove, and remove nothing'
@@ -617,12 +639,14 @@ complete -c ecache -n "__fish_ecache_using_subcommand doctor" -s h -l help -d 'P
 complete -c ecache -n "__fish_ecache_using_subcommand completions" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand completions" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand completions" -l collection -d 'Work in this collection' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand completions" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand completions" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand completions" -s v -l verbose -d 'Say more on standard error'
 complete -c ecache -n "__fish_ecache_using_subcommand completions" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ecache -n "__fish_ecache_using_subcommand man" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand man" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand man" -l collection -d 'Work in this collection' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand man" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand man" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand man" -s v -l verbose -d 'Say more on standard error'
 complete -c ecache -n "__fish_ecache_using_subcommand man" -s h -l help -d 'Print help'

@@ -42,6 +42,8 @@ pub(crate) struct Context {
     pub(crate) terminal: LazyCell<Terminal>,
     pub(crate) quiet: bool,
     pub(crate) verbose: bool,
+    /// How the store is opened to be written
+    pub(crate) access: Access,
     db: Option<PathBuf>,
     db_file: Option<PathBuf>,
     /// The store, if it is in a database: who is connected stays so
@@ -60,6 +62,11 @@ impl Context {
             terminal: LazyCell::new(Terminal::from_environment),
             quiet: global.quiet,
             verbose: global.verbose > 0,
+            access: if global.durable || variables::is_durable() {
+                Access::WriteDurably
+            } else {
+                Access::Write
+            },
             db: global.db,
             db_file: global.db_file,
             remote: OnceCell::new(),
@@ -136,7 +143,7 @@ impl Context {
         if let Some(remote) = self.remote.get() {
             return Ok(Some(remote.clone()));
         }
-        let remote = location::open(path.as_os_str(), Access::Write)?;
+        let remote = location::open(path.as_os_str(), self.access)?;
         if let Some(beside) = self.beside(path) {
             down::forget(&beside);
         }
@@ -200,7 +207,7 @@ impl Context {
         let (path, _) = self.location()?;
         match self.remote(&path)? {
             Some(remote) => Ok(remote),
-            None => Ok(location::open(path.as_os_str(), Access::Write)?),
+            None => Ok(location::open(path.as_os_str(), self.access)?),
         }
     }
 

@@ -12,6 +12,9 @@ pub(crate) const STORE: &str = "ECACHE_DB";
 /// How `run` uses the cache.
 pub(crate) const MODE: &str = "ECACHE";
 
+/// Whether each write is on the disk before it is acknowledged.
+const DURABLE: &str = "ECACHE_DURABLE";
+
 /// How long bkt keeps a result.
 pub(crate) const BKT_TTL: &str = "BKT_TTL";
 
@@ -29,6 +32,11 @@ pub(crate) fn name_in_environment(program: &Path) {
         // Not by `Command::env`, which sorts them all. SAFETY: no other thread reads it.
         unsafe { std::env::set_var("_", program) };
     }
+}
+
+/// Whether each write is to be on the disk before it is acknowledged.
+pub(crate) fn is_durable() -> bool {
+    variable(DURABLE).is_some_and(|value| value != "0")
 }
 
 /// The value of a variable, if it is set to anything.

@@ -238,3 +238,31 @@ fn a_command_runs_whatever_fails() {
         is_well(session, what);
     });
 }
+
+#[test]
+fn a_durable_write_is_acknowledged_once_it_is_on_the_disk() {
+    let faults = Faults::new();
+    let prepare = |session: &Session| {
+        filled(session);
+        // The first write to a log has its header on the disk, durable or not.
+        session.run("set s other x").notes("");
+    };
+    // So many times is the disk waited for. Where the first time fails, which is for the log, so does the command;
+    // then it is for the folder, which is on the disk by now.
+    let waits = |words: &str| {
+        let check = |_: &Session, what: &str, ran: Ran| {
+            if what.ends_with("sync 5 1 0") {
+                is_told(&ran, what);
+            }
+        };
+        let nth = |nth| format!("sync {} {nth} 0", libc::EIO);
+        faults.all_of(words, &prepare, &check, nth)
+    };
+    assert_eq!(waits("set s k new"), 0);
+    assert!(waits("set s k new --durable") > 0);
+    assert!(waits("rm s k --durable") > 0);
+    let session = Session::new().with("ECACHE_DURABLE", "1");
+    session.run("set s k v").notes("");
+    session.run("run -- echo hi").prints("hi\n");
+    session.run("run --no-exec -- echo hi").prints("hi\n");
+}

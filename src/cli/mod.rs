@@ -101,6 +101,7 @@ Exit status:
 Environment:
   ECACHE            how `ecache run` uses the cache, unless there is --cache
   ECACHE_DB         the store's file or URL, unless there is --db
+  ECACHE_DURABLE    as --durable, if it is 1
   XDG_DATA_HOME     where the default store is, unless it is ~/.local/share
   NO_COLOR          print no colours
   CLICOLOR_FORCE    print colours into pipes, too
@@ -124,6 +125,9 @@ pub(crate) struct Global {
     /// Work in this collection
     #[arg(long, global = true, value_name = "NAME")]
     pub(crate) collection: Option<String>,
+    /// Have each write on the disk before it is acknowledged, which a power loss may cost otherwise
+    #[arg(long, global = true)]
+    pub(crate) durable: bool,
     /// Say nothing on success
     #[arg(short, long, global = true)]
     pub(crate) quiet: bool,

@@ -27,6 +27,7 @@ pub(crate) fn read(mut words: impl Iterator<Item = OsString>) -> Option<Cli> {
             db: path.map(PathBuf::from),
             db_file: None,
             collection: None,
+            durable: false,
             quiet,
             verbose: 0,
         },

@@ -220,11 +220,11 @@ impl Copy<'_> {
     fn target(&self) -> Result<Arc<dyn Backend>> {
         let to = self.to.as_os_str();
         if !self.args.dry_run {
-            return Ok(location::open(to, Access::Write)?);
+            return Ok(location::open(to, self.context.access)?);
         }
         match location::open(to, Access::Read) {
             Err(Error::Missing { .. }) => Ok(location::empty()),
-            Ok(_) => Ok(location::open(to, Access::Write)?),
+            Ok(_) => Ok(location::open(to, self.context.access)?),
             Err(error) => Err(error.into()),
         }
     }

@@ -194,7 +194,10 @@ fn keyed(context: &Context, args: &RunArgs) -> Result<(Invocation, bool)> {
 /// The call that was typed.
 fn invocation(context: &Context, args: &RunArgs) -> Result<Invocation> {
     let lifetime = lifetime(args.keep.ttl)?;
-    let settings = settings(args, cache_mode(args.cache)?, lifetime);
+    let settings = Settings {
+        access: context.access,
+        ..settings(args, cache_mode(args.cache)?, lifetime)
+    };
     let invocation = Invocation::new(context, &command_line(args, lifetime), settings)?;
     name_in_environment(&invocation.call.program().called);
     Ok(invocation)

@@ -61,7 +61,7 @@ impl<'a> Commands<'a> {
             scopes: scopes(&scope, token.as_deref()),
             token: token.map(Arc::from),
             lifetime,
-            settings: settings(args, lifetime),
+            settings: settings(context, args, lifetime),
             secrets: args.reveal.into(),
         })
     }

@@ -79,7 +79,7 @@ fn again(context: &Context, args: &WarmArgs) -> Result<Exit> {
         ..ScopeArgs::default()
     };
     let token = token(&scope)?;
-    let settings = settings(args, args.keep.ttl);
+    let settings = settings(context, args, args.keep.ttl);
     if matches!(args.keep.ttl, Some(Lifetime::Boot | Lifetime::Session)) {
         return Err(usage(
             "--ttl boot and --ttl session are part of what is recorded: without a command they mean nothing",
@@ -176,8 +176,9 @@ fn workers(args: &WarmArgs) -> NonZeroUsize {
     args.jobs.unwrap_or_else(processors)
 }
 
-fn settings(args: &WarmArgs, lifetime: Option<Lifetime>) -> Settings {
+fn settings(context: &Context, args: &WarmArgs, lifetime: Option<Lifetime>) -> Settings {
     Settings {
+        access: context.access,
         mode: match args.refresh {
             true => Mode::Refresh,
             false => Mode::On,

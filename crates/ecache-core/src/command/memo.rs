@@ -135,7 +135,7 @@ impl<'a> Memo<'a> {
         if mode == Mode::ReadOnly || self.call.settings.on_miss == OnMiss::Fail {
             return self.bypass(&mut ports);
         }
-        let Some(backend) = self.attempt(self.open(path, Access::Write))? else {
+        let Some(backend) = self.attempt(self.open(path, self.call.settings.access))? else {
             return self.bypass(&mut ports);
         };
         let wait = match self.call.settings.on_busy {
@@ -393,7 +393,7 @@ impl<'a> Memo<'a> {
         if self.call.settings.mode == Mode::On
             && let Some(path) = self.store
             && let Some(hit) = Use::due(entry, now)
-            && let Ok(backend) = self.open(path, Access::Write)
+            && let Ok(backend) = self.open(path, self.call.settings.access)
         {
             let _ = backend.record_uses(&[hit]);
         }

@@ -32,7 +32,6 @@ use super::{
 use crate::backend::{Backend, Condition, Content, Lookup};
 use crate::entry::Entry;
 use crate::error::Result;
-use crate::location::Access;
 use crate::time::Clock;
 use crate::value::Kind;
 
@@ -86,7 +85,7 @@ impl Memo<'_> {
         if settings.mode == Mode::ReadOnly || settings.on_miss == OnMiss::Fail {
             return self.bypass(ports);
         }
-        let Some(backend) = self.attempt(self.open(path, Access::Write))? else {
+        let Some(backend) = self.attempt(self.open(path, self.call.settings.access))? else {
             return self.bypass(ports);
         };
         let mut lock = None;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::entry::Entry;
+use crate::location::Access;
 
 /// How the cache is used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -119,6 +120,8 @@ pub struct Settings {
     pub patience: Duration,
     /// What else in this process uses the store
     pub company: Company,
+    /// How the store is opened to keep something
+    pub access: Access,
 }
 
 impl Default for Settings {
@@ -138,6 +141,7 @@ impl Default for Settings {
             max_output: 100 << 20,
             patience: Duration::from_secs(600),
             company: Company::default(),
+            access: Access::Write,
         }
     }
 }

@@ -122,7 +122,7 @@ impl MongoBackend {
 
     fn check_writable(&self) -> Result<()> {
         match self.access {
-            Access::Write => Ok(()),
+            Access::Write | Access::WriteDurably => Ok(()),
             Access::Read => Err(Error::Unsupported(
                 "the store was opened to be read only".into(),
             )),

@@ -170,7 +170,7 @@ impl Drop for SqliteBackend {
         for connection in idle.into_iter().chain(watcher) {
             match self.access {
                 Access::Read => drop(connection),
-                Access::Write => open::close(connection, &self.path),
+                Access::Write | Access::WriteDurably => open::close(connection, &self.path),
             }
         }
     }
@@ -187,7 +187,7 @@ fn having_waited(waited: Duration, error: Error) -> Error {
 fn connect(path: &Path, access: Access, patience: Duration) -> Result<Connection> {
     let connection = open::open(path, access, patience).map_err(|e| having_waited(patience, e))?;
     query::register(&connection).map_err(|error| open::sqlite_error(path, error))?;
-    if access == Access::Write {
+    if access.is_writing() {
         reserve::create(path);
     }
     Ok(connection)

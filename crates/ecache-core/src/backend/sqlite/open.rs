@@ -3,7 +3,7 @@
 //! Once there is a file, only SQLite itself opens it: closing a descriptor of one's own would drop the
 //! locks that other connections of this process hold on it (POSIX).
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::ErrorKind;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
@@ -51,8 +51,20 @@ const JOURNAL_SIZE_LIMIT: i64 = 4 << 20;
 pub enum Access {
     /// Reads only; the file must be there, and the folder may be read-only
     Read,
-    /// Reads and writes; a missing file is created
+    /// Reads and writes; a missing file is created. A power loss may cost the last writes, never the store
     Write,
+    /// The same, but a write is on the disk before it is acknowledged, and takes as long as that does
+    WriteDurably,
+}
+
+impl Access {
+    /// Reports whether the store may be changed.
+    pub fn is_writing(self) -> bool {
+        match self {
+            Self::Read => false,
+            Self::Write | Self::WriteDurably => true,
+        }
+    }
 }
 
 /// Makes a path absolute, so that SQLite can neither take it for a URI nor for `:memory:`.
@@ -72,17 +84,20 @@ pub(super) fn open(path: &Path, access: Access, patience: Duration) -> Result<Co
         rusqlite::version_number() >= OLDEST_SQLITE,
         "linked with a SQLite that can corrupt a database in WAL mode"
     );
-    if access == Access::Write {
-        create(path)?;
+    if access.is_writing() {
+        let is_new = create(path)?;
+        if is_new && access == Access::WriteDurably {
+            sync_home(path);
+        }
     }
     let has_damaged_log = match check_file(path) {
-        Err(Error::DamagedLog { .. }) if access == Access::Write => true,
+        Err(Error::DamagedLog { .. }) if access.is_writing() => true,
         checked => checked.map(|()| false)?,
     };
     match access {
         Access::Read => open_read(path, patience),
-        Access::Write => loop {
-            match open_write(path, patience) {
+        Access::Write | Access::WriteDurably => loop {
+            match open_write(path, access, patience) {
                 // SQLite needs space for `-shm`, and whoever removes entries opens the store first.
                 Err(Error::Full { .. }) if reserve::lend(path) => {}
                 Ok(connection) if has_damaged_log => {
@@ -97,10 +112,11 @@ pub(super) fn open(path: &Path, access: Access, patience: Duration) -> Result<Co
     }
 }
 
-/// Creates an empty file that only this user can read, in a folder that only this user can enter.
+/// Creates an empty file that only this user can read, in a folder that only this user can enter; whether there was
+/// none.
 ///
 /// SQLite gives its own files (`-wal`, `-shm`) the mode of this one.
-fn create(path: &Path) -> Result<()> {
+fn create(path: &Path) -> Result<bool> {
     /// Held until the new file's descriptor is closed, so that no other thread has locks on it by then.
     static CREATING: Mutex<()> = Mutex::new(());
     let _creating = CREATING.lock().unwrap_or_else(PoisonError::into_inner);
@@ -118,7 +134,7 @@ fn create(path: &Path) -> Result<()> {
         _ => Error::of_system(path, error),
     };
     if path.exists() {
-        return Ok(());
+        return Ok(false);
     }
     if let Some(folder) = path.parent() {
         sidecar::make_home(folder).map_err(denied)?;
@@ -127,8 +143,15 @@ fn create(path: &Path) -> Result<()> {
     }
     let mut options = OpenOptions::new();
     match options.write(true).create_new(true).mode(0o600).open(path) {
-        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(denied(error)),
-        _ => Ok(()),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(false),
+        created => created.map(|_| true).map_err(denied),
+    }
+}
+
+/// Has the folder of a new store on the disk, as far as the system can do that. SQLite sees to what is in it.
+fn sync_home(path: &Path) {
+    if let Some(beyond) = path.parent().and_then(Path::parent) {
+        let _ = File::open(beyond).and_then(|folder| folder.sync_all());
     }
 }
 
@@ -248,7 +271,7 @@ fn check_owner(path: &Path, file: &fs::Metadata) -> Result<()> {
     Ok(())
 }
 
-fn open_write(path: &Path, patience: Duration) -> Result<Connection> {
+fn open_write(path: &Path, access: Access, patience: Duration) -> Result<Connection> {
     let sqlite = |error| sqlite_error(path, error);
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(path, flags).map_err(sqlite)?;
@@ -273,8 +296,12 @@ fn open_write(path: &Path, patience: Duration) -> Result<Connection> {
     }
     check_schema(&connection, path)?;
     // A page whose cells are not where it says is refused before anything is written to it.
+    let synchronous = match access {
+        Access::WriteDurably => "FULL",
+        Access::Read | Access::Write => "NORMAL",
+    };
     let pragmas = format!(
-        "PRAGMA synchronous=NORMAL; PRAGMA journal_size_limit={JOURNAL_SIZE_LIMIT}; \
+        "PRAGMA synchronous={synchronous}; PRAGMA journal_size_limit={JOURNAL_SIZE_LIMIT}; \
          PRAGMA secure_delete=FAST; PRAGMA cell_size_check=ON;"
     );
     connection.execute_batch(&pragmas).map_err(sqlite)?;

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, FileControl};
 
-use super::{Access, SqliteBackend, connect, lock, open};
+use super::{SqliteBackend, connect, lock, open};
 use crate::error::{Error, Result};
 
 /// A read looks for another file no more often than this: to look takes half as long as to find an entry.
@@ -181,7 +181,7 @@ impl SqliteBackend {
         match FileId::at(&self.path) {
             Some(found) => !file.is_still(&found),
             // A writer makes another one, and a reader has nothing better than the old one.
-            None => self.access == Access::Write,
+            None => self.access.is_writing(),
         }
     }
 
