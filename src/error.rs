@@ -128,7 +128,11 @@ pub(crate) fn classify(error: &anyhow::Error) -> (Exit, Option<&'static str>) {
             _ => (Exit::Failed, None),
         };
     }
-    match error.downcast_ref::<Error>() {
+    let cause = match error.downcast_ref::<Error>() {
+        Some(Error::Partial { cause, .. }) => Some(&**cause),
+        other => other,
+    };
+    match cause {
         None => (Exit::Failed, None),
         Some(error) => match error {
             Error::NotAStore { .. } => (Exit::Refused, Some("name a file with --db")),

@@ -6,7 +6,7 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use ecache_core::backend::{Commit, Record};
 use ecache_core::error::Error;
 use ecache_core::interchange::{ReadError, Reader};
@@ -50,15 +50,25 @@ pub(crate) fn run(context: &Context, args: ImportArgs) -> Result<Exit> {
         &mut counting(&mut bar),
     );
     bar.finish();
-    let attempt = || match commit {
-        Commit::Every(_) => "the import stopped; whole batches before this are in the store",
-        Commit::Whole | Commit::Rehearse => "nothing was imported",
+    let attempt = |error: Error| {
+        let what = match (commit, &error) {
+            // A server has no transactions.
+            (Commit::Whole, Error::Partial { .. }) => "only a part was imported",
+            (Commit::Whole, Error::Interrupted { done }) if done.entries > 0 => {
+                "only a part was imported"
+            }
+            (Commit::Every(_), _) => {
+                "the import stopped; whole batches before this are in the store"
+            }
+            (Commit::Whole | Commit::Rehearse, _) => "nothing was imported",
+        };
+        anyhow::Error::new(error).context(what)
     };
     let verb = match commit {
         Commit::Rehearse => "would import",
         Commit::Whole | Commit::Every(_) => "imported",
     };
-    report(context, verb, imported.with_context(attempt)?);
+    report(context, verb, imported.map_err(attempt)?);
     Ok(Exit::Done)
 }
 

@@ -63,8 +63,7 @@ pub(super) fn remove(
                     context.note(&format!("removed {}", amount(done)));
                     return Err(Error::DamagedLeft { done, left }.into());
                 }
-                // An interruption says so by itself.
-                Err(error) if done > 0 && !matches!(error, Error::Interrupted { .. }) => {
+                Err(error) if done > 0 && !says_how_far(&error) => {
                     let before = format!("stopped after {done} entries were removed");
                     return Err(anyhow::Error::new(error).context(before));
                 }
@@ -78,6 +77,11 @@ pub(super) fn remove(
     };
     context.note(&format!("{verb} {}", amount(usage)));
     Ok(usage)
+}
+
+/// Whether an error says by itself how far the work had come.
+fn says_how_far(error: &Error) -> bool {
+    matches!(error, Error::Interrupted { .. } | Error::Partial { .. })
 }
 
 /// Shows progress, and stops the work when the user asks for it.

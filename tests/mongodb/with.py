@@ -37,6 +37,8 @@ def start(folder, path, replica_set):
         # Tests stop the clock: the server must not remove what expires by its own.
         "--setParameter", "ttlMonitorEnabled=false",
         "--setParameter", "diagnosticDataCollectionEnabled=false",
+        # Tests make commands fail, each those of its own application name.
+        "--setParameter", "enableTestCommands=1",
     ]
     if replica_set:
         command += ["--replSet", REPLICA_SET]

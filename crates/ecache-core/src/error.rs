@@ -166,6 +166,16 @@ pub enum Error {
         /// What was done before
         done: Usage,
     },
+    /// The work failed in between, where what was done before cannot be taken back.
+    #[error("stopped after {} entries{}: {cause}", done.entries, and_perhaps(*perhaps))]
+    Partial {
+        /// What was done before
+        done: Usage,
+        /// So many entries more may have been done: nobody answered what became of them
+        perhaps: u64,
+        /// Why it failed
+        cause: Box<Error>,
+    },
     /// The location is a URL of an engine that this build does not have.
     #[error("this build of ecache cannot open {scheme}:// locations")]
     Location {
@@ -260,5 +270,28 @@ impl Error {
     /// ```
     pub fn in_io(error: &std::io::Error) -> Option<&Self> {
         error.get_ref()?.downcast_ref()
+    }
+}
+impl Error {
+    /// This error, and how far the work had come, if it had.
+    #[cfg(feature = "mongodb")]
+    pub(crate) fn after(self, done: Usage, perhaps: u64) -> Self {
+        let is_begun = done != Usage::default() || perhaps > 0;
+        match self {
+            Self::Interrupted { .. } => Self::Interrupted { done },
+            cause if is_begun => Self::Partial {
+                done,
+                perhaps,
+                cause: Box::new(cause),
+            },
+            cause => cause,
+        }
+    }
+}
+
+fn and_perhaps(perhaps: u64) -> String {
+    match perhaps {
+        0 => String::new(),
+        more => format!(", and perhaps up to {more} more"),
     }
 }

@@ -333,9 +333,27 @@ impl<'a> Importer<'a> {
         };
         let imported = self
             .backend
-            .import(records, self.on_conflict, commit, &mut no_progress)?;
-        self.done += imported;
-        Ok(())
+            .import(records, self.on_conflict, commit, &mut no_progress);
+        match imported {
+            Ok(imported) => {
+                self.done += imported;
+                Ok(())
+            }
+            // The batches before this one are a part of what is there, too.
+            Err(Error::Partial {
+                mut done,
+                perhaps,
+                cause,
+            }) => {
+                done.entries += self.done.created + self.done.replaced;
+                Err(Error::Partial {
+                    done,
+                    perhaps,
+                    cause,
+                })
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// Counts a record of a rehearsal that comes for the second time: the first was not written.

@@ -9,7 +9,7 @@ use std::io::{BufReader, BufWriter, Seek, Write};
 use std::sync::Arc;
 
 use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{Bson, Document, RawDocumentBuf, doc};
+use mongodb::bson::{Bson, DateTime, Document, RawDocumentBuf, doc};
 
 use super::document::{Reading, Stores, dataset, document, read};
 use super::note::{Note, raw};
@@ -36,6 +36,24 @@ struct Prepared {
     note: RawDocumentBuf,
 }
 
+/// What tells whether a document was written.
+struct Version {
+    collection: Arc<str>,
+    id: ObjectId,
+    updated_at: Option<DateTime>,
+}
+
+impl Version {
+    fn of(prepared: &Prepared) -> Self {
+        let document = &prepared.document;
+        Self {
+            collection: prepared.collection.clone(),
+            id: document.get_object_id("_id").unwrap_or_default(),
+            updated_at: document.get_datetime("updated_at").ok(),
+        }
+    }
+}
+
 /// An import under way.
 struct Import<'a> {
     backend: &'a MongoBackend,
@@ -44,6 +62,9 @@ struct Import<'a> {
     /// What earlier records of this import made, as long as it is not written
     pending: HashMap<Address, There>,
     pending_metadata: HashMap<Arc<StoreAddress>, StoreMetadata>,
+    /// How many documents are written, and how many more may be: the server did not say
+    written: u64,
+    perhaps: u64,
 }
 
 pub(super) fn import(
@@ -62,50 +83,71 @@ pub(super) fn import(
         imported: Imported::default(),
         pending: HashMap::new(),
         pending_metadata: HashMap::new(),
+        written: 0,
+        perhaps: 0,
     };
-    let most = match commit {
-        Commit::Every(size) => size.clamp(1, BATCH),
-        Commit::Whole | Commit::Rehearse => BATCH,
+    let result = import.all(records, commit, progress);
+    let done = Usage {
+        entries: import.written,
+        bytes: 0,
     };
-    let mut spool = match commit {
-        Commit::Whole => Some(BufWriter::new(tempfile::tempfile()?)),
-        Commit::Every(_) | Commit::Rehearse => None,
-    };
-    let mut done = 0;
-    loop {
-        let batch = next_batch(records, most)?;
-        if batch.is_empty() {
-            break;
-        }
-        let count = batch.len() as u64;
-        let prepared = import.prepare(batch)?;
-        match (commit, &mut spool) {
-            (Commit::Rehearse, _) => {}
-            (_, Some(spool)) => put_by(spool, &prepared)?,
-            (_, None) => {
-                import.write(prepared)?;
-                import.write_metadata()?;
-                import.pending.clear();
+    result.map_err(|error| error.after(done, import.perhaps))?;
+    Ok(import.imported)
+}
+
+impl Import<'_> {
+    fn all(
+        &mut self,
+        records: &mut dyn Iterator<Item = Result<Record>>,
+        commit: Commit,
+        progress: Progress<'_>,
+    ) -> Result<()> {
+        let most = match commit {
+            Commit::Every(size) => size.clamp(1, BATCH),
+            Commit::Whole | Commit::Rehearse => BATCH,
+        };
+        let mut spool = match commit {
+            Commit::Whole => Some(BufWriter::new(tempfile::tempfile()?)),
+            Commit::Every(_) | Commit::Rehearse => None,
+        };
+        let mut done = 0;
+        loop {
+            let batch = next_batch(records, most)?;
+            if batch.is_empty() {
+                break;
+            }
+            let count = batch.len() as u64;
+            let prepared = self.prepare(batch)?;
+            match (commit, &mut spool) {
+                (Commit::Rehearse, _) => {}
+                (_, Some(spool)) => put_by(spool, &prepared)?,
+                (_, None) => {
+                    self.write(prepared)?;
+                    self.write_metadata()?;
+                    self.pending.clear();
+                }
+            }
+            done += count;
+            if progress(done).is_break() {
+                return Err(interrupted());
             }
         }
-        done += count;
-        if progress(done).is_break() {
-            let entries = match commit {
-                Commit::Every(_) => done,
-                Commit::Whole | Commit::Rehearse => 0,
-            };
-            let done = Usage { entries, bytes: 0 };
-            return Err(Error::Interrupted { done });
+        if let Some(spool) = spool {
+            let file = spool
+                .into_inner()
+                .map_err(std::io::IntoInnerError::into_error)?;
+            self.write_spooled(file, &mut || progress(done).is_break())?;
+            self.write_metadata()?;
         }
+        Ok(())
     }
-    if let Some(spool) = spool {
-        let file = spool
-            .into_inner()
-            .map_err(std::io::IntoInnerError::into_error)?;
-        import.write_spooled(file)?;
-        import.write_metadata()?;
+}
+
+/// Somebody wants it to end; how far it came is added by whoever knows.
+fn interrupted() -> Error {
+    Error::Interrupted {
+        done: Usage::default(),
     }
-    Ok(import.imported)
 }
 
 /// Takes records until they are enough for one round trip.
@@ -275,7 +317,7 @@ impl Import<'_> {
         }
     }
 
-    fn write_spooled(&self, mut file: File) -> Result<()> {
+    fn write_spooled(&mut self, mut file: File, is_over: &mut dyn FnMut() -> bool) -> Result<()> {
         file.rewind()?;
         let mut file = BufReader::new(file);
         loop {
@@ -283,12 +325,56 @@ impl Import<'_> {
             if batch.is_empty() {
                 return Ok(());
             }
+            if is_over() {
+                return Err(interrupted());
+            }
             self.write(batch)?;
         }
     }
 
+    /// Writes a batch, and counts what became of it.
+    fn write(&mut self, batch: Vec<Prepared>) -> Result<()> {
+        let versions: Vec<Version> = batch.iter().map(Version::of).collect();
+        let result = self.write_batch(batch);
+        match &result {
+            Ok(()) => self.written += versions.len() as u64,
+            // Whoever is away does not answer this either.
+            Err(Error::Unreachable { .. }) => self.perhaps = versions.len() as u64,
+            Err(_) => match self.count_there(&versions) {
+                Ok(count) => self.written += count,
+                Err(_) => self.perhaps = versions.len() as u64,
+            },
+        }
+        result
+    }
+
+    /// How many of these versions are there.
+    fn count_there(&self, versions: &[Version]) -> Result<u64> {
+        let mut count = 0;
+        let mut by_collection: HashMap<&str, HashMap<ObjectId, Option<DateTime>>> = HashMap::new();
+        for version in versions {
+            let of_collection = by_collection.entry(&version.collection).or_default();
+            of_collection.insert(version.id, version.updated_at);
+        }
+        for (collection, versions) in by_collection {
+            let ids: Vec<&ObjectId> = versions.keys().collect();
+            let documents = self.backend.documents(collection)?;
+            let found = documents.find(doc! { "_id": { "$in": ids } });
+            let found = found.projection(doc! { "updated_at": 1 }).batch();
+            self.backend.each(found, |raw| {
+                let version = raw
+                    .get_object_id("_id")
+                    .ok()
+                    .and_then(|id| versions.get(&id));
+                let is_there = version == Some(&raw.get_datetime("updated_at").ok());
+                count += u64::from(is_there);
+            })?;
+        }
+        Ok(count)
+    }
+
     /// Writes a batch: notes, then documents, and then away with the notes on what is replaced.
-    fn write(&self, batch: Vec<Prepared>) -> Result<()> {
+    fn write_batch(&self, batch: Vec<Prepared>) -> Result<()> {
         let mut by_collection: HashMap<Arc<str>, Vec<Prepared>> = HashMap::new();
         for prepared in batch {
             let of_collection = by_collection.entry(prepared.collection.clone());

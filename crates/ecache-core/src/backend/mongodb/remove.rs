@@ -6,7 +6,7 @@ use std::sync::Arc;
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Document, doc};
 use mongodb::error::Result as DriverResult;
-use tokio::try_join;
+use tokio::join;
 
 use super::note::date;
 use super::read::{Item, Listed, stored};
@@ -172,6 +172,15 @@ pub(super) fn usage(
     Ok(usage)
 }
 
+/// A removal under way.
+struct Removal<'a> {
+    backend: &'a MongoBackend,
+    progress: Progress<'a>,
+    removed: Usage,
+    /// So many more may be gone: the server did not say
+    perhaps: u64,
+}
+
 pub(super) fn remove(
     backend: &MongoBackend,
     selection: &Selection,
@@ -179,46 +188,104 @@ pub(super) fn remove(
     progress: Progress<'_>,
 ) -> Result<Usage> {
     backend.check_writable()?;
-    let mut removed = Usage::default();
-    let mut remove = |batch: &mut Vec<Meant>, condition: Option<&Document>| {
-        removed += delete(backend, batch, condition)?;
-        batch.clear();
-        match progress(removed.entries).is_break() {
-            true => Err(Error::Interrupted { done: removed }),
-            false => Ok(()),
-        }
+    let mut removal = Removal {
+        backend,
+        progress,
+        removed: Usage::default(),
+        perhaps: 0,
     };
-    let mut batch = Vec::new();
-    for (index, filter) in selection.any_of.iter().enumerate() {
-        let condition = query::is_told_by_documents(filter).then(|| query::documents(filter, now));
-        // What is gone is not met again, so nothing is counted twice.
-        // Store by store, so that a batch is of few of them.
-        for listed in backend.entries(filter, now, stored(1))? {
-            batch.push(listed?.into());
-            if batch.len() == REMOVED {
-                remove(&mut batch, condition.as_ref())?;
+    let result = removal.all(selection, now);
+    let Removal {
+        removed, perhaps, ..
+    } = removal;
+    result.map_err(|error| error.after(removed, perhaps))?;
+    Ok(removed)
+}
+
+impl Removal<'_> {
+    fn all(&mut self, selection: &Selection, now: Timestamp) -> Result<()> {
+        let backend = self.backend;
+        let mut batch: Vec<Meant> = Vec::new();
+        for (index, filter) in selection.any_of.iter().enumerate() {
+            let condition =
+                query::is_told_by_documents(filter).then(|| query::documents(filter, now));
+            // What is gone is not met again, so nothing is counted twice.
+            // Store by store, so that a batch is of few of them.
+            for listed in backend.entries(filter, now, stored(1))? {
+                batch.push(listed?.into());
+                if batch.len() == REMOVED {
+                    self.batch(&mut batch, condition.as_ref())?;
+                } else if batch.len().is_multiple_of(BATCH) {
+                    self.go_on()?;
+                }
+            }
+            // What is gone is not met again here either.
+            batch.extend(damaged_named_by(
+                backend,
+                &selection.any_of[index..=index],
+                0,
+                now,
+            )?);
+            if !batch.is_empty() {
+                self.batch(&mut batch, condition.as_ref())?;
             }
         }
-        // What is gone is not met again here either.
-        batch.extend(damaged_named_by(
-            backend,
-            &selection.any_of[index..=index],
-            0,
-            now,
-        )?);
-        if !batch.is_empty() {
-            remove(&mut batch, condition.as_ref())?;
+        if let Some(capacity) = &selection.beyond {
+            let mut beyond = beyond(backend, capacity, &[], now)?;
+            while !beyond.is_empty() {
+                let rest = beyond.split_off(beyond.len().min(REMOVED));
+                self.batch(&mut beyond, None)?;
+                beyond = rest;
+            }
+        }
+        Ok(())
+    }
+
+    fn batch(&mut self, batch: &mut Vec<Meant>, condition: Option<&Document>) -> Result<()> {
+        match delete(self.backend, batch, condition) {
+            Ok(removed) => self.removed += removed,
+            Err(error) => {
+                match self.count_gone(batch, &error) {
+                    Some(gone) => self.removed += gone,
+                    None => self.perhaps = batch.len() as u64,
+                }
+                return Err(error);
+            }
+        }
+        batch.clear();
+        self.go_on()
+    }
+
+    /// What is gone of a batch whose removal failed, if the server still answers.
+    fn count_gone(&self, batch: &[Meant], error: &Error) -> Option<Usage> {
+        let is_asked = !matches!(error, Error::Unreachable { .. });
+        let stayed = is_asked.then(|| stayed(self.backend, batch).ok())??;
+        let gone = batch.iter().filter(|meant| !stayed.contains(&meant.id));
+        let mut usage = Usage::default();
+        gone.for_each(|meant| usage += one(meant.size));
+        Some(usage)
+    }
+
+    fn go_on(&mut self) -> Result<()> {
+        match (self.progress)(self.removed.entries).is_break() {
+            true => Err(Error::Interrupted { done: self.removed }),
+            false => Ok(()),
         }
     }
-    if let Some(capacity) = &selection.beyond {
-        let mut beyond = beyond(backend, capacity, &[], now)?;
-        while !beyond.is_empty() {
-            let rest = beyond.split_off(beyond.len().min(REMOVED));
-            remove(&mut beyond, None)?;
-            beyond = rest;
-        }
-    }
-    Ok(removed)
+}
+
+/// The documents of a batch that are there.
+fn stayed(backend: &MongoBackend, batch: &[Meant]) -> Result<HashSet<ObjectId>> {
+    let mut stayed = HashSet::new();
+    let Some(first) = batch.first() else {
+        return Ok(stayed);
+    };
+    let ids: Vec<ObjectId> = batch.iter().map(|meant| meant.id).collect();
+    let documents = backend.documents(&first.store.collection)?;
+    let there = documents.find(doc! { "_id": { "$in": &ids } });
+    let there = there.projection(doc! { "_id": 1 }).batch();
+    backend.each(there, |raw| stayed.extend(raw.get_object_id("_id").ok()))?;
+    Ok(stayed)
 }
 
 /// Removes entries of one collection that still meet the condition, or else are still as they were found.
@@ -231,16 +298,15 @@ fn delete(backend: &MongoBackend, batch: &[Meant], condition: Option<&Document>)
     let (one_half, other_half) = batch.split_at(batch.len() / 2);
     let (one_half, other_half) = backend.run(async {
         let delete = |half| delete_documents(backend, collection, half, condition);
-        try_join!(delete(one_half), delete(other_half))
+        // Both come to their end: how far they came is counted then.
+        let (one_half, other_half) = join!(delete(one_half), delete(other_half));
+        Ok((one_half?, other_half?))
     })?;
-    let mut stayed = HashSet::new();
-    if one_half + other_half != batch.len() as u64 {
-        let ids: Vec<ObjectId> = batch.iter().map(|meant| meant.id).collect();
-        let documents = backend.documents(collection)?;
-        let there = documents.find(doc! { "_id": { "$in": &ids } });
-        let there = there.projection(doc! { "_id": 1 }).batch();
-        backend.each(there, |raw| stayed.extend(raw.get_object_id("_id").ok()))?;
-    }
+    let stayed = if one_half + other_half == batch.len() as u64 {
+        HashSet::new()
+    } else {
+        stayed(backend, batch)?
+    };
     let mut removed = Usage::default();
     let mut stores = BTreeSet::new();
     let mut notes = Vec::new();

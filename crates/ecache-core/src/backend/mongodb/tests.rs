@@ -1,5 +1,7 @@
 //! The backend against a real server, which `tests/mongodb/with` starts.
 
+mod partial;
+
 use std::ops::Deref;
 
 use mongodb::Collection;

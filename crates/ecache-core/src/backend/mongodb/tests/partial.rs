@@ -1,0 +1,167 @@
+//! Work that stops in between says how far it came: a server has no transactions to take it back.
+
+use std::ops::ControlFlow;
+
+use super::*;
+use crate::backend::{Commit, Imported, OnConflict};
+use crate::error::Result;
+use crate::filter::Selection;
+use crate::key::Key;
+use crate::scope::StoreAddress;
+
+/// A database whose commands are told from those of other tests by this name.
+fn database(application: &str) -> TemporaryDatabase {
+    TemporaryDatabase::with(&format!("appName={application}"))
+}
+
+/// Has commands of that application fail, after so many that do not.
+fn fail(backend: &MongoBackend, application: &str, skip: i32, mut how: Document) {
+    how.insert("appName", application);
+    let command = doc! {
+        "configureFailPoint": "failCommand",
+        "mode": { "skip": skip },
+        "data": how,
+    };
+    let admin = backend.driver.client.database("admin");
+    backend
+        .run(admin.run_command(command))
+        .expect("a fail point");
+}
+
+fn heal(backend: &MongoBackend) {
+    let command = doc! { "configureFailPoint": "failCommand", "mode": "off" };
+    let admin = backend.driver.client.database("admin");
+    backend
+        .run(admin.run_command(command))
+        .expect("a fail point");
+}
+
+fn numbered(count: usize) -> impl Iterator<Item = Result<Record>> {
+    let store = StoreAddress::new("s");
+    (0..count).map(move |number| {
+        let key = Key::new(format!("k{number:05}")).expect("a key");
+        let entry = Entry::new(store.clone().entry(key), Kind::Text, NOW);
+        Ok(Record::Entry(Box::new(entry), b"value".to_vec()))
+    })
+}
+
+/// Imports as a whole, and is asked to stop at the call of that number.
+fn import(backend: &MongoBackend, count: usize, stop_at: u64) -> Result<Imported> {
+    let mut calls = 0;
+    backend.import(
+        &mut numbered(count),
+        OnConflict::Replace,
+        Commit::Whole,
+        &mut |_| {
+            calls += 1;
+            if calls == stop_at {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
+        },
+    )
+}
+
+fn there(backend: &MongoBackend) -> u64 {
+    let all = Filter::default().into();
+    backend.usage(&all, NOW).expect("a count").entries
+}
+
+#[test]
+#[ignore = "needs a MongoDB server: tests/mongodb/with"]
+fn an_interrupted_import_says_how_much_is_there() {
+    let backend = TemporaryDatabase::new();
+    // Three batches are read, and before each of the next three somebody may want the end.
+    for (stop_at, expected) in [(1, 0), (3, 0), (4, 0), (5, 1000), (6, 2000)] {
+        let all = Filter::default().into();
+        backend
+            .remove(&all, NOW, &mut no_progress)
+            .expect("a removal");
+        match import(&backend, 2500, stop_at) {
+            Err(Error::Interrupted { done }) => assert_eq!(done.entries, expected),
+            other => panic!("it is not interrupted: {other:?}"),
+        }
+        assert_eq!(there(&backend), expected, "stopped at {stop_at}");
+    }
+    let imported = import(&backend, 2500, 7).expect("nothing is left to be stopped");
+    assert_eq!((imported.created, imported.replaced), (500, 2000));
+}
+
+#[test]
+#[ignore = "needs a MongoDB server: tests/mongodb/with"]
+fn an_import_that_fails_says_how_much_is_there() {
+    let backend = database("ecache-import-fails");
+    // An answer that says no: what is there can be counted.
+    let refused = doc! { "failCommands": ["update"], "errorCode": 50 };
+    // None at all.
+    let lost = doc! { "failCommands": ["update"], "closeConnection": true };
+    for (how, perhaps) in [(refused, 0), (lost, 1000)] {
+        // Of each batch, the documents are one update, and the counters are another.
+        fail(&backend, "ecache-import-fails", 2, how);
+        let failed = import(&backend, 2500, 0);
+        heal(&backend);
+        let Err(error @ Error::Partial { .. }) = failed else {
+            panic!("a part is there: {failed:?}");
+        };
+        let told = error.to_string();
+        let Error::Partial {
+            done,
+            perhaps: more,
+            ..
+        } = error
+        else {
+            unreachable!("it was one");
+        };
+        assert_eq!((done.entries, more), (1000, perhaps), "{told}");
+        assert!(told.starts_with("stopped after 1000 entries"), "{told}");
+        assert_eq!(there(&backend), 1000);
+        let all = Filter::default().into();
+        backend
+            .remove(&all, NOW, &mut no_progress)
+            .expect("a removal");
+    }
+}
+
+#[test]
+#[ignore = "needs a MongoDB server: tests/mongodb/with"]
+fn a_removal_that_fails_or_is_interrupted_says_how_much_is_gone() {
+    let backend = database("ecache-removal-fails");
+    let all = Selection::from(Filter::default());
+    import(&backend, 6500, 0).expect("an import");
+    let interrupted = backend.remove(&all, NOW, &mut |removed| match removed {
+        0 => ControlFlow::Continue(()),
+        _ => ControlFlow::Break(()),
+    });
+    assert!(
+        matches!(interrupted, Err(Error::Interrupted { done }) if done.entries == 5000),
+        "{interrupted:?}"
+    );
+    // Before a batch is full, nothing is removed.
+    let at_once = backend.remove(&all, NOW, &mut |_| ControlFlow::Break(()));
+    assert!(
+        matches!(at_once, Err(Error::Interrupted { done }) if done.entries == 0),
+        "{at_once:?}"
+    );
+    assert_eq!(there(&backend), 1500);
+    // One of the two halves is refused.
+    let refused = doc! { "failCommands": ["delete"], "errorCode": 50 };
+    fail(&backend, "ecache-removal-fails", 1, refused);
+    let failed = backend.remove(&all, NOW, &mut no_progress);
+    heal(&backend);
+    let left = there(&backend);
+    assert_eq!(left, 750);
+    assert!(
+        matches!(&failed, Err(Error::Partial { done, perhaps: 0, .. }) if done.entries == 750),
+        "{failed:?}"
+    );
+    let lost = doc! { "failCommands": ["delete"], "closeConnection": true };
+    fail(&backend, "ecache-removal-fails", 0, lost);
+    let failed = backend.remove(&all, NOW, &mut no_progress);
+    heal(&backend);
+    assert!(
+        matches!(&failed, Err(Error::Partial { done, perhaps: 750, .. }) if done.entries == 0),
+        "{failed:?}"
+    );
+    assert_eq!(there(&backend), left);
+}
