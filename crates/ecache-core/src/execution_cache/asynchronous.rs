@@ -136,7 +136,7 @@ impl Call<'_> {
         result
     }
 
-    /// [`Call::look`] by a worker, where there is a store to be looked at.
+    /// [`Call::look`] by a worker, where there is anything to be found.
     pub(super) async fn look_async<T, C>(
         &self,
         function: &'static ExecutionCache,
@@ -147,8 +147,10 @@ impl Call<'_> {
         T: Clone + Send + Sync + 'static,
         C: Codec<T> + Send + Sync + 'static,
     {
-        if !function.options.residency.has_store() {
-            return Ok(self.glance(old));
+        let now = self.ctx.cache.now();
+        if !function.options.residency.has_store() && function.memory.get(&self.key, now).is_none()
+        {
+            return Ok(None);
         }
         let codec = codec.clone();
         let look = move |call: &Call<'_>| call.look(&*codec, old);

@@ -80,6 +80,9 @@ pub(super) enum Old {
     AfterError,
 }
 
+/// A result up to this size is copied in well under a millisecond.
+const QUICK_TO_COPY: u64 = 1 << 20;
+
 /// The store was of no use to a call; that is counted and logged.
 pub(super) struct Troubled;
 
@@ -295,11 +298,14 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// Looks in memory as far as that needs no look at the store, which may take long.
+    /// Looks in memory as far as that takes no time: without a look at the store, and where a copy is quick.
     pub(super) fn glance<T: Clone + 'static>(&self, old: Old) -> Option<Found<T>> {
         let cache = &self.ctx.cache;
         let now = cache.now();
         let slot = self.function.memory.get(&self.key, now)?;
+        if slot.size > QUICK_TO_COPY {
+            return None;
+        }
         if let Some(stored) = &slot.stored
             && !stored.was_current_at(cache.known_epoch()?)
         {

@@ -222,6 +222,33 @@ fn encoding_and_decoding_block_no_executor() {
     }
 }
 
+#[test]
+fn a_hundred_megabytes_block_no_executor() {
+    const ELEMENTS: usize = 25_000_000;
+    for residency in [Residency::Hybrid, Residency::Ephemeral] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut options = Options::new("tests::executor");
+        (options.residency, options.max_bytes) = (residency, 1 << 30);
+        let function: &ExecutionCache = Box::leak(Box::new(ExecutionCache::new(options)));
+        let ctx = context(Cache::at(folder.path().join("store.db")));
+        let executor = Executor::start();
+        // A miss, and two hits in memory.
+        for elements in [ELEMENTS, 0, 0] {
+            let (done, result) = mpsc::channel();
+            let (ctx, numbers) = (ctx.clone(), vec![0.5_f32; elements]);
+            executor.pool.spawn_ok(async move {
+                let compute = async { numbers };
+                let call = function.call_async(&ctx, StoredForm, one("a"), compute);
+                done.send(call.await).expect("the test listens");
+            });
+            assert_eq!(result.recv().expect("a result").len(), ELEMENTS);
+        }
+        assert_eq!(function.counters().memory_hits, 2);
+        let late = executor.latest();
+        assert!(late < LATE, "{residency:?}: {late:?}");
+    }
+}
+
 /// The threads that this process has.
 #[cfg(target_os = "linux")]
 fn threads() -> usize {
