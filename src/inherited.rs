@@ -13,6 +13,9 @@ use std::sync::atomic::{AtomicBool, AtomicU8, Ordering::Relaxed};
 /// Whether SIGPIPE was ignored.
 static IGNORES_PIPE: AtomicBool = AtomicBool::new(false);
 
+/// Whether SIGCHLD was ignored.
+static IGNORES_CHILD: AtomicBool = AtomicBool::new(false);
+
 /// The standard streams that were closed, a bit for each.
 static CLOSED: AtomicU8 = AtomicU8::new(0);
 
@@ -38,8 +41,14 @@ extern "C" fn before_main() {
     }
 }
 
-/// Takes back what the runtime did, as far as a command that is run would see it.
-pub(crate) fn restore_streams() {
+/// Takes back what the runtime did to the standard streams, as far as a command that is run would see it, and has
+/// commands waited for: where SIGCHLD is ignored, the system forgets how they ended.
+pub(crate) fn settle() {
+    if is_ignored(libc::SIGCHLD) {
+        IGNORES_CHILD.store(true, Relaxed);
+        // SAFETY: a plain call.
+        unsafe { libc::signal(libc::SIGCHLD, libc::SIG_DFL) };
+    }
     for descriptor in (0..3).filter(|descriptor| is_closed(*descriptor)) {
         // SAFETY: this changes a flag of the descriptor that the runtime opened.
         unsafe { libc::fcntl(descriptor, libc::F_SETFD, libc::FD_CLOEXEC) };
@@ -69,15 +78,18 @@ pub(crate) fn is_ignored(signal: libc::c_int) -> bool {
 ///
 /// In the usual case `std` does so by itself, without `fork`, which is faster.
 pub(crate) fn prepare(command: &mut Command) {
-    let ignores_pipe = ignores_pipe();
+    let ignored = [
+        (libc::SIGPIPE, ignores_pipe()),
+        (libc::SIGCHLD, IGNORES_CHILD.load(Relaxed)),
+    ];
     let blocked = *blocked();
-    if !ignores_pipe && blocked.is_none() {
+    if blocked.is_none() && ignored.iter().all(|(_, is_ignored)| !is_ignored) {
         return;
     }
     let restore = move || {
-        if ignores_pipe {
+        for (signal, _) in ignored.iter().filter(|(_, is_ignored)| *is_ignored) {
             // SAFETY: a plain call.
-            unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
+            unsafe { libc::signal(*signal, libc::SIG_IGN) };
         }
         match blocked {
             Some(blocked) => set_mask(libc::SIG_SETMASK, &blocked).map(drop),

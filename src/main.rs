@@ -28,7 +28,7 @@ use error::Exit;
 fn main() -> ExitCode {
     #[cfg(target_env = "musl")]
     arena::install();
-    inherited::restore_streams();
+    inherited::settle();
     signals::survive_file_limit();
     ecache_core::backend::sqlite::begin_small();
     let cli = match Cli::read() {

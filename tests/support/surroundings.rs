@@ -70,6 +70,64 @@ pub fn closed(command: &mut Command, descriptor: libc::c_int) {
     };
 }
 
+/// Has a program start with a descriptor that does not block.
+pub fn nonblocking(command: &mut Command, descriptor: libc::c_int) {
+    // SAFETY: the closure only makes a system call.
+    unsafe {
+        command
+            .pre_exec(move || succeeded(libc::fcntl(descriptor, libc::F_SETFL, libc::O_NONBLOCK)))
+    };
+}
+
+/// Has a program start with a mask for the modes of new files.
+pub fn masking(command: &mut Command, mask: libc::mode_t) {
+    // SAFETY: the closure only makes a system call.
+    unsafe {
+        command.pre_exec(move || {
+            libc::umask(mask);
+            Ok(())
+        })
+    };
+}
+
+/// Has a program start in a folder that is removed.
+pub fn in_no_folder(command: &mut Command) {
+    // SAFETY: the closure only makes system calls.
+    unsafe {
+        command.pre_exec(|| {
+            succeeded(libc::mkdir(c"gone".as_ptr(), 0o700))?;
+            succeeded(libc::chdir(c"gone".as_ptr()))?;
+            succeeded(libc::rmdir(c"../gone".as_ptr()))
+        })
+    };
+}
+
+/// Has a program start where `/proc` is an empty folder. Only root may.
+pub fn without_proc(command: &mut Command) {
+    // SAFETY: the closure only makes system calls.
+    unsafe {
+        command.pre_exec(|| {
+            succeeded(libc::unshare(libc::CLONE_NEWNS))?;
+            let (none, private) = (std::ptr::null(), libc::MS_REC | libc::MS_PRIVATE);
+            succeeded(libc::mount(
+                none,
+                c"/".as_ptr(),
+                none,
+                private,
+                std::ptr::null(),
+            ))?;
+            let empty = c"tmpfs".as_ptr();
+            succeeded(libc::mount(
+                empty,
+                c"/proc".as_ptr(),
+                empty,
+                0,
+                std::ptr::null(),
+            ))
+        })
+    };
+}
+
 fn mask(how: libc::c_int, signal: Option<libc::c_int>) -> io::Result<()> {
     // SAFETY: a set of zeros is a valid value of this plain C type, and is only used once it is empty.
     let mut set: libc::sigset_t = unsafe { std::mem::zeroed() };

@@ -4,6 +4,7 @@
 mod support;
 
 mod limits;
+mod matrix;
 mod others;
 mod signals;
 mod stopped;

@@ -134,12 +134,13 @@ fn each_signal_that_would_end_warm_reaches_its_commands() {
 #[test]
 fn a_command_inherits_signals_as_it_would_without_the_cache() {
     type Prepare = fn(&mut Command);
-    let prepared: [Prepare; 6] = [
+    let prepared: [Prepare; 7] = [
         |_| {},
         |command| surroundings::ignoring(command, libc::SIGPIPE),
         |command| surroundings::ignoring(command, libc::SIGINT),
         |command| surroundings::ignoring(command, libc::SIGXFSZ),
         |command| surroundings::ignoring(command, libc::SIGUSR1),
+        |command| surroundings::ignoring(command, libc::SIGCHLD),
         |command| surroundings::blocking(command, libc::SIGTERM),
     ];
     for (number, prepare) in prepared.into_iter().enumerate() {

@@ -41,7 +41,7 @@ use crate::time::Clock;
 const SLICE: Duration = Duration::from_millis(50);
 
 /// A command that the system has no room for is tried again for so long after the last one has ended.
-const NO_ROOM: Duration = Duration::from_secs(2);
+const NO_ROOM: Duration = Duration::from_millis(250);
 
 /// Files that a worker has open while it starts a command: its locks, a connection to the store, and both ends of the
 /// command's pipes.
