@@ -231,6 +231,31 @@ fn old_results_and_their_successors_keep_the_order() {
 }
 
 #[test]
+fn an_old_result_of_either_form_is_there_at_once() {
+    let session = Session::new();
+    let line = "echo run >> ran; wc -l < ran; echo err >&2";
+    let options = "--ttl 5s --stale 1h";
+    let (apart, merged) = (
+        |number: &str| {
+            let expected = ended(&format!("{number}\n"), "err\n", 0);
+            assert_eq!(memoized(&session, options, line), expected);
+        },
+        |number: &str| {
+            redirected(&session, options, line, "2>&1").prints(format!("{number}\nerr\n"));
+        },
+    );
+    apart("1");
+    merged("2");
+    session.set_clock("2026-11-23T06:33:00.000Z");
+    merged("2");
+    wait_for("it runs again", || runs(&session) == 3);
+    wait_for("it is kept", || {
+        redirected(&session, "--no-exec", line, "2>&1").stdout == b"3\nerr\n"
+    });
+    merged("3");
+}
+
+#[test]
 fn what_is_run_again_by_warm_stays_as_it_was() {
     let session = Session::new();
     redirected(&session, "", TURNS, "2>&1").prints(turns());

@@ -209,6 +209,8 @@ fn a_value_that_is_no_recording_is_a_miss() {
     session
         .run_with_input("import - -q", forged.as_bytes())
         .notes("");
+    let why = session.run("why --stdin none -- echo hi");
+    assert!(why.code == 1 && why.text().contains("damaged"), "{why:?}");
     session.run("run --stdin none -- echo hi").prints("hi\n");
 }
 

@@ -187,6 +187,14 @@ impl fmt::Display for Part {
 /// If the store cannot be read.
 pub fn explain(backend: &dyn Backend, question: &Question, now: Timestamp) -> Result<Explanation> {
     Ok(match backend.lookup(&question.address, now)? {
+        // To `run`, a value that is no recording is none.
+        Lookup::Hit(entry, content)
+            if question.outputs.is_some()
+                && entry.kind == Kind::Command
+                && command::form(backend, &content)?.is_none() =>
+        {
+            Explanation::Damaged
+        }
         Lookup::Hit(entry, content) => {
             let mut differences = contradictions(question, &entry);
             if let Some(difference) = of_outputs(backend, question, &entry, &content)? {

@@ -19,7 +19,7 @@ use crate::error::Result;
 use crate::time::Timestamp;
 
 impl Memo<'_> {
-    /// Looks beside an entry that is a hit, but of the other form.
+    /// Looks beside an entry that would be of use, but is of the other form.
     pub(super) fn find_beside(
         &self,
         backend: &dyn Backend,
@@ -28,12 +28,13 @@ impl Memo<'_> {
     ) -> Result<Kept> {
         let call = self.call.beside();
         let memo = self.of(&call);
-        let lookup = self.attempt(backend.lookup_unread(&call.entry.address, now))?;
-        Ok(match memo.kept_there(backend, lookup, now)? {
-            There::Kept(Kept::Fresh(entry, content)) if is_beside(&entry, own) => {
-                Kept::Fresh(entry, content)
-            }
-            There::Kept(_) | There::Other(_) => Kept::Nothing,
+        let lookup = memo.look_up(|address, at| backend.lookup_unread(address, at), now)?;
+        let There::Kept(kept) = memo.kept_there(backend, lookup, now)? else {
+            return Ok(Kept::Nothing);
+        };
+        Ok(match &kept {
+            Kept::Fresh(entry, _) | Kept::Old(entry, _) if is_beside(entry, own) => kept,
+            _ => Kept::Nothing,
         })
     }
 

@@ -31,7 +31,7 @@ pub(super) enum Kept {
 /// What is kept of a command under one address.
 pub(super) enum There {
     Kept(Kept),
-    /// A result that is a hit, but for who prints elsewhere
+    /// A result that would be of use to who prints elsewhere
     Other(Box<Entry>),
 }
 
@@ -46,16 +46,28 @@ impl Memo<'_> {
         look_up: LookUp,
         now: Timestamp,
     ) -> Result<Kept> {
-        let mut lookup = self.attempt(look_up(backend.as_ref(), &self.call.entry.address, now))?;
+        let backend = backend.as_ref();
+        let lookup = self.look_up(|address, at| look_up(backend, address, at), now)?;
+        self.kept(backend, lookup, now)
+    }
+
+    /// Looks an entry up, also one whose time is over if that is of use.
+    pub(super) fn look_up(
+        &self,
+        look_up: impl Fn(&Address, Timestamp) -> Result<Lookup>,
+        now: Timestamp,
+    ) -> Result<Option<Lookup>> {
+        let address = &self.call.entry.address;
+        let mut lookup = self.attempt(look_up(address, now))?;
         if let Some(Lookup::Stale(entry)) = &lookup
             && let Some(expires) = entry.expires_at.filter(|_| entry.is_expired(now))
             && self.call.settings.uses_old()
         {
             // As of its last moment, it is served as it was then.
             let then = expires.saturating_sub(Duration::from_millis(1));
-            lookup = self.attempt(look_up(backend.as_ref(), &self.call.entry.address, then))?;
+            lookup = self.attempt(look_up(address, then))?;
         }
-        self.kept(backend.as_ref(), lookup, now)
+        Ok(lookup)
     }
 
     /// What was found, as far as it is of use.
@@ -101,8 +113,8 @@ impl Memo<'_> {
         Ok(There::Kept(match (answers, is_old) {
             (Some(true), true) => Kept::Old(entry, content),
             (Some(true), false) => Kept::Fresh(entry, content),
-            (Some(false), false) => return Ok(There::Other(entry)),
-            (Some(false), true) | (None, _) => Kept::Nothing,
+            (Some(false), _) => return Ok(There::Other(entry)),
+            (None, _) => Kept::Nothing,
         }))
     }
 
