@@ -105,6 +105,15 @@ impl Invocation {
         })
     }
 
+    /// Waits until the end of a stream can be peeked, or for too long.
+    pub(super) fn wait_for_end(&self) -> Result<()> {
+        if let Input::Stream(stream) = &self.input {
+            let seen = stream.key(ASKING, IDLE);
+            seen.context("cannot look at standard input")?;
+        }
+        Ok(())
+    }
+
     /// Returns the call whose entry answers, for verbs that run nothing. Consumes nothing from standard input.
     ///
     /// # Errors

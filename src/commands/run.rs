@@ -69,6 +69,7 @@ fn memoized(context: &Context, args: RunArgs) -> Result<Exit> {
         if let Some(why) = invocation.unkeyed {
             bail!(why);
         }
+        invocation.wait_for_end()?;
         background::start(&invocation.call, &invocation.input, outputs)
             .context("cannot start a process in the background")?;
         return Ok(Exit::Done);

@@ -214,6 +214,19 @@ fn asking_for_a_key_reads_nothing() {
 }
 
 #[test]
+fn a_run_in_the_background_reads_a_copy() {
+    let session = Session::new();
+    let line = "-- sh -c 'cat; echo run >> ran'";
+    let warm = format!("(sleep 0.1; echo abc) | {{ ecache run --warm {line}; cat; }}");
+    session.shell(&warm).prints("abc\n");
+    wait_for("the result", || {
+        let hit = session.shell(&format!("echo abc | ecache run --no-exec {line}"));
+        hit.text() == "abc\n"
+    });
+    assert_eq!(runs(&session), 1);
+}
+
+#[test]
 fn what_cannot_be_in_the_key_is_not_kept() {
     let session = Session::new();
     session.shell("mkfifo fifo").succeeds();
