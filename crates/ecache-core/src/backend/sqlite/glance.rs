@@ -70,7 +70,7 @@ impl SqliteBackend {
         match lookup {
             Lookup::Hit(_, Content::Chunked(_)) => None,
             lookup => {
-                backend.keep(connection);
+                backend.begin_short(connection);
                 Some((backend, lookup))
             }
         }

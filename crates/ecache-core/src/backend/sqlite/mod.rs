@@ -125,7 +125,7 @@ impl SqliteBackend {
         let path = open::absolute(path)?;
         let connection = connect(&path, access, patience)?;
         let backend = Self::with(&path, access, patience);
-        backend.keep(connection);
+        backend.begin_with(connection);
         Ok(backend)
     }
 

@@ -82,13 +82,17 @@ impl FileId {
 }
 
 impl SqliteBackend {
-    /// Keeps a connection for later.
-    pub(super) fn keep(&self, connection: Connection) {
+    /// Keeps the first connection, to whose file the store keeps from here on.
+    pub(super) fn begin_with(&self, connection: Connection) {
+        let file = FileId::of(&connection, &self.path);
         let mut pool = lock(&self.pool);
-        if pool.file.is_none() {
-            pool.file = FileId::of(&connection, &self.path);
-        }
+        pool.file = file;
         pool.idle.push(connection);
+    }
+
+    /// Keeps the connection of a process that looks and ends, which does not see whether its file stays.
+    pub(super) fn begin_short(&self, connection: Connection) {
+        lock(&self.pool).idle.push(connection);
     }
 
     /// A connection that nobody else uses.
