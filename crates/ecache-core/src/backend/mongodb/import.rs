@@ -86,13 +86,12 @@ pub(super) fn import(
         written: 0,
         perhaps: 0,
     };
-    let result = import.all(records, commit, progress);
-    let done = Usage {
-        entries: import.written,
-        bytes: 0,
-    };
-    result.map_err(|error| error.after(done, import.perhaps))?;
-    Ok(import.imported)
+    match import.all(records, commit, progress) {
+        Ok(()) => Ok(import.imported),
+        Err(error @ Error::Interrupted { .. }) => Err(import.stopped(error)),
+        // A record that is refused is no failure of what was written before.
+        Err(error) => Err(error),
+    }
 }
 
 impl Import<'_> {
@@ -345,7 +344,16 @@ impl Import<'_> {
                 Err(_) => self.perhaps = versions.len() as u64,
             },
         }
-        result
+        result.map_err(|error| self.stopped(error))
+    }
+
+    /// An error, and how much is written.
+    fn stopped(&self, error: Error) -> Error {
+        let done = Usage {
+            entries: self.written,
+            bytes: 0,
+        };
+        error.after(done, self.perhaps)
     }
 
     /// How many of these versions are there.

@@ -386,7 +386,9 @@ pub(super) fn touch(
         .chunk_by(|one, two| one.store.collection == two.store.collection)
         .flat_map(|of_collection| of_collection.chunks(BATCH))
     {
-        touched += touch_batch(backend, batch, &set)?;
+        // What was changed of a batch that failed is not told by its entries.
+        touched += touch_batch(backend, batch, &set)
+            .map_err(|error| error.after(touched, batch.len() as u64))?;
     }
     Ok(touched)
 }

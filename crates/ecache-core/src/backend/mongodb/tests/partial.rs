@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use super::*;
-use crate::backend::{Commit, Imported, OnConflict};
+use crate::backend::{Commit, Imported, OnConflict, Touch};
 use crate::error::Result;
 use crate::filter::Selection;
 use crate::key::Key;
@@ -164,4 +164,30 @@ fn a_removal_that_fails_or_is_interrupted_says_how_much_is_gone() {
         "{failed:?}"
     );
     assert_eq!(there(&backend), left);
+}
+
+#[test]
+#[ignore = "needs a MongoDB server: tests/mongodb/with"]
+fn a_touch_that_fails_says_how_much_is_changed() {
+    let backend = database("ecache-touch-fails");
+    import(&backend, 2500, 0).expect("an import");
+    let touch = Touch {
+        expires_at: None,
+        policy: Some(Policy::Persist),
+    };
+    // Of each batch, the notes, the documents and the counters are an update each.
+    let refused = doc! { "failCommands": ["update"], "errorCode": 50 };
+    fail(&backend, "ecache-touch-fails", 3, refused);
+    let failed = backend.touch(&Filter::default().into(), touch, NOW);
+    heal(&backend);
+    assert!(
+        matches!(&failed, Err(Error::Partial { done, perhaps: 1000, .. }) if done.entries == 1000),
+        "{failed:?}"
+    );
+    let persistent = Filter {
+        policy: Some(Policy::Persist),
+        ..Filter::default()
+    };
+    let changed = backend.usage(&persistent.into(), NOW).expect("a count");
+    assert_eq!(changed.entries, 1000);
 }
