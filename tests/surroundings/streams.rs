@@ -76,6 +76,11 @@ fn input_is_waited_for_where_it_does_not_block() {
     late("import --on-conflict replace -", &records).succeeds();
     late("get a --keys-from -", "b\nc\n").succeeds();
     late("doctor --live-datasets -", "d\ne\n").succeeds();
+    for options in ["", "--stdin hash"] {
+        for text in ["first\nsecond\n", "third\nfourth\n"] {
+            late(&format!("run {options} -- cat"), text).prints(text);
+        }
+    }
     late("warm -- echo {}", "one\ntwo\n").succeeds();
     let key = |n: &str| session.run(["run", "--stdin", "none", "--no-exec", "--", "echo", n]);
     key("one").prints("one\n");

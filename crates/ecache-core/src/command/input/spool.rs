@@ -8,6 +8,8 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use sha2::{Digest, Sha256};
 
+use crate::streams::Patient;
+
 /// A stream that was read to its end, in a file that has no name.
 #[derive(Debug)]
 pub struct Spool {
@@ -26,7 +28,9 @@ impl Spool {
     ///
     /// # Errors
     /// If it cannot be read or kept: then the stream is handed back, with all that was read of it.
-    pub fn of(mut stream: File) -> Result<Self, Unkept> {
+    pub fn of(stream: File) -> Result<Self, Unkept> {
+        // Also one that does not block has more to come.
+        let mut stream = Patient(stream);
         let mut file = match tempfile::tempfile() {
             Ok(file) => file,
             Err(why) => return Err(Unkept::new(stream, why)),
