@@ -7,7 +7,7 @@ use ecache_core::command::{Done, Warmed};
 use ecache_core::key::Key;
 
 use crate::context::Context;
-use crate::output::{Cell, Column, Format, Progress, Writer, escape};
+use crate::output::{Cell, Column, Format, Progress, Writer, escape, say};
 
 /// Failures that are listed; more are counted.
 const LISTED: usize = 20;
@@ -133,7 +133,10 @@ impl Summary {
     pub(super) fn print(&self, context: &Context, progress: Progress, left_out: LeftOut) {
         progress.finish();
         for failure in &self.failures {
-            context.warn(failure);
+            let mut lines = failure.lines();
+            context.warn(lines.next().unwrap_or_default());
+            // What it printed itself.
+            lines.for_each(say);
         }
         more(context, self.failed, self.failures.len(), "failed");
         if left_out == LeftOut::Listed {
