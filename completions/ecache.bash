@@ -548,7 +548,7 @@ _ecache() {
                     return 0
                     ;;
                 --fail-on)
-                    COMPREPLY=($(compgen -W "any none damaged unreadable orphaned expired endless-prompts endless-users shared-stores old-versions near-limit persist-expiry missing-indexes" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "any none damaged structure unreadable orphaned expired endless-prompts endless-users shared-stores old-versions near-limit persist-expiry missing-indexes" -- "${cur}"))
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o nospace
                     fi

@@ -610,6 +610,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l live-datasets -
 complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l fail-on -d 'Exit with 1 only if one of these is found; `none` for never' -r -f -a "any\t''
 none\t''
 damaged\t''
+structure\t''
 unreadable\t''
 orphaned\t''
 expired\t''

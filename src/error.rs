@@ -160,7 +160,10 @@ pub(crate) fn classify(error: &anyhow::Error) -> (Exit, Option<&'static str>) {
             ),
             Error::Damaged { .. } => (
                 Exit::Damaged,
-                Some("save what can be read with `ecache export`, and import it into a new file"),
+                Some(
+                    "save what can be read with `ecache export`, empty it with \
+                     `ecache clear --all --policy any` or delete its file, and import what was saved",
+                ),
             ),
             Error::DamagedLog { .. } => (
                 Exit::Damaged,
@@ -168,7 +171,10 @@ pub(crate) fn classify(error: &anyhow::Error) -> (Exit, Option<&'static str>) {
             ),
             Error::DamagedLeft { .. } => (
                 Exit::Damaged,
-                Some("remove damaged entries with `ecache doctor --fix damaged`"),
+                Some(
+                    "remove damaged entries with `ecache doctor --fix damaged`; where that leaves some, \
+                     save the others with `ecache export` and delete the file",
+                ),
             ),
             Error::DamagedEntry { .. } => (Exit::Damaged, Some("remove it with `ecache rm`")),
             Error::Conflict { .. } => (

@@ -183,6 +183,7 @@ impl Doctor<'_> {
             | Check::OldVersions
             | Check::NearLimit
             | Check::PersistExpiry
+            | Check::Structure
             | Check::MissingIndexes => {
                 unreachable!("{:?} is not mendable", finding.check)
             }
@@ -233,6 +234,11 @@ impl Doctor<'_> {
                 ),
                 None => "ls".to_owned(),
             },
+            Check::Structure => {
+                let save = self.line(collection, "export --output FILE");
+                let clear = self.line(collection, "clear --all --policy any");
+                return format!("{save}; {clear}; {}", self.line(collection, "import FILE"));
+            }
             Check::MissingIndexes => {
                 return "let FiftyOne open the store: it makes them".to_owned();
             }
@@ -312,7 +318,7 @@ impl Doctor<'_> {
                 rows.row(&[
                     Cell::from(finding.check.id()),
                     Cell::from(match finding.check {
-                        Check::Damaged | Check::Unreadable => "error",
+                        Check::Damaged | Check::Structure | Check::Unreadable => "error",
                         _ => "warning",
                     }),
                     Cell::from(collection.as_str()),

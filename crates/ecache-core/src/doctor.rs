@@ -37,6 +37,8 @@ pub const RECENT: Duration = Duration::from_secs(86_400);
 pub enum Check {
     /// The value is not what was written
     Damaged,
+    /// The pages of the file, or its indexes, do not agree with each other
+    Structure,
     /// FiftyOne raises whenever it reads the value
     Unreadable,
     /// The dataset was deleted
@@ -61,8 +63,9 @@ pub enum Check {
 
 impl Check {
     /// Every check, the worst first.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Damaged,
+        Self::Structure,
         Self::Unreadable,
         Self::Orphaned,
         Self::Expired,
@@ -79,6 +82,7 @@ impl Check {
     pub fn id(self) -> &'static str {
         match self {
             Self::Damaged => "damaged",
+            Self::Structure => "structure",
             Self::Unreadable => "unreadable",
             Self::Orphaned => "orphaned",
             Self::Expired => "expired",
@@ -108,7 +112,10 @@ impl Check {
     /// What is wrong with the entries, as in `3 entries …`.
     pub fn explain(self) -> &'static str {
         match self {
-            Self::Damaged => "have a value that is not what was written",
+            Self::Damaged => "are not what was written",
+            Self::Structure => {
+                "are in a file whose pages or indexes are damaged: more of them may be hidden"
+            }
             Self::Unreadable => "have a value that FiftyOne raises on whenever it is a hit",
             Self::Orphaned => "belong to datasets that were deleted",
             Self::Expired => "are expired, and still there",
@@ -255,6 +262,12 @@ pub fn examine(
                 finding
                     .reasons
                     .push(format!("there is no index on {fields}"));
+            }
+            Trouble::Structure(fault) => {
+                let usage = chart.usage;
+                let finding = chart.finding(Check::Structure);
+                finding.usage = usage;
+                finding.reasons.push(fault);
             }
         }
     }

@@ -280,13 +280,15 @@ pub struct StoreRecord {
     pub metadata: Option<StoreMetadata>,
 }
 
-/// What is wrong with a collection that no entry shows, where others write to it as well.
+/// What is wrong with a collection that no entry shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Trouble {
     /// An entry of policy `persist` with an expiry, at which the engine removes it all the same; its length in bytes
     PersistExpiry(Address, u64),
     /// An index that queries count on is not there
     MissingIndex(String),
+    /// The engine's own check of its pages and indexes finds a fault
+    Structure(String),
 }
 
 /// Which entries of a collection were touched.

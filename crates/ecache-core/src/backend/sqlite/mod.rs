@@ -12,6 +12,7 @@
 //! | `checksum` | what the checksums of rows cover |
 //! | `call` | results of cached calls, read and written with the least |
 //! | `read`, `write`, `import`, `remove`, `groups` | the verbs |
+//! | `salvage`, `repair` | what is left of a damaged file, and removing from one |
 //! | `blobs` | large values, in chunks |
 //! | `reclaim` | large values that no entry names |
 //! | `reserve` | space put by for clearing a full disk |
@@ -38,8 +39,10 @@ mod query;
 mod read;
 mod reclaim;
 mod remove;
+mod repair;
 mod reserve;
 mod row;
+mod salvage;
 mod schema;
 mod shrink;
 mod stores;
@@ -59,7 +62,7 @@ pub use open::{Access, BUSY_TIMEOUT};
 use super::{
     Backend, CallIdentity, CallLookup, Chunked, Commit, Condition, Content, Counters, Description,
     Dimension, Group, Imported, Lookup, OnConflict, Progress, Put, Record, Rows, Scan,
-    StoreMetadata, StoreRecord, Touch, Use, lookup_enough,
+    StoreMetadata, StoreRecord, Touch, Trouble, Use, lookup_enough,
 };
 use crate::entry::Entry;
 use crate::error::{Error, Result};
@@ -297,6 +300,13 @@ impl Backend for SqliteBackend {
 
     fn stores(&self) -> Result<Vec<StoreRecord>> {
         self.read_stores()
+    }
+
+    fn troubles(&self, _collection: &str) -> Result<Vec<Trouble>> {
+        /// So many faults are enough to know that there are some.
+        const MOST: u32 = 10;
+        let faults = self.check_structure(MOST)?;
+        Ok(faults.into_iter().map(Trouble::Structure).collect())
     }
 
     fn set_metadata(&self, store: &StoreAddress, metadata: Option<&StoreMetadata>) -> Result<()> {

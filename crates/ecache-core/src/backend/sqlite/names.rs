@@ -12,7 +12,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::checksum::{self, damaged};
-use super::row::is_damage;
+use super::row::{is_damage, readable};
+use super::salvage::{intact, is_corrupt};
 use crate::scope::StoreAddress;
 
 /// What an interned name is a name of.
@@ -109,6 +110,7 @@ impl Names {
             .map(|(_, store)| Arc::new(store));
         let store = match store {
             Err(error) if is_damage(&error) => stored_in_index(connection, id)?.into(),
+            Err(error) if is_corrupt(&error) => return Err(damaged("a store cannot be read")),
             store => store?,
         };
         write(&self.stores).insert(id, store.clone());
@@ -139,11 +141,13 @@ impl Names {
         if let Some(name) = read(&self.names).get(&id) {
             return Ok(Some(name.clone()));
         }
-        let name: Arc<str> = connection
+        let name = connection
             .prepare_cached("SELECT checksum, id, kind, name FROM names WHERE id = ?1")?
-            .query_row([id], verified_name)?
-            .1
-            .into();
+            .query_row([id], verified_name);
+        let name: Arc<str> = match name {
+            Err(error) if is_corrupt(&error) => return Err(damaged("a name cannot be read")),
+            name => name?.1.into(),
+        };
         write(&self.names).insert(id, name.clone());
         Ok(Some(name))
     }
@@ -216,20 +220,39 @@ pub(super) fn stores(
     connection: &Connection,
 ) -> rusqlite::Result<Vec<(i64, Option<StoreAddress>)>> {
     let sql = "SELECT checksum, id, collection, name, dataset FROM stores NOT INDEXED ORDER BY id";
-    let mut statement = connection.prepare_cached(sql)?;
-    let mut rows = statement.query(())?;
-    let mut stores = Vec::new();
-    while let Some(row) = rows.next()? {
-        stores.push(match verified_store(row) {
-            Ok((id, store)) => (id, Some(store)),
-            Err(error) if is_damage(&error) => {
-                let id = row.get(1)?;
-                (id, stored_in_index(connection, id).ok())
+    let mut stores = BTreeMap::new();
+    let read = (|| -> rusqlite::Result<()> {
+        let mut statement = connection.prepare_cached(sql)?;
+        let mut rows = statement.query(())?;
+        while let Some(row) = rows.next()? {
+            let store = readable(verified_store(row))?.map(|(_, store)| store);
+            stores.insert(row.get(1)?, store);
+        }
+        Ok(())
+    })();
+    let is_whole = intact(read)?.is_some();
+    if !is_whole || stores.values().any(Option::is_none) {
+        // A damaged page may hide others; those that have entries are known by these.
+        let sql = "SELECT DISTINCT store FROM entries INDEXED BY entries_key";
+        let read = (|| -> rusqlite::Result<()> {
+            let mut statement = connection.prepare_cached(sql)?;
+            let mut rows = statement.query(())?;
+            while let Some(row) = rows.next()? {
+                stores.entry(row.get(0)?).or_insert(None);
             }
-            Err(error) => return Err(error),
-        });
+            Ok(())
+        })();
+        intact(read)?;
     }
-    Ok(stores)
+    if !is_whole && stores.is_empty() {
+        return Err(damaged("the names of its stores cannot be read"));
+    }
+    for (id, store) in &mut stores {
+        if store.is_none() {
+            *store = intact(readable(stored_in_index(connection, *id)))?.flatten();
+        }
+    }
+    Ok(stores.into_iter().collect())
 }
 
 fn select_store_id(connection: &Connection, store: &StoreAddress) -> rusqlite::Result<Option<i64>> {

@@ -12,7 +12,8 @@ use rusqlite::types::{ToSql, ToSqlOutput, Value as SqlValue, ValueRef};
 use rusqlite::{Connection, params_from_iter};
 
 use super::names::{self, NameKind, verified_name, verified_store};
-use super::row::is_damage;
+use super::row::readable;
+use super::salvage::intact;
 use super::schema::LARGE;
 use crate::entry::{CLOCK_SKEW, Policy};
 use crate::filter::{Filter, Freshness, Pattern, arguments_match};
@@ -140,7 +141,7 @@ impl Range {
         }
     }
 
-    const ALL: Self = Self {
+    pub(super) const ALL: Self = Self {
         after: 0,
         end: i64::MAX,
     };
@@ -230,12 +231,13 @@ impl Plan {
         )
     }
 
-    /// The same where the range is one known id.
+    /// The same where the range is one known id: a search for a range can begin on the page before, which may be
+    /// damaged.
     pub(super) fn source_by_id(&self) -> String {
         let condition = &self.condition;
         format!(
             "FROM entries AS e NOT INDEXED LEFT JOIN uses AS u ON u.entry = e.id \
-             WHERE e.id > ?1 AND e.id <= ?2 AND {condition}"
+             WHERE e.id = ?2 AND e.id > ?1 AND {condition}"
         )
     }
 
@@ -244,6 +246,11 @@ impl Plan {
     /// They do not name the stores: an id, whose upper half is the store, was selected with them.
     pub(super) fn condition(&self) -> &str {
         &self.condition
+    }
+
+    /// Whether every entry of the file is meant, whatever it is.
+    pub(super) fn means_all(&self) -> bool {
+        self.stores.is_none() && self.conditions == Conditions::Nothing
     }
 
     /// What the conditions are about.
@@ -491,13 +498,12 @@ fn matching_stores(
     }
     let names_none = filter.stores.is_empty() && filter.datasets.is_empty();
     let stores = names::stores(connection)?;
-    let is_meant = |store: &Option<StoreAddress>| match store {
-        Some(store) => filter.matches_store(store),
-        None => names_none,
-    };
-    if names_none && !apart && stores.iter().all(|(_, store)| is_meant(store)) {
+    let matches = |store: &StoreAddress| filter.matches_store(store);
+    let is_known = |store: &Option<StoreAddress>| store.as_ref().is_some_and(matches);
+    if names_none && !apart && stores.iter().all(|(_, store)| is_known(store)) {
         return Ok(None);
     }
+    let is_meant = |store: &Option<StoreAddress>| store.as_ref().map_or(names_none, matches);
     let meant = stores.into_iter().filter(|(_, store)| is_meant(store));
     Ok(Some(meant.map(|(id, _)| id).collect()))
 }
@@ -510,20 +516,21 @@ fn named_stores(connection: &Connection, filter: &Filter) -> rusqlite::Result<Op
     };
     let sql = "SELECT checksum, id, collection, name, dataset FROM stores \
                WHERE collection = ?1 AND name IN rarray(?2)";
-    let mut statement = connection.prepare_cached(sql)?;
-    let mut rows = statement.query((&filter.collection, Rc::new(names)))?;
-    let mut ids = Vec::new();
-    while let Some(row) = rows.next()? {
-        match verified_store(row) {
-            Ok((id, store)) if filter.matches_store(&store) => ids.push(id),
-            Ok(_) => {}
-            Err(error) if is_damage(&error) => return Ok(None),
-            Err(error) => return Err(error),
+    let read = (|| -> rusqlite::Result<Vec<i64>> {
+        let mut statement = connection.prepare_cached(sql)?;
+        let mut rows = statement.query((&filter.collection, Rc::new(names)))?;
+        let mut ids = Vec::new();
+        while let Some(row) = rows.next()? {
+            let (id, store) = verified_store(row)?;
+            if filter.matches_store(&store) {
+                ids.push(id);
+            }
         }
-    }
-    ids.sort_unstable();
-    ids.dedup();
-    Ok(Some(ids))
+        ids.sort_unstable();
+        ids.dedup();
+        Ok(ids)
+    })();
+    Ok(intact(readable(read))?.flatten())
 }
 
 fn exact(patterns: &[Pattern]) -> Option<Vec<SqlValue>> {

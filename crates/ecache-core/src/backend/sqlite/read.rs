@@ -14,13 +14,15 @@ use rusqlite::{Connection, params_from_iter};
 use super::SqliteBackend;
 use super::checksum::damaged;
 use super::pool::{Held, Look};
-use super::query::{Plan, Range, USED, WRITTEN, stored_key};
+use super::query::{Conditions, Plan, Range, USED, WRITTEN, stored_key};
 use super::row::{self, RowError, USES, Uses};
+use super::salvage::{self, Salvage, is_corrupt};
+use super::stores;
 use crate::backend::{
     Chunked, Content, Direction, LOOKUP_SIZE, Lookup, Row, Scan, Sort, Values, WHOLE_SIZE,
 };
 use crate::error::{Error, Result};
-use crate::key::{Key, hex};
+use crate::key::hex;
 use crate::scope::{Address, StoreAddress};
 use crate::time::Timestamp;
 
@@ -79,7 +81,11 @@ impl SqliteBackend {
             return Ok(Lookup::Missing);
         };
         let fields = row::fields(row)?;
-        let uses = Uses::select(connection, fields.id)?;
+        // A hit does not depend on what is recorded of earlier ones.
+        let uses = match Uses::select(connection, fields.id) {
+            Err(RowError::Sqlite(error)) if is_corrupt(&error) => Uses::default(),
+            uses => uses?,
+        };
         let entry = row::entry(connection, &self.names, &fields, uses)?;
         // An index that was damaged can lead to the wrong row.
         if entry.address != *address {
@@ -157,6 +163,12 @@ impl SqliteBackend {
             values: scan.values,
             left: scan.limit.unwrap_or(u64::MAX),
             page: Vec::new().into_iter(),
+            is_salvaged: false,
+            lost: Vec::new(),
+            is_limited: scan.limit.is_some(),
+            is_ended: false,
+            last: 0,
+            seen: 0,
         })
     }
 }
@@ -171,6 +183,17 @@ pub(super) struct RowsOf<'a> {
     values: Values,
     left: u64,
     page: std::vec::IntoIter<Row>,
+    /// Whether it goes on with what could be found of a damaged file
+    is_salvaged: bool,
+    /// Entries that are there, but cannot be read
+    lost: Vec<i64>,
+    is_limited: bool,
+    /// Whether all was read
+    is_ended: bool,
+    /// The id of the last row that was read
+    last: i64,
+    /// How many rows were read
+    seen: u64,
 }
 
 enum Source {
@@ -248,17 +271,97 @@ impl RowsOf<'_> {
         let snapshot = connection
             .unchecked_transaction()
             .map_err(|error| self.backend.error(error))?;
-        let sql = self.sql();
-        let mut page = Page::default();
+        let mut page = Page {
+            last: self.last,
+            ..Page::default()
+        };
+        let sqlite = |error| self.backend.error(error);
+        let mut sql = self.sql();
         while !page.is_full()
             && let Some(range) = self.source.next()
         {
-            self.read(&snapshot, &sql, range, &mut page)?;
-            if page.is_full() {
-                self.source.resume(range, page.last);
+            let before = page.rows.len();
+            match (self.read(&snapshot, &sql, range, &mut page), &self.source) {
+                (Ok(()), Source::Ids(_)) if self.is_salvaged && page.rows.len() == before => {
+                    self.lost.push(range.end);
+                }
+                (Ok(()), _) if page.is_full() => self.source.resume(range, page.last),
+                (Ok(()), _) => {}
+                (Err(Error::Damaged { .. }), Source::Ranges(_)) => {
+                    let lost = self.salvage(&snapshot, page.last).map_err(sqlite)?;
+                    page.rows.extend(lost);
+                    sql = self.sql();
+                }
+                (Err(Error::Damaged { .. }), Source::Ids(_)) => {
+                    match self.without_uses(&snapshot, range).map_err(sqlite)? {
+                        Some(row) => page.rows.push(row),
+                        None => self.lost.push(range.end),
+                    }
+                }
+                (Err(error), _) => return Err(error),
             }
         }
+        self.last = page.last;
+        self.seen += page.rows.len() as u64;
+        if page.rows.is_empty() {
+            page.rows.extend(self.hidden(&snapshot).map_err(sqlite)?);
+        }
         Ok(page.rows)
+    }
+
+    /// Goes on with what can be read of a damaged file behind an id, and returns what cannot.
+    fn salvage(&mut self, connection: &Connection, last: i64) -> rusqlite::Result<Vec<Row>> {
+        self.is_salvaged = true;
+        let names = &self.backend.names;
+        let mut found = Salvage::new(connection, names, &self.plan.ranges())?;
+        found.ids.retain(|id| *id > last);
+        self.source = Source::Ids(found.ids.into_iter());
+        Ok(found.lost.into_iter().map(Row::Damaged).collect())
+    }
+
+    /// What is to be reported at the end of a list that is to have everything of its stores: their own documents
+    /// that are damaged, and entries that the table does not show although the indexes have them, as a damaged page
+    /// can hide others without a word.
+    fn hidden(&mut self, connection: &Connection) -> rusqlite::Result<Vec<Row>> {
+        if std::mem::replace(&mut self.is_ended, true) {
+            return Ok(Vec::new());
+        }
+        let names = &self.backend.names;
+        self.lost.sort_unstable();
+        let mut lost = salvage::addresses(connection, names, &self.lost)?;
+        let is_whole = self.plan.conditions() == Conditions::Nothing;
+        if !is_whole || self.is_limited || self.values == Values::Omit {
+            return Ok(lost.into_iter().map(Row::Damaged).collect());
+        }
+        let ranges = self.plan.ranges();
+        lost.extend(stores::damaged_documents(connection, &ranges)?);
+        if !self.is_salvaged
+            && salvage::indexed(connection, &ranges)?.is_some_and(|count| count > self.seen)
+        {
+            lost.extend(Salvage::new(connection, names, &ranges)?.lost);
+        }
+        Ok(lost.into_iter().map(Row::Damaged).collect())
+    }
+
+    /// An entry that cannot be read together with its hits: without them, if that is possible.
+    fn without_uses(&self, connection: &Connection, range: Range) -> rusqlite::Result<Option<Row>> {
+        let source = format!(
+            "FROM entries AS e NOT INDEXED WHERE e.id = ?2 AND e.id > ?1 AND {}",
+            self.plan.condition()
+        );
+        let sql = self.select("NULL, NULL", &source);
+        let read = || -> Result<Option<Row>, RowError> {
+            let mut statement = connection.prepare_cached(&sql)?;
+            let mut rows = statement.query(params_from_iter(self.plan.bound(range)))?;
+            match rows.next()? {
+                Some(row) => self.try_row(connection, row).map(Some),
+                None => Ok(None),
+            }
+        };
+        match read() {
+            Err(RowError::Sqlite(error)) if !is_corrupt(&error) => Err(error),
+            read => Ok(read.ok().flatten()),
+        }
     }
 
     fn sql(&self) -> String {
@@ -266,16 +369,16 @@ impl RowsOf<'_> {
             Source::Ranges(_) => format!("{} ORDER BY e.id", self.plan.source()),
             Source::Ids(_) => self.plan.source_by_id(),
         };
-        self.select(&source)
+        self.select(USES.0, &source)
     }
 
-    fn select(&self, source: &str) -> String {
+    fn select(&self, uses: &str, source: &str) -> String {
         let value = match self.values {
             Values::Omit => "NULL",
             Values::Include => "value",
         };
         let columns = row::columns!();
-        format!("SELECT {columns}, {value}, {} {source}", USES.0)
+        format!("SELECT {columns}, {value}, {uses} {source}")
     }
 
     /// Reads the rows of one range until the page is full.
@@ -330,7 +433,7 @@ impl RowsOf<'_> {
 
     /// The same from the table alone; none if the index is wrong and the entry is not meant.
     fn row_by_id(&self, connection: &Connection, id: i64) -> rusqlite::Result<Option<Row>> {
-        let sql = self.select(&self.plan.source_by_id());
+        let sql = self.select(USES.0, &self.plan.source_by_id());
         let mut statement = connection.prepare_cached(&sql)?;
         let mut rows = statement.query(params_from_iter(self.plan.bound(Range::one(id))))?;
         let Some(row) = rows.next()? else {
@@ -356,8 +459,7 @@ impl RowsOf<'_> {
 
     /// What can still be said of a row that is no entry.
     fn damaged(&self, connection: &Connection, row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
-        let key = row::key(row.get_ref(2)?)
-            .unwrap_or_else(|| Key::new(UNREADABLE).expect("a short key is valid"));
+        let key = row::key(row.get_ref(2)?).unwrap_or_else(salvage::unreadable);
         let store = row
             .get(1)
             .and_then(|id| self.backend.names.store(connection, id))
@@ -468,6 +570,7 @@ mod tests {
     use super::*;
     use crate::backend::Backend;
     use crate::backend::sqlite::Access;
+    use crate::key::Key;
 
     #[test]
     fn a_look_up_is_planned_once() {

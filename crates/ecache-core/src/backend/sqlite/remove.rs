@@ -8,6 +8,7 @@
 //! was put by for it (see `reserve`) and goes on in small steps, each of which gives space back.
 
 use std::collections::BTreeSet;
+use std::ops::AddAssign;
 use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, Row, params_from_iter};
@@ -19,6 +20,7 @@ use super::pool::Look;
 use super::query::{Conditions, Parameter, Plan, Range, USED};
 use super::reclaim::Due;
 use super::row::{self, RowError, policy_number};
+use super::salvage::{Salvage, intact};
 use super::{SqliteBackend, blobs, reserve, write};
 use crate::backend::{Progress, STAGED_FOR, Touch, no_progress};
 use crate::entry::Policy;
@@ -39,10 +41,10 @@ const COUNT: &str =
     "count(*), coalesce(sum(e.size) FILTER (WHERE e.size BETWEEN 0 AND 1 << 40), 0)";
 
 /// Some of the entries that a selection meant when they were collected, in order.
-struct Part {
-    ids: Vec<i64>,
+pub(super) struct Part {
+    pub(super) ids: Vec<i64>,
     /// Under which condition they are still meant
-    plan: Plan,
+    pub(super) plan: Plan,
 }
 
 /// How a change is cut into transactions.
@@ -86,6 +88,14 @@ impl SqliteBackend {
             match change(Pace::Timed) {
                 Err(Error::Full { .. }) => {}
                 result => {
+                    let result = match result {
+                        Err(error @ Error::Damaged { .. }) => {
+                            done.left = 0;
+                            let repaired = self.delete_damaged(selection, now, error);
+                            repaired.map(|batch| done += batch)
+                        }
+                        result => result.and_then(|()| self.mend_empty(selection, now)),
+                    };
                     // Also what was removed before it failed. There is a next time.
                     let _ = self.reclaim(Due::By(now));
                     return result.and_then(|()| done.finish());
@@ -212,11 +222,7 @@ impl SqliteBackend {
                         size = ids.len() / 2;
                         continue;
                     }
-                    (_, changed) => {
-                        let Batch { usage, left } = changed?;
-                        done.usage += usage;
-                        done.left += left;
-                    }
+                    (_, changed) => *done += changed?,
                 }
                 gave_back = false;
                 rest = later;
@@ -288,8 +294,21 @@ fn one(bytes: u64) -> Usage {
     Usage { entries: 1, bytes }
 }
 
+/// Counts the entries of a damaged file, and adds up the sizes of those that can be read.
+pub(super) fn count_readable(connection: &Connection) -> rusqlite::Result<Usage> {
+    let mut usage = Usage::default();
+    let all = Salvage::new(connection, &Names::default(), &[Range::ALL])?;
+    let mut statement = connection.prepare_cached("SELECT size FROM entries WHERE id = ?1")?;
+    for id in all.ids {
+        let size = statement.query_row([id], |row| row::size(row, 0));
+        usage += one(intact(row::readable(size))?.flatten().unwrap_or(0));
+    }
+    usage.entries += all.lost.len() as u64;
+    Ok(usage)
+}
+
 /// Collects the ids that a selection means; none is in two parts.
-fn select(
+pub(super) fn select(
     connection: &Connection,
     selection: &Selection,
     now: Timestamp,
@@ -415,12 +434,25 @@ fn visit(
 
 /// Whether a damaged row is what a filter means, as far as two places say so that one fault cannot both change.
 ///
-/// Its store is in its `id` and in a column, its key in the index that led here and in the row, and whether it is
-/// of policy `persist` in the row and in an index of its own. Nothing else is written twice.
-fn witnessed(connection: &Connection, plan: &Plan, row: &Row<'_>) -> rusqlite::Result<bool> {
+/// The names of its store have a checksum of their own. Its store is in its `id` and in a column, its key in the index that led here and in the row, and whether it is
+/// of policy `persist` in the row and in an index of its own. Nothing else is written twice. Where everything in
+/// the file is meant, a row stays only if it is of a store that the file does not show: it may be of another collection.
+fn witnessed(
+    connection: &Connection,
+    names: &Names,
+    plan: &Plan,
+    row: &Row<'_>,
+) -> rusqlite::Result<bool> {
     let id: i64 = row.get(0)?;
+    let is_known = |store| -> rusqlite::Result<bool> {
+        Ok(row::readable(names.store(connection, store))?.is_some())
+    };
+    let (by_id, by_column) = (id >> 32, row::number(row, 1)?);
+    if plan.means_all() {
+        return Ok(by_column != Some(by_id) || is_known(by_id)?);
+    }
     let is_meant = row::number(row, row::COLUMNS)? == Some(1);
-    if row::number(row, 1)? != Some(id >> 32) || !is_meant {
+    if by_column != Some(by_id) || !is_known(by_id)? || !is_meant {
         return Ok(false);
     }
     match plan.conditions() {
@@ -438,9 +470,16 @@ fn witnessed(connection: &Connection, plan: &Plan, row: &Row<'_>) -> rusqlite::R
 
 /// What a change did, and how many damaged rows it left.
 #[derive(Default)]
-struct Batch {
-    usage: Usage,
-    left: u64,
+pub(super) struct Batch {
+    pub(super) usage: Usage,
+    pub(super) left: u64,
+}
+
+impl AddAssign for Batch {
+    fn add_assign(&mut self, other: Self) {
+        self.usage += other.usage;
+        self.left += other.left;
+    }
 }
 
 impl Batch {
@@ -456,7 +495,7 @@ impl Batch {
 
 /// The rows that a removal takes.
 #[derive(Default)]
-struct Judged {
+pub(super) struct Judged {
     ids: Vec<i64>,
     /// Their large values
     blobs: Vec<i64>,
@@ -466,7 +505,7 @@ struct Judged {
 }
 
 impl Judged {
-    fn new(
+    pub(super) fn new(
         connection: &Connection,
         names: &Names,
         plan: &Plan,
@@ -477,7 +516,7 @@ impl Judged {
             match fields {
                 Some(fields) => judged.blobs.extend(fields.blob),
                 // Its large value is left to the collection of garbage: it may be that of another.
-                None if witnessed(connection, plan, row)? => {}
+                None if witnessed(connection, names, plan, row)? => {}
                 None => {
                     judged.left += 1;
                     return Ok(());
@@ -489,6 +528,28 @@ impl Judged {
         })?;
         Ok(judged)
     }
+
+    /// Removes them.
+    pub(super) fn delete(self, transaction: &Connection) -> rusqlite::Result<Batch> {
+        let stores: BTreeSet<i64> = self.ids.iter().map(|id| id >> 32).collect();
+        let ids = Parameter::many(self.ids);
+        for sql in [
+            "DELETE FROM entries WHERE id IN rarray(?1)",
+            "DELETE FROM uses WHERE entry IN rarray(?1)",
+        ] {
+            transaction.prepare_cached(sql)?.execute([&ids])?;
+        }
+        for blob in self.blobs {
+            blobs::leave(transaction, blob, Unnamed::Removed)?;
+        }
+        for store in stores {
+            write::bump_generation(transaction, store)?;
+        }
+        Ok(Batch {
+            usage: self.usage,
+            left: self.left,
+        })
+    }
 }
 
 fn delete_batch(
@@ -497,25 +558,7 @@ fn delete_batch(
     plan: &Plan,
     ids: &[i64],
 ) -> rusqlite::Result<Batch> {
-    let judged = Judged::new(transaction, names, plan, ids)?;
-    let stores: BTreeSet<i64> = judged.ids.iter().map(|id| id >> 32).collect();
-    let ids = Parameter::many(judged.ids);
-    for sql in [
-        "DELETE FROM entries WHERE id IN rarray(?1)",
-        "DELETE FROM uses WHERE entry IN rarray(?1)",
-    ] {
-        transaction.prepare_cached(sql)?.execute([&ids])?;
-    }
-    for blob in judged.blobs {
-        blobs::leave(transaction, blob, Unnamed::Removed)?;
-    }
-    for store in stores {
-        write::bump_generation(transaction, store)?;
-    }
-    Ok(Batch {
-        usage: judged.usage,
-        left: judged.left,
-    })
+    Judged::new(transaction, names, plan, ids)?.delete(transaction)
 }
 
 fn touch_batch(

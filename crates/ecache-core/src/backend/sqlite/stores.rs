@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use rusqlite::{Connection, ErrorCode};
+use rusqlite::Connection;
 
 use super::SqliteBackend;
 use super::blobs::REMOVED;
@@ -14,10 +14,11 @@ use super::query::{Range, stored_key};
 use super::read::UNREADABLE;
 use super::reclaim::Due;
 use super::row::{number, policy, readable};
+use super::salvage::intact;
 use crate::backend::{Counters, Dimension, StoreMetadata, StoreRecord, Use};
 use crate::entry::MAX_COUNT;
 use crate::error::Result;
-use crate::scope::{Scopes, StoreAddress};
+use crate::scope::{Address, Scopes, StoreAddress};
 use crate::time::Timestamp;
 
 impl SqliteBackend {
@@ -27,7 +28,8 @@ impl SqliteBackend {
             let mut stores = Vec::new();
             for (id, address) in names::stores(&connection)? {
                 let address = address.unwrap_or_else(|| StoreAddress::new(UNREADABLE));
-                let metadata = readable(metadata(&connection, id))?.flatten();
+                let metadata = intact(readable(metadata(&connection, id)))?;
+                let metadata = metadata.flatten().flatten();
                 if metadata.is_some() || has_entries(&connection, id)? {
                     let address = Arc::new(address);
                     stores.push(StoreRecord { address, metadata });
@@ -225,12 +227,30 @@ fn metadata(connection: &Connection, id: i64) -> rusqlite::Result<Option<StoreMe
     })
 }
 
+/// The documents of stores in some ranges of entries that are not what was written.
+pub(super) fn damaged_documents(
+    connection: &Connection,
+    ranges: &[Range],
+) -> rusqlite::Result<Vec<Address>> {
+    let mut damaged = Vec::new();
+    for (id, store) in names::stores(connection)? {
+        let is_meant = ranges.iter().any(|range| range.contains(id << 32 | 1));
+        if is_meant
+            && intact(readable(metadata(connection, id)))?
+                .flatten()
+                .is_none()
+        {
+            let store = store.unwrap_or_else(|| StoreAddress::new(UNREADABLE));
+            damaged.push(store.document());
+        }
+    }
+    Ok(damaged)
+}
+
 /// Whether a store has entries, or pages that cannot be read, where they were.
 fn has_entries(connection: &Connection, id: i64) -> rusqlite::Result<bool> {
     let Range { after, end } = Range::store(id);
     let sql = "SELECT 1 FROM entries NOT INDEXED WHERE id > ?1 AND id <= ?2";
-    match connection.prepare_cached(sql)?.exists([after, end]) {
-        Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseCorrupt) => Ok(true),
-        exists => exists,
-    }
+    let exists = connection.prepare_cached(sql)?.exists([after, end]);
+    Ok(intact(exists)?.unwrap_or(true))
 }

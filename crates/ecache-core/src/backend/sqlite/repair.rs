@@ -1,0 +1,206 @@
+//! Removing entries from a file whose pages are damaged.
+//!
+//! SQLite refuses to delete a row that an index does not have, and cannot walk a tree with a damaged page. Indexes
+//! can be made anew from the table. Where the table itself is damaged, only everything can be removed: a new file
+//! is written over the damaged one in one transaction, which reads none of its pages. It keeps the stores and
+//! names with their ids, since other processes remember those; without them nothing but deleting the file helps.
+
+use rusqlite::backup::{Backup, StepResult};
+use rusqlite::types::Value;
+use rusqlite::{Connection, Row, params_from_iter};
+
+use super::checksum::damaged;
+use super::names::{self, verified_name};
+use super::remove::{self, Batch, Part};
+use super::salvage::is_corrupt;
+use super::{SqliteBackend, schema};
+use crate::error::{Error, Result};
+use crate::filter::Selection;
+use crate::time::Timestamp;
+
+impl SqliteBackend {
+    /// Removes what a selection means after `error`, which says that a page or an index is damaged.
+    pub(super) fn delete_damaged(
+        &self,
+        selection: &Selection,
+        now: Timestamp,
+        error: Error,
+    ) -> Result<Batch> {
+        match self.delete_indexing(selection, now) {
+            Err(Error::Damaged { .. }) => match self.write_anew(selection, now)? {
+                Some(batch) => Ok(batch),
+                None => Err(self.hopeless().unwrap_or(error)),
+            },
+            result => result,
+        }
+    }
+
+    /// The error for a file that can only be deleted, if it is one: the stores and names are what has to be kept.
+    fn hopeless(&self) -> Option<Error> {
+        let connection = self.connection().ok()?;
+        let Err(error) = copy_names(&connection) else {
+            return None;
+        };
+        match self.error(error) {
+            Error::Damaged { path, detail } => Some(Error::Damaged {
+                path,
+                detail: format!("{detail}, without which only deleting the file empties it"),
+            }),
+            _ => None,
+        }
+    }
+
+    /// Makes the indexes anew from the table, and removes, all in one transaction.
+    ///
+    /// What is removed is chosen before: of a damaged row, the old indexes say what it was.
+    fn delete_indexing(&self, selection: &Selection, now: Timestamp) -> Result<Batch> {
+        self.transaction(|transaction| {
+            let delete = || -> rusqlite::Result<Batch> {
+                let mut judged = Vec::new();
+                for Part { ids, plan } in remove::select(transaction, selection, now)? {
+                    judged.push(remove::Judged::new(transaction, &self.names, &plan, &ids)?);
+                }
+                transaction.execute("REINDEX", ())?;
+                let mut done = Batch::default();
+                for judged in judged {
+                    done += judged.delete(transaction)?;
+                }
+                Ok(done)
+            };
+            delete().map_err(|error| self.error(error))
+        })
+    }
+
+    /// After everything was removed, sees to it that what is left can be used again.
+    ///
+    /// Only then is it little that has to be checked.
+    pub(super) fn mend_empty(&self, selection: &Selection, now: Timestamp) -> Result<()> {
+        if !self.means_all(selection, now)? {
+            return Ok(());
+        }
+        let Some(detail) = self.check_structure(1)?.pop() else {
+            return Ok(());
+        };
+        match self.write_anew(selection, now)? {
+            Some(_) => Ok(()),
+            None => Err(Error::Damaged {
+                path: self.path.clone(),
+                detail,
+            }),
+        }
+    }
+
+    /// Whether a selection means all that there is, whatever it is.
+    fn means_all(&self, selection: &Selection, now: Timestamp) -> Result<bool> {
+        let ([filter], None) = (selection.any_of.as_slice(), &selection.beyond) else {
+            return Ok(false);
+        };
+        Ok(self.plan(&*self.connection()?, filter, now)?.means_all())
+    }
+
+    /// What SQLite's own check of all pages and indexes finds wrong, up to so many faults.
+    pub(super) fn check_structure(&self, most: u32) -> Result<Vec<String>> {
+        let connection = self.connection()?;
+        let check = || -> rusqlite::Result<Vec<String>> {
+            let mut statement = connection.prepare(&format!("PRAGMA integrity_check({most})"))?;
+            let faults = statement.query_map((), |row| row.get(0))?;
+            faults.collect()
+        };
+        match check() {
+            Err(error) if is_corrupt(&error) => Ok(vec![error.to_string()]),
+            faults => {
+                // Some begin with a line that says which of the connection's databases it is.
+                let faults = faults.map_err(|error| self.error(error))?;
+                let lines = faults.iter().flat_map(|fault| fault.lines());
+                let is_fault = |line: &&str| *line != "ok" && !line.starts_with("***");
+                Ok(lines.filter(is_fault).map(Into::into).collect())
+            }
+        }
+    }
+
+    /// Writes an empty file over the damaged one if the selection means all that there is.
+    fn write_anew(&self, selection: &Selection, now: Timestamp) -> Result<Option<Batch>> {
+        if !self.means_all(selection, now)? {
+            return Ok(None);
+        }
+        let sqlite = |error| self.error(error);
+        let mut connection = self.connection()?;
+        let usage = remove::count_readable(&connection).map_err(sqlite)?;
+        let new = empty_copy(&connection).map_err(|error| match self.error(error) {
+            error @ Error::Damaged { .. } => self.hopeless().unwrap_or(error),
+            error => error,
+        })?;
+        let written = Backup::new(&new, &mut connection).and_then(|backup| backup.step(-1));
+        match written.map_err(sqlite)? {
+            StepResult::Done => Ok(Some(Batch { usage, left: 0 })),
+            _ => Err(Error::Busy {
+                waited: self.patience,
+            }),
+        }
+    }
+}
+
+/// A file in memory with the same stores and names, and without entries.
+fn empty_copy(old: &Connection) -> rusqlite::Result<Connection> {
+    let mut new = Connection::open_in_memory()?;
+    new.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
+    schema::migrate(&mut new)?;
+    for Copy { table, rows } in copy_names(old)? {
+        if table == "sqlite_sequence" {
+            new.execute("DELETE FROM sqlite_sequence", ())?;
+        }
+        for row in rows {
+            let values = vec!["?"; row.len()].join(", ");
+            let sql = format!("INSERT INTO {table} VALUES ({values})");
+            new.prepare_cached(&sql)?.execute(params_from_iter(row))?;
+        }
+    }
+    new.execute("UPDATE stores SET generation = generation + 1", ())?;
+    Ok(new)
+}
+
+/// The rows of a table as they are.
+struct Copy {
+    table: &'static str,
+    rows: Vec<Vec<Value>>,
+}
+
+/// What an empty file has to keep: the stores and names, verified, and the last numbers that were given to others.
+///
+/// The order matters: SQLite makes rows of `sqlite_sequence` itself, which the last one replaces.
+fn copy_names(old: &Connection) -> rusqlite::Result<[Copy; 3]> {
+    let unreadable = |what| {
+        move |error| {
+            if is_corrupt(&error) {
+                damaged(what)
+            } else {
+                error
+            }
+        }
+    };
+    let stores = "the names of its stores cannot be read";
+    let names = "the names of users and functions cannot be read";
+    if names::stores(old)?.iter().any(|(_, store)| store.is_none()) {
+        return Err(damaged(stores));
+    }
+    let verify = || -> rusqlite::Result<()> {
+        let mut statement =
+            old.prepare("SELECT checksum, id, kind, name FROM names NOT INDEXED")?;
+        let mut verified = statement.query_map((), verified_name)?;
+        verified.try_for_each(|name| name.map(drop))
+    };
+    verify().map_err(unreadable(names))?;
+    let copy = |table| -> rusqlite::Result<Copy> {
+        let mut statement = old.prepare(&format!("SELECT * FROM {table} NOT INDEXED"))?;
+        let columns = statement.column_count();
+        let row = |row: &Row<'_>| (0..columns).map(|column| row.get(column)).collect();
+        let rows = statement.query_map((), row)?;
+        let rows = rows.collect::<rusqlite::Result<_>>()?;
+        Ok(Copy { table, rows })
+    };
+    Ok([
+        copy("stores").map_err(unreadable(stores))?,
+        copy("names").map_err(unreadable(names))?,
+        copy("sqlite_sequence").map_err(unreadable("the last of its numbers cannot be read"))?,
+    ])
+}

@@ -1,0 +1,273 @@
+//! What is advised for a damaged store works: save what can be read, and empty the store, or delete the file.
+//!
+//! Each page of each table and index is damaged in turn: it is nothing but zeros, or noise, or has some wrong bits.
+
+mod common;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use common::{NOW, get, integrity, put, write};
+use ecache_core::backend::sqlite::{Access, SqliteBackend};
+use ecache_core::backend::{
+    Backend, Commit, Lookup, OnConflict, Record, StoreMetadata, StoreRecord, no_progress,
+};
+use ecache_core::entry::{Entry, Policy};
+use ecache_core::error::Error;
+use ecache_core::filter::Filter;
+use ecache_core::key::Key;
+use ecache_core::scope::{Address, StoreAddress};
+use ecache_core::transfer::{Found, Records};
+use ecache_core::value::Kind;
+use rusqlite::Connection;
+
+const PAGE: usize = 4096;
+
+/// What a page is overwritten with.
+#[derive(Clone, Copy, Debug)]
+enum Damage {
+    Zeros,
+    Noise,
+    Bits,
+}
+
+impl Damage {
+    fn apply(self, page: &mut [u8], seed: &mut u64) {
+        match self {
+            Self::Zeros => page.fill(0),
+            Self::Noise => page.fill_with(|| random(seed) as u8),
+            Self::Bits => {
+                // Its header, its first pointers, and its cells, which are at its end.
+                for place in [
+                    3,
+                    4,
+                    9,
+                    PAGE - 1 - random(seed) % 300,
+                    PAGE - 1 - random(seed) % 300,
+                ] {
+                    page[place] ^= 1 << (random(seed) % 8);
+                }
+            }
+        }
+    }
+}
+
+fn random(seed: &mut u64) -> usize {
+    *seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+    (*seed >> 33) as usize
+}
+
+fn entries() -> BTreeMap<Address, (Entry, Vec<u8>)> {
+    let mut entries = BTreeMap::new();
+    for store in ["alpha", "beta", "gamma"] {
+        for number in 0..100 {
+            let key = Key::new(format!("{store} {number}")).expect("a valid key");
+            let address = StoreAddress::new(store).entry(key);
+            let mut entry = Entry::new(address.clone(), Kind::Text, NOW);
+            entry.scopes.user_id = (number % 3 == 0).then(|| Arc::from("bob"));
+            entry.scopes.operator_uri = (number % 4 == 0).then(|| Arc::from("@x/op"));
+            entry.scopes.prompt_id = (number % 5 == 0).then(|| Arc::from("p"));
+            if number % 7 == 0 {
+                entry.expires_at = Some(NOW.saturating_add(Duration::from_secs(60)));
+            } else if number % 11 == 0 {
+                entry.policy = Policy::Persist;
+            }
+            entry.hits = number;
+            entry.last_used_at = (number > 0).then_some(NOW);
+            entry.args = Some(format!("[{number}]"));
+            let value = format!("{store} {number} ").repeat(10).into_bytes();
+            entry.size = value.len() as u64;
+            entries.insert(address, (entry, value));
+        }
+    }
+    entries
+}
+
+fn build(path: &Path) -> BTreeMap<Address, (Entry, Vec<u8>)> {
+    let entries = entries();
+    let store = StoreRecord {
+        address: Arc::new(StoreAddress::new("beta")),
+        metadata: Some(StoreMetadata {
+            value: "{}".into(),
+            created_at: NOW,
+            updated_at: None,
+            policy: Policy::Persist,
+        }),
+    };
+    let records = entries.values().cloned();
+    let records = records.map(|(entry, value)| Record::Entry(Box::new(entry), value));
+    let mut records = records.chain([Record::Store(store)]).map(Ok);
+    let backend = write(path);
+    backend
+        .import(
+            &mut records,
+            OnConflict::Fail,
+            Commit::Whole,
+            &mut no_progress,
+        )
+        .expect("an import");
+    backend.compact(NOW).expect("compacted");
+    entries
+}
+
+/// The pages of every table and index that is not empty, by its name.
+fn trees(path: &Path) -> BTreeMap<usize, String> {
+    let database = Connection::open(path).expect("a database");
+    let mut statement = database
+        .prepare("SELECT name, rootpage FROM sqlite_schema")
+        .expect("the schema");
+    let roots = statement
+        .query_map((), |row| Ok((row.get(0)?, row.get::<_, usize>(1)?)))
+        .and_then(Iterator::collect::<rusqlite::Result<Vec<(String, usize)>>>)
+        .expect("the trees");
+    let file = fs::read(path).expect("the file");
+    let number = |at: usize, length: usize| {
+        let bytes = &file[at..at + length];
+        bytes
+            .iter()
+            .fold(0, |number, byte| number << 8 | usize::from(*byte))
+    };
+    let mut pages = BTreeMap::new();
+    for (name, root) in roots {
+        let mut left = vec![root];
+        while let Some(page) = left.pop() {
+            let start = (page - 1) * PAGE;
+            let cells = number(start + 3, 2);
+            let is_above = matches!(file[start], 2 | 5);
+            if is_above {
+                let cell = |cell| start + number(start + 12 + 2 * cell, 2);
+                left.extend((0..cells).map(|index| number(cell(index), 4)));
+                left.push(number(start + 8, 4));
+            }
+            if is_above || cells > 0 {
+                pages.insert(page, name.clone());
+            }
+        }
+    }
+    pages
+}
+
+fn rewrite(path: &Path, bytes: &[u8]) {
+    fs::write(path, bytes).expect("a file");
+    for suffix in ["-wal", "-shm"] {
+        let _ = fs::remove_file(PathBuf::from(format!("{}{suffix}", path.display())));
+    }
+}
+
+#[test]
+fn what_is_advised_for_a_damaged_store_works() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("store.db");
+    let entries = build(&path);
+    let trees = trees(&path);
+    let whole = fs::read(&path).expect("the file");
+    let names: BTreeSet<&str> = trees.values().map(|name| &**name).collect();
+    assert!(names.len() == 14, "only {names:?} are damaged");
+    let above = |name| trees.values().filter(|tree| *tree == name).count() > 2;
+    assert!(
+        above("entries") && above("entries_key"),
+        "with pages above others"
+    );
+    let mut seed = 1;
+    let mut is_refused = BTreeSet::new();
+    let mut exported = 0;
+    for (page, name) in &trees {
+        for damage in [Damage::Zeros, Damage::Noise, Damage::Bits, Damage::Bits] {
+            let what = format!("{damage:?} on page {page} of {name}");
+            let mut damaged = whole.clone();
+            damage.apply(&mut damaged[(page - 1) * PAGE..page * PAGE], &mut seed);
+            rewrite(&path, &damaged);
+            exported += export(&path, &entries, &what);
+            rewrite(&path, &damaged);
+            if !clear(&path, &what) {
+                is_refused.insert(name.as_str());
+            }
+        }
+    }
+    assert!(
+        exported > 3 * trees.len() * entries.len(),
+        "most can be saved: {exported}"
+    );
+    let hopeless = BTreeSet::from(["stores", "names", "sqlite_sequence"]);
+    assert!(
+        is_refused.is_subset(&hopeless),
+        "{is_refused:?} cannot be cleared"
+    );
+}
+
+/// Exports what can be read: it is right, it is all that a look-up finds, and what is missing is counted.
+fn export(path: &Path, entries: &BTreeMap<Address, (Entry, Vec<u8>)>, what: &str) -> usize {
+    let backend = SqliteBackend::open(path, Access::Read).expect(what);
+    let records = Records::in_any_order(&backend, &Filter::default(), NOW).expect(what);
+    let (mut found, mut lost) = (BTreeSet::new(), 0);
+    for record in records {
+        match record.unwrap_or_else(|error| panic!("{what}: {error}")) {
+            Found::Record(Record::Entry(entry, value)) => {
+                let (written, bytes) = &entries[&entry.address];
+                assert_eq!(value, *bytes, "{what}");
+                // Hits are history, which goes with its table.
+                let entry = Entry {
+                    hits: written.hits,
+                    last_used_at: written.last_used_at,
+                    ..*entry
+                };
+                assert_eq!(entry, *written, "{what}");
+                assert!(found.insert(entry.address), "{what}: it comes once");
+            }
+            Found::Record(Record::Store(store)) => {
+                assert_eq!(&*store.address.store_name, "beta", "{what}");
+            }
+            Found::Damaged(_) => lost += 1,
+            Found::TooLarge(..) => panic!("{what}: nothing is large"),
+        }
+    }
+    for address in entries.keys() {
+        if let Ok(Lookup::Hit(..)) = backend.lookup(address, NOW) {
+            assert!(found.contains(address), "{what}: {address} is readable");
+        }
+    }
+    let counted = found.len() + lost;
+    assert!(
+        counted >= entries.len(),
+        "{what}: {} saved, {lost} lost",
+        found.len()
+    );
+    found.len()
+}
+
+/// Empties the store, which can be used again then; otherwise it says that it is damaged.
+fn clear(path: &Path, what: &str) -> bool {
+    let backend = SqliteBackend::open(path, Access::Write).expect(what);
+    match backend.remove(&Filter::default().into(), NOW, &mut no_progress) {
+        Ok(_) => {
+            let left = Records::in_any_order(&backend, &Filter::default(), NOW).expect(what);
+            let is_entry = |found: &Result<Found, Error>| match found {
+                Ok(Found::Record(Record::Store(_))) => false,
+                // A store's own document is not cleared.
+                Ok(Found::Damaged(address)) => *address != address.store.document(),
+                _ => true,
+            };
+            assert_eq!(left.filter(is_entry).count(), 0, "{what}");
+            put(&backend, "new", b"value").expect(what);
+            drop(backend);
+            let found = get(&write(path), "new").expect(what);
+            assert_eq!(found.as_deref(), Some(&b"value"[..]), "{what}");
+            true
+        }
+        Err(error @ (Error::Damaged { .. } | Error::DamagedLeft { .. })) => {
+            eprintln!("{what}: {error}");
+            drop(backend);
+            // What is advised then.
+            for suffix in ["", "-wal", "-shm"] {
+                let _ = fs::remove_file(PathBuf::from(format!("{}{suffix}", path.display())));
+            }
+            put(&write(path), "new", b"value").expect(what);
+            assert_eq!(integrity(path), "ok");
+            false
+        }
+        Err(error) => panic!("{what}: {error}"),
+    }
+}
