@@ -328,7 +328,7 @@ impl Preimage {
     ///
     /// Fails when the argument has no stored form (see [`stored::write()`]); the call has no key then.
     pub fn push<T: Serialize + ?Sized>(&mut self, argument: &T) -> Result<(), StoredError> {
-        stored::write_canonical(argument, self.next())
+        stored::write_argument(argument, self.next())
     }
 
     /// Adds the next positional argument, which is in its stored form already.

@@ -27,6 +27,7 @@
 //! that costs less to maintain than a second serializer with the same rules, and nothing on the way
 //! of a hit needs one.
 
+mod coverage;
 mod fiftyone;
 mod map_key;
 mod read;
@@ -56,6 +57,12 @@ pub enum StoredError {
     /// An integer beyond 128 bits was to be read.
     #[error("the integer {0} does not fit 128 bits")]
     BigInteger(Box<str>),
+    /// A struct leaves a field out of its stored form, so that different arguments would have one key.
+    #[error(
+        "a struct leaves a field out (`#[serde(skip)]`), so that a key cannot tell its values apart: say what \
+         the result depends on with `key_fn`"
+    )]
+    LeftOut,
     /// The type's own `Serialize` or `Deserialize` refused.
     #[error("{0}")]
     Refused(String),
@@ -156,6 +163,18 @@ pub fn write_canonical<T: Serialize + ?Sized>(
     out: &mut Vec<u8>,
 ) -> Result<(), StoredError> {
     value.serialize(write::Writer::new::<T>(out, KeyOrder::Sorted))
+}
+
+/// Appends the canonical text of an argument, as [`write_canonical`] does; the key of a call is made of it.
+///
+/// # Errors
+///
+/// Fails like [`write()`], and for a struct that leaves a field out.
+pub(crate) fn write_argument<T: Serialize + ?Sized>(
+    value: &T,
+    out: &mut Vec<u8>,
+) -> Result<(), StoredError> {
+    value.serialize(write::Writer::new::<T>(out, KeyOrder::Sorted).whole(value))
 }
 
 /// Puts the members of every set in a stored form into canonical order, each once.

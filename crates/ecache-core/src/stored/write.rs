@@ -8,6 +8,7 @@ use base64::prelude::BASE64_STANDARD;
 use serde::ser::{self, Serialize};
 
 use super::StoredError;
+use super::coverage::{Coverage, Extent};
 use super::map_key::MapKey;
 use super::types::{DATE, DATETIME, SET};
 use crate::python_json::{KeyOrder, MAX_DEPTH, write_float, write_integer, write_string};
@@ -19,6 +20,8 @@ pub(super) struct Writer<'a> {
     /// How many lists and dicts are open around the value
     depth: usize,
     sequence: Sequence,
+    /// Where the value is, if it is one of which nothing may be left out
+    extent: Option<Extent>,
 }
 
 /// What a sequence is written as.
@@ -79,6 +82,15 @@ impl<'a> Writer<'a> {
             order,
             depth: 0,
             sequence: Sequence::Of(type_name::<T>),
+            extent: None,
+        }
+    }
+
+    /// The same for a value of which nothing may be left out.
+    pub(super) fn whole<T: ?Sized>(self, value: &T) -> Self {
+        Writer {
+            extent: Some(Extent::of(value)),
+            ..self
         }
     }
 
@@ -95,7 +107,7 @@ impl<'a> Writer<'a> {
     /// Writes a value and the brace that closes what `opening` opened.
     fn class<T: Serialize + ?Sized>(self, opening: &str, value: &T) -> Result<(), StoredError> {
         let mut compound = self.open(opening, "}", Items::AsTheyCome)?;
-        value.serialize(compound.writer::<T>())?;
+        value.serialize(compound.writer(value))?;
         compound.close()
     }
 
@@ -148,6 +160,8 @@ impl<'a> Writer<'a> {
         }
         self.out.extend_from_slice(opening.as_bytes());
         Ok(Compound {
+            is_whole: self.extent.is_some(),
+            coverage: None,
             start: self.out.len(),
             out: self.out,
             order: self.order,
@@ -254,6 +268,7 @@ impl<'a> ser::Serializer for Writer<'a> {
             order: self.order,
             depth,
             sequence: self.sequence.within::<T>(),
+            extent: self.extent.map(|_| Extent::of(value)),
         })?;
         let text = &self.out[start..];
         if text == b"null" || text.starts_with(SOME_OPENING) {
@@ -299,6 +314,7 @@ impl<'a> ser::Serializer for Writer<'a> {
             }),
             _ => value.serialize(Writer {
                 sequence: self.sequence.within::<T>(),
+                extent: self.extent.map(|_| Extent::of(value)),
                 ..self
             }),
         }
@@ -332,7 +348,12 @@ impl<'a> ser::Serializer for Writer<'a> {
         _name: &'static str,
         length: usize,
     ) -> Result<Compound<'a>, StoredError> {
-        self.serialize_tuple(length)
+        let coverage = self.extent.map(Coverage::new);
+        let compound = self.serialize_tuple(length)?;
+        Ok(Compound {
+            coverage,
+            ..compound
+        })
     }
 
     fn serialize_tuple_variant(
@@ -355,7 +376,12 @@ impl<'a> ser::Serializer for Writer<'a> {
         _name: &'static str,
         _length: usize,
     ) -> Result<Compound<'a>, StoredError> {
-        self.dict("{", "}")
+        let coverage = self.extent.map(Coverage::new);
+        let compound = self.dict("{", "}")?;
+        Ok(Compound {
+            coverage,
+            ..compound
+        })
     }
 
     fn serialize_struct_variant(
@@ -379,6 +405,10 @@ pub(super) struct Compound<'a> {
     start: usize,
     items: Items,
     closing: &'static str,
+    /// Whether nothing may be left out
+    is_whole: bool,
+    /// The fields of a struct of which nothing may be left out
+    coverage: Option<Coverage>,
 }
 
 /// What must be known of items in order to arrange them when all are written; each begins at an offset.
@@ -394,9 +424,10 @@ enum Items {
 
 impl Compound<'_> {
     /// Returns the writer of a `T` within.
-    fn writer<T: ?Sized>(&mut self) -> Writer<'_> {
+    fn writer<T: ?Sized>(&mut self, value: &T) -> Writer<'_> {
         Writer {
             depth: self.depth,
+            extent: self.is_whole.then(|| Extent::of(value)),
             ..Writer::new::<T>(self.out, self.order)
         }
     }
@@ -423,7 +454,7 @@ impl Compound<'_> {
         if let Items::Members(offsets) | Items::Unordered(offsets) = &mut self.items {
             offsets.push(offset);
         }
-        value.serialize(self.writer::<T>())
+        value.serialize(self.writer(value))
     }
 
     fn key(&mut self, key: Cow<'static, str>) {
@@ -435,7 +466,16 @@ impl Compound<'_> {
         }
     }
 
+    fn cover<T: ?Sized>(&mut self, field: &T) {
+        if let Some(coverage) = &mut self.coverage {
+            coverage.add(Extent::of(field));
+        }
+    }
+
     fn close(self) -> Result<(), StoredError> {
+        if self.coverage.is_some_and(Coverage::is_lacking) {
+            return Err(StoredError::LeftOut);
+        }
         match self.items {
             Items::AsTheyCome => {}
             Items::Bytes(bytes) => {
@@ -527,6 +567,7 @@ impl ser::SerializeTupleStruct for Compound<'_> {
     type Error = StoredError;
 
     fn serialize_field<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), StoredError> {
+        self.cover(value);
         self.element(value)
     }
 
@@ -559,7 +600,7 @@ impl ser::SerializeMap for Compound<'_> {
     }
 
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), StoredError> {
-        value.serialize(self.writer::<T>())
+        value.serialize(self.writer(value))
     }
 
     fn end(self) -> Result<(), StoredError> {
@@ -576,8 +617,16 @@ impl ser::SerializeStruct for Compound<'_> {
         key: &'static str,
         value: &T,
     ) -> Result<(), StoredError> {
+        self.cover(value);
         self.key(Cow::Borrowed(key));
-        value.serialize(self.writer::<T>())
+        value.serialize(self.writer(value))
+    }
+
+    fn skip_field(&mut self, _key: &'static str) -> Result<(), StoredError> {
+        if let Some(coverage) = &mut self.coverage {
+            coverage.add_unknown();
+        }
+        Ok(())
     }
 
     fn end(self) -> Result<(), StoredError> {

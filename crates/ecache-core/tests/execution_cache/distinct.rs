@@ -10,6 +10,7 @@
 //! | `impl Serialize` of another type | the same | apart |
 //! | a default method of a trait | `A` answered for `B` | apart |
 //! | `X` as operator alone, then as prompt alone | the same in memory | apart |
+//! | a field that serde skips | the same | not cached, with what to write |
 //! | `&mut` arguments | left as they were by a hit | refused (tests of ecache-macros) |
 //! | a `HashSet`, anywhere in an argument | a key per process | one key |
 
@@ -264,6 +265,88 @@ fn a_module_level_function_has_no_place_in_its_identity() {
         identity(A::name_execution_cache()),
         "execution_cache::distinct::Named::name"
     );
+}
+
+#[derive(Clone, Serialize)]
+struct Search {
+    text: String,
+    #[serde(skip)]
+    limit: usize,
+}
+
+#[derive(Clone, Serialize)]
+struct Limits(u32, #[serde(skip)] u32);
+
+#[derive(Clone, Serialize)]
+struct Whole {
+    id: u8,
+    text: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    more: Option<Box<u8>>,
+    flag: bool,
+    nothing: (),
+}
+
+#[execution_cache]
+fn search(_ctx: &ExecutionContext, search: &Search) -> String {
+    format!("{} {}", search.text, search.limit)
+}
+
+#[execution_cache]
+fn search_all(_ctx: &ExecutionContext, searches: Vec<Option<Search>>) -> usize {
+    searches.iter().flatten().map(|search| search.limit).sum()
+}
+
+#[execution_cache]
+fn limit(_ctx: &ExecutionContext, limits: Limits) -> u32 {
+    limits.1
+}
+
+#[execution_cache(key_fn = |_, search: &Search| (search.text.clone(), search.limit))]
+fn search_by_key(_ctx: &ExecutionContext, search: &Search) -> String {
+    search::uncached(_ctx, search)
+}
+
+#[execution_cache]
+fn of_whole(_ctx: &ExecutionContext, whole: &Whole) -> String {
+    format!("{} {}", whole.text, whole.flag)
+}
+
+#[test]
+fn a_field_that_serde_skips() {
+    let of = |limit| Search {
+        text: "a".to_owned(),
+        limit,
+    };
+    are_apart(|ctx| search(ctx, &of(1)), |ctx| search(ctx, &of(2)));
+    are_apart(
+        |ctx| search_all(ctx, vec![None, Some(of(1))]),
+        |ctx| search_all(ctx, vec![None, Some(of(2))]),
+    );
+    are_apart(
+        |ctx| limit(ctx, Limits(1, 1)),
+        |ctx| limit(ctx, Limits(1, 2)),
+    );
+    assert_eq!(search::counters().computations, 0);
+    assert!(search::counters().bypassed > 0);
+
+    are_apart(
+        |ctx| search_by_key(ctx, &of(1)),
+        |ctx| search_by_key(ctx, &of(2)),
+    );
+    assert_eq!(search_by_key::counters().bypassed, 0);
+    for more in [None, Some(Box::new(1))] {
+        let whole = Whole {
+            id: 1,
+            text: "a".to_owned(),
+            more,
+            flag: true,
+            nothing: (),
+        };
+        let _ = (whole.id, whole.nothing);
+        of_whole(&in_memory(), &whole);
+    }
+    assert_eq!(of_whole::counters().bypassed, 0);
 }
 
 #[derive(Serialize)]

@@ -161,7 +161,9 @@ fn a_programs_own_context_is_recognised_by_its_trait() {
     assert_eq!(of_a_session[0].args.as_deref(), Some("[1]"));
 }
 
-#[execution_cache(cache = OWN, crate = renamed)]
+static RENAMED: LazyLock<Cache> = LazyLock::new(Cache::in_memory);
+
+#[execution_cache(cache = RENAMED, crate = renamed)]
 fn under_another_name(n: u8) -> u8 {
     n
 }
