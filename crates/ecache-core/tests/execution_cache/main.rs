@@ -4,23 +4,23 @@
 //!
 //! | | FiftyOne's fault | test |
 //! |---|---|---|
-//! | 1 | memory forgets the dataset | `tiers::a_dataset_never_gets_anothers_result` |
-//! | 2 | keyword arguments are not in the key | `attribute::every_argument_is_in_the_key` |
-//! | 3 | functions with one store name share entries; scope and argument are mixed up | `identity::*` |
-//! | 4 | a TTL is not enforced | `tiers::a_ttl_ends_in_memory_and_in_the_store` |
-//! | 5 | overwriting renews neither expiry nor policy | `tiers::setting_again_renews_the_ttl`, `execution_store::overwriting_renews_expiry_and_policy` |
-//! | 6 | a cached `None` is a miss | `attribute::none_is_kept_unless_told_otherwise`, `execution_store::a_stored_none_is_a_hit` |
-//! | 7 | a dict with its own `_cls` raises on every hit | `tiers::a_dict_with_its_own_cls_is_a_hit` |
+//! | 1 | memory forgets the dataset | `defects::defect_01_memory_tells_datasets_apart` |
+//! | 2 | keyword arguments are not in the key | `defects::defect_02_every_argument_is_in_the_key` |
+//! | 3 | functions with one store name share entries; scope and argument are mixed up | `defects::defect_03_functions_of_one_store_and_scopes_like_arguments_are_apart` |
+//! | 4 | a TTL is not enforced | `defects::defect_04_a_ttl_ends_when_it_says` |
+//! | 5 | overwriting renews neither expiry nor policy | `defects::defect_05_overwriting_renews_expiry_and_policy` |
+//! | 6 | a cached `None` is a miss | `defects::defect_06_a_cached_none_is_a_hit` |
+//! | 7 | a dict with its own `_cls` raises on every hit | `defects::defect_07_a_dict_with_its_own_cls_is_a_hit` |
 //! | 8 | a result that cannot be stored is lost | `codecs::defect_08_a_result_that_cannot_be_stored_is_returned` |
 //! | 9 | hit and miss differ in type | `values::defect_09_a_hit_has_the_type_of_the_miss`, and a property test beside it |
 //! | 10 | members of a set are hashed in random order | `values::defect_10_a_set_is_one_key_in_every_process` |
 //! | 11 | a caller that mutates a result poisons the cache | `values::defect_11_a_caller_that_changes_its_result_changes_no_other` |
-//! | 12 | `clear_all_caches` leaves memory alone, here and elsewhere | `coherence::*` |
-//! | 13 | clearing by user, operator, prompt is impossible | `identity::an_entry_says_whose_it_is`, and `tests/decorator.rs` of the command |
-//! | 14 | eight threads compute eight times; async fails | `single_flight::*` |
-//! | 15 | switched off, `clear_cache` does nothing | `trouble::switched_off_it_computes_and_clears` |
-//! | 16 | prompt- and JWT-scoped entries stay for ever | `identity::an_entry_says_whose_it_is`: of policy `evict`, so `clear` and `prune` find them |
-//! | 17 | `max_size=0` means 1024, `version=0` is ignored | `tiers::a_size_of_0_is_no_memory`, `attribute::version_0_is_a_version` |
+//! | 12 | `clear_all_caches` leaves memory alone, here and elsewhere | `defects::defect_12_clearing_reaches_memory_here_and_elsewhere_and_counts` |
+//! | 13 | clearing by user, operator, prompt is impossible | `defects::defect_13_one_users_results_can_be_cleared` |
+//! | 14 | eight threads compute eight times; async fails | `defects::defect_14_eight_threads_compute_once_and_async_functions_are_cached` |
+//! | 15 | switched off, `clear_cache` does nothing | `defects::defect_15_switched_off_clearing_still_clears` |
+//! | 16 | prompt- and JWT-scoped entries stay for ever | `defects::defect_16_results_of_prompts_and_tokens_can_be_found_and_go` |
+//! | 17 | `max_size=0` means 1024, `version=0` is ignored | `defects::defect_17_zero_is_a_size_and_a_version` |
 
 mod arrays;
 mod attribute;
@@ -29,6 +29,7 @@ mod coherence;
 #[path = "../common/mod.rs"]
 mod common;
 mod counters;
+mod defects;
 mod distinct;
 mod executor;
 mod expired;
