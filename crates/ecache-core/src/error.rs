@@ -11,6 +11,11 @@ use crate::time::Timestamp;
 /// The result of an operation on a store.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
+/// What SQLite says of an operation that failed.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct SqliteError(pub(crate) rusqlite::Error);
+
 /// Why an operation on a store failed.
 ///
 /// Messages say what was attempted and on what; a program adds what to try next.
@@ -238,7 +243,7 @@ pub enum Error {
     Input(Box<dyn std::error::Error + Send + Sync>),
     /// Anything else that SQLite says.
     #[error("the store failed: {0}")]
-    Sqlite(rusqlite::Error),
+    Sqlite(SqliteError),
 }
 
 impl Error {

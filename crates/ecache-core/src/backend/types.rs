@@ -205,6 +205,7 @@ impl Use {
 
 /// What calls of cached functions came to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Counters {
     /// Calls answered from memory
     pub memory_hits: u64,

@@ -42,6 +42,7 @@ type TroubleKind = (Option<Arc<str>>, &'static str);
 
 /// What is done about trouble with the cache.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Trouble {
     /// It is counted, the first of each kind is logged as a warning, and the function is computed
     #[default]
@@ -84,16 +85,19 @@ pub struct Cache {
 
 impl Cache {
     /// The cache in a file, which is made if it is not there.
+    #[must_use]
     pub fn at(path: impl AsRef<Path>) -> Self {
         Self::new(Some(path.as_ref().into()), OnceLock::new())
     }
 
     /// A cache on a backend that is open already. Processes do not wait for each other's computations then.
+    #[must_use]
     pub fn on(backend: Arc<dyn Backend>) -> Self {
         Self::new(None, OnceLock::from(backend))
     }
 
     /// A cache that ends with the process.
+    #[must_use]
     pub fn in_memory() -> Self {
         Self::on(location::empty())
     }
@@ -125,30 +129,35 @@ impl Cache {
     }
 
     /// The same with another clock.
+    #[must_use]
     pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
         self
     }
 
     /// The same, but a removal by another process is noticed within `coherence`; with zero, at every hit.
+    #[must_use]
     pub fn with_coherence(mut self, coherence: Duration) -> Self {
         self.coherence = coherence;
         self
     }
 
     /// The same, but a caller waits no longer than `patience` for another one's computation.
+    #[must_use]
     pub fn with_patience(mut self, patience: Duration) -> Self {
         self.patience = patience;
         self
     }
 
     /// The same, but trouble is dealt with in that way.
+    #[must_use]
     pub fn with_trouble(mut self, trouble: Trouble) -> Self {
         self.trouble = trouble;
         self
     }
 
     /// The same, switched off: functions compute, while clearing still works.
+    #[must_use]
     pub fn switched_off(mut self) -> Self {
         self.is_on = false;
         self

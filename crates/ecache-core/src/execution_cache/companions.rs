@@ -14,6 +14,7 @@ use crate::stored::StoredError;
 
 /// The datasets whose results are cleared.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Datasets {
     /// All of them, and results that belong to none
     #[default]

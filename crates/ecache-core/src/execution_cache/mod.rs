@@ -313,3 +313,12 @@ impl ExecutionCache {
         self.clears.fetch_add(1, Ordering::AcqRel);
     }
 }
+
+impl fmt::Debug for ExecutionCache {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ExecutionCache")
+            .field("options", &self.options)
+            .field("counters", &self.counters())
+            .finish_non_exhaustive()
+    }
+}

@@ -59,7 +59,7 @@ impl Coverage {
     }
 
     /// Reports whether a field was left out.
-    pub(super) fn is_lacking(self) -> bool {
+    pub(super) fn lacks_a_field(self) -> bool {
         let Some(mut fields) = self.fields else {
             return false;
         };
@@ -90,7 +90,7 @@ mod tests {
         let is_lacking = |whole: Extent, fields: &[Extent]| {
             let mut coverage = Coverage::new(whole);
             fields.iter().for_each(|field| coverage.add(*field));
-            coverage.is_lacking()
+            coverage.lacks_a_field()
         };
         let whole = extent(64, 16, 8);
         let (long, byte) = (extent(64, 8, 8), extent(72, 1, 1));

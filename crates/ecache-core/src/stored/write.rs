@@ -473,7 +473,7 @@ impl Compound<'_> {
     }
 
     fn close(self) -> Result<(), StoredError> {
-        if self.coverage.is_some_and(Coverage::is_lacking) {
+        if self.coverage.is_some_and(Coverage::lacks_a_field) {
             return Err(StoredError::LeftOut);
         }
         match self.items {

@@ -17,7 +17,7 @@ use rusqlite::{Connection, ErrorCode, FileControl, OpenFlags, ffi};
 
 use super::row::is_damage;
 use super::{log, reserve, schema};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, SqliteError};
 use crate::limits;
 use crate::sidecar;
 
@@ -579,7 +579,7 @@ pub(super) fn sqlite_error(path: &Path, error: rusqlite::Error) -> Error {
             attempt: "open",
             path,
         },
-        _ => Error::Sqlite(error),
+        _ => Error::Sqlite(SqliteError(error)),
     }
 }
 
