@@ -79,15 +79,17 @@ const OWN: [c_int; 12] = [
     libc::SIGTTOU,
 ];
 
-/// Signals that a command is to get which this process is sent.
-fn forwarded() -> impl Iterator<Item = c_int> {
-    // Rust's runtime ignores SIGPIPE, whatever was inherited.
-    let is_ignored = |signal| match signal {
+/// Signals that are forwarded to a command unless they are ignored.
+fn forwardable() -> impl Iterator<Item = c_int> {
+    (1..=inherited::last_signal()).filter(|signal| !OWN.contains(signal))
+}
+
+/// Reports whether a signal was inherited as ignored, given whether it is ignored now: Rust's runtime ignores SIGPIPE.
+fn was_ignored(signal: c_int, is_ignored: bool) -> bool {
+    match signal {
         libc::SIGPIPE => inherited::ignores_pipe(),
-        _ => is_ignored(signal),
-    };
-    (1..=inherited::last_signal())
-        .filter(move |signal| !OWN.contains(signal) && !is_ignored(*signal))
+        _ => is_ignored,
+    }
 }
 
 /// Where the bytes go that signals are.
@@ -115,7 +117,7 @@ pub(crate) fn as_bytes() -> io::Result<UnixStream> {
     writer.set_nonblocking(true)?;
     BYTES.store(writer.into_raw_fd(), SeqCst);
     receive(
-        forwarded().filter(|signal| !HARMLESS.contains(signal)),
+        forwardable().filter(|signal| !HARMLESS.contains(signal)),
         hand_on,
     );
     Ok(reader)
@@ -156,7 +158,7 @@ extern "C" fn send_on(signal: c_int, info: *mut siginfo_t, _: *mut c_void) {
 impl ecache_core::command::Signals for ForCommand {
     fn begin(&self) -> io::Result<()> {
         let is_any_blocked = inherited::blocked().is_some();
-        let received = receive(forwarded(), send_on);
+        let received = receive(forwardable(), send_on);
         // What was inherited as blocked is for the command to receive, which has it blocked as well.
         if is_any_blocked {
             inherited::set_mask(libc::SIG_UNBLOCK, &received)?;
@@ -187,7 +189,8 @@ impl ecache_core::command::Signals for ForCommand {
 /// it would have ended the command.
 pub(crate) fn give_way() -> io::Result<()> {
     let before = inherited::set_mask(libc::SIG_SETMASK, &all_signals())?;
-    for signal in forwarded() {
+    let is_forwarded = |signal: &c_int| !was_ignored(*signal, is_ignored(*signal));
+    for signal in forwardable().filter(is_forwarded) {
         // SAFETY: a plain call. It fails for those that the C library keeps for itself.
         unsafe { libc::signal(signal, libc::SIG_DFL) };
     }
@@ -244,12 +247,20 @@ fn is_by_itself(signal: c_int, info: &siginfo_t) -> bool {
         && (is_by_system(info) || unsafe { info.si_pid() } == std::process::id() as libc::pid_t)
 }
 
-/// Handles signals, and returns which those are.
+/// Handles signals that were not inherited as ignored, and returns them.
+///
+/// Installing a handler tells what was there before: to ask for that first would be a system call more for each signal.
 fn receive(signals: impl Iterator<Item = c_int>, handler: Handler) -> libc::sigset_t {
     let mut received = inherited::no_signals();
     for signal in signals {
         // The C library refuses those that it keeps for itself.
-        if handle(signal, handler).is_ok() {
+        let Ok(before) = handle(signal, handler) else {
+            continue;
+        };
+        if was_ignored(signal, before.sa_sigaction == libc::SIG_IGN) {
+            // SAFETY: the action is the one that was there.
+            unsafe { libc::sigaction(signal, &before, std::ptr::null_mut()) };
+        } else {
             // SAFETY: the set is a valid one.
             unsafe { libc::sigaddset(&mut received, signal) };
         }
@@ -260,15 +271,18 @@ fn receive(signals: impl Iterator<Item = c_int>, handler: Handler) -> libc::sigs
 /// A handler may do what is safe in one: change atomic numbers and make system calls.
 type Handler = extern "C" fn(c_int, *mut siginfo_t, *mut c_void);
 
-fn handle(signal: c_int, handler: Handler) -> io::Result<()> {
+/// Installs a handler, and returns the action that was there before.
+fn handle(signal: c_int, handler: Handler) -> io::Result<libc::sigaction> {
     // SAFETY: a `sigaction` of zeros is a valid value of this plain C struct.
     let mut action: libc::sigaction = unsafe { MaybeUninit::zeroed().assume_init() };
     action.sa_sigaction = handler as usize;
     action.sa_flags = libc::SA_SIGINFO | libc::SA_RESTART | libc::SA_ONSTACK;
     action.sa_mask = inherited::no_signals();
+    let mut before = MaybeUninit::uninit();
     // SAFETY: the action is valid, and its handler is as `Handler` says.
-    match unsafe { libc::sigaction(signal, &action, std::ptr::null_mut()) } {
-        0 => Ok(()),
+    match unsafe { libc::sigaction(signal, &action, before.as_mut_ptr()) } {
+        // SAFETY: the system wrote it.
+        0 => Ok(unsafe { before.assume_init() }),
         _ => Err(io::Error::last_os_error()),
     }
 }
