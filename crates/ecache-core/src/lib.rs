@@ -88,26 +88,33 @@
 //! | moving entries from one place to another | [`transfer`] |
 
 pub mod backend;
+#[doc(hidden)]
 pub mod command;
+#[doc(hidden)]
 pub mod doctor;
 pub mod entry;
 pub mod error;
 pub mod execution_cache;
 pub mod execution_store;
+#[doc(hidden)]
 pub mod explain;
 pub mod filter;
 pub mod glob;
 pub mod interchange;
 pub mod key;
+#[doc(hidden)]
 pub mod limits;
 pub mod location;
 mod panics;
 pub mod python_json;
 pub mod scope;
+#[doc(hidden)]
 pub mod secrets;
+#[doc(hidden)]
 pub mod sidecar;
 pub mod single_flight;
 pub mod stored;
+#[doc(hidden)]
 pub mod streams;
 pub mod time;
 pub mod transfer;
