@@ -93,7 +93,7 @@ pub enum InputKey {
     Read([u8; 32]),
     /// The SHA-256 of a regular file, and the offset at which reading starts
     File([u8; 32], u64),
-    /// A stream that the command does not read although there is something to read; also the address of a [`Profile`]
+    /// A stream that the command does not read although there is something to read; also the address of a profile
     Unread(Wire),
     /// A stream in which nothing arrived
     Empty(Wire),
