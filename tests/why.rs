@@ -182,7 +182,9 @@ fn what_it_read_is_named() {
         "{ran:?}"
     );
     // A command that reads nothing is a hit whatever there is.
-    session.run_with_input("run -- ./tool", b"one").prints("");
+    session
+        .shell("printf one | (sleep 0.3; ecache run -- ./tool)")
+        .prints("");
     assert_eq!(session.run_with_input("why -- ./tool", b"two").code, 0);
 }
 

@@ -85,7 +85,8 @@ fn an_input_that_was_seen_is_a_hit() {
         "seq 100000 | RUN sh -c 'echo run >> ran; md5sum'",
         "true | RUN sh -c 'echo run >> ran; cat'",
         "cat hosts | RUN sh -c 'echo run >> ran; echo text'",
-        "seq 30000 | RUN sh -c 'echo run >> ran; echo text'",
+        // It is there before the command is.
+        "seq 30000 | (sleep 0.3; RUN sh -c 'echo run >> ran; echo text')",
         "cat hosts | RUN sh -c 'echo run >> ran; cat; exit 3'",
         "(cat hosts; sleep 0.1; cat hosts) | RUN sh -c 'x=$(cat); echo run >> ran; echo $x'",
         "RUN sh -c 'echo run >> ran' < /dev/null",
