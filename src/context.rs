@@ -42,7 +42,7 @@ pub(crate) struct Context {
     pub(crate) terminal: LazyCell<Terminal>,
     pub(crate) quiet: bool,
     pub(crate) verbose: bool,
-    /// How the store is opened to be written
+    /// Mode in which the store is opened for writing
     pub(crate) access: Access,
     db: Option<PathBuf>,
     db_file: Option<PathBuf>,

@@ -1,7 +1,7 @@
-//! Remembers for a while that a server cannot be reached, so that not every `ecache run` waits for it.
+//! Remembers for a while that a server is unreachable, so that not every `ecache run` waits for it.
 //!
-//! What is remembered is a file beside the other files of this user's runs: that it is there, and when
-//! it was last written.
+//! The marker is a file beside the other files of this user's runs; it counts by its existence and
+//! its modification time.
 
 use std::fs;
 use std::path::Path;
@@ -11,10 +11,10 @@ use ecache_core::error::Error;
 use ecache_core::sidecar::{Purpose, Sidecar};
 use ecache_core::time::Timestamp;
 
-/// After this long the server is asked again, by one of those who then come.
+/// Time after which the server is tried again.
 const MEMORY: Duration = Duration::from_secs(30);
 
-/// How long ago the server could not be reached, if that is remembered.
+/// Returns how long ago the server was found unreachable, if that is still remembered.
 pub(crate) fn remembered(beside: &Path, now: Timestamp) -> Option<Duration> {
     let file = Sidecar::Down.open(beside, Purpose::Read).ok()?;
     let modified = file.metadata().ok()?.modified().ok()?;
@@ -24,7 +24,7 @@ pub(crate) fn remembered(beside: &Path, now: Timestamp) -> Option<Duration> {
     (ago < MEMORY).then_some(ago)
 }
 
-/// Remembers an error that says that the server cannot be reached. That this fails is no trouble.
+/// Remembers an error that reports an unreachable server. Best effort.
 pub(crate) fn remember(beside: &Path, error: &Error, now: Timestamp) {
     if !matches!(error, Error::Unreachable { .. }) {
         return;
@@ -34,7 +34,7 @@ pub(crate) fn remember(beside: &Path, error: &Error, now: Timestamp) {
     let _ = file.and_then(|file| file.set_modified(UNIX_EPOCH + Duration::from_millis(millis)));
 }
 
-/// Forgets it, since the server was reached.
+/// Removes the marker after the server was reached.
 pub(crate) fn forget(beside: &Path) {
     let _ = fs::remove_file(Sidecar::Down.path(beside));
 }

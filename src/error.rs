@@ -24,12 +24,12 @@ impl fmt::Display for Usage {
 
 impl std::error::Error for Usage {}
 
-/// The environment or the system keeps ecache from its part, which is no fault of what was typed:
-/// `run` runs the command all the same.
+/// An error of the environment or the system, not of what was typed. It prevents caching, and `run`
+/// runs the command without the cache.
 #[derive(Debug)]
 pub(crate) struct Hindered(anyhow::Error);
 
-/// An error that does not keep `run` from running the command.
+/// Marks an error that does not keep `run` from running the command.
 pub(crate) fn hindered(error: anyhow::Error) -> anyhow::Error {
     Hindered(error).into()
 }
@@ -42,7 +42,7 @@ impl fmt::Display for Hindered {
 
 impl std::error::Error for Hindered {}
 
-/// The error of a server that cannot be reached, if that is what keeps ecache from its part.
+/// Returns the cause of an error if it is an unreachable server.
 pub(crate) fn unreachable(error: &anyhow::Error) -> Option<&Error> {
     let Hindered(cause) = error.downcast_ref()?;
     cause

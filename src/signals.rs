@@ -1,9 +1,12 @@
-//! Signals: administration finishes its batch and stops; `run` and `warm` forward them to their commands.
+//! Signals: administration finishes its batch and stops; `run` and `warm` forward them to their
+//! commands.
 //!
-//! The first Ctrl-C during long work finishes the batch, says what was done, and exits with 130 (or 143); the second
-//! one ends the process at once. Commands that only read are ended by the first: they have nothing to finish.
+//! The first Ctrl-C during long work finishes the batch, reports what was done, and exits with 130
+//! (or 143); the second one ends the process at once. Commands that only read have nothing to
+//! finish, so the first one ends them.
 //!
-//! `ecache run` forwards from the handler, since its only thread may be waiting for a reader of the output. A signal
+//! `ecache run` forwards from the handler, since its only thread may be waiting for a reader of the
+//! output. A signal inherited as ignored, as under `nohup`, stays ignored here and in commands.
 //! that was inherited as ignored, as under `nohup`, stays ignored here and in commands.
 
 use std::io;
@@ -26,7 +29,7 @@ use crate::inherited::{self, is_ignored};
 /// The signal that asked for the end, 0 as long as there was none.
 static SIGNAL: LazyLock<Arc<AtomicUsize>> = LazyLock::new(Arc::default);
 
-/// From here on, the first SIGINT, SIGTERM, SIGHUP or SIGQUIT is only noted.
+/// Makes the first SIGINT, SIGTERM, SIGHUP or SIGQUIT a request to stop after the current batch.
 pub(crate) fn finish_batches() -> io::Result<()> {
     let seen = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM, SIGHUP, SIGQUIT]
@@ -48,22 +51,22 @@ pub(crate) fn interrupted() -> Option<u8> {
         .filter(|signal| *signal > 0)
 }
 
-/// From here on, a write beyond `ulimit -f` is an error instead of the end of this process.
+/// Makes a write beyond `ulimit -f` an error instead of the end of this process.
 ///
-/// A handler rather than ignoring it: a command that is started has the default again.
+/// Installs a handler instead of ignoring the signal: a started command gets the default again.
 pub(crate) fn survive_file_limit() {
     extern "C" fn pass_over(_: c_int, _: *mut siginfo_t, _: *mut c_void) {}
     if !is_ignored(libc::SIGXFSZ) {
-        // Without it, that write ends this process, as it would end any other.
+        // If this fails, such a write ends this process, as it would end any other.
         let _ = handle(libc::SIGXFSZ, pass_over);
     }
 }
 
-/// Signals that end nobody who does not ask for them.
+/// Signals whose default action does not end a process.
 const HARMLESS: [c_int; 3] = [libc::SIGCONT, libc::SIGURG, SIGWINCH];
 
-/// Signals that stay this process's own: they cannot be caught, tell of its children or of its own errors, or stop
-/// it, which a terminal does to the whole foreground group.
+/// Signals that are never forwarded. They cannot be caught, concern this process's children or its
+/// own errors, or stop it, which a terminal does to the whole foreground group.
 const OWN: [c_int; 12] = [
     libc::SIGKILL,
     libc::SIGSTOP,
@@ -79,12 +82,13 @@ const OWN: [c_int; 12] = [
     libc::SIGTTOU,
 ];
 
-/// Signals that are forwarded to a command unless they are ignored.
+/// Returns the signals that are forwarded to a command unless they are ignored.
 fn forwardable() -> impl Iterator<Item = c_int> {
     (1..=inherited::last_signal()).filter(|signal| !OWN.contains(signal))
 }
 
-/// Reports whether a signal was inherited as ignored, given whether it is ignored now: Rust's runtime ignores SIGPIPE.
+/// Reports whether a signal was inherited as ignored, given whether it is ignored now. They differ
+/// for SIGPIPE, which Rust's runtime ignores.
 fn was_ignored(signal: c_int, is_ignored: bool) -> bool {
     match signal {
         libc::SIGPIPE => inherited::ignores_pipe(),
@@ -92,14 +96,14 @@ fn was_ignored(signal: c_int, is_ignored: bool) -> bool {
     }
 }
 
-/// Where the bytes go that signals are.
+/// Descriptor that the handler writes signal numbers to, one byte each.
 static BYTES: AtomicI32 = AtomicI32::new(-1);
 
 /// From here on, a signal that would end the process is a byte to be read: its number, or 0 if the terminal sent
 /// it, which sends it to every process in the foreground.
 pub(crate) fn as_bytes() -> io::Result<UnixStream> {
     extern "C" fn hand_on(signal: c_int, info: *mut siginfo_t, _: *mut c_void) {
-        // SAFETY: the system hands the handler a valid one.
+        // SAFETY: the system passes a valid pointer to the handler.
         let info = unsafe { &*info };
         if is_by_itself(signal, info) {
             return;
@@ -109,7 +113,7 @@ pub(crate) fn as_bytes() -> io::Result<UnixStream> {
         } else {
             signal as u8
         };
-        // SAFETY: the descriptor stays open, and the byte is there for as long as the call takes.
+        // SAFETY: the descriptor stays open, and the byte is valid for the duration of the call.
         keeping_errno(|| unsafe { libc::write(BYTES.load(SeqCst), (&raw const number).cast(), 1) });
     }
     let (reader, writer) = UnixStream::pair()?;
@@ -123,24 +127,24 @@ pub(crate) fn as_bytes() -> io::Result<UnixStream> {
     Ok(reader)
 }
 
-/// Forwards signals to the one command that this process runs, but for those from the terminal, which sends them to
-/// every process in the foreground.
+/// Forwards signals to the one command that this process runs, except those typed at the terminal,
+/// which reach every foreground process anyway.
 pub(crate) struct ForCommand;
 
 /// The command, 0 while there is none.
 static CHILD: AtomicU32 = AtomicU32::new(0);
 
-/// Signals that are still to be sent to it, a bit for each.
+/// Signals still to be sent to the command, one bit each.
 static PENDING: AtomicU64 = AtomicU64::new(0);
 
-/// Whether any came that may have changed what it does.
+/// `true` once a signal has arrived that may have changed the command's behavior.
 static CAME: AtomicBool = AtomicBool::new(false);
 
 /// So many threads are sending some.
 static SENDING: AtomicUsize = AtomicUsize::new(0);
 
 extern "C" fn send_on(signal: c_int, info: *mut siginfo_t, _: *mut c_void) {
-    // SAFETY: the system hands the handler a valid one.
+    // SAFETY: the system passes a valid pointer to the handler.
     let info = unsafe { &*info };
     if is_by_itself(signal, info) {
         return;
@@ -148,7 +152,7 @@ extern "C" fn send_on(signal: c_int, info: *mut siginfo_t, _: *mut c_void) {
     if !HARMLESS.contains(&signal) {
         CAME.store(true, SeqCst);
     }
-    // Before there is a command, the terminal cannot have sent it any.
+    // A signal from the terminal cannot have reached a command that did not exist yet.
     if !is_typed(signal, info) || CHILD.load(SeqCst) == 0 {
         PENDING.fetch_or(bit(signal), SeqCst);
         keeping_errno(send_pending);
@@ -159,7 +163,7 @@ impl ecache_core::command::Signals for ForCommand {
     fn begin(&self) -> io::Result<()> {
         let is_any_blocked = inherited::blocked().is_some();
         let received = receive(forwardable(), send_on);
-        // What was inherited as blocked is for the command to receive, which has it blocked as well.
+        // Signals inherited as blocked must be forwarded, and the command itself has them blocked.
         if is_any_blocked {
             inherited::set_mask(libc::SIG_UNBLOCK, &received)?;
         }
@@ -185,18 +189,19 @@ impl ecache_core::command::Signals for ForCommand {
     }
 }
 
-/// Takes back what [`ForCommand`] did, for this process to become the command: what came for it ends this process, as
-/// it would have ended the command.
+/// Undoes [`ForCommand`] before this process becomes the command. A signal that is still pending
+/// for the command ends this process, as it would have ended the command.
 pub(crate) fn give_way() -> io::Result<()> {
     let before = inherited::set_mask(libc::SIG_SETMASK, &all_signals())?;
     let is_forwarded = |signal: &c_int| !was_ignored(*signal, is_ignored(*signal));
     for signal in forwardable().filter(is_forwarded) {
-        // SAFETY: a plain call. It fails for those that the C library keeps for itself.
+        // SAFETY: the call takes no pointers to memory. It fails for signals that the C library
+        // reserves.
         unsafe { libc::signal(signal, libc::SIG_DFL) };
     }
     let pending = PENDING.swap(0, SeqCst);
     for signal in (1..=64).filter(|signal| pending & bit(*signal) != 0) {
-        // SAFETY: a plain call, on this process.
+        // SAFETY: the call takes no pointers to memory, and addresses this process.
         unsafe { libc::kill(libc::getpid(), signal) };
     }
     inherited::set_mask(libc::SIG_SETMASK, &before).map(drop)
@@ -204,7 +209,7 @@ pub(crate) fn give_way() -> io::Result<()> {
 
 fn all_signals() -> libc::sigset_t {
     let mut set = inherited::no_signals();
-    // SAFETY: the set is a valid one.
+    // SAFETY: the pointer is to a valid set.
     unsafe { libc::sigfillset(&mut set) };
     set
 }
@@ -232,7 +237,7 @@ fn is_typed(signal: c_int, info: &siginfo_t) -> bool {
     [SIGHUP, SIGINT, SIGQUIT, SIGWINCH].contains(&signal) && is_by_system(info)
 }
 
-/// Whether the system sent it, not a process.
+/// Reports whether the kernel sent the signal, rather than a process.
 fn is_by_system(info: &siginfo_t) -> bool {
     #[cfg(any(target_os = "linux", target_os = "android"))]
     return info.si_code == libc::SI_KERNEL;
@@ -240,38 +245,39 @@ fn is_by_system(info: &siginfo_t) -> bool {
     return info.si_pid == 0;
 }
 
-/// Whether this process brought a signal upon itself: a closed pipe, a limit, `abort`.
+/// Reports whether this process caused the signal itself: a closed pipe, a limit, or `abort`.
 fn is_by_itself(signal: c_int, info: &siginfo_t) -> bool {
     [libc::SIGPIPE, libc::SIGXFSZ, libc::SIGXCPU, libc::SIGABRT].contains(&signal)
-        // SAFETY: these have the sender's id, if there is one.
+        // SAFETY: `info` holds the sender's PID for these signals, if there is a sender.
         && (is_by_system(info) || unsafe { info.si_pid() } == std::process::id() as libc::pid_t)
 }
 
-/// Handles signals that were not inherited as ignored, and returns them.
+/// Installs a handler for signals that were not inherited as ignored, and returns those signals.
 ///
-/// Installing a handler tells what was there before: to ask for that first would be a system call more for each signal.
+/// Installing a handler returns the previous action. Asking for it first would cost one more system
+/// call for each signal.
 fn receive(signals: impl Iterator<Item = c_int>, handler: Handler) -> libc::sigset_t {
     let mut received = inherited::no_signals();
     for signal in signals {
-        // The C library refuses those that it keeps for itself.
+        // The C library refuses the signals that it reserves.
         let Ok(before) = handle(signal, handler) else {
             continue;
         };
         if was_ignored(signal, before.sa_sigaction == libc::SIG_IGN) {
-            // SAFETY: the action is the one that was there.
+            // SAFETY: the action is the previous one, as the system returned it.
             unsafe { libc::sigaction(signal, &before, std::ptr::null_mut()) };
         } else {
-            // SAFETY: the set is a valid one.
+            // SAFETY: the pointer is to a valid set.
             unsafe { libc::sigaddset(&mut received, signal) };
         }
     }
     received
 }
 
-/// A handler may do what is safe in one: change atomic numbers and make system calls.
+/// A signal handler. It may only use atomics and make system calls.
 type Handler = extern "C" fn(c_int, *mut siginfo_t, *mut c_void);
 
-/// Installs a handler, and returns the action that was there before.
+/// Installs a handler, and returns the previous action.
 fn handle(signal: c_int, handler: Handler) -> io::Result<libc::sigaction> {
     // SAFETY: a `sigaction` of zeros is a valid value of this plain C struct.
     let mut action: libc::sigaction = unsafe { MaybeUninit::zeroed().assume_init() };
@@ -279,17 +285,17 @@ fn handle(signal: c_int, handler: Handler) -> io::Result<libc::sigaction> {
     action.sa_flags = libc::SA_SIGINFO | libc::SA_RESTART | libc::SA_ONSTACK;
     action.sa_mask = inherited::no_signals();
     let mut before = MaybeUninit::uninit();
-    // SAFETY: the action is valid, and its handler is as `Handler` says.
+    // SAFETY: the action is valid, and its handler obeys the rules of `Handler`.
     match unsafe { libc::sigaction(signal, &action, before.as_mut_ptr()) } {
-        // SAFETY: the system wrote it.
+        // SAFETY: the system has initialized it.
         0 => Ok(unsafe { before.assume_init() }),
         _ => Err(io::Error::last_os_error()),
     }
 }
 
-/// Calls something in a handler without changing what the interrupted code sees of its own calls.
+/// Runs a closure in a handler without changing the `errno` that the interrupted code sees.
 fn keeping_errno<T>(call: impl FnOnce() -> T) {
-    // SAFETY: it returns where this thread's number is.
+    // SAFETY: the call returns a valid pointer to this thread's `errno`.
     #[cfg(target_os = "linux")]
     let errno = unsafe { &mut *libc::__errno_location() };
     // SAFETY: as above.

@@ -1,4 +1,4 @@
-//! Durations and times as they are typed, in the milliseconds that options hold.
+//! Parses durations and times as typed, into the milliseconds that options hold.
 
 use chrono::DateTime;
 use ecache_core::units::ParseError;
@@ -8,7 +8,7 @@ pub(crate) use ecache_core::units::{parse_rate, parse_size};
 ///
 /// # Errors
 ///
-/// Those of [`ecache_core::units::parse_duration`].
+/// Fails as [`ecache_core::units::parse_duration`] does.
 pub(crate) fn parse_duration(text: &str) -> Result<u64, ParseError> {
     let duration = ecache_core::units::parse_duration(text)?;
     Ok(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))

@@ -1,7 +1,7 @@
-//! The variables that say how ecache is used.
+//! The environment variables that configure ecache.
 //!
-//! One that is set to nothing is not set, as scripts and CI systems mean it. The environment itself
-//! stays as it is: a command that `run` runs has all of it.
+//! An empty variable counts as unset, as scripts and CI systems expect. The environment itself is
+//! left unchanged: a command that `run` runs gets all of it.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -9,37 +9,37 @@ use std::path::{Path, PathBuf};
 /// The store's file or URL.
 pub(crate) const STORE: &str = "ECACHE_DB";
 
-/// How `run` uses the cache.
+/// The cache mode of `run`.
 pub(crate) const MODE: &str = "ECACHE";
 
-/// Whether each write is on the disk before it is acknowledged.
+/// Requests that each write reaches the disk before it is acknowledged.
 const DURABLE: &str = "ECACHE_DURABLE";
 
-/// How long bkt keeps a result.
+/// bkt's variable for the lifetime of a result.
 pub(crate) const BKT_TTL: &str = "BKT_TTL";
 
-/// What bkt tells runs apart by.
+/// bkt's variable for the scope that separates runs.
 pub(crate) const BKT_SCOPE: &str = "BKT_SCOPE";
 
-/// Puts the program that is run in the place of ecache in `_`, where a shell says what it starts.
+/// Sets `_`, in which a shell names the program it starts, to the program that ecache runs.
 ///
-/// To be called while this process has one thread.
+/// Must be called while this process has only one thread.
 pub(crate) fn name_in_environment(program: &Path) {
     let typed = std::env::args_os().next().map(PathBuf::from);
     let started = std::env::var_os("_").map(PathBuf::from);
     let name = started.as_deref().and_then(Path::file_name);
     if name.is_some() && name == typed.as_deref().and_then(Path::file_name) {
-        // Not by `Command::env`, which sorts them all. SAFETY: no other thread reads it.
+        // `Command::env` would sort all variables. SAFETY: no other thread reads the environment.
         unsafe { std::env::set_var("_", program) };
     }
 }
 
-/// Whether each write is to be on the disk before it is acknowledged.
+/// Reports whether each write must reach the disk before it is acknowledged.
 pub(crate) fn is_durable() -> bool {
     variable(DURABLE).is_some_and(|value| value != "0")
 }
 
-/// The value of a variable, if it is set to anything.
+/// Returns the value of a variable that is set and not empty.
 pub(crate) fn variable(name: &str) -> Option<OsString> {
     std::env::var_os(name).filter(|value| !value.is_empty())
 }

@@ -249,7 +249,7 @@ fn a_location_that_is_nearly_a_url_is_no_folder_with_a_password_in_its_name() {
             (vec!["copy", location, "copy.jsonl"], Some(2)),
             (vec!["copy", "@", location], Some(2)),
             (vec!["run", "-v", "--", "echo", "hi"], Some(0)),
-            // These are no places for a location, and name what they were given.
+            // Commands without a location argument quote the misplaced location.
             (vec!["import", location], None),
             (vec!["ls", location], Some(2)),
             (vec![location], Some(2)),

@@ -244,11 +244,11 @@ fn a_durable_write_is_acknowledged_once_it_is_on_the_disk() {
     let faults = Faults::new();
     let prepare = |session: &Session| {
         filled(session);
-        // The first write to a log has its header on the disk, durable or not.
+        // The first write to a log syncs its header, durable or not.
         session.run("set s other x").notes("");
     };
-    // So many times is the disk waited for. Where the first time fails, which is for the log, so does the command;
-    // then it is for the folder, which is on the disk by now.
+    // Number of syncs. If the first one (of the log) fails, so does the command. The second one is
+    // for the folder, which has already reached the disk.
     let waits = |words: &str| {
         let check = |_: &Session, what: &str, ran: Ran| {
             if what.ends_with("sync 5 1 0") {

@@ -1,12 +1,12 @@
-//! A disk without a free byte: everything can be read, and everything that removes works.
+//! On a full disk, everything can be read, and everything that removes works.
 //!
-//! Each test mounts a small file system, which not everybody may; `tests/all` runs them.
+//! Each test mounts a small file system, which needs user namespaces; `tests/all` runs them.
 
 mod support;
 
 use support::{Ran, Session, run};
 
-/// States of the files that SQLite keeps beside the store, and the shell that brings them about.
+/// States of SQLite's sidecar files, and the shell code that produces them.
 const SIDECARS: [(&str, &str); 5] = [
     ("all of them", ""),
     ("no index of the log", "rm $ECACHE_DB-shm"),
@@ -18,7 +18,7 @@ const SIDECARS: [(&str, &str); 5] = [
     ("an empty index", ": > $ECACHE_DB-shm"),
 ];
 
-/// Runs a script with a store on a file system of 20 MB that `fill` fills to the last byte.
+/// Runs a script with a store on a 20 MB file system, which `fill` fills to the last byte.
 fn on_a_small_disk(session: &Session, script: &str) -> Ran {
     const DISK: &str = r#"
         mount -t tmpfs -o size=20m,mode=700 tmpfs disk
@@ -29,7 +29,7 @@ fn on_a_small_disk(session: &Session, script: &str) -> Ran {
     "#;
     std::fs::create_dir_all(session.path("disk")).expect("a folder");
     let mut shell = session.program("unshare");
-    // In a mount namespace of its own, so that the disk is gone with the shell.
+    // A separate mount namespace unmounts the disk when the shell ends.
     shell.args(["--user", "--map-root-user", "--mount", "sh", "-c"]);
     shell.arg(format!("{DISK}{script}"));
     run(shell, b"")
@@ -79,7 +79,7 @@ fn everything_can_be_read_whatever_is_left_beside_the_store() {
 #[test]
 #[ignore = "mounts a file system of 20 MB, which not everybody may; tests/all runs it"]
 fn everything_that_removes_works_whatever_the_size_of_the_values() {
-    // Values in rows, of which the log has no room for one; in chunks; and as many small ones as fit.
+    // Inline values too large for the log, chunked values, and as many small values as fit.
     const VALUES: [&str; 4] = [
         "for i in 1 2 3; do put $i 1000000; done",
         "for i in 1 2 3; do put $i 5000000; done",
@@ -87,7 +87,7 @@ fn everything_that_removes_works_whatever_the_size_of_the_values() {
         r#"seq 10000 | sed 's/.*/{"store_name":"big","key":"&","policy":"evict","value":&,"user_id":"u&"}/' |
             ecache import - -q"#,
     ];
-    // With how many entries of `big` and `small` it leaves.
+    // Each removal, and the numbers of entries that it leaves in `big` and `small`.
     const REMOVALS: [(&str, &str); 5] = [
         ("clear --all", "0 0"),
         ("clear --store big", "0 1"),

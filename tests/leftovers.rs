@@ -1,4 +1,4 @@
-//! What processes leave behind that are stopped or killed in the middle of their work.
+//! Files left behind by processes that are stopped or killed in the middle of their work.
 
 mod support;
 
@@ -9,7 +9,7 @@ use std::process::Child;
 use rustix::process::{Pid, Signal, kill_process};
 use support::{Session, code};
 
-/// A store of which an export takes a while.
+/// Returns a session whose store takes a while to export.
 fn session() -> Session {
     const ENTRIES: usize = 30_000;
     let session = Session::new();
@@ -25,7 +25,7 @@ fn session() -> Session {
     session
 }
 
-/// The files in the user's folder that are not complete yet, or never will be.
+/// Returns the incomplete files in the user's folder.
 fn partial(session: &Session) -> Vec<PathBuf> {
     let files = std::fs::read_dir(session.home()).expect("a folder");
     let paths = files.map(|file| file.expect("a file").path());
@@ -38,9 +38,9 @@ fn send(child: &Child, signal: Signal) {
     kill_process(pid, signal).expect("it is not waited for yet");
 }
 
-/// An export that is stopped in the middle of its work.
+/// Starts an export and stops it in the middle of its work.
 fn stopped_export(session: &Session, file: &str) -> Child {
-    // On a busy machine one may be done before it is stopped.
+    // On a busy machine an export may finish before it is stopped.
     for _ in 0..100 {
         let before = partial(session).len();
         let mut child = session.spawn(["export", "-o", file]);
@@ -97,7 +97,7 @@ fn an_export_removes_what_a_killed_one_left_and_no_other() {
     assert!(lines("alive") == lines("third"));
 }
 
-/// A writer of a large value that has written some of it.
+/// Starts a writer of a large value and waits until it has written some chunks.
 fn writer(session: &Session, key: &str) -> Child {
     let chunks = || {
         let store = rusqlite::Connection::open(session.store()).expect("a store");

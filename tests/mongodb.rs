@@ -140,7 +140,7 @@ fn a_name_that_stands_for_servers_is_refused_with_what_to_do() {
     assert!(!said.contains("sesame"), "{said}");
 }
 
-/// What `run -v` says on standard error.
+/// Returns what `run -v` prints on standard error.
 fn said(session: &Session, words: &str) -> String {
     let ran = session.run(words).succeeds();
     assert_eq!(ran.text(), "out\n");
@@ -149,7 +149,7 @@ fn said(session: &Session, words: &str) -> String {
 
 #[test]
 fn a_server_that_refuses_is_known_at_once_and_remembered() {
-    // Nobody waits for a minute here: that every server refuses is known before.
+    // The timeout of a minute is never reached: all servers refuse the connection at once.
     let refused = "mongodb://ann:open-sesame@127.0.0.1:1,127.0.0.1:2/x?serverSelectionTimeoutMS=60000&connectTimeoutMS=60000";
     let session = Session::new().with("ECACHE_DB", refused);
     let listed = session.run("ls");
@@ -176,7 +176,7 @@ fn a_server_that_refuses_is_known_at_once_and_remembered() {
 
 #[test]
 fn a_server_that_does_not_answer_is_remembered() {
-    // It connects, and says nothing.
+    // This server accepts connections and never answers.
     let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = silent.local_addr().expect("a port").port();
     let location = format!("mongodb://127.0.0.1:{port}/x?serverSelectionTimeoutMS=100");

@@ -1,4 +1,4 @@
-//! Large values that are replaced again and again while they are read: each reader gets one of them, whole.
+//! Large values that are replaced while they are read: each reader gets one complete version.
 
 mod support;
 
@@ -7,22 +7,22 @@ use std::process::{Child, Command, Stdio};
 
 use support::{Ran, Session, run};
 
-/// In chunks; the longer one is not verified as a whole before it is read.
+/// Sizes of chunked values; the longer one is too large to be verified before it is read.
 const SIZES: [usize; 2] = [3_000_000, 12_000_000];
 
-/// Writes a text.
+/// Shell command that writes a value.
 const SET: &str = "head -c $size /dev/zero | tr '\\0' $version | ecache set s k";
 
-/// How often each value is read while it is replaced.
+/// Number of reads of each value while it is replaced.
 const ROUNDS: usize = 20;
 
-/// Starts a command on the clock that a user has: on one that stands still, what was replaced would stay for ever.
+/// Makes a command use the real clock: under a frozen one, replaced values would stay for ever.
 fn on_the_clock(mut command: Command) -> Command {
     command.env_remove("ECACHE_TEST_NOW");
     command
 }
 
-/// Reads while a line of shell writes again and again, of `$size` bytes `$version`.
+/// Reads while a shell loop keeps writing values of `$size` bytes of `$version`.
 fn storm(session: &Session, size: usize, write: &str, read: impl Fn()) {
     let script = format!(
         "size={size}; while [ ! -e stop ]; do for version in a b c d; do {write} || echo failed; done; done"

@@ -42,7 +42,7 @@ fn acts(bytes: &[u8]) -> bool {
     })
 }
 
-/// The words without what colours them.
+/// Returns the text without color codes.
 fn without_colours(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(bytes);
     let mut pieces = text.split("\x1b[");
@@ -109,7 +109,7 @@ fn nothing_that_is_typed_acts_on_a_terminal() {
             assert!(shown.code != 0, "{words:?}: {shown:?}");
             let plain = without_colours(&shown.bytes);
             assert!(!acts(plain.as_bytes()), "{words:?}: {shown:?}");
-            // What it says is the line, and not a part of it that looks like one.
+            // The line is quoted as a whole, so no part of it looks like a separate line.
             assert!(!plain.contains("\nred"), "{words:?}: {plain}");
         }
     }

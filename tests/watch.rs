@@ -176,11 +176,11 @@ fn follows_a_store_whose_place_another_file_has_taken() {
         .query_row("PRAGMA wal_checkpoint(TRUNCATE)", (), |_| Ok(()))
         .expect("one file");
     drop(moved);
-    // What is in the log of the old one would be read into the new one.
+    // The log of the old file would be applied to the new one.
     for name in ["store.db-wal", "store.db-shm"] {
         std::fs::remove_file(session.store_folder().join(name)).expect("it goes");
     }
-    // There is no moment at which there is no store.
+    // A rename leaves no moment without a store.
     std::fs::rename(other, session.store()).expect("it takes its place");
     assert_eq!(watcher.next(), ["removed", "thumbs", "old", "", ""]);
     assert_eq!(watcher.next(), ["created", "thumbs", "new", "", "1"]);

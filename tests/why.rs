@@ -181,7 +181,7 @@ fn what_it_read_is_named() {
             .contains("\n    standard input: pipe there, /dev/null here\n"),
         "{ran:?}"
     );
-    // A command that reads nothing is a hit whatever there is.
+    // A command that reads nothing is a hit for any input.
     session
         .shell("printf one | (sleep 0.3; ecache run -- ./tool)")
         .prints("");

@@ -265,7 +265,8 @@ pub(crate) enum Command {
     /// Looks at every entry of every collection, or of the one that is named with --collection. Exits with 1 if it
     /// finds anything.
     ///
-    /// damaged: the entry is not what was written. structure: pages or indexes of the file are damaged. unreadable: FiftyOne raises whenever it reads the value.
+    /// damaged: the entry is not what was written. structure: pages or indexes of the file are
+    /// damaged. unreadable: FiftyOne raises whenever it reads the value.
     /// orphaned: the dataset was deleted. expired: expired, and still there. endless-prompts, endless-users: made
     /// in a prompt or for a user, without expiry. shared-stores: several functions use one store. old-versions: a
     /// newer version uses another store. near-limit: nearly too large for MongoDB. In MongoDB alone: persist-expiry: of

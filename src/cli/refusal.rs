@@ -1,11 +1,11 @@
-//! What is wrong with what was typed, as clap says it, without letting that act on a terminal.
+//! Makes clap's errors, which repeat what was typed, safe to print on a terminal.
 
 use clap::error::{ContextKind, ContextValue};
 
 use crate::output::escape::message;
 
-/// Escapes the typed words that an error repeats, and masks passwords in them; clap repeats them as
-/// they are.
+/// Escapes the typed words that an error repeats, and masks passwords in them; clap prints them
+/// verbatim.
 pub(crate) fn escaped(mut error: clap::Error) -> clap::Error {
     let context: Vec<_> = error.context().collect();
     let is_shown = |text: &String| message(text) == *text;
@@ -22,7 +22,7 @@ pub(crate) fn escaped(mut error: clap::Error) -> clap::Error {
     });
     let escaped: Vec<_> = escaped.collect();
     if !escaped.is_empty() {
-        // It repeats them once more, among clap's own styles.
+        // The suggestion repeats the typed words inside clap's own styles, so it cannot be escaped.
         error.remove(ContextKind::Suggested);
     }
     for (kind, value) in escaped {

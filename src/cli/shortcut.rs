@@ -13,7 +13,7 @@ use super::entry::{CallArgs, EntryArgs, ScopeArgs, StdinChoice};
 use super::value::{EntryPolicy, ValueType, parse_lifetime, parse_ttl};
 use super::{Cli, Command, GetArgs, Global, RunArgs, SetArgs, ValueFormat};
 
-/// Reads what follows the program's name, if it is a plain form.
+/// Parses the words after the program's name, if they have a plain form.
 pub(crate) fn read(mut words: impl Iterator<Item = OsString>) -> Option<Cli> {
     let (mut path, mut quiet) = (None, false);
     let command = match words.next()?.to_str()? {

@@ -19,7 +19,7 @@ pub(super) fn status(args: &RunArgs) -> Result<Option<File>> {
     match (&args.status_file, args.status_fd) {
         // Whoever asked for it was told by the process that was typed.
         _ if args.background => Ok(None),
-        // After what the command printed.
+        // The status follows the command's output.
         (Some(path), _) if path.as_os_str() == "-" => descriptor(libc::STDOUT_FILENO).map(Some),
         (Some(path), _) => {
             let file = File::create(path);
@@ -49,7 +49,7 @@ fn descriptor(number: i32) -> Result<File> {
 /// Runs what was typed once more, in a process of its own that this one does not wait for.
 ///
 /// # Errors
-/// If that cannot be, or what it reads could not be read by the other process.
+/// Fails if the process cannot be started, or cannot read the same input.
 pub(super) fn start(call: &Call, input: &Input, outputs: Outputs) -> io::Result<()> {
     let mut words = std::env::args_os().skip(1);
     let mut command = Command::new(std::env::current_exe()?);
@@ -74,7 +74,7 @@ pub(super) fn start(call: &Call, input: &Input, outputs: Outputs) -> io::Result<
     command.spawn().map(drop)
 }
 
-/// Makes the call that another process had in mind, which has another standard input.
+/// Replaces the call's input by that of the process which started this one.
 pub(super) fn assume(input: &str, invocation: &mut Invocation) {
     if let Some(input) = InputKey::unread(input) {
         invocation.call = invocation.call.with_input(input);

@@ -89,7 +89,7 @@ struct Doctor<'a> {
     backend: &'a dyn Backend,
     live: Option<Live>,
     now: Timestamp,
-    /// Large values whose writers died, which belong to no collection
+    /// Large values left behind by killed writers; they belong to no collection
     abandoned: Usage,
 }
 
@@ -355,7 +355,7 @@ impl Doctor<'_> {
         Ok(())
     }
 
-    /// What removes the values whose writers were killed.
+    /// Returns the command that removes the values of killed writers.
     fn prune(&self) -> String {
         self.line(&self.context.collection, "prune --expired")
     }

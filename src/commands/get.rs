@@ -61,7 +61,7 @@ pub(crate) fn run(context: &Context, args: GetArgs) -> Result<Exit> {
     }
 }
 
-/// Says which other functions of the store have a result for the same key.
+/// Warns about other functions of the store that have a result for the same key.
 fn tell_of_namesakes(
     context: &Context,
     backend: &dyn Backend,

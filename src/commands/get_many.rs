@@ -83,7 +83,7 @@ fn addresses(
     Ok(addresses)
 }
 
-/// Prints `{"key": …, "hit": …, "value": …}`; whether it is a hit.
+/// Prints `{"key": …, "hit": …, "value": …}`, and reports whether it is a hit.
 fn print(
     context: &Context,
     backend: &dyn Backend,
@@ -94,7 +94,8 @@ fn print(
     let value = loop {
         match lookup {
             Lookup::Hit(entry, content) => match read_value(backend, entry.kind, content) {
-                // It was removed, or replaced a while ago: many values may have been printed since it was looked up.
+                // The entry was removed or replaced while earlier values were printed, which may
+                // take a while.
                 Err(Error::Replaced) => lookup = backend.lookup(address, context.now())?,
                 value => break Some(value?),
             },

@@ -74,7 +74,7 @@ pub(crate) fn run(context: &Context, args: ImportArgs) -> Result<Exit> {
 
 /// Reads on a thread of its own: reading takes as long as writing, so that an import takes half the time.
 ///
-/// Where there is no room for another thread, this one reads.
+/// Reads on the calling thread if there is no room for another one.
 fn read_ahead<R: BufRead + Send + 'static>(
     records: Reader<R>,
 ) -> Box<dyn Iterator<Item = Result<Record, Error>>> {
@@ -110,7 +110,7 @@ fn hand_on(records: impl Iterator<Item = Read>, sender: &SyncSender<Vec<Read>>) 
         }
         handful.push(record);
         if handful.len() == HANDFUL || size >= HANDFUL_SIZE {
-            // An import that failed takes no more.
+            // A failed import receives no more batches.
             if sender.send(mem::take(&mut handful)).is_err() {
                 return;
             }

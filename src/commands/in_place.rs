@@ -1,4 +1,5 @@
-//! Running a command in place of this process: where it must be exactly as without ecache, or there is no room for two.
+//! Runs a command in place of this process: needed for closed streams, and if there is no room for
+//! two processes.
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -10,12 +11,13 @@ use ecache_core::command::{CommandError, Program};
 use crate::output::Standard;
 use crate::{inherited, signals};
 
-/// Whether a command must be run so: a stream that it writes to is closed, which a pipe in its place would hide.
+/// Reports whether the command must replace this process: an output stream is closed, and a pipe in
+/// its place would hide that.
 pub(super) fn is_needed() -> bool {
     inherited::is_closed(1) || inherited::is_closed(2)
 }
 
-/// Runs what was typed. Returns only if that cannot be run.
+/// Replaces this process with the typed command. Returns only on failure.
 pub(super) fn run(typed: &[OsString]) -> CommandError {
     let program = match Program::find(&typed[0], std::env::var_os("PATH").as_deref()) {
         Ok(program) => program,
@@ -27,7 +29,7 @@ pub(super) fn run(typed: &[OsString]) -> CommandError {
     become_command(command)
 }
 
-/// Runs a command. Returns only if it cannot be run.
+/// Replaces this process with a command. Returns only on failure.
 pub(super) fn become_command(mut command: Command) -> CommandError {
     let source = match signals::give_way() {
         Ok(()) => command.exec(),
@@ -36,7 +38,7 @@ pub(super) fn become_command(mut command: Command) -> CommandError {
     CommandError::of_start(command.get_program().as_ref(), source)
 }
 
-/// A stream that notes whether anything was written to it: what was cannot be taken back.
+/// A stream that records whether anything was written to it, since output cannot be taken back.
 pub(super) struct Noting {
     stream: Standard,
     pub(super) is_used: bool,

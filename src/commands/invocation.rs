@@ -31,10 +31,10 @@ use crate::variables::{self, variable};
 /// leave it.
 const IDLE: Duration = Duration::from_secs(10);
 
-/// Maximum wait for the first byte of standard input when only a key is asked for.
+/// Maximum wait for the first byte of standard input when only a key is requested.
 const ASKING: Duration = Duration::from_secs(1);
 
-/// A command line, and what was typed about it.
+/// A command line and its options.
 pub(super) struct CommandLine<'a> {
     /// The command's name and its arguments
     pub(super) words: &'a [OsString],
@@ -45,12 +45,12 @@ pub(super) struct CommandLine<'a> {
     pub(super) lifetime: Option<Lifetime>,
 }
 
-/// A command as it is about to be run, or asked for.
+/// A command ready to be run or looked up.
 pub(super) struct Invocation {
     pub(super) call: Call,
     /// Its standard input
     pub(super) input: Input,
-    /// The reason why it has no key, if it has none
+    /// Reason why the command has no key, if it has none
     pub(super) unkeyed: Option<String>,
 }
 
@@ -58,14 +58,15 @@ impl Invocation {
     /// Makes the call of a command line. Consumes standard input only for `--stdin hash`.
     ///
     /// # Errors
-    /// [`Hindered`](crate::error::Hindered), if something that is to be part of the key cannot be known.
+    /// Fails with [`Hindered`](crate::error::Hindered) if something that the key depends on is
+    /// unknown.
     pub(super) fn new(
         context: &Context,
         line: &CommandLine<'_>,
         settings: Settings,
     ) -> Result<Self> {
         let (name, arguments) = line.words.split_first().expect("clap requires a word");
-        // Before the input is looked at: what cannot be run needs none.
+        // The program comes first: a command that cannot be run needs no input.
         let identity = identity(name, &line.identity.surroundings, line.lifetime)?;
         let read = read(context, line.identity.stdin)?;
         let identity = Identity {
@@ -86,7 +87,7 @@ impl Invocation {
         })
     }
 
-    /// Makes the call of a command whose key cannot be known, to be run without the cache.
+    /// Makes the call of a command whose key is unknown, which runs without the cache.
     pub(super) fn unkeyed(line: &CommandLine<'_>, settings: Settings) -> Result<Self> {
         let (name, arguments) = line.words.split_first().expect("clap requires a word");
         let identity = Identity {
@@ -105,7 +106,7 @@ impl Invocation {
         })
     }
 
-    /// Waits until the end of a stream can be peeked, or for too long.
+    /// Waits until the end of a stream can be peeked, or until the time is up.
     pub(super) fn wait_for_end(&self) -> Result<()> {
         if let Input::Stream(stream) = &self.input {
             let seen = stream.key(ASKING, IDLE);
@@ -114,10 +115,11 @@ impl Invocation {
         Ok(())
     }
 
-    /// Returns the call whose entry answers, for verbs that run nothing. Consumes nothing from standard input.
+    /// Returns the call whose entry answers, for verbs that run nothing. Consumes no standard
+    /// input.
     ///
     /// # Errors
-    /// Fails if the key is not known.
+    /// Fails if the key is unknown.
     pub(super) fn settle(self, context: &Context) -> Result<Call> {
         if let Some(why) = self.unkeyed {
             bail!("{why}");
@@ -250,7 +252,7 @@ pub(super) fn lifetime(typed: Option<Lifetime>) -> Result<Option<Lifetime>> {
     })?))
 }
 
-/// How the cache is used, as it was typed, or else as the environment says.
+/// Returns the cache mode from the option, or else from the environment.
 pub(super) fn cache_mode(typed: Option<CacheMode>) -> Result<CacheMode> {
     match (typed, variable(variables::MODE)) {
         (Some(mode), _) => Ok(mode),
@@ -281,7 +283,7 @@ pub(super) fn kept(keep: &KeepArgs, lifetime: Option<Lifetime>) -> Settings {
     }
 }
 
-/// Which failures are kept and printed again.
+/// Returns the failure policy that the options request.
 pub(super) fn failures(args: FailureArgs) -> Failures {
     match (args.no_failures, args.failure_ttl) {
         (true, _) => Failures::Forget,
@@ -301,12 +303,12 @@ pub(super) fn store_name(store: Option<&str>, version: Option<&str>, program: &P
     }
 }
 
-/// The standard input of a command, and its part of the key.
+/// A command's standard input, prepared for the run and for the key.
 struct Read {
     input: Input,
     /// Its part of the key
     key: InputKey,
-    /// The reason why it cannot be part of the key
+    /// Reason why the input cannot be part of the key
     unkeyed: Option<String>,
 }
 
@@ -319,7 +321,7 @@ impl Read {
         }
     }
 
-    /// An input that the command inherits and that cannot be part of a key.
+    /// Returns an inherited input that cannot be part of a key.
     fn unkeyed(input: Input, why: String) -> Self {
         Self {
             input,
@@ -329,7 +331,7 @@ impl Read {
     }
 }
 
-/// Prepares standard input as `--stdin` says.
+/// Prepares standard input according to `--stdin`.
 fn read(context: &Context, choice: StdinChoice) -> Result<Read> {
     match choice {
         StdinChoice::None => Ok(Read::keyed(Input::Nothing, InputKey::Nothing)),

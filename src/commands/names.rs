@@ -28,7 +28,7 @@ pub(crate) fn run(context: &Context, args: NamesArgs) -> Result<Exit> {
     let of = Dimension::from(args.of);
     let (sender, receiver) = mpsc::channel();
     // The thread is left behind where it takes too long: it only reads, and ends with the process.
-    // Without room for it, nothing is offered.
+    // Offers no names if there is no room for the thread.
     let _ = thread::Builder::new().spawn(move || {
         let names =
             location::open(path.as_os_str(), Access::Read).and_then(|store| store.names(of));
@@ -40,8 +40,9 @@ pub(crate) fn run(context: &Context, args: NamesArgs) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// One name a line. A name with a control character cannot be typed, and would not be one line, and
-/// one with invisible characters could not be told from others.
+/// Formats one name per line. Names with control characters are left out, since they cannot be
+/// typed and would break the line. Names with invisible characters are left out as well, since they
+/// look like other names.
 fn lines(names: &[Arc<str>]) -> String {
     let typeable = names.iter().filter(|name| !name.contains(is_unsafe));
     typeable.map(|name| format!("{name}\n")).collect()

@@ -1,4 +1,4 @@
-//! Whether standard output and standard error are one and the same.
+//! Detects whether standard output and standard error are the same destination.
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
@@ -7,16 +7,16 @@ use ecache_core::command::Outputs;
 use rustix::fs::{FileType, OFlags, fcntl_getfl, fstat, tell};
 use rustix::io::Result;
 
-/// Where what this process prints goes.
+/// Returns the destination of this process's output streams.
 pub(super) fn outputs() -> Outputs {
-    // What is closed is nowhere.
+    // A closed stream has no destination.
     match is_one(io::stdout().as_fd(), io::stderr().as_fd()) {
         Ok(true) => Outputs::Merged,
         Ok(false) | Err(_) => Outputs::Apart,
     }
 }
 
-/// Whether what is written to both is in the order in which it is written.
+/// Reports whether writes to both streams end up in the order in which they are made.
 fn is_one(stdout: BorrowedFd<'_>, stderr: BorrowedFd<'_>) -> Result<bool> {
     let (one, other) = (fstat(stdout)?, fstat(stderr)?);
     if (one.st_dev, one.st_ino, one.st_rdev) != (other.st_dev, other.st_ino, other.st_rdev) {
@@ -25,7 +25,7 @@ fn is_one(stdout: BorrowedFd<'_>, stderr: BorrowedFd<'_>) -> Result<bool> {
     if FileType::from_raw_mode(one.st_mode) != FileType::RegularFile {
         return Ok(!is_null(one.st_rdev));
     }
-    // A file that was opened twice has two places to write at, unless each is always the end.
+    // A file opened twice has two write positions, unless both descriptors append.
     let is_appended = |flags: OFlags| flags.contains(OFlags::APPEND);
     if is_appended(fcntl_getfl(stdout)?) && is_appended(fcntl_getfl(stderr)?) {
         return Ok(true);
@@ -36,11 +36,11 @@ fn is_one(stdout: BorrowedFd<'_>, stderr: BorrowedFd<'_>) -> Result<bool> {
     }
 }
 
-/// Returns which terminal it is, also where it was opened as `/dev/tty`.
+/// Returns the device of a terminal, even if it was opened as `/dev/tty`.
 #[cfg(target_os = "linux")]
 fn terminal(stream: BorrowedFd<'_>) -> Option<libc::c_uint> {
     let mut device = 0;
-    // SAFETY: the number of the device is written to `device`, if it is a terminal.
+    // SAFETY: the call writes the device number to `device` if the descriptor is a terminal.
     let asked = unsafe { libc::ioctl(stream.as_raw_fd(), libc::TIOCGDEV, &mut device) };
     (asked == 0).then_some(device)
 }
@@ -50,20 +50,20 @@ fn terminal(_: BorrowedFd<'_>) -> Option<libc::c_uint> {
     None
 }
 
-/// Whether it is `/dev/null`, where no order is seen. What is printed there is often meant for others
-/// to find it, to whom what is apart is of more use.
+/// Reports whether the device is `/dev/null`, where order is invisible. Output sent there usually
+/// serves to fill the cache, and separate streams answer more callers.
 fn is_null(device: rustix::fs::Dev) -> bool {
     rustix::fs::stat("/dev/null").is_ok_and(|null| null.st_rdev == device)
 }
 
-/// Whether the two descriptors are of one open file, `None` if the system does not say, as in many
-/// containers.
+/// Reports whether both descriptors refer to the same open file, `None` if the system does not
+/// tell, as in many containers.
 #[cfg(target_os = "linux")]
 fn is_one_description() -> Option<bool> {
-    // Since Linux 6.10, and not in libc yet.
+    // Available since Linux 6.10, and missing from libc.
     const F_DUPFD_QUERY: libc::c_int = 1027;
     const KCMP_FILE: libc::c_int = 0;
-    // SAFETY: both compare, and touch no memory.
+    // SAFETY: both calls only compare descriptors, and touch no memory.
     let (is_one, order) = unsafe {
         let own = libc::getpid();
         (

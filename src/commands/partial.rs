@@ -1,4 +1,4 @@
-//! Files that take their names when they are complete, and what is left of those that never were.
+//! Files that get their final names once complete, and the removal of incomplete ones.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -7,26 +7,26 @@ use std::path::Path;
 
 use tempfile::{Builder, NamedTempFile};
 
-/// What the names of all of them begin with.
+/// Prefix of the names of incomplete files.
 const PREFIX: &str = ".ecache-export-";
 
-/// Creates a file in the folder in which another one is to be, and removes what killed processes left there.
+/// Creates a file in its destination folder, and removes the leftovers of killed processes there.
 ///
-/// It is locked for as long as it is open, which tells it from a leftover.
+/// The file is locked while it is open, which distinguishes it from a leftover.
 pub(super) fn create(folder: &Path) -> io::Result<NamedTempFile> {
     remove_leftovers(folder);
     loop {
         let file = Builder::new().prefix(PREFIX).tempfile_in(folder)?;
-        // Where there are no such locks, others cannot take it for a leftover either.
+        // On file systems without locks, other processes cannot mistake it for a leftover either.
         let _ = file.as_file().try_lock();
-        // Another process may have seen it before it was locked.
+        // Another process may have removed the file before it was locked.
         if file.as_file().metadata()?.nlink() > 0 {
             return Ok(file);
         }
     }
 }
 
-/// Removes files of processes that are gone. Best effort: they are in nobody's way.
+/// Removes files of processes that have ended. Best effort: leftovers do no harm.
 fn remove_leftovers(folder: &Path) {
     for file in fs::read_dir(folder).into_iter().flatten().flatten() {
         if file

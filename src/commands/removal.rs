@@ -79,7 +79,7 @@ pub(super) fn remove(
     Ok(usage)
 }
 
-/// Whether an error says by itself how far the work had come.
+/// Reports whether an error itself states how far the work got.
 fn says_how_far(error: &Error) -> bool {
     matches!(error, Error::Interrupted { .. } | Error::Partial { .. })
 }

@@ -47,7 +47,7 @@ fn memoized(context: &Context, args: RunArgs) -> Result<Exit> {
             folder.join("store.db").display()
         )));
     }
-    // Before it runs: what could not be written afterwards is said in time.
+    // The file is opened before the run, so that an unwritable one is reported early.
     let status_file = match background::status(&args) {
         Ok(file) => file,
         Err(error) => do_without("the status", context, &args, error).map(|()| None)?,
@@ -96,7 +96,7 @@ fn memoized(context: &Context, args: RunArgs) -> Result<Exit> {
                 return Err(error);
             }
             let is_damage = matches!(error, Error::DamagedEntry { .. });
-            // Whoever meets a damaged result meets it again when it is replaced.
+            // A damaged result is found at lookup and again at replacement; it is reported once.
             if is_damage && damage_told.replace(true) {
                 return Ok(());
             }
@@ -147,7 +147,7 @@ fn memoized(context: &Context, args: RunArgs) -> Result<Exit> {
     Ok(Exit::Command(report.exit))
 }
 
-/// Says that a part of ecache is not to be had, unless that is not to be passed over.
+/// Reports that the run continues without a part of ecache; fails with `--strict`.
 fn do_without(what: &str, context: &Context, args: &RunArgs, error: anyhow::Error) -> Result<()> {
     if args.strict {
         return Err(error);
@@ -156,10 +156,11 @@ fn do_without(what: &str, context: &Context, args: &RunArgs, error: anyhow::Erro
     Ok(())
 }
 
-/// The call that was typed, and whether it has a key: not where that takes what is not to be had.
+/// Returns the typed call, and whether it has a key. It has none if the key needs something
+/// unavailable.
 fn keyed(context: &Context, args: &RunArgs) -> Result<(Invocation, bool)> {
     let beside = || context.beside(&context.location().ok()?.0);
-    // Whoever is strict has the server asked.
+    // With `--strict`, the server is tried regardless.
     let is_off = matches!(cache_mode(args.cache), Ok(CacheMode::Off));
     let is_asked = args.strict || args.warm || is_off;
     let is_down = match beside() {
@@ -192,7 +193,7 @@ fn keyed(context: &Context, args: &RunArgs) -> Result<(Invocation, bool)> {
     ))
 }
 
-/// The call that was typed.
+/// Makes the call from the typed options.
 fn invocation(context: &Context, args: &RunArgs) -> Result<Invocation> {
     let lifetime = lifetime(args.keep.ttl)?;
     let settings = Settings {
@@ -276,7 +277,7 @@ fn settings(args: &RunArgs, mode: CacheMode, lifetime: Option<Lifetime>) -> Sett
 #[derive(Serialize)]
 struct Status<'a> {
     outcome: &'static str,
-    /// `None` where that is not known
+    /// `None` if the key is unknown
     key: Option<&'a str>,
     store_name: &'a str,
     age_ms: u128,

@@ -58,7 +58,7 @@ pub(crate) fn run(context: &Context, args: WhyArgs) -> Result<Exit> {
     })
 }
 
-/// Says that there is no key, so that the command is run without the cache.
+/// Reports that the command has no key and always runs without the cache.
 fn never(format: WhyFormat, why: &str) -> Result<Exit> {
     let text = match format {
         WhyFormat::Text => escape::for_line(&format!("never a hit: {why}")).into_owned(),
@@ -68,7 +68,7 @@ fn never(format: WhyFormat, why: &str) -> Result<Exit> {
     Ok(Exit::No)
 }
 
-/// The command or the call that is asked about, or why there is no asking for it.
+/// Returns the command or call in question, or the reason why it has no key.
 fn question(context: &Context, args: WhyArgs) -> Result<Result<Question, String>> {
     if args.command.is_empty() {
         let Some(store) = args.store else {
@@ -380,7 +380,7 @@ impl View<'_> {
     }
 }
 
-/// What a recorded standard input is, without what it held.
+/// Returns the kind of a recorded standard input, without its content.
 fn input_kind(input: &Json) -> Option<&str> {
     let input = input.as_str()?;
     Some(input.split_once(": ").map_or(input, |(kind, _)| kind))

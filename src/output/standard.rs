@@ -1,5 +1,5 @@
-//! The standard streams, as all commands use them: unbuffered, whole where they are non-blocking, and an error
-//! where they were closed.
+//! The standard streams of all commands: unbuffered, with complete writes on non-blocking
+//! descriptors, and an error for a stream that was closed.
 
 use std::io::{self, IsTerminal, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
@@ -14,38 +14,39 @@ use crate::inherited;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Standard(Patient<BorrowedFd<'static>>);
 
-/// Standard input.
+/// Returns standard input.
 pub(crate) fn stdin() -> Standard {
-    // SAFETY: Rust's runtime opens the standard streams that are closed, and nothing here closes one.
+    // SAFETY: Rust's runtime opens closed standard streams, and nothing here closes one.
     Standard(Patient(unsafe { BorrowedFd::borrow_raw(0) }))
 }
 
-/// Standard output.
+/// Returns standard output.
 pub(crate) fn stdout() -> Standard {
     // SAFETY: as above.
     Standard(Patient(unsafe { BorrowedFd::borrow_raw(1) }))
 }
 
-/// Standard error.
+/// Returns standard error.
 pub(crate) fn stderr() -> Standard {
     // SAFETY: as above.
     Standard(Patient(unsafe { BorrowedFd::borrow_raw(2) }))
 }
 
-/// Writes a line to standard error, where nothing that was typed or stored may act on a terminal.
+/// Writes an escaped line to standard error, so that nothing typed or stored acts on a terminal.
 ///
-/// Where that cannot be, there is nobody left to tell.
+/// Best effort: a failure could not be reported anywhere.
 pub(crate) fn say(line: &str) {
     let _ = stderr().write_all(format!("{}\n", escape::message(line)).as_bytes());
 }
 
 impl Standard {
-    /// Whether it is a terminal.
+    /// Reports whether the stream is a terminal.
     pub(crate) fn is_terminal(&self) -> bool {
         self.0.0.is_terminal()
     }
 
-    /// The stream, unless it was closed: the runtime has put another one in its place.
+    /// Returns the stream, or an error if it was closed and the runtime put another one in its
+    /// place.
     fn open(&mut self) -> io::Result<&mut Patient<BorrowedFd<'static>>> {
         if inherited::is_closed(self.as_fd().as_raw_fd()) {
             return Err(Errno::BADF.into());

@@ -37,7 +37,7 @@ def start(folder, path, replica_set):
         # Tests stop the clock: the server must not remove what expires by its own.
         "--setParameter", "ttlMonitorEnabled=false",
         "--setParameter", "diagnosticDataCollectionEnabled=false",
-        # Tests make commands fail, each those of its own application name.
+        # Each test makes commands fail for its own application name only.
         "--setParameter", "enableTestCommands=1",
     ]
     if replica_set:

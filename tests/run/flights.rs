@@ -44,7 +44,7 @@ fn another_one_is_not_waited_for_longer_than_that() {
 
 #[test]
 fn a_command_may_run_itself() {
-    // Also in a session of its own, without the variables of the outer one, and by `warm`.
+    // The inner run may be in its own session, without the outer variables, or made by `warm`.
     for (inner, printed) in [
         ("ecache run --stdin none -- sh -c \"$ME\"", "x\nx\n"),
         (

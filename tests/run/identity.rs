@@ -10,7 +10,7 @@ fn what_it_reads_is_part_of_what_it_is() {
     cat(b"two").prints("two");
     cat(b"one").prints("one");
     cat(b"").prints("");
-    // One more entry says how it reads.
+    // One additional entry records how the command reads its input.
     let kinds = session.run("ls --store cat --fields kind").succeeds();
     let count = |kind| kinds.text().lines().filter(|line| *line == kind).count();
     assert_eq!((count("command"), count("json")), (3, 1));
@@ -21,7 +21,7 @@ fn what_it_reads_is_part_of_what_it_is() {
     let ignoring = |input| session.run_with_input("run --stdin ignore -- cat", input);
     ignoring(b"three").prints("three");
     ignoring(b"four").prints("three");
-    // But not for a command that is given nothing to read.
+    // That result does not apply to a command without input.
     session
         .run_with_input("run --stdin none -- cat", b"five")
         .prints("");
@@ -103,7 +103,7 @@ fn the_name_that_a_program_is_called_by_is_part_of_it() {
             }
         }
     }
-    // As `warm` runs them again, unless it is elsewhere.
+    // `warm` runs it by the same relative path, but only in the same folder.
     session.shell("ecache warm -q --refresh --all").succeeds();
     let told = "it was run as ./bin/tool, in a folder that is not recorded";
     let elsewhere = session.shell("cd bin && ecache warm --refresh --all");

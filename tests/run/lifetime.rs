@@ -66,7 +66,7 @@ fn a_result_from_the_future_has_no_known_age() {
     session.set_clock("2030-01-01T00:05:00.000Z");
     memoized(&session, "", line).prints("1\n");
     session.run("set notes mine x").succeeds();
-    // By five minutes clocks may differ.
+    // Clocks may differ by up to five minutes.
     session.set_clock("2030-01-01T00:00:00.000Z");
     memoized(&session, "--max-age 1h", line).prints("1\n");
     session
@@ -109,7 +109,7 @@ fn a_failure_that_is_not_to_be_kept_is_not_printed_again() {
         fails("--no-failures", "2");
         fails("", "1");
         session.set_clock("2026-11-23T06:33:01.000Z");
-        // For as long as it is asked for now, and no longer than it was kept for.
+        // The shorter of the requested lifetime and the recorded one applies.
         fails("--failure-ttl 11s", "1");
         let why = |options: &str, reason: &str| {
             let line = line.to_owned();

@@ -1,16 +1,16 @@
-//! Where standard output and standard error are one, the order of writes is the command's.
+//! Merged standard output and standard error keep the order of the command's writes.
 
 use super::*;
 
-/// Prints to both streams in turns, without a pause, and says that it ran.
+/// Prints to both streams alternately, without a pause, and records that it ran.
 const TURNS: &str = "echo run >> ran; i=0; while [ $i -lt 200 ]; do echo out $i; echo err $i >&2; i=$((i + 1)); done";
 
-/// What that prints to one place.
+/// Returns the merged output of `TURNS`.
 fn turns() -> String {
     (0..200).map(|i| format!("out {i}\nerr {i}\n")).collect()
 }
 
-/// Runs it with its output redirected by a shell, and returns what the shell printed.
+/// Runs a line with its output redirected by a shell, and returns what the shell printed.
 fn redirected(session: &Session, options: &str, line: &str, redirection: &str) -> Ran {
     session.shell(&format!(
         "ecache run --stdin none {options} -- sh -c '{line}' {redirection}"
@@ -40,7 +40,7 @@ fn the_order_is_kept_wherever_both_go_to_one_place() {
         assert_eq!(String::from_utf8_lossy(&shown.bytes), turns());
     }
     assert_eq!(runs(&session), 1);
-    // By another name.
+    // The same terminal under another name.
     let line = format!("ecache run --stdin none -- sh -c '{TURNS}' 2> /dev/tty");
     let shown = session.shell_on_terminal(&line);
     assert_eq!(String::from_utf8_lossy(&shown.bytes), turns());
@@ -53,7 +53,7 @@ fn one_file_that_is_opened_twice_is_two_places() {
     let line = "echo out; echo err >&2";
     let command = format!("ecache run --stdin none -- sh -c '{line}'");
     let shell = format!("{{ printf ...; {command}; }} > log 2> log; cat log");
-    // As without the cache, each is written at its own place.
+    // As without the cache, each stream is written at its own offset.
     session.shell(&shell).prints("err\nut\n");
     memoized(&session, "--no-exec", line).succeeds();
 }
@@ -71,7 +71,7 @@ fn what_was_one_is_not_told_apart_and_what_was_apart_has_no_order() {
     redirected(&session, "--no-exec", line, "2>&1; echo $?").prints("a\nb\nc\n3\n");
     memoized(&session, "--no-exec", line).ends(1, "");
     apart();
-    // Both are kept from then on.
+    // Both forms are kept from now on.
     for _ in 0..3 {
         merged();
         apart();
@@ -94,20 +94,20 @@ fn what_is_done_to_the_entry_of_a_command_is_done_to_both_forms() {
     apart("1");
     merged("", "2");
     apart("1");
-    // Refreshed in one form, it is not the old one in the other.
+    // After a refresh in one form, the other form no longer serves the old result.
     session.set_clock("2026-11-23T06:33:00.000Z");
     merged("--refresh", "3");
     apart("4");
     merged("", "3");
     apart("4");
-    // The key is that of the command, whatever it prints to.
+    // Both forms share the command's key.
     session.set_clock("2026-11-23T06:34:00.000Z");
     let key = session.run(["key", "--stdin", "none", "--", "sh", "-c", line]);
     let removed = session.run(["rm", "-q", "sh", key.text().trim()]);
     removed.notes("");
     apart("5");
     merged("", "6");
-    // Each has its own age.
+    // Each form has its own age.
     session.set_clock("2026-11-23T06:36:00.000Z");
     assert_eq!(
         memoized(&session, "--max-age 1m", line),
@@ -115,7 +115,7 @@ fn what_is_done_to_the_entry_of_a_command_is_done_to_both_forms() {
     );
     merged("", "8");
     apart("7");
-    // As `warm` finds it, and as it runs them again.
+    // `warm` finds both forms, and refreshes them in the same form.
     session
         .run_with_input(["warm", "-q", "--", "sh", "-c"], line.as_bytes())
         .notes("");
@@ -138,7 +138,7 @@ fn what_is_printed_to_one_stream_alone_answers_either_way() {
         assert_eq!(memoized(&session, "", line), first);
         assert_eq!(runs(&session), 1, "{line}");
     }
-    // And what `warm` keeps.
+    // Results kept by `warm` answer as well.
     let session = Session::new();
     session
         .run_with_input(
@@ -210,14 +210,14 @@ fn old_results_and_their_successors_keep_the_order() {
     let session = Session::new();
     redirected(&session, "--ttl 5s", TURNS, "2>&1").prints(turns());
     session.set_clock("2026-11-23T06:33:00.000Z");
-    // The new one is made in the background, where both go nowhere.
+    // The background refresh keeps the merged form, although its own output goes to `/dev/null`.
     redirected(&session, "--ttl 5s --stale 1h", TURNS, "2>&1").prints(turns());
     wait_for("it runs again", || runs(&session) == 2);
     wait_for("it is kept", || {
         redirected(&session, "--no-exec", TURNS, "2>&1").code == 0
     });
     redirected(&session, "--no-exec", TURNS, "2>&1").prints(turns());
-    // Output that waits for the end, and an old result in the place of a failure.
+    // Buffered output, and a stale result served in place of a failure.
     session.set_clock("2026-11-23T06:34:00.000Z");
     let fails = format!("{TURNS}; test ! -e fail");
     let options = "--ttl 5s --stale-if-error --no-failures";

@@ -19,7 +19,7 @@ fn output_is_there_before_the_end() {
 
 #[test]
 fn its_environment_is_that_of_the_plain_command() {
-    // What is set to nothing is not set for ecache, but for the command.
+    // Empty variables count as unset for ecache, but are passed to the command.
     let session = Session::new().with("ECACHE", "").with("ECACHE_DB", "");
     let session = session.with("BKT_TTL", "").with("BKT_SCOPE", "");
     let plain = run(session.program("env"), b"").succeeds();

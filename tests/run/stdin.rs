@@ -1,5 +1,5 @@
-//! Standard input belongs to whoever reads it: each line of shell prints what it prints without ecache, on a miss and on
-//! every hit.
+//! Standard input stays available to its other readers: each line of shell prints the same with and
+//! without ecache, on a miss and on every hit.
 
 use std::io::Write;
 use std::os::unix::net::UnixStream;
@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use super::*;
 
-/// Runs a line in which `RUN` stands for `ecache run --`, plainly and then with the cache, and checks that all agree.
-/// Returns how often the command itself ran with the cache: it notes that in `ran` if it is `noted`.
+/// Runs a line in which `RUN` stands for `ecache run --`, with and without the cache, and checks
+/// that the results agree. Returns the number of runs with the cache, which the command records in
+/// `ran`.
 #[track_caller]
 fn agrees(session: &Session, line: &str) -> usize {
     let bash = |run: &str| {
@@ -85,7 +86,7 @@ fn an_input_that_was_seen_is_a_hit() {
         "seq 100000 | RUN sh -c 'echo run >> ran; md5sum'",
         "true | RUN sh -c 'echo run >> ran; cat'",
         "cat hosts | RUN sh -c 'echo run >> ran; echo text'",
-        // It is there before the command is.
+        // The input arrives before the command starts.
         "seq 30000 | (sleep 0.3; RUN sh -c 'echo run >> ran; echo text')",
         "cat hosts | RUN sh -c 'echo run >> ran; cat; exit 3'",
         "(cat hosts; sleep 0.1; cat hosts) | RUN sh -c 'x=$(cat); echo run >> ran; echo $x'",
@@ -116,7 +117,7 @@ fn another_input_is_a_miss() {
                 .prints(input);
         }
     }
-    // The same beginning, up to where it is known by its marks.
+    // The inputs have the same beginning, up to the point where hashes distinguish them.
     let mut changed = lines(30_000).into_bytes();
     *changed.last_mut().expect("it is long") = b'!';
     session
@@ -136,7 +137,7 @@ fn a_command_that_reads_after_all_is_believed() {
     run("", "a").prints("");
     run("", "b").prints("");
     std::fs::remove_file(session.path("quiet")).expect("it is there");
-    // It was seen to read nothing, until it is run again.
+    // The recorded command read nothing, which holds until a refresh.
     run("", "b").prints("");
     run("--refresh", "b").prints("b");
     run("", "b").prints("b");
@@ -147,7 +148,7 @@ fn a_command_that_reads_after_all_is_believed() {
 fn an_open_pipe_holds_nothing_up() {
     let session = Session::new();
     for _ in 0..2 {
-        // It stays open for as long as somebody could type, as with ssh.
+        // The pipe stays open as long as a user could type, as with ssh.
         let (reader, open) = std::io::pipe().expect("a pipe");
         let mut command = session.command("run -- echo hello");
         command
@@ -268,13 +269,13 @@ fn a_terminal_that_is_read_is_not_kept() {
     assert_eq!(shown.code, 0);
     session.run_on_terminal(["run", "--", "sh", "-c", "echo run >> ran; echo hi"]);
     assert_eq!(runs(&session), 1);
-    // What was warmed answers, since it was said to read nothing.
+    // The warmed result answers, since the command was recorded as reading nothing.
     let mut warm = session.command("warm -- sh -c");
     warm.arg("echo run >> ran; echo {}");
     run(warm, b"x\n").succeeds();
     session.run_on_terminal(["run", "--", "sh", "-c", "echo run >> ran; echo x"]);
     assert_eq!(runs(&session), 2);
-    // And what inherits /dev/null does not.
+    // The result of a run with `/dev/null` does not answer on a terminal.
     session
         .shell("ecache run -- sh -c 'echo run >> ran; echo y' < /dev/null")
         .succeeds();
@@ -282,7 +283,7 @@ fn a_terminal_that_is_read_is_not_kept() {
     assert_eq!(runs(&session), 4);
 }
 
-/// Numbers that look random and are the same in each run.
+/// A generator of numbers that look random and are the same in each run.
 struct Random(u64);
 
 impl Random {
@@ -300,8 +301,8 @@ impl Random {
     }
 }
 
-/// Runs random commands on changing inputs. What they print, how they end and what they leave for the next reader is
-/// what it is without ecache.
+/// Runs random commands on changing inputs. Output, exit code and the remaining input must match a
+/// run without ecache.
 #[test]
 fn random_commands_agree_with_the_plain_ones() {
     const COMMANDS: [&str; 14] = [
@@ -345,7 +346,8 @@ fn random_commands_agree_with_the_plain_ones() {
                 run_to_end(shell)
             };
             let cached = bash("ecache run --");
-            // How much of a long pipe a command reads at once may vary: one of some plain runs is the same.
+            // The amount that a command reads from a long pipe varies, so one of several plain runs
+            // must match.
             let is_plain = (0..20).any(|_| bash("env") == cached);
             assert!(
                 is_plain,

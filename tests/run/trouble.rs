@@ -64,8 +64,8 @@ fn whatever_is_wrong_with_the_cache_the_command_runs() {
     std::fs::set_permissions(session.home(), PermissionsExt::from_mode(0o755)).expect("a mode");
 }
 
-/// Runs a line of shell, in which `$options` are those of `run`, and checks that it prints `hi` and
-/// says that it goes without, unless `--strict` or `-q` is among them.
+/// Runs a line of shell that passes `$options` to `run`. Checks that it prints `hi` and reports
+/// running without the cache, unless `--strict` or `-q` is among the options.
 fn goes_without(session: &Session, line: &str, told: &str) {
     let run = |options: &str| {
         let mut shell = session.program("sh");
@@ -114,7 +114,7 @@ fn what_the_surroundings_have_wrong_is_no_reason_not_to_run() {
         session.run("set a b c").notes("");
         let told = format!("the cache: {told}");
         goes_without(&session, "ecache run $options -- echo hi", &told);
-        // An option says otherwise.
+        // An option overrides the variable.
         let line = "ecache run --cache on --ttl 1h -- echo hi";
         session.shell(line).prints("hi\n");
         assert_eq!(session.run("ls --fields store_name").text(), "a\necho\n");
@@ -171,7 +171,7 @@ fn a_status_that_cannot_be_written_is_no_reason_not_to_run() {
         let line = format!("ecache run $options {option} -- echo hi");
         goes_without(&Session::new(), &line, &format!("the status: {why}"));
     }
-    // One that fails when the command has ended.
+    // A write that fails only after the command has ended.
     let ran = Session::new().shell("ecache run --status-file /dev/full -- echo hi");
     let told = "ecache: running without the status: cannot write the status: No space left on device (os error 28)\n";
     assert_eq!(ran, ended("hi\n", told, 0));

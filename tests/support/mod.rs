@@ -1,4 +1,4 @@
-//! A user's session with the `ecache` command: a home folder of its own, an environment with nothing in it, the
+//! A user's session with the `ecache` command: its own home folder, an empty environment, the
 //! [`surroundings`] of a fresh login, and a clock that stands still until a test moves it.
 
 // Each test program uses a part of this.
@@ -62,8 +62,8 @@ impl Session {
             // Where it was built may be open to root alone.
             let programs = session.path("bin");
             std::fs::create_dir(&programs).expect("a folder");
-            // By a process of its own: one that another thread starts meanwhile would have the file open for writing,
-            // which could not be run.
+            // Copied by another process: a child that a parallel test forks meanwhile would inherit
+            // the file open for writing, and then it could not be run.
             let copy = Command::new("cp").arg(ECACHE).arg(&programs).status();
             assert!(copy.expect("cp starts").success());
             session.programs = programs;
@@ -154,7 +154,7 @@ impl Session {
         command.spawn().expect("ecache starts")
     }
 
-    /// Runs a line of shell in a session of its own, whose terminal it has.
+    /// Runs a line of shell in its own session, with a controlling terminal.
     pub fn shell_on_terminal(&self, line: &str) -> Shown {
         let mut command = self.program("setsid");
         command.args(["-c", "-w", "sh", "-c", line]);
@@ -343,7 +343,7 @@ pub fn fingerprints(folder: &Path) -> BTreeMap<PathBuf, Fingerprint> {
     found
 }
 
-/// Makes a named pipe.
+/// Creates a named pipe.
 pub fn make_fifo(path: &Path) {
     let mode = rustix::fs::Mode::from(0o600);
     let kind = rustix::fs::FileType::Fifo;

@@ -1,4 +1,4 @@
-//! Streams that do not block, as a program that shares them may have set them.
+//! Non-blocking streams, such as those left behind by another program that shares them.
 
 use std::fs::File;
 use std::io::{Read, Seek, Write, pipe};
@@ -10,10 +10,10 @@ use rustix::io::{ioctl_fionbio, ioctl_fionread};
 
 use super::Ran;
 
-/// What a pipe holds.
+/// Capacity of a pipe in bytes.
 const FULL: u64 = 1 << 16;
 
-/// Runs a command whose standard output or error does not block, and reads that only once it is full.
+/// Runs a command with a non-blocking standard output or error, which is read only once it is full.
 pub fn run_with_full_output(mut command: Command, descriptor: i32) -> Ran {
     let (reader, writer) = pipe().expect("a pipe");
     ioctl_fionbio(&writer, true).expect("a mode");
@@ -26,10 +26,10 @@ pub fn run_with_full_output(mut command: Command, descriptor: i32) -> Ran {
         command.stdout(theirs).stderr(writer);
     }
     let mut child = command.spawn().expect("it starts");
-    // Or this end would never be closed.
+    // The command holds another write end, which would keep the pipe open.
     drop(command);
     let is_over = |child: &mut Child| child.try_wait().expect("it is our own").is_some();
-    // A page of it that is not full takes no other write, so it is full before its last byte.
+    // A partly filled page accepts no further write, so the pipe is full before its last byte.
     let is_full = || ioctl_fionread(&reader).expect("a pipe") > FULL / 2;
     wait(|| is_over(&mut child) || (is_full() && is_polling(child.id())));
     let read = read(&mut File::from(OwnedFd::from(reader)));
@@ -54,7 +54,7 @@ fn read(file: &mut File) -> Vec<u8> {
     bytes
 }
 
-/// Runs a command whose standard input does not block, and writes to that only once it is waited for.
+/// Runs a command with a non-blocking standard input, which is written only once the command waits.
 pub fn run_with_late_input(mut command: Command, input: &[u8]) -> Ran {
     let (reader, writer) = pipe().expect("a pipe");
     ioctl_fionbio(&reader, true).expect("a mode");
@@ -63,14 +63,14 @@ pub fn run_with_late_input(mut command: Command, input: &[u8]) -> Ran {
     let mut writer = File::from(OwnedFd::from(writer));
     for part in input.chunks(input.len().div_ceil(2)) {
         wait(|| child.try_wait().expect("it is our own").is_some() || is_polling(child.id()));
-        // One that did not wait has closed it.
+        // A command that did not wait has closed the pipe.
         let _ = writer.write_all(part);
     }
     drop(writer);
     child.wait_with_output().expect("it ends").into()
 }
 
-/// Whether one of a process's threads waits for descriptors.
+/// Reports whether a thread of the process is waiting for descriptors.
 fn is_polling(process: u32) -> bool {
     let threads = std::fs::read_dir(format!("/proc/{process}/task"));
     let places = threads

@@ -1,13 +1,14 @@
-//! What a program inherits beside its environment: signals, limits, and the mask of new files.
+//! State that a program inherits besides its environment: signals, limits, and the file mode mask.
 //!
-//! A test program may itself run under `nohup`, in the background of a script, in a container with low limits: the
-//! program under test gets what a fresh login has, and a test that wants something else says so.
+//! A test program may itself run under `nohup`, in the background of a script, or in a container
+//! with low limits. The program under test therefore gets the state of a fresh login, and tests
+//! that need another state set it explicitly.
 
 use std::io;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
-/// A limit of a process, as `setrlimit` names it.
+/// A resource limit of a process, as `setrlimit` names it.
 pub type Resource = libc::__rlimit_resource_t;
 
 /// Gives a program the signals, limits and file mode mask of a fresh login.
@@ -16,7 +17,7 @@ pub fn as_after_login(command: &mut Command) {
     unsafe {
         command.pre_exec(|| {
             for signal in 1..=libc::SIGRTMAX() {
-                // It fails for SIGKILL, SIGSTOP and those that the C library keeps for itself.
+                // The call fails for SIGKILL, SIGSTOP and the signals that the C library reserves.
                 libc::signal(signal, libc::SIG_DFL);
             }
             mask(libc::SIG_SETMASK, None)?;
@@ -36,7 +37,7 @@ pub fn as_after_login(command: &mut Command) {
     };
 }
 
-/// Has a program start with a signal that is ignored, as under `nohup`.
+/// Starts a program with a signal ignored, as under `nohup`.
 pub fn ignoring(command: &mut Command, signal: libc::c_int) {
     // SAFETY: the closure only makes a system call.
     unsafe {
@@ -47,21 +48,22 @@ pub fn ignoring(command: &mut Command, signal: libc::c_int) {
     };
 }
 
-/// Has a program start with a signal that is blocked.
+/// Starts a program with a signal blocked.
 pub fn blocking(command: &mut Command, signal: libc::c_int) {
     // SAFETY: the closure only makes a system call.
     unsafe { command.pre_exec(move || mask(libc::SIG_BLOCK, Some(signal))) };
 }
 
-/// Has a program start with a lower limit, as after `ulimit -S`.
+/// Starts a program with a lower limit, as after `ulimit -S`.
 pub fn limited(command: &mut Command, resource: Resource, soft: u64) {
     // SAFETY: the closure only makes system calls.
     unsafe { command.pre_exec(move || limit(resource, soft)) };
 }
 
-/// Has a program start with a descriptor that is closed.
+/// Starts a program with a descriptor closed.
 pub fn closed(command: &mut Command, descriptor: libc::c_int) {
-    // SAFETY: the closure only makes a system call, and std has no use for standard streams after this.
+    // SAFETY: the closure only makes a system call, and std does not use standard streams after
+    // this.
     unsafe {
         command.pre_exec(move || {
             libc::close(descriptor);
@@ -70,7 +72,7 @@ pub fn closed(command: &mut Command, descriptor: libc::c_int) {
     };
 }
 
-/// Has a program start with a descriptor that does not block.
+/// Starts a program with a non-blocking descriptor.
 pub fn nonblocking(command: &mut Command, descriptor: libc::c_int) {
     // SAFETY: the closure only makes a system call.
     unsafe {
@@ -79,7 +81,7 @@ pub fn nonblocking(command: &mut Command, descriptor: libc::c_int) {
     };
 }
 
-/// Has a program start with a mask for the modes of new files.
+/// Starts a program with the given file mode mask.
 pub fn masking(command: &mut Command, mask: libc::mode_t) {
     // SAFETY: the closure only makes a system call.
     unsafe {
@@ -90,7 +92,7 @@ pub fn masking(command: &mut Command, mask: libc::mode_t) {
     };
 }
 
-/// Has a program start in a folder that is removed.
+/// Starts a program in a folder that has been removed.
 pub fn in_no_folder(command: &mut Command) {
     // SAFETY: the closure only makes system calls.
     unsafe {
@@ -102,7 +104,7 @@ pub fn in_no_folder(command: &mut Command) {
     };
 }
 
-/// Has a program start where `/proc` is an empty folder. Only root may.
+/// Starts a program where `/proc` is an empty folder. Requires root.
 pub fn without_proc(command: &mut Command) {
     // SAFETY: the closure only makes system calls.
     unsafe {
@@ -129,9 +131,9 @@ pub fn without_proc(command: &mut Command) {
 }
 
 fn mask(how: libc::c_int, signal: Option<libc::c_int>) -> io::Result<()> {
-    // SAFETY: a set of zeros is a valid value of this plain C type, and is only used once it is empty.
+    // SAFETY: zeros are a valid value of this plain C type, and the set is emptied before use.
     let mut set: libc::sigset_t = unsafe { std::mem::zeroed() };
-    // SAFETY: the set is valid for as long as these calls take.
+    // SAFETY: the set is valid for the duration of the calls.
     let done = unsafe {
         libc::sigemptyset(&mut set);
         if let Some(signal) = signal {
@@ -142,13 +144,13 @@ fn mask(how: libc::c_int, signal: Option<libc::c_int>) -> io::Result<()> {
     succeeded(done)
 }
 
-/// Sets a soft limit, as far as the hard one allows.
+/// Sets a soft limit, capped by the hard limit.
 fn limit(resource: Resource, soft: u64) -> io::Result<()> {
     let mut limit = libc::rlimit {
         rlim_cur: 0,
         rlim_max: 0,
     };
-    // SAFETY: the struct is valid, and is not kept.
+    // SAFETY: the struct is valid, and the call does not keep it.
     succeeded(unsafe { libc::getrlimit(resource, &mut limit) })?;
     limit.rlim_cur = soft.min(limit.rlim_max);
     // SAFETY: as above.

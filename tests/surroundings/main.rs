@@ -1,4 +1,5 @@
-//! The command in surroundings that are not a fresh login's: signals, limits, descriptors and files of others.
+//! The command in surroundings other than a fresh login's: signals, limits, descriptors, and other
+//! users' files.
 
 #[path = "../support/mod.rs"]
 mod support;
@@ -38,7 +39,7 @@ fn the_program_under_test_starts_as_after_a_login() {
     assert_eq!(sets(signals), [none("SigBlk"), none("SigIgn")]);
 }
 
-/// Sets of signals as the kernel shows them, without the two that the C library keeps for itself.
+/// Parses the kernel's signal sets, without the two signals that the C library reserves.
 fn sets(status: &str) -> Vec<(String, u64)> {
     let set = |line: &str| {
         let (name, signals) = line.split_once(":\t").expect("a field of the kernel's");
@@ -48,7 +49,7 @@ fn sets(status: &str) -> Vec<(String, u64)> {
     status.lines().map(set).collect()
 }
 
-/// Starts `ecache run` on a line of shell, with nothing to read.
+/// Returns `ecache run` on a line of shell, without input.
 fn memoized(session: &Session, line: &str) -> Command {
     let mut command = session.command("run --stdin none -- sh -c");
     command.arg(line);
@@ -71,7 +72,7 @@ fn start(mut command: Command) -> Child {
     command.spawn().expect("it starts")
 }
 
-/// Runs a command to its end, which has to come in time.
+/// Runs a command, which must end in time.
 fn within(patience: Duration, mut command: Command) -> Ran {
     command.stdin(Stdio::null());
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -88,6 +89,6 @@ fn within(patience: Duration, mut command: Command) -> Ran {
 }
 
 fn send(child: &Child, signal: libc::c_int) {
-    // SAFETY: a plain call, on a process that is not waited for yet.
+    // SAFETY: the call takes no pointers to memory, and the process has not been waited for yet.
     assert_eq!(unsafe { libc::kill(child.id() as i32, signal) }, 0);
 }

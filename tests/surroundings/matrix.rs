@@ -1,14 +1,15 @@
-//! Every verb in every surrounding: `run` is what the command is by itself, and administration succeeds or says why not.
+//! Runs every verb in every surrounding: `run` matches the plain command, and administration
+//! succeeds or reports why it cannot.
 
 use std::os::unix::fs::PermissionsExt;
 
 use super::*;
 
-/// What a program starts in.
+/// The state in which a program starts.
 struct Surrounding {
     name: String,
     is_unprivileged: bool,
-    /// What is done in the session once it has a store.
+    /// Prepares the session once it has a store.
     prepare: Box<dyn Fn(&Session)>,
     apply: Box<dyn Fn(&mut Command)>,
 }
@@ -33,7 +34,7 @@ impl Surrounding {
         self
     }
 
-    /// A user with a store, in this surrounding.
+    /// Returns the session of a user with a store, in this surrounding.
     fn session(&self) -> Session {
         let session = match self.is_unprivileged {
             true => Session::unprivileged(),
@@ -51,7 +52,7 @@ const RECORDS: &[u8] =
     b"{\"store_name\": \"s\", \"key\": \"k\", \"policy\": \"evict\", \"value\": 1}\n\
     {\"store_name\": \"s\", \"key\": \"l\", \"policy\": \"persist\", \"value\": 2}\n";
 
-/// Verbs of administration, those that remove at the end. `watch` never ends by itself.
+/// Verbs of administration, with removals last. `watch` is missing, since it never ends by itself.
 const VERBS: [(&str, &str); 29] = [
     ("get a b", ""),
     ("get a --keys-from -", "b\nc\n"),
@@ -87,10 +88,10 @@ const VERBS: [(&str, &str); 29] = [
     ("clear --all", ""),
 ];
 
-/// What is seen of a command that runs in a surrounding.
+/// Returns the observable result of a command in a surrounding.
 fn seen(surrounding: &Surrounding, mut command: Command, input: &str) -> Ran {
     (surrounding.apply)(&mut command);
-    // All of it is there from the beginning: it fits into the pipe.
+    // All input is available from the beginning, since it fits into the pipe.
     let (reader, mut writer) = std::io::pipe().expect("a pipe");
     writer.write_all(input.as_bytes()).expect("it fits");
     drop(writer);
@@ -102,7 +103,8 @@ fn seen(surrounding: &Surrounding, mut command: Command, input: &str) -> Ran {
     let watching = std::thread::spawn(move || {
         let is_late = over.recv_timeout(Duration::from_secs(60)).is_err();
         if is_late {
-            // SAFETY: a plain call, on a process that is waited for after this thread.
+            // SAFETY: the call takes no pointers to memory, and the process is waited for after
+            // this thread.
             unsafe { libc::kill(id as i32, libc::SIGKILL) };
         }
         is_late
@@ -116,9 +118,9 @@ fn seen(surrounding: &Surrounding, mut command: Command, input: &str) -> Ran {
     let mut stdout = child.stdout.take().expect("a pipe");
     std::io::Read::read_to_end(&mut stdout, &mut outputs.0).expect("it can be read");
     outputs.1 = reading.join().expect("no panic").expect("it can be read");
-    // Whoever watches this process needs its id until it has looked.
+    // The process is reaped only after the watching thread has used its id.
     wait_until_over(id);
-    // A thread that is over is nobody to tell.
+    // A watching thread that has ended needs no message.
     let _ = sender.send(());
     assert!(
         !watching.join().expect("no panic"),
@@ -132,7 +134,7 @@ fn seen(surrounding: &Surrounding, mut command: Command, input: &str) -> Ran {
     }
 }
 
-/// Waits for the end of a process, and leaves it to be waited for.
+/// Waits for the end of a process without reaping it.
 fn wait_until_over(id: u32) {
     let id = rustix::process::Pid::from_raw(id as i32).expect("an id");
     let options = rustix::process::WaitIdOptions::EXITED | rustix::process::WaitIdOptions::NOWAIT;
@@ -242,7 +244,7 @@ fn processes_that_cannot_be_started() {
         })
         .unprivileged()
     };
-    // `/bin/sh` runs `cat` in a process of its own, which is none where there is to be one.
+    // `LINE` is not used: `/bin/sh` needs another process for its `cat`, and the limit allows none.
     let surroundings = [of(1), of(2)];
     for surrounding in &surroundings {
         let session = surrounding.session();

@@ -1,14 +1,14 @@
-//! What other users put beside a store, and what root leaves in a user's folder.
+//! Files that other users put beside a store, and files that root leaves in a user's folder.
 
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::PathBuf;
 
 use super::*;
 
-/// A user who is neither root nor the one of [`Session::unprivileged`].
+/// A user ID that is neither root nor that of [`Session::unprivileged`].
 const OTHER: u32 = 65_533;
 
-/// A store in a folder that is like `/tmp`, and a session that uses it; `None` without the rights to make one.
+/// Returns a store in a folder like `/tmp` and a session that uses it, `None` without root.
 fn shared() -> Option<(Session, PathBuf, tempfile::TempDir)> {
     if !rustix::process::geteuid().is_root() {
         return None;
@@ -28,12 +28,12 @@ fn beside(store: &Path, suffix: &str) -> PathBuf {
 }
 
 fn remove(path: &Path) {
-    // Whichever it is.
+    // The path may be a file or a folder.
     let _ = fs::remove_file(path);
     let _ = fs::remove_dir_all(path);
 }
 
-/// What another user may put in the place of a file.
+/// Replaces a file with something that another user may put in its place.
 fn hostile(path: &Path, what: &str) {
     remove(path);
     match what {
@@ -128,10 +128,10 @@ fn locks_of_others_hold_nobody_up() {
         .write(true)
         .open(&path)
         .expect("a file");
-    // SAFETY: a `flock` of zeros is a valid value of this plain C struct.
+    // SAFETY: zeros are a valid value of this plain C struct.
     let mut all: libc::flock = unsafe { std::mem::zeroed() };
     all.l_type = libc::F_WRLCK as libc::c_short;
-    // SAFETY: the descriptor is open, and the struct is not kept.
+    // SAFETY: the descriptor is open, and the call does not keep the struct.
     let locked =
         unsafe { libc::fcntl(std::os::fd::AsRawFd::as_raw_fd(&locks), libc::F_SETLK, &all) };
     assert_eq!(locked, 0);
@@ -156,7 +156,7 @@ fn root_leaves_nothing_in_a_users_folder() {
     if !rustix::process::geteuid().is_root() {
         return;
     }
-    // Without a store, and with one of theirs.
+    // Covers a user without a store and a user with one.
     for has_store in [false, true] {
         let theirs = Session::unprivileged();
         if has_store {
@@ -194,7 +194,7 @@ fn root_leaves_nothing_in_a_users_folder() {
     }
 }
 
-/// Everything in a folder and below it.
+/// Returns everything in a folder and below it.
 fn all(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for file in fs::read_dir(folder).expect("a folder") {
@@ -212,7 +212,7 @@ fn a_folder_that_others_write_to_is_left_alone() {
     let Some((session, store, folder)) = shared() else {
         return;
     };
-    // As if another user had made it before.
+    // Another user made the folder first.
     let flights = beside(&store, "-flights");
     fs::create_dir(&flights).expect("a folder");
     chown(&flights, Some(OTHER), Some(OTHER)).expect("root may");

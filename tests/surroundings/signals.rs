@@ -1,8 +1,8 @@
-//! Signals reach the command, and nothing else changes: dispositions and masks are those that it has without ecache.
+//! Signals reach the command, and dispositions and masks are the same as without ecache.
 
 use super::*;
 
-/// Signals that end a process which does not handle them, with or without a process that sends them.
+/// Returns the signals that end a process without a handler, whether or not a process sends them.
 fn ending() -> impl Iterator<Item = libc::c_int> {
     let named = [
         libc::SIGHUP,
@@ -80,7 +80,7 @@ fn a_signal_that_ends_nobody_reaches_the_command_and_changes_nothing_else() {
 #[test]
 fn a_signal_that_waits_to_be_unblocked_reaches_the_command() {
     let session = Session::new();
-    // A shell unblocks it.
+    // The command's shell unblocks the signal.
     let mut command = memoized(&session, "sleep 60");
     surroundings::blocking(&mut command, libc::SIGUSR2);
     // SAFETY: the closure only makes system calls.
@@ -145,7 +145,7 @@ fn a_command_inherits_signals_as_it_would_without_the_cache() {
     ];
     for (number, prepare) in prepared.into_iter().enumerate() {
         let session = Session::new();
-        // No shell: it would change them.
+        // A shell would change the signal state, so none is used.
         let pattern = "^Sig(Ign|Blk|Cgt)";
         let seen = |mut command: Command, file: &str, input: &str| {
             command.args(["grep", "-E", pattern, file]);
@@ -184,7 +184,7 @@ fn work_that_ignores_an_interrupt_goes_on_ignoring_it() {
     send(&child, libc::SIGINT);
     let record = r#"{"store_name": "s", "key": "k", "policy": "evict", "value": 1}"#;
     let mut stdin = child.stdin.take().expect("a pipe");
-    // It is still there to read: nobody asked it to stop.
+    // The process keeps reading, since it has not been asked to stop.
     stdin.write_all(record.as_bytes()).expect("it reads");
     send(&child, libc::SIGINT);
     drop(stdin);

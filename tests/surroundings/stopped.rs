@@ -1,8 +1,8 @@
-//! A leader that is stopped holds nobody up.
+//! A stopped leader does not hold up other processes.
 
 use super::*;
 
-/// A leader that has printed something, and is stopped with all that it started.
+/// Starts a leader, and stops it and its children once it has printed something.
 fn stopped_leader(session: &Session, line: &str) -> Child {
     let leader = start(memoized(session, line));
     wait_for("the leader runs", || session.path("begun").exists());
@@ -16,7 +16,7 @@ fn stopped_leader(session: &Session, line: &str) -> Child {
 #[test]
 fn a_follower_of_a_leader_that_is_stopped_says_so_and_runs_the_command() {
     let session = Session::new();
-    // The first one waits for the file, which is there for the others.
+    // The first run waits for the file, which exists by the time the others run.
     let line = "echo begun; echo >> begun; while ! test -e go; do sleep 0.01; done; echo done";
     let leader = stopped_leader(&session, line);
     fs::write(session.path("go"), "").expect("a file");
@@ -31,7 +31,7 @@ fn a_follower_of_a_leader_that_is_stopped_says_so_and_runs_the_command() {
     );
     send(&leader, libc::SIGCONT);
     Ran::from(leader.wait_with_output().expect("it ends")).prints("begun\ndone\n");
-    // What the leader printed is kept.
+    // The leader's output is kept.
     within(Duration::from_secs(60), memoized(&session, line)).prints("begun\ndone\n");
     assert_eq!(fs::read(session.path("begun")).expect("a file"), b"\n\n");
 }

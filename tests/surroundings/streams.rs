@@ -1,8 +1,8 @@
-//! Standard streams that do not block, or are closed.
+//! Standard streams that are non-blocking or closed.
 
 use super::*;
 
-/// The bytes that a command prints where its streams block.
+/// Number of bytes that a command prints when its streams block.
 const LARGE: usize = 300_000;
 
 #[test]

@@ -135,7 +135,7 @@ impl Summary {
         for failure in &self.failures {
             let mut lines = failure.lines();
             context.warn(lines.next().unwrap_or_default());
-            // What it printed itself.
+            // The remaining lines are the command's own output.
             lines.for_each(say);
         }
         more(context, self.failed, self.failures.len(), "failed");

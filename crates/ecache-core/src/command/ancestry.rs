@@ -1,31 +1,34 @@
-//! Whether the leader of a flight is a process that this one runs for, and so waits for its end.
+//! Reports whether the leader of a flight is an ancestor of this process, and so waits for its end.
 //!
-//! The environment of a command could say so, but the command may print it, and then it is kept.
-//! What a process cannot print by chance is who its parents are.
+//! The parent processes decide this. An environment variable would not do: the command may print
+//! it, and the recording would then contain it.
 //!
-//! A process that left its parents behind, as a daemon does, or that was started by a service for
+//! A process that left its parents, such as a daemon, or that a service started for the command, is
+//! not recognized: it waits like any other follower until its patience runs out.
 //! the command, is not recognised: it waits like any other, until its patience is over.
 
 use std::fs;
 use std::time::{Duration, Instant};
 
-/// More parents than this are no chain that anybody has.
+/// Maximum number of parents followed; no real chain is longer.
 const MOST: usize = 4096;
 
 /// How the leader of a flight is related to this process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Leader {
-    /// It runs the command that this process is a part of, and waits for that
+    /// The leader runs the command that this process belongs to, and waits for that command
     Ancestor,
-    /// It does not
+    /// The leader is not an ancestor of this process
     Stranger,
-    /// There is no telling: it is outside of this container, or `/proc` is not there or hides others
+    /// Unknown: the leader is outside this container, or `/proc` is missing or hides other
+    /// processes
     Unknown,
 }
 
-/// Says how the leader that signed a lock is related to this process; 0 is one that cannot be seen.
+/// Returns how the leader that signed a lock is related to this process. A PID of 0 is a leader
+/// that cannot be seen from here.
 pub(super) fn leader(signed: Option<i32>) -> Leader {
-    // Nobody signs for others: it is this process, or will sign in a moment.
+    // An unsigned lock belongs to this process, or its holder is about to sign it.
     let Some(pid) = signed else {
         return Leader::Stranger;
     };
@@ -39,12 +42,13 @@ pub(super) fn leader(signed: Option<i32>) -> Leader {
         if child.parent == pid {
             return Leader::Ancestor;
         }
-        // The first process of all, or of this container.
+        // The first process of the system or of this container.
         if child.parent == 0 {
             return Leader::Stranger;
         }
         match Process::read(&child.parent.to_string()) {
-            // Otherwise the parent is gone, and another process has its number.
+            // A parent that started later means that the real parent is gone and its PID was
+            // reused.
             Some(parent) if parent.started <= child.started => child = parent,
             _ => return Leader::Unknown,
         }
@@ -52,7 +56,7 @@ pub(super) fn leader(signed: Option<i32>) -> Leader {
     Leader::Unknown
 }
 
-/// Watches whether the leader of a flight is stopped, as by Ctrl-Z or a debugger: nobody knows when it goes on.
+/// Detects a leader that is stopped, as by Ctrl-Z or a debugger, and may never continue.
 #[derive(Default)]
 pub(super) struct StopWatch {
     looked: Option<Instant>,
@@ -60,9 +64,9 @@ pub(super) struct StopWatch {
 }
 
 impl StopWatch {
-    /// Returns the leader that signed a lock once it is seen to be stopped, and still is half a second later.
+    /// Returns the leader that signed a lock if two checks, half a second apart, find it stopped.
     pub(super) fn stopped(&mut self, signed: Option<i32>) -> Option<i32> {
-        /// Between two looks.
+        /// Minimum time between two checks.
         const PAUSE: Duration = Duration::from_millis(500);
         let pid = signed.filter(|pid| *pid > 0)?;
         let looked = self.looked.get_or_insert_with(Instant::now);
@@ -86,7 +90,7 @@ struct Process {
 impl Process {
     fn read(name: &str) -> Option<Self> {
         let status = fs::read_to_string(format!("/proc/{name}/stat")).ok()?;
-        // The name in front of it may hold anything.
+        // The process name before this separator may contain any characters.
         let (_, fields) = status.rsplit_once(") ")?;
         let mut fields = fields.split(' ');
         Some(Self {

@@ -1,13 +1,14 @@
-//! The second entry of a command that prints to both streams: of its forms, neither answers for the other.
+//! The second entry of a command that prints to both streams, one entry for each form of output.
 //!
 //! The first result has the command's own entry, under the key that `ecache key` prints. As long as
-//! that is a hit, a result of the other form is kept in an entry beside it. So whoever prints to a
-//! terminal and to a pipe by turns has a hit in both. The second entry counts only while it is not
-//! older than the first: what removes, replaces or refreshes the command's own entry is meant for both.
+//! that is a hit, a result of the other form is kept in an entry beside it. A user who prints to a
+//! terminal and to a pipe in turn therefore has hits in both. The second entry counts only while it
+//! is not older than the first: removing, replacing or refreshing the command's own entry is meant
+//! for both.
 //!
-//! Weighed: a key of its own for each form (removing an entry by its key would leave the other, which
-//! nobody knows of), one entry for both (by turns, each run would replace the other's result), and
-//! both recordings in one value (of which each has its own age).
+//! Alternatives considered: a separate key for each form (removing an entry by its key would leave
+//! the other one, unnoticed), one entry for both (alternating runs would replace each other's
+//! results), and both recordings in one value (each has its own age).
 
 use super::old::{Kept, There};
 use super::recording::{Form, form};
@@ -19,7 +20,7 @@ use crate::error::Result;
 use crate::time::Timestamp;
 
 impl Memo<'_> {
-    /// Looks beside an entry that would be of use, but is of the other form.
+    /// Looks up the entry beside a usable entry that has the other form.
     pub(super) fn find_beside(
         &self,
         backend: &dyn Backend,
@@ -38,7 +39,7 @@ impl Memo<'_> {
         })
     }
 
-    /// Returns the call whose entry a new result is kept in, `None` for the command's own.
+    /// Returns the call whose entry is to hold a new result, `None` for the command's own entry.
     pub(super) fn place(
         &self,
         backend: &dyn Backend,
@@ -61,7 +62,7 @@ impl Memo<'_> {
     }
 }
 
-/// Whether an entry counts beside the command's own.
+/// Reports whether an entry beside the command's own is still valid: it must not be older.
 pub(crate) fn is_beside(entry: &Entry, own: &Entry) -> bool {
     entry.written_at() >= own.written_at()
 }

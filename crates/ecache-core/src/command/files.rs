@@ -17,17 +17,19 @@ use sha2::{Digest, Sha256};
 
 use crate::glob::Glob;
 
-/// Returns the SHA-256 of what a path or pattern stands for.
+/// Returns the SHA-256 of the files that a path or pattern names.
 ///
-/// Of a file: that of its content. Of a folder: of all that is in it and below, in the order of names, with the names,
-/// hidden ones as well, whether it is executable, and where links point to; links in it are not followed. Of a
-/// pattern that names no file itself: of all that matches, in the same order; a `*` stands for no `/` and no
-/// leading dot, and `**` for any number of folders. A link that matches is followed, unless it leads nowhere.
+/// The hash of a file is that of its content. The hash of a folder covers everything in it and
+/// below, in the order of names: names (hidden ones as well), contents, executable bits and link
+/// targets; links in it are not followed. The hash of a pattern that names no file itself covers
+/// everything that matches, in the same order. A `*` matches neither `/` nor a leading dot, and
+/// `**` matches any number of folders. A matching link is followed unless it is dangling.
 ///
 /// Pipes, sockets and devices are never opened: in folders and patterns only their presence counts.
 ///
 /// # Errors
-/// If it cannot be read, is neither a file nor a folder, or nothing is there or matches.
+/// Fails if something cannot be read, is neither a file nor a folder, or if nothing exists or
+/// matches.
 pub fn hash_files(typed: &OsStr) -> io::Result<[u8; 32]> {
     hash_files_in(Path::new("."), typed)
 }
@@ -48,8 +50,8 @@ pub(super) fn hash_files_in(folder: &Path, typed: &OsStr) -> io::Result<[u8; 32]
 /// Returns the metadata of a file or folder, following links.
 ///
 /// # Errors
-/// If there is none, or a pipe, a socket or a device: the first two can only be read once, and the last may have no
-/// end.
+/// Fails if nothing is there, or if it is a pipe, a socket or a device: pipes and sockets can be
+/// read only once, and a device may be endless.
 pub fn file_metadata(path: &Path) -> io::Result<Metadata> {
     let metadata = fs::metadata(path)?;
     require_file_or_folder(metadata.file_type())?;
@@ -71,7 +73,8 @@ fn require_file_or_folder(kind: FileType) -> io::Result<()> {
 }
 
 fn hash_file(path: &Path) -> io::Result<[u8; 32]> {
-    // Somebody may have put a pipe there since it was looked at: opening that must not wait for a writer.
+    // A pipe may have replaced the file since it was checked: opening it must not wait for a
+    // writer.
     let mut options = OpenOptions::new();
     let mut file = options
         .read(true)
@@ -108,7 +111,8 @@ fn hash_folder(folder: &Path) -> io::Result<[u8; 32]> {
     Ok(hash.finalize().into())
 }
 
-/// What a file of this metadata adds to a folder or a pattern: a letter for its kind, and the hash of its content.
+/// Returns what a file contributes to the hash of a folder or pattern: a letter for its kind, and
+/// the hash of its content.
 fn kind_and_content(path: &Path, metadata: &Metadata) -> io::Result<(u8, [u8; 32])> {
     Ok(if metadata.is_dir() {
         (b'd', hash_folder(path)?)
@@ -118,7 +122,7 @@ fn kind_and_content(path: &Path, metadata: &Metadata) -> io::Result<(u8, [u8; 32
     } else if metadata.is_file() {
         (b'f', hash_file(path)?)
     } else {
-        // A pipe, a socket or a device has no content of its own: only its presence counts.
+        // Pipes, sockets and devices have no content to hash: only their presence counts.
         (b's', [0; 32])
     })
 }
@@ -160,7 +164,7 @@ fn hash_matches(folder: &Path, pattern: &OsStr) -> io::Result<[u8; 32]> {
     let mut hash = Sha256::new();
     for path in matches {
         let metadata = match fs::metadata(&path) {
-            // A link that leads nowhere is known by where it points to.
+            // A dangling link is identified by its target.
             Err(error) if is_dangling(&error) => path.symlink_metadata()?,
             metadata => metadata?,
         };
@@ -171,7 +175,8 @@ fn hash_matches(folder: &Path, pattern: &OsStr) -> io::Result<[u8; 32]> {
     Ok(hash.finalize().into())
 }
 
-/// Whether a link leads nowhere: to a missing file, into a file, or around in a circle.
+/// Reports whether a link is dangling: its target is missing, lies below a file, or is part of a
+/// loop.
 fn is_dangling(error: &io::Error) -> bool {
     let kind = error.kind();
     matches!(kind, io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
@@ -221,8 +226,8 @@ fn expand(folder: &Path, parts: &[&OsStr], matches: &mut Vec<PathBuf>) -> io::Re
     Ok(())
 }
 
-/// A name or a pattern as text. A byte that is not UTF-8 becomes a character for private use, so that `*` and `?` match
-/// it, and it matches itself alone.
+/// Converts a name or a pattern to text. A byte that is not UTF-8 becomes a private-use character,
+/// which `*` and `?` match and which otherwise matches only itself.
 fn characters(name: &OsStr) -> String {
     const PRIVATE: u32 = 0xF700;
     let mut text = String::with_capacity(name.len());
@@ -324,7 +329,7 @@ mod tests {
             assert_eq!(error.to_string(), wanted);
             let error = file_metadata(&path.join(name)).expect_err(name);
             assert_eq!(error.to_string(), wanted);
-            // Whoever looked at it before it became that does not wait for it either.
+            // A caller that checked the file before it was replaced does not wait for it either.
             hash_file(&path.join(name)).expect_err(name);
         }
     }

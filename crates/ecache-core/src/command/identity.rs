@@ -28,14 +28,14 @@ pub struct Identity {
     pub variables: BTreeMap<String, Option<OsString>>,
     /// Files that it reads, by the path that was typed, and the SHA-256 of each
     pub files: BTreeMap<OsString, [u8; 32]>,
-    /// What is known of its standard input
+    /// The part of the key that stands for standard input
     pub input: InputKey,
     /// Whatever else tells runs apart, by a name of its own, as the boot that it was run in
     pub marks: BTreeMap<OsString, String>,
 }
 
 impl Identity {
-    /// A program without arguments, which depends on nothing else.
+    /// Returns the identity of a program without arguments or other dependencies.
     pub fn of(program: Program) -> Self {
         Self {
             program,
@@ -62,7 +62,7 @@ impl Identity {
             ("size", integer(self.program.size)),
             ("mtime_ns", self.program.mtime_ns.into()),
         ];
-        // A program may do, and print, something else by another name.
+        // A program may behave differently, and print its name, when called by another name.
         program.extend(self.program.other_name().map(|name| ("name", text(name))));
         program.extend(self.program.other_path().map(|path| ("called", text(path))));
         let mut members = vec![("program", object(program))];

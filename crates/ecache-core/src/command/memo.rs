@@ -33,13 +33,13 @@ const STORE_PATIENCE: Duration = Duration::from_secs(2);
 /// A command that is to be replayed or run.
 #[derive(Clone, Copy)]
 pub struct Memo<'a> {
-    /// What is run, and the entry of its result
+    /// The command to run and the entry of its result
     pub call: &'a Call,
     /// The store's location, `None` where there is no place for one
     pub store: Option<&'a Path>,
     /// The path beside which this host's processes say what they run, unless it is the store's
     pub beside: Option<&'a Path>,
-    /// Where it prints to
+    /// Destination of the command's output streams
     pub outputs: Outputs,
     /// Tells the time
     pub clock: &'a dyn Clock,
@@ -49,7 +49,7 @@ pub struct Memo<'a> {
     pub on_unkept: &'a dyn Fn(&str),
     /// Told why an old result is replayed
     pub on_stale: &'a dyn Fn(&str),
-    /// Told of the process that runs the same and is stopped, so that it is not waited for
+    /// Called with the PID of a stopped leader, which is then not waited for
     pub on_stopped: &'a dyn Fn(i32),
     /// Starts a process that runs the same with the same input, apart from this one and its terminal, and returns at once
     pub refresh: &'a dyn Fn(&Input) -> io::Result<()>,
@@ -76,7 +76,7 @@ impl Ports<'_> {
 }
 
 impl<'a> Memo<'a> {
-    /// The same for another call.
+    /// Returns the same memo for another call.
     pub(super) fn of<'b>(&self, call: &'b Call) -> Memo<'b>
     where
         'a: 'b,
@@ -143,7 +143,7 @@ impl<'a> Memo<'a> {
             OnBusy::Stale if old.is_some() => Wait::Not,
             // A run that began before this was asked for is not what is asked for.
             _ if mode == Mode::Refresh => Wait::Silently,
-            // Where it left its input is known when it has ended.
+            // The position in the input file is known only once the leader's command has ended.
             _ if matches!(ports.input, Input::File(_)) => Wait::Silently,
             // Should it fail, nothing of it is to be printed.
             _ if old.is_some() && self.call.settings.on_failure == OnFailure::Stale => {
@@ -223,8 +223,8 @@ impl<'a> Memo<'a> {
         }
     }
 
-    /// Whether a writer mends what kept a reader from the store: one that is not there yet is made, one
-    /// of an older release is brought up to date, and a damaged log is begun anew.
+    /// Reports whether opening the store for writing resolves an error that a reader had: a writer
+    /// creates a missing store, upgrades one of an older release, and starts a damaged log anew.
     pub(super) fn is_for_a_writer(error: &Error) -> bool {
         matches!(
             error,
@@ -232,7 +232,7 @@ impl<'a> Memo<'a> {
         )
     }
 
-    /// Tells of what a writer mends, if it is any trouble.
+    /// Reports an error that a writer resolves, if it is worth reporting.
     pub(super) fn tell_of(&self, error: Error) -> Result<()> {
         match error {
             Error::DamagedLog { .. } => (self.on_trouble)(error),
@@ -339,7 +339,7 @@ impl<'a> Memo<'a> {
             }
             Err(ReplayError::Write(error)) => unread(error)?,
             Err(ReplayError::Read(error)) => match error.downcast() {
-                // It was removed since it was found.
+                // The value was removed between the lookup and the read.
                 Ok(Error::Replaced)
                     if !console.has_printed() && self.call.settings.on_miss != OnMiss::Fail =>
                 {
@@ -354,7 +354,7 @@ impl<'a> Memo<'a> {
                 }
                 Ok(trouble) => {
                     let trouble = match trouble {
-                        // Of this value alone, as far as is known: it is replaced.
+                        // Only this value is known to be damaged, and the rerun replaces it.
                         Error::Damaged { .. } => Error::DamagedEntry {
                             address: Box::new(self.call.entry.address.clone()),
                         },
@@ -399,9 +399,10 @@ impl<'a> Memo<'a> {
         }
     }
 
-    /// The command's name among flights: whoever is to run the same has the same.
+    /// Returns the name of the flight: processes that run the same command use the same name.
     ///
-    /// What is printed to one place cannot be followed by who prints to two, nor the other way round.
+    /// A process that prints to one place cannot follow a leader that prints to two, nor the
+    /// reverse.
     pub(super) fn flight(&self) -> [u8; 32] {
         let name = self.call.entry.address.to_string();
         match self.outputs {

@@ -5,9 +5,9 @@
 //! | `program` | from a name to the file that is run |
 //! | `identity` | what goes into the key |
 //! | `call` | a command line as one call, and its entry |
-//! | `input` | standard input: how the command gets it, and how it enters the key |
-//! | `piped` | a command that has a pipe for its standard input |
-//! | `unkeyed` | arguments whose content cannot be in the key |
+//! | `input` | standard input: passing it to the command, and its part of the key |
+//! | `piped` | a command whose standard input is a pipe |
+//! | `unkeyed` | arguments whose content cannot be part of the key |
 //! | `files` | files, folders and patterns, hashed by content |
 //! | `recording` | what a command printed, and how it ended, as bytes |
 //! | `feed` | connects a command to its standard input |
@@ -16,8 +16,8 @@
 //! | `frames` | that, and what is kept of a command, read piece by piece |
 //! | `printed` | what is printed already when another run begins |
 //! | `turn` | one run at a time, which the others follow |
-//! | `ancestry` | whether the leader of a flight waits for this process |
-//! | `beside` | what is printed to one place, and what is printed to two |
+//! | `ancestry` | detects a leader that waits for this process |
+//! | `beside` | separate entries for merged and for separate output streams |
 //! | `old`, `held` | results whose time is over, and output that waits for the end |
 //! | `settings` | how a command is memoized, and what came of it |
 //! | `memo` | a hit, a miss, and trouble |
@@ -28,10 +28,11 @@
 //! one object more, for all else that its output depends on. Nothing here prints or reads the environment; the
 //! caller passes in where output goes and what the variables are.
 //!
-//! Weighed for the output: a pseudo-terminal (the command would print for a person), temporary files
-//! (nothing would come through before the end), and two pipes that one thread watches (chosen). Two
-//! pipes lose the order of writes, so there is one where both streams go to one place; that was
-//! weighed against datagram sockets, which would tell the streams apart as well, but are no pipes.
+//! Alternatives considered for the output: a pseudo-terminal (the command would format its output
+//! for a person), temporary files (nothing would be printed before the end), and two pipes watched
+//! by one thread (chosen). Two pipes lose the order of writes, so a single pipe is used where both
+//! streams go to one place. Datagram sockets would also tell the streams apart, but they are not
+//! pipes.
 
 mod ancestry;
 mod beside;
@@ -115,16 +116,17 @@ pub enum CommandError {
         /// What the system says
         source: io::Error,
     },
-    /// The system has no room now for another process, or for the descriptors that are needed to watch one.
+    /// The system has no room for another process, or for the descriptors needed to watch one.
     ///
-    /// A program that is to do nothing else can become the command: its streams are this process's.
+    /// A caller that has nothing else to do can `exec` the command, whose streams are those of this
+    /// process.
     #[error("cannot run {}", path.display())]
     NoRoom {
         /// The program
         path: PathBuf,
-        /// What the system says
+        /// Error returned by the system
         source: io::Error,
-        /// What was to run
+        /// The command that was to be started
         command: Box<Command>,
     },
     /// What it printed could not be passed on.
@@ -148,25 +150,26 @@ pub enum CommandError {
 }
 
 impl CommandError {
-    /// Returns why a program could not be started, as `env` tells it.
+    /// Classifies the error of starting a program as `env` does.
     pub fn of_start(path: &Path, source: io::Error) -> Self {
         let path = path.to_owned();
         match source.raw_os_error().map(Errno::from_raw_os_error) {
             Some(Errno::NOENT) => Self::NotFound { name: path.into() },
-            // No fault of the program.
+            // Not the program's fault.
             Some(Errno::AGAIN | Errno::NOMEM | Errno::MFILE | Errno::NFILE | Errno::INTR)
             | None => Self::Start { path, source },
             Some(_) => Self::NotExecutable { path, source },
         }
     }
 
-    /// The exit code that shells and `env` have for it: 127 for what is not there, 126 for what cannot be run,
-    /// 125 for what is no fault of the command, and 128 and the signal for output that exceeds a limit.
+    /// Returns the exit code that shells and `env` use: 127 if the program is not found, 126 if it
+    /// cannot be run, 125 if the failure is not the command's fault, and 128 plus the signal for
+    /// output that exceeds a limit.
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::NotFound { .. } => 127,
             Self::NotExecutable { .. } => 126,
-            // The signal that ends a command which writes that itself.
+            // The signal that ends a command which exceeds the limit itself.
             Self::Output(error) if Limit::of(error) == Some(Limit::FileSize) => {
                 128 + libc::SIGXFSZ as u8
             }

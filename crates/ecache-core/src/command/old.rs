@@ -28,10 +28,10 @@ pub(super) enum Kept {
     Nothing,
 }
 
-/// What is kept of a command under one address.
+/// The result of a command that one address holds.
 pub(super) enum There {
     Kept(Kept),
-    /// A result that would be of use to who prints elsewhere
+    /// A usable result whose form does not match this process's streams
     Other(Box<Entry>),
 }
 
@@ -51,7 +51,7 @@ impl Memo<'_> {
         self.kept(backend, lookup, now)
     }
 
-    /// Looks an entry up, also one whose time is over if that is of use.
+    /// Looks an entry up, including a stale one if stale results are usable.
     pub(super) fn look_up(
         &self,
         look_up: impl Fn(&Address, Timestamp) -> Result<Lookup>,
@@ -83,7 +83,7 @@ impl Memo<'_> {
         }
     }
 
-    /// The same, of this entry alone.
+    /// Evaluates this entry alone, without the one beside it.
     pub(super) fn kept_there(
         &self,
         backend: &dyn Backend,
@@ -118,8 +118,8 @@ impl Memo<'_> {
         }))
     }
 
-    /// Whether a result may be replayed at all: a failure may have been kept by a call that was asked
-    /// to keep it, and its lifetime is then cut to what is asked for now.
+    /// Reports whether a result may be replayed at all. An earlier call may have been asked to keep
+    /// a failure; its lifetime is then cut to the one requested now.
     pub(super) fn allows(
         &self,
         backend: &dyn Backend,
@@ -127,7 +127,7 @@ impl Memo<'_> {
         content: &Content,
     ) -> Result<bool> {
         let failures = self.call.settings.failures;
-        // Most calls need not look.
+        // In the default mode, the exit code need not be read.
         if failures == Failures::KeepAlike {
             return Ok(true);
         }
@@ -147,7 +147,7 @@ impl Memo<'_> {
             written.map_or(Duration::MAX, |_| now.since(end))
         });
         let too_old = self.call.settings.max_age.map(|most| {
-            // One from the future may have any age.
+            // An entry dated in the future is of unknown age, so it counts as too old.
             let written = entry.known_written_at(now);
             written.map_or(Duration::MAX, |at| now.since(at).saturating_sub(most))
         });

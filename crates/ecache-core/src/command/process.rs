@@ -1,9 +1,10 @@
 //! Runs a command: its output is passed on as it comes and recorded, signals reach it, and its end is the end.
 //!
-//! Where both streams go to one place, they are one pipe. Else one thread watches both pipes, so that what is recorded is in the order in which it arrived, and the process itself:
-//! what a command leaves running in the background may keep its pipes open for as long as it likes. Signals are
-//! sent on by whoever receives them, since this thread may have to wait for a reader. A thread for each of the
-//! two was a tenth of a quick command.
+//! One pipe is used where both streams go to one place, which records writes in their order.
+//! Otherwise, one thread watches both pipes, so the recording has the order in which output
+//! arrived. It also watches the process itself: background processes that a command leaves behind
+//! may keep its pipes open indefinitely. Signals are forwarded by their receiver, since this thread
+//! may be blocked on a reader. A thread for each pipe took a tenth of the time of a quick command.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -38,7 +39,7 @@ pub trait Signals {
     /// If it is not to start any more, or they cannot be received.
     fn begin(&self) -> io::Result<()>;
 
-    /// Has a command inherit the signals that this process inherited.
+    /// Restores in a command the signal state that this process inherited.
     fn prepare(&self, command: &mut Command);
 
     /// It has started as this process: it is sent those that came since, and those that come.
@@ -82,7 +83,7 @@ pub(super) struct Ended {
     pub(super) interrupted: bool,
     /// What it printed, if that was to be recorded
     pub(super) records: Option<Records>,
-    /// What it did with its standard input
+    /// The command's use of its standard input
     pub(super) input: InputUse,
     /// Its output could not be passed on, for another reason than a reader that went away
     pub(super) failed: Option<io::Error>,
@@ -120,7 +121,7 @@ impl Records {
         }
     }
 
-    /// Notes what became of standard input.
+    /// Records the state in which the command left its standard input.
     pub(super) fn leave_input(&mut self, left: InputLeft) {
         if let Ok(recorder) = &mut self.recorder {
             recorder.leave_input(left);
@@ -169,7 +170,7 @@ pub(super) fn run(
     signals.prepare(&mut command);
     let (mut child, stdout, spare) = match start(&mut command, outputs) {
         Ok(started) => started,
-        // Where the input is fed, this process is still needed.
+        // A fed input still needs this process.
         Err(source) if is_exhausted(&source) && !feed.is_needed() => {
             if let Feed::Pump(_) = feed {
                 command.stdin(Stdio::inherit());
@@ -183,10 +184,10 @@ pub(super) fn run(
         }
         Err(error) => return Err(cannot(error)),
     };
-    // It has this end of the pipe for both, which is at its end when no process has it.
+    // The command holds the write ends of the pipe, which reaches its end once no process has them.
     drop(command);
     if let Err(error) = feed.begin(&mut child) {
-        // It would take what it got for all of its input.
+        // The command would take a partial input for all of it.
         let _ = child.kill();
         let _ = child.wait();
         return Err(cannot(error));
@@ -234,8 +235,9 @@ pub(super) fn run(
     })
 }
 
-/// Starts a command with pipes for its outputs: the child, the pipe of standard output if it is not the child's, and
-/// a descriptor that is given up for the one that watches the child, which cannot be had before.
+/// Starts a command with pipes for its outputs. Returns the child, the pipe of standard output if
+/// the child does not own it, and a spare descriptor. The spare is released for the descriptor that
+/// watches the child, which cannot be opened before the child exists.
 fn start(
     command: &mut Command,
     outputs: Outputs,
@@ -393,12 +395,12 @@ fn waited_for(id: Pid) -> io::Result<OwnedFd> {
     Ok(end.into())
 }
 
-/// A descriptor of which is to be known when there is something to read, or its end.
+/// Returns a descriptor to be watched for input or its end.
 fn readable(fd: &impl AsFd) -> (BorrowedFd<'_>, PollFlags) {
     (fd.as_fd(), PollFlags::IN)
 }
 
-/// Waits until one of the descriptors is ready or at its end, and says which.
+/// Waits until a descriptor is ready or at its end, and reports which ones are.
 fn wait<const N: usize>(
     watched: [Option<(BorrowedFd<'_>, PollFlags)>; N],
     patience: Option<Duration>,

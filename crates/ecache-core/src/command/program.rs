@@ -22,9 +22,10 @@ const DEFAULT_SEARCH: &str = "/usr/local/bin:/bin:/usr/bin";
 pub struct Program {
     /// Its absolute path
     pub path: PathBuf,
-    /// The path that it is started by, relative if it was typed or found so: a script sees it as `$0`
+    /// The path it is started by, relative if it was typed or found as such; a script sees it as
+    /// `$0`
     pub called: PathBuf,
-    /// What it was typed as: its `argv[0]`
+    /// The name as typed, passed as `argv[0]`
     pub name: OsString,
     /// Its length in bytes
     pub size: u64,
@@ -50,7 +51,7 @@ impl Program {
             match Self::at(&folder.join(name), name) {
                 Ok(program) => return Ok(program),
                 Err(error @ CommandError::NotExecutable { .. }) if folder.is_dir() => found = error,
-                // A part of the search path need not be a folder.
+                // An entry of the search path may be something other than a folder.
                 Err(_) => {}
             }
         }
@@ -76,21 +77,21 @@ impl Program {
         })
     }
 
-    /// What starts it.
+    /// Returns the command that starts the program.
     pub(super) fn command(&self) -> Command {
         if !self.is_text() {
             let mut command = Command::new(&self.called);
             command.arg0(&self.name);
             return command;
         }
-        // The shell tries what the system has for it first.
+        // The shell first tries the system's handlers for such a file.
         let mut command = Command::new("/bin/sh");
         command.args(["-c", "exec \"$0\" \"$@\""]).arg(&self.called);
         command
     }
 
-    /// Whether it is a script that names no interpreter, which the system refuses and `env` and shells
-    /// give to `sh`: its first line is text.
+    /// Reports whether the program is a script without an interpreter line, judged by its first
+    /// line being text. The system refuses such a script, and `env` and shells pass it to `sh`.
     fn is_text(&self) -> bool {
         let mut beginning = [0; 256];
         let read = File::open(&self.path).and_then(|mut file| file.read(&mut beginning));
@@ -102,12 +103,13 @@ impl Program {
         !beginning.starts_with(b"#!") && lines.next().is_none_or(|line| !line.contains(&0))
     }
 
-    /// What it was typed as, if that is not the name of its file.
+    /// Returns the name as typed, if it differs from the name of the file.
     pub(super) fn other_name(&self) -> Option<&OsStr> {
         Some(self.name.as_os_str()).filter(|name| self.path.file_name() != Some(name))
     }
 
-    /// The path that it is started by, if that is neither its absolute path nor what was typed.
+    /// Returns the path that starts the program, if it is neither the absolute path nor the name as
+    /// typed.
     pub(super) fn other_path(&self) -> Option<&OsStr> {
         let called = self.called.as_os_str();
         let is_other = self.called.as_path() != self.path && called != self.name;

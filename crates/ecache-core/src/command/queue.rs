@@ -160,7 +160,7 @@ impl<T> Queue<T> {
         self.state().signal.is_some()
     }
 
-    /// Whether any command runs.
+    /// Reports whether any command is running.
     pub(super) fn is_any_running(&self) -> bool {
         !self.state().running.is_empty()
     }

@@ -67,7 +67,7 @@ pub enum NotRepeatable {
         /// The file
         path: PathBuf,
     },
-    /// It was run by a relative path, in another folder than this one
+    /// It was run by a path relative to another folder
     #[error("it was run as {}, in a folder that is not recorded", path.display())]
     Called {
         /// The path
@@ -146,7 +146,7 @@ pub fn repeat(
 struct Recorded {
     arguments: Vec<OsString>,
     program: PathBuf,
-    /// What it was typed as, and the path that it was started by, where that says more than its path
+    /// The name as typed and the path that started it, where they differ from the program's path
     name: Option<OsString>,
     called: Option<PathBuf>,
     size: Json,
@@ -155,7 +155,7 @@ struct Recorded {
     variables: Vec<(String, Option<String>)>,
     files: Vec<(OsString, String)>,
     marks: BTreeMap<OsString, String>,
-    /// `None` if it may have read something, which is not kept
+    /// `None` if the command may have read an input that is not recorded
     input: Option<InputKey>,
 }
 
@@ -201,7 +201,7 @@ impl Recorded {
         })
     }
 
-    /// The program under the names that it had.
+    /// Finds the program by its recorded names.
     fn find(&self) -> Result<Program, NotRepeatable> {
         let program = Program::find(self.program.as_os_str(), None)?;
         let base = self.program.file_name().unwrap_or_default().to_owned();
@@ -212,7 +212,7 @@ impl Recorded {
             None if is_path => PathBuf::from(&name),
             None => self.program.clone(),
         };
-        // What was typed as a relative path means the same in the folder it was typed in alone.
+        // A relative path is valid only in the folder it was typed in.
         let folder = self.folder.as_deref().unwrap_or(Path::new(""));
         let there = std::path::absolute(folder.join(&called));
         if there.ok().as_deref() != Some(&self.program) {
@@ -231,7 +231,8 @@ impl Recorded {
         variable: impl Fn(&str) -> Option<OsString>,
     ) -> Result<(Identity, Vec<String>), NotRepeatable> {
         let input = self.input.ok_or(NotRepeatable::Input)?;
-        // A name that was given to it stays, and where it prints; a boot, a session or a modification time passes.
+        // Scopes and the output form are stable; a boot, a session or a modification time may have
+        // changed.
         let stays = |mark: &OsStr| mark == "scope" || mark == STREAMS_MARK;
         if let Some(mark) = self.marks.keys().find(|mark| !stays(mark)) {
             let mark = mark.clone();

@@ -2,19 +2,19 @@
 //!
 //! ```text
 //! version   1 byte: 2
-//! form      1 byte: the streams that it printed to, see [`Form`]
+//! form      1 byte: the streams that were printed to, see [`Form`]
 //! frames    1 byte: 1 for standard output, 2 for standard error
 //!           4 bytes: the length, big-endian
-//!           so many bytes
-//! input     1 byte: 3, of a command whose standard input is a file or a stream
+//!           that many bytes
+//! input     1 byte: 3, present if standard input was a file or a stream
 //!           4 bytes: 9, big-endian
-//!           8 bytes: the offset at which it left the file, or how much of the stream it took, big-endian
-//!           1 byte: 1 if it was given the end of the stream
+//!           8 bytes: the final offset in the file, or the bytes taken from the stream, big-endian
+//!           1 byte: 1 if the command saw the end of the stream
 //! end       1 byte: 0
 //!           1 byte: the exit code, and nothing after it
 //! ```
 //!
-//! A version that is not known is a miss.
+//! A recording of an unknown version is a miss.
 
 use std::io::{self, BufRead, Read, Seek, Write};
 
@@ -26,15 +26,15 @@ use crate::error::Error;
 
 const VERSION: u8 = 2;
 
-/// Where the frames of a recording begin: behind its version and its form.
+/// Offset of the first frame, after the version and the form.
 pub(super) const BEGINNING: u64 = 2;
 
 pub(super) const END: u8 = 0;
 
-/// Begins the frame that says what became of standard input.
+/// Tag of the frame that records the state of standard input.
 pub(super) const INPUT: u8 = 3;
 
-/// The length of that frame.
+/// Length of that frame's content.
 const INPUT_LENGTH: usize = 9;
 
 /// The stream of a frame and its length.
@@ -53,11 +53,11 @@ pub(super) enum Stream {
     Error = 2,
 }
 
-/// The streams that a recorded command printed to, which decides whom its recording answers.
+/// The streams that a recorded command printed to, which decide the callers it can be replayed for.
 ///
-/// Between two pipes the order of writes is known as it was read, not as it was written. So where
-/// both streams were printed to, what was printed apart is no answer to who prints them to one
-/// place; and what was printed to one place cannot be told apart.
+/// With two pipes, the order of writes is known only as they were read. A recording with separate
+/// streams therefore cannot answer a caller that merges them, and a merged recording cannot be
+/// split.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Form {
     /// Nothing was printed
@@ -66,9 +66,9 @@ pub(crate) enum Form {
     Output = 1,
     /// Standard error alone
     Error = 2,
-    /// Both, apart from each other
+    /// Both streams, recorded separately
     Both = 3,
-    /// Both were one, and all of it is in frames of standard output
+    /// Both streams merged, with all output in frames of standard output
     Merged = 4,
 }
 
@@ -85,7 +85,7 @@ impl Form {
         Self::ALL.into_iter().find(|form| *form as u8 == byte)
     }
 
-    /// What it is once a stream is printed to.
+    /// Returns the form after output on a stream.
     fn with(self, stream: Stream) -> Self {
         match (self, stream) {
             (Self::Merged, _) => Self::Merged,
@@ -95,7 +95,8 @@ impl Form {
         }
     }
 
-    /// Whether it is byte for byte, and in order, what the command would print to such streams.
+    /// Reports whether a replay to such streams matches the command's output byte for byte and in
+    /// order.
     pub(crate) fn answers(self, outputs: Outputs) -> bool {
         match self {
             Self::Nothing | Self::Output | Self::Error => true,
@@ -105,12 +106,12 @@ impl Form {
     }
 }
 
-/// What a command left of its standard input.
+/// The state in which a command left its standard input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InputLeft {
-    /// The offset of a file, or the bytes that were taken from a stream
+    /// The offset in a file, or the number of bytes taken from a stream
     pub position: u64,
-    /// Whether it was given the end of a stream
+    /// `true` if the command was given the end of a stream
     pub saw_end: bool,
 }
 
@@ -131,12 +132,12 @@ impl InputLeft {
     }
 }
 
-/// How a command ended, as it was recorded.
+/// The recorded end of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ending {
     /// Its exit code
     pub exit: u8,
-    /// What it left of its standard input, if that was a file or a stream
+    /// The state of its standard input, if that was a file or a stream
     pub input: Option<InputLeft>,
 }
 
@@ -168,7 +169,7 @@ pub(super) struct Recorder {
 impl Recorder {
     pub(super) fn new(outputs: Outputs, limit: u64) -> Result<Self, NotRecorded> {
         let mut spool = SpooledTempFile::new(IN_MEMORY);
-        // The form is written at the end.
+        // A placeholder: the form is known only at the end, and written then.
         spool.write_all(&[VERSION, Form::Nothing as u8])?;
         Ok(Self {
             spool,
@@ -182,7 +183,7 @@ impl Recorder {
         })
     }
 
-    /// The streams that were printed to so far.
+    /// Returns the form of the output so far.
     pub(super) fn form(&self) -> Form {
         self.form
     }
@@ -205,7 +206,7 @@ impl Recorder {
         Ok(())
     }
 
-    /// Notes what became of standard input.
+    /// Records the state of standard input.
     pub(super) fn leave_input(&mut self, left: InputLeft) {
         self.input = Some(left);
     }
@@ -257,12 +258,12 @@ pub enum ReplayError {
     Write(io::Error),
 }
 
-/// Prints again what a command printed, and returns how it ended.
+/// Prints a recorded command's output again, and returns its ending.
 ///
 /// Holds no more in memory than `recording` does. Each stream is flushed after each of its frames.
 ///
 /// # Errors
-/// Told apart in [`ReplayError`]; what came before the error is printed.
+/// [`ReplayError`] tells them apart; output that precedes the error has been printed.
 pub fn replay(
     mut recording: impl BufRead,
     stdout: &mut dyn Write,
@@ -304,7 +305,7 @@ pub fn replay(
 
 /// Returns the form of a value that begins and ends like a recording, `None` for any other.
 ///
-/// What is in between is what a recorder wrote, as far as its checksums say.
+/// The bytes in between are trusted: checksums verify that a recorder wrote them.
 fn framed(first: &[u8], last: &[u8]) -> Option<Form> {
     let form = match first {
         [VERSION, form, stream, ..] if *stream <= Stream::Error as u8 => Form::read(*form),
@@ -315,7 +316,7 @@ fn framed(first: &[u8], last: &[u8]) -> Option<Form> {
 
 /// Returns the form of a value that is a recording, `None` for any other.
 ///
-/// Of one in chunks only the ends are looked at: it is too long to be read twice.
+/// Only the two ends of a chunked value are checked: it is too long to be read twice.
 pub(crate) fn form(backend: &dyn Backend, content: &Content) -> Result<Option<Form>, Error> {
     match content {
         Content::Inline(bytes) => {
@@ -327,16 +328,16 @@ pub(crate) fn form(backend: &dyn Backend, content: &Content) -> Result<Option<Fo
             let (mut first, mut last) = (Vec::new(), Vec::new());
             backend.read_chunk(chunked, 0, &mut first)?;
             backend.read_chunk(chunked, chunked.chunks() - 1, &mut last)?;
-            // An end that is alone in its chunk is not looked for.
+            // An ending alone in its chunk is accepted without its marker.
             let last = if last.len() < 2 { &[0, 0][..] } else { &last };
             Ok(framed(&first, last))
         }
     }
 }
 
-/// Returns how a recorded command ended, `None` of any other value.
+/// Returns the ending of a recorded command, `None` for any other value.
 ///
-/// Of one in chunks the frame of its input may be torn; then nothing is known of it.
+/// In a chunked value the input frame may span two chunks; its state is then unknown.
 pub(super) fn ending(backend: &dyn Backend, content: &Content) -> Result<Option<Ending>, Error> {
     match content {
         Content::Inline(bytes) => Ok(replay(&bytes[..], &mut io::sink(), &mut io::sink()).ok()),
@@ -348,12 +349,12 @@ pub(super) fn ending(backend: &dyn Backend, content: &Content) -> Result<Option<
     }
 }
 
-/// Returns the exit code at the end of a recording, `None` of any other value.
+/// Returns the exit code at the end of a recording, `None` for any other value.
 pub(crate) fn exit_code(backend: &dyn Backend, content: &Content) -> Result<Option<u8>, Error> {
     Ok(ending(backend, content)?.map(|ending| ending.exit))
 }
 
-/// What stands at the end of a recording, of which these are the last bytes.
+/// Parses the ending of a recording from its last bytes.
 fn ending_of(last: &[u8]) -> Option<Ending> {
     let (exit, frames) = last.split_last()?;
     let frames = frames.split_last().map_or(frames, |(_, frames)| frames);

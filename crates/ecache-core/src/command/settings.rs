@@ -35,15 +35,15 @@ pub enum Failures {
     /// It is kept as a success is
     #[default]
     KeepAlike,
-    /// It is kept, and replayed, for so long, `None` for ever
+    /// The failure is kept and replayed for this long, `None` for ever
     KeepFor(Option<Duration>),
-    /// It is neither kept nor replayed
+    /// The failure is neither kept nor replayed
     Forget,
 }
 
 impl Failures {
-    /// Whether a kept failure may be replayed at all. Its lifetime becomes what is asked for now, if
-    /// that is shorter than what it was kept for.
+    /// Reports whether a kept failure may be replayed, and shortens its lifetime to the one
+    /// requested now if that ends earlier.
     pub(crate) fn allow(self, failure: &mut Entry) -> bool {
         match self {
             Self::KeepAlike | Self::KeepFor(None) => true,
@@ -104,7 +104,7 @@ pub struct Settings {
     pub ttl: Option<Duration>,
     /// What is done with failures
     pub failures: Failures,
-    /// A result that is older than this, or from the future and so of unknown age, is no hit
+    /// A result older than this is no hit, nor is one from the future, whose age is unknown
     pub max_age: Option<Duration>,
     /// A result whose time was over no longer ago than this is replayed, and the command is run again elsewhere
     pub stale: Option<Duration>,
@@ -120,7 +120,7 @@ pub struct Settings {
     pub patience: Duration,
     /// What else in this process uses the store
     pub company: Company,
-    /// How the store is opened to keep something
+    /// Mode in which the store is opened for writing
     pub access: Access,
 }
 
@@ -146,14 +146,14 @@ impl Default for Settings {
     }
 }
 
-/// Where a command's standard output and standard error go.
+/// Destination of a command's standard output and standard error.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Outputs {
-    /// To two places
+    /// Two separate destinations
     #[default]
     Apart,
-    /// To one and the same, as to a terminal or with `2>&1`: it is given one pipe for both, so that
-    /// the order in which it writes is kept
+    /// One destination, such as a terminal or with `2>&1`: the command gets one pipe for both
+    /// streams, which keeps the order of writes
     Merged,
 }
 

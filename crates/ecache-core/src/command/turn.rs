@@ -1,11 +1,12 @@
-//! Whose turn it is to run a command: of those that are to run the same, one does, and the others print what it prints
-//! as it comes.
+//! Elects a leader among processes that run the same command: it runs the command, and the
+//! followers print its output as it arrives.
 //!
-//! The one that has the lock of the flight runs it; what it prints is told in a [`broadcast`](super::broadcast). Whoever
-//! follows has the run's output and exit code, also if that is not kept, as a failure with
-//! [`Failures::Forget`](super::Failures::Forget). If the run has no result (it was killed, or its runner was, or its
-//! reader went away), the next one runs it, and what is printed already is not printed again: see
-//! [`printed`](super::printed). If it prints more than may be kept, everybody runs it.
+//! The leader is the process that holds the lock of the flight; it publishes the output in a
+//! [`broadcast`](super::broadcast). Followers get the output and the exit code even if the result
+//! is not kept, as a failure with [`Failures::Forget`](super::Failures::Forget). If the run has no
+//! result (the command or its runner was killed, or its reader went away), the next process runs it
+//! and skips the output already printed: see [`printed`](super::printed). If the output exceeds the
+//! size limit, every process runs the command itself.
 //!
 //! A process that the leader runs does not wait for it: see [`ancestry`](super::ancestry).
 
@@ -26,7 +27,7 @@ use crate::single_flight::{FlightLock, FlightLocks};
 /// How long is waited between two looks at somebody else's run, at least and at most.
 const PAUSE: [Duration; 2] = [Duration::from_millis(1), Duration::from_millis(10)];
 
-/// A leader that may wait for this process, and prints nothing, is waited for no longer than this.
+/// Maximum wait for a silent leader that may be waiting for this process.
 const DOUBTFUL: Duration = Duration::from_secs(5);
 
 /// How somebody else's run is waited for.
@@ -102,7 +103,7 @@ impl Memo<'_> {
         self.attempt(locks.map_err(|error| Error::of_system(store, error)))
     }
 
-    /// How long a silent leader is waited for.
+    /// Returns the maximum wait for a silent leader.
     pub(super) fn patience(&self, leader: Leader) -> Duration {
         match leader {
             Leader::Unknown => self.call.settings.patience.min(DOUBTFUL),
@@ -138,7 +139,8 @@ impl Memo<'_> {
             }
             let wait = match known.1 {
                 Leader::Ancestor => return Ok(Turn::Ours(None)),
-                // It might print what this process prints, which this would print again.
+                // The leader might print this process's output, which this process would then print
+                // again.
                 Leader::Unknown => wait.min(Wait::Silently),
                 Leader::Stranger => wait,
             };

@@ -40,14 +40,14 @@ use crate::time::Clock;
 /// Another process that runs the same is looked after this often.
 const SLICE: Duration = Duration::from_millis(50);
 
-/// A command that the system has no room for is tried again for so long after the last one has ended.
+/// A command that finds no room is retried until this long after the last running one was seen.
 const NO_ROOM: Duration = Duration::from_millis(250);
 
-/// Files that a worker has open while it starts a command: its locks, a connection to the store, and both ends of the
-/// command's pipes.
+/// Number of files a worker opens to start a command: its locks, a connection to the store, and
+/// both ends of the command's pipes.
 const WORKER_FILES: usize = 12;
 
-/// Files that are open whatever is run, among them the standard streams and the store.
+/// Number of files open regardless of workers, including the standard streams and the store.
 const OWN_FILES: usize = 16;
 
 /// As much is kept of what a command prints to standard error.
@@ -89,7 +89,8 @@ impl Call {
         })
     }
 
-    /// Where it prints to: apart, which answers most. What is run again stays as it was.
+    /// Returns the output form: separate streams, which answer most callers. A refresh keeps the
+    /// recorded form.
     fn outputs(&self, backend: &dyn Backend, clock: &dyn Clock) -> Result<Outputs> {
         if self.settings.mode == Mode::Refresh
             && let Lookup::Hit(_, content) =
@@ -259,7 +260,8 @@ pub struct Warm<'a> {
     /// Signals that are to reach the commands, and end the work: a byte that comes is the number of one, or 0 for one that
     /// the terminal sent, to the commands as well
     pub signals: Option<UnixStream>,
-    /// Called on each command before it starts: what it inherits beside what `std` hands on
+    /// Called on each command before it starts, to restore inherited state that `std` does not pass
+    /// on
     pub prepare: fn(&mut Command),
 }
 
@@ -302,7 +304,8 @@ impl Warm<'_> {
                     .map_err(limits::no_thread);
             }
             let mut is_any_at_work = false;
-            // Borrowed: a worker that closed its own would drop the signatures of the others.
+            // Borrowed: a worker that closed its own lock file would drop the signatures of the
+            // others.
             for locks in &locks {
                 let results = Results(Some(sender.clone()), &reporter);
                 let (work, prepare) = (&work, &prepare);
@@ -310,7 +313,7 @@ impl Warm<'_> {
                 let worker = move || work.all(prepare, locks, &results);
                 match thread.spawn_scoped(scope, worker) {
                     Ok(_) => is_any_at_work = true,
-                    // Where there is no room for more, fewer work.
+                    // Without room for more threads, fewer workers run.
                     Err(_) if is_any_at_work => break,
                     Err(error) => reported = reported.and(Err(limits::no_thread(error))),
                 }
@@ -360,9 +363,9 @@ impl Warm<'_> {
 }
 
 impl Warm<'_> {
-    /// Opens the locks once for each worker: those of one open file would not keep workers apart.
+    /// Opens the lock file once per worker: locks of one open file would not exclude each other.
     ///
-    /// Where fewer files can be open, fewer work.
+    /// Opens fewer where the limit on open files is too low, and fewer workers run.
     fn locks(&self) -> Result<Vec<FlightLocks>> {
         let path = broadcast::locks(self.store);
         let room = limits::open_files().saturating_sub(OWN_FILES) / WORKER_FILES;
@@ -438,7 +441,7 @@ impl<T> Work<'_, T> {
                 last_running = Instant::now();
             }
             match attempted {
-                // Other workers are about to give up what they have open.
+                // Other workers are about to close descriptors.
                 Err(CommandError::NoRoom { .. }) if last_running.elapsed() < NO_ROOM => {
                     self.queue.is_stopped_within(SLICE);
                 }
