@@ -37,7 +37,7 @@ pub const RECENT: Duration = Duration::from_secs(86_400);
 pub enum Check {
     /// The value is not what was written
     Damaged,
-    /// The pages of the file, or its indexes, do not agree with each other
+    /// The pages of the file, or its indexes, contradict each other
     Structure,
     /// FiftyOne raises whenever it reads the value
     Unreadable,

@@ -11,8 +11,8 @@ use crate::scope::{Address, Scopes, check_names};
 use crate::time::Timestamp;
 use crate::value::Kind;
 
-/// How far in the future an entry's last write may lie before its time is not trusted: two machines'
-/// clocks differ by less, a clock that was set wrong by more.
+/// Maximum distance into the future at which a last-write time is still trusted. Clocks of two
+/// machines differ by less, a misset clock by more.
 pub const CLOCK_SKEW: Duration = Duration::from_secs(300);
 
 /// Whether the cache may drop an entry by itself.
@@ -127,19 +127,21 @@ impl Entry {
         self.updated_at.unwrap_or(self.created_at)
     }
 
-    /// When its value was written, or `None` where that claims to be in the future: a clock was wrong
-    /// then or is now, so its age is not known. Filters count it as older than any age.
+    /// Returns the time its value was written, or `None` if that lies in the future: a clock was
+    /// wrong then or is now, and the age is unknown. Filters treat such an entry as older than any
+    /// age.
     pub fn known_written_at(&self, now: Timestamp) -> Option<Timestamp> {
         is_credible(self.written_at(), now).then_some(self.written_at())
     }
 
-    /// Whether it was written before `time`, or at an unknown time.
+    /// Reports whether it was written before `time`, or at an unknown time.
     pub fn is_written_before(&self, time: Timestamp, now: Timestamp) -> bool {
         self.known_written_at(now)
             .is_none_or(|written| written < time)
     }
 
-    /// Whether it was neither written nor hit since `time`; unknown times do not count as since.
+    /// Reports whether it was neither written nor hit since `time`. Unknown times do not count as
+    /// since.
     pub fn is_unused_since(&self, time: Timestamp, now: Timestamp) -> bool {
         let last_used = self.last_used_at.filter(|used| is_credible(*used, now));
         self.is_written_before(time, now) && last_used.is_none_or(|used| used < time)
@@ -188,7 +190,7 @@ pub(crate) fn is_fresh(
     }
 }
 
-/// Whether a time of the past is not later than `now` by more than clocks differ.
+/// Reports whether a past time exceeds `now` by no more than the clock skew.
 fn is_credible(time: Timestamp, now: Timestamp) -> bool {
     time <= now.saturating_add(CLOCK_SKEW)
 }

@@ -11,7 +11,7 @@ use crate::time::Timestamp;
 /// The result of an operation on a store.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What SQLite says of an operation that failed.
+/// An error of an SQLite operation.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
 pub struct SqliteError(pub(crate) rusqlite::Error);
@@ -82,10 +82,10 @@ pub enum Error {
         /// The file
         path: PathBuf,
     },
-    /// A limit of this process stands in the way.
+    /// A resource limit of this process prevents the operation.
     #[error("cannot use the store {}: {limit}", path.display())]
     Limit {
-        /// The file
+        /// Path of the file
         path: PathBuf,
         /// The limit
         limit: Limit,
@@ -98,16 +98,16 @@ pub enum Error {
         /// What SQLite says of it
         detail: String,
     },
-    /// Another file has taken the place of the store's, while an operation was under way.
+    /// The store's file was replaced by another one during an operation.
     #[error("the store {} was replaced by another file while it was in use", path.display())]
     Moved {
-        /// The file
+        /// Path of the file
         path: PathBuf,
     },
-    /// The header of the store's write-ahead log is damaged, and with it what was written last.
+    /// The header of the store's write-ahead log is damaged, and the last writes are lost with it.
     #[error("the write-ahead log of {} is damaged, and what was written last is lost", path.display())]
     DamagedLog {
-        /// The store's file
+        /// Path of the store's file
         path: PathBuf,
     },
     /// A value's bytes are not those that were written.
@@ -116,7 +116,8 @@ pub enum Error {
         /// The entry
         address: Box<Address>,
     },
-    /// Of what was to be removed or changed, damaged entries were left: whether they are meant is not known.
+    /// Damaged entries were left by a removal or change, since it is unknown if the filter matches
+    /// them.
     #[error(
         "{left} damaged {} left as {}, since whether the filter means {} cannot be told",
         if *left == 1 { "entry was" } else { "entries were" },
@@ -124,12 +125,13 @@ pub enum Error {
         if *left == 1 { "it" } else { "them" }
     )]
     DamagedLeft {
-        /// What was done before
+        /// Entries removed or changed
         done: Usage,
-        /// How many were left
+        /// Number of entries left
         left: u64,
     },
-    /// A large value was removed by another process while it was read, or replaced more than a minute ago.
+    /// A large value was removed by another process during a read, or replaced more than a minute
+    /// ago.
     #[error("the value was removed or replaced while it was being read")]
     Replaced,
     /// A value is longer than a store can keep.
@@ -171,14 +173,14 @@ pub enum Error {
         /// What was done before
         done: Usage,
     },
-    /// The work failed in between, where what was done before cannot be taken back.
+    /// The operation failed midway, and the part already done cannot be rolled back.
     #[error("stopped after {} entries{}: {cause}", done.entries, and_perhaps(*perhaps))]
     Partial {
-        /// What was done before
+        /// Entries done before the failure
         done: Usage,
-        /// So many entries more may have been done: nobody answered what became of them
+        /// Number of further entries that may have been done: the server did not reply
         perhaps: u64,
-        /// Why it failed
+        /// Cause of the failure
         cause: Box<Error>,
     },
     /// The location is a URL of an engine that this build does not have.
@@ -187,13 +189,13 @@ pub enum Error {
         /// The URL's scheme; the rest of it may hold a password
         scheme: String,
     },
-    /// The location is a URL with a mistake in it, and would be a path with a password in its name.
+    /// The location is a malformed URL, and as a path would put a password into a file name.
     #[error(
         "the location begins with {scheme}: but is no URL: write mongodb://host/database for a \
          database, or ./{scheme}:… for a file of that name"
     )]
     LikeUrl {
-        /// What it begins with; the rest of it may hold a password
+        /// Its scheme; the rest may contain a password
         scheme: String,
     },
     /// The location is not what the engine's locations look like.
@@ -247,8 +249,8 @@ pub enum Error {
 }
 
 impl Error {
-    /// Returns what an error of the system means for the store at a path: a limit that it names, the
-    /// error of ours within, or the error itself.
+    /// Converts a system error for the store at a path: into an exceeded limit, the [`Error`] it
+    /// wraps, or an I/O error.
     pub(crate) fn of_system(path: &Path, error: std::io::Error) -> Self {
         match (Limit::of(&error), error.downcast()) {
             (Some(limit), _) => Self::Limit {
@@ -278,7 +280,7 @@ impl Error {
     }
 }
 impl Error {
-    /// This error, and how far the work had come, if it had.
+    /// Adds the progress before the failure to this error, if there was any.
     #[cfg(feature = "mongodb")]
     pub(crate) fn after(self, done: Usage, perhaps: u64) -> Self {
         let is_begun = done != Usage::default() || perhaps > 0;

@@ -38,11 +38,12 @@ pub struct Question {
     pub arguments: Option<Vec<Json>>,
     /// What its value would be, if that is known
     pub kind: Option<Kind>,
-    /// Where it would print to, if it is a command
+    /// Output destinations of the command; `None` if it is not a command
     pub outputs: Option<Outputs>,
-    /// Where a command is kept that prints there, while the entry at its address is one of who prints elsewhere
+    /// Address of the alternative entry for these outputs, used if the entry at `address` is for
+    /// other outputs
     pub beside: Option<Address>,
-    /// Which failures would be replayed, if it is a command
+    /// The failures that would be replayed, if it is a command
     pub failures: Failures,
 }
 
@@ -53,7 +54,7 @@ pub enum Explanation {
     Hit(Box<Entry>),
     /// There is one that is expired, or that claims to be from the future
     Stale(Box<Entry>),
-    /// There is one, a failure of this exit code, which is not to be replayed
+    /// A recorded failure with this exit code, which may not be replayed
     Failure(Box<Entry>, u8),
     /// There is one, but its value is not what was written
     Damaged,
@@ -130,9 +131,9 @@ pub enum Part {
     Argument(usize),
     /// The path of a command's program
     Program,
-    /// What a command's program was typed as, where that is not the name of its file
+    /// The typed name of a command's program, if it differs from the file name
     ProgramName,
-    /// The path that a command's program is started by, where it is relative
+    /// The path that a command's program is started by, if it is relative
     ProgramCalled,
     /// The length of the program
     ProgramSize,
@@ -146,7 +147,7 @@ pub enum Part {
     File(String),
     /// What a command reads, by its hash
     Input,
-    /// Whether what a command prints goes to two places or to one
+    /// The number of places a command's output goes to: two or one
     Outputs,
     /// What else runs are told apart by, as the boot they were in
     Mark(String),
@@ -187,7 +188,7 @@ impl fmt::Display for Part {
 /// If the store cannot be read.
 pub fn explain(backend: &dyn Backend, question: &Question, now: Timestamp) -> Result<Explanation> {
     Ok(match backend.lookup(&question.address, now)? {
-        // To `run`, a value that is no recording is none.
+        // `run` treats a value that is not a recording as a miss.
         Lookup::Hit(entry, content)
             if question.outputs.is_some()
                 && entry.kind == Kind::Command
@@ -219,7 +220,7 @@ pub fn explain(backend: &dyn Backend, question: &Question, now: Timestamp) -> Re
     })
 }
 
-/// Whether what is there may be replayed: failures may be unwanted.
+/// Applies the policy on replaying failures to the entry found.
 fn allowed(
     backend: &dyn Backend,
     question: &Question,
@@ -238,7 +239,7 @@ fn allowed(
     })
 }
 
-/// What is kept beside a command's own entry, which is one of who prints elsewhere.
+/// Looks up the alternative entry beside a command's own one, which was recorded for other outputs.
 fn beside(
     backend: &dyn Backend,
     question: &Question,
@@ -265,7 +266,7 @@ fn contradictions(question: &Question, entry: &Entry) -> Vec<Difference> {
     found
 }
 
-/// Where a command prints to, if what is recorded of it is no answer to that.
+/// Returns the difference in outputs, if the recording does not serve the requested ones.
 fn of_outputs(
     backend: &dyn Backend,
     question: &Question,

@@ -105,7 +105,8 @@ pub struct Filter {
     pub policy: Option<Policy>,
     /// Fresh, expired or without expiry
     pub freshness: Option<Freshness>,
-    /// Written before that time, or at an unknown time: in the future, by a clock that was wrong
+    /// Written before that time, or at an unknown time: one in the future, from a clock that was
+    /// wrong
     pub written_before: Option<Timestamp>,
     /// Written at that time or after
     pub written_after: Option<Timestamp>,

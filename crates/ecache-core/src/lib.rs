@@ -1,5 +1,6 @@
-//! Execution caches for Rust: one attribute keeps the results of an expensive function in memory and in one
-//! SQLite file, so that they outlive the process and are shared among threads, tasks and processes.
+//! Execution caches for Rust: an attribute caches the results of an expensive function in memory
+//! and in an SQLite file, where they outlive the process and are shared among threads, tasks and
+//! processes.
 //!
 #![cfg_attr(feature = "macros", doc = "```standalone_crate")]
 #![cfg_attr(not(feature = "macros"), doc = "```ignore")]
@@ -25,14 +26,14 @@
 //! # }
 //! ```
 //!
-//! Without `cache = …` a function uses the default of the process ([`set_default`]), and without that the store
-//! that the command line uses, so that `ecache ls` shows what it cached.
+//! Without `cache = …`, a function uses the process's default cache ([`set_default`]), or else
+//! the command line's default store, so that `ecache ls` shows its results.
 //!
-//! # On behalf of a dataset, a user, an operator
+//! # Scopes: datasets, users, operators
 //!
-//! A function whose first argument is an [`ExecutionContext`] gets its cache from there, and its results belong to
-//! a dataset, a user, an operator or an operator prompt. Keys, values and options are those of FiftyOne's
-//! `execution_cache`.
+//! A function whose first argument is an [`ExecutionContext`] gets its cache from the context, and
+//! its results belong to a dataset, a user, an operator or an operator prompt. Keys, values and
+//! options are those of FiftyOne's `execution_cache`.
 //!
 #![cfg_attr(feature = "macros", doc = "```")]
 #![cfg_attr(not(feature = "macros"), doc = "```ignore")]
@@ -63,29 +64,30 @@
 //!
 //! # What to expect
 //!
-//! - **A result is found** in memory, then in the store, where it outlives the process. An entry that any process
-//!   removes is gone from memory within a tenth of a second.
-//! - **Everything that a result depends on is in its identity**: every argument, the type parameters, the function.
+//! - **Two tiers**: a result is looked up in memory, then in the store, where it outlives the
+//!   process. An entry that any process removes is gone from memory within a tenth of a second.
+//! - **Complete keys**: a result's key covers every argument, the type parameters and the function.
 //!   An argument that cannot be part of a key is a compile error, or its call is not cached.
-//! - **One computation at a time** for each call, among threads, tasks and processes; a killed one holds up nobody.
-//! - **Never worse than no cache**: whatever is wrong with the store, the function is computed and its result
-//!   returned; the trouble is counted and logged.
-//! - **To be administered**: the `ecache` command lists, explains and clears what functions cached, by store, dataset,
-//!   user, operator, prompt, argument, age or size.
+//! - **One computation at a time** for each call, among threads, tasks and processes. A killed
+//!   process does not block its followers.
+//! - **Never worse than no cache**: if the store fails, the function is computed and its result
+//!   returned; the failure is counted and logged.
+//! - **Administration**: the `ecache` command lists, explains and clears the entries that functions
+//!   cached, by store, dataset, user, operator, prompt, argument, age or size.
 //!
 //! # Where to look
 //!
 //! | for | see |
 //! |---|---|
 //! | the attribute, its options and companions | [`execution_cache`](macro@execution_cache) |
-//! | the cache that calls share, contexts, the attribute's work by hand | [`execution_cache`](mod@execution_cache) |
-//! | keys and values of one's own, without a function | [`execution_store`] |
-//! | what is a key, and what is stored | [`key`], [`value`], [`stored`] |
-//! | which entries are meant | [`filter`], [`scope`], [`entry`] |
-//! | where entries are kept | [`backend`], [`location`] |
+//! | the shared cache, contexts, caching without the attribute | [`execution_cache`](mod@execution_cache) |
+//! | custom keys and values, without a function | [`execution_store`] |
+//! | keys, values and stored forms | [`key`], [`value`], [`stored`] |
+//! | selecting entries | [`filter`], [`scope`], [`entry`] |
+//! | backends and locations | [`backend`], [`location`] |
 //! | files of `mongoexport` and `mongodump` | [`interchange`] |
-//! | what becomes of entries while one looks on | [`watch`] |
-//! | moving entries from one place to another | [`transfer`] |
+//! | watching entries change | [`watch`] |
+//! | moving entries between stores | [`transfer`] |
 
 pub mod backend;
 #[doc(hidden)]
@@ -147,12 +149,14 @@ pub use execution_cache::{
 /// assert_eq!(temperature::get("Rome"), None);
 /// ```
 ///
-/// The arguments make the key, in their [stored form](mod@stored). Results must be `Clone + Send + Sync + 'static` and
-/// have serde's traits. The `Err` of a `Result` is returned and not kept.
+/// The key is made of the arguments, in their [stored form](mod@stored). Results must be
+/// `Clone + Send + Sync + 'static` and implement serde's traits. The `Err` of a `Result` is
+/// returned and not cached.
 ///
-/// With a first argument that is a context, by shared reference, the attribute is FiftyOne's decorator of the same
-/// name: an [`ExecutionContext`], or whatever implements [`CacheContext`]. It brings the cache and is not part of the
-/// key, beyond the scopes that the options name.
+/// With a context as its first argument, by shared reference, the attribute behaves like FiftyOne's
+/// decorator of the same name. A context is an [`ExecutionContext`], or any type that implements
+/// [`CacheContext`]. It provides the cache and is not part of the key, except for the scopes that
+/// the options name.
 ///
 /// ```
 /// use ecache_core::{ExecutionContext, execution_cache};
@@ -169,38 +173,38 @@ pub use execution_cache::{
 ///
 /// | option | default | |
 /// |---|---|---|
-/// | `residency` | `"hybrid"` | where results are kept: `"transient"` in the store, `"ephemeral"` in memory, `"hybrid"` in both |
-/// | `ttl` | none | how long they are good: seconds, a [duration](units::parse_duration) such as `"90s"`, `"1d12h"`, `"10 minutes"`, or an expression: a `Duration` or a `u64` of seconds |
-/// | `max_size` | 1024 | how many are kept in memory; 0 is none |
-/// | `max_bytes` | 256 MiB | how large their stored forms may be together; one above a quarter of it is not kept in memory |
-/// | `link_to_dataset` | `true` | whether they belong to the context's dataset |
-/// | `key_fn` | | makes the key of the context, if there is one, and references to the arguments; a tuple or list is several arguments |
+/// | `residency` | `"hybrid"` | tier that keeps the results: `"transient"` in the store, `"ephemeral"` in memory, `"hybrid"` in both |
+/// | `ttl` | none | lifetime of the results: seconds, a [duration](units::parse_duration) such as `"90s"`, `"1d12h"`, `"10 minutes"`, or an expression: a `Duration` or a `u64` of seconds |
+/// | `max_size` | 1024 | maximum number of results in memory; 0 disables it |
+/// | `max_bytes` | 256 MiB | maximum total size of their stored forms in memory; a result above a quarter of it is not kept there |
+/// | `link_to_dataset` | `true` | links the results to the context's dataset |
+/// | `key_fn` | | function that makes the key from the context, if there is one, and references to the arguments; a tuple or list counts as several arguments |
 /// | `store_name` | module and function | the execution store: a text or an expression |
-/// | `version` | none | a number, a text or an expression such as `env!("CARGO_PKG_VERSION")`; another version does not see the results of this one |
-/// | `operator_scoped`, `prompt_scoped` | `false` | whether the operator, the prompt is part of the key |
-/// | `user_scoped`, `jwt_scoped` | `false` | whether the user, the request token is; without one a call is not cached |
+/// | `version` | none | a number, a text or an expression such as `env!("CARGO_PKG_VERSION")`; results of other versions are not used |
+/// | `operator_scoped`, `prompt_scoped` | `false` | adds the operator or the prompt to the key |
+/// | `user_scoped`, `jwt_scoped` | `false` | adds the user or the request token to the key; a call without one is not cached |
 /// | `collection_name` | `"execution_store"` | the collection |
-/// | `serialize`, `deserialize` | serde | functions from `&result` to what is stored, and back |
+/// | `serialize`, `deserialize` | serde | functions that convert `&result` to the stored form, and back |
 ///
-/// and, beyond FiftyOne's:
+/// and, in addition to FiftyOne's:
 ///
 /// | option | default | |
 /// |---|---|---|
 /// | `cache` | the context's | for a function without a context: a `static` that holds a [`Cache`], as `LazyLock<Cache>` or `LazyLock<Arc<Cache>>`, or `default` for the [default](set_default) of the process |
-/// | `codec` | serde | a [`Codec`] in the place of `serialize` and `deserialize`, as [`Compact`](execution_cache::Compact) |
-/// | `self_key` | required | for a method: what of `self` its results depend on, or `none`; an associated function says `none` |
-/// | `cache_err` | `false` | whether the `Err` of a `Result` is kept as well, which needs serde's traits then; a duration keeps it for that long |
-/// | `cache_none` | `true` | whether the `None` of an `Option`, or of a `Result<Option<…>, …>`, is kept |
-/// | `ttl_fn` | | makes the lifetime of each result of a reference to it: a `Duration`, or `None` for that of `ttl` |
-/// | `verify_every` | 0 | of so many hits one is computed again and compared |
-/// | `stale` | none | how much longer than its `ttl` a result is served, while it is computed anew in the background |
-/// | `stale_if_error` | none | how much longer than its `ttl` a result is served when computing it anew comes to an `Err` |
-/// | `spawn` | a thread | for an `async fn` with `stale`: what runs a refresh, as `tokio::spawn` |
+/// | `codec` | serde | a [`Codec`] instead of `serialize` and `deserialize`, such as [`Compact`](execution_cache::Compact) |
+/// | `self_key` | required | for a method: the part of `self` that its results depend on, or `none`; `none` for an associated function |
+/// | `cache_err` | `false` | also caches the `Err` of a `Result`, which must implement serde's traits; a duration limits its lifetime |
+/// | `cache_none` | `true` | caches the `None` of an `Option`, or of a `Result<Option<…>, …>` |
+/// | `ttl_fn` | | function from a reference to a result to its lifetime: a `Duration`, or `None` for that of `ttl` |
+/// | `verify_every` | 0 | recomputes and compares one of this many hits; 0 never |
+/// | `stale` | none | time after the `ttl` for which a stale result is served while it is refreshed in the background |
+/// | `stale_if_error` | none | time after the `ttl` for which a stale result is served if refreshing it returns an `Err` |
+/// | `spawn` | a thread | for an `async fn` with `stale`: spawns a refresh, as `tokio::spawn` does |
 /// | `crate` | `::ecache_core` | the path of this library |
 ///
 /// A flag alone is `true`. Expressions are evaluated once, at the first call.
 ///
-/// Results of an operator's prompt, gone with the process:
+/// Results of an operator's prompt, kept until the process ends:
 ///
 /// ```
 /// # use ecache_core::execution_cache;
@@ -215,7 +219,7 @@ pub use execution_cache::{
 /// # assert_eq!(options_of_prompt::counters().computations, 2);
 /// ```
 ///
-/// A method, for a minute, in a store of that name:
+/// A method, cached for a minute in a named store:
 ///
 /// ```
 /// # use ecache_core::execution_cache;
@@ -237,7 +241,7 @@ pub use execution_cache::{
 /// # }
 /// ```
 ///
-/// A key of one's own, for each user's request token:
+/// A custom key, for each user's request token:
 ///
 /// ```
 /// # use ecache_core::execution_cache;
@@ -256,8 +260,8 @@ pub use execution_cache::{
 /// # assert_eq!(user_specific_query::counters().computations, 1);
 /// ```
 ///
-/// Served for a day after its hour is over, while it is computed anew in the background, once, however many ask; the entry
-/// expires when both are over:
+/// A result served for a day after its hour is over, while a single background refresh computes it
+/// anew, however many callers there are. The entry expires when both periods are over:
 ///
 /// ```
 /// # use ecache_core::execution_cache;
@@ -270,9 +274,9 @@ pub use execution_cache::{
 /// # assert_eq!(report(&ctx, "May"), "the report of May");
 /// ```
 ///
-/// What the function borrows is cloned for the refresh (`ToOwned`), and all that it is given must be `Send + 'static`;
-/// a method's `self` must be `Clone`. An `async fn` is refreshed by a thread that polls it; one that needs its runtime
-/// names it: `spawn = tokio::spawn`.
+/// The refresh clones the function's borrowed arguments (`ToOwned`), and all arguments must be
+/// `Send + 'static`; a method's `self` must be `Clone`. A thread polls the refresh of an
+/// `async fn`; a function that needs its runtime names it: `spawn = tokio::spawn`.
 ///
 /// # Companions
 ///
@@ -311,37 +315,40 @@ pub use execution_cache::{
 /// # }
 /// ```
 ///
-/// They belong to an empty type of the function's name. Those of a method stand beside it under its name and theirs:
-/// `expensive_operation_uncached`, `expensive_operation_clear_cache` and so on. `execution_cache` is the cache itself.
+/// The companions belong to an empty type with the function's name. Those of a method are methods
+/// beside it, with its name as a prefix: `expensive_operation_uncached`,
+/// `expensive_operation_clear_cache` and so on. `execution_cache` returns the cache itself.
 ///
-/// # What is kept, and for how long
+/// # Storage and lifetime
 ///
-/// A result is stored as JSON that people and FiftyOne read, a `Vec<u8>` as bytes, and a `Vec` of 1024 numbers or more
-/// as bytes that NumPy reads; `codec = Compact` is a binary form for all else. A result that does
-/// not come back from the store as it was, as with `#[serde(skip)]`, is kept in neither tier, and a
-/// warning says why. For that, results up to 16 KiB are read again whenever they are stored, larger
-/// ones the first sixteen times and then one of 32. What is skipped is found where the type has an
-/// `==`.
+/// A result is stored as JSON that people and FiftyOne can read, a `Vec<u8>` as bytes, and a `Vec`
+/// of 1024 numbers or more as bytes that NumPy can read; `codec = Compact` stores all other types
+/// in a binary form. A result that changes when it is read back from the store, as with
+/// `#[serde(skip)]`, is kept in neither tier, and a warning gives the reason. To check this,
+/// results up to 16 KiB are read back whenever they are stored, larger ones the first sixteen times
+/// and then one in 32. Skipped fields are detected if the type implements `==`.
 ///
 /// Results leave memory when they expire, when `max_size` or `max_bytes` is reached, and with their
-/// [`Cache`]. From the store, a function removes up to 32 of its expired results once a minute,
-/// with one that it keeps; [`Cache::prune`](execution_cache::Cache::prune) removes those of all
-/// functions. A store that must not exceed a size is bounded from outside, as by a cron job with
-/// `ecache prune --max-size 1GiB`.
+/// [`Cache`]. Once a minute, when it stores a result, a function removes up to 32 of its expired
+/// results from the store; [`Cache::prune`](execution_cache::Cache::prune) removes those of all
+/// functions. To limit the size of a store, run `ecache prune --max-size 1GiB` regularly, for
+/// example from a cron job.
 ///
-/// An `async fn` blocks no executor: a few threads of the cache's own read and write the store, encode and decode. A
-/// store that another process keeps locked is waited for two seconds once, and then left alone for
-/// ten.
+/// An `async fn` does not block its executor: a few threads of the cache's own read and write the
+/// store, encode and decode. If another process keeps the store locked, the cache waits for two
+/// seconds once, and then bypasses the store for ten.
 ///
 /// # What can be cached
 ///
-/// Free functions and methods, also `async` (on any runtime) and generic ones, whose type parameters are part of the
-/// key. Not methods in the `impl` of a trait: cache an inherent one, and call that. An argument `impl AsRef<T>` counts as
-/// its `T`; any other must have serde's `Serialize`, or a `key_fn` that makes something of it. Of `impl Trait` the type is
-/// part of the key as well; `dyn` hides it, and `&mut` arguments would stay as they are: both are compile errors.
+/// Free functions and methods, including `async` (on any runtime) and generic ones, whose type
+/// parameters are part of the key. Methods in the `impl` of a trait are not supported: cache an
+/// inherent method, and call that. An argument `impl AsRef<T>` counts as its `T`; any other must
+/// implement serde's `Serialize`, or a `key_fn` must convert it. For `impl Trait`, the type is part
+/// of the key as well. `dyn` hides the type, and changes to `&mut` arguments would be lost: both
+/// are compile errors.
 ///
-/// What the function depends on beside its arguments and the scopes is not in its key: that is what a `ttl`, a
-/// `version` and `verify_every` are for. Copies of a result are made by its `Clone`; what that shares, as an `Arc`
-/// does, callers share.
+/// The key covers only the arguments and the scopes. For other inputs, use a `ttl`, a `version` or
+/// `verify_every`. Copies of a result are made by its `Clone`; callers share any state that `Clone`
+/// shares, as with an `Arc`.
 #[cfg(feature = "macros")]
 pub use ecache_macros::execution_cache;

@@ -5,10 +5,10 @@ use std::io;
 
 use rustix::process::{Resource, getrlimit};
 
-/// Descriptors that a store may have open at once: the file, its log, the index of the log, and one to spare.
+/// Descriptors that an open store needs: the file, its log, the index of the log, and a spare one.
 const DESCRIPTORS: usize = 4;
 
-/// A limit that is too low for what was attempted.
+/// A limit that is too low for the attempted operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Limit {
     /// The length of a file
@@ -18,7 +18,7 @@ pub enum Limit {
 }
 
 impl Limit {
-    /// The limit that an error of the system names.
+    /// Returns the limit that a system error reports.
     pub fn of(error: &io::Error) -> Option<Self> {
         match error.raw_os_error()? {
             libc::EFBIG => Some(Self::FileSize),
@@ -27,12 +27,14 @@ impl Limit {
         }
     }
 
-    /// The limit on files, if there is one: why SQLite may have failed to write, which it does not say.
+    /// Returns the limit on file size, if there is one: a possible cause of a failed SQLite write,
+    /// which SQLite does not report.
     pub(crate) fn on_writing() -> Option<Self> {
         getrlimit(Resource::Fsize).current.map(|_| Self::FileSize)
     }
 
-    /// The limit on open files, if a store does not fit: why SQLite may have failed to open it, which it does not say.
+    /// Returns the limit on open files, if a store exceeds it: a possible cause of SQLite failing
+    /// to open one, which SQLite does not report.
     pub(crate) fn on_opening() -> Option<Self> {
         let null = || std::fs::File::open("/dev/null");
         let opened: io::Result<Vec<_>> = (0..DESCRIPTORS).map(|_| null()).collect();
@@ -49,7 +51,7 @@ impl fmt::Display for Limit {
     }
 }
 
-/// Whether the system has no room now for another process, thread or descriptor.
+/// Reports whether the system is currently out of processes, threads or descriptors.
 pub fn is_exhausted(error: &io::Error) -> bool {
     matches!(
         error.raw_os_error(),
@@ -57,7 +59,7 @@ pub fn is_exhausted(error: &io::Error) -> bool {
     )
 }
 
-/// How many files this process may have open.
+/// Returns the maximum number of files this process may have open.
 pub(crate) fn open_files() -> usize {
     let limit = getrlimit(Resource::Nofile).current;
     limit.map_or(usize::MAX, |limit| {
@@ -65,7 +67,7 @@ pub(crate) fn open_files() -> usize {
     })
 }
 
-/// Says what failed where the system only says that it has no room.
+/// Adds the failed operation to an error that only reports exhaustion.
 pub(crate) fn no_thread(error: io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("cannot start a thread: {error}"))
 }

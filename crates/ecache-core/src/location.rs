@@ -17,10 +17,10 @@ use crate::error::{Error, Result};
 use crate::scope::Address;
 use crate::time::Timestamp;
 
-/// Returns the folder of the user's data: `$XDG_DATA_HOME/ecache`, or `~/.local/share/ecache`. `None` without a
-/// home folder.
+/// Returns the user's data folder: `$XDG_DATA_HOME/ecache`, or `~/.local/share/ecache`. `None`
+/// without a home folder.
 pub fn data_folder(variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
-    // The specification says to ignore a relative path here.
+    // The XDG specification says to ignore relative paths.
     let absolute = |name| {
         let value = variable(name).map(PathBuf::from);
         value.filter(|path| path.is_absolute())
@@ -30,7 +30,7 @@ pub fn data_folder(variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBu
     Some(data.join("ecache"))
 }
 
-/// Returns the location that is used where none is named: `$ECACHE_DB`, or a file in the [`data_folder`].
+/// Returns the default location: `$ECACHE_DB`, or a file in the [`data_folder`].
 pub fn default(variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
     match variable("ECACHE_DB").filter(|location| !location.is_empty()) {
         Some(location) => Some(location.into()),
@@ -38,7 +38,7 @@ pub fn default(variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
     }
 }
 
-/// The name of the file in the [`data_folder`] that is the store unless another is named.
+/// Name of the default store's file in the [`data_folder`].
 pub const DEFAULT_FILE: &str = "store.db";
 
 /// Opens the store at a location: a path, or the URL of a database as in `mongodb://localhost:27017/fiftyone`.
@@ -105,7 +105,7 @@ pub fn glance(
     Ok((backend, lookup))
 }
 
-/// Whether a location is a URL or meant as one, and not a path.
+/// Reports whether a location is a URL, or resembles one, and not a path.
 ///
 /// ```
 /// use ecache_core::location::is_url;
@@ -126,18 +126,18 @@ fn is_mongodb(location: &OsStr) -> bool {
 
 const MONGODB: &str = "mongodb";
 
-/// What a location looks like.
+/// The form of a location.
 #[derive(Debug, PartialEq)]
 enum Form<'a> {
     /// A path
     Path,
-    /// A URL of this scheme
+    /// A URL with this scheme
     Url(&'a str),
-    /// A URL with a mistake, which as a path would be a file with a password in its name
+    /// A malformed URL, which as a path would put a password into a file name
     LikeUrl(&'a str),
 }
 
-/// A path cannot begin like a URL: `./mongodb:x` is the file.
+/// Classifies a location. A path cannot begin like a URL; use `./mongodb:x` for such a file.
 fn form(text: &str) -> Form<'_> {
     let Some((scheme, rest)) = text.split_once(':') else {
         return Form::Path;
@@ -199,7 +199,7 @@ pub fn shown(location: &OsStr) -> String {
     let mut text = location.to_string_lossy().into_owned();
     match form(&text) {
         Form::Path => text,
-        // What of it is a password cannot be told.
+        // The position of a password in it is unknown.
         Form::LikeUrl(scheme) => format!("{scheme}:…"),
         Form::Url(_) => {
             if let Some(range) = credentials(&text) {

@@ -1,9 +1,10 @@
-//! Files beside a store: their names, and opening them in a folder where other users may have put something else.
+//! Files beside a store: their names, and opening them safely in folders shared with other users.
 //!
-//! A sidecar is a regular file of this user with one name, in a folder of this user or of root. In a sticky folder such as
-//! `/tmp` anybody can make a file of any name before we do; there this user's files are safe from others as well,
-//! and what others made is neither followed, waited for nor written to. In another user's folder root makes none,
-//! since that user could not remove or write to it afterwards.
+//! A sidecar is a regular file of this user with a single link, in a folder of this user or of
+//! root. In a sticky folder such as `/tmp`, any user can create a file of any name first. There,
+//! this user's own files are still safe, and files of others are neither followed, waited for nor
+//! written to. In another user's folder, root creates no sidecars, since that user could not remove
+//! or write to them afterwards.
 
 use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
 use std::io::{self, ErrorKind};
@@ -12,38 +13,38 @@ use std::path::{Path, PathBuf};
 
 use crate::error::Error;
 
-/// A file or folder beside a store. SQLite names its own.
+/// A file or folder beside a store. SQLite names its own files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sidecar {
-    /// Locks of the keys that are computed
+    /// Locks of the keys being computed
     Locks,
     /// The folder with the output of running commands
     Flights,
-    /// How often a command ran without the cache
+    /// Counts of runs without the cache
     Troubles,
-    /// Space for removing on a full disk
+    /// Reserved space for removing entries on a full disk
     Reserve,
-    /// When a server could not be reached
+    /// Time at which a server could not be reached
     Down,
 }
 
-/// What an opened sidecar is for.
+/// The intended use of an opened sidecar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
-    /// Reading a file that is there
+    /// Reads an existing file
     Read,
-    /// Reading and writing one, which is made if it is not there
+    /// Reads and writes a file, creating it if missing
     Share,
-    /// Appending to one, which is made if it is not there
+    /// Appends to a file, creating it if missing
     Append,
-    /// Writing to one that is there
+    /// Writes to an existing file
     Change,
-    /// Writing to one that must not be there yet
+    /// Writes to a new file, which must not exist yet
     Create,
 }
 
 impl Sidecar {
-    /// The path beside a store.
+    /// Returns the sidecar's path beside a store.
     pub fn path(self, store: &Path) -> PathBuf {
         let mut path = store.as_os_str().to_owned();
         path.push(match self {
@@ -56,7 +57,7 @@ impl Sidecar {
         path.into()
     }
 
-    /// Opens it beside a store.
+    /// Opens the sidecar beside a store.
     ///
     /// # Errors
     /// Those of [`open`].
@@ -65,10 +66,10 @@ impl Sidecar {
     }
 }
 
-/// Opens a sidecar, or a file in a folder that is one, without waiting for anybody.
+/// Opens a sidecar, or a file in a sidecar folder, without blocking.
 ///
 /// # Errors
-/// If it cannot be opened, or is not safe to use: then the error is [`Error::Untrusted`] within.
+/// If it cannot be opened, or wraps [`Error::Untrusted`] if it is not safe to use.
 pub fn open(path: &Path, purpose: Purpose) -> io::Result<File> {
     check_folder(path)?;
     let mut options = OpenOptions::new();
@@ -92,10 +93,10 @@ pub fn open(path: &Path, purpose: Purpose) -> io::Result<File> {
     Ok(file)
 }
 
-/// Makes a folder that is a sidecar, unless it is there, and refuses one through which others could interfere.
+/// Creates a sidecar folder if missing, and refuses one through which others could interfere.
 ///
 /// # Errors
-/// As [`open`].
+/// Those of [`open`].
 pub fn make_folder(path: &Path) -> io::Result<()> {
     check_folder(path)?;
     match DirBuilder::new().mode(0o700).create(path) {
@@ -113,11 +114,11 @@ pub fn make_folder(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Makes the folder of a store, with those above it. Root makes none in a folder of another user, who could not enter
-/// it.
+/// Creates the folder of a store and its missing parents. Refuses to create one as root in a folder
+/// of another user, who could not enter it.
 ///
 /// # Errors
-/// As [`open`].
+/// Those of [`open`].
 pub fn make_home(folder: &Path) -> io::Result<()> {
     let above = folder.ancestors().find(|above| above.is_dir());
     if let Some(above) = above.filter(|_| rustix::process::geteuid().is_root()) {
@@ -126,7 +127,7 @@ pub fn make_home(folder: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(folder)
 }
 
-/// Refuses what is not a regular file of this user with one name.
+/// Refuses anything but a regular file of this user with a single link.
 fn check_file(path: &Path, file: &Metadata) -> io::Result<()> {
     let kind = file.file_type();
     if kind.is_fifo() {
@@ -137,7 +138,7 @@ fn check_file(path: &Path, file: &Metadata) -> io::Result<()> {
     }
     check_owner(path, file)?;
     match file.nlink() {
-        // It was removed in this moment.
+        // The file was removed in the meantime.
         0 => Err(ErrorKind::NotFound.into()),
         1 => Ok(()),
         _ => Err(untrusted(path, "it has more than one name (hard links)")),
@@ -152,7 +153,7 @@ fn check_folder(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Refuses a folder of another user than root, unless it is a sticky one for everybody.
+/// Refuses a folder of another user than root, unless it is sticky and world-writable.
 fn check_place(folder: &Path, found: &Metadata) -> io::Result<()> {
     const STICKY: u32 = 0o1000;
     if found.mode() & STICKY != 0 || found.uid() == 0 {

@@ -1,4 +1,5 @@
-//! Streams that may be non-blocking: another process may have set them so, and expects every byte all the same.
+//! Streams that may be non-blocking: another process may have set the flag, and still expects every
+//! byte.
 
 use std::fmt;
 use std::io::{self, Read, Write};
@@ -7,7 +8,7 @@ use std::os::fd::AsFd;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 
-/// A descriptor, unbuffered, that is waited for where it would block.
+/// An unbuffered descriptor that waits instead of failing with `WouldBlock`.
 ///
 /// ```
 /// use std::io::{Read, Write, pipe};
@@ -49,7 +50,7 @@ impl<F> fmt::Debug for Patient<F> {
     }
 }
 
-/// Makes a system call on a descriptor until it does something else than to say that it would block.
+/// Repeats a system call on a descriptor until it no longer reports that it would block.
 ///
 /// # Errors
 /// Those of the call.
@@ -96,7 +97,7 @@ mod tests {
                 let mut read = Vec::new();
                 Patient(reader).read_to_end(&mut read).map(|_| read)
             });
-            // The reader finds the pipe empty before it finds it full.
+            // The reader finds the pipe empty before the writer fills it.
             thread::sleep(Duration::from_millis(5));
             Patient(writer).write_all(&bytes).expect("it is read");
             reading.join().expect("no panic").expect("it is written")

@@ -339,7 +339,7 @@ impl<'a> Importer<'a> {
                 self.done += imported;
                 Ok(())
             }
-            // The batches before this one are a part of what is there, too.
+            // Includes the batches written before this one.
             Err(Error::Partial {
                 mut done,
                 perhaps,

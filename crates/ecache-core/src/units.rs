@@ -1,13 +1,14 @@
 //! Durations, rates and sizes as people type them: in options, and in `#[execution_cache]`.
 //!
 //! `ecache-macros` compiles this file too, through a symbolic link, so that there is one grammar. A
-//! proc-macro crate exports only macros and cannot depend on this crate, so this file uses only `std`.
+//! proc-macro crate exports only macros and cannot depend on this crate, so this file uses only
+//! `std`.
 //!
 //! The unit names of durations are those of `humantime`, which bkt uses.
 
 use std::time::Duration;
 
-/// Why a text is not a duration, a rate, a size or a time.
+/// An error parsing a duration, a rate, a size or a time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParseError {
     kind: &'static str,
@@ -16,7 +17,7 @@ pub struct ParseError {
 }
 
 impl ParseError {
-    /// An error for `text`, which should have been a `kind`.
+    /// Creates an error for `text`, which should have been a `kind`.
     pub fn new(kind: &'static str, text: &str, reason: impl Into<String>) -> Self {
         Self {
             kind,
@@ -40,7 +41,8 @@ const DURATION_UNITS: &str =
 
 /// Parses a duration such as `90s`, `1d12h`, `1.5h` or `1 hour 30 min`, in whole milliseconds.
 ///
-/// A bare number is seconds. A month is 30.44 days and a year 365.25 days. `m` is a minute, `M` a month.
+/// A bare number is seconds. A month is 30.44 days and a year 365.25 days. `m` is a minute, `M` a
+/// month.
 ///
 /// # Errors
 ///
@@ -99,7 +101,7 @@ pub fn parse_rate(text: &str) -> Result<Duration, ParseError> {
 
 const SECOND: u64 = 1_000_000_000;
 
-/// A unit of time in nanoseconds.
+/// Returns the nanoseconds in a unit of time.
 fn duration_unit(name: &str) -> Option<u64> {
     const DAY: u64 = 86_400 * SECOND;
     Some(match name {
@@ -128,7 +130,7 @@ fn unknown_unit(name: &str) -> String {
 ///
 /// # Errors
 ///
-/// Refuses what is not one number with one of these units, and what overflows.
+/// Refuses a text that is not one number with one of these units, and a size that overflows.
 pub fn parse_size(text: &str) -> Result<u64, ParseError> {
     let error = |reason: String| ParseError::new("size", text, reason);
     let part = Part::split(text).map_err(error)?;
@@ -187,10 +189,10 @@ impl<'a> Part<'a> {
         }
     }
 
-    /// The number times `unit`, rounded down; `None` if that is too large.
+    /// Returns the number times `unit`, rounded down; `None` if that is too large.
     fn times(&self, unit: u64) -> Option<u128> {
         let (whole, fraction) = self.number.split_once('.').unwrap_or((self.number, ""));
-        // Digits that no unit can make visible are dropped, so that the product fits into 128 bits.
+        // Drops digits too small for any unit, so that the product fits into 128 bits.
         let fraction = &fraction[..fraction.len().min(15)];
         let scale = 10_u128.pow(fraction.len() as u32);
         let whole = u128::from(whole.parse::<u64>().ok()?);

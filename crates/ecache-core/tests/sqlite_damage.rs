@@ -359,7 +359,7 @@ fn a_log_whose_header_is_damaged_is_noticed_at_once_and_begun_anew() {
     }
 }
 
-/// Changes rows without their checksums.
+/// Changes rows without updating their checksums.
 fn tamper(path: &Path, change: &str) {
     let database = Connection::open(path).expect("a database");
     database.execute_batch(change).expect("a change");
@@ -422,7 +422,7 @@ fn a_row_that_makes_no_sense_is_damaged_and_the_others_are_not() {
             .expect("groups");
         match store.remove(&all, NOW, &mut no_progress) {
             Ok(removed) => assert_eq!(removed, usage, "{change}"),
-            // Two places say which store it is in, and they do not agree.
+            // The two places that record its store disagree.
             Err(Error::DamagedLeft { done, left: 1 }) => {
                 assert_eq!((done.entries, change), (2, "UPDATE entries SET store = 99"));
             }

@@ -1,7 +1,8 @@
-//! Every bit of every page of a small store, flipped one after the other.
+//! Flips every bit of every page of a small store, one at a time.
 //!
-//! Whatever bit is wrong, a read gives an entry as it was written, or a miss, or an error: never another
-//! entry's value, never one whose time is over. A removal takes nothing that it does not mean.
+//! Whichever bit is wrong, a read returns an entry as written, a miss or an error: never another
+//! entry's value, and never an expired one. A removal deletes no entry that its filter does not
+//! match.
 //!
 //! The space between a page's cell pointers and its cells is left out, since SQLite never reads it.
 
@@ -30,7 +31,7 @@ use rusqlite::Connection;
 
 const PAGE: usize = 4096;
 
-/// What a store holds: entries with their values, in the order of their addresses.
+/// The contents of a store: entries with their values, sorted by address.
 type Contents = BTreeMap<Address, (Entry, Vec<u8>)>;
 
 fn hours(hours: i64) -> Timestamp {
@@ -41,7 +42,7 @@ fn filter(store: &StoreAddress) -> Filter {
     Filter::store(store)
 }
 
-/// The stores: two names, one of them in a dataset as well, with the same keys in each.
+/// Returns the stores: two names, one of them also in a dataset, with the same keys in each.
 fn stores() -> [StoreAddress; 3] {
     let alpha = StoreAddress::new("alpha");
     [
@@ -51,7 +52,7 @@ fn stores() -> [StoreAddress; 3] {
     ]
 }
 
-/// Entries of every kind of lifetime, policy and scope; `more` of them are plain.
+/// Returns entries with every kind of lifetime, policy and scope, and `more` plain ones.
 fn entries(more: usize) -> Contents {
     let mut contents = Contents::new();
     for (number, store) in stores().iter().enumerate() {
@@ -91,7 +92,7 @@ fn entries(more: usize) -> Contents {
     contents
 }
 
-/// Writes a store, all of it in the file itself.
+/// Writes a store, with all of it in the main file.
 fn build(path: &Path, more: usize) -> Contents {
     let mut contents = entries(more);
     let backend = write(path);
@@ -139,7 +140,7 @@ fn build(path: &Path, more: usize) -> Contents {
     contents
 }
 
-/// The calls: a byte of which the hash consists, and when its result expires, in hours.
+/// The calls: the byte that fills the hash, and the hours until the result expires.
 const CALLS: [(u8, Option<i64>); 3] = [(7, None), (8, Some(-1)), (9, Some(1))];
 
 struct Call {
@@ -180,14 +181,14 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
     PathBuf::from(format!("{}{suffix}", path.display()))
 }
 
-/// A page of the file: what kind of page it is, and which of its bytes SQLite reads.
+/// A page of the file, with its kind and the bytes of it that SQLite reads.
 struct Page {
     is_index: bool,
     is_interior: bool,
     used: Vec<Range<usize>>,
 }
 
-/// Reads the pages' headers; the second page of the file has none, it says where the others belong.
+/// Reads the page headers. The second page has none: it maps pages to their parents.
 fn pages(file: &[u8]) -> Vec<Page> {
     let count = file.len() / PAGE;
     (0..count)
@@ -216,7 +217,8 @@ fn pages(file: &[u8]) -> Vec<Page> {
         .collect()
 }
 
-/// The bits to flip: one in `of_index` of index pages and of pages above others, one in `of_table` of the rest.
+/// Returns the bits to flip: one in `of_index` of index and interior pages, one in `of_table` of
+/// the rest.
 fn bits(file: &[u8], of_index: usize, of_table: usize) -> Vec<usize> {
     let pages = pages(file);
     let of_page = |page: &Page| -> Vec<usize> {
@@ -259,7 +261,7 @@ impl Flipped {
         written.expect("a byte is written");
     }
 
-    /// Brings everything back as it was.
+    /// Restores the original file.
     fn restore(&self) {
         self.file
             .set_len(self.whole.len() as u64)
@@ -271,7 +273,7 @@ impl Flipped {
     }
 }
 
-/// What was wrong, by how it was asked for: how many answers, and the first of them.
+/// Wrong answers by operation: their number, and the first of them.
 #[derive(Debug, Default)]
 struct Wrong(BTreeMap<&'static str, (usize, String)>);
 
@@ -289,7 +291,7 @@ impl Wrong {
     }
 }
 
-/// Whether an entry is as it was written; hits are history.
+/// Reports whether an entry is as written, apart from its hits.
 fn is_as_written(entry: &Entry, written: &Entry) -> bool {
     let entry = Entry {
         hits: written.hits,
@@ -299,7 +301,7 @@ fn is_as_written(entry: &Entry, written: &Entry) -> bool {
     entry == *written
 }
 
-/// Looks everything up, in every way; says what is neither right nor a miss nor an error.
+/// Looks up everything in every way; records answers that are not right, a miss or an error.
 fn read(path: &Path, contents: &Contents, bit: usize, wrong: &mut Wrong) -> usize {
     let Ok(backend) = SqliteBackend::open(path, Access::Read) else {
         return 0;
@@ -376,7 +378,7 @@ fn read(path: &Path, contents: &Contents, bit: usize, wrong: &mut Wrong) -> usiz
     hits
 }
 
-/// What is listed and removed: whole stores, and parts of each kind.
+/// Returns the filters to list and remove by: whole stores, and parts of each kind.
 fn filters() -> Vec<Filter> {
     let [alpha, beta, _] = stores();
     let exact = |name: &str| vec![Pattern::exact(name)];
@@ -416,7 +418,7 @@ fn filters() -> Vec<Filter> {
     ]
 }
 
-/// The entries that can be read now.
+/// Returns the entries that are currently readable.
 fn readable(path: &Path, contents: &Contents) -> Vec<Address> {
     let Ok(backend) = SqliteBackend::open(path, Access::Read) else {
         return Vec::new();
@@ -428,8 +430,8 @@ fn readable(path: &Path, contents: &Contents) -> Vec<Address> {
     contents.keys().filter(is_found).cloned().collect()
 }
 
-/// Whether a value is still in the file; SQLite writes over what it removes. What cannot be found any more, as
-/// the order of a page is wrong, is not gone.
+/// Reports whether a value is still in the file, since SQLite overwrites removed ones. A value that
+/// a damaged page order hides is not gone.
 fn is_in_file(path: &Path, value: &[u8]) -> bool {
     let database = Connection::open(path).expect("the store");
     let checkpoint = "PRAGMA wal_checkpoint(TRUNCATE)";
@@ -439,7 +441,7 @@ fn is_in_file(path: &Path, value: &[u8]) -> bool {
     file.windows(value.len()).any(|bytes| bytes == value)
 }
 
-/// Removes what a filter means; says what else is gone, and what is still there although it was to go.
+/// Removes the entries of a filter; records others that are gone, and those that should be.
 fn remove(path: &Path, contents: &Contents, filter: &Filter, bit: usize, wrong: &mut Wrong) {
     let before = readable(path, contents);
     let Ok(backend) = SqliteBackend::open(path, Access::Write) else {
@@ -459,7 +461,7 @@ fn remove(path: &Path, contents: &Contents, filter: &Filter, bit: usize, wrong: 
     }
 }
 
-/// Makes what a filter means expire; says what else is changed.
+/// Makes the entries of a filter expire; records others that changed.
 fn touch(path: &Path, contents: &Contents, filter: &Filter, bit: usize, wrong: &mut Wrong) {
     let before = readable(path, contents);
     let Ok(backend) = SqliteBackend::open(path, Access::Write) else {
@@ -489,13 +491,13 @@ fn touch(path: &Path, contents: &Contents, filter: &Filter, bit: usize, wrong: &
     }
 }
 
-/// How a check leaves the file.
+/// The state of the file after a check.
 enum Left {
     Alone,
     Changed,
 }
 
-/// Flips every bit that is to be flipped, and lets `check` say what is wrong then.
+/// Flips each selected bit, and runs `check` on the result.
 fn flip_all(
     more: usize,
     bits_of: impl Fn(&[u8]) -> Vec<usize>,
@@ -591,7 +593,7 @@ fn no_flipped_bit_removes_or_changes_what_is_not_meant() {
     }
     let flipped_and_changed = |path: &Path, contents: &Contents, bit: usize, wrong: &mut Wrong| {
         let filters = filters();
-        // Neighbouring bits with different filters.
+        // Gives neighbouring bits different filters.
         let filter = &filters[(bit / 8 + bit) % filters.len()];
         match bit % 5 {
             0 => touch(path, contents, filter, bit, wrong),

@@ -1,4 +1,4 @@
-//! A store whose file is removed, and made again by somebody else, while a program has it open.
+//! A store whose file another process removes and recreates while a program has it open.
 
 mod common;
 
@@ -18,7 +18,7 @@ use ecache_core::key::Key;
 use ecache_core::scope::StoreAddress;
 use ecache_core::value::{CHUNK_SIZE, Kind};
 
-/// How long a reader may take to look again.
+/// Maximum time for a reader to notice another file.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 fn folder() -> (tempfile::TempDir, PathBuf) {
@@ -27,10 +27,10 @@ fn folder() -> (tempfile::TempDir, PathBuf) {
     (folder, path)
 }
 
-/// `rm store.db*`
+/// Runs the equivalent of `rm store.db*`.
 fn remove(path: &Path) {
     for file in fs::read_dir(path.parent().expect("a folder")).expect("a folder") {
-        // A program that has the store open may make new files meanwhile.
+        // A program with the store open may create new files meanwhile.
         let _ = fs::remove_file(file.expect("a file").path());
     }
 }
@@ -148,7 +148,7 @@ fn what_is_told_of_changes_tells_of_another_file() {
     put_in(&store, "s", "old");
     let before = told();
     remove(&path);
-    // The same happens to the new file, by another program.
+    // Another program replaces the new file as well.
     put_in(&write(&path), "s", "new");
     let after = told();
     assert!(
@@ -161,7 +161,7 @@ fn what_is_told_of_changes_tells_of_another_file() {
 fn an_operation_ends_on_the_file_on_which_it_began() {
     let (_folder, path) = folder();
     let store = write(&path);
-    // More than the rows that are read at once.
+    // More rows than are read at once.
     for number in 0..2500 {
         put(&store, &format!("{number:04}"), b"old").expect("an entry");
     }

@@ -1,6 +1,8 @@
-//! What is advised for a damaged store works: save what can be read, and empty the store, or delete the file.
+//! The advice for a damaged store works: export the readable entries, then empty the store or
+//! delete the file.
 //!
-//! Each page of each table and index is damaged in turn: it is nothing but zeros, or noise, or has some wrong bits.
+//! Each page of each table and index is damaged in turn: zeroed, filled with noise, or with some
+//! bits flipped.
 
 mod common;
 
@@ -26,7 +28,7 @@ use rusqlite::Connection;
 
 const PAGE: usize = 4096;
 
-/// What a page is overwritten with.
+/// The kind of damage to a page.
 #[derive(Clone, Copy, Debug)]
 enum Damage {
     Zeros,
@@ -113,7 +115,7 @@ fn build(path: &Path) -> BTreeMap<Address, (Entry, Vec<u8>)> {
     entries
 }
 
-/// The pages of every table and index that is not empty, by its name.
+/// Returns the pages of every non-empty table and index, with its name.
 fn trees(path: &Path) -> BTreeMap<usize, String> {
     let database = Connection::open(path).expect("a database");
     let mut statement = database
@@ -198,7 +200,8 @@ fn what_is_advised_for_a_damaged_store_works() {
     );
 }
 
-/// Exports what can be read: it is right, it is all that a look-up finds, and what is missing is counted.
+/// Exports the readable entries. Each is right, every one a look-up finds is among them, and
+/// missing ones are counted.
 fn export(path: &Path, entries: &BTreeMap<Address, (Entry, Vec<u8>)>, what: &str) -> usize {
     let backend = SqliteBackend::open(path, Access::Read).expect(what);
     let records = Records::in_any_order(&backend, &Filter::default(), NOW).expect(what);
@@ -208,7 +211,7 @@ fn export(path: &Path, entries: &BTreeMap<Address, (Entry, Vec<u8>)>, what: &str
             Found::Record(Record::Entry(entry, value)) => {
                 let (written, bytes) = &entries[&entry.address];
                 assert_eq!(value, *bytes, "{what}");
-                // Hits are history, which goes with its table.
+                // Hits are history, and are lost with their table.
                 let entry = Entry {
                     hits: written.hits,
                     last_used_at: written.last_used_at,
@@ -238,7 +241,7 @@ fn export(path: &Path, entries: &BTreeMap<Address, (Entry, Vec<u8>)>, what: &str
     found.len()
 }
 
-/// Empties the store, which can be used again then; otherwise it says that it is damaged.
+/// Empties the store, which is usable afterwards; otherwise the removal reports the damage.
 fn clear(path: &Path, what: &str) -> bool {
     let backend = SqliteBackend::open(path, Access::Write).expect(what);
     match backend.remove(&Filter::default().into(), NOW, &mut no_progress) {
@@ -260,7 +263,7 @@ fn clear(path: &Path, what: &str) -> bool {
         Err(error @ (Error::Damaged { .. } | Error::DamagedLeft { .. })) => {
             eprintln!("{what}: {error}");
             drop(backend);
-            // What is advised then.
+            // The advice in that case.
             for suffix in ["", "-wal", "-shm"] {
                 let _ = fs::remove_file(PathBuf::from(format!("{}{suffix}", path.display())));
             }

@@ -32,7 +32,7 @@ struct State {
     entries: BTreeMap<Address, Stored>,
     blobs: BTreeMap<i64, Blob>,
     last_blob: i64,
-    /// The latest time that anything was written at
+    /// Latest time of any write
     latest: Option<Timestamp>,
     last_sequence: u64,
     changes: u64,
@@ -58,7 +58,7 @@ struct Stored {
 #[derive(Clone, Debug)]
 struct Blob {
     bytes: Arc<[u8]>,
-    /// Until when it stays without an entry; `None` as long as one names it
+    /// Time until which an unnamed value is kept; `None` while an entry names it
     kept_until: Option<Timestamp>,
 }
 
@@ -177,7 +177,7 @@ impl State {
         put
     }
 
-    /// Sets until when a large value stays.
+    /// Sets the time until which a large value is kept.
     fn keep_until(&mut self, content: &Content, until: Option<Timestamp>) {
         if let Content::Chunked(chunked) = content
             && let Some(blob) = self.blobs.get_mut(&chunked.id)
@@ -196,7 +196,7 @@ impl State {
         }
     }
 
-    /// Removes values that nobody can be reading any more.
+    /// Removes values whose retention time is over.
     fn collect(&mut self, now: Timestamp) {
         let is_kept = |blob: &Blob| blob.kept_until.is_none_or(|until| until >= now);
         self.blobs.retain(|_, blob| is_kept(blob));

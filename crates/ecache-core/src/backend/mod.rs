@@ -33,7 +33,7 @@ use crate::value::{Kind, Value};
 /// A value that was staged but is named by no entry after this long belongs to a process that died.
 const STAGED_FOR: Duration = Duration::from_secs(86_400);
 
-/// A large value that was replaced can be read for this long, unless its space is needed.
+/// Time for which a replaced large value stays readable, unless its space is needed.
 const REPLACED_FOR: Duration = Duration::from_secs(60);
 
 /// Told how many entries are done; says whether to go on.
@@ -83,8 +83,8 @@ pub trait Backend: Send + Sync {
         self.lookup(address, now)
     }
 
-    /// Reports whether FiftyOne reads what is kept here: a call's result is where FiftyOne looks for it, then,
-    /// and nowhere else.
+    /// Reports whether FiftyOne reads this backend. If so, a call's result is stored only where
+    /// FiftyOne looks for it.
     fn is_fiftyones(&self) -> bool {
         false
     }
@@ -121,21 +121,23 @@ pub trait Backend: Send + Sync {
     /// one. Whoever wants the others asks again.
     fn lookup_many(&self, addresses: &[Address], now: Timestamp) -> Result<Vec<Lookup>>;
 
-    /// Keeps a value's bytes apart from any entry until a [`Backend::put`] names them.
+    /// Stages a value's bytes until a [`Backend::put`] names them.
     ///
-    /// Up to [`CHUNK_SIZE`](crate::value::CHUNK_SIZE) they stay in memory. A longer value goes to the store chunk by chunk, without
-    /// a lock in between; what no entry names within a day, or before its process ends, is removed by
-    /// [`Backend::collect_garbage`].
+    /// Up to [`CHUNK_SIZE`](crate::value::CHUNK_SIZE) they stay in memory. A longer value goes to
+    /// the store chunk by chunk, with no lock held in between. [`Backend::collect_garbage`] removes
+    /// a staged value that no entry names after a day, or once its process has died.
     ///
     /// # Errors
-    /// [`Error::Replaced`](crate::error::Error::Replaced) if a day passed while it was read.
+    /// [`Error::Replaced`](crate::error::Error::Replaced) if reading the value takes longer than a
+    /// day.
     fn stage(&self, value: &mut dyn Read, now: Timestamp) -> Result<Content>;
 
-    /// Reads one chunk of a value in the place of what is in `bytes`, and verifies it.
+    /// Reads one chunk of a value into `bytes`, replacing its contents, and verifies it.
     ///
     /// # Errors
-    /// If it is damaged, or [`Error::Replaced`](crate::error::Error::Replaced) if it was removed, or replaced more than a
-    /// minute ago; what is in `bytes` means nothing then.
+    /// If the chunk is damaged, or [`Error::Replaced`](crate::error::Error::Replaced) if the value
+    /// was removed, or replaced more than a minute ago. The contents of `bytes` are unspecified
+    /// then.
     fn read_chunk(&self, chunked: &Chunked, index: u64, bytes: &mut Vec<u8>) -> Result<()>;
 
     /// Writes an entry. Its size is its content's; replacing one keeps `created_at` and the recorded hits
@@ -266,13 +268,14 @@ pub trait Backend: Send + Sync {
         Ok(None)
     }
 
-    /// Removes what no entry names any more: values that were staged more than a day ago or by processes that were
-    /// killed, and values that were replaced more than a minute ago.
+    /// Removes orphaned values: those staged more than a day ago or by processes that were killed,
+    /// and those replaced more than a minute ago.
     ///
-    /// Short transactions, which need not succeed for anything else to be right.
+    /// Runs short transactions. Best effort: nothing else depends on their success.
     fn collect_garbage(&self, now: Timestamp) -> Result<()>;
 
-    /// Collects garbage and the names that no entry has any more, and gives free space back to the file system.
+    /// Collects garbage, removes names that no entry uses, and returns free space to the file
+    /// system.
     fn compact(&self, now: Timestamp) -> Result<()>;
 
     /// Facts about the backend.
@@ -288,11 +291,11 @@ pub trait Follow: Send {
     fn touched(&mut self) -> Result<Touched>;
 }
 
-/// Reads a value whatever its size, holding one chunk of it at a time.
+/// Reads a value of any size, holding one chunk of it at a time.
 ///
-/// Each chunk is verified as it is read, whether or not it was when it was looked up. A value that is replaced
-/// meanwhile is the old one to its end, if that comes within a minute. What the store says
-/// then is within the `io::Error`: see [`Error::in_io`](crate::error::Error::in_io).
+/// Each chunk is verified as it is read, even if the look-up verified it already. If the value is
+/// replaced meanwhile, the reader continues with the old one for up to a minute. Errors of the
+/// store are wrapped in the `io::Error`: see [`Error::in_io`](crate::error::Error::in_io).
 pub struct ContentReader<'a> {
     backend: &'a dyn Backend,
     content: Content,

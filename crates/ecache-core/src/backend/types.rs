@@ -124,10 +124,9 @@ pub enum CallLookup {
     Hit(CallResult),
     /// An entry whose value is not what was written; never served
     Damaged(Address),
-    /// The fresh result of another call with the same key, and the function that it is of, as far as
-    /// that is recorded
+    /// A fresh result of another call with the same key, and the function of that call, if recorded
     Other(Option<Arc<str>>),
-    /// Nothing, or nothing that is fresh
+    /// No fresh result
     Missing,
 }
 
@@ -281,14 +280,14 @@ pub struct StoreRecord {
     pub metadata: Option<StoreMetadata>,
 }
 
-/// What is wrong with a collection that no entry shows.
+/// Damage to a collection that no entry shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Trouble {
     /// An entry of policy `persist` with an expiry, at which the engine removes it all the same; its length in bytes
     PersistExpiry(Address, u64),
     /// An index that queries count on is not there
     MissingIndex(String),
-    /// The engine's own check of its pages and indexes finds a fault
+    /// The engine's own check of its pages and indexes found a fault
     Structure(String),
 }
 
@@ -558,11 +557,11 @@ impl Group {
 /// Large values that no entry names.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct UnnamedValues {
-    /// Those that are being written
+    /// Values being written
     pub staged: Usage,
-    /// Those whose writers died
+    /// Values whose writers died
     pub abandoned: Usage,
-    /// Those that were replaced, and are kept for their readers
+    /// Replaced values retained for their readers
     pub replaced: Usage,
 }
 

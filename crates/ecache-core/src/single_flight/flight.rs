@@ -245,10 +245,10 @@ impl<K: Clone + Eq + Hash, V: Clone> Leader<'_, K, V> {
         self.end(Landed::Value(value));
     }
 
-    /// The same, making the value only if anybody waits.
+    /// Publishes the value like `land`, but computes it only if there are followers.
     pub fn land_with(self, value: impl FnOnce() -> V) {
         self.leave();
-        // Who comes from now on starts another flight: beside this one, only who waits has it.
+        // Later callers start another flight, so only the current followers hold this one.
         self.flight.land(match Arc::strong_count(&self.flight) {
             1 => Landed::Nothing,
             _ => Landed::Value(value()),
@@ -261,7 +261,7 @@ impl<K: Clone + Eq + Hash, V: Clone> Leader<'_, K, V> {
         self.flight.land(landed);
     }
 
-    /// Takes the flight out of the map, unless another one has taken its place.
+    /// Removes the flight from the map, unless another one has replaced it.
     fn leave(&self) {
         let mut going_on = lock(&self.flights.going_on);
         if going_on

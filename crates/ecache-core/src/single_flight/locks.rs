@@ -1,8 +1,8 @@
 //! Flights across processes: a byte of one file for each key, locked by the kernel.
 //!
-//! Open-file-description locks: they belong to the open file, not to the process, so another
-//! descriptor of the same file that is closed elsewhere does not drop them; and they end with the
-//! process, killed or not.
+//! The locks are open-file-description locks. They belong to the open file, not to the process, so
+//! closing another descriptor of the same file does not drop them. They end with the process, even
+//! if it is killed.
 
 use std::fs::File;
 use std::io;
@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use super::alarm::Alarm;
 use crate::sidecar::{self, Purpose};
 
-/// Between two attempts to lock a key.
+/// Shortest pause between two attempts to lock a key.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(1);
 const LONGEST_PAUSE: Duration = Duration::from_millis(20);
 
@@ -33,15 +33,15 @@ pub struct FlightLock {
 }
 
 impl FlightLocks {
-    /// Opens the file of locks, which is made if it is not there and never holds a byte.
+    /// Opens the lock file, creating it if missing. It never holds a byte.
     ///
     /// # Errors
-    /// If it cannot be opened for writing, or is not this user's.
+    /// If it cannot be opened for writing, or belongs to another user.
     pub fn open(path: &Path) -> io::Result<Self> {
         Ok(Self::new(sidecar::open(path, Purpose::Share)?))
     }
 
-    /// Opens the file of locks to see who has them; no lock can be taken.
+    /// Opens the lock file read-only, to inspect locks without taking any.
     pub(crate) fn look(path: &Path) -> io::Result<Self> {
         Ok(Self::new(sidecar::open(path, Purpose::Read)?))
     }
@@ -60,7 +60,7 @@ impl FlightLocks {
         Ok(lock.l_type != libc::F_UNLCK as libc::c_short)
     }
 
-    /// Whether no other open file has the lock of a key. Where that cannot be known, it is not.
+    /// Reports whether no other open file holds the lock of a key; `false` if that is unknown.
     pub(crate) fn is_free(&self, hash: &[u8; 32]) -> bool {
         let mut lock = description(libc::F_WRLCK, offset(hash), 1);
         let asked = control(&self.file, GET_LOCK, &mut lock);
@@ -91,13 +91,12 @@ impl FlightLocks {
         }
     }
 
-    /// Says that this process waits for whoever has a key, until the lock that is returned is
-    /// dropped.
+    /// Registers this process as a follower of a key's leader, until the returned lock is dropped.
     ///
-    /// Many may wait for one: it is a shared lock, of another byte.
+    /// Several followers may wait for one leader: the lock is a shared one, of another byte.
     ///
     /// # Errors
-    /// If the file system knows no such locks.
+    /// If the file system does not support such locks.
     pub(crate) fn wait(&self, hash: &[u8; 32]) -> io::Result<FlightLock> {
         let offset = offset(hash) | WAITING;
         let mut lock = description(libc::F_RDLCK, offset, 1);
@@ -109,10 +108,10 @@ impl FlightLocks {
         })
     }
 
-    /// Returns the process that signed its lock of a key, 0 if this process cannot see it, as from
-    /// within a container.
+    /// Returns the process that signed its lock of a key, or 0 if this process cannot see it, as
+    /// from within a container.
     ///
-    /// `None` if nobody did, or this process itself.
+    /// `None` if the lock is unsigned, or signed by this process.
     pub(crate) fn leader(&self, hash: &[u8; 32]) -> Option<i32> {
         let mut lock = description(libc::F_WRLCK, offset(hash) | SIGNED, 1);
         control(&self.file, libc::F_GETLK, &mut lock).ok()?;
@@ -145,11 +144,11 @@ impl FlightLocks {
 }
 
 impl FlightLocks {
-    /// [`FlightLocks::lock`] as a future of any runtime: a task looks again and again, since the
+    /// Like [`FlightLocks::lock`], but as a future for any runtime. Polls the lock, since the
     /// kernel wakes only threads.
     ///
     /// # Errors
-    /// If the file system knows no such locks.
+    /// If the file system does not support such locks.
     pub async fn lock_async(
         &self,
         hash: &[u8; 32],
@@ -172,11 +171,12 @@ impl FlightLocks {
 }
 
 impl FlightLock {
-    /// Lets others learn which process has the lock.
+    /// Lets other processes learn which process holds the lock.
     ///
-    /// A lock of an open file belongs to no process, so this takes a classic one beside it: the
-    /// kernel names its owner to whoever asks, by the number that it has for them, and drops it
-    /// with the process. It is also dropped when this process closes any descriptor of the file.
+    /// A lock of an open file belongs to no process, so this takes a classic one beside it. The
+    /// kernel reports its owner to other processes, by the number it has in their namespace, and
+    /// drops it with the process. It is also dropped when this process closes any descriptor of the
+    /// file.
     pub(crate) fn sign(&mut self) {
         let mut lock = description(libc::F_WRLCK, self.offset | SIGNED, 1);
         self.is_signed = control(&self.file, libc::F_SETLK, &mut lock).is_ok();
@@ -192,7 +192,7 @@ impl FlightLock {
 
 impl Drop for FlightLock {
     fn drop(&mut self) {
-        // The kernel does all this when the file is closed, if it does not succeed here.
+        // If this fails, the kernel drops the locks when the file is closed.
         if self.is_signed {
             let mut lock = description(libc::F_UNLCK, self.offset | SIGNED, 1);
             let _ = control(&self.file, libc::F_SETLK, &mut lock);
@@ -205,17 +205,18 @@ impl Drop for FlightLock {
     }
 }
 
-/// A byte for each key: two keys share one by a chance of 1 in 2^61, and then wait for each other.
+/// Returns the byte of a key. Two keys share one with a probability of 2^-61, and then wait for
+/// each other.
 fn offset(hash: &[u8; 32]) -> i64 {
     let mut first = [0; 8];
     first.copy_from_slice(&hash[..8]);
     i64::from_be_bytes(first) & (SIGNED - 1)
 }
 
-/// The bytes of those who signed are behind those of the keys.
+/// Offset of the signature bytes, behind those of the keys.
 const SIGNED: i64 = 1 << 61;
 
-/// The bytes of those who wait are behind both.
+/// Offset of the followers' bytes, behind both.
 const WAITING: i64 = 1 << 62;
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -270,7 +271,7 @@ mod tests {
         assert!(here.is_awaited(&[1; 32]), "by the other");
         drop(other);
         assert!(!here.is_awaited(&[1; 32]));
-        // It is this process itself that signs.
+        // This process itself is the one that signs.
         let mut lock = lock.expect("it is free");
         lock.sign();
         assert_eq!(elsewhere.leader(&[1; 32]), None);

@@ -44,7 +44,7 @@ pub(super) const CHUNKED: &[Behaviour] = &[
     ),
 ];
 
-/// How long a value that was replaced can be read, in milliseconds.
+/// Time for which a replaced value stays readable, in milliseconds.
 const KEPT: i64 = REPLACED_FOR.as_millis() as i64;
 
 const LARGE: usize = 3 * CHUNK_SIZE + CHUNK_SIZE / 2;

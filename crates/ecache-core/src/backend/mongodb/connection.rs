@@ -28,8 +28,9 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Connects, and waits until a server has answered.
 ///
-/// The first operation would wait for that as well, but for the whole time-out even where every
-/// server refuses: the driver keeps trying. Here it is known as soon as each has failed once.
+/// Without this, the first operation would wait for the whole time-out even if every server
+/// refuses, since the driver keeps retrying. Here the failure is known as soon as each server has
+/// failed once.
 pub(super) fn open(uri: &str, access: Access, hurry: Option<Duration>) -> Result<MongoBackend> {
     // The driver's own message may repeat the URI, and so the password.
     let invalid = |_| Error::Address {
@@ -42,7 +43,7 @@ pub(super) fn open(uri: &str, access: Access, hurry: Option<Duration>) -> Result
         let mut options = ClientOptions::parse(parsed).await?;
         prepare(&mut options, hurry);
         options.sdam_event_handler = Some(EventHandler::callback(move |event| {
-            // Nobody listens once a server has answered.
+            // The receiver is dropped once a server has answered.
             let _ = sender.send(event);
         }));
         asked = Some(options.clone());
@@ -62,7 +63,7 @@ pub(super) fn open(uri: &str, access: Access, hurry: Option<Duration>) -> Result
         access,
         indexed: Arc::new(Mutex::new(HashSet::new())),
     };
-    // Behind a load balancer nothing is asked before an operation.
+    // Behind a load balancer, the driver contacts no server before the first operation.
     if asked.load_balanced != Some(true) {
         let patience = asked.server_selection_timeout.unwrap_or(PATIENCE);
         let answer = async { timeout(patience, any_answer(&mut events, asked.hosts)).await };
@@ -80,7 +81,7 @@ pub(super) fn open(uri: &str, access: Access, hurry: Option<Duration>) -> Result
     Ok(backend)
 }
 
-/// Waits until a server has answered, or each of them has failed.
+/// Waits until one server has answered or all of them have failed.
 async fn any_answer(
     events: &mut UnboundedReceiver<SdamEvent>,
     hosts: Vec<ServerAddress>,

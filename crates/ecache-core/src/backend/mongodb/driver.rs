@@ -44,7 +44,7 @@ impl Driver {
     where
         C: AsyncFnOnce() -> DriverResult<Client>,
     {
-        // Where there is no room for a thread, the runtime would panic.
+        // The runtime would panic if no thread can be created.
         thread::Builder::new().spawn(|| ())?;
         let runtime = Builder::new_multi_thread()
             .worker_threads(1)

@@ -36,7 +36,7 @@ struct Prepared {
     note: RawDocumentBuf,
 }
 
-/// What tells whether a document was written.
+/// Identifies a version of a document, to check whether it was written.
 struct Version {
     collection: Arc<str>,
     id: ObjectId,
@@ -62,7 +62,7 @@ struct Import<'a> {
     /// What earlier records of this import made, as long as it is not written
     pending: HashMap<Address, There>,
     pending_metadata: HashMap<Arc<StoreAddress>, StoreMetadata>,
-    /// How many documents are written, and how many more may be: the server did not say
+    /// Number of documents written, and of those that may have been: the server did not answer
     written: u64,
     perhaps: u64,
 }
@@ -89,7 +89,7 @@ pub(super) fn import(
     match import.all(records, commit, progress) {
         Ok(()) => Ok(import.imported),
         Err(error @ Error::Interrupted { .. }) => Err(import.stopped(error)),
-        // A record that is refused is no failure of what was written before.
+        // A refused record does not affect earlier writes.
         Err(error) => Err(error),
     }
 }
@@ -142,7 +142,7 @@ impl Import<'_> {
     }
 }
 
-/// Somebody wants it to end; how far it came is added by whoever knows.
+/// Returns the error of an interrupted import; the caller adds the progress.
 fn interrupted() -> Error {
     Error::Interrupted {
         done: Usage::default(),
@@ -331,13 +331,13 @@ impl Import<'_> {
         }
     }
 
-    /// Writes a batch, and counts what became of it.
+    /// Writes a batch and counts the results.
     fn write(&mut self, batch: Vec<Prepared>) -> Result<()> {
         let versions: Vec<Version> = batch.iter().map(Version::of).collect();
         let result = self.write_batch(batch);
         match &result {
             Ok(()) => self.written += versions.len() as u64,
-            // Whoever is away does not answer this either.
+            // An unreachable server does not answer a count either.
             Err(Error::Unreachable { .. }) => self.perhaps = versions.len() as u64,
             Err(_) => match self.count_there(&versions) {
                 Ok(count) => self.written += count,
@@ -347,7 +347,7 @@ impl Import<'_> {
         result.map_err(|error| self.stopped(error))
     }
 
-    /// An error, and how much is written.
+    /// Wraps an error with the number of documents written so far.
     fn stopped(&self, error: Error) -> Error {
         let done = Usage {
             entries: self.written,
@@ -356,7 +356,7 @@ impl Import<'_> {
         error.after(done, self.perhaps)
     }
 
-    /// How many of these versions are there.
+    /// Counts the given versions that exist in the database.
     fn count_there(&self, versions: &[Version]) -> Result<u64> {
         let mut count = 0;
         let mut by_collection: HashMap<&str, HashMap<ObjectId, Option<DateTime>>> = HashMap::new();

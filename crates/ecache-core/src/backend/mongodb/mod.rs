@@ -92,15 +92,16 @@ pub struct MongoBackend {
 impl MongoBackend {
     /// Connects to the database of a URI, as in `mongodb://localhost:27017/fiftyone`.
     ///
-    /// Without a time-out in the URI a server is waited for 5 seconds, unless every one refuses at once.
+    /// Without a time-out in the URI, waits up to 5 seconds for a server, or until every one has
+    /// refused.
     ///
     /// # Errors
-    /// [`Error::Address`] if it is no such URI, and [`Error::Unreachable`] if no server answers.
+    /// [`Error::Address`] if the URI is invalid, and [`Error::Unreachable`] if no server answers.
     pub fn open(uri: &str, access: Access) -> Result<Self> {
         connection::open(uri, access, None)
     }
 
-    /// As [`MongoBackend::open`], but waits for a server no longer than `patience`.
+    /// Connects as [`MongoBackend::open`] does, but waits at most `patience` for a server.
     ///
     /// # Errors
     /// Those of [`MongoBackend::open`].

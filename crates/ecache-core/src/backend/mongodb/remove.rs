@@ -172,12 +172,12 @@ pub(super) fn usage(
     Ok(usage)
 }
 
-/// A removal under way.
+/// A removal in progress.
 struct Removal<'a> {
     backend: &'a MongoBackend,
     progress: Progress<'a>,
     removed: Usage,
-    /// So many more may be gone: the server did not say
+    /// Number of further entries that may have been removed: the server did not answer
     perhaps: u64,
 }
 
@@ -209,8 +209,8 @@ impl Removal<'_> {
         for (index, filter) in selection.any_of.iter().enumerate() {
             let condition =
                 query::is_told_by_documents(filter).then(|| query::documents(filter, now));
-            // What is gone is not met again, so nothing is counted twice.
-            // Store by store, so that a batch is of few of them.
+            // Removed entries are not listed again, so nothing is counted twice.
+            // Iterates store by store, so that a batch touches few stores.
             for listed in backend.entries(filter, now, stored(1))? {
                 batch.push(listed?.into());
                 if batch.len() == REMOVED {
@@ -219,7 +219,7 @@ impl Removal<'_> {
                     self.go_on()?;
                 }
             }
-            // What is gone is not met again here either.
+            // Removed entries are not listed again here either.
             batch.extend(damaged_named_by(
                 backend,
                 &selection.any_of[index..=index],
@@ -256,7 +256,7 @@ impl Removal<'_> {
         self.go_on()
     }
 
-    /// What is gone of a batch whose removal failed, if the server still answers.
+    /// Counts the removed entries of a batch whose removal failed, if the server still answers.
     fn count_gone(&self, batch: &[Meant], error: &Error) -> Option<Usage> {
         let is_asked = !matches!(error, Error::Unreachable { .. });
         let stayed = is_asked.then(|| stayed(self.backend, batch).ok())??;
@@ -274,7 +274,7 @@ impl Removal<'_> {
     }
 }
 
-/// The documents of a batch that are there.
+/// Returns the documents of a batch that still exist.
 fn stayed(backend: &MongoBackend, batch: &[Meant]) -> Result<HashSet<ObjectId>> {
     let mut stayed = HashSet::new();
     let Some(first) = batch.first() else {
@@ -298,7 +298,7 @@ fn delete(backend: &MongoBackend, batch: &[Meant], condition: Option<&Document>)
     let (one_half, other_half) = batch.split_at(batch.len() / 2);
     let (one_half, other_half) = backend.run(async {
         let delete = |half| delete_documents(backend, collection, half, condition);
-        // Both come to their end: how far they came is counted then.
+        // Both halves run to completion, since the progress is counted afterwards.
         let (one_half, other_half) = join!(delete(one_half), delete(other_half));
         Ok((one_half?, other_half?))
     })?;
@@ -386,7 +386,7 @@ pub(super) fn touch(
         .chunk_by(|one, two| one.store.collection == two.store.collection)
         .flat_map(|of_collection| of_collection.chunks(BATCH))
     {
-        // What was changed of a batch that failed is not told by its entries.
+        // The entries do not show which part of a failed batch was changed.
         touched += touch_batch(backend, batch, &set)
             .map_err(|error| error.after(touched, batch.len() as u64))?;
     }

@@ -1,8 +1,8 @@
 //! Large values: written chunk by chunk ahead of the entry that names them.
 //!
-//! Each chunk is a transaction of its own, so that a slow stream holds no lock. `blobs` says which values no entry
-//! names: those that are staged, and by whom, and those whose entry was replaced or removed. The latter are
-//! deleted by `reclaim`.
+//! Each chunk is a transaction of its own, so that a slow stream holds no lock. The table `blobs`
+//! lists the values that no entry names: staged ones with their writers, and those whose entry was
+//! replaced or removed. `reclaim` deletes the latter.
 
 use std::io::Read;
 
@@ -16,18 +16,19 @@ use crate::error::{Error, Result};
 use crate::time::Timestamp;
 use crate::value::CHUNK_SIZE;
 
-/// A name for a new value, which no value of another file has: a reader may still have it when another file has
-/// taken the place of this one. Below 2^43, since it is a part of the ids of chunks.
+/// A random name for a new value. Values in other files do not share it, since a reader may still
+/// hold the name after another file has taken the place of this one. Below 2^43, since it is a part
+/// of the ids of chunks.
 macro_rules! new_id {
     () => {
         "abs(random() >> 21)"
     };
 }
 
-/// When a value was replaced whose writer does not know the time; `reclaim` knows it.
+/// Marks a value replaced by a writer that does not know the time; `reclaim` fills it in.
 pub(super) const REPLACED: i64 = 0;
 
-/// When a value was replaced that is not to be kept for readers.
+/// Marks a replaced value that is not retained for readers.
 pub(super) const REMOVED: i64 = i64::MIN;
 
 impl SqliteBackend {
@@ -40,7 +41,7 @@ impl SqliteBackend {
         if second.is_empty() {
             return Ok(Content::Inline(first));
         }
-        // Before there is anything to collect: see `reclaim`.
+        // Registered before any value is staged: see `reclaim`.
         let writer = self.staging.writer(&self.path);
         let id = self.transaction(|transaction| {
             transaction
@@ -138,7 +139,7 @@ fn insert_chunk(
     Ok(())
 }
 
-/// Keeps a value that is in memory in chunks, within the transaction that writes its entry.
+/// Stores an in-memory value in chunks, within the transaction that writes its entry.
 pub(super) fn insert(connection: &Connection, bytes: &[u8]) -> rusqlite::Result<Chunked> {
     let id = connection
         .prepare_cached(concat!("INSERT INTO blobs(id) VALUES (", new_id!(), ")"))?
@@ -158,7 +159,7 @@ pub(super) fn exists(connection: &Connection, blob: i64) -> rusqlite::Result<boo
         .exists([blob])
 }
 
-/// Records that an entry names a staged value; whether it is still there.
+/// Records that an entry names a staged value. Returns `false` if the value is gone.
 pub(super) fn name(connection: &Connection, blob: i64) -> rusqlite::Result<bool> {
     let named = connection
         .prepare_cached("UPDATE blobs SET staged_at = NULL, staged_by = NULL WHERE id = ?1")?
@@ -166,16 +167,16 @@ pub(super) fn name(connection: &Connection, blob: i64) -> rusqlite::Result<bool>
     Ok(named > 0)
 }
 
-/// Why no entry names a value any more.
+/// The reason why no entry names a value any more.
 #[derive(Clone, Copy)]
 pub(super) enum Unnamed {
-    /// The entry has another one, and this one is still being read
+    /// The entry has a new value, and this one may still be read
     Replaced,
-    /// The entry was removed, and its space is wanted
+    /// The entry was removed, and its space is needed
     Removed,
 }
 
-/// Leaves a large value to `reclaim`, which deletes it in transactions of its own.
+/// Marks a large value for `reclaim`, which deletes it in transactions of its own.
 pub(super) fn leave(connection: &Connection, blob: i64, why: Unnamed) -> rusqlite::Result<()> {
     let replaced_at = match why {
         Unnamed::Replaced => REPLACED,
@@ -299,7 +300,7 @@ mod tests {
         let backend = backend(&folder);
         let connection = backend.connection().expect("a connection");
         let replaced = |age: i64| {
-            // As many chunks as are a lot, without their bytes.
+            // Inserts many chunks without their bytes.
             let blob = insert(&connection, &[]).expect("a value").id;
             for index in 0..200 {
                 insert_chunk(&connection, blob, index, b"").expect("a chunk");

@@ -17,7 +17,7 @@ use crate::entry::{self, Entry};
 use crate::error::Result;
 use crate::time::Timestamp;
 
-/// What every hit needs of its row: what its checksum covers.
+/// The columns that every hit reads: those that its checksum covers.
 macro_rules! select {
     ($more:literal) => {
         concat!(
@@ -29,7 +29,7 @@ macro_rules! select {
     };
 }
 
-/// All of an entry but its value.
+/// Selects every column of an entry except its value.
 const BY_ID: &str = concat!("SELECT ", row::columns!(), " FROM entries WHERE id = ?1");
 
 /// One result, by store and hash.
@@ -119,7 +119,7 @@ impl SqliteBackend {
         }))
     }
 
-    /// [`Entry::is_of_call`] of a row, which the snapshot of the look-up still holds.
+    /// Evaluates [`Entry::is_of_call`] on a row within the snapshot of the look-up.
     fn is_of_call(
         &self,
         connection: &Connection,
@@ -162,7 +162,7 @@ impl SqliteBackend {
         if put.is_err() {
             self.drop_staged(content);
         } else if matches!(content, Content::Chunked(_)) {
-            // There is a next time.
+            // Best effort: the next write retries.
             let _ = self.reclaim(Due::By(now));
         }
         put
@@ -176,7 +176,7 @@ pub(super) fn generation(connection: &Connection, store: i64) -> rusqlite::Resul
         .query_row([store], |row| row.get(0))
 }
 
-/// Where a value is that is not in its row, unless it is just empty.
+/// Returns the location of a value stored outside its row, or `None` if the value is empty.
 fn large(connection: &Connection, id: i64) -> rusqlite::Result<Option<Chunked>> {
     connection
         .prepare_cached("SELECT blob, size FROM entries WHERE id = ?1")?

@@ -1,12 +1,13 @@
-//! Checksums of rows: nothing that leads to an entry, or decides about it, is believed without one.
+//! Checksums of rows. Every row that leads to an entry or decides about one is verified.
 //!
-//! An entry has two. `checksum` is what a hit verifies: a sum of the value XOR a sum of what a hit depends on,
-//! so that a change of lifetime renews it without reading the value, and damage stays damage.
-//! `row_checksum` covers every column but those two and the value, for whatever lists, removes or changes
-//! entries without reading values. A sum of the whole row would make every hit read every column.
+//! An entry has two checksums. A hit verifies `checksum`: a sum of the value XOR a sum of the
+//! fields that a hit depends on. A change of lifetime can therefore renew it without reading the
+//! value, and damage remains detectable. `row_checksum` covers every column except those two and
+//! the value, for operations that list, remove or change entries without reading values. A sum of
+//! the whole row would make every hit read every column.
 //!
-//! All sums begin with the row's `id`, which says by its place in the table which store the row belongs to. So
-//! a row that a damaged index or page leads to in the place of another one does not verify.
+//! All sums begin with the row's `id`, which encodes the store that the row belongs to. A row that
+//! a damaged index or page yields in the place of another one therefore fails verification.
 
 use std::error::Error;
 use std::fmt;
@@ -17,7 +18,7 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 use crate::backend::{Chunked, Content, StoreMetadata};
 use crate::scope::StoreAddress;
 
-/// Adds numbers to a sum; each says whether it is there at all.
+/// Adds numbers to a sum, each with a marker for its presence.
 fn numbers<const COUNT: usize>(numbers: [Option<i64>; COUNT], seed: u64) -> u64 {
     const MOST: usize = 20;
     let mut bytes = [0; 8 * MOST];
@@ -31,14 +32,14 @@ fn numbers<const COUNT: usize>(numbers: [Option<i64>; COUNT], seed: u64) -> u64 
     xxh3_64_with_seed(&bytes[..8 * (last + 1)], seed)
 }
 
-/// A sum of several texts, none of which can be taken for a part of another.
+/// Sums several texts, each with its length, so that their boundaries matter.
 fn texts<'a>(texts: impl IntoIterator<Item = &'a str>, seed: u64) -> u64 {
     texts.into_iter().fold(seed, |seed, text| {
         xxh3_64_with_seed(text.as_bytes(), seed ^ text.len() as u64)
     })
 }
 
-/// A sum of a key, which is kept as text or as the 32 bytes of a hash.
+/// Sums a key, which is stored as text or as the 32 bytes of a hash.
 fn key_sum(key: ValueRef<'_>) -> FromSqlResult<u64> {
     Ok(match key {
         ValueRef::Blob(hash) => xxh3_64_with_seed(hash, 1),
@@ -46,14 +47,14 @@ fn key_sum(key: ValueRef<'_>) -> FromSqlResult<u64> {
     })
 }
 
-/// What a hit depends on besides the value.
+/// The fields that a hit depends on, besides the value.
 pub(super) struct Identity<'a> {
     pub(super) id: i64,
     pub(super) key: ValueRef<'a>,
     pub(super) kind: i64,
     pub(super) function: Option<i64>,
     pub(super) split: Option<i64>,
-    /// When the value was last written
+    /// Time of the last write of the value
     pub(super) written_at: i64,
     pub(super) expires_at: Option<i64>,
     pub(super) cost_ms: Option<i64>,
@@ -73,7 +74,8 @@ impl Identity<'_> {
         Ok(numbers(fields, key_sum(self.key)?))
     }
 
-    /// The `checksum` of an entry with this value. The chunks of a large one have checksums of their own.
+    /// Returns the `checksum` of an entry with this value. The chunks of a large value have their
+    /// own.
     pub(super) fn with(&self, content: &Content) -> FromSqlResult<i64> {
         let value = match content {
             Content::Inline(bytes) => xxh3_64_with_seed(bytes, 0),
@@ -83,7 +85,7 @@ impl Identity<'_> {
     }
 }
 
-/// The columns of an entry but its value, as its row has them.
+/// The columns of an entry except its value, as stored in its row.
 #[derive(Clone, Copy)]
 pub(super) struct Fields<'a> {
     pub(super) id: i64,
@@ -108,7 +110,7 @@ pub(super) struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    /// What of this a hit depends on.
+    /// Returns the fields that a hit depends on.
     pub(super) fn identity(&self) -> Identity<'a> {
         Identity {
             id: self.id,
@@ -122,7 +124,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// The `row_checksum` of an entry: 32 bits, which take half the room.
+    /// Returns the `row_checksum` of an entry: 32 bits, to save half the space.
     pub(super) fn sum(&self) -> FromSqlResult<i64> {
         let length = |bytes: Option<&[u8]>| bytes.map(|bytes| bytes.len() as i64);
         let args = self.args.map(str::as_bytes);
@@ -152,20 +154,20 @@ impl<'a> Fields<'a> {
         Ok(i64::from(sum as i32))
     }
 
-    /// The `checksum` of these fields, from the one of `before`, with the same value.
+    /// Derives the `checksum` of these fields from that of `before`, for the same value.
     pub(super) fn renewed(&self, before: &Self, checksum: i64) -> FromSqlResult<i64> {
         Ok(checksum ^ (before.identity().sum()? ^ self.identity().sum()?) as i64)
     }
 }
 
-/// The `checksum` of a row of `stores`: of what leads to the store.
+/// Returns the `checksum` of a row of `stores`, which covers the columns that lead to the store.
 pub(super) fn store(id: i64, store: &StoreAddress) -> i64 {
     let dataset = store.dataset_id.as_deref().unwrap_or_default();
     let names = [&*store.collection, &*store.store_name, dataset];
     texts(names, numbers([Some(id)], 2)) as i64
 }
 
-/// The `metadata_checksum` of a row of `stores`, `policy` being a number as it is kept.
+/// Returns the `metadata_checksum` of a row of `stores`; `policy` is the stored number.
 pub(super) fn metadata(id: i64, metadata: &StoreMetadata, policy: i64) -> i64 {
     let fields = [
         Some(id),
@@ -176,7 +178,7 @@ pub(super) fn metadata(id: i64, metadata: &StoreMetadata, policy: i64) -> i64 {
     texts([&*metadata.value], numbers(fields, 3)) as i64
 }
 
-/// The `checksum` of a row of `names`.
+/// Returns the `checksum` of a row of `names`.
 pub(super) fn name(id: i64, kind: i64, name: &str) -> i64 {
     texts([name], numbers([Some(id), Some(kind)], 4)) as i64
 }
@@ -193,7 +195,7 @@ impl fmt::Display for Damage {
 
 impl Error for Damage {}
 
-/// The error for a row that is not what was written, as SQLite reports a column of the wrong type.
+/// Returns the error for a damaged row, in the form SQLite uses for a column of the wrong type.
 pub(super) fn damaged(what: &'static str) -> rusqlite::Error {
     rusqlite::Error::FromSqlConversionFailure(0, Type::Null, Box::new(Damage(what)))
 }

@@ -1,7 +1,8 @@
-//! The header of the write-ahead log, which SQLite does not tell from an empty log where it is damaged.
+//! Checks the header of the write-ahead log, since SQLite takes a damaged header for an empty log.
 //!
-//! A writer then begins a new log, and a reader sees the file without what the log had; one that keeps the index of
-//! the log in memory tries again for ten seconds, as it does when a writer is just beginning one.
+//! A writer would then begin a new log, and a reader would see the file without the log's contents.
+//! A reader that keeps the log's index in memory would retry for ten seconds, as it does while a
+//! writer is beginning a log.
 
 use std::fs::OpenOptions;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
@@ -10,14 +11,14 @@ use std::time::Duration;
 
 const HEADER: usize = 32;
 
-/// The first number of a log, whose last bit tells in which order its checksums take bytes.
+/// First number of a log; its last bit gives the byte order of the checksums.
 const MAGIC: u32 = 0x377f_0682;
 
-/// A header that makes no sense may be one that is just being written.
+/// Number of reads before a header counts as damaged, since one may be half written.
 const ATTEMPTS: usize = 3;
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// Reports whether a log has a header that nobody wrote. Where it cannot be read, opening the store tells.
+/// Reports whether a log has a damaged header. An unreadable log is left for opening to report.
 pub(super) fn is_damaged(log: &Path) -> bool {
     for attempt in 0..ATTEMPTS {
         match header(log) {
@@ -31,18 +32,18 @@ pub(super) fn is_damaged(log: &Path) -> bool {
     true
 }
 
-/// The header of a log that has one.
+/// Reads the header of a log, if it has one.
 fn header(log: &Path) -> Option<[u8; HEADER]> {
     let mut options = OpenOptions::new();
     let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK;
-    // None of SQLite's locks are on this file, so it may be closed.
+    // SQLite holds no locks on this file, so closing it drops none.
     let file = options.read(true).custom_flags(flags).open(log).ok()?;
     let mut header = [0; HEADER];
     file.read_exact_at(&mut header, 0).ok()?;
     Some(header)
 }
 
-/// A file system that was cut off from its power may have lengthened the log without having written it.
+/// Verifies a header. All zeros are sound: a power loss may extend the log without writing it.
 fn is_sound(header: &[u8; HEADER]) -> bool {
     if *header == [0; HEADER] {
         return true;

@@ -303,7 +303,7 @@ impl Backend for SqliteBackend {
     }
 
     fn troubles(&self, _collection: &str) -> Result<Vec<Trouble>> {
-        /// So many faults are enough to know that there are some.
+        /// Maximum number of faults to list.
         const MOST: u32 = 10;
         let faults = self.check_structure(MOST)?;
         Ok(faults.into_iter().map(Trouble::Structure).collect())

@@ -1,10 +1,10 @@
 //! Interned names: stores, and the users, operators, prompts and functions of entries.
 //!
-//! Ids are never reused (AUTOINCREMENT) and a store's row is never deleted, so what was once read of them
-//! stays right for the life of the process.
+//! Ids are never reused (AUTOINCREMENT) and a store's row is never deleted, so cached ids stay
+//! valid for the life of the process.
 //!
-//! Each row has a checksum of its id and names, which no index has: whichever way a row is found, the table
-//! has to agree.
+//! Each row has a checksum of its id and names, which no index contains. The row in the table is
+//! therefore verified, however it was found.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -36,7 +36,7 @@ pub(super) struct Names {
 }
 
 impl Names {
-    /// Forgets all, while no operation is under way: another file has its own numbers.
+    /// Clears the cached names, since another file has its own ids. No operation may be under way.
     pub(super) fn forget(&self) {
         write(&self.store_ids).clear();
         write(&self.stores).clear();
@@ -117,7 +117,7 @@ impl Names {
         Ok(store)
     }
 
-    /// Whether that id is the id of that name.
+    /// Reports whether an id belongs to a name.
     pub(super) fn is_name(
         &self,
         connection: &Connection,
@@ -172,11 +172,11 @@ fn store_address(row: &Row<'_>, first: usize) -> rusqlite::Result<StoreAddress> 
     })
 }
 
-/// A store and its id from the columns `checksum, id, collection, name, dataset`.
+/// Reads a store and its id from the columns `checksum, id, collection, name, dataset`.
 pub(super) fn verified_store(row: &Row<'_>) -> rusqlite::Result<(i64, StoreAddress)> {
     let (stored, id): (i64, i64) = (row.get(0)?, row.get(1)?);
     let store = store_address(row, 2)?;
-    // Its entries have the id in the upper half of theirs.
+    // Entries have the store's id in the upper half of theirs.
     if stored == checksum::store(id, &store) && (1..1 << 31).contains(&id) {
         Ok((id, store))
     } else {
@@ -184,7 +184,7 @@ pub(super) fn verified_store(row: &Row<'_>) -> rusqlite::Result<(i64, StoreAddre
     }
 }
 
-/// The text of a name and its id from the columns `checksum, id, kind, name`.
+/// Reads a name and its id from the columns `checksum, id, kind, name`.
 pub(super) fn verified_name(row: &Row<'_>) -> rusqlite::Result<(i64, String)> {
     let (stored, id, kind): (i64, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
     let name: String = row.get(3)?;
@@ -195,9 +195,9 @@ pub(super) fn verified_name(row: &Row<'_>) -> rusqlite::Result<(i64, String)> {
     }
 }
 
-/// The store of an id whose row is damaged, from the index of the names: it keeps a copy of them.
+/// Recovers the store of a damaged row from the index of the names, which holds a copy of them.
 ///
-/// The copy is believed if the row's checksum matches it, or if the row's own names are the same.
+/// The copy is trusted if it matches the row's checksum, or if it equals the row's own names.
 fn stored_in_index(connection: &Connection, id: i64) -> rusqlite::Result<StoreAddress> {
     let copy = "SELECT collection, name, dataset FROM stores \
                 INDEXED BY sqlite_autoindex_stores_1 WHERE +id = ?1";
@@ -215,7 +215,7 @@ fn stored_in_index(connection: &Connection, id: i64) -> rusqlite::Result<StoreAd
     })
 }
 
-/// Every store of the file in order of its id; those whose names cannot be read have none.
+/// Lists every store of the file in order of its id; unreadable names are `None`.
 pub(super) fn stores(
     connection: &Connection,
 ) -> rusqlite::Result<Vec<(i64, Option<StoreAddress>)>> {
@@ -232,7 +232,7 @@ pub(super) fn stores(
     })();
     let is_whole = intact(read)?.is_some();
     if !is_whole || stores.values().any(Option::is_none) {
-        // A damaged page may hide others; those that have entries are known by these.
+        // A damaged page may hide stores; those with entries are found through the entries.
         let sql = "SELECT DISTINCT store FROM entries INDEXED BY entries_key";
         let read = (|| -> rusqlite::Result<()> {
             let mut statement = connection.prepare_cached(sql)?;
@@ -256,7 +256,7 @@ pub(super) fn stores(
 }
 
 fn select_store_id(connection: &Connection, store: &StoreAddress) -> rusqlite::Result<Option<i64>> {
-    // The checksum comes first: without a column of the table itself, the index alone would answer.
+    // The checksum comes first: without a column of the table, SQLite would read only the index.
     connection
         .prepare_cached(
             "SELECT checksum, id, collection, name, dataset FROM stores \

@@ -40,7 +40,7 @@ const STATEMENTS: usize = 32;
 pub(super) const READ_ONLY: OpenFlags =
     OpenFlags::SQLITE_OPEN_READ_ONLY.union(OpenFlags::SQLITE_OPEN_NO_MUTEX);
 
-/// Makes SQLite read the log into memory of its own, and write nothing to `-shm`.
+/// Makes SQLite keep the log's index in its own memory, and write nothing to `-shm`.
 pub(super) const INDEX_IN_MEMORY: &str = "readonly_shm=1";
 
 /// The write-ahead log is cut back to this many bytes.
@@ -51,9 +51,10 @@ const JOURNAL_SIZE_LIMIT: i64 = 4 << 20;
 pub enum Access {
     /// Reads only; the file must be there, and the folder may be read-only
     Read,
-    /// Reads and writes; a missing file is created. A power loss may cost the last writes, never the store
+    /// Reads and writes, creating a missing file. A power loss may cost the last writes, never the
+    /// store
     Write,
-    /// The same, but a write is on the disk before it is acknowledged, and takes as long as that does
+    /// Like `Write`, but waits until a write is on the disk before acknowledging it
     WriteDurably,
 }
 
@@ -98,10 +99,10 @@ pub(super) fn open(path: &Path, access: Access, patience: Duration) -> Result<Co
         Access::Read => open_read(path, patience),
         Access::Write | Access::WriteDurably => loop {
             match open_write(path, access, patience) {
-                // SQLite needs space for `-shm`, and whoever removes entries opens the store first.
+                // SQLite needs space for `-shm`, and removing entries first opens the store.
                 Err(Error::Full { .. }) if reserve::lend(path) => {}
                 Ok(connection) if has_damaged_log => {
-                    // SQLite takes it for an empty one and leaves it until something is written.
+                    // SQLite treats such a log as empty and leaves it until the next write.
                     let sql = "PRAGMA wal_checkpoint(TRUNCATE)";
                     let _ = connection.query_row(sql, (), |_| Ok(()));
                     return Ok(connection);
@@ -112,8 +113,8 @@ pub(super) fn open(path: &Path, access: Access, patience: Duration) -> Result<Co
     }
 }
 
-/// Creates an empty file that only this user can read, in a folder that only this user can enter; whether there was
-/// none.
+/// Creates an empty file and its folder, both readable only by this user. Returns `false` if the
+/// file existed.
 ///
 /// SQLite gives its own files (`-wal`, `-shm`) the mode of this one.
 fn create(path: &Path) -> Result<bool> {
@@ -148,7 +149,7 @@ fn create(path: &Path) -> Result<bool> {
     }
 }
 
-/// Has the folder of a new store on the disk, as far as the system can do that. SQLite sees to what is in it.
+/// Syncs the folder of a new store, as far as the system can. SQLite syncs the files in it.
 fn sync_home(path: &Path) {
     if let Some(beyond) = path.parent().and_then(Path::parent) {
         let _ = File::open(beyond).and_then(|folder| folder.sync_all());
@@ -209,10 +210,10 @@ pub(super) fn check_file(path: &Path) -> Result<()> {
     check_beside(&fs::canonicalize(path)?)
 }
 
-/// Refuses a folder, and files of SQLite's in it, through which other users could change or read a store, and then
-/// a log that is damaged.
+/// Refuses a folder, or SQLite files in it, through which other users could change or read a store;
+/// then refuses a damaged log.
 ///
-/// In a sticky folder anybody can put a log beside a store whose own log is not there yet.
+/// In a sticky folder, any user can put a log beside a store that has none yet.
 fn check_beside(path: &Path) -> Result<()> {
     check_folder(path)?;
     for suffix in ["-wal", "-shm", "-journal"] {
@@ -276,7 +277,8 @@ fn open_write(path: &Path, access: Access, patience: Duration) -> Result<Connect
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(path, flags).map_err(sqlite)?;
     configure(&connection, patience).map_err(sqlite)?;
-    // The last one to close the store leaves `-shm` and an empty log: a full disk has no space for new ones.
+    // The last connection leaves `-shm` and an empty log behind: a full disk has no space for new
+    // ones.
     connection
         .file_control(None::<&str>, FileControl::PersistWal(&mut 1))
         .map_err(sqlite)?;
@@ -295,7 +297,7 @@ fn open_write(path: &Path, access: Access, patience: Duration) -> Result<Connect
         schema::migrate(&mut connection).map_err(sqlite)?;
     }
     check_schema(&connection, path)?;
-    // A page whose cells are not where it says is refused before anything is written to it.
+    // SQLite then refuses to write to a page whose cells are not where it says.
     let synchronous = match access {
         Access::WriteDurably => "FULL",
         Access::Read | Access::Write => "NORMAL",
@@ -310,8 +312,8 @@ fn open_write(path: &Path, access: Access, patience: Duration) -> Result<Connect
 
 fn open_read(path: &Path, patience: Duration) -> Result<Connection> {
     match try_open_read(path, patience, None) {
-        // Without space for `-shm`, the index of the log is kept in memory. SQLite has made the file by
-        // now, and its locks are enough.
+        // Without space for `-shm`, the index of the log is kept in memory. SQLite has created the
+        // file by now, and its locks suffice.
         Err(Error::Full { .. } | Error::Limit { .. }) => {
             try_open_read(path, patience, Some(INDEX_IN_MEMORY))
         }
@@ -347,7 +349,7 @@ fn has_log(path: &Path) -> bool {
     log_size(path) > 0
 }
 
-/// The length of the log in bytes.
+/// Returns the length of the log in bytes.
 pub(super) fn log_size(path: &Path) -> u64 {
     fs::metadata(with_suffix(path, "-wal")).map_or(0, |log| log.len())
 }
@@ -363,8 +365,8 @@ pub(super) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     name.into()
 }
 
-/// Opens for reading, with one of SQLite's parameters where the usual way fails: `immutable` where it can create
-/// nothing in the folder and need not.
+/// Opens for reading, with an SQLite URI parameter if the normal way fails: `immutable` if SQLite
+/// cannot create files in the folder and needs none.
 fn try_open_read(
     path: &Path,
     patience: Duration,
@@ -561,7 +563,7 @@ pub(super) fn sqlite_error(path: &Path, error: rusqlite::Error) -> Error {
     }
     let extended = error.sqlite_error().map(|error| error.extended_code);
     match error.sqlite_error_code() {
-        // `-shm` could not be made longer.
+        // `-shm` could not be extended.
         _ if extended == Some(ffi::SQLITE_IOERR_SHMSIZE) => Error::Full { path },
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Error::Busy {
             waited: BUSY_TIMEOUT,
@@ -583,7 +585,7 @@ pub(super) fn sqlite_error(path: &Path, error: rusqlite::Error) -> Error {
     }
 }
 
-/// Whether SQLite failed to make a file longer, or to write to it.
+/// Reports whether SQLite failed to extend or write a file.
 fn is_writing(error: &rusqlite::Error) -> bool {
     const WRITING: [i32; 3] = [
         ffi::SQLITE_IOERR_WRITE,

@@ -1,8 +1,9 @@
-//! The connections to a store's file, and noticing that another file has taken its place.
+//! Connections to a store's file, and detection of another file in its place.
 //!
-//! After `rm store.db*`, connections go on reading and writing a file that no other process can open. What is known
-//! of a file, as the numbers of its names, is of no use for another one. So the new file is used once no operation is
-//! under way on the old one, and an operation that takes several steps holds the file for all of them.
+//! After `rm store.db*`, connections go on reading and writing a file that no other process can
+//! open. Cached facts about a file, such as the ids of its names, are invalid for another one. The
+//! pool therefore switches to the new file once no operation is under way on the old one, and an
+//! operation of several steps holds the file for all of them.
 
 use std::fs;
 use std::ops::{Deref, DerefMut};
@@ -16,39 +17,40 @@ use rusqlite::{Connection, FileControl};
 use super::{SqliteBackend, connect, lock, open};
 use crate::error::{Error, Result};
 
-/// A read looks for another file no more often than this: to look takes half as long as to find an entry.
+/// Minimum time between a read's checks for another file: a check takes half as long as a look-up.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
-/// How long an operation waits for those on a file that is gone, as long as it has no connection to that one.
+/// Maximum time to wait for operations on a deleted file, without a connection to it.
 const MOVED_PATIENCE: Duration = Duration::from_secs(1);
 
-/// A generation is the file's number, then so many bits of what the file says.
+/// Number of bits from the file in a generation; the file's number is above them.
 const GENERATION_BITS: u32 = 40;
 
 /// Connections to one file.
 #[derive(Default)]
 pub(super) struct Pool {
     pub(super) idle: Vec<Connection>,
-    /// Operations that are under way
+    /// Number of operations under way
     users: u64,
     file: Option<FileId>,
-    /// How many files there were before
+    /// Number of earlier files
     number: u64,
     looked_at: Option<Instant>,
 }
 
-/// When to look whether there is another file.
+/// When to check for another file.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Look {
-    /// Now and then
+    /// At most once per interval
     Sometimes,
     Always,
 }
 
 /// Device and inode of a file, and of its log, if it has one.
 ///
-/// `rm store.db*` removes the file first. A writer may have made another one, with a log, before it comes to the
-/// log: it then removes that of the new file. While a connection is open, nobody else does.
+/// `rm store.db*` removes the file first. Before it reaches the log, a writer may have created
+/// another file with a log, and `rm` then removes the new log. Nothing else removes it while a
+/// connection is open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct FileId {
     file: (u64, u64),
@@ -67,7 +69,7 @@ impl FileId {
         })
     }
 
-    /// That of a connection's file, if the path still leads to it.
+    /// Identifies a connection's file, if the path still leads to it.
     fn of(connection: &Connection, path: &Path) -> Option<Self> {
         let id = Self::at(path)?;
         let mut has_moved = 0;
@@ -75,14 +77,15 @@ impl FileId {
         (asked.is_ok() && has_moved == 0).then_some(id)
     }
 
-    /// Whether this is what another look found; a reader may have opened the file before it had a log.
+    /// Reports whether a later check found the same file; a reader may have opened it before it had
+    /// a log.
     fn is_still(&self, found: &Self) -> bool {
         self.file == found.file && (self.log.is_none() || self.log == found.log)
     }
 }
 
 impl SqliteBackend {
-    /// Keeps the first connection, to whose file the store keeps from here on.
+    /// Adds the first connection, whose file the store then tracks.
     pub(super) fn begin_with(&self, connection: Connection) {
         let file = FileId::of(&connection, &self.path);
         let mut pool = lock(&self.pool);
@@ -90,17 +93,18 @@ impl SqliteBackend {
         pool.idle.push(connection);
     }
 
-    /// Keeps the connection of a process that looks and ends, which does not see whether its file stays.
+    /// Adds the connection of a one-shot process, which does not track its file.
     pub(super) fn begin_short(&self, connection: Connection) {
         lock(&self.pool).idle.push(connection);
     }
 
-    /// A connection that nobody else uses.
+    /// Returns a connection for exclusive use.
     pub(super) fn connection(&self) -> Result<Pooled<'_>> {
         self.connection_with(Look::Sometimes)
     }
 
-    /// The same, to write: what is written to a file that is not there any more is lost.
+    /// Returns a connection for writing. Always checks the file, since writes to a deleted one are
+    /// lost.
     pub(super) fn writing_connection(&self) -> Result<Pooled<'_>> {
         self.connection_with(Look::Always)
     }
@@ -111,7 +115,7 @@ impl SqliteBackend {
             let idle = self.enter(look).idle.pop();
             let held = Held(self);
             let connection = match idle.map_or_else(|| self.connect(), Ok) {
-                // Until the operations that are under way on the old file have ended.
+                // Waits until the operations under way on the old file have ended.
                 Err(Error::Moved { .. })
                     if waiting_since.get_or_insert_with(Instant::now).elapsed()
                         < MOVED_PATIENCE =>
@@ -122,7 +126,7 @@ impl SqliteBackend {
                 }
                 connection => connection?,
             };
-            // From here on, the connection says so.
+            // The connection counts the operation from here on.
             std::mem::forget(held);
             return Ok(Pooled {
                 backend: self,
@@ -131,7 +135,7 @@ impl SqliteBackend {
         }
     }
 
-    /// Opens another connection to the file that is in use.
+    /// Opens another connection to the file in use.
     fn connect(&self) -> Result<Connection> {
         let connection = connect(&self.path, self.access, self.patience)?;
         let id = FileId::of(&connection, &self.path);
@@ -149,18 +153,18 @@ impl SqliteBackend {
         }
     }
 
-    /// Keeps to the file that is in use until what is returned is dropped.
+    /// Pins the file in use until the returned guard is dropped.
     pub(super) fn hold(&self, look: Look) -> Held<'_> {
         drop(self.enter(look));
         Held(self)
     }
 
-    /// Begins an operation. First turns to another file, if that has taken the place of this one and no operation is
-    /// under way.
+    /// Begins an operation. First switches to another file if it has replaced this one and no
+    /// operation is under way.
     fn enter(&self, look: Look) -> MutexGuard<'_, Pool> {
         let mut pool = lock(&self.pool);
         if pool.users == 0 && self.is_replaced(&mut pool, look) {
-            // SQLite's locks on the old file are on no other, so its connections may be closed.
+            // SQLite's locks on the old file cover no other file, so its connections may be closed.
             pool.idle.clear();
             pool.file = None;
             pool.number += 1;
@@ -184,15 +188,15 @@ impl SqliteBackend {
         pool.looked_at = Some(now);
         match FileId::at(&self.path) {
             Some(found) => !file.is_still(&found),
-            // A writer makes another one, and a reader has nothing better than the old one.
+            // A writer creates a new file; a reader has nothing better than the old one.
             None => self.access.is_writing(),
         }
     }
 
-    /// The number of changes to the file in use, as one connection of it has counted them, which no other file has.
+    /// Returns the number of changes to the file in use, unique across the files of this store.
     pub(super) fn changes(&self) -> Result<u64> {
         let _held = self.hold(Look::Always);
-        // `data_version` compares with what the same connection saw before, so one is kept for it.
+        // `data_version` is relative to one connection, so a dedicated one is kept.
         let mut watcher = lock(&self.watcher);
         let connection = match watcher.take() {
             Some(connection) => connection,
@@ -206,7 +210,7 @@ impl SqliteBackend {
         Ok(self.generation_in_file(version))
     }
 
-    /// A number that the file in use tells, as one that no other file tells.
+    /// Converts a generation of the file in use into one that is unique across files.
     pub(super) fn generation_in_file(&self, generation: u64) -> u64 {
         let number = lock(&self.pool).number;
         number
@@ -215,7 +219,7 @@ impl SqliteBackend {
     }
 }
 
-/// Says that an operation is under way on the file in use.
+/// Guard of an operation under way on the file in use.
 pub(super) struct Held<'a>(&'a SqliteBackend);
 
 impl Drop for Held<'_> {
@@ -224,7 +228,7 @@ impl Drop for Held<'_> {
     }
 }
 
-/// A connection that goes back to the pool.
+/// A connection that returns to the pool when dropped.
 pub(super) struct Pooled<'a> {
     backend: &'a SqliteBackend,
     connection: Option<Connection>,
@@ -248,7 +252,7 @@ impl Drop for Pooled<'_> {
     fn drop(&mut self) {
         let connection = self.connection.take();
         let mut pool = lock(&self.backend.pool);
-        // One that could not roll back, as on a failing disk, is closed instead.
+        // A connection that could not roll back, as on a failing disk, is closed instead.
         pool.idle
             .extend(connection.filter(Connection::is_autocommit));
         pool.users -= 1;

@@ -38,7 +38,7 @@ pub(super) struct Plan {
     pub(super) ordered: bool,
     /// The stores to visit, in order; `None` for all in one range
     stores: Option<Vec<i64>>,
-    /// What of a filter says which entries are meant, beside their stores
+    /// Fields that the filter restricts, besides the stores
     conditions: Conditions,
     condition: String,
     parameters: Vec<Parameter>,
@@ -76,16 +76,16 @@ pub(super) struct Range {
     pub(super) end: i64,
 }
 
-/// Which of an entry's fields a filter asks for, beside its store.
+/// Fields of an entry that a filter restricts, besides its store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Conditions {
-    /// None
+    /// No field
     Nothing,
     /// The policy
     Policy(Policy),
-    /// The key, which is one that was named, and others
+    /// Exact keys, and possibly other fields
     Key,
-    /// Others
+    /// Other fields
     Others,
 }
 
@@ -120,7 +120,7 @@ impl Conditions {
 }
 
 impl Range {
-    /// Whether an id is in it: a damaged page or index can give another one.
+    /// Reports whether the range contains an id: a damaged page or index can yield others.
     pub(super) fn contains(&self, id: i64) -> bool {
         self.after < id && id <= self.end
     }
@@ -231,8 +231,8 @@ impl Plan {
         )
     }
 
-    /// The same where the range is one known id: a search for a range can begin on the page before, which may be
-    /// damaged.
+    /// Like `source`, but looks up one known id: a range search can begin on the previous page,
+    /// which may be damaged.
     pub(super) fn source_by_id(&self) -> String {
         let condition = &self.condition;
         format!(
@@ -248,12 +248,12 @@ impl Plan {
         &self.condition
     }
 
-    /// Whether every entry of the file is meant, whatever it is.
+    /// Reports whether the filter matches every entry of the file unconditionally.
     pub(super) fn means_all(&self) -> bool {
         self.stores.is_none() && self.conditions == Conditions::Nothing
     }
 
-    /// What the conditions are about.
+    /// Returns the fields that the filter restricts.
     pub(super) fn conditions(&self) -> Conditions {
         self.conditions
     }
@@ -390,8 +390,8 @@ impl Plan {
             self.ordered = matches!(self.index, None | Some("entries_persist"));
         }
         match filter.policy {
-            // Literal, so that SQLite sees that the partial index covers it; and once more, since SQLite
-            // then believes the index, which may be damaged.
+            // The literal lets SQLite use the partial index. The repeated condition checks the row,
+            // since SQLite trusts the index, which may be damaged.
             Some(Policy::Persist) => self.and("e.policy = 0 AND +e.policy = 0"),
             Some(Policy::Evict) => self.and("e.policy = 1"),
             None => {}
@@ -438,11 +438,12 @@ impl Plan {
         }
     }
 
-    /// As [`Entry::is_written_before`](crate::entry::Entry::is_written_before): two searches of one index.
+    /// Implements [`Entry::is_written_before`](crate::entry::Entry::is_written_before) as two
+    /// searches of one index.
     fn narrow_to_written_before(&mut self, time: Timestamp, skewed: i64) {
         let (time, skewed) = (self.bind(time.as_millis()), self.bind(skewed));
-        // `size` is not in the index: without it, SQLite would read all of a store's part of the index
-        // in order to look up no rows.
+        // `size` is not in the index: without it, SQLite would read a store's whole part of the
+        // index just to find no rows.
         self.and(&format!(
             "({WRITTEN} < {time} OR {WRITTEN} > {skewed}) AND e.size >= 0"
         ));
@@ -484,10 +485,11 @@ pub(super) fn hash_bytes(key: &str) -> Option<[u8; 32]> {
     Some(hash)
 }
 
-/// The ids of the stores that the filter can mean, in order; `None` if all of the file are meant and
-/// need not be told apart.
+/// Returns the ids of the stores that a filter can match, in order; `None` if it matches all of the
+/// file and the stores need not be told apart.
 ///
-/// A store whose names cannot be read is meant by a filter that names none: its entries are damaged.
+/// A filter that names no store also matches stores with unreadable names: their entries are
+/// damaged.
 fn matching_stores(
     connection: &Connection,
     filter: &Filter,
@@ -508,8 +510,8 @@ fn matching_stores(
     Ok(Some(meant.map(|(id, _)| id).collect()))
 }
 
-/// The ids of the stores of a filter that names each of them, from their index; `None` if it does not, or if
-/// what the index leads to is not what was written.
+/// Looks up the stores of a filter that names each of them, by their index. Returns `None` if the
+/// filter does not name them, or if a row fails verification.
 fn named_stores(connection: &Connection, filter: &Filter) -> rusqlite::Result<Option<Vec<i64>>> {
     let Some(names) = exact(&filter.stores).filter(|names| !names.is_empty()) else {
         return Ok(None);

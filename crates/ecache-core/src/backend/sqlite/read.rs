@@ -26,7 +26,7 @@ use crate::key::hex;
 use crate::scope::{Address, StoreAddress};
 use crate::time::Timestamp;
 
-/// Stands for a name that cannot be read.
+/// Placeholder for a name that cannot be read.
 pub(super) const UNREADABLE: &str = "(unreadable)";
 
 /// Entries read in one transaction, and how many bytes of their values, so that memory stays flat.
@@ -81,7 +81,7 @@ impl SqliteBackend {
             return Ok(Lookup::Missing);
         };
         let fields = row::fields(row)?;
-        // A hit does not depend on what is recorded of earlier ones.
+        // A hit does not depend on the recorded use of earlier ones.
         let uses = match Uses::select(connection, fields.id) {
             Err(RowError::Sqlite(error)) if is_corrupt(&error) => Uses::default(),
             uses => uses?,
@@ -176,23 +176,23 @@ impl SqliteBackend {
 /// The rows of a scan.
 pub(super) struct RowsOf<'a> {
     backend: &'a SqliteBackend,
-    /// The ranges and ids below are of one file
+    /// Pins the file that the ranges and ids below belong to
     _held: Held<'a>,
     plan: Plan,
     source: Source,
     values: Values,
     left: u64,
     page: std::vec::IntoIter<Row>,
-    /// Whether it goes on with what could be found of a damaged file
+    /// Reports whether the list contains the remains of a damaged file
     is_salvaged: bool,
-    /// Entries that are there, but cannot be read
+    /// Ids of entries that exist but cannot be read
     lost: Vec<i64>,
     is_limited: bool,
-    /// Whether all was read
+    /// Reports whether every row was read
     is_ended: bool,
-    /// The id of the last row that was read
+    /// Id of the last row read
     last: i64,
-    /// How many rows were read
+    /// Number of rows read
     seen: u64,
 }
 
@@ -309,7 +309,8 @@ impl RowsOf<'_> {
         Ok(page.rows)
     }
 
-    /// Goes on with what can be read of a damaged file behind an id, and returns what cannot.
+    /// Continues after an id with the readable rows of a damaged file, and returns the unreadable
+    /// ones.
     fn salvage(&mut self, connection: &Connection, last: i64) -> rusqlite::Result<Vec<Row>> {
         self.is_salvaged = true;
         let names = &self.backend.names;
@@ -319,9 +320,9 @@ impl RowsOf<'_> {
         Ok(found.lost.into_iter().map(Row::Damaged).collect())
     }
 
-    /// What is to be reported at the end of a list that is to have everything of its stores: their own documents
-    /// that are damaged, and entries that the table does not show although the indexes have them, as a damaged page
-    /// can hide others without a word.
+    /// Returns the damage to report at the end of a complete list of some stores: their damaged
+    /// documents, and entries that the indexes have but the table does not show. A damaged page can
+    /// hide entries without an error.
     fn hidden(&mut self, connection: &Connection) -> rusqlite::Result<Vec<Row>> {
         if std::mem::replace(&mut self.is_ended, true) {
             return Ok(Vec::new());
@@ -343,7 +344,7 @@ impl RowsOf<'_> {
         Ok(lost.into_iter().map(Row::Damaged).collect())
     }
 
-    /// An entry that cannot be read together with its hits: without them, if that is possible.
+    /// Reads an entry without its hits, for an entry that cannot be read together with them.
     fn without_uses(&self, connection: &Connection, range: Range) -> rusqlite::Result<Option<Row>> {
         let source = format!(
             "FROM entries AS e NOT INDEXED WHERE e.id = ?2 AND e.id > ?1 AND {}",
@@ -409,7 +410,7 @@ impl RowsOf<'_> {
         Ok(())
     }
 
-    /// The entry of a row that was found in the table or by an index.
+    /// Reads the entry of a row found in the table or by an index.
     fn row(
         &self,
         connection: &Connection,
@@ -431,7 +432,8 @@ impl RowsOf<'_> {
         }
     }
 
-    /// The same from the table alone; none if the index is wrong and the entry is not meant.
+    /// Reads an entry from the table alone; `None` if the index is wrong and the filter does not
+    /// match.
     fn row_by_id(&self, connection: &Connection, id: i64) -> rusqlite::Result<Option<Row>> {
         let sql = self.select(USES.0, &self.plan.source_by_id());
         let mut statement = connection.prepare_cached(&sql)?;

@@ -1,13 +1,13 @@
-//! Deletes large values that no entry names: replaced ones once nobody can be reading them any more, removed ones
-//! at once, and those that a process began to write that was killed.
+//! Deletes orphaned large values: replaced ones after their retention time, removed ones at once,
+//! and those staged by a process that was killed.
 //!
-//! A value that is replaced stays for a minute, so that whoever is reading it comes to its end. Designs weighed:
-//! a read transaction for as long as a value is read (a pipe that blocks would keep the log from being reused),
-//! a lock for each reader (a file more to open for each, and a read-only folder has none), and reading
-//! the new value from its beginning (what is printed already is of the old one).
+//! A replaced value is retained for a minute, so that its readers can finish. Designs weighed: a
+//! read transaction for as long as a value is read (a pipe that blocks would keep the log from
+//! being reused), a lock for each reader (each would open one more file, and a read-only folder has
+//! none), and restarting with the new value (the output printed so far is of the old one).
 //!
-//! A backend that stages values holds a lock of the kernel's on a byte of `-locks`, whose number is kept with the
-//! values: where nobody holds it, the writer is dead.
+//! A backend that stages values holds a kernel lock on a byte of `-locks`, and stores the byte's
+//! number with the values. If the lock is free, the writer is dead.
 
 use std::hash::{BuildHasher, RandomState};
 use std::path::Path;
@@ -26,26 +26,26 @@ use crate::sidecar::Sidecar;
 use crate::single_flight::{FlightLock, FlightLocks};
 use crate::time::Timestamp;
 
-/// Chunks that are deleted in one transaction: the log of that is a dozen pages, and the lock is held for a moment.
+/// Chunks deleted per transaction: its log is a dozen pages, and it holds the lock only briefly.
 const STEP: u64 = 16;
 
-/// Replaced values of more chunks than this are not kept for the whole minute.
+/// Maximum number of chunks of replaced values retained for the whole minute.
 const MANY_CHUNKS: u64 = 256;
 
-/// The least time for which a replaced value is kept, however many there are.
+/// Minimum retention of a replaced value, regardless of `MANY_CHUNKS`.
 const LEAST: Duration = Duration::from_secs(5);
 
-/// Which values are deleted that were replaced.
+/// Selects the replaced values to delete.
 #[derive(Clone, Copy)]
 pub(super) enum Due {
-    /// Those that nobody can be reading any more
+    /// Those past their retention time
     By(Timestamp),
     /// All of them
     All,
 }
 
 impl SqliteBackend {
-    /// Deletes values that were replaced or removed.
+    /// Deletes replaced and removed values.
     pub(super) fn reclaim(&self, due: Due) -> Result<()> {
         let connection = self.connection()?;
         let replaced = replaced(&connection).map_err(|error| self.error(error))?;
@@ -120,7 +120,7 @@ impl SqliteBackend {
         count().map_err(|error| self.error(error))
     }
 
-    /// Deletes a value that no entry names, a few chunks at a time.
+    /// Deletes an unnamed value, a few chunks at a time.
     fn delete_value(&self, blob: i64) -> Result<()> {
         loop {
             let is_done = self.reclaiming(|transaction| {
@@ -143,7 +143,7 @@ impl SqliteBackend {
         }
     }
 
-    /// Runs a short write transaction, also where hardly any space is left.
+    /// Runs a short write transaction, even if the disk is nearly full.
     fn reclaiming<T>(&self, work: impl Fn(&Connection) -> rusqlite::Result<T>) -> Result<T> {
         let work = |transaction: &Connection| work(transaction).map_err(|error| self.error(error));
         if !reserve::is_needed(&self.path) {
@@ -167,7 +167,7 @@ struct Replaced {
     chunks: u64,
 }
 
-/// The values that were replaced or removed, the latest first.
+/// Lists the replaced and removed values, latest first.
 fn replaced(connection: &Connection) -> rusqlite::Result<Vec<Replaced>> {
     let mut statement = connection.prepare_cached(
         "SELECT id, replaced_at, (SELECT count(*) FROM chunks WHERE id >= b.id << 20 AND id < (b.id + 1) << 20) \
@@ -187,7 +187,7 @@ fn replaced(connection: &Connection) -> rusqlite::Result<Vec<Replaced>> {
 struct Staged {
     id: i64,
     staged_at: i64,
-    /// The number of its writer, if that has a lock
+    /// Number of its writer, if that holds a lock
     writer: Option<i64>,
 }
 
@@ -212,7 +212,7 @@ fn size(connection: &Connection, blob: i64) -> rusqlite::Result<Usage> {
     Ok(Usage { entries: 1, bytes })
 }
 
-/// The locks of those who stage values, as others see them.
+/// View of other processes' staging locks.
 struct Writers(Option<FlightLocks>);
 
 impl Writers {
@@ -220,7 +220,7 @@ impl Writers {
         Self(FlightLocks::look(&Sidecar::Locks.path(store)).ok())
     }
 
-    /// Whether a writer is known to have died. Where it is not known, a day tells.
+    /// Reports whether a writer is known to be dead. If unknown, the value's age decides.
     fn is_dead(&self, blob: &Staged) -> bool {
         match (&self.0, blob.writer) {
             (Some(locks), Some(writer)) => locks.is_free(&byte(writer)),
@@ -229,15 +229,16 @@ impl Writers {
     }
 }
 
-/// Says that this process is alive, to those who collect what others staged.
+/// Staging lock, which marks this process as alive for the garbage collection of others.
 #[derive(Default)]
 pub(super) struct Staging(Mutex<Option<(i64, FlightLock)>>);
 
 impl Staging {
-    /// The number of this writer, whose lock is held from here on; `None` where there can be no locks.
+    /// Returns the number of this writer, whose lock is held from here on; `None` if the file
+    /// system has no locks.
     ///
-    /// One for all values: to close another descriptor of the file would drop the signatures of this process's
-    /// locks.
+    /// One lock covers all values: closing another descriptor of the file would drop the signatures
+    /// of this process's locks.
     pub(super) fn writer(&self, store: &Path) -> Option<i64> {
         let mut known = lock(&self.0);
         if known.is_none() {
@@ -251,13 +252,13 @@ impl Staging {
         known.as_ref().map(|(number, _)| *number)
     }
 
-    /// Gives the lock up, whose file has gone with the store's.
+    /// Releases the lock, whose file is gone with the store's.
     pub(super) fn forget(&self) {
         lock(&self.0).take();
     }
 }
 
-/// The name of a writer's lock among those of keys.
+/// Names a writer's lock in the name space of keys.
 fn byte(writer: i64) -> [u8; 32] {
     let mut hash = [0; 32];
     hash[..8].copy_from_slice(&writer.to_be_bytes());

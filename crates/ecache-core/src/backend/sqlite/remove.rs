@@ -1,11 +1,12 @@
-//! Removing, touching and counting what a selection means.
+//! Removing, touching and counting the entries of a selection.
 //!
-//! The ids are collected first and sorted, so that the table is walked once from front to back; then they
-//! are removed in transactions that hold the lock for a fraction of a second. Each reads the rows again from
-//! the table, with the condition repeated and their checksums verified: an entry that was renewed in between
-//! stays, and so does one that only a damaged index leads to. A damaged row goes if what the filter asks for
-//! can be told from elsewhere (see `witnessed`); otherwise it stays and is counted. A removal on a full disk gives up the file that
-//! was put by for it (see `reserve`) and goes on in small steps, each of which gives space back.
+//! The ids are collected first and sorted, so that the table is walked once from front to back. The
+//! entries are then removed in transactions that hold the lock for a fraction of a second. Each
+//! transaction rereads its rows from the table, checks the condition again and verifies the
+//! checksums: it skips an entry renewed in between and one reachable only through a damaged index.
+//! A damaged row is removed if other data proves that the filter matches it (see `witnessed`);
+//! otherwise it is left and counted. A removal on a full disk gives up the reserve file (see
+//! `reserve`) and continues in small steps, each of which gives space back.
 
 use std::collections::BTreeSet;
 use std::ops::AddAssign;
@@ -52,7 +53,7 @@ pub(super) struct Part {
 enum Pace {
     /// By how long each holds the write lock
     Timed,
-    /// As small as the space for them, which is given back before there is none
+    /// By the free space, which is replenished before it runs out
     Frugal,
 }
 
@@ -96,7 +97,8 @@ impl SqliteBackend {
                         }
                         result => result.and_then(|()| self.mend_empty(selection, now)),
                     };
-                    // Also what was removed before it failed. There is a next time.
+                    // Includes entries removed before a failure. Best effort: the next removal
+                    // retries.
                     let _ = self.reclaim(Due::By(now));
                     return result.and_then(|()| done.finish());
                 }
@@ -105,13 +107,13 @@ impl SqliteBackend {
         if self.count(selection, now)? == Usage::default() {
             return done.finish();
         }
-        // What the log has is moved into the file first: the space of the log is space, too.
+        // Moves the log into the file first, since the log takes space, too.
         self.checkpoint(&*self.connection()?);
         reserve::release(&self.path);
         let result = match self.delete_all(selection, now) {
             Ok(None) | Err(Error::Full { .. }) => {
                 let changed = change(Pace::Frugal);
-                // Who still reads what was replaced has to do without it: no other space is left.
+                // Deletes replaced values even if they are being read: no other space is left.
                 let _ = self.reclaim(Due::All);
                 self.give_back();
                 changed
@@ -126,10 +128,10 @@ impl SqliteBackend {
         result.and_then(|()| done.finish())
     }
 
-    /// Empties the file in one transaction if the selection means all that there is.
+    /// Empties the file in one transaction if the selection matches everything in it.
     ///
-    /// Single deletions change every page before they free it. A `DELETE` without a condition frees pages
-    /// without writing them.
+    /// Deleting single rows changes every page before freeing it. A `DELETE` without a condition
+    /// frees pages without writing them.
     fn delete_all(&self, selection: &Selection, now: Timestamp) -> Result<Option<Usage>> {
         let oldest = now.saturating_sub(STAGED_FOR);
         let delete_all = |transaction: &Connection| {
@@ -196,7 +198,7 @@ impl SqliteBackend {
             Pace::Timed => FIRST_BATCH,
             Pace::Frugal => SMALLEST_BATCH,
         };
-        // Whether there can be no more space than there is
+        // Set after giving space back, until a batch succeeds
         let mut gave_back = false;
         for Part { ids, plan } in parts {
             let mut rest = ids.as_slice();
@@ -294,7 +296,7 @@ fn one(bytes: u64) -> Usage {
     Usage { entries: 1, bytes }
 }
 
-/// Counts the entries of a damaged file, and adds up the sizes of those that can be read.
+/// Counts the entries of a damaged file, and adds up the sizes of the readable ones.
 pub(super) fn count_readable(connection: &Connection) -> rusqlite::Result<Usage> {
     let mut usage = Usage::default();
     let all = Salvage::new(connection, &Names::default(), &[Range::ALL])?;
@@ -387,7 +389,7 @@ fn beyond(
     Ok(Part { ids, plan })
 }
 
-/// Reads rows by their ids, from the table alone, and whether they are still meant.
+/// Builds a query that reads rows by id from the table alone, and evaluates the condition on each.
 fn rows_sql(plan: &Plan, columns: &str, ids: &[i64]) -> (String, Vec<Parameter>) {
     let range = Range {
         after: ids.first().map_or(0, |first| first - 1),
@@ -405,7 +407,7 @@ fn rows_sql(plan: &Plan, columns: &str, ids: &[i64]) -> (String, Vec<Parameter>)
     (sql, parameters)
 }
 
-/// Visits the rows of `ids` that are still meant, and the damaged ones, which have no fields to believe.
+/// Visits the rows of `ids` that still match, and the damaged ones, whose fields are not trusted.
 fn visit(
     connection: &Connection,
     names: &Names,
@@ -432,11 +434,14 @@ fn visit(
     Ok(())
 }
 
-/// Whether a damaged row is what a filter means, as far as two places say so that one fault cannot both change.
+/// Reports whether a filter matches a damaged row, according to two places that a single fault
+/// cannot change together.
 ///
-/// The names of its store have a checksum of their own. Its store is in its `id` and in a column, its key in the index that led here and in the row, and whether it is
-/// of policy `persist` in the row and in an index of its own. Nothing else is written twice. Where everything in
-/// the file is meant, a row stays only if it is of a store that the file does not show: it may be of another collection.
+/// The names of its store have a checksum of their own. Its store is recorded in its `id` and in a
+/// column, its key in the row and in the index that led here, and the policy `persist` in the row
+/// and in an index of its own. Nothing else is stored twice. If the filter matches everything in
+/// the file, a row stays only if its store is missing from the file, since the row may belong to
+/// another collection.
 fn witnessed(
     connection: &Connection,
     names: &Names,
@@ -468,7 +473,7 @@ fn witnessed(
     }
 }
 
-/// What a change did, and how many damaged rows it left.
+/// The result of a change, with the number of damaged rows left.
 #[derive(Default)]
 pub(super) struct Batch {
     pub(super) usage: Usage,
@@ -493,14 +498,14 @@ impl Batch {
     }
 }
 
-/// The rows that a removal takes.
+/// The rows selected for removal.
 #[derive(Default)]
 pub(super) struct Judged {
     ids: Vec<i64>,
-    /// Their large values
+    /// Ids of their large values
     blobs: Vec<i64>,
     usage: Usage,
-    /// How many damaged rows stay
+    /// Number of damaged rows left
     left: u64,
 }
 
@@ -515,7 +520,8 @@ impl Judged {
         visit(connection, names, plan, ids, |fields, row| {
             match fields {
                 Some(fields) => judged.blobs.extend(fields.blob),
-                // Its large value is left to the collection of garbage: it may be that of another.
+                // Its large value is left to garbage collection, since it may belong to another
+                // entry.
                 None if witnessed(connection, names, plan, row)? => {}
                 None => {
                     judged.left += 1;
@@ -529,7 +535,7 @@ impl Judged {
         Ok(judged)
     }
 
-    /// Removes them.
+    /// Removes the rows.
     pub(super) fn delete(self, transaction: &Connection) -> rusqlite::Result<Batch> {
         let stores: BTreeSet<i64> = self.ids.iter().map(|id| id >> 32).collect();
         let ids = Parameter::many(self.ids);

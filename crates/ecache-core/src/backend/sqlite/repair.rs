@@ -1,9 +1,10 @@
-//! Removing entries from a file whose pages are damaged.
+//! Removing entries from a file with damaged pages.
 //!
-//! SQLite refuses to delete a row that an index does not have, and cannot walk a tree with a damaged page. Indexes
-//! can be made anew from the table. Where the table itself is damaged, only everything can be removed: a new file
-//! is written over the damaged one in one transaction, which reads none of its pages. It keeps the stores and
-//! names with their ids, since other processes remember those; without them nothing but deleting the file helps.
+//! SQLite refuses to delete a row that an index lacks, and cannot walk a tree with a damaged page.
+//! Indexes can be rebuilt from the table. If the table itself is damaged, only a removal of
+//! everything is possible: one transaction overwrites the damaged file with a new one, without
+//! reading its pages. The new file keeps the stores and names with their ids, since other processes
+//! cache them. If those cannot be read, the file has to be deleted.
 
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::types::Value;
@@ -19,7 +20,7 @@ use crate::filter::Selection;
 use crate::time::Timestamp;
 
 impl SqliteBackend {
-    /// Removes what a selection means after `error`, which says that a page or an index is damaged.
+    /// Removes the entries of a selection after `error` reported a damaged page or index.
     pub(super) fn delete_damaged(
         &self,
         selection: &Selection,
@@ -35,7 +36,7 @@ impl SqliteBackend {
         }
     }
 
-    /// The error for a file that can only be deleted, if it is one: the stores and names are what has to be kept.
+    /// Returns the error for a file that can only be deleted: one with damaged stores or names.
     fn hopeless(&self) -> Option<Error> {
         let connection = self.connection().ok()?;
         let Err(error) = copy_names(&connection) else {
@@ -50,9 +51,9 @@ impl SqliteBackend {
         }
     }
 
-    /// Makes the indexes anew from the table, and removes, all in one transaction.
+    /// Rebuilds the indexes from the table and removes the entries, in one transaction.
     ///
-    /// What is removed is chosen before: of a damaged row, the old indexes say what it was.
+    /// Selects the entries beforehand, since the old indexes identify damaged rows.
     fn delete_indexing(&self, selection: &Selection, now: Timestamp) -> Result<Batch> {
         self.transaction(|transaction| {
             let delete = || -> rusqlite::Result<Batch> {
@@ -71,9 +72,9 @@ impl SqliteBackend {
         })
     }
 
-    /// After everything was removed, sees to it that what is left can be used again.
+    /// Makes the file usable again after everything was removed.
     ///
-    /// Only then is it little that has to be checked.
+    /// Runs only then, since there is little left to check.
     pub(super) fn mend_empty(&self, selection: &Selection, now: Timestamp) -> Result<()> {
         if !self.means_all(selection, now)? {
             return Ok(());
@@ -90,7 +91,7 @@ impl SqliteBackend {
         }
     }
 
-    /// Whether a selection means all that there is, whatever it is.
+    /// Reports whether a selection matches everything in the file unconditionally.
     fn means_all(&self, selection: &Selection, now: Timestamp) -> Result<bool> {
         let ([filter], None) = (selection.any_of.as_slice(), &selection.beyond) else {
             return Ok(false);
@@ -98,7 +99,7 @@ impl SqliteBackend {
         Ok(self.plan(&*self.connection()?, filter, now)?.means_all())
     }
 
-    /// What SQLite's own check of all pages and indexes finds wrong, up to so many faults.
+    /// Runs SQLite's own check of all pages and indexes, and returns up to `most` faults.
     pub(super) fn check_structure(&self, most: u32) -> Result<Vec<String>> {
         let connection = self.connection()?;
         let check = || -> rusqlite::Result<Vec<String>> {
@@ -109,7 +110,7 @@ impl SqliteBackend {
         match check() {
             Err(error) if is_corrupt(&error) => Ok(vec![error.to_string()]),
             faults => {
-                // Some begin with a line that says which of the connection's databases it is.
+                // Some faults begin with a line that names the connection's database.
                 let faults = faults.map_err(|error| self.error(error))?;
                 let lines = faults.iter().flat_map(|fault| fault.lines());
                 let is_fault = |line: &&str| *line != "ok" && !line.starts_with("***");
@@ -118,7 +119,7 @@ impl SqliteBackend {
         }
     }
 
-    /// Writes an empty file over the damaged one if the selection means all that there is.
+    /// Overwrites the damaged file with an empty one if the selection matches everything.
     fn write_anew(&self, selection: &Selection, now: Timestamp) -> Result<Option<Batch>> {
         if !self.means_all(selection, now)? {
             return Ok(None);
@@ -140,7 +141,7 @@ impl SqliteBackend {
     }
 }
 
-/// A file in memory with the same stores and names, and without entries.
+/// Creates an in-memory database with the same stores and names, and without entries.
 fn empty_copy(old: &Connection) -> rusqlite::Result<Connection> {
     let mut new = Connection::open_in_memory()?;
     new.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
@@ -159,15 +160,17 @@ fn empty_copy(old: &Connection) -> rusqlite::Result<Connection> {
     Ok(new)
 }
 
-/// The rows of a table as they are.
+/// The raw rows of a table.
 struct Copy {
     table: &'static str,
     rows: Vec<Vec<Value>>,
 }
 
-/// What an empty file has to keep: the stores and names, verified, and the last numbers that were given to others.
+/// Copies the rows that an empty file has to keep: the verified stores and names, and the last ids
+/// assigned.
 ///
-/// The order matters: SQLite makes rows of `sqlite_sequence` itself, which the last one replaces.
+/// The order matters: inserting rows makes SQLite add rows to `sqlite_sequence`, which the last
+/// copy replaces.
 fn copy_names(old: &Connection) -> rusqlite::Result<[Copy; 3]> {
     let unreadable = |what| {
         move |error| {

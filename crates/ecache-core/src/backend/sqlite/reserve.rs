@@ -12,7 +12,7 @@ use crate::sidecar::{Purpose, Sidecar};
 /// Bytes put by; a batch of removals with its index pages fits.
 const SIZE: usize = 512 * 1024;
 
-/// Bytes that are lent to whoever opens the store: the index of a log that is as long as it gets.
+/// Bytes of the reserve lent for opening the store: the size of the index of a full log.
 const LOAN: u64 = 64 * 1024;
 
 /// With less than this left, in bytes, the reserve would take what entries still need.
@@ -26,38 +26,39 @@ pub(super) fn is_needed(store: &Path) -> bool {
     !has_space(store, LOW)
 }
 
-/// Whether so many bytes are free. Where it cannot be known, a write that fails will tell.
+/// Reports whether `bytes` are free. If that is unknown, returns `true`: a failing write reports
+/// it.
 pub(super) fn has_space(store: &Path, bytes: u64) -> bool {
     let free = |disk: rustix::fs::StatVfs| disk.f_bavail.saturating_mul(disk.f_frsize);
     rustix::fs::statvfs(store).map_or(true, |disk| free(disk) >= bytes)
 }
 
-/// Puts the reserve by, unless it is there or would take what entries need. Best effort.
+/// Creates the reserve, unless it exists or would take space that entries need. Best effort.
 pub(super) fn create(store: &Path) {
     if has_space(store, SPARE) {
         restore(store);
     }
 }
 
-/// Puts the reserve by after a removal, or as much of it as there is space for.
+/// Recreates the reserve after a removal, as large as the free space allows.
 pub(super) fn restore(store: &Path) {
     let path = Sidecar::Reserve.path(store);
     if fs::symlink_metadata(&path).is_ok_and(|file| file.is_file() && file.len() == SIZE as u64) {
         return;
     }
-    // A part of it is what a process left that was killed or had no space.
+    // A killed process, or one without space, may have left a partial reserve.
     release(store);
     let Ok(mut file) = Sidecar::Reserve.open(store, Purpose::Create) else {
         return;
     };
-    // Bytes that are not zero, so that no file system makes a hole of them. Where they do not all fit, some are
-    // better than none.
+    // The bytes are not zero, so that no file system stores them as a hole. If not all of them fit,
+    // a partial reserve is better than none.
     let _ = file
         .write_all(&vec![0xec; SIZE])
         .and_then(|()| file.sync_all());
 }
 
-/// Gives up a part of the reserve; whether there was any.
+/// Gives up a part of the reserve. Returns `false` if there was none.
 pub(super) fn lend(store: &Path) -> bool {
     let file = Sidecar::Reserve.open(store, Purpose::Change);
     let shorten = |file: fs::File| {

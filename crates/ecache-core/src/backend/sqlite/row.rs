@@ -1,4 +1,4 @@
-//! From a row to a verified entry.
+//! Conversion of a row to a verified entry.
 
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, MAIN_DB, Row};
@@ -22,14 +22,14 @@ macro_rules! columns {
 }
 pub(super) use columns;
 
-/// The column of the value's length.
+/// Index of the column with the value's length.
 pub(super) const SIZE: usize = 11;
 
-/// The columns of the two checksums.
+/// Indexes of the two checksum columns.
 const ROW_CHECKSUM: usize = 19;
 const CHECKSUM: usize = 20;
 
-/// How many columns there are; what is selected behind them has this number.
+/// Number of columns, and so the index of the first one selected after them.
 pub(super) const COLUMNS: usize = 21;
 
 /// The column of the value, where it is selected behind [`columns`].
@@ -84,7 +84,7 @@ impl From<rusqlite::Error> for RowError {
     }
 }
 
-/// Whether a row is not what was written, which SQLite itself does not see.
+/// Reports whether a row is damaged in a way that SQLite itself does not detect.
 pub(super) fn is_damage(error: &rusqlite::Error) -> bool {
     matches!(
         error,
@@ -96,7 +96,7 @@ pub(super) fn is_damage(error: &rusqlite::Error) -> bool {
     )
 }
 
-/// What was read, or nothing where it is damaged.
+/// Returns the value read, or `None` if it is damaged.
 pub(super) fn readable<T>(read: rusqlite::Result<T>) -> rusqlite::Result<Option<T>> {
     match read {
         Err(error) if is_damage(&error) => Ok(None),
@@ -169,10 +169,10 @@ impl Uses {
     }
 }
 
-/// The fields of a row of [`columns`], verified to be those of the row that was written with that id.
+/// Reads the fields of a row of [`columns`] and verifies that they were written with its id.
 ///
-/// An index may have led here: its columns are read from it rather than from the row, and do not
-/// match the row's checksum where it is damaged.
+/// If an index led here, SQLite reads the indexed columns from the index rather than from the row.
+/// If the index is damaged, they do not match the row's checksum.
 pub(super) fn fields<'a>(row: &'a Row<'_>) -> Result<Fields<'a>, RowError> {
     let fields = Fields {
         id: row.get(0)?,
@@ -203,12 +203,12 @@ pub(super) fn fields<'a>(row: &'a Row<'_>) -> Result<Fields<'a>, RowError> {
     }
 }
 
-/// The `checksum` of a row of [`columns`].
+/// Reads the `checksum` of a row of [`columns`].
 pub(super) fn checksum(row: &Row<'_>) -> rusqlite::Result<i64> {
     row.get(CHECKSUM)
 }
 
-/// The entry of verified fields.
+/// Builds an entry from verified fields.
 pub(super) fn entry(
     connection: &Connection,
     names: &Names,
@@ -243,7 +243,7 @@ pub(super) fn entry(
     })
 }
 
-/// The value of a row of [`columns`] and the value, verified to be what was written.
+/// Reads and verifies the value of a row of [`columns`] followed by the value.
 pub(super) fn content(
     connection: &Connection,
     fields: &Fields<'_>,
@@ -270,13 +270,13 @@ pub(super) fn unread(fields: &Fields<'_>, row: &Row<'_>) -> Result<Content, RowE
 pub(super) struct Kept<'a> {
     pub(super) identity: Identity<'a>,
     pub(super) checksum: i64,
-    /// Where it is, if it is kept in chunks
+    /// Location of the value, if it is stored in chunks
     pub(super) large: Option<Chunked>,
     pub(super) bytes: &'a [u8],
 }
 
 impl Kept<'_> {
-    /// The value, verified to be what was written; of one in chunks only its name and size are.
+    /// Returns the verified value. For a chunked one, only its name and size are verified.
     pub(super) fn content(&self) -> Result<Content, RowError> {
         let content = match self.large {
             Some(large) => Content::Chunked(large),

@@ -1,7 +1,7 @@
-//! What can still be read of a file whose pages are damaged, and what it has lost.
+//! Finds the readable and the lost entries of a file with damaged pages.
 //!
-//! A damaged page takes the rows of the table with it that are on it, or hides those on the pages below. The ids of
-//! all entries are in two indexes as well, so what a list lacks can be told and counted.
+//! A damaged page loses the rows on it, or hides those on the pages below it. Two indexes also hold
+//! the ids of all entries, so the missing ones can be identified and counted.
 
 use std::collections::HashMap;
 
@@ -14,12 +14,12 @@ use super::row;
 use crate::key::Key;
 use crate::scope::{Address, StoreAddress};
 
-/// Whether SQLite says that a page is damaged.
+/// Reports whether SQLite detected a damaged page.
 pub(super) fn is_corrupt(error: &rusqlite::Error) -> bool {
     error.sqlite_error_code() == Some(ErrorCode::DatabaseCorrupt)
 }
 
-/// What was read, or nothing where a page is damaged.
+/// Returns the value read, or `None` if a page is damaged.
 pub(super) fn intact<T>(read: rusqlite::Result<T>) -> rusqlite::Result<Option<T>> {
     match read {
         Err(error) if is_corrupt(&error) => Ok(None),
@@ -27,10 +27,10 @@ pub(super) fn intact<T>(read: rusqlite::Result<T>) -> rusqlite::Result<Option<T>
     }
 }
 
-/// Ids in order, as far as a tree has them.
+/// Sorted ids, as far as a tree could be read.
 struct Ids {
     ids: Vec<i64>,
-    /// Whether the tree was read to its end
+    /// Reports whether the tree was read to its end
     is_whole: bool,
 }
 
@@ -61,14 +61,14 @@ impl Ids {
 
 /// The entries of a damaged file.
 pub(super) struct Salvage {
-    /// Those whose rows are there, in order
+    /// Ids of the readable rows, sorted
     pub(super) ids: Vec<i64>,
-    /// Those whose rows cannot be reached
+    /// Addresses of the unreachable rows
     pub(super) lost: Vec<Address>,
 }
 
 impl Salvage {
-    /// Looks for the entries of some ranges.
+    /// Searches some ranges for their entries.
     pub(super) fn new(
         connection: &Connection,
         names: &Names,
@@ -97,7 +97,7 @@ impl Salvage {
                 there.push(id);
             } else if (by_key.has(id) || !by_key.is_whole) && (by_time.has(id) || !by_time.is_whole)
             {
-                // One index alone may be what is damaged.
+                // Only one of the indexes may be damaged.
                 lost.push(id);
             }
         }
@@ -108,14 +108,14 @@ impl Salvage {
         lost.retain(is_meant);
         let mut lost = addresses(connection, names, &lost)?;
         if !by_key.is_whole && !by_time.is_whole {
-            // How many there were is not known.
+            // The number of lost entries is unknown.
             lost.push(StoreAddress::new(UNREADABLE).entry(unreadable()));
         }
         Ok(Self { ids, lost })
     }
 }
 
-/// The addresses of entries, their keys from the index alone.
+/// Returns the addresses of entries, with their keys from the index alone.
 pub(super) fn addresses(
     connection: &Connection,
     names: &Names,
@@ -148,12 +148,12 @@ pub(super) fn addresses(
     Ok(ids.iter().map(address).collect())
 }
 
-/// Stands for a key that cannot be read.
+/// Returns a placeholder for an unreadable key.
 pub(super) fn unreadable() -> Key {
     Key::new(UNREADABLE).expect("a short key is valid")
 }
 
-/// How many entries of some ranges an index has; nothing where it is damaged.
+/// Counts the index entries of some ranges; `None` if the index is damaged.
 pub(super) fn indexed(connection: &Connection, ranges: &[Range]) -> rusqlite::Result<Option<u64>> {
     let sql =
         "SELECT count(*) FROM entries INDEXED BY entries_key WHERE store >= ?1 AND store <= ?2";

@@ -7,9 +7,10 @@
 //! of a large entry does not touch its overflow pages. Conditions that select few entries (expiry, size,
 //! policy `persist`, age) have indexes that begin with the store.
 //!
-//! Columns have no types: the checksums of a row cover the types of what is in it (see `checksum`), and each
-//! short command parses this text. `generation`, the counters and `uses` have no checksum: they are history,
-//! and lead to no entry. `key_type` is NULL for a key that is a string, and no other key is written yet.
+//! Columns have no types, since the checksums of a row cover the types of its values (see
+//! `checksum`), and each short command parses this text. `generation`, the counters and `uses` have
+//! no checksum: they are history, and lead to no entry. `key_type` is NULL for a string key; other
+//! keys are not written yet.
 //!
 //! Migrations are append-only: a released step is never edited.
 

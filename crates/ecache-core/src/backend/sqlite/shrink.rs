@@ -1,7 +1,8 @@
-//! Gives free pages back to the file system where hardly any space is left.
+//! Returns free pages to the file system if the disk is nearly full.
 //!
-//! SQLite changes each page that it cuts off. Those that its cache has no room for it writes to the log, though
-//! nothing needs them there: 3 MB in one transaction were 306 pages of log, and 4 if the cache keeps them.
+//! SQLite modifies each page that it cuts off. If its cache has no room for them, it writes them to
+//! the log for nothing: cutting 3 MB in one transaction wrote 306 pages of log, and 4 with a cache
+//! that holds them.
 
 use std::fs;
 
@@ -10,17 +11,17 @@ use rusqlite::Connection;
 use super::{SqliteBackend, reserve};
 use crate::error::{Error, Result};
 
-/// Pages that are cut off at a time, if there is space for the log of those that move to other places.
+/// Maximum number of pages cut off at a time; moving the remaining pages needs log space, too.
 const STEP: u64 = 4096;
 
-/// Settings of a connection that frees space, and SQLite's own, which it gets back.
+/// Settings of a connection that frees space, and SQLite's defaults, which are restored afterwards.
 ///
-/// To move a long log into the file by and by could take the space that the next transaction needs.
+/// Automatic checkpoints of a long log could take the space that the next transaction needs.
 const FRUGAL: &str = "PRAGMA cache_spill=OFF; PRAGMA wal_autocheckpoint=0";
 const USUAL: &str = "PRAGMA cache_spill=ON; PRAGMA wal_autocheckpoint=1000";
 
 impl SqliteBackend {
-    /// Runs `work` with a connection that takes as little space as possible.
+    /// Runs `work` with a connection that uses as little space as possible.
     pub(super) fn frugally<T>(&self, work: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
         let connection = self.connection()?;
         let set = |settings| connection.execute_batch(settings);
@@ -30,10 +31,10 @@ impl SqliteBackend {
         result
     }
 
-    /// Cuts the free pages off the file, as far as that is possible now.
+    /// Cuts the free pages off the file, as far as possible now.
     ///
-    /// It is not while another process reads, nor where pages that stay are in a log that has no space in the
-    /// file. Later writes use the free pages then.
+    /// Not possible while another process reads, or while remaining pages are in a log that does
+    /// not fit into the file. Later writes then reuse the free pages.
     pub(super) fn give_back(&self) {
         let _ = self.frugally(|connection| self.shrink(connection));
     }
@@ -61,7 +62,7 @@ impl SqliteBackend {
     }
 }
 
-/// Cuts so many free pages off the file, in one transaction.
+/// Cuts `pages` free pages off the file, in one transaction.
 fn cut(connection: &Connection, pages: u64) -> rusqlite::Result<()> {
     let mut statement = connection.prepare(&format!("PRAGMA incremental_vacuum({pages})"))?;
     let mut cut = statement.query(())?;

@@ -73,7 +73,7 @@ impl SqliteBackend {
         self.transaction_within(SHORT_WAIT, |transaction| {
             let write = || -> rusqlite::Result<()> {
                 let mut statement = transaction.prepare_cached(
-                    // The row has to agree with the index, which alone leads to it.
+                    // The condition checks the row itself, since the index alone led to it.
                     "INSERT INTO uses(entry, last_used_at, hits) \
                      SELECT id, ?3, ?4 FROM entries NOT INDEXED WHERE id = (SELECT id FROM entries \
                      INDEXED BY entries_key WHERE store = ?1 AND key = ?2) \
@@ -150,12 +150,12 @@ impl SqliteBackend {
         read().map_err(|error| self.error(error))
     }
 
-    /// Removes large values that no entry names any more, and names that no entry has any more.
+    /// Removes orphaned large values, and names that no entry uses.
     pub(super) fn delete_garbage(&self, now: Timestamp) -> Result<()> {
         self.reclaim_staged(now)?;
         self.reclaim(Due::By(now))?;
         self.transaction(|transaction| {
-            // Two places say so: a damaged one must not cost an entry its value.
+            // Checks two places, so that one damaged one does not cost an entry its value.
             transaction
                 .execute_batch(
                     "DELETE FROM chunks WHERE id >> 20 NOT IN (SELECT id FROM blobs) AND id >> 20 \
@@ -165,10 +165,10 @@ impl SqliteBackend {
         })
     }
 
-    /// Removes the names that no entry has any more, and leaves large values that no entry has, as one that was
-    /// damaged, to `reclaim`.
+    /// Removes the names that no entry uses, and marks orphaned large values, such as those of
+    /// damaged entries, for `reclaim`.
     ///
-    /// That their index has none is not enough, as it may be damaged, so this reads the whole table.
+    /// Reads the whole table, since the index alone may be damaged.
     pub(super) fn delete_unnamed(&self) -> Result<()> {
         let unnamed = |table: &str, column: &str| {
             format!(
@@ -201,7 +201,7 @@ impl SqliteBackend {
     }
 }
 
-/// The metadata of a store.
+/// Reads the metadata of a store.
 fn metadata(connection: &Connection, id: i64) -> rusqlite::Result<Option<StoreMetadata>> {
     let sql = "SELECT metadata, metadata_policy, metadata_created_at, metadata_updated_at, \
                metadata_checksum FROM stores WHERE id = ?1";
@@ -227,7 +227,7 @@ fn metadata(connection: &Connection, id: i64) -> rusqlite::Result<Option<StoreMe
     })
 }
 
-/// The documents of stores in some ranges of entries that are not what was written.
+/// Lists damaged documents of the stores with entries in some ranges.
 pub(super) fn damaged_documents(
     connection: &Connection,
     ranges: &[Range],
@@ -247,7 +247,7 @@ pub(super) fn damaged_documents(
     Ok(damaged)
 }
 
-/// Whether a store has entries, or pages that cannot be read, where they were.
+/// Reports whether a store has entries, or unreadable pages in their place.
 fn has_entries(connection: &Connection, id: i64) -> rusqlite::Result<bool> {
     let Range { after, end } = Range::store(id);
     let sql = "SELECT 1 FROM entries NOT INDEXED WHERE id > ?1 AND id <= ?2";

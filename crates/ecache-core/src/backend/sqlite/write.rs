@@ -19,7 +19,7 @@ use crate::scope::StoreAddress;
 use crate::time::Timestamp;
 use crate::value::{Kind, Value};
 
-/// What is known of an entry that a write is about to replace; of a damaged one, that it is there.
+/// The known fields of an entry about to be replaced; for a damaged one, only its existence.
 pub(super) struct Existing {
     pub(super) id: i64,
     blob: Option<i64>,
@@ -63,14 +63,14 @@ impl Interned {
     }
 }
 
-/// An entry by its id.
+/// Selects an entry by its id.
 const BY_ID: &str = concat!(
     "SELECT ",
     row::columns!(),
     ", value FROM entries WHERE id = ?1"
 );
 
-/// All of an entry but its value, by store and key.
+/// Selects every column of an entry except its value, by store and key.
 const EXISTING: &str = concat!(
     "SELECT ",
     row::columns!(),
@@ -113,7 +113,7 @@ impl SqliteBackend {
         result.map_err(|error| having_waited(patience, error))
     }
 
-    /// The same, on that connection.
+    /// Runs the transaction on the given connection.
     pub(super) fn transaction_on<T>(
         &self,
         connection: &Connection,
@@ -147,7 +147,7 @@ impl SqliteBackend {
             self.drop_staged(content);
         }
         if matches!(content, Content::Chunked(_)) && put.is_ok() {
-            // There is a next time.
+            // Best effort: the next write retries.
             let _ = self.reclaim(Due::By(now));
         }
         put
@@ -244,7 +244,8 @@ impl SqliteBackend {
         }
     }
 
-    /// Whether an entry has a value, within the transaction that may replace it; a damaged one has none.
+    /// Reports whether an entry has a value, within the transaction that may replace it; `false`
+    /// for a damaged entry.
     fn has_value(&self, connection: &Connection, id: i64, expected: &Value) -> Result<bool> {
         let read = || -> Result<bool, RowError> {
             let mut statement = connection.prepare_cached(BY_ID)?;
@@ -363,7 +364,7 @@ pub(super) fn existing(
                 is_fresh: entry::is_fresh(written_at, time(fields.expires_at), now),
             }))
         }
-        // Its large value is left to the collection of garbage: the number may be that of another.
+        // Its large value is left to garbage collection, since the id may belong to another entry.
         Err(RowError::Damaged) => Ok(Some(Existing {
             id: row.get(0)?,
             blob: None,

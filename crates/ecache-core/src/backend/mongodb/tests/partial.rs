@@ -1,4 +1,5 @@
-//! Work that stops in between says how far it came: a server has no transactions to take it back.
+//! Interrupted work reports its progress, since without transactions the server cannot roll it
+//! back.
 
 use std::ops::ControlFlow;
 
@@ -9,12 +10,12 @@ use crate::filter::Selection;
 use crate::key::Key;
 use crate::scope::StoreAddress;
 
-/// A database whose commands are told from those of other tests by this name.
+/// Creates a database whose commands can be told from those of other tests by the application name.
 fn database(application: &str) -> TemporaryDatabase {
     TemporaryDatabase::with(&format!("appName={application}"))
 }
 
-/// Has commands of that application fail, after so many that do not.
+/// Makes commands of the application fail after `skip` successful ones.
 fn fail(backend: &MongoBackend, application: &str, skip: i32, mut how: Document) {
     how.insert("appName", application);
     let command = doc! {
@@ -45,7 +46,7 @@ fn numbered(count: usize) -> impl Iterator<Item = Result<Record>> {
     })
 }
 
-/// Imports as a whole, and is asked to stop at the call of that number.
+/// Imports `count` records and requests a stop at call number `stop_at`.
 fn import(backend: &MongoBackend, count: usize, stop_at: u64) -> Result<Imported> {
     let mut calls = 0;
     backend.import(
@@ -72,7 +73,7 @@ fn there(backend: &MongoBackend) -> u64 {
 #[ignore = "needs a MongoDB server: tests/mongodb/with"]
 fn an_interrupted_import_says_how_much_is_there() {
     let backend = TemporaryDatabase::new();
-    // Three batches are read, and before each of the next three somebody may want the end.
+    // Three batches are read ahead; each of the next three can be interrupted.
     for (stop_at, expected) in [(1, 0), (3, 0), (4, 0), (5, 1000), (6, 2000)] {
         let all = Filter::default().into();
         backend
@@ -92,12 +93,12 @@ fn an_interrupted_import_says_how_much_is_there() {
 #[ignore = "needs a MongoDB server: tests/mongodb/with"]
 fn an_import_that_fails_says_how_much_is_there() {
     let backend = database("ecache-import-fails");
-    // An answer that says no: what is there can be counted.
+    // The server replies with an error, so the written documents can be counted.
     let refused = doc! { "failCommands": ["update"], "errorCode": 50 };
-    // None at all.
+    // The server does not reply at all.
     let lost = doc! { "failCommands": ["update"], "closeConnection": true };
     for (how, perhaps) in [(refused, 0), (lost, 1000)] {
-        // Of each batch, the documents are one update, and the counters are another.
+        // Each batch sends one update for the documents and one for the counters.
         fail(&backend, "ecache-import-fails", 2, how);
         let failed = import(&backend, 2500, 0);
         heal(&backend);
@@ -137,14 +138,14 @@ fn a_removal_that_fails_or_is_interrupted_says_how_much_is_gone() {
         matches!(interrupted, Err(Error::Interrupted { done }) if done.entries == 5000),
         "{interrupted:?}"
     );
-    // Before a batch is full, nothing is removed.
+    // Nothing is removed before a batch is full.
     let at_once = backend.remove(&all, NOW, &mut |_| ControlFlow::Break(()));
     assert!(
         matches!(at_once, Err(Error::Interrupted { done }) if done.entries == 0),
         "{at_once:?}"
     );
     assert_eq!(there(&backend), 1500);
-    // One of the two halves is refused.
+    // The server refuses one of the two halves.
     let refused = doc! { "failCommands": ["delete"], "errorCode": 50 };
     fail(&backend, "ecache-removal-fails", 1, refused);
     let failed = backend.remove(&all, NOW, &mut no_progress);
@@ -175,7 +176,7 @@ fn a_touch_that_fails_says_how_much_is_changed() {
         expires_at: None,
         policy: Some(Policy::Persist),
     };
-    // Of each batch, the notes, the documents and the counters are an update each.
+    // Each batch sends one update each for the notes, the documents and the counters.
     let refused = doc! { "failCommands": ["update"], "errorCode": 50 };
     fail(&backend, "ecache-touch-fails", 3, refused);
     let failed = backend.touch(&Filter::default().into(), touch, NOW);
