@@ -62,10 +62,12 @@ impl Key {
         Key(hash_digits(hash, &mut [0; 64]).into())
     }
 
-    /// Returns where a second call with this key keeps its result, if it is the hash of a call.
+    /// Returns the key under which a second call with this key keeps its result, if this is the
+    /// hash of a call.
     ///
-    /// Functions that share a store have one key for equal arguments, as in FiftyOne. Where only ecache
-    /// reads, the result of the second one is kept under this key, and that of a third one place further.
+    /// Functions that share a store have one key for equal arguments, as in FiftyOne. In stores
+    /// that only ecache reads, the result of the second function is kept under the returned key,
+    /// and the result of a third one a place further.
     ///
     /// ```
     /// use ecache_core::key::Key;
@@ -159,7 +161,7 @@ impl<'a> CallScopes<'a> {
         self.parts().into_iter().flatten()
     }
 
-    /// Reports which scopes add a value, which the preimage does not say.
+    /// Reports which scopes have a value, which the preimage does not tell.
     pub(crate) fn are_known(&self) -> [bool; 4] {
         self.parts().map(|value| value.is_some())
     }
@@ -286,7 +288,7 @@ impl Preimage {
     ///
     /// # Errors
     ///
-    /// Fails when `push` does, or panics: it runs a program's own `Serialize`, or its `key_fn`.
+    /// Fails when `push` fails or panics: it runs the program's own `Serialize` or `key_fn`.
     ///
     /// ```
     /// use ecache_core::key::Preimage;
@@ -308,7 +310,8 @@ impl Preimage {
         })
     }
 
-    /// [`Preimage::of_arguments`], compiled once: a program may have hundreds of cached functions.
+    /// Like [`Preimage::of_arguments`], but compiled only once: a program may have hundreds of
+    /// cached functions.
     ///
     /// # Errors
     ///
@@ -357,10 +360,11 @@ impl Preimage {
         Ok(())
     }
 
-    /// Adds the identity of a type parameter: `parse::<u8>` does not return what `parse::<f64>` does.
+    /// Adds the identity of a type parameter, because `parse::<u8>` and `parse::<f64>` return
+    /// different values.
     ///
-    /// Two types declared in blocks of one function have one name, so any type that is not one of the
-    /// language or its standard library also adds the compiler's own number for it.
+    /// Two types declared in blocks of one function have the same name, so any type from outside
+    /// the language and its standard library also adds the compiler's own number for it.
     ///
     /// # Errors
     ///
@@ -415,7 +419,7 @@ impl Preimage {
     }
 }
 
-/// Reports whether a type's name names only the language's own types, whose names are unique.
+/// Reports whether a type name contains only the language's own types, whose names are unique.
 fn is_of_the_language(name: &str) -> bool {
     let is_path = |c: char| c.is_alphanumeric() || c == '_' || c == ':';
     name.split(|c| !is_path(c))

@@ -110,10 +110,10 @@ fn lists_of_bytes_are_bytes_but_in_keys() {
     assert_eq!(String::from_utf8_lossy(&text), expected);
     let json = Json::parse(&text).expect("JSON");
     assert_eq!(stored::from_json(&json).as_ref(), Ok(&holder));
-    // What was a list before is read as well.
+    // The earlier form, a list, can be read as well.
     let list = Json::parse(b"[0, 255]").expect("JSON");
     assert_eq!(stored::from_json(&list), Ok(vec![0_u8, 255]));
-    // Bytes are no numbers.
+    // Bytes are not read as other numbers.
     let json = Json::parse(bytes("AP8=").as_bytes()).expect("JSON");
     assert_eq!(stored::from_json(&json), Ok(vec![0_u8, 255]));
     assert!(stored::from_json::<Vec<u16>>(&json).is_err());
@@ -276,7 +276,7 @@ fn a_map_with_keys_that_read_alike_has_no_form() {
     assert_form(HashMap::from([(None::<String>, 1)]), r#"{"null": 1}"#);
 }
 
-/// A set has its members in the order of their hashes, which differ from one set to the next.
+/// The members of a set come in the order of their hashes, which differs between sets.
 #[test]
 fn collections_without_an_order_have_one_canonical_text() {
     type Set32 = HashSet<u32>;

@@ -1,4 +1,4 @@
-//! The functions that come with a cached one.
+//! The companion functions of a cached function.
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{quote, quote_spanned};
@@ -43,7 +43,7 @@ impl Expansion<'_> {
         }
     }
 
-    /// A companion that takes what the function takes, with its body.
+    /// Returns a companion with the function's parameters and the given body.
     fn like(
         &self,
         what: &str,
@@ -75,7 +75,8 @@ impl Expansion<'_> {
         }
     }
 
-    /// Decides what is kept, and how: the one place where the type of the results must be one that can be.
+    /// Returns the companion that decides which results are kept, and how; only here must their
+    /// type be cacheable.
     fn way_companion(&self) -> TokenStream {
         let (krate, output, way) = (self.krate, &self.output, self.typed());
         let (vis, name) = (&self.function.item.vis, self.companion("way"));
@@ -92,7 +93,7 @@ impl Expansion<'_> {
 
     fn set_cache(&self) -> TokenStream {
         let (krate, output) = (self.krate, &self.output);
-        // Not the `value` that the function may have.
+        // Must not clash with a parameter named `value`.
         let value = Ident::new("value", Span::mixed_site());
         let extra = quote!(#value: impl #krate::__macro::IntoOutput<#output>);
         self.like(
@@ -143,7 +144,7 @@ impl Expansion<'_> {
         )
     }
 
-    /// A companion that may compute, and is `async` where the function is.
+    /// Returns a companion that may compute; it is `async` if the function is.
     fn computing(&self, what: &str, doc: &str, output: Type) -> TokenStream {
         let uncached = self.uncached();
         let signature = &self.function.item.sig;
@@ -222,7 +223,7 @@ impl Expansion<'_> {
         }
     }
 
-    /// The context of a function that takes none.
+    /// Returns the companion with the context of a function that takes none.
     fn execution_context(&self) -> TokenStream {
         let first = self.function.parameters.first();
         if first.is_some_and(|first| first.is_context() || first.may_be_context()) {
@@ -280,7 +281,7 @@ impl Expansion<'_> {
         }
     }
 
-    /// Makes the arguments of a call of what it borrows from them.
+    /// Returns the companion that makes the arguments of a call from borrowed parameters.
     fn arguments(&self) -> TokenStream {
         let (krate, function) = (self.krate, self.function);
         let list = Ident::new("list", Span::mixed_site());
@@ -342,7 +343,7 @@ impl Expansion<'_> {
         }
     }
 
-    /// A call of that.
+    /// Returns a call of the `arguments` companion.
     pub(crate) fn call_arguments(&self) -> TokenStream {
         let turbofish = self.function.turbofish();
         let lent = self.function.parameters.iter().map(Parameter::lent);
@@ -364,7 +365,7 @@ impl Expansion<'_> {
     }
 }
 
-/// Whether an attribute is about the body, which has moved.
+/// Reports whether an attribute is a lint level, which concerns the body that was moved.
 fn is_lint(attribute: &Attribute) -> bool {
     let lints = ["allow", "expect", "warn", "deny", "forbid"];
     lints.iter().any(|lint| attribute.path().is_ident(lint))

@@ -31,7 +31,7 @@ pub(crate) fn expand(
     Ok(Expansion::new(&function, &options).tokens())
 }
 
-/// Refuses what the function and its options cannot be together.
+/// Rejects a function and options that do not fit together.
 fn refuse(function: &Function, options: &Options, place: Place) -> Result<()> {
     let name = &function.item.sig.ident;
     if place == Place::TraitImpl {
@@ -143,7 +143,7 @@ impl<'a> Expansion<'a> {
         }
     }
 
-    /// The function itself, where it is neither `async` nor refreshed.
+    /// Returns the cached function, if it is neither `async` nor refreshed.
     fn cached_by_its_way(&self) -> TokenStream {
         let ItemFn {
             attrs, vis, sig, ..
@@ -157,7 +157,7 @@ impl<'a> Expansion<'a> {
         }
     }
 
-    /// The call with its codec and what is kept of it, where these outlive it.
+    /// Returns the call with its codec and outcome, for code in which these must outlive it.
     pub(crate) fn call(&self) -> TokenStream {
         let (cache, arguments) = (
             self.call_companion("execution_cache"),
@@ -169,7 +169,7 @@ impl<'a> Expansion<'a> {
         )
     }
 
-    /// The call as it is handed to its [way](Self::by_its_way).
+    /// Returns the call as passed to its [way](Self::by_its_way).
     pub(crate) fn call_of(&self) -> TokenStream {
         let (cache, arguments) = (
             self.call_companion("execution_cache"),
@@ -179,7 +179,7 @@ impl<'a> Expansion<'a> {
         quote!(#cache().call_of(#context, #arguments))
     }
 
-    /// Has what knows how results are kept do something with the call.
+    /// Returns a call of `method` on the function's way.
     pub(crate) fn by_its_way(&self, method: &str, extra: TokenStream) -> TokenStream {
         let (krate, way) = (self.krate, self.call_companion("way"));
         let (method, call) = (Ident::new(method, Span::call_site()), self.call_of());
@@ -187,7 +187,7 @@ impl<'a> Expansion<'a> {
         quote!(#krate::__macro::Calls::#method(&#way #turbofish (), #call #extra))
     }
 
-    /// That, as it is made.
+    /// Returns the expression that makes the way.
     pub(crate) fn typed(&self) -> TokenStream {
         let (krate, output) = (self.krate, &self.output);
         let span = self.function.output_span();
@@ -220,7 +220,7 @@ impl<'a> Expansion<'a> {
         }}
     }
 
-    /// The context of a call.
+    /// Returns the context of a call.
     fn context(&self) -> TokenStream {
         let krate = self.krate;
         match self.function.parameters.first() {
@@ -255,7 +255,7 @@ impl<'a> Expansion<'a> {
         codec
     }
 
-    /// Which outputs are kept, as the compiler decides it.
+    /// Returns the outcome, as the compiler chooses it.
     fn outcome(&self) -> TokenStream {
         let (krate, output) = (self.krate, &self.output);
         let (name, word) = match (&self.options.cache_err, &self.options.skips_none) {
@@ -344,7 +344,7 @@ impl<'a> Expansion<'a> {
         }
     }
 
-    /// The function's signature with its parameters named, and some more of them.
+    /// Returns the function's signature with named parameters, followed by `extra`.
     pub(crate) fn signature(
         &self,
         signature: &Signature,

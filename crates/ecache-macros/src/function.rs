@@ -16,16 +16,16 @@ use crate::types;
 pub(crate) struct Function {
     pub(crate) item: ItemFn,
     pub(crate) receiver: Option<TokenStream>,
-    /// All but the receiver; the context, if there is one, is the first
+    /// All parameters but the receiver; the context, if any, is the first
     pub(crate) parameters: Vec<Parameter>,
 }
 
-/// A parameter, with a name whatever its pattern is.
+/// A parameter with a name, whatever its pattern is.
 pub(crate) struct Parameter {
     pub(crate) name: Ident,
     pub(crate) ty: Type,
     role: Role,
-    /// Whether its type is part of the key, since `impl Trait` does not say which one it is
+    /// Set if its type is part of the key, because `impl Trait` does not name it
     hides_its_type: bool,
 }
 
@@ -33,7 +33,7 @@ pub(crate) struct Parameter {
 enum Role {
     /// The call's context
     Context,
-    /// A reference to something whose type decides whether it is a context or an argument
+    /// A reference whose target type decides whether it is a context or an argument
     First,
     /// A reference
     Reference,
@@ -66,12 +66,12 @@ impl Parameter {
         self.role == Role::Context
     }
 
-    /// Whether only the compiler knows if it is a context.
+    /// Reports whether only the compiler knows if it is a context.
     pub(crate) fn may_be_context(&self) -> bool {
         self.role == Role::First
     }
 
-    /// The parameter of a function that only looks at it.
+    /// Returns the parameter of a function that only borrows it.
     pub(crate) fn borrowed(&self) -> TokenStream {
         let Self { name, ty, .. } = self;
         match self.role {
@@ -80,7 +80,7 @@ impl Parameter {
         }
     }
 
-    /// What such a function is given.
+    /// Returns the argument for a [borrowed](Self::borrowed) parameter.
     pub(crate) fn lent(&self) -> TokenStream {
         let name = &self.name;
         match self.role {
@@ -89,7 +89,7 @@ impl Parameter {
         }
     }
 
-    /// The reference that a `key_fn` is given, where the parameter is [borrowed](Self::borrowed).
+    /// Returns the reference passed to a `key_fn` for a [borrowed](Self::borrowed) parameter.
     pub(crate) fn reference(&self) -> TokenStream {
         let name = &self.name;
         match as_ref_target(&self.ty) {
@@ -100,7 +100,7 @@ impl Parameter {
         }
     }
 
-    /// What adds it to the `list` of arguments, where it is borrowed.
+    /// Returns the code that adds a borrowed parameter to the `list` of arguments.
     pub(crate) fn pushes(&self, krate: &syn::Path, list: &Ident) -> Vec<TokenStream> {
         let (name, reference) = (&self.name, self.reference());
         let span = self.ty.span();
@@ -115,14 +115,15 @@ impl Parameter {
         }
     }
 
-    /// What adds its type to the `list` of arguments, if it must be there.
+    /// Returns the code that adds its type to the `list` of arguments, if that is needed.
     pub(crate) fn pushes_type(&self, list: &Ident) -> Option<TokenStream> {
         let name = &self.name;
         self.hides_its_type
             .then(|| quote!(#list.push_type_of(#name)))
     }
 
-    /// What makes it outlive the call, under its own name, and how the function is then given it.
+    /// Returns the code that makes it outlive the call, under its own name, and the argument that
+    /// is then passed to the function.
     pub(crate) fn owned(&self) -> (TokenStream, TokenStream) {
         let name = &self.name;
         let (of, given) = match (self.role, &self.ty) {
@@ -163,7 +164,7 @@ fn as_ref_target(ty: &Type) -> Option<Type> {
 }
 
 impl Function {
-    /// Reads a function; `has_cache` says that it has a cache of its own and so no context.
+    /// Parses a function; with `has_cache` it has a cache of its own and thus no context.
     pub(crate) fn new(item: ItemFn, has_cache: bool, has_key_fn: bool) -> Result<Self> {
         if let Some(again) = item.attrs.iter().find(|attribute| {
             let last = attribute.path().segments.last();
@@ -211,7 +212,7 @@ impl Function {
         })
     }
 
-    /// The function's name as it is read, without `r#`.
+    /// Returns the function's name without `r#`.
     pub(crate) fn name(&self) -> String {
         self.item.sig.ident.unraw().to_string()
     }
@@ -280,7 +281,7 @@ fn name(parameter: &PatType, index: usize) -> Ident {
     }
 }
 
-/// Types of the language and its library that are arguments and no contexts.
+/// Names of common types that are arguments and never contexts.
 const DATA: [&str; 40] = [
     "str",
     "String",
@@ -324,7 +325,7 @@ const DATA: [&str; 40] = [
     "Uuid",
 ];
 
-/// What a first parameter is; `None` for an argument.
+/// Returns the role of a first parameter; `None` for an ordinary argument.
 fn context_role(ty: &Type, generics: &Generics, has_cache: bool) -> Result<Option<Role>> {
     let is_context = types::find(ty, |ty| {
         types::last_word(ty).is_some_and(|word| word == "ExecutionContext")
@@ -370,7 +371,7 @@ fn bound_to_context(bounds: &Punctuated<TypeParamBound, Token![+]>) -> bool {
     })
 }
 
-/// Whether it is a type parameter that is bound to be a context.
+/// Reports whether `ty` is a type parameter with a context bound.
 fn is_context_parameter(ty: &Type, generics: &Generics) -> bool {
     let Type::Path(path) = ty else { return false };
     let declared = generics.type_params().any(|parameter| {
@@ -389,7 +390,7 @@ fn is_context_parameter(ty: &Type, generics: &Generics) -> bool {
         })
 }
 
-/// Refuses arguments that a hit would not do justice to.
+/// Rejects arguments that a hit could not handle as a computation does.
 fn refuse_argument(ty: &Type, role: Option<Role>, has_key_fn: bool) -> Result<()> {
     if role == Some(Role::Context) {
         return Ok(());

@@ -39,7 +39,7 @@ const NAMES: [&str; 26] = [
     "crate",
 ];
 
-/// Options that other caches' attributes have, and what to write here.
+/// Options of other caches' attributes, each with its equivalent here.
 const ELSEWHERE: [(&str, &str); 13] = [
     ("size", "it is `max_size = …`"),
     ("time", "it is `ttl = …`"),
@@ -89,20 +89,20 @@ pub(crate) enum SelfKey {
 /// The store that a function without a context uses.
 #[derive(Clone)]
 pub(crate) enum CacheOf {
-    /// The one of the process
+    /// The default cache of the process
     Process,
     /// A `static`
     Static(Box<Expr>),
 }
 
-/// Which `Err`s are kept.
+/// The `Err`s that are kept.
 #[derive(Clone, Default)]
 pub(crate) enum CacheErr {
     #[default]
     None,
-    /// All, as long as any result
+    /// All, with the lifetime of any result
     All(Option<Ident>),
-    /// All, for that long
+    /// All, with this lifetime
     For(Ident, TokenStream),
 }
 
@@ -121,7 +121,7 @@ pub(crate) struct Options {
     pub(crate) stale: Option<Ident>,
     pub(crate) spawn: Option<Expr>,
     pub(crate) ttl_fn: Option<Expr>,
-    /// Where a scope was asked for
+    /// The option that asked for a scope
     pub(crate) scoped: Option<Ident>,
     /// The path of `ecache_core`
     pub(crate) krate: syn::Path,
@@ -136,7 +136,7 @@ impl Parse for Argument {
     fn parse(input: ParseStream<'_>) -> Result<Self> {
         let name = input.call(Ident::parse_any)?;
         let value = match input.parse::<Option<Token![=]>>()? {
-            // `crate = crate` names what is no expression by itself.
+            // In `crate = crate`, the value is not an expression by itself.
             Some(_) if name == "crate" && input.peek(Token![crate]) => {
                 let path: syn::Path = input.parse()?;
                 Some(syn::parse_quote!(#path))
@@ -167,7 +167,7 @@ impl Argument {
         }
     }
 
-    /// A literal, or an expression that is evaluated once.
+    /// Returns a literal, or an expression that is evaluated once.
     fn text(&self) -> Result<TokenStream> {
         let value = self.value()?;
         Ok(match word(value) {
@@ -349,7 +349,8 @@ fn residency(value: &Expr, krate: &syn::Path) -> Result<TokenStream> {
     Ok(quote!(#krate::execution_cache::Residency::#variant))
 }
 
-/// A lifetime: seconds, or whatever `ecache --ttl` reads, with or without quotes; or an expression.
+/// Returns a lifetime: seconds, a duration as `ecache --ttl` reads it (quoted or not), or an
+/// expression.
 fn duration(value: &Expr, krate: &syn::Path) -> Result<TokenStream> {
     const EXPECTED: &str =
         "expected seconds, or a duration such as \"90s\", \"1d12h\" or \"10 minutes\"";

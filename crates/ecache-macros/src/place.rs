@@ -1,12 +1,13 @@
-//! Where in its file an attribute stands, which an attribute is not told: in an `impl`, in that of a trait, or
-//! elsewhere.
+//! The place of an attribute in its file, which the compiler does not pass to it: in an `impl`, in
+//! the `impl` of a trait, or elsewhere.
 //!
-//! It is only for messages: without it the compiler refuses what is generated, a dozen times and with other
-//! words. A file that cannot be read, or code that a macro makes, is elsewhere.
+//! It only improves messages: without it the compiler rejects the generated code a dozen times, in
+//! other words. In a file that cannot be read and in code from a macro, the place is
+//! [`Place::Elsewhere`].
 
 use proc_macro2::Span;
 
-/// What encloses a function.
+/// The item that encloses a function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
     /// `impl Type`, or a trait with default methods
@@ -18,10 +19,11 @@ pub(crate) enum Place {
 }
 
 impl Place {
-    /// The place of what is at `span`.
+    /// Returns the place of the item at `span`.
     pub(crate) fn of(span: Span) -> Self {
         let span = span.unwrap();
-        // What stands at the beginning of a line is in no block, as rustfmt has it: most functions are.
+        // Most functions begin in the first column: in code formatted by rustfmt they are in no
+        // block.
         if span.column() <= 1 {
             return Self::Elsewhere;
         }
@@ -46,7 +48,7 @@ impl Place {
         }
     }
 
-    /// The place of what is in the block that follows `header`.
+    /// Returns the place of an item in the block that follows `header`.
     fn of_header(header: &str) -> Self {
         let mut words = header.split_whitespace();
         let first = words.find(|word| !["pub", "unsafe", "default"].contains(word));
@@ -65,7 +67,7 @@ impl Place {
     }
 }
 
-/// Returns what stands before the innermost block that is open at `end`.
+/// Returns the text before the innermost block that is open at `end`.
 fn enclosing(text: &[u8], end: usize) -> Option<&[u8]> {
     let mut headers: Vec<&[u8]> = Vec::new();
     let (mut at, mut start) = (0, 0);
@@ -101,7 +103,7 @@ fn enclosing(text: &[u8], end: usize) -> Option<&[u8]> {
     headers.pop()
 }
 
-/// Whether there is nothing but a comment since `start`.
+/// Reports whether there is nothing but a comment since `start`.
 fn headers_begin(text: &[u8], start: usize, at: usize) -> bool {
     text[start..at].trim_ascii_start().starts_with(b"//")
 }

@@ -1,4 +1,4 @@
-//! What can be told of a type by how it is written.
+//! Properties of a type that its syntax tells.
 
 use syn::{GenericArgument, Lifetime, Path, PathArguments, PathSegment, PointerMutability, Type};
 
@@ -24,7 +24,7 @@ pub(crate) fn walk<'a>(ty: &'a Type, visit: &mut dyn FnMut(&'a Type)) {
     }
 }
 
-/// Returns the first of the types that a type is made of for which `wanted` holds.
+/// Returns the first type that satisfies `wanted`: `ty` itself or one that it is made of.
 pub(crate) fn find(ty: &Type, wanted: impl Fn(&Type) -> bool) -> Option<&Type> {
     let mut found = None;
     walk(ty, &mut |ty| {
@@ -35,7 +35,7 @@ pub(crate) fn find(ty: &Type, wanted: impl Fn(&Type) -> bool) -> Option<&Type> {
     found
 }
 
-/// Whether a function can write through it.
+/// Reports whether a function can write through the type.
 pub(crate) fn is_mutable(ty: &Type) -> bool {
     match ty {
         Type::Reference(ty) => ty.mutability.is_some(),
@@ -44,7 +44,7 @@ pub(crate) fn is_mutable(ty: &Type) -> bool {
     }
 }
 
-/// Whether it borrows from something that ends.
+/// Reports whether the type borrows from a value that does not live forever.
 pub(crate) fn is_borrowed(ty: &Type) -> bool {
     let ends = |lifetime: &Lifetime| lifetime.ident != "static";
     match ty {
@@ -56,7 +56,7 @@ pub(crate) fn is_borrowed(ty: &Type) -> bool {
     }
 }
 
-/// The last word of a path, which is what a type is usually called.
+/// Returns the last segment of a path, which is usually the name of the type.
 pub(crate) fn last_word(ty: &Type) -> Option<String> {
     match ty {
         Type::Path(ty) => ty.path.segments.last().map(|last| last.ident.to_string()),
@@ -66,7 +66,7 @@ pub(crate) fn last_word(ty: &Type) -> Option<String> {
     }
 }
 
-/// The type in a path's last `<T, …>`.
+/// Returns the first type in a path's last `<T, …>`.
 pub(crate) fn first_argument(path: &Path) -> Option<&Type> {
     arguments(path.segments.last()?).find_map(|argument| match argument {
         GenericArgument::Type(ty) => Some(ty),

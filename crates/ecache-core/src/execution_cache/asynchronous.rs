@@ -1,7 +1,7 @@
 //! Calls of functions that return futures, on any runtime.
 //!
-//! What may take long is not done by the task: a worker reads and writes the store, encodes and
-//! decodes. The task itself looks in memory, computes, and waits.
+//! The task itself only looks in memory, computes and waits. A worker reads and writes the store,
+//! encodes and decodes.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -15,10 +15,10 @@ use crate::single_flight::Joined;
 use crate::stored::StoredError;
 
 impl ExecutionCache {
-    /// [`ExecutionCache::call`] for a future, on any runtime.
+    /// Like [`ExecutionCache::call`], for a future on any runtime.
     ///
-    /// It blocks no executor: the store is read and written by a few threads of the cache's own, on
-    /// which results are encoded and decoded as well.
+    /// Never blocks the executor: a few threads of the cache's own read and write the store, and
+    /// encode and decode results.
     ///
     /// # Panics
     /// As [`ExecutionCache::call`].
@@ -34,10 +34,10 @@ impl ExecutionCache {
         result.unwrap_or_else(|never| match never {})
     }
 
-    /// [`ExecutionCache::try_call`] for a future, on any runtime.
+    /// Like [`ExecutionCache::try_call`], for a future on any runtime.
     ///
     /// # Errors
-    /// That of `compute`.
+    /// The error of `compute`.
     pub async fn try_call_async<T: Clone + Send + Sync + 'static, E>(
         &'static self,
         ctx: &(impl CacheContext + ?Sized),
@@ -53,7 +53,7 @@ impl ExecutionCache {
         found.await.map(|found| found.value)
     }
 
-    /// [`ExecutionCache::find_or_compute`] for a future.
+    /// Like [`ExecutionCache::find_or_compute`], for a future.
     pub(super) async fn find_or_compute_async<T, C, E>(
         &'static self,
         call: &Call<'_>,
@@ -83,7 +83,7 @@ impl ExecutionCache {
                     None => hit,
                 }));
             }
-            // Who comes after a clear does not wait for a computation from before it.
+            // A caller that arrives after a clear must not join a computation from before it.
             match self.flights.join(call.flight()) {
                 Joined::Leader(leader) => {
                     let lead = Lead::new(leader, is_troubled);
@@ -91,8 +91,7 @@ impl ExecutionCache {
                         Ok(lead) => lead,
                         Err(value) => return Ok(Found::new(value)),
                     };
-                    // An error need not be `Send`, so that it is not there while others are waited
-                    // for.
+                    // An error need not be `Send`, so it must not live across an `await`.
                     let (value, cost_ms) = match lead.run_async(call.compute_async(compute)).await {
                         Ok(computed) => computed,
                         Err(error) => return call.after_error(&**codec, error),
@@ -119,7 +118,7 @@ impl ExecutionCache {
 }
 
 impl Call<'_> {
-    /// Has a worker do something for the call, of whose function it is told again.
+    /// Runs `work` on a worker, which rebuilds the call from `function` and the call's parts.
     pub(super) async fn on_worker<R: Send + 'static>(
         &self,
         function: &'static ExecutionCache,
@@ -136,7 +135,7 @@ impl Call<'_> {
         result
     }
 
-    /// [`Call::look`] by a worker, where there is anything to be found.
+    /// Runs [`Call::look`] on a worker, if there is anything to find.
     pub(super) async fn look_async<T, C>(
         &self,
         function: &'static ExecutionCache,
@@ -157,7 +156,7 @@ impl Call<'_> {
         self.on_worker(function, look).await
     }
 
-    /// [`Call::verify`] by a worker.
+    /// Runs [`Call::verify`] on a worker.
     async fn verify_async<T, C>(
         &self,
         function: &'static ExecutionCache,

@@ -1,6 +1,6 @@
-//! A call as `#[execution_cache]` makes it: with the type that its function returns.
+//! A call as `#[execution_cache]` makes it: typed by the output of its function.
 //!
-//! The rest of this module knows values that are kept; here is what a function's output has to do with them.
+//! The rest of this module knows only cached values; this file converts between them and outputs.
 
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::filter::Usage;
 use crate::key::Preimage;
 use crate::stored::StoredError;
 
-/// A call of a function, of which `O` says what of its output is kept.
+/// A call of a function; `O` determines the part of its output that is cached.
 #[must_use]
 pub struct Attributed<'a, C, O> {
     cache: &'static ExecutionCache,
@@ -25,20 +25,21 @@ pub struct Attributed<'a, C, O> {
     arguments: std::result::Result<Preimage, StoredError>,
 }
 
-/// Whether a result was cached.
+/// The cache status of a returned result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Status {
-    /// Whether the result was there: in memory, in the store, or as the computation of another caller
+    /// `true` if the result came from memory, the store or the computation of another caller
     pub is_hit: bool,
-    /// Whether its `ttl` is over, so that it is refreshed in the background or served after an error
+    /// `true` if the `ttl` has passed, so that the result is refreshed in the background or served
+    /// after an error
     pub is_stale: bool,
-    /// How long ago it was written; `None` for a result that was not there, or is not kept
+    /// Time since the result was written; `None` if it was not cached before, or is not kept
     pub age: Option<Duration>,
 }
 
 impl ExecutionCache {
-    /// A call of the function, before it is known what is to be done with it.
+    /// Prepares a call of the function; the methods of [`Attributed`] execute it.
     #[doc(hidden)]
     pub fn attributed<'a, C, O>(
         &'static self,
@@ -84,7 +85,7 @@ impl<C, O> Attributed<'_, C, O> {
         O::unite(result.await)
     }
 
-    /// Returns the result of the call, an old one while a thread refreshes it.
+    /// Returns the result of the call; serves a stale result while a thread refreshes it.
     pub fn call_refreshing<Output, F>(self, prepare: impl FnOnce() -> F) -> Output
     where
         F: FnOnce() -> Output + Send + 'static,
@@ -101,7 +102,8 @@ impl<C, O> Attributed<'_, C, O> {
         )
     }
 
-    /// Returns the result of the call of an `async fn`, an old one while what `spawn` runs refreshes it.
+    /// Returns the result of the call of an `async fn`; serves a stale result while the future
+    /// given to `spawn` refreshes it.
     pub async fn call_refreshing_async<Output, F, R>(
         self,
         prepare: impl FnOnce() -> F,
@@ -125,10 +127,10 @@ impl<C, O> Attributed<'_, C, O> {
         O::unite(result.await)
     }
 
-    /// Keeps an output; returns whether it did.
+    /// Stores an output in the cache and reports whether it was kept.
     ///
     /// # Errors
-    /// Those of [`ExecutionCache::set_cache`].
+    /// Fails like [`ExecutionCache::set_cache`].
     pub fn set_cache<Output>(self, value: impl IntoOutput<Output>) -> Result<bool>
     where
         O: Outcome<Output, Value: Clone + Send + Sync + 'static>,
@@ -142,15 +144,15 @@ impl<C, O> Attributed<'_, C, O> {
         }
     }
 
-    /// Forgets the call's result.
+    /// Removes the cached result of the call.
     ///
     /// # Errors
-    /// Those of [`ExecutionCache::clear_cache`].
+    /// Fails like [`ExecutionCache::clear_cache`].
     pub fn clear_cache(self) -> Result<Usage> {
         self.cache.clear_cache(self.ctx, self.arguments)
     }
 
-    /// Returns the cached result, if there is one that is not old.
+    /// Returns the cached result, if there is a fresh one.
     pub fn get<Output>(self) -> Option<Output>
     where
         O: Outcome<Output, Value: Clone + Send + Sync + 'static>,
@@ -182,7 +184,7 @@ impl<C, O> Attributed<'_, C, O> {
         call.peek(&self.codec)
     }
 
-    /// Computes the call anew, keeps the result and returns it.
+    /// Recomputes the call, stores the result and returns it.
     pub fn refresh<Output>(self, compute: impl FnOnce() -> Output) -> Output
     where
         O: Outcome<Output, Value: Clone + Send + Sync + 'static>,
@@ -200,7 +202,7 @@ impl<C, O> Attributed<'_, C, O> {
         )
     }
 
-    /// [`Attributed::refresh`] of an `async fn`.
+    /// Like [`Attributed::refresh`], for an `async fn`.
     pub async fn refresh_async<Output>(self, compute: impl Future<Output = Output>) -> Output
     where
         O: Outcome<Output, Value: Clone + Send + Sync + 'static>,
@@ -222,7 +224,7 @@ impl<C, O> Attributed<'_, C, O> {
         O::unite(Ok(call.on_worker(cache, replace).await))
     }
 
-    /// Returns the result of the call, and whether it was cached.
+    /// Returns the result of the call and its cache status.
     pub fn with_status<Output>(self, compute: impl FnOnce() -> Output) -> (Output, Status)
     where
         O: Outcome<Output, Value: Clone + Send + Sync + 'static>,
@@ -251,7 +253,7 @@ impl<C, O> Attributed<'_, C, O> {
         }
     }
 
-    /// [`Attributed::with_status`] of an `async fn`.
+    /// Like [`Attributed::with_status`], for an `async fn`.
     pub async fn with_status_async<Output>(
         self,
         compute: impl Future<Output = Output>,

@@ -31,13 +31,13 @@ const STORE_PATIENCE: Duration = Duration::from_secs(2);
 /// A store that could not be opened is tried again after this long.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
-/// A store that was locked for as long as a caller waits is left alone for this long.
+/// Time for which reads or writes are paused after one timed out on a locked store.
 const PAUSE: Duration = Duration::from_secs(10);
 
-/// Trouble of a kind is a warning at first, and then once in so long.
+/// Minimum time between two warnings of the same kind.
 const WARN_AGAIN_AFTER: Duration = Duration::from_secs(3600);
 
-/// A function, if it was one's trouble, and what could not be done.
+/// The function concerned, if any, and the operation that failed.
 type TroubleKind = (Option<Arc<str>>, &'static str);
 
 /// What is done about trouble with the cache.
@@ -67,7 +67,7 @@ pub struct Cache {
     is_on: bool,
     started: Instant,
     backend: OnceLock<Arc<dyn Backend>>,
-    /// When opening the store may be tried again, if it failed; held while it is opened
+    /// Time from which opening the store may be retried after a failure; locked during an attempt
     retry_at: Mutex<Option<Instant>>,
     reads: Pause,
     writes: Pause,
@@ -79,7 +79,7 @@ pub struct Cache {
     ledger: Ledger,
     residents: OnceLock<Arc<Residents>>,
     troubles: AtomicU64,
-    /// When each kind of trouble was last warned of, by function
+    /// Time of the last warning for each kind of trouble, by function
     warned: Mutex<HashMap<TroubleKind, Instant>>,
 }
 
@@ -209,7 +209,7 @@ impl Cache {
         self.backend.get().is_some()
     }
 
-    /// The store for a call, `None` while it cannot be opened or is left alone.
+    /// Returns the store for a call, or `None` while it cannot be opened or reads are paused.
     pub(super) fn store(&self) -> Option<&Arc<dyn Backend>> {
         match self.backend.get() {
             Some(_) if self.reads.is_on() => {
@@ -233,21 +233,22 @@ impl Cache {
         self.attempt("open the store", opened)
     }
 
-    /// Leaves the store alone if reading it was waited for in vain.
+    /// Pauses reads if one timed out on a locked store.
     pub(super) fn pause_reads_if_busy<T>(&self, result: &Result<T>) {
         if result.as_ref().is_err_and(is_busy) {
             self.reads.begin();
         }
     }
 
-    /// The same for writing to it: while it is locked for that, it can be read.
+    /// Pauses writes if one timed out on a locked store; a store locked for writing can still be
+    /// read.
     pub(super) fn pause_writes_if_busy<T>(&self, result: &Result<T>) {
         if result.as_ref().is_err_and(is_busy) {
             self.writes.begin();
         }
     }
 
-    /// Whether the store is left alone by whoever writes, which is trouble.
+    /// Reports whether writes are paused, and counts that as trouble.
     pub(super) fn writes_are_paused(&self) -> bool {
         let are_paused = self.writes.is_on();
         if are_paused {
@@ -265,7 +266,7 @@ impl Cache {
         self.attempt_for(None, what, result)
     }
 
-    /// [`Cache::attempt`] for a function, which a warning names.
+    /// Like [`Cache::attempt`], for a function that a warning names.
     pub(super) fn attempt_for<T, E: fmt::Display>(
         &self,
         function: Option<&Arc<str>>,
@@ -302,7 +303,8 @@ impl Cache {
         );
     }
 
-    /// Whether trouble of that kind was not warned of within the hour.
+    /// Reports whether the last warning of this kind is at least an hour old; if so, records a new
+    /// one.
     fn is_news(&self, function: Option<&Arc<str>>, what: &'static str) -> bool {
         let mut warned = lock(&self.warned);
         let kind = (function.cloned(), what);
@@ -329,13 +331,13 @@ impl Cache {
         self.locks.get_or_init(open).as_ref()
     }
 
-    /// The epoch, unless it is time to look at the store.
+    /// Returns the epoch, or `None` if a check of the store is due.
     pub(super) fn known_epoch(&self) -> Option<u64> {
         let is_due = self.is_look_due(self.looks_clock());
         (!is_due).then(|| self.epoch.load(Ordering::Acquire))
     }
 
-    /// Milliseconds since the cache was made, and one more.
+    /// Returns the milliseconds since the cache was created, plus one.
     fn looks_clock(&self) -> u64 {
         u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX - 1) + 1
     }
@@ -370,7 +372,7 @@ impl Cache {
         self.epoch.fetch_add(1, Ordering::AcqRel);
     }
 
-    /// The results of this cache that functions have in memory.
+    /// Returns the tracker of this cache's results in memory.
     pub(super) fn residents(&self) -> &Arc<Residents> {
         self.residents
             .get_or_init(|| Residents::new(self.id, self.clock.clone()))
@@ -410,12 +412,12 @@ impl Cache {
         }
     }
 
-    /// Removes the results of all functions that have expired from the store; returns how many there were and how
-    /// large.
+    /// Removes the expired results of all functions from the store; returns their number and size.
     ///
-    /// Functions remove a few of their own expired results with those that they keep. A program whose functions
-    /// come and go, or that has many `version`s behind it, calls this now and then, as in a thread of its own or at its
-    /// start; `ecache prune --expired` does the same from outside, and can bound the store's size as well.
+    /// Each function removes a few of its own expired results whenever it stores one. A program
+    /// whose functions come and go, or that has left many `version`s behind, calls this now and
+    /// then, in a thread of its own or at startup. `ecache prune --expired` does the same from the
+    /// command line and can also bound the size of the store.
     ///
     /// ```
     /// use ecache_core::execution_cache::Cache;
@@ -469,7 +471,7 @@ impl Cache {
     }
 }
 
-/// A time during which the store is left alone.
+/// A period in which the store is not used.
 #[derive(Default)]
 struct Pause {
     is_on: AtomicBool,

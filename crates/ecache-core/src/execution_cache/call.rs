@@ -28,11 +28,11 @@ pub(super) struct Call<'a> {
     preimage: String,
     /// How often something had been cleared when the call began
     pub(super) clears: u64,
-    /// Where its result is kept, if another function has one under its key
+    /// Hash under which the result is kept, if another function's result occupies its key
     place: OnceLock<[u8; 32]>,
 }
 
-/// A call without what it borrows, as it goes to another thread or task.
+/// A call without its borrowed fields, for another thread or task.
 pub(super) struct Parts {
     key: MemoryKey,
     preimage: String,
@@ -60,7 +60,7 @@ pub(super) struct Found<T> {
 }
 
 impl<T> Found<T> {
-    /// One that is not old.
+    /// Creates a fresh result.
     pub(super) fn new(value: T) -> Self {
         Self {
             value,
@@ -76,11 +76,11 @@ pub(super) enum Old {
     Served,
     /// They are computed anew
     Refused,
-    /// They are served, since computing them anew came to an error
+    /// They are served because recomputing failed
     AfterError,
 }
 
-/// A result up to this size is copied in well under a millisecond.
+/// Largest result, in bytes, that is copied in well under a millisecond.
 const QUICK_TO_COPY: u64 = 1 << 20;
 
 /// The store was of no use to a call; that is counted and logged.
@@ -126,7 +126,7 @@ impl<'a> Call<'a> {
         })
     }
 
-    /// A copy of what identifies it, for another thread.
+    /// Copies the identity of the call for another thread.
     pub(super) fn parts(&self) -> Parts {
         Parts {
             key: self.key.clone(),
@@ -136,7 +136,7 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// Takes over what another thread found out.
+    /// Adopts the place that another thread found.
     pub(super) fn learn(&self, parts: Parts) {
         if let Some(place) = parts.place.get() {
             self.settle(*place);
@@ -167,12 +167,13 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// The hash under which its result is kept.
+    /// Returns the hash under which the result is kept.
     pub(super) fn place(&self) -> &[u8; 32] {
         self.place.get().unwrap_or(&self.key.hash)
     }
 
-    /// Says where its result is kept. Who looked first decides: a place that was freed since is not taken.
+    /// Sets the hash under which the result is kept. The first lookup decides: a place freed since
+    /// then is not used.
     pub(super) fn settle(&self, place: [u8; 32]) {
         let _ = self.place.set(place);
     }
@@ -298,7 +299,8 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// Looks in memory as far as that takes no time: without a look at the store, and where a copy is quick.
+    /// Looks in memory without slow steps: never checks the store, and skips results that are slow
+    /// to copy.
     pub(super) fn glance<T: Clone + 'static>(&self, old: Old) -> Option<Found<T>> {
         let cache = &self.ctx.cache;
         let now = cache.now();
@@ -338,7 +340,7 @@ impl<'a> Call<'a> {
         Some(Found { value, is_old })
     }
 
-    /// What memory has, unless the store has changed since.
+    /// Returns the slot in memory, or removes it if the store has changed since.
     pub(super) fn current_slot(&self, now: Timestamp) -> Option<Arc<Slot>> {
         let (function, cache) = (self.function, &self.ctx.cache);
         let slot = function.memory.get(&self.key, now)?;
@@ -351,7 +353,7 @@ impl<'a> Call<'a> {
         Some(slot)
     }
 
-    /// Whether a result with that expiry is old; `None` if it is older than may be served.
+    /// Reports whether a result with this expiry is stale; `None` if it is too old to be served.
     pub(super) fn age(
         &self,
         expires_at: Option<Timestamp>,
@@ -454,7 +456,7 @@ impl<'a> Call<'a> {
         has_memory.then(|| self.ctx.cache.epoch())
     }
 
-    /// Returns an old result in the place of an error, if there is one that may be served then.
+    /// Returns a stale result in place of an error, if one may be served then.
     pub(super) fn after_error<T: Clone + Send + Sync + 'static, E>(
         &self,
         codec: &impl Codec<T>,
@@ -469,7 +471,8 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// Returns a hit, or what computing it again came to: an error says nothing against the hit.
+    /// Verifies a hit against its recomputation. A recomputation that fails says nothing against
+    /// the hit, which is then returned.
     pub(super) fn verified<T: Clone + Send + Sync + 'static, E>(
         &self,
         codec: &impl Codec<T>,

@@ -26,21 +26,21 @@ pub trait Codec<T> {
     /// If the value is that of another type; it counts as a miss then.
     fn decode(&self, value: Value) -> Result<T, CodecError>;
 
-    /// Reports whether two results are equal; `None` where that is not known.
+    /// Reports whether two results are equal; `None` if that is unknown.
     ///
-    /// It finds results that do not survive being stored although their stored forms do: what serde
-    /// skips.
+    /// It detects results that storing changes although their stored forms agree, such as those
+    /// with fields that serde skips.
     fn equal(&self, _one: &T, _other: &T) -> Option<bool> {
         None
     }
 
-    /// Reports whether every result comes back as it was; others are read again when they are
-    /// stored.
+    /// Reports whether every result survives a round trip unchanged. Otherwise results are read
+    /// back when they are stored.
     fn is_exact(&self) -> bool {
         false
     }
 
-    /// How long this result is good, if that is another time than the `ttl` of its function.
+    /// Returns the lifetime of this result, if it differs from the `ttl` of its function.
     fn lifetime(&self, _result: &T) -> Option<Duration> {
         None
     }
@@ -123,12 +123,12 @@ impl<T: Serialize + DeserializeOwned + 'static> Codec<T> for StoredForm {
     }
 }
 
-/// Makes a codec that knows when two results are equal.
+/// Creates a codec that compares results with `equal`.
 pub fn compared<T, C, E: Fn(&T, &T) -> Option<bool>>(codec: C, equal: E) -> Compared<C, E> {
     Compared { codec, equal }
 }
 
-/// A codec that knows when two results are equal.
+/// A codec that can compare results.
 #[derive(Clone, Copy, Debug)]
 pub struct Compared<C, E> {
     codec: C,
@@ -157,7 +157,7 @@ impl<T, C: Codec<T>, E: Fn(&T, &T) -> Option<bool>> Codec<T> for Compared<C, E> 
     }
 }
 
-/// Makes a codec of two functions: `serialize` returns something that has a stored form, and
+/// Creates a codec from two functions: `serialize` returns a value with a stored form, and
 /// `deserialize` reads it.
 pub fn with<T, U, V>(serialize: impl Fn(&T) -> U, deserialize: impl Fn(V) -> T) -> impl Codec<T>
 where
@@ -170,7 +170,7 @@ where
     )
 }
 
-/// Makes a codec of two functions that may fail; a call whose result fails either way computes.
+/// Creates a codec from two fallible functions; if either fails, the call computes its result.
 pub fn try_with<T, U, V>(
     serialize: impl Fn(&T) -> Result<U, CodecError>,
     deserialize: impl Fn(V) -> Result<T, CodecError>,

@@ -1,9 +1,9 @@
 //! A compact binary codec: postcard, behind a fingerprint of the type.
 //!
-//! Formats weighed: CBOR and MessagePack (they describe themselves, and take five bytes for an
-//! `f32`), bincode (no longer maintained), and postcard (chosen: an `f32` takes four bytes, and
-//! most integers one or two). What postcard writes does not say what it is, so that a type which
-//! changed would read as a wrong value: the fingerprint tells.
+//! Formats considered: CBOR and MessagePack (self-describing, but five bytes for an `f32`), bincode
+//! (no longer maintained), and postcard (chosen: four bytes for an `f32`, one or two for most
+//! integers). Postcard is not self-describing, so a changed type would read as a wrong value; the
+//! fingerprint detects that.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -14,9 +14,9 @@ use crate::value::{Kind, Value};
 
 /// A compact binary form, through serde, for results that only this program reads.
 ///
-/// `ecache get` prints bytes that people do not read, and FiftyOne gets Python's `bytes`. A type
-/// that asks its format what comes next (`serde_json::Value`, `#[serde(untagged)]`,
-/// `#[serde(flatten)]`) cannot be read from it, so that its results are not kept.
+/// `ecache get` prints it as unreadable bytes, and FiftyOne gets Python's `bytes`. A type that asks
+/// its format for the type of the next value (`serde_json::Value`, `#[serde(untagged)]`,
+/// `#[serde(flatten)]`) cannot be read from it, so its results are not kept.
 ///
 /// ```
 /// use ecache_core::execution_cache::{Codec, Compact};
@@ -30,7 +30,7 @@ use crate::value::{Kind, Value};
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Compact;
 
-/// The length of a fingerprint.
+/// Length of a fingerprint, in bytes.
 const LENGTH: usize = 8;
 
 impl<T: Serialize + DeserializeOwned + 'static> Codec<T> for Compact {

@@ -85,7 +85,7 @@ impl ExecutionContext {
     }
 }
 
-/// A cache that contexts share, or one that is in a `static`.
+/// A handle to a cache that contexts share, or to one in a `static`.
 #[derive(Clone, Debug)]
 pub struct CacheHandle(Handle);
 
@@ -142,16 +142,16 @@ impl From<&LazyLock<Arc<Cache>>> for CacheHandle {
     }
 }
 
-/// The context of functions that are given none.
+/// The context of functions that take none.
 static DEFAULT: OnceLock<ExecutionContext> = OnceLock::new();
 
-/// Makes `cache` the one of functions without a context and without a `cache = …` of their own.
+/// Sets the cache of functions that have neither a context nor a `cache = …` option.
 ///
-/// Without it they use the store that the command line uses: the file or URL in `ECACHE_DB`, or
+/// By default they use the store that the command line uses: the file or URL in `ECACHE_DB`, or
 /// `ecache/store.db` in the user's data folder.
 ///
 /// # Errors
-/// If there is a default already: set before, or used by a call.
+/// If a default is already set, or a call has used one.
 ///
 /// ```
 /// use ecache_core::execution_cache::{self, Cache};
@@ -165,7 +165,7 @@ pub fn set_default(cache: impl Into<CacheHandle>) -> Result<(), DefaultIsSet> {
     set.map_err(|_| DefaultIsSet)
 }
 
-/// Returns the context of functions that are given none; see [`set_default`].
+/// Returns the context of functions that take none; see [`set_default`].
 pub fn default_context() -> &'static ExecutionContext {
     DEFAULT.get_or_init(|| {
         ExecutionContext::new(match location::default(|name| std::env::var_os(name)) {
@@ -181,7 +181,7 @@ pub fn default_context() -> &'static ExecutionContext {
     })
 }
 
-/// The process has a default cache already.
+/// The error of [`set_default`]: the process already has a default cache.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the default cache is set or in use already: set it before the first call")]
 pub struct DefaultIsSet;

@@ -1,8 +1,8 @@
-//! Lets the attribute do what a type allows: functions that may fail and functions that cannot,
-//! results that have an `==` and results that have none.
+//! Adapts the attribute to the types of a function: fallible and infallible functions, results with
+//! and without an `==`.
 //!
-//! A `Result` is serializable itself, so that no trait bound tells "fails" from "stores a
-//! `Result`". Method lookup does: an inherent method comes before a trait's.
+//! A `Result` is itself serializable, so no trait bound tells a fallible function from one that
+//! stores a `Result`. Method lookup does: an inherent method takes precedence over a trait's.
 
 use std::fmt::Display;
 use std::marker::PhantomData;
@@ -10,11 +10,11 @@ use std::marker::PhantomData;
 use super::CodecError;
 use super::outcome::Outcome;
 
-/// What a `serialize`, `deserialize` or `key_fn` returned.
+/// The return value of a `serialize`, `deserialize` or `key_fn`.
 pub struct Returned<R>(pub R);
 
 impl<T, E: Display> Returned<Result<T, E>> {
-    /// Returns the value, or the error as one of the codec's.
+    /// Returns the value, or the error as a codec error.
     ///
     /// # Errors
     /// If the function failed.
@@ -23,15 +23,15 @@ impl<T, E: Display> Returned<Result<T, E>> {
     }
 }
 
-/// What a function that cannot fail returned.
+/// The return value of an infallible function.
 pub trait Plain {
-    /// What the function returned.
+    /// The type of the return value.
     type Value;
 
     /// Returns the value.
     ///
     /// # Errors
-    /// None; it returns what [`Returned::result`] does.
+    /// None; the signature matches [`Returned::result`].
     fn result(self) -> Result<Self::Value, CodecError>;
 }
 
@@ -43,15 +43,15 @@ impl<T> Plain for Returned<T> {
     }
 }
 
-/// The `==` of what is kept of a function's output, if its type has one.
+/// The `==` of the cached part of a function's output, if its type has one.
 pub struct Equality<T>(PhantomData<fn() -> T>);
 
-/// Returns the `==` of what `outcome` keeps of an `Output`.
+/// Returns the `==` of the part of an `Output` that `outcome` keeps.
 pub fn equality<O: Outcome<Output>, Output>(_outcome: &O) -> Equality<O::Value> {
     Equality(PhantomData)
 }
 
-/// Compares two results; `None` where that cannot be known.
+/// Compares two results; `None` if equality is unknown.
 type Compare<T> = fn(&T, &T) -> Option<bool>;
 
 impl<T: PartialEq> Equality<T> {
@@ -63,7 +63,7 @@ impl<T: PartialEq> Equality<T> {
 
 /// Results without an `==`.
 pub trait Incomparable<T> {
-    /// Returns a comparison that knows nothing.
+    /// Returns a comparison that always yields `None`.
     fn compare(&self) -> Compare<T> {
         |_, _| None
     }

@@ -1,11 +1,11 @@
-//! The identity of a function that `#[execution_cache]` stands on: what its entries record, and no other
-//! function of the program has.
+//! The identity of a function with `#[execution_cache]`: recorded in its entries and unique in the
+//! program.
 //!
-//! A module path and a name are not enough: items in function bodies and in the `impl` blocks of traits
-//! share both. The compiler's name of a type that is declared with the function names what encloses it.
-//! Only blocks have no names, so an item in a function body also has its place in the file; all others do
-//! not, and an edit above them leaves their entries alone. The default store name stays readable, as
-//! FiftyOne's is: module and function.
+//! A module path and a name are not enough: items in function bodies and in the `impl` blocks of
+//! traits share both. The compiler's name of a type declared with the function includes everything
+//! that encloses it. Only blocks have no names, so an item in a function body also gets its
+//! position in the file. Other items do not, so an edit above them keeps their entries valid. The
+//! default store name stays readable, like FiftyOne's: module and function.
 
 use std::any::{TypeId, type_name};
 use std::collections::HashMap;
@@ -15,7 +15,7 @@ use super::Options;
 use crate::key::Preimage;
 use crate::stored::StoredError;
 
-/// Where a cached function is declared.
+/// The declaration site of a cached function.
 #[derive(Clone, Copy, Debug)]
 pub struct Declaration {
     /// `module_path!()`
@@ -24,15 +24,15 @@ pub struct Declaration {
     pub name: &'static str,
     /// Line and column of the attribute
     pub place: (u32, u32),
-    /// The package that is compiled
+    /// The package being compiled
     pub package: Option<&'static str>,
-    /// The binary of it that is compiled, if it is one
+    /// The binary target being compiled, if it is one
     pub binary: Option<&'static str>,
 }
 
-/// What the path of a companion type says about a function.
+/// Names derived from the path of a companion type.
 struct Names {
-    /// The function, with what encloses it
+    /// The function and the items that enclose it
     path: String,
     /// The default store name
     readable: String,
@@ -42,7 +42,7 @@ struct Names {
 }
 
 impl Declaration {
-    /// Returns the default options of a free function, of which `Companion` is the companion type.
+    /// Returns the default options of a free function with the companion type `Companion`.
     pub fn function<Companion: 'static>(&self) -> Options {
         self.free(type_name::<Companion>(), TypeId::of::<Companion>())
     }
@@ -59,7 +59,8 @@ impl Declaration {
         self.options(names, id)
     }
 
-    /// Returns the default options of a method, in a function of whose `Companion` is declared.
+    /// Returns the default options of a method; one of its companion functions declares
+    /// `Companion`.
     pub fn method<Companion: 'static>(&self) -> Options {
         let names = self.method_names(type_name::<Companion>());
         self.options(names, TypeId::of::<Companion>())
@@ -68,12 +69,13 @@ impl Declaration {
     fn method_names(&self, companion: &str) -> Names {
         let companion = companion.replace("r#", "");
         let module = self.module.replace("r#", "");
-        // Two segments less: the type, and the companion function that it is declared in.
+        // Drops two segments: the type, and the companion function that declares it.
         let enclosing = companion.rsplitn(3, "::").nth(2).unwrap_or(&companion);
         let within = enclosing
             .strip_prefix(&module)
             .and_then(|rest| rest.strip_prefix("::"));
-        // Where the type is of another module, the path names the module of the `impl` and then the type.
+        // For a type of another module, the path names the module of the `impl` first and then the
+        // type.
         let implemented = within.and_then(|rest| rest.strip_prefix("<impl ")?.strip_suffix('>'));
         let owner = implemented.unwrap_or(enclosing);
         let bare = without_parameters(owner);
@@ -93,7 +95,7 @@ impl Declaration {
         }
     }
 
-    /// Whether the package's library has the name of this crate, and so its modules the same paths.
+    /// Reports whether the package's library shares this crate's name, and thus its module paths.
     fn may_be_in_the_library(&self) -> bool {
         let library = self.package.map(|package| package.replace('-', "_"));
         library.as_deref() == self.module.split("::").next()
@@ -116,8 +118,8 @@ impl Declaration {
     }
 }
 
-/// Returns the type without its parameters. A path that begins with `<` names an `impl` of a trait; its
-/// angle brackets are not parameters.
+/// Returns the type without its parameters. In a path that begins with `<`, the first angle
+/// brackets name an `impl` of a trait and are not parameters.
 fn without_parameters(path: &str) -> &str {
     let mut depth = 0_usize;
     for (at, byte) in path.bytes().enumerate() {
@@ -142,7 +144,7 @@ fn claim(identity: String, companion: TypeId) -> String {
                 "two functions are both called {identity}; the results of the second one are kept \
                  apart: give one of them another name"
             );
-            // The number of the type tells this one from the first in other processes as well.
+            // The `TypeId` tells this function from the first in other processes as well.
             format!("{identity} as {companion:?}")
         }
         Some(_) => identity,
@@ -154,11 +156,11 @@ fn claim(identity: String, companion: TypeId) -> String {
 }
 
 impl Options {
-    /// Adds the type whose method is called to its arguments, where the function does not say which one it
-    /// is: a generic type, and a default method of a trait.
+    /// Adds the type whose method is called to the arguments, if the function's identity does not
+    /// determine it: for a generic type and for a default method of a trait.
     ///
     /// # Errors
-    /// None; it returns what [`Preimage::push`] does.
+    /// None; the signature matches [`Preimage::push`].
     pub fn push_self_type<T: ?Sized>(&self, arguments: &mut Preimage) -> Result<(), StoredError> {
         let name = type_name::<T>();
         if name.contains('<') || self.owner.as_deref() != Some(without_parameters(name)) {

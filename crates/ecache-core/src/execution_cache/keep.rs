@@ -1,7 +1,7 @@
-//! Keeps the result of a call in every tier.
+//! Stores the result of a call in every tier.
 //!
-//! A program's own code (`Serialize`, a codec, `Clone`) runs before the lock that holds off whoever
-//! clears: it may take long, or need a lock of its own.
+//! The program's own code (`Serialize`, a codec, `Clone`) runs before taking the lock that blocks
+//! clears: it may be slow, or need a lock of its own.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,45 +21,44 @@ use crate::scope::Address;
 use crate::time::Timestamp;
 use crate::value::{CHUNK_SIZE, Value};
 
-/// Expired results are looked for this often, in milliseconds.
+/// Time between two searches for expired results, in milliseconds.
 const SWEEP_EVERY_MS: i64 = 60_000;
 
-/// So many expired results are removed with one that is kept.
+/// Maximum number of expired results removed with each stored one.
 const SWEPT_AT_ONCE: u64 = 32;
 
-/// What vouches for a result that is put into memory.
+/// The versions for which a result in memory is known to be current.
 pub(super) struct Seen {
-    /// The cache's, from before the result was read or written
+    /// The cache's epoch, read before the result was read or written
     pub(super) epoch: u64,
-    /// The store's, as of when it was
+    /// The store's generation when the result was read or written
     pub(super) generation: u64,
     pub(super) hits: Arc<Hits>,
 }
 
-/// A result for memory, made before any lock is taken.
+/// A result for memory, built before any lock is taken.
 pub(super) struct Remembered {
     pub(super) value: Shared,
-    /// The length of its stored form, in bytes
+    /// Size of the stored form, in bytes
     pub(super) size: u64,
-    /// When it was written, unless it was read from the store
+    /// Time of the write, unless the result was read from the store
     pub(super) written_at: Option<Timestamp>,
     pub(super) expires_at: Option<Timestamp>,
     pub(super) cost_ms: u64,
 }
 
-/// What became of a result that was to be kept.
+/// The outcome of storing a result.
 #[derive(Default)]
 pub(super) struct Kept {
     pub(super) is_kept: bool,
-    /// The copy of it that is in memory
+    /// The copy in memory
     pub(super) copy: Option<Shared>,
 }
 
 impl Call<'_> {
-    /// Keeps a result, or counts and logs why it is not kept.
+    /// Stores a result, or counts and logs the reason why it was not stored.
     ///
-    /// A store that was found locked is left alone for a while: each caller would wait for it in
-    /// vain.
+    /// A write that times out on a locked store pauses writes; otherwise each caller would wait.
     pub(super) fn keep_or_complain<T: Clone + Send + Sync + 'static>(
         &self,
         codec: &impl Codec<T>,
@@ -76,7 +75,7 @@ impl Call<'_> {
         self.attempt("keep a result", kept)
     }
 
-    /// Keeps a result in every tier, unless something was cleared since the call began.
+    /// Stores a result in every tier, unless something was cleared since the call began.
     pub(super) fn keep<T: Clone + Send + Sync + 'static>(
         &self,
         codec: &impl Codec<T>,
@@ -120,11 +119,11 @@ impl Call<'_> {
             Content::Inline(bytes)
         } else {
             let staged = backend.stage(&mut bytes.as_slice(), now)?;
-            // Before there is a copy for memory: a large result is not to be there thrice.
+            // Freed before memory gets its copy: otherwise a large result would exist three times.
             drop(bytes);
             staged
         };
-        // Before the entry is written: what changes from here on moves it.
+        // Read before the entry is written, so that any later change moves it.
         let epoch = self.epoch();
         let copy = epoch
             .filter(|_| function.memory.admits(size as u64))
@@ -164,13 +163,13 @@ impl Call<'_> {
         Ok(kept)
     }
 
-    /// Removes a few of the function's results that have expired, if it is time to: once a minute,
-    /// as MongoDB does for FiftyOne, and with each result that is kept as long as there are more.
+    /// Removes a few of the function's expired results if that is due: once a minute, as MongoDB
+    /// does for FiftyOne, and with each stored result while there are more.
     fn remove_expired(&self, backend: &dyn Backend, now: Timestamp) -> Result<()> {
         let (function, swept_at) = (self.function, now.as_millis());
         let due_at = function.sweep_at.load(Ordering::Relaxed);
         let next = swept_at.saturating_add(SWEEP_EVERY_MS);
-        // One of those who come at once does it. A clock that was set back is no reason to wait.
+        // One of several concurrent callers does it. A clock that was set back does not delay it.
         let is_due = swept_at >= due_at || due_at > next;
         let order = Ordering::Relaxed;
         let sweep_at = &function.sweep_at;
@@ -200,7 +199,7 @@ impl Call<'_> {
         let Some(first) = found.first() else {
             return Ok(());
         };
-        // Those of one dataset: another one may have results of the same keys.
+        // One dataset at a time: another may have results with the same keys.
         let store = first.store.clone();
         let keys: Vec<Pattern> = found
             .iter()
@@ -219,7 +218,7 @@ impl Call<'_> {
         Ok(())
     }
 
-    /// Encodes a result; returns it also as it reads from its stored form, if that was looked at.
+    /// Encodes a result; also returns it as read back from its stored form, if that was checked.
     fn encode<T>(&self, codec: &impl Codec<T>, value: &T) -> Result<(Value, Option<T>)> {
         let stored = caught(|| codec.encode(value)).map_err(unsupported)?;
         let before = self.function.encoded.fetch_add(1, Ordering::Relaxed);
@@ -257,7 +256,7 @@ impl Call<'_> {
         }
     }
 
-    /// Compares a hit with what was computed again, which is what the caller gets.
+    /// Compares a hit with its recomputed value, and returns the recomputed one.
     pub(super) fn verify<T: Clone + Send + Sync + 'static>(
         &self,
         codec: &impl Codec<T>,

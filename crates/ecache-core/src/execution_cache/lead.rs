@@ -18,7 +18,7 @@ pub(super) struct Lead<'a> {
 }
 
 impl<'a> Lead<'a> {
-    /// The duty of whoever leads.
+    /// Creates the lead of a computation.
     pub(super) fn new(leader: Leader<'a, FlightKey, Shared>, is_troubled: bool) -> Self {
         Self {
             leader,
@@ -27,8 +27,8 @@ impl<'a> Lead<'a> {
         }
     }
 
-    /// Waits for another process that computes the same; either it turns out to have the value, or
-    /// this call computes.
+    /// Waits for another process that computes the same key. Returns its value as `Err`, or leads
+    /// the computation here.
     pub(super) fn take_off<T: Clone + Send + Sync + 'static>(
         mut self,
         call: &Call<'_>,
@@ -55,7 +55,7 @@ impl<'a> Lead<'a> {
         self.unless_found(call, looked).ok()
     }
 
-    /// Locks the key, unless another process has it; returns whether there is nobody to wait for.
+    /// Locks the key; returns `false` if another process holds the lock.
     fn lock_alone(&mut self, call: &Call<'_>) -> bool {
         if let Some(locks) = locks(call) {
             let lock = locks.try_lock(&call.key.hash);
@@ -102,8 +102,8 @@ impl<'a> Lead<'a> {
         self.leader.run_async(compute).await
     }
 
-    /// Keeps the value, unless something was cleared in the meantime, and hands it to those who
-    /// wait.
+    /// Stores the value, unless something was cleared in the meantime, and publishes it to
+    /// followers.
     pub(super) fn land<T: Clone + Send + Sync + 'static>(
         self,
         call: &Call<'_>,
@@ -114,7 +114,7 @@ impl<'a> Lead<'a> {
         // A store that could not be opened has been complained of.
         let is_open = call.ctx.cache.is_open() || !call.function.options.residency.has_store();
         let kept = is_open.then(|| call.keep_or_complain(codec, &value, cost_ms));
-        // One copy is enough for memory and for those who wait.
+        // One copy serves both memory and the followers.
         let copy = kept.flatten().and_then(|kept| kept.copy);
         self.leader
             .land_with(|| copy.unwrap_or_else(|| Arc::new(value.clone())));
@@ -122,9 +122,9 @@ impl<'a> Lead<'a> {
     }
 }
 
-/// For asynchronous calls: what may take long is done by a worker.
+/// For asynchronous calls: a worker runs the slow steps.
 impl Lead<'static> {
-    /// [`Lead::take_off`] without blocking the task.
+    /// Like [`Lead::take_off`], without blocking the task.
     pub(super) async fn take_off_async<T, C>(
         mut self,
         function: &'static ExecutionCache,
@@ -142,7 +142,7 @@ impl Lead<'static> {
         self.look_again_async(function, call, codec).await
     }
 
-    /// [`Lead::take_off_alone`] without blocking the task.
+    /// Like [`Lead::take_off_alone`], without blocking the task.
     pub(super) async fn take_off_alone_async<T, C>(
         mut self,
         function: &'static ExecutionCache,
@@ -176,8 +176,8 @@ impl Lead<'static> {
         self.unless_found(call, looked)
     }
 
-    /// [`Lead::land`] without blocking the task. Of a task that is dropped meanwhile, the value
-    /// lands all the same.
+    /// Like [`Lead::land`], without blocking the task. If the task is dropped meanwhile, the value
+    /// is stored and published all the same.
     pub(super) async fn land_async<T, C>(
         self,
         function: &'static ExecutionCache,

@@ -1,4 +1,4 @@
-//! How long a result is good, as an attribute's expressions say it, and for each result by itself.
+//! Lifetimes of results: from the expressions of an attribute, and for each result by itself.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use super::codec::{Codec, CodecError};
 use super::outcome::Fallible;
 use crate::value::Value;
 
-/// A time that a result is good for: a [`Duration`], whole seconds, or `None` for as long as is said elsewhere.
+/// A lifetime: a [`Duration`], whole seconds, or `None` for no lifetime of its own.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a lifetime",
     label = "expected a `Duration`, an `Option<Duration>`, or a `u64` of seconds"
@@ -34,7 +34,7 @@ impl<T: IntoLifetime> IntoLifetime for Option<T> {
     }
 }
 
-/// Makes a codec of results that say how long each is good.
+/// Creates a codec whose results each have a lifetime of their own.
 pub fn lasts<T, L: IntoLifetime, C: Codec<T>>(
     codec: C,
     lifetime: impl Fn(&T) -> L,
@@ -72,12 +72,12 @@ impl<T, C: Codec<T>, F: Fn(&T) -> Option<Duration>> Codec<T> for Lasting<C, F> {
     }
 }
 
-/// A codec of results of which an `Err` is good for a time of its own.
+/// A codec that gives an `Err` a lifetime of its own.
 #[derive(Clone, Copy, Debug)]
 pub struct ErrLasts<C> {
-    /// The codec
+    /// The wrapped codec
     pub codec: C,
-    /// How long an `Err` is good
+    /// Lifetime of an `Err`
     pub lifetime: Option<Duration>,
 }
 

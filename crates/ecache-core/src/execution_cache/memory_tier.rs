@@ -1,9 +1,9 @@
 //! Results in memory: bounded, with their own expiry, and coherent with the store.
 //!
-//! A slot remembers the store's generation from before it was read. As long as the cache's epoch
-//! has not moved since the slot was last checked, it is good; when it has, the generation is asked
-//! for again. So a hit costs no query, and a removal by any process is noticed at the next look at
-//! the store (see [`Cache::epoch`](super::Cache)).
+//! A slot records the store's generation from before it was read. It is current while the cache's
+//! epoch has not moved since the slot was last checked; once it has, the generation is queried
+//! again. A hit therefore costs no query, and a removal by any process is noticed at the next check
+//! of the store (see [`Cache::epoch`](super::Cache)).
 
 use std::any::Any;
 use std::hash::{BuildHasherDefault, Hash, Hasher};
@@ -16,8 +16,8 @@ use quick_cache::{OptionsBuilder, Weighter};
 use super::ledger::Hits;
 use crate::time::Timestamp;
 
-/// What a result in memory is found by. The function has a tier of its own; its store and
-/// collection are those of its options.
+/// The key of a result in memory. Each function has a tier of its own, so the store and the
+/// collection follow from its options.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct MemoryKey {
     /// Which cache: a program may have several
@@ -27,14 +27,15 @@ pub(super) struct MemoryKey {
     pub(super) hash: [u8; 32],
     /// How much of the preimage is arguments; the rest is scopes
     pub(super) arguments_length: usize,
-    /// Which scopes have a value
+    /// The scopes that have a value
     pub(super) scopes: [bool; 4],
 }
 
-/// The SHA-256 is a hash already; what else tells keys apart is mixed in, most of which differs rarely.
+/// The SHA-256 is already a hash; only the cache and the dataset are mixed in, as the rest rarely
+/// differs.
 impl Hash for MemoryKey {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        /// That of Fx: odd, and without a pattern.
+        /// The factor of Fx: odd, and without a pattern.
         const FACTOR: u64 = 0xf135_7aea_2e62_a9c5;
         let first = self.hash.first_chunk().expect("a hash has 32 bytes");
         let mut mixed = u64::from_ne_bytes(*first) ^ self.cache.wrapping_mul(FACTOR);
@@ -51,7 +52,7 @@ impl Hash for MemoryKey {
     }
 }
 
-/// Takes the hash that a [`MemoryKey`] makes as it is.
+/// Returns the number that a [`MemoryKey`] writes, unchanged.
 #[derive(Clone, Default)]
 pub(super) struct AsItIs(u64);
 
@@ -72,10 +73,10 @@ impl Hasher for AsItIs {
 /// A result in memory.
 pub(super) struct Slot {
     pub(super) value: Arc<dyn Any + Send + Sync>,
-    /// The length of its stored form, in bytes
+    /// Size of the stored form, in bytes
     pub(super) size: u64,
     pub(super) expires_at: Option<Timestamp>,
-    /// When it was written, unless it was read from the store
+    /// Time of the write, unless the result was read from the store
     pub(super) written_at: Option<Timestamp>,
     /// What computing it took, in milliseconds
     pub(super) cost_ms: u64,
@@ -101,13 +102,13 @@ impl Slot {
 }
 
 impl Stored {
-    /// Whether the entry was what it was when it was last checked, at `epoch`.
+    /// Reports whether the entry was last found current at `epoch`.
     pub(super) fn was_current_at(&self, epoch: u64) -> bool {
         self.checked_at.load(Ordering::Acquire) == epoch
     }
 
-    /// Whether the entry is still what it was, at `epoch`; asks for the generation only if the
-    /// epoch has moved.
+    /// Reports whether the entry is unchanged at `epoch`; queries the generation only if the epoch
+    /// has moved.
     pub(super) fn is_current(&self, epoch: u64, generation: impl FnOnce() -> Option<u64>) -> bool {
         if self.was_current_at(epoch) {
             return true;
@@ -120,24 +121,24 @@ impl Stored {
     }
 }
 
-/// The results of one function: so many, and so many bytes of their stored forms.
+/// The results of one function, bounded by their number and by the bytes of their stored forms.
 pub(super) struct MemoryTier {
     results: Option<QuickCache<MemoryKey, Arc<Slot>, Weights, BuildHasherDefault<AsItIs>>>,
-    /// The largest result that is kept, in bytes
+    /// Largest result that is kept, in bytes
     largest: u64,
 }
 
-/// Into how many independent parts a tier is divided. No result may be larger than one of them.
+/// Number of independent parts of a tier. No result may be larger than one of them.
 const SHARDS: usize = 4;
 
-/// What part of it is for results that are used again: quick_cache's default.
+/// Share of a tier for results that are used repeatedly: quick_cache's default.
 const DEFAULT_HOT_ALLOCATION: f64 = 0.97;
 
-/// What a result weighs at least.
+/// Minimum weight of a result.
 const LEAST: u64 = 1024;
 
-/// Makes one bound of two: a result weighs what it takes of the number or of the bytes, whichever
-/// is more.
+/// Combines two bounds into one: a result weighs its share of the number or of the bytes, whichever
+/// is larger.
 #[derive(Clone)]
 struct Weights {
     bytes_per_unit: f64,
@@ -150,7 +151,8 @@ impl Weighter<MemoryKey, Arc<Slot>> for Weights {
 }
 
 impl MemoryTier {
-    /// A tier for so many results and bytes; none if either is 0.
+    /// Creates a tier for `max_size` results and `max_bytes` bytes; it holds nothing if either is
+    /// 0.
     pub(super) fn new(max_size: usize, max_bytes: u64) -> Self {
         if max_size == 0 || max_bytes == 0 {
             return Self {
@@ -159,8 +161,7 @@ impl MemoryTier {
             };
         }
         let capacity = (max_size as u64).saturating_mul(LEAST);
-        // A result is to fit what is set apart for those that are used again, also where only one
-        // is kept.
+        // A result must fit into the share for repeated use, even if only one is kept.
         let hot = if max_size < 64 {
             1.0
         } else {
@@ -188,7 +189,7 @@ impl MemoryTier {
         }
     }
 
-    /// Reports whether a result of that size may be kept: others need not be copied for memory.
+    /// Reports whether a result of this size may be kept; others need not be copied for memory.
     pub(super) fn admits(&self, size: u64) -> bool {
         size <= self.largest && self.results.is_some()
     }
@@ -206,7 +207,7 @@ impl MemoryTier {
         }
     }
 
-    /// Adds a result, and frees others for it; one that is too large for the tier is not added.
+    /// Adds a result and evicts others for it; ignores one that is too large for the tier.
     pub(super) fn insert(&self, key: MemoryKey, slot: Slot) {
         if let Some(tier) = &self.results {
             tier.insert(key, Arc::new(slot));
@@ -222,7 +223,7 @@ impl MemoryTier {
     /// Removes what `goes` says, and returns how many that were.
     pub(super) fn remove_if(&self, mut goes: impl FnMut(&MemoryKey, &Slot) -> bool) -> u64 {
         let Some(tier) = &self.results else { return 0 };
-        // Values are dropped without the tier's lock: they may do anything then.
+        // Values are dropped outside of the tier's lock, because their `Drop` may do anything.
         let gone: Vec<MemoryKey> = tier
             .iter()
             .filter(|(key, slot)| goes(key, slot))

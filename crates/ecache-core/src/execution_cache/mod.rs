@@ -110,11 +110,11 @@ pub struct ExecutionCache {
     clears: AtomicU64,
     /// Held while a result is kept, so that whoever clears waits
     keeping: RwLock<()>,
-    /// How many results were encoded, which decides which are read again
+    /// Number of results encoded, which selects those that are read back
     encoded: AtomicU64,
-    /// When expired results are to be looked for in the store; milliseconds since the epoch
+    /// Time of the next search for expired results in the store, in milliseconds since the epoch
     sweep_at: AtomicI64,
-    /// Whether it was said that another function has results under the same keys
+    /// Set once a warning has said that another function has results under the same keys
     has_warned: AtomicBool,
 }
 

@@ -1,17 +1,17 @@
-//! Bytes as bytes, and long arrays of numbers as NumPy's `.npy`, instead of JSON that is many times
-//! as long.
+//! Stores bytes as bytes, and long arrays of numbers as NumPy's `.npy`; as JSON they would be many
+//! times as long.
 //!
-//! Designs weighed for numbers: bare little-endian bytes (a function that returns `Vec<f64>` where
-//! it returned `Vec<f32>` would read half as many wrong numbers), a form of our own, and NumPy's
-//! (chosen: it says the type of its elements, and `numpy.load` reads what `ecache get` prints).
+//! Formats considered for numbers: bare little-endian bytes (a function changed from `Vec<f32>` to
+//! `Vec<f64>` would read half as many wrong numbers), a custom format, and NumPy's (chosen: it
+//! records the element type, and `numpy.load` reads the output of `ecache get`).
 //!
-//! Short arrays stay JSON, which people and FiftyOne read.
+//! Short arrays stay JSON, which people and FiftyOne can read.
 
 use std::any::{Any, TypeId};
 
 use crate::value::{Kind, Value};
 
-/// An array of fewer elements is stored as JSON.
+/// An array with fewer elements is stored as JSON.
 const LEAST_ELEMENTS: usize = 1024;
 
 /// The first bytes of `.npy`, version 1.0.
@@ -20,9 +20,9 @@ const MAGIC: &[u8] = b"\x93NUMPY\x01\x00";
 /// The header is padded to a multiple of this length.
 const ALIGNMENT: usize = 64;
 
-/// A number that `.npy` can hold.
+/// A number type that `.npy` supports.
 trait Element: Copy + 'static {
-    /// NumPy's name of the type, little-endian
+    /// NumPy's name of the type, in little-endian order
     const NAME: &'static str;
 
     fn append(numbers: &[Self], out: &mut Vec<u8>);
@@ -49,7 +49,7 @@ macro_rules! elements {
             }
         )*
 
-        /// Returns the stored form of a result that is one of these arrays.
+        /// Returns the stored form of `result` if it is a long array of one of these types.
         fn encode_numbers(result: &dyn Any) -> Option<Vec<u8>> {
             $(
                 if let Some(numbers) = result.downcast_ref::<Vec<$number>>() {
@@ -59,7 +59,7 @@ macro_rules! elements {
             None
         }
 
-        /// Returns the array of type `T` that the bytes are, if they are one.
+        /// Returns the array of type `T` in `bytes`, if there is one.
         fn decode_numbers<T: 'static>(bytes: &[u8]) -> Option<T> {
             $(
                 if TypeId::of::<T>() == TypeId::of::<Vec<$number>>() {
@@ -69,7 +69,7 @@ macro_rules! elements {
             None
         }
 
-        /// Reports whether every `T` comes back from its stored form as it was.
+        /// Reports whether every `T` comes back from its stored form unchanged.
         pub(super) fn is_exact<T: 'static>() -> bool {
             let exact = [
                 TypeId::of::<Vec<u8>>(), TypeId::of::<String>(), TypeId::of::<bool>(),
@@ -92,7 +92,7 @@ elements! {
     u64: "<u8"
 }
 
-/// Returns the stored form of bytes and of long arrays of numbers; `None` for all else.
+/// Returns the stored form of bytes and of long arrays of numbers; `None` for all other results.
 pub(super) fn encode<T: 'static>(result: &T) -> Option<Value> {
     let result: &dyn Any = result;
     if let Some(bytes) = result.downcast_ref::<Vec<u8>>() {
@@ -101,8 +101,7 @@ pub(super) fn encode<T: 'static>(result: &T) -> Option<Value> {
     encode_numbers(result).map(Value::bytes)
 }
 
-/// Returns bytes and arrays of numbers of their stored form; the value again if it is not that of
-/// one.
+/// Reads bytes and arrays of numbers from their stored form; returns any other value unchanged.
 pub(super) fn decode<T: 'static>(value: Value) -> Result<T, Value> {
     if value.kind != Kind::Bytes {
         return Err(value);
@@ -113,7 +112,7 @@ pub(super) fn decode<T: 'static>(value: Value) -> Result<T, Value> {
     decode_numbers(&value.bytes).ok_or(value)
 }
 
-/// The same value by another name of its type.
+/// Casts a value to `T` if that is its type.
 fn exactly<U: 'static, T: 'static>(value: U) -> Option<T> {
     let mut value = Some(value);
     let any: &mut dyn Any = &mut value;
@@ -126,7 +125,7 @@ fn to_npy<N: Element>(numbers: &[N]) -> Vec<u8> {
         N::NAME,
         numbers.len()
     );
-    // With its length, and with the line break that ends it.
+    // Includes the length field and the line break at the end.
     let length = MAGIC.len() + 2 + header.len() + 1;
     header.push_str(&" ".repeat(length.next_multiple_of(ALIGNMENT) - length));
     header.push('\n');
@@ -139,7 +138,7 @@ fn to_npy<N: Element>(numbers: &[N]) -> Vec<u8> {
     bytes
 }
 
-/// Reads a one-dimensional array of that type of elements.
+/// Reads a one-dimensional array with elements of type `N`.
 fn of_npy<N: Element>(bytes: &[u8]) -> Option<Vec<N>> {
     let rest = bytes.strip_prefix(MAGIC)?;
     let (length, rest) = rest.split_first_chunk()?;

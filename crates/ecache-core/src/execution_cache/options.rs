@@ -33,7 +33,7 @@ impl Residency {
 /// Results that a function keeps in memory unless told otherwise.
 pub const DEFAULT_MAX_SIZE: usize = 1024;
 
-/// Bytes of results that a function keeps in memory unless told otherwise.
+/// Default maximum number of bytes of results that a function keeps in memory.
 pub const DEFAULT_MAX_BYTES: u64 = 256 << 20;
 
 /// How a function is cached.
@@ -51,9 +51,10 @@ pub const DEFAULT_MAX_BYTES: u64 = 256 << 20;
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Options {
-    /// The function's identity: its entries record it, and those that record another are not its own
+    /// The function's identity: recorded in its entries; entries that record another one are not
+    /// its own
     pub function: Cow<'static, str>,
-    /// The store; unless given, it is called like the function
+    /// The store; by default it is named after the function
     pub store_name: Option<Cow<'static, str>>,
     /// Appended to the store's name as `#v{version}`
     pub version: Option<Cow<'static, str>>,
@@ -66,12 +67,13 @@ pub struct Options {
     /// How much longer it is served while it is refreshed, by calls that can do that
     /// ([`ExecutionCache::call_refreshing`](super::ExecutionCache::call_refreshing)); of no use without a `ttl`
     pub stale: Option<Duration>,
-    /// How much longer than its `ttl` it is served when computing it anew comes to an `Err`; of no use without
-    /// a `ttl`
+    /// Time after the `ttl` in which a result is served if recomputing it returns an `Err`; has no
+    /// effect without a `ttl`
     pub stale_if_error: Option<Duration>,
     /// How many results are kept in memory; 0 for none
     pub max_size: usize,
-    /// How many bytes their stored forms may have together; one larger than a quarter of it is not kept in memory
+    /// Maximum total size of the stored forms in memory, in bytes; a result larger than a quarter
+    /// of it is not kept there
     pub max_bytes: u64,
     /// Whether results belong to the context's dataset
     pub link_to_dataset: bool,
@@ -85,14 +87,14 @@ pub struct Options {
     pub jwt_scoped: bool,
     /// Of so many hits one is computed again and compared; 0 for none
     pub verify_every: u64,
-    /// The store's name unless one is given
+    /// Default name of the store
     pub(super) readable_name: Cow<'static, str>,
     /// The type or trait whose method the function is
     pub(super) owner: Option<Box<str>>,
 }
 
 impl Options {
-    /// The defaults for a function of that identity, which is also the name of its store.
+    /// Returns the defaults for a function with this identity, which is also the name of its store.
     #[must_use]
     pub fn new(function: impl Into<Cow<'static, str>>) -> Self {
         let function = function.into();
@@ -118,7 +120,7 @@ impl Options {
         }
     }
 
-    /// How much longer than it is good a result is kept.
+    /// Returns how long a result is kept after its `ttl`.
     pub(super) fn extra_time(&self) -> Duration {
         self.stale.max(self.stale_if_error).unwrap_or_default()
     }

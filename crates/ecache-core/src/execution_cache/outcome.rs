@@ -1,30 +1,31 @@
-//! Which results of a function are kept: decided by the type that it returns, whatever that type is called.
+//! Decides which results of a function are kept, by its return type rather than by the name of that
+//! type.
 //!
-//! A macro sees `ApiResult<u8>` and cannot know that it is a `Result`, so the compiler chooses: the method
-//! `kept` of [`Returns`] is that of [`KeepsOk`] for every `Result`, and that of [`KeepsAll`], which takes
-//! one reference more, for all else.
+//! A macro sees `ApiResult<u8>` and cannot know that it is a `Result`, so the compiler decides: the
+//! method `kept` of [`Returns`] comes from [`KeepsOk`] for every `Result`, and from [`KeepsAll`],
+//! which takes one more reference, for all other types.
 
 use std::convert::Infallible;
 use std::marker::PhantomData;
 
-/// How a function's output is divided into a value that is kept and the rest, which is only returned.
+/// Splits a function's output into a value that is kept and a rest that is only returned.
 pub trait Outcome<Output>: Copy {
     /// The value that is kept
     type Value;
-    /// What is returned and not kept
+    /// The part that is returned and not kept
     type Rest;
 
     /// Divides an output.
     ///
     /// # Errors
-    /// The rest, if there is nothing to be kept.
+    /// The rest, if there is nothing to keep.
     fn divide(output: Output) -> Result<Self::Value, Self::Rest>;
 
-    /// Makes the output again.
+    /// Rebuilds the output.
     fn unite(divided: Result<Self::Value, Self::Rest>) -> Output;
 }
 
-/// Every output is kept.
+/// Keeps every output.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Whole;
 
@@ -41,7 +42,7 @@ impl<T> Outcome<T> for Whole {
     }
 }
 
-/// The `Ok` of a `Result` is kept.
+/// Keeps the `Ok` of a `Result`.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct OkOnly;
 
@@ -58,7 +59,7 @@ impl<T, E> Outcome<Result<T, E>> for OkOnly {
     }
 }
 
-/// The `Some` of an `Option` is kept.
+/// Keeps the `Some` of an `Option`.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SomeOnly;
 
@@ -75,7 +76,7 @@ impl<T> Outcome<Option<T>> for SomeOnly {
     }
 }
 
-/// The `Ok(Some)` of a `Result` is kept.
+/// Keeps the `Ok(Some)` of a `Result`.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct OkSome;
 
@@ -96,7 +97,7 @@ impl<T, E> Outcome<Result<Option<T>, E>> for OkSome {
     }
 }
 
-/// Everything but the `Ok(None)` of a `Result` is kept.
+/// Keeps everything but the `Ok(None)` of a `Result`.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ErrOrSome;
 
@@ -113,12 +114,12 @@ impl<T, E> Outcome<Result<Option<T>, E>> for ErrOrSome {
     }
 }
 
-/// Stands for the type that a function returns.
+/// A marker for the return type of a function.
 #[derive(Debug)]
 pub struct Returns<T>(PhantomData<fn() -> T>);
 
 impl<T> Returns<T> {
-    /// Stands for `T`.
+    /// Creates the marker for `T`.
     pub const fn new() -> Self {
         Self(PhantomData)
     }
@@ -130,9 +131,9 @@ impl<T> Default for Returns<T> {
     }
 }
 
-/// Every `Result`.
+/// Return types that are a `Result`.
 pub trait KeepsOk {
-    /// Says that an `Err` is not kept.
+    /// Returns the outcome that does not keep an `Err`.
     fn kept(&self) -> OkOnly {
         OkOnly
     }
@@ -140,9 +141,9 @@ pub trait KeepsOk {
 
 impl<T, E> KeepsOk for Returns<Result<T, E>> {}
 
-/// Whatever is no `Result`.
+/// Return types that are not a `Result`.
 pub trait KeepsAll {
-    /// Says that everything is kept.
+    /// Returns the outcome that keeps everything.
     fn kept(&self) -> Whole {
         Whole
     }
@@ -150,14 +151,14 @@ pub trait KeepsAll {
 
 impl<T> KeepsAll for &Returns<T> {}
 
-/// What `cache_none = false` may stand on.
+/// Return types that `cache_none = false` applies to.
 #[diagnostic::on_unimplemented(
     message = "`cache_none = false` is for a function that returns an `Option`",
     label = "neither `Option<…>` nor `Result<Option<…>, …>`",
     note = "leave `cache_none` out"
 )]
 pub trait SkipsNone {
-    /// What is kept if an `Err` is not
+    /// The outcome if an `Err` is not kept
     type Outcome: Default;
 }
 
@@ -169,14 +170,14 @@ impl<T, E> SkipsNone for Result<Option<T>, E> {
     type Outcome = OkSome;
 }
 
-/// What `cache_err` may stand on.
+/// Return types that `cache_err` applies to.
 #[diagnostic::on_unimplemented(
     message = "`cache_err` is for a function that returns a `Result`",
     label = "not a `Result<…, …>`",
     note = "leave `cache_err` out"
 )]
 pub trait Fallible {
-    /// What is kept
+    /// The outcome that keeps an `Err`
     type Outcome: Default;
     /// Reports whether it is an `Err`.
     fn is_err(&self) -> bool;
@@ -190,7 +191,7 @@ impl<T, E> Fallible for Result<T, E> {
     }
 }
 
-/// What `cache_err` and `cache_none = false` together may stand on.
+/// Return types that `cache_err` and `cache_none = false` apply to together.
 #[diagnostic::on_unimplemented(
     message = "`cache_err` with `cache_none = false` is for a function that returns a \
                `Result<Option<…>, …>`",
@@ -198,7 +199,7 @@ impl<T, E> Fallible for Result<T, E> {
     note = "leave one of them out"
 )]
 pub trait FallibleOption {
-    /// What is kept
+    /// The outcome that keeps an `Err` but no `None`
     type Outcome: Default;
 }
 
@@ -206,7 +207,7 @@ impl<T, E> FallibleOption for Result<Option<T>, E> {
     type Outcome = ErrOrSome;
 }
 
-/// What a companion takes for an output of the function: itself, or what it holds.
+/// A value that a companion accepts as an output: the output itself, or its content.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a result of the function, which returns `{Output}`",
     label = "expected `{Output}`, or what its `Ok` or `Some` holds"

@@ -1,4 +1,4 @@
-//! Looking at a call's result without calling, and renewing it.
+//! Looks at the cached result of a call without calling, and replaces it.
 
 use super::Status;
 use super::call::{Call, Old};
@@ -7,7 +7,7 @@ use crate::backend::{CallLookup, Lookup, read_value};
 use crate::panics::caught;
 
 impl Call<'_> {
-    /// Returns the cached result, if there is one that is not old; counts nothing but trouble.
+    /// Returns the cached result, if there is a fresh one; counts nothing but trouble.
     pub(super) fn peek<T: Clone + Send + Sync + 'static>(
         &self,
         codec: &impl Codec<T>,
@@ -33,7 +33,7 @@ impl Call<'_> {
         self.attempt("decode a result", caught(|| codec.decode(value)))
     }
 
-    /// Keeps a result that was computed although there may have been one.
+    /// Stores a result that was computed without using a cached one.
     pub(super) fn replace<T: Clone + Send + Sync + 'static>(
         &self,
         codec: &impl Codec<T>,
@@ -44,7 +44,7 @@ impl Call<'_> {
         self.keep_or_complain(codec, value, cost_ms);
     }
 
-    /// Settles on the place of a result that is kept without having been looked for.
+    /// Finds the place for a result that is stored without a lookup.
     pub(super) fn find_place(&self) {
         if self.function.options.residency.has_store()
             && let Some(backend) = self.ctx.cache.store()
@@ -56,7 +56,7 @@ impl Call<'_> {
         }
     }
 
-    /// What there is to say of a result that was found.
+    /// Returns the status of a result that was found.
     pub(super) fn status(&self, is_old: bool) -> Status {
         let now = self.ctx.cache.now();
         let in_memory = self.function.memory.get(&self.key, now);

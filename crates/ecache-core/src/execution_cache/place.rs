@@ -1,9 +1,9 @@
-//! Where a call's result is kept: under its key, or a place further if another function has a result there.
+//! The place of a call's result: its key, or the next place if another function's result is there.
 //!
-//! Functions that share a store have one key for equal arguments, as in FiftyOne. A hash table with open
-//! addressing has the same problem and solves it the same way: whoever comes second takes the next place.
-//! Each entry records whose it is, so that a place never leads to another one's result. In FiftyOne's own
-//! database a result is where FiftyOne looks for it, so there the newer one stands.
+//! Functions that share a store have one key for equal arguments, as in FiftyOne. As in a hash
+//! table with open addressing, the second function takes the next place. Each entry records its
+//! function, so a place never yields the result of another one. In FiftyOne's own database a result
+//! must be under the key that FiftyOne looks up, so there the newer result replaces the older one.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -15,11 +15,12 @@ use crate::key::{Key, next_place};
 use crate::scope::{Scopes, StoreAddress};
 use crate::time::Timestamp;
 
-/// So many functions of one store keep results for equal arguments; one more replaces the first one's.
+/// Number of functions of one store that keep results for equal arguments; one more replaces the
+/// result of the first.
 const PLACES: usize = 4;
 
 impl Call<'_> {
-    /// Looks the call up, and settles on its place.
+    /// Looks the call up, and settles its place.
     pub(super) fn find(
         &self,
         backend: &dyn Backend,
@@ -55,14 +56,14 @@ impl Call<'_> {
         Ok(CallLookup::Missing)
     }
 
-    /// Whether another function may have results in the store, so that a free place says nothing about
-    /// those behind it.
+    /// Reports whether another function may have results in the store; a free place then says
+    /// nothing about the places after it.
     fn may_share(&self) -> bool {
         let options = &self.function.options;
         options.store_name.is_some() || options.function != options.readable_name
     }
 
-    /// The keys under which there may be a result of the call: those that do not hold another one's.
+    /// Returns the keys that may hold a result of the call: those not taken by another function.
     pub(super) fn own_keys(
         &self,
         backend: &dyn Backend,

@@ -1,9 +1,10 @@
-//! Serves an old result while a thread or a task computes a new one.
+//! Serves a stale result while a thread or a task computes a fresh one.
 //!
-//! Designs weighed: a thread that looks for results that get old (it would compute what nobody asks for), a pool of
-//! threads (it would have to be sized, and ended), and a thread for each refresh (chosen: refreshes are as rare as a
-//! `ttl` is long, and starting one takes microseconds). The future of an `async fn` is polled by such a thread as
-//! well, or by the runtime that it needs, whose `spawn` the attribute names.
+//! Designs considered: a thread that looks for results about to expire (it would compute results
+//! that are never requested), a thread pool (it would have to be sized and shut down), and one
+//! thread per refresh (chosen: refreshes are as rare as a `ttl` is long, and starting a thread
+//! takes microseconds). Such a thread also polls the future of an `async fn`, unless the attribute
+//! names the `spawn` of the runtime that the future needs.
 
 use std::convert::Infallible;
 use std::pin::{Pin, pin};
@@ -132,10 +133,11 @@ impl ExecutionCache {
         self.attempt(ctx, "start a thread to refresh a result", spawned);
     }
 
-    /// [`ExecutionCache::try_call_refreshing`] for a future; `spawn` has a refresh run in the background.
+    /// Like [`ExecutionCache::try_call_refreshing`], for a future; `spawn` runs the refresh in the
+    /// background.
     ///
     /// # Errors
-    /// That of the computation, if there is nothing to be returned in its place.
+    /// The error of the computation, if no result can be served in its place.
     pub async fn try_call_refreshing_async<T, E, F>(
         &'static self,
         ctx: &(impl CacheContext + ?Sized),
@@ -169,7 +171,7 @@ impl ExecutionCache {
                 let Some(lead) = lead.take_off_alone_async(self, &call, &codec).await else {
                     return;
                 };
-                // An error need not be `Send`, so that it is not there while others are waited for.
+                // An error need not be `Send`, so it must not live across an `await`.
                 let compute = async { call.compute_async(compute).await.ok() };
                 if let Some((value, cost_ms)) = lead.run_async(compute).await {
                     lead.land_async(self, &call, &codec, value, cost_ms).await;

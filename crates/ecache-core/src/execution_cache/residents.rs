@@ -1,9 +1,8 @@
-//! What the functions' memory tiers hold of one cache: it is freed when it expires, and with the
-//! cache.
+//! Tracks the results of one cache in the functions' memory tiers, and frees them when they expire
+//! and when the cache is dropped.
 //!
-//! A tier looks at an expiry only when the key is asked for again, which may be never. So once a
-//! result with an expiry is in memory, an alarm is set for the first one that expires, and rings at
-//! most once a second.
+//! A tier checks an expiry only when its key is requested again, which may never happen. An alarm
+//! is therefore set for the first result to expire; it rings at most once a second.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -15,18 +14,18 @@ use super::workers;
 use crate::single_flight::Alarm;
 use crate::time::{Clock, Timestamp};
 
-/// The tiers are swept no more often than this.
+/// Minimum time between two sweeps.
 const LEAST_PAUSE: Duration = Duration::from_secs(1);
 
-/// When nothing in memory expires.
+/// Due time while nothing in memory expires.
 const NEVER: i64 = i64::MAX;
 
-/// The results of one cache that are in memory.
+/// The results of one cache in memory.
 pub(super) struct Residents {
     cache: u64,
     clock: Arc<dyn Clock>,
     tiers: Mutex<Vec<Weak<MemoryTier>>>,
-    /// When the alarm rings; milliseconds since the epoch
+    /// Time of the next alarm, in milliseconds since the epoch
     due: AtomicI64,
     alarm: Mutex<Option<Alarm>>,
 }
@@ -36,7 +35,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Residents {
-    /// Those of the cache with that number; nothing yet.
+    /// Creates an empty tracker for the cache with this number.
     pub(super) fn new(cache: u64, clock: Arc<dyn Clock>) -> Arc<Self> {
         Arc::new(Self {
             cache,
@@ -47,7 +46,7 @@ impl Residents {
         })
     }
 
-    /// Notes that a tier holds results of the cache.
+    /// Records that a tier holds results of the cache.
     pub(super) fn are_in(&self, tier: &Arc<MemoryTier>) {
         let mut tiers = lock(&self.tiers);
         if !tiers
@@ -59,10 +58,10 @@ impl Residents {
         }
     }
 
-    /// Has a result freed that expires then.
+    /// Schedules the removal of a result that expires at `expires_at`.
     pub(super) fn expire_at(self: &Arc<Self>, expires_at: Timestamp) {
         let expires_at = expires_at.as_millis();
-        // Only the first to expire sets the alarm.
+        // Only the earliest expiry sets the alarm.
         if self.due.fetch_min(expires_at, Ordering::AcqRel) > expires_at {
             self.set_alarm(expires_at);
         }
@@ -73,14 +72,14 @@ impl Residents {
         let left = Duration::from_millis(left.try_into().unwrap_or(0)).max(LEAST_PAUSE);
         let mut alarm = Alarm::after(left);
         let waker = Waker::from(Arc::new(Sweep(Arc::downgrade(self))));
-        // Without a thread for alarms, results go when their keys are asked for.
+        // Without a thread for alarms, expired results are freed when their keys are requested.
         if alarm.poll(&waker).is_pending() {
             let replaced = lock(&self.alarm).replace(alarm);
             drop(replaced);
         }
     }
 
-    /// Frees what has expired, and sets the alarm for what expires next.
+    /// Frees expired results, and sets the alarm for the next expiry.
     fn sweep(self: &Arc<Self>) {
         self.due.store(NEVER, Ordering::Release);
         let now = self.clock.now();
@@ -100,7 +99,7 @@ impl Residents {
         }
     }
 
-    /// Frees everything.
+    /// Frees all results of the cache.
     pub(super) fn clear(&self) {
         for tier in self.tiers() {
             tier.remove_if(|key, _| key.cache == self.cache);
@@ -112,12 +111,12 @@ impl Residents {
     }
 }
 
-/// What an alarm does when it rings.
+/// The waker of an alarm, which starts a sweep.
 struct Sweep(Weak<Residents>);
 
 impl Wake for Sweep {
     fn wake(self: Arc<Self>) {
-        // Freeing a result may take long, and other alarms are not to be late.
+        // Freeing a result may be slow and must not delay other alarms.
         if let Some(residents) = self.0.upgrade() {
             workers::spawn(move || residents.sweep());
         }

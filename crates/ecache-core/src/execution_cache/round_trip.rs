@@ -1,31 +1,31 @@
-//! Finds results that do not come back from the store as they went in: they are kept nowhere.
+//! Detects results that do not survive a round trip through the store; they are not kept.
 //!
-//! A result is decoded and encoded again, and both texts are compared. What serde skips is in
-//! neither, so that the results themselves are compared as well where their type has an `==`.
+//! A result is decoded and encoded again, and both texts are compared. Fields that serde skips are
+//! in neither text, so the results themselves are compared as well if their type has an `==`.
 //!
-//! The order of a list's members does not count: a `HashSet` that is read again has another one.
+//! The order of list members is ignored: a `HashSet` that is read back has a different one.
 
 use super::codec::{Codec, CodecError};
 use crate::panics::caught;
 use crate::python_json::{Json, PyString};
 use crate::value::{Kind, Value};
 
-/// Up to this length, in bytes, every stored form is checked: reading one takes microseconds.
+/// Size, in bytes, up to which every stored form is checked: reading one takes microseconds.
 const SMALL: usize = 16 << 10;
 
-/// Of a function's larger results, so many are checked at first, and then one of [`SHARE`].
+/// Number of larger results that are checked first for a function; afterwards one in [`SHARE`] is.
 const FIRST: u64 = 16;
 const SHARE: u64 = 32;
 
-/// Reports whether the result that a function stores after `before` others is to be checked.
+/// Reports whether to check the result that a function stores after `before` others.
 pub(super) fn is_due(before: u64, stored: &Value) -> bool {
     stored.bytes.len() <= SMALL || before < FIRST || before.is_multiple_of(SHARE)
 }
 
-/// Returns the result as a reader of `stored` would get it.
+/// Returns the result as read back from `stored`.
 ///
 /// # Errors
-/// If that is another one than `result`; the error names the place within it.
+/// If it differs from `result`; the error names the place of the difference.
 pub(super) fn check<T>(codec: &impl Codec<T>, result: &T, stored: &Value) -> Result<T, CodecError> {
     let lost = |why: &dyn std::fmt::Display| {
         Err(CodecError::new(format_args!(
@@ -40,7 +40,7 @@ pub(super) fn check<T>(codec: &impl Codec<T>, result: &T, stored: &Value) -> Res
     if let Some(difference) = difference(stored, &again) {
         return lost(&difference);
     }
-    // A result that is not equal to itself has a NaN within.
+    // A result that is not equal to itself contains a NaN.
     let equal = |other: &T| caught(|| Ok::<_, CodecError>(codec.equal(result, other)));
     if equal(&read)? == Some(false) && equal(result)? == Some(true) {
         return lost(&"a part of it that serde skips");
@@ -48,13 +48,13 @@ pub(super) fn check<T>(codec: &impl Codec<T>, result: &T, stored: &Value) -> Res
     Ok(read)
 }
 
-/// Says where two stored forms of one result differ, if they do.
+/// Returns the place where two stored forms of one result differ, if they do.
 fn difference(stored: &Value, again: &Value) -> Option<String> {
     if stored == again {
         return None;
     }
     if stored.kind == again.kind && stored.kind != Kind::Json {
-        // A map in a binary form has its entries in another order as well.
+        // In a binary form, too, the entries of a map may come in another order.
         let in_order = |value: &Value| {
             let mut counts = [0_usize; 256];
             for byte in &value.bytes {
@@ -72,7 +72,7 @@ fn difference(stored: &Value, again: &Value) -> Option<String> {
     differs(&stored, &again, &mut place).then_some(place)
 }
 
-/// Whether two stored forms differ; `place` is then where, and what became of what.
+/// Reports whether two stored forms differ; `place` then names the place and both values.
 fn differs(stored: &Json, again: &Json, place: &mut String) -> bool {
     let length = place.len();
     match (stored, again) {
@@ -120,7 +120,7 @@ fn is_name(text: &str) -> bool {
     text.chars().all(|c| c.is_alphanumeric() || c == '_') && !text.is_empty()
 }
 
-/// The text of a stored form, in which the members of all lists are sorted.
+/// Returns the text of a stored form with the members of all lists sorted.
 fn unordered(json: &Json) -> String {
     match json {
         Json::Array(members) => {
@@ -144,7 +144,7 @@ fn unordered(json: &Json) -> String {
     }
 }
 
-/// The beginning of a stored form's text, for a message.
+/// Returns the beginning of a stored form's text, for a message.
 fn short(json: &Json) -> String {
     const LENGTH: usize = 40;
     let text = json.dumps();

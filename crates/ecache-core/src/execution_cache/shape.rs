@@ -1,9 +1,9 @@
-//! A fingerprint of what a type is to serde: names of structs, fields and variants, and what is in
-//! them.
+//! A fingerprint of a type's serde structure: the names of structs, fields and variants, and their
+//! contents.
 //!
-//! The type's own `Deserialize` is run on made-up content and says what it asks for. Of an enum one
-//! variant is made at a time, so that it is run once for each. A type that refuses what is made up
-//! is known as far as it got.
+//! The type's own `Deserialize` runs on made-up content, and its requests are recorded. Each run
+//! makes one variant of every enum, so there is one run per variant. A type that rejects the
+//! made-up content is recorded up to that point.
 
 use std::any::TypeId;
 use std::collections::BTreeMap;
@@ -19,10 +19,10 @@ use xxhash_rust::xxh3::Xxh3;
 
 use crate::panics::caught;
 
-/// A type that holds itself is looked into so deep.
+/// Maximum depth for types that contain themselves.
 const DEPTH: usize = 12;
 
-/// So many variants of an enum are looked into.
+/// Maximum number of variants of an enum that are recorded.
 const VARIANTS: u32 = 64;
 
 /// Returns the fingerprint of a type, which changes when its fields or variants do.
@@ -43,7 +43,7 @@ fn trace<T: DeserializeOwned>() -> [u8; 8] {
     };
     while trace.variant < trace.most_variants.min(VARIANTS) {
         trace.budget = 4096;
-        // Whether the type took what was made up does not matter: what it asked for does.
+        // Only the requests of the type matter, not whether it accepted the made-up content.
         let shape = Shape {
             trace: &mut trace,
             depth: DEPTH,
@@ -55,13 +55,13 @@ fn trace<T: DeserializeOwned>() -> [u8; 8] {
     trace.hash.digest().to_le_bytes()
 }
 
-/// What a type asked for.
+/// The recorded requests of a type.
 struct Trace {
     hash: Xxh3,
-    /// The variant that is made of every enum
+    /// The variant that this run makes of every enum
     variant: u32,
     most_variants: u32,
-    /// How many more values are made, since types within types may be many
+    /// Number of values left to make, because nested types may be many
     budget: usize,
 }
 
@@ -78,16 +78,16 @@ impl Trace {
     }
 }
 
-/// Makes up one value.
+/// A deserializer that makes up one value.
 struct Shape<'a> {
     trace: &'a mut Trace,
-    /// How much deeper it goes
+    /// Remaining depth
     depth: usize,
-    /// Of an enum, the variant
+    /// The variant, within an enum
     index: u32,
 }
 
-/// A type does not take what was made up.
+/// The error of a type that rejects made-up content.
 #[derive(Debug)]
 struct Refused;
 
@@ -114,13 +114,13 @@ impl Shape<'_> {
         }
     }
 
-    /// Whether anything is made up within.
+    /// Reports whether nested values are still made up, and counts one more.
     fn goes_on(&mut self) -> bool {
         self.trace.budget = self.trace.budget.saturating_sub(1);
         self.depth > 0 && self.trace.budget > 0
     }
 
-    /// Made-up items for a visitor; none of a list whose depth is used up.
+    /// Returns made-up items for a visitor; a list gets none once the depth is used up.
     fn items(&mut self, count: usize, may_be_fewer: bool) -> Result<Items<'_>, Refused> {
         let count = match (self.goes_on(), may_be_fewer) {
             (true, _) => count,
@@ -152,7 +152,7 @@ impl<'de> Deserializer<'de> for Shape<'_> {
         false
     }
 
-    /// A type that asks the format what comes next has no shape.
+    /// A type that asks the format for the type of the next value has no shape.
     fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Refused> {
         self.trace.note("any");
         Err(Refused)

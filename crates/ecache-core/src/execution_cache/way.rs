@@ -1,8 +1,9 @@
-//! The calls of functions that return one type, whatever their arguments are.
+//! Calls of functions that return the same type, whatever their arguments are.
 //!
-//! The attribute makes one [`Way`] for a function: there the compiler decides what is kept and checks that it
-//! can be, so that a type that cannot is one error. Everything else that the attribute writes is plain calls,
-//! compiled once for each type and not once for each function: a program may have hundreds.
+//! The attribute creates one [`Way`] per function. There the compiler decides which results are
+//! kept and checks that they can be, so an unsuitable type causes a single error. All other
+//! generated code is plain calls, compiled once per type and not once per function: a program may
+//! have hundreds.
 
 use std::marker::PhantomData;
 use std::sync::OnceLock;
@@ -15,17 +16,17 @@ use crate::filter::Usage;
 use crate::key::Preimage;
 use crate::stored::StoredError;
 
-/// The cache of one function, made at its first call.
+/// The cache of one function, created at its first call.
 pub struct Declared(OnceLock<ExecutionCache>);
 
 impl Declared {
-    /// A cache that is not made yet.
+    /// Creates a declaration without its cache.
     #[expect(clippy::new_without_default, reason = "it stands in a static")]
     pub const fn new() -> Self {
         Self(OnceLock::new())
     }
 
-    /// Returns the cache; the first time, makes it with `options`.
+    /// Returns the cache; the first call creates it with `options`.
     pub fn get(&self, options: fn() -> Options) -> &ExecutionCache {
         self.0.get_or_init(|| ExecutionCache::new(options()))
     }
@@ -40,7 +41,7 @@ pub struct CallOf<'a> {
 }
 
 impl ExecutionCache {
-    /// A call of the function, before it is known what is to be done with it.
+    /// Prepares a call of the function; the methods of [`Calls`] execute it.
     #[doc(hidden)]
     pub fn call_of<'a>(
         &'static self,
@@ -56,43 +57,43 @@ impl ExecutionCache {
 }
 
 impl CallOf<'_> {
-    /// Forgets the call's result.
+    /// Removes the cached result of the call.
     ///
     /// # Errors
-    /// Those of [`ExecutionCache::clear_cache`].
+    /// Fails like [`ExecutionCache::clear_cache`].
     pub fn clear_cache(self) -> Result<Usage> {
         self.cache.clear_cache(self.ctx, self.arguments)
     }
 }
 
-/// What can be done with calls of functions that return an `Output`.
+/// Operations on calls of functions that return an `Output`.
 pub trait Calls<Output> {
     /// Returns the result of a call.
     fn call_dyn(&self, call: CallOf<'_>, compute: &mut dyn FnMut() -> Output) -> Output;
 
-    /// Keeps an output; returns whether it did.
+    /// Stores an output in the cache and reports whether it was kept.
     ///
     /// # Errors
-    /// Those of [`ExecutionCache::set_cache`].
+    /// Fails like [`ExecutionCache::set_cache`].
     fn set_cache(&self, call: CallOf<'_>, output: Output) -> Result<bool>;
 
-    /// Returns the cached result, if there is one that is not old.
+    /// Returns the cached result, if there is a fresh one.
     fn get(&self, call: CallOf<'_>) -> Option<Output>;
 
     /// Reports whether there is a cached result.
     fn contains(&self, call: CallOf<'_>) -> bool;
 
-    /// Computes a call anew, keeps the result and returns it.
+    /// Recomputes a call, stores the result and returns it.
     fn refresh_dyn(&self, call: CallOf<'_>, compute: &mut dyn FnMut() -> Output) -> Output;
 
-    /// Returns the result of a call, and whether it was cached.
+    /// Returns the result of a call and its cache status.
     fn with_status_dyn(
         &self,
         call: CallOf<'_>,
         compute: &mut dyn FnMut() -> Output,
     ) -> (Output, Status);
 
-    /// [`Calls::call_dyn`] with what computes once.
+    /// Like [`Calls::call_dyn`], for an `FnOnce`.
     fn call(&self, call: CallOf<'_>, compute: impl FnOnce() -> Output) -> Output
     where
         Self: Sized,
@@ -101,7 +102,7 @@ pub trait Calls<Output> {
         self.call_dyn(call, &mut || once(&mut compute))
     }
 
-    /// [`Calls::refresh_dyn`] with what computes once.
+    /// Like [`Calls::refresh_dyn`], for an `FnOnce`.
     fn refresh(&self, call: CallOf<'_>, compute: impl FnOnce() -> Output) -> Output
     where
         Self: Sized,
@@ -110,7 +111,7 @@ pub trait Calls<Output> {
         self.refresh_dyn(call, &mut || once(&mut compute))
     }
 
-    /// [`Calls::with_status_dyn`] with what computes once.
+    /// Like [`Calls::with_status_dyn`], for an `FnOnce`.
     fn with_status(&self, call: CallOf<'_>, compute: impl FnOnce() -> Output) -> (Output, Status)
     where
         Self: Sized,
@@ -127,7 +128,7 @@ fn once<Output>(compute: &mut Option<impl FnOnce() -> Output>) -> Output {
     }
 }
 
-/// A codec and what is kept, of which it is not known yet whether the one can write the other.
+/// A codec and an outcome, before the check that the codec can store the outcome's values.
 #[derive(Debug)]
 pub struct Checked<C, O, Output> {
     codec: C,
@@ -135,7 +136,7 @@ pub struct Checked<C, O, Output> {
     output: PhantomData<fn() -> Output>,
 }
 
-/// Begins to check whether what `outcome` keeps of an `Output` can be kept.
+/// Starts the check that `codec` can store the part of an `Output` that `outcome` keeps.
 pub fn checked<C, O, Output>(codec: C, outcome: O) -> Checked<C, O, Output> {
     Checked {
         codec,
@@ -149,7 +150,7 @@ where
     O: Outcome<Output, Value: Clone + Send + Sync + 'static>,
     C: Codec<O::Value>,
 {
-    /// Returns the way of results that can be kept.
+    /// Returns the way for results that can be kept.
     pub fn way(self) -> Way<C, O> {
         Way {
             codec: self.codec,
@@ -158,13 +159,13 @@ where
     }
 }
 
-/// Results that cannot be kept: method look-up comes to this where the inherent method does not apply, so
-/// that whatever is missing is one error.
+/// Results that cannot be kept: method lookup falls back to this trait if the inherent method does
+/// not apply, which reduces all missing bounds to one error.
 pub trait Unfit<O, Output>
 where
     O: Outcome<Output>,
 {
-    /// Refuses to compile.
+    /// Fails to compile.
     fn way(self) -> NoWay
     where
         Self: Sized,
@@ -176,7 +177,7 @@ where
 
 impl<C, O: Outcome<Output>, Output> Unfit<O, Output> for Checked<C, O, Output> {}
 
-/// No type: what is not cacheable by its own traits is not made so by another one.
+/// Has no implementations; its unmet bound produces the message for a type that cannot be cached.
 #[diagnostic::on_unimplemented(
     message = "a result of type `{Self}` cannot be cached",
     label = "not `Clone + Send + Sync + 'static` with serde's `Serialize` and `Deserialize`",
@@ -185,7 +186,7 @@ impl<C, O: Outcome<Output>, Output> Unfit<O, Output> for Checked<C, O, Output> {
 )]
 pub trait Cacheable {}
 
-/// The way of results that cannot be kept, which no program has.
+/// The way for results that cannot be kept; no program that compiles has one.
 #[derive(Clone, Copy, Debug)]
 pub struct NoWay;
 
@@ -219,7 +220,7 @@ impl<Output> Calls<Output> for NoWay {
     }
 }
 
-/// How the results of a function are kept, and which of them.
+/// The codec of a function's results, and the choice of those that are kept.
 #[derive(Clone, Copy, Debug)]
 pub struct Way<C, O> {
     codec: C,

@@ -1,9 +1,8 @@
-//! A few threads of our own, on which asynchronous calls read and write the store, encode and
-//! decode.
+//! Worker threads on which asynchronous calls read and write the store, encode and decode.
 //!
-//! Designs weighed: the runtime's own blocking threads (there is no common interface to them, and a
-//! program may have no runtime), a thread for each call (hundreds while a store is locked), and
-//! this: at most [`MOST`] threads for the process, which end when there is nothing to do.
+//! Designs considered: the runtime's own blocking threads (they have no common interface, and a
+//! program may have no runtime), one thread per call (hundreds while a store is locked), and this
+//! one: at most [`MOST`] threads for the process, which end when they are idle.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -12,11 +11,11 @@ use std::task::{Poll, Waker};
 use std::thread;
 use std::time::Duration;
 
-/// Threads at the most. Reading a local store takes microseconds; some may be waiting for a lock
-/// meanwhile.
+/// Maximum number of threads. Reading a local store takes microseconds; meanwhile some may be
+/// waiting for a lock.
 const MOST: usize = 4;
 
-/// How long a thread waits for the next job before it ends.
+/// Time that an idle thread waits for the next job before it ends.
 const IDLE_FOR: Duration = Duration::from_secs(10);
 
 type Job = Box<dyn FnOnce() + Send>;
@@ -33,14 +32,14 @@ static WORKERS: Mutex<Workers> = Mutex::new(Workers {
     idle: 0,
 });
 
-/// Tells one idle thread of a job.
+/// Wakes one idle thread for a job.
 static WORK: Condvar = Condvar::new();
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Has a worker run `job`, or runs it here if there is none and no thread can be started.
+/// Runs `job` on a worker, or here if there is no worker and no thread can be started.
 pub(super) fn spawn(job: impl FnOnce() + Send + 'static) {
     let mut workers = lock(&WORKERS);
     workers.jobs.push_back(Box::new(job));
@@ -54,7 +53,7 @@ pub(super) fn spawn(job: impl FnOnce() + Send + 'static) {
     if thread.spawn(work).is_err() {
         let mut workers = lock(&WORKERS);
         workers.threads -= 1;
-        // The other threads, if there are any, come to it.
+        // The remaining threads, if any, run the job.
         let job = match workers.threads {
             0 => workers.jobs.pop_back(),
             _ => None,
@@ -64,13 +63,13 @@ pub(super) fn spawn(job: impl FnOnce() + Send + 'static) {
     }
 }
 
-/// Runs jobs until there are none for a while.
+/// Runs jobs until there have been none for [`IDLE_FOR`].
 fn work() {
     let mut workers = lock(&WORKERS);
     loop {
         if let Some(job) = workers.jobs.pop_front() {
             drop(workers);
-            // Whoever waits for the job is told of its panic; this thread is for the next one.
+            // The waiting task receives the panic; this thread goes on with the next job.
             let _ = catch_unwind(AssertUnwindSafe(job));
             workers = lock(&WORKERS);
             continue;
@@ -87,17 +86,17 @@ fn work() {
     }
 }
 
-/// What a job came to, and the task that waits for it.
+/// The result of a job, and the waker of the task that waits for it.
 struct Outcome<T> {
     result: Option<thread::Result<T>>,
     waker: Option<Waker>,
 }
 
-/// Runs `work` on a worker, as a future of any runtime. A future that is dropped leaves the work to
-/// itself.
+/// Runs `work` on a worker, as a future for any runtime. The work continues if the future is
+/// dropped.
 ///
 /// # Panics
-/// If `work` does.
+/// If `work` panics.
 pub(super) async fn run<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     let outcome = Arc::new(Mutex::new(Outcome {
         result: None,

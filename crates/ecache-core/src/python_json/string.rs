@@ -24,13 +24,13 @@ impl PyString {
         String::from_utf8_lossy(&self.0)
     }
 
-    /// Returns the system string that this was made of, as Python's `os.fsencode` does.
+    /// Returns the system string that this was made from, like Python's `os.fsencode`.
     pub fn to_os_string(&self) -> OsString {
         let mut bytes = Vec::with_capacity(self.0.len());
         let mut rest = &*self.0;
         while let Some((first, others)) = rest.split_first() {
             match rest {
-                // U+DC80 to U+DCFF, one for each byte that was not UTF-8.
+                // U+DC80 to U+DCFF each stand for one byte that was not UTF-8.
                 [0xED, second @ (0xB2 | 0xB3), third, others @ ..] => {
                     bytes.push(second << 6 | third & 0x3F);
                     rest = others;
@@ -61,7 +61,8 @@ impl From<&str> for PyString {
     }
 }
 
-/// As Python's `os.fsdecode`: a byte that is not UTF-8 is a lone surrogate, so that no two are the same.
+/// Converts like Python's `os.fsdecode`: a byte that is not UTF-8 becomes a lone surrogate, so that
+/// different strings stay different.
 impl From<&OsStr> for PyString {
     fn from(text: &OsStr) -> Self {
         let mut wtf8 = Vec::with_capacity(text.len());

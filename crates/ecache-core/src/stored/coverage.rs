@@ -1,13 +1,14 @@
-//! Finds what a struct leaves out of its stored form, as `#[serde(skip)]` has it do.
+//! Detects fields that a struct leaves out of its stored form, as `#[serde(skip)]` does.
 //!
-//! Two arguments that differ in such a field have one key. Serde does not tell that a field is skipped, but a
-//! derived `Serialize` hands over references to the others, and they say where in the struct these are: a
-//! gap that alignment does not account for is a field that is left out. A field that fits into padding is
-//! not found, and where a struct hands over anything but its own fields, nothing is claimed.
+//! Two arguments that differ only in such a field would share a key. Serde does not report skipped
+//! fields, but a derived `Serialize` passes references to the other ones, which reveal their
+//! offsets in the struct: a gap that alignment does not explain is a skipped field. A field that
+//! fits into padding is not detected, and a struct that passes anything but its own fields is not
+//! judged.
 
 use std::mem::{align_of_val, size_of_val};
 
-/// Where a value is in memory.
+/// The position of a value in memory.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Extent {
     start: usize,
@@ -32,7 +33,7 @@ impl Extent {
 /// The fields of a struct that were written.
 pub(super) struct Coverage {
     whole: Extent,
-    /// `None` once it was given something else
+    /// `None` once anything but a field was added
     fields: Option<Vec<Extent>>,
 }
 
@@ -53,7 +54,7 @@ impl Coverage {
         }
     }
 
-    /// Adds a field that was left out because of its value, which says as much as the value would.
+    /// Adds a field that was left out because of its value; leaving it out identifies that value.
     pub(super) fn add_unknown(&mut self) {
         self.fields = None;
     }
@@ -67,7 +68,7 @@ impl Coverage {
         fields.sort_unstable_by_key(|field| field.start);
         let mut covered = self.whole.start;
         for field in &fields {
-            // One that begins within another is not a field.
+            // A value that begins within another one is not a field.
             let Some(gap) = field.start.checked_sub(covered) else {
                 return false;
             };

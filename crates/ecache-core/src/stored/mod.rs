@@ -1,5 +1,5 @@
-//! FiftyOne's stored form: how values and arguments that are more than JSON become JSON, and come
-//! back.
+//! FiftyOne's stored form: converts values and arguments that plain JSON cannot express to JSON,
+//! and back.
 //!
 //! Any type with serde's traits has a stored form:
 //!
@@ -15,17 +15,17 @@
 //! | struct, map | a dict; keys that are no strings as Python spells them in JSON: `1`, `true`, `null`, `1e-05` |
 //! | enum | its variant's name, or `{name: content}` |
 //! | `()`, unit struct, `None` | `null` |
-//! | newtype struct | what it holds |
-//! | `Some` | what it holds; `{"Some": …}` if that is stored as `null` or as a dict that begins so |
+//! | newtype struct | its content |
+//! | `Some` | its content; `{"Some": …}` if that is stored as `null` or as a dict whose first key is `Some` |
 //! | `f32` | the `f64` of the same value, as Python would |
 //!
-//! Everything reads back. Reading also takes the value out of these objects where the type asks for
-//! less: a `Vec` reads a tuple or set, a `String` (or a chrono type's own `Deserialize`) reads a
-//! date. An object with any other `_cls` is somebody's own dict.
+//! Every form reads back. Reading also unwraps these objects where the type asks for less: a `Vec`
+//! reads a tuple or set, a `String` (or a chrono type's own `Deserialize`) reads a date. An object
+//! with any other `_cls` is an ordinary dict.
 //!
-//! There is one serializer, and it writes text. A tree, where one is wanted, is parsed from it:
-//! that costs less to maintain than a second serializer with the same rules, and nothing on the way
-//! of a hit needs one.
+//! There is one serializer, and it writes text; where a tree is needed, it is parsed from that
+//! text. This is easier to maintain than a second serializer with the same rules, and no hit needs
+//! a tree.
 
 mod coverage;
 mod fiftyone;
@@ -57,7 +57,7 @@ pub enum StoredError {
     /// An integer beyond 128 bits was to be read.
     #[error("the integer {0} does not fit 128 bits")]
     BigInteger(Box<str>),
-    /// A struct leaves a field out of its stored form, so that different arguments would have one key.
+    /// A struct leaves a field out of its stored form, so different arguments would have one key.
     #[error(
         "a struct leaves a field out (`#[serde(skip)]`), so that a key cannot tell its values apart: say what \
          the result depends on with `key_fn`"
@@ -131,16 +131,16 @@ pub(crate) fn from_text<T: DeserializeOwned>(text: String) -> Result<T, StoredEr
 /// # Errors
 ///
 /// Fails on a map key that is a sequence or map, on nesting beyond [`MAX_DEPTH`], on a date outside
-/// of Python's years, and when the type's own `Serialize` does.
+/// of Python's years, and when the type's own `Serialize` fails.
 pub fn write<T: Serialize + ?Sized>(value: &T, out: &mut Vec<u8>) -> Result<(), StoredError> {
     value.serialize(write::Writer::new::<T>(out, KeyOrder::Insertion))
 }
 
-/// Appends the canonical text of a value: what Python's `json.dumps(..., sort_keys=True)` would
-/// write.
+/// Appends the canonical text of a value, as Python's `json.dumps(..., sort_keys=True)` would write
+/// it.
 ///
-/// Equal values have equal texts, however their maps and sets are ordered: this is what keys are
-/// made of.
+/// Equal values have equal texts, whatever the order of their maps and sets; keys are made from
+/// them.
 ///
 /// # Errors
 ///
@@ -165,7 +165,8 @@ pub fn write_canonical<T: Serialize + ?Sized>(
     value.serialize(write::Writer::new::<T>(out, KeyOrder::Sorted))
 }
 
-/// Appends the canonical text of an argument, as [`write_canonical`] does; the key of a call is made of it.
+/// Appends the canonical text of an argument, like [`write_canonical`]; the key of a call is made
+/// from it.
 ///
 /// # Errors
 ///

@@ -154,7 +154,8 @@ impl<'de> Deserializer<'de> for Reader<'de> {
         }
     }
 
-    /// Hands out bytes one by one to who wants a list of bytes; they are no list of other numbers.
+    /// Passes bytes one by one to a type that is a list of bytes; lists of other numbers do not
+    /// read them.
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, StoredError> {
         match Class::of(self.0) {
             Some(Class::Bytes(text)) if is_of_bytes(type_name::<V::Value>()) => {

@@ -20,21 +20,21 @@ pub(super) struct Writer<'a> {
     /// How many lists and dicts are open around the value
     depth: usize,
     sequence: Sequence,
-    /// Where the value is, if it is one of which nothing may be left out
+    /// The memory extent of the value, if it must not leave out a field
     extent: Option<Extent>,
 }
 
 /// What a sequence is written as.
 #[derive(Clone, Copy)]
 enum Sequence {
-    /// What fits the type of that name: serde tells a `HashSet` from a `Vec` by nothing else
+    /// The form for the type of this name; serde has no other way to tell a `HashSet` from a `Vec`
     Of(fn() -> &'static str),
     /// A Python set
     Set,
 }
 
 impl Sequence {
-    /// Returns how the `T` in an option or newtype is written.
+    /// Returns the form of the `T` in an option or newtype.
     fn within<T: ?Sized>(self) -> Self {
         match self {
             Self::Of(_) => Self::Of(type_name::<T>),
@@ -43,7 +43,7 @@ impl Sequence {
     }
 }
 
-/// The name of the type that a reference or box is to.
+/// Returns the name of the type behind references and boxes.
 fn bare(full_name: &str) -> &str {
     let mut name = full_name
         .trim_start_matches("&mut ")
@@ -57,12 +57,12 @@ fn bare(full_name: &str) -> &str {
     name
 }
 
-/// Reports whether the type of that full name is a list of bytes.
+/// Reports whether the type with this full name is a list of bytes.
 pub(super) fn is_of_bytes(full_name: &str) -> bool {
     matches!(bare(full_name), "alloc::vec::Vec<u8>" | "[u8]")
 }
 
-/// Reports whether the type of that full name is a collection that hashes its members, or a heap.
+/// Reports whether the type with this full name is a collection that hashes its members, or a heap.
 fn is_unordered(full_name: &str) -> bool {
     let mut name = full_name
         .trim_start_matches("&mut ")
@@ -75,7 +75,7 @@ fn is_unordered(full_name: &str) -> bool {
 }
 
 impl<'a> Writer<'a> {
-    /// The writer of a `T`.
+    /// Creates the writer of a `T`.
     pub(super) fn new<T: ?Sized>(out: &'a mut Vec<u8>, order: KeyOrder) -> Self {
         Writer {
             out,
@@ -86,7 +86,7 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// The same for a value of which nothing may be left out.
+    /// Makes this the writer of a value that must not leave out a field.
     pub(super) fn whole<T: ?Sized>(self, value: &T) -> Self {
         Writer {
             extent: Some(Extent::of(value)),
@@ -131,7 +131,7 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// Whether a sequence is written as bytes. In a key it is a list, as it is to FiftyOne.
+    /// Reports whether a sequence is written as bytes. In a key it is a list, as in FiftyOne.
     fn is_of_bytes(&self) -> bool {
         let Sequence::Of(name) = self.sequence else {
             return false;
@@ -260,7 +260,7 @@ impl<'a> ser::Serializer for Writer<'a> {
         self.text("null")
     }
 
-    /// Writes what it holds; in an envelope if that would read as `None`, or as an envelope.
+    /// Writes the content, in an envelope if it would otherwise read as `None` or as an envelope.
     fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<(), StoredError> {
         let (start, depth) = (self.out.len(), self.depth);
         value.serialize(Writer {
@@ -405,25 +405,25 @@ pub(super) struct Compound<'a> {
     start: usize,
     items: Items,
     closing: &'static str,
-    /// Whether nothing may be left out
+    /// Set if no field may be left out
     is_whole: bool,
-    /// The fields of a struct of which nothing may be left out
+    /// The fields of a struct that must not leave one out
     coverage: Option<Coverage>,
 }
 
 /// What must be known of items in order to arrange them when all are written; each begins at an offset.
 enum Items {
     AsTheyCome,
-    /// Of a set: each once
+    /// The members of a set, each written once
     Members(Vec<usize>),
     Unordered(Vec<usize>),
-    /// Taken together
+    /// Bytes, written together
     Bytes(Vec<u8>),
     Keys(Vec<(Cow<'static, str>, usize)>),
 }
 
 impl Compound<'_> {
-    /// Returns the writer of a `T` within.
+    /// Returns the writer of a nested `T`.
     fn writer<T: ?Sized>(&mut self, value: &T) -> Writer<'_> {
         Writer {
             depth: self.depth,

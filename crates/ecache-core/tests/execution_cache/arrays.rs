@@ -1,15 +1,14 @@
-//! Bytes and arrays of numbers: no larger on disk than they are, and not copied more often than
-//! needed.
+//! Bytes and arrays of numbers are stored at their own size, and copied no more often than needed.
 
 use super::common::worker;
 use super::*;
 use ecache_core::execution_cache::{Codec, Compact};
 use ecache_core::value::Kind;
 
-/// Bytes of an array, which are many pages and few seconds.
+/// Size of an array in bytes: many pages, but only a few seconds of work.
 const SIZE: usize = 100_000_000;
 
-/// What a store has of each result: its kind and size.
+/// Returns the kind and size of each stored result.
 fn stored(ctx: &ExecutionContext) -> Vec<(Kind, u64)> {
     let entries = entries(&**ctx.cache.backend().expect("a backend")).into_iter();
     entries.map(|entry| (entry.kind, entry.size)).collect()
@@ -68,14 +67,14 @@ fn the_attribute_takes_a_codec() {
         panic!("one entry of bytes");
     };
     assert!(size < 8 * 1000, "{size}");
-    // It cannot be read from a form that does not say what comes next: it is not kept.
+    // It cannot be read from a form that is not self-describing, so it is not kept.
     for _ in 0..2 {
         assert_eq!(block_on(json(&ctx)), serde_json::json!([1]));
     }
     assert_eq!((stored(&ctx).len(), ctx.cache.troubles()), (1, 2));
 }
 
-/// The most memory that this process has had at once, in bytes.
+/// Returns the peak memory use of this process, in bytes.
 fn peak() -> usize {
     let status = std::fs::read_to_string("/proc/self/status").expect("Linux");
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
@@ -83,7 +82,7 @@ fn peak() -> usize {
     kib.parse::<usize>().expect("a number") * 1024
 }
 
-/// Computes an array, finds it in memory and in the store, and says how much memory that took.
+/// Computes an array, finds it in memory and in the store, and reports the memory that took.
 pub(super) fn work(path: &Path, job: &str) {
     let before = peak();
     let mut options = Options::new("tests::arrays");

@@ -1,5 +1,4 @@
-//! A program's own `serialize`, `deserialize` and `key_fn`: they may fail and panic, a call does
-//! not.
+//! The program's own `serialize`, `deserialize` and `key_fn` may fail or panic; a call never does.
 
 use std::num::ParseIntError;
 
@@ -11,7 +10,7 @@ use futures_executor::block_on;
 struct Port(u16);
 
 impl Port {
-    /// Port 0 has no text, and asking for that of port 1 is a mistake in the program.
+    /// Fails for port 0, which has no text, and panics for port 1, as a faulty program would.
     fn text_of(&self) -> Result<String, String> {
         assert_ne!(self.0, 1, "there is no port 1");
         (self.0 > 0)
@@ -19,7 +18,7 @@ impl Port {
             .ok_or_else(|| "port 0".into())
     }
 
-    /// Fails on what is no number; panics on what is no port.
+    /// Fails on text that is not a number; panics on a number that is not a port.
     fn read(text: String) -> Result<Port, ParseIntError> {
         let number: u32 = text.parse()?;
         Ok(Port(number.try_into().expect("a port")))
@@ -48,7 +47,7 @@ fn port_refreshed(_ctx: &ExecutionContext, number: u16) -> Port {
     Port(number)
 }
 
-/// Calls one of them twice; returns its second result and the troubles.
+/// Calls a function twice; returns its second result and the number of troubles.
 fn twice(call: impl Fn(&ExecutionContext) -> Port) -> (Port, u64) {
     let ctx = in_memory();
     call(&ctx);
@@ -70,7 +69,7 @@ fn a_serialize_that_fails_or_panics_keeps_nothing_and_the_result_is_returned() {
     assert_eq!(port::counters().errors, 4);
 }
 
-/// Replaces the text of what the store has.
+/// Replaces the text of the stored result.
 fn overwrite(ctx: &ExecutionContext, text: &str) {
     let backend = ctx.cache.backend().expect("a backend");
     let entry = entries(&**backend).pop().expect("an entry");
@@ -164,7 +163,7 @@ fn defect_08_a_result_that_cannot_be_stored_is_returned() {
         function.call(&ctx, "a key of lists", keyed_by_lists.clone()),
         keyed_by_lists
     );
-    // What is too much for BSON is not too much here.
+    // BSON's limits do not apply here.
     for _ in 0..2 {
         assert_eq!(
             function.call(&ctx, "large", "x".repeat(17 << 20)).len(),

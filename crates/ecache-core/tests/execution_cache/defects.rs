@@ -1,5 +1,5 @@
-//! What FiftyOne gets wrong and a cached function does not, one test for each defect of the list in `main.rs`;
-//! 8 to 11 are in `codecs` and `values`.
+//! Defects of FiftyOne that a cached function does not have: one test for each defect of the list
+//! in `main.rs`. Defects 8 to 11 are in `codecs` and `values`.
 
 use std::sync::Barrier;
 
@@ -13,7 +13,7 @@ use super::*;
 
 static COUNT: AtomicU64 = AtomicU64::new(0);
 
-/// Another number each time that something is computed.
+/// Returns another number for each computation.
 fn next() -> u64 {
     COUNT.fetch_add(1, Ordering::SeqCst)
 }

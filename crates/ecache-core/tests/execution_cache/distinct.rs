@@ -1,4 +1,4 @@
-//! No function answers for another, and no call for one with other arguments: the cases of a table.
+//! No function or call returns the result of another one. The cases:
 //!
 //! | case | before | now |
 //! |---|---|---|
@@ -51,7 +51,7 @@ impl Two for Site {
     }
 }
 
-/// Calls each of two functions twice, in one process and, as it were, in another one.
+/// Calls each of two functions twice, in this process and in a simulated second one.
 fn are_apart<T: PartialEq + std::fmt::Debug>(
     one: impl Fn(&ExecutionContext) -> T,
     two: impl Fn(&ExecutionContext) -> T,
@@ -364,7 +364,7 @@ fn of_query(_ctx: &ExecutionContext, _query: &Query, _tags: HashSet<u32>) -> u8 
 fn a_set_anywhere_in_an_argument_has_one_key() {
     let ctx = in_memory();
     for _ in 0..20 {
-        // Each set has hashes of its own, and so an order of its own.
+        // Each set has its own hash seed and thus its own order.
         let query = Query {
             tags: (0..20).collect(),
             more: BTreeMap::from([(1, Some(HashSet::from(["a", "b", "c", "d"])))]),

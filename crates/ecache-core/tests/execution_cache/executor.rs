@@ -1,9 +1,9 @@
-//! An asynchronous call blocks no executor, whatever the store does.
+//! An asynchronous call never blocks the executor, whatever the store does.
 //!
-//! The executor has one thread, on which a ticker runs beside the calls: it is woken every five
-//! milliseconds by another thread, and notes how late it is. What is asserted is far more than what
-//! was measured on a calm machine (`--nocapture` prints it), and far less than what a blocked
-//! executor takes.
+//! The executor has one thread. A ticker runs on it beside the calls: another thread wakes it every
+//! five milliseconds, and it records how late it is. The asserted bound is far above the delay
+//! measured on a calm machine (`--nocapture` prints it), and far below the delay of a blocked
+//! executor.
 
 use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
@@ -18,10 +18,10 @@ use ecache_core::value::Value;
 use futures_executor::ThreadPool;
 use sha2::{Digest, Sha256};
 
-/// The longest that a ticker may be late.
+/// Maximum delay of the ticker.
 const LATE: Duration = Duration::from_millis(300);
 
-/// When the ticker was woken, and by what.
+/// The time of the ticker's last wake-up, its waker, and its longest delay.
 #[derive(Default)]
 struct Tick {
     woken_at: Option<Instant>,
@@ -29,7 +29,7 @@ struct Tick {
     latest: Duration,
 }
 
-/// An executor of one thread, and a ticker on it.
+/// An executor with one thread, and a ticker on it.
 struct Executor {
     pool: ThreadPool,
     tick: Arc<Mutex<Tick>>,
@@ -73,7 +73,7 @@ impl Executor {
         executor
     }
 
-    /// Runs a call for each argument at once; returns the results.
+    /// Runs one call per argument, all at once; returns the results.
     fn call_each<C>(
         &self,
         function: &'static ExecutionCache,
@@ -92,14 +92,14 @@ impl Executor {
                 let result = function
                     .call_async(&ctx, codec, key, async { argument })
                     .await;
-                // Who does not wait for it does not listen.
+                // A test that does not wait for the result has dropped the receiver.
                 let _ = done.send(result);
             });
         }
         results
     }
 
-    /// Ends; returns how late the ticker was at most.
+    /// Ends the executor; returns the longest delay of the ticker.
     fn latest(self) -> Duration {
         self.is_over.store(true, Ordering::Release);
         let latest = self.tick.lock().expect("no panic").latest;
@@ -130,7 +130,7 @@ fn a_store_that_is_locked_costs_two_seconds_once_and_blocks_no_executor() {
     let started = Instant::now();
     let results = executor.call_each(function, &ctx, StoredForm, 1..100);
     assert_eq!(results.iter().count(), 99);
-    // Each by itself would have taken two seconds.
+    // Each alone would have taken two seconds.
     assert!(
         started.elapsed() < Duration::from_secs(20),
         "{:?}",
@@ -178,7 +178,7 @@ fn a_locked_store_costs_a_blocking_caller_two_seconds_once() {
             argument
         );
     }
-    // Twenty times two seconds without.
+    // Without the pause it would take twenty times two seconds.
     assert!(
         started.elapsed() < Duration::from_secs(15),
         "{:?}",
@@ -187,7 +187,7 @@ fn a_locked_store_costs_a_blocking_caller_two_seconds_once() {
     assert_eq!((function.call(&ctx, "a", 2), ctx.cache.troubles()), (1, 20));
 }
 
-/// A codec that takes long.
+/// A slow codec.
 #[derive(Clone, Copy)]
 struct Slow;
 
@@ -249,7 +249,7 @@ fn a_hundred_megabytes_block_no_executor() {
     }
 }
 
-/// The threads that this process has.
+/// Returns the number of threads of this process.
 #[cfg(target_os = "linux")]
 fn threads() -> usize {
     std::fs::read_dir("/proc/self/task").expect("Linux").count()
@@ -270,7 +270,7 @@ fn waiting_for_another_process_takes_no_thread_per_key_and_blocks_no_executor() 
             .count(),
         1
     );
-    // Another open file is to these locks as another process.
+    // These locks treat another open file like another process.
     let elsewhere = FlightLocks::open(&folder.path().join("store.db-locks")).expect("locks");
     let held: Vec<_> = (0..KEYS)
         .map(|argument| {
@@ -285,7 +285,7 @@ fn waiting_for_another_process_takes_no_thread_per_key_and_blocks_no_executor() 
     let results = executor.call_each(function, &ctx, StoredForm, 0..KEYS);
     std::thread::sleep(Duration::from_millis(500));
     assert!(results.try_recv().is_err(), "all wait");
-    // Other tests start some as well, but not hundreds.
+    // Other tests start threads as well, but not hundreds.
     assert!(threads() < before + 100, "{} after {before}", threads());
     drop(held);
     assert_eq!(results.iter().count(), KEYS);

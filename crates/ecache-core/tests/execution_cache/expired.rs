@@ -1,4 +1,4 @@
-//! Expired results leave the store: a few with each that is kept, or all at once.
+//! Expired results leave the store: a few with each stored result, or all at once.
 
 use super::*;
 
@@ -11,14 +11,14 @@ fn of_name(name: &'static str) -> Function {
     }))
 }
 
-/// Calls a function with so many arguments, the first of which is `from`.
+/// Calls a function with `count` arguments, beginning with `from`.
 fn fill(function: &Function, ctx: &ExecutionContext, from: usize, count: usize) {
     for n in from..from + count {
         function.call(ctx, &n.to_string(), n);
     }
 }
 
-/// For a store in memory and one in a file.
+/// Runs a test with a store in memory and with one in a file.
 fn in_every_store(test: impl Fn(Cache)) {
     test(Cache::in_memory());
     let folder = tempfile::tempdir().expect("a folder");
@@ -38,7 +38,7 @@ fn a_function_removes_a_few_of_its_expired_results_with_each_that_it_keeps() {
         fill(&endless, &ctx, 0, 5);
         assert_eq!(keys(&ctx).len(), 95);
         clock.advance(TTL);
-        // It has looked for some within the minute.
+        // The last search for expired results is less than a minute ago.
         fill(&function, &ctx, 100, 1);
         assert_eq!(keys(&ctx).len(), 96);
         clock.advance(Duration::from_secs(60));
@@ -49,7 +49,7 @@ fn a_function_removes_a_few_of_its_expired_results_with_each_that_it_keeps() {
             assert!(before + 1 - left <= 32, "a few at once: {before}, {left}");
             before = left;
         }
-        // What is left: four new ones, and what is of others.
+        // Left are four new results, and those of other functions.
         assert_eq!(before, 4 + 10 + 5);
         assert_eq!(ctx.cache.troubles(), 0);
     });

@@ -65,7 +65,7 @@ use serde::de::DeserializeOwned;
 
 use common::NOW;
 
-/// The defaults for a function, changed.
+/// Returns the defaults for a function, modified by `change`.
 fn options(function: &'static str, change: impl FnOnce(&mut Options)) -> Options {
     let mut options = Options::new(function);
     change(&mut options);
@@ -193,7 +193,7 @@ fn coherent(path: &Path) -> ExecutionContext {
     context(Cache::at(path).with_coherence(Duration::ZERO))
 }
 
-/// Keeps the warnings of each thread.
+/// Collects the warnings of each thread.
 struct Warnings;
 
 thread_local! {
@@ -214,7 +214,7 @@ impl log::Log for Warnings {
     fn flush(&self) {}
 }
 
-/// The warnings that `run` logs in this thread.
+/// Returns the warnings that `run` logs on this thread.
 fn warnings_of(run: impl FnOnce()) -> Vec<String> {
     static LOGGER: Once = Once::new();
     LOGGER.call_once(|| {

@@ -1,4 +1,4 @@
-//! What memory holds: bounded by number and by bytes, and freed with its cache and when it expires.
+//! Results in memory are bounded by number and by bytes, and freed with their cache and on expiry.
 
 use std::time::Instant;
 
@@ -6,14 +6,14 @@ use super::*;
 use ecache_core::execution_cache::{Codec, CodecError, DEFAULT_MAX_BYTES};
 use ecache_core::value::Value;
 
-/// A result of so many bytes; how many copies there are is counted.
+/// A result of a given size, whose copies are counted.
 #[derive(Clone)]
 struct Tracked {
     size: usize,
     _copy: Arc<()>,
 }
 
-/// The codec of tracked results, which are only ever in memory.
+/// The codec of tracked results, which are only kept in memory.
 struct Tracking;
 
 impl Codec<Tracked> for Tracking {
@@ -31,7 +31,7 @@ fn ephemeral(mut options: Options) -> ExecutionCache {
     ExecutionCache::new(options)
 }
 
-/// Calls a function so often, each time with another argument.
+/// Calls a function once for each size, each time with another argument.
 fn fill(cache: &ExecutionCache, ctx: &ExecutionContext, copies: &Arc<()>, sizes: &[usize]) {
     for (n, size) in sizes.iter().enumerate() {
         let result = Tracked {
@@ -58,8 +58,7 @@ fn the_bytes_are_bounded_as_well_as_the_number() {
         fill(&cache, &ctx, &copies, sizes);
         in_memory_now(&copies)
     };
-    // Nearly all of what fits is there: the parts that memory is divided into are not filled
-    // evenly.
+    // Nearly all results that fit are there: the parts of a tier are not filled evenly.
     let by_bytes = kept(1024, 4 << 20, &[100 * KIB; 200]);
     assert!((30..=40).contains(&by_bytes), "{by_bytes} of 40");
     let by_number = kept(100, DEFAULT_MAX_BYTES, &[1; 1000]);

@@ -45,15 +45,15 @@ pub(super) fn work(job: &str, path: &Path) {
 
 /// Computes on a disk that is full: no file may grow.
 ///
-/// It ignores SIGXFSZ, as Python does, since a library leaves signals to its program. What the command does with
-/// it is seen in the command's own tests.
+/// It ignores SIGXFSZ, as Python does, because a library leaves signals to its program. The
+/// command's own tests cover its handling of the signal.
 fn fill(function: &Function, ctx: &ExecutionContext) {
     function.call(ctx, "a", "x".repeat(100));
     let limit = libc::rlimit {
         rlim_cur: 0,
         rlim_max: libc::RLIM_INFINITY,
     };
-    // SAFETY: plain calls; where the signal is ignored a write fails instead of ending the process.
+    // SAFETY: plain calls; with the signal ignored, a write fails instead of ending the process.
     unsafe {
         libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
         assert_eq!(libc::setrlimit(libc::RLIMIT_FSIZE, &limit), 0);

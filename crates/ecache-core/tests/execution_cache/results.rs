@@ -1,4 +1,4 @@
-//! Which results are kept, for how long, and what can be asked of them.
+//! The results that are kept, their lifetimes, and the queries about them.
 
 use ecache_core::execution_cache;
 use ecache_core::execution_cache::Status;
@@ -6,7 +6,7 @@ use futures_executor::block_on;
 
 use super::*;
 
-/// How often something was computed, for functions that return it.
+/// Counts a computation; returns the number of earlier ones.
 fn tick(count: &AtomicU64) -> u64 {
     count.fetch_add(1, Ordering::SeqCst)
 }
@@ -295,7 +295,7 @@ async fn refreshed(_ctx: &ExecutionContext, name: &str) -> (String, u64) {
 
 static SPAWNED: AtomicU64 = AtomicU64::new(0);
 
-/// Returns when the refresh is done, so that the test need not wait for it.
+/// Returns once the refresh is done, so that the test need not wait for it.
 fn run_now(refresh: impl Future<Output = ()> + Send + 'static) -> std::thread::Result<()> {
     std::thread::spawn(move || block_on(refresh)).join()
 }
@@ -313,7 +313,7 @@ fn an_async_functions_old_result_is_served_and_refreshed() {
     clock.advance(TTL);
     assert_eq!((call().1, block_on(spawned(&ctx))), (0, 0));
     assert_eq!(block_on(spawned(&ctx)), 1);
-    // A thread of its own refreshes the other one.
+    // A separate thread refreshes the other one.
     while call() == ("a".to_owned(), 0) {
         std::thread::yield_now();
     }

@@ -110,7 +110,7 @@ fn a_caller_that_loses_its_patience_computes_by_itself() {
     });
 }
 
-/// A function as the attribute makes it: for as long as the process lives.
+/// Returns a function that lives as long as the process, like those of the attribute.
 fn leaked(residency: Residency) -> &'static Function {
     Box::leak(Box::new(Function::of(residency)))
 }

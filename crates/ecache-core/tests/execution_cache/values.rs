@@ -1,4 +1,4 @@
-//! One value: what a function computes, memory and the store return the same, or keep nothing.
+//! Memory and the store return the same value that a function computes, or the value is not kept.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt::Debug;
@@ -8,8 +8,8 @@ use ecache_core::execution_cache::compared;
 use proptest::prelude::*;
 use serde::Deserialize;
 
-/// The result of a function as it is computed, from memory, and from the store in another process,
-/// and how many entries the store has.
+/// Returns a result as computed, from memory, and from the store in another process, with the
+/// number of entries in the store.
 fn everywhere<T>(value: &T) -> ([T; 3], usize)
 where
     T: Serialize + DeserializeOwned + Clone + PartialEq + Send + Sync + 'static,
@@ -43,8 +43,8 @@ where
     (results, kept)
 }
 
-/// Asserts that a value is kept, and the same everywhere. A NaN differs from itself, its text does
-/// not.
+/// Asserts that a value is kept and is the same everywhere. A NaN differs from itself, but its text
+/// does not.
 #[track_caller]
 fn assert_kept<T>(value: T)
 where
@@ -52,7 +52,7 @@ where
 {
     let (results, kept) = everywhere(&value);
     for result in results {
-        // What holds a NaN is not equal to itself.
+        // A value that contains a NaN is not equal to itself.
         assert!(
             result == value || format!("{result:?}") == format!("{value:?}"),
             "{result:?} of {value:?}"
@@ -61,7 +61,7 @@ where
     assert_eq!(kept, 1, "{value:?}");
 }
 
-/// Asserts that a value is kept nowhere, and computed by every caller; returns the warnings.
+/// Asserts that a value is not kept and that every caller computes it; returns the warnings.
 #[track_caller]
 fn assert_computed<T>(value: T) -> Vec<String>
 where
@@ -170,7 +170,7 @@ proptest! {
     }
 }
 
-/// FiftyOne hands out a tuple on a miss and a list on a hit, and the like.
+/// In FiftyOne a miss returns a tuple and a hit a list, for example.
 #[test]
 fn defect_09_a_hit_has_the_type_of_the_miss() {
     assert_kept((1, "a".to_owned()));
@@ -260,13 +260,13 @@ fn what_reads_as_another_value_is_kept_nowhere() {
     let classed = serde_json::json!({"a": [{"_cls": "tuple", "values": [1]}]});
     let warnings = assert_computed(classed);
     assert!(warnings[0].contains(".a[0] was {"), "{warnings:?}");
-    // A `_cls` of one's own is no class of FiftyOne's.
+    // A dict with its own `_cls` is not an object of FiftyOne's.
     assert_kept(serde_json::json!({"_cls": "Detection", "label": "cat"}));
     assert_kept(serde_json::json!({"Some": null}));
     assert_kept(Some(serde_json::json!({"Some": null})));
 }
 
-/// Without an `==`, what the store would return is what memory returns.
+/// Without an `==`, memory returns what the store would return.
 #[test]
 fn memory_has_what_the_store_has_where_nothing_can_be_compared() {
     let ctx = in_memory();
@@ -285,7 +285,7 @@ fn memory_has_what_the_store_has_where_nothing_can_be_compared() {
     );
 }
 
-/// The first results of a function are read again, whatever their size.
+/// The first results of a function are read back, whatever their size.
 #[test]
 fn a_large_result_that_does_not_survive_is_found_at_first() {
     let mut large = vec![SkipsReadingOne { id: 0 }; 5000];
@@ -306,7 +306,7 @@ fn setting_a_result_that_does_not_survive_is_an_error() {
     assert_eq!(error, "it does not come back as it was: .id was 1 and is 0");
 }
 
-/// A caller gets a copy; FiftyOne hands out the very object that is in memory.
+/// A caller gets a copy; FiftyOne returns the very object in memory.
 #[test]
 fn defect_11_a_caller_that_changes_its_result_changes_no_other() {
     for residency in [Residency::Hybrid, Residency::Ephemeral] {
@@ -319,7 +319,7 @@ fn defect_11_a_caller_that_changes_its_result_changes_no_other() {
     }
 }
 
-/// FiftyOne hashes the members of a set in the order in which this process has them.
+/// FiftyOne hashes the members of a set in the iteration order of the process.
 #[test]
 fn defect_10_a_set_is_one_key_in_every_process() {
     let (function, ctx) = (Function::of(Residency::Transient), in_memory());
@@ -332,7 +332,7 @@ fn defect_10_a_set_is_one_key_in_every_process() {
         ));
         function.cache.call(&ctx, &StoredForm, arguments, || from)
     };
-    // Each set hashes with a seed of its own, as if it were another process's.
+    // Each set has its own hash seed, as in another process.
     for from in 0..50 {
         assert_eq!(call(&function, from), 0);
     }

@@ -52,7 +52,7 @@ fn context_of(cache: &Arc<Cache>) -> ExecutionContext {
     ExecutionContext::new(cache)
 }
 
-/// Tests of one process share its default.
+/// Sets the default cache once, because all tests share one process.
 fn default_is_in_memory() {
     static SET: LazyLock<()> = LazyLock::new(|| {
         execution_cache::set_default(Cache::in_memory()).expect("no call was before");
