@@ -141,7 +141,8 @@ pub(crate) struct SurroundingsArgs {
 pub(crate) struct IdentityArgs {
     #[command(flatten)]
     pub(crate) surroundings: SurroundingsArgs,
-    /// Say what standard input means; by default runs are told apart by what the command reads of it
+    /// Say what standard input means; by default runs are told apart by what the command
+    /// reads of it
     #[arg(long, value_enum, value_name = "HOW", default_value_t)]
     pub(crate) stdin: StdinChoice,
 }

@@ -58,7 +58,8 @@ pub(crate) struct RunArgs {
     /// Exit with 125 on any trouble with the cache, instead of running the command without it
     #[arg(long)]
     pub(crate) strict: bool,
-    /// Write what came of it to this file, as a line of JSON; - is standard output, after the command's
+    /// Write what came of it to this file, as a line of JSON; - is standard output, after the
+    /// command's
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     pub(crate) status_file: Option<PathBuf>,
     /// Write it to this open file descriptor

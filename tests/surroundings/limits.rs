@@ -1,4 +1,5 @@
-//! Limits (`ulimit`): the command runs without the cache, and administration says which limit is too low.
+//! Limits (`ulimit`): the command runs without the cache, and administration reports which limit is
+//! too low.
 
 use super::*;
 

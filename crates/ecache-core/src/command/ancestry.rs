@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 /// Maximum number of parents followed; no real chain is longer.
 const MOST: usize = 4096;
 
-/// How the leader of a flight is related to this process.
+/// The relation of a flight's leader to this process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Leader {
     /// The leader runs the command that this process belongs to, and waits for that command
