@@ -86,6 +86,8 @@ pub(crate) enum Exit {
     Interrupted,
     /// As the command ended that `run` ran
     Command(u8),
+    /// By the signal that ended the command that `run` ran
+    Signal(u8),
 }
 
 impl Exit {
@@ -102,6 +104,7 @@ impl Exit {
             Self::Damaged => 4,
             Self::Refused => 5,
             Self::Interrupted => 130,
+            Self::Signal(signal) => 128 + signal,
             Self::Command(code) => code,
         }
     }

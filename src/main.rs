@@ -37,7 +37,12 @@ fn main() -> ExitCode {
     };
     let result = Context::new(cli.global).and_then(|context| commands::run(&context, cli.command));
     match result {
-        Ok(exit) => ExitCode::from(exit.code()),
+        Ok(exit) => {
+            if let Exit::Signal(signal) = exit {
+                signals::end_by(signal);
+            }
+            ExitCode::from(exit.code())
+        }
         Err(error) => fail(&error),
     }
 }

@@ -207,6 +207,27 @@ pub(crate) fn give_way() -> io::Result<()> {
     inherited::set_mask(libc::SIG_SETMASK, &before).map(drop)
 }
 
+/// Ends this process by a signal, as it ended the command: a shell stops a loop only if a command in it ends so.
+///
+/// Returns if the signal does not end processes.
+pub(crate) fn end_by(signal: u8) {
+    let signal = c_int::from(signal);
+    let no_core = libc::rlimit {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
+    let mut only = inherited::no_signals();
+    // SAFETY: plain calls with valid arguments. The command has left its core, and this process must not replace it.
+    unsafe {
+        libc::setrlimit(libc::RLIMIT_CORE, &no_core);
+        libc::signal(signal, libc::SIG_DFL);
+        libc::sigaddset(&mut only, signal);
+    }
+    let _ = inherited::set_mask(libc::SIG_UNBLOCK, &only);
+    // SAFETY: a plain call, on this process.
+    unsafe { libc::kill(libc::getpid(), signal) };
+}
+
 fn all_signals() -> libc::sigset_t {
     let mut set = inherited::no_signals();
     // SAFETY: the pointer is to a valid set.

@@ -44,8 +44,13 @@ fn stopped_export(session: &Session, file: &str) -> Child {
     for _ in 0..100 {
         let before = partial(session).len();
         let mut child = session.spawn(["export", "-o", file]);
-        while partial(session).len() == before && child.try_wait().expect("a child").is_none() {
+        let mut is_running = true;
+        while is_running && partial(session).len() == before {
             std::thread::yield_now();
+            is_running = child.try_wait().expect("a child").is_none();
+        }
+        if !is_running {
+            continue;
         }
         send(&child, Signal::STOP);
         if partial(session).len() > before {

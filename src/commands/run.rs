@@ -2,7 +2,8 @@
 
 use std::cell::Cell;
 use std::fs::File;
-use std::io::{IsTerminal, Write};
+use std::io::{self, IsTerminal, Write};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use ecache_core::command::{
 use ecache_core::error::Error;
 use ecache_core::key::Key;
 use ecache_core::streams::Patient;
+use rustix::fs::FileType;
 use serde::Serialize;
 
 use super::in_place::{self, Noting};
@@ -144,7 +146,10 @@ fn memoized(context: &Context, args: RunArgs) -> Result<Exit> {
         let written = write_status(file, key, &address.store.store_name, &report);
         written.or_else(|error| do_without("the status", context, &args, error))?;
     }
-    Ok(Exit::Command(report.exit))
+    Ok(match report.signal {
+        Some(signal) => Exit::Signal(signal),
+        None => Exit::Command(report.exit),
+    })
 }
 
 /// Reports that the run continues without a part of ecache; fails with `--strict`.
@@ -233,6 +238,21 @@ fn reads_unkept(args: &RunArgs) -> bool {
     args.identity.stdin == StdinChoice::Ignore && is_stream()
 }
 
+/// Maximum wait for a leader that is not followed, while standard output or standard error is a pipe: its reader may be
+/// waiting for this process before it reads on from the leader.
+const SILENT_PATIENCE: Duration = Duration::from_secs(2);
+
+/// Reports whether standard output or standard error is a pipe or a socket.
+fn prints_to_a_pipe() -> bool {
+    let is_pipe = |fd: BorrowedFd<'_>| {
+        rustix::fs::fstat(fd).is_ok_and(|stat| {
+            let kind = FileType::from_raw_mode(stat.st_mode);
+            matches!(kind, FileType::Fifo | FileType::Socket)
+        })
+    };
+    is_pipe(io::stdout().as_fd()) || is_pipe(io::stderr().as_fd())
+}
+
 fn settings(args: &RunArgs, mode: CacheMode, lifetime: Option<Lifetime>) -> Settings {
     let kept = kept(&args.keep, lifetime);
     Settings {
@@ -268,6 +288,11 @@ fn settings(args: &RunArgs, mode: CacheMode, lifetime: Option<Lifetime>) -> Sett
             BusyChoice::Fail => OnBusy::Fail,
         },
         patience: Duration::from_millis(args.wait_timeout),
+        silent_patience: if prints_to_a_pipe() {
+            SILENT_PATIENCE
+        } else {
+            Duration::from_millis(args.wait_timeout)
+        },
         company: Company::Alone,
         ..kept
     }

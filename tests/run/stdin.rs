@@ -89,7 +89,7 @@ fn an_input_that_was_seen_is_a_hit() {
         // The input arrives before the command starts.
         "seq 30000 | (sleep 0.3; RUN sh -c 'echo run >> ran; echo text')",
         "cat hosts | RUN sh -c 'echo run >> ran; cat; exit 3'",
-        "(cat hosts; sleep 0.1; cat hosts) | RUN sh -c 'x=$(cat); echo run >> ran; echo $x'",
+        "(seq 100; sleep 0.3; seq 100) | RUN sh -c 'x=$(cat); echo run >> ran; echo $x'",
         "RUN sh -c 'echo run >> ran' < /dev/null",
         "RUN sh -c 'echo run >> ran' <&-",
     ] {
@@ -163,13 +163,78 @@ fn an_open_pipe_holds_nothing_up() {
         );
         drop(open);
     }
-    let (reader, _open) = std::io::pipe().expect("a pipe");
-    let mut command = session.command("run --no-exec -- echo hello");
-    command
-        .stdin(reader)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    finish(command.spawn().expect("ecache starts")).prints("hello\n");
+}
+
+#[test]
+fn nothing_answers_for_what_may_still_arrive() {
+    let session = Session::new();
+    let line = "ecache run -- sh -c 'timeout 1 cat; echo end'";
+    for _ in 0..2 {
+        session.shell(&format!("sleep 2 | {line}")).prints("end\n");
+    }
+    let late = session.shell(&format!("(sleep 0.3; echo data; sleep 2) | {line}"));
+    late.prints("data\nend\n");
+}
+
+#[test]
+fn followers_do_not_wait_for_a_leader_that_waits_for_their_reader() {
+    let session = Session::new();
+    let line = "ecache run -- sh -c 'cat; seq 100000'";
+    session
+        .shell(&format!("echo x | {line} > /dev/null"))
+        .succeeds();
+    let mut shell = session.program("bash");
+    let both = format!("paste <(echo y | {line}) <(echo y | {line}) | tail -1");
+    shell.args(["-c", &both]);
+    run_to_end(shell).prints("100000\t100000\n");
+}
+
+#[test]
+fn a_dialogue_is_not_held_up() {
+    let session = Session::new();
+    let ask = "sh -c 'while read x; do echo got $x; test $x = end && exit; done'";
+    session
+        .shell(&format!(
+            "printf 'a long line that is known\\nend\\n' | ecache run -- {ask}"
+        ))
+        .succeeds();
+    let mut child = session.spawn([
+        "run",
+        "--",
+        "sh",
+        "-c",
+        "while read x; do echo got $x; test $x = end && exit; done",
+    ]);
+    let (mut asked, answers) = (
+        child.stdin.take().expect("a pipe"),
+        child.stdout.take().expect("a pipe"),
+    );
+    let mut answers = BufReader::new(answers).lines();
+    for line in ["one", "two", "end"] {
+        writeln!(asked, "{line}").expect("it reads");
+        let answer = answers.next().expect("an answer").expect("text");
+        assert_eq!(answer, format!("got {line}"));
+    }
+    drop(asked);
+    assert!(child.wait().expect("it ends").success());
+}
+
+#[test]
+fn a_signal_that_ends_the_command_ends_the_loop_around_it() {
+    let session = Session::new();
+    let mut shell = session.program("bash");
+    shell.args([
+        "-c",
+        "ecache run --stdin none -- sh -c 'kill -TERM $$'; echo $?",
+    ]);
+    let ran = run_to_end(shell);
+    assert_eq!(ran.text(), "143\n");
+    let child = session.spawn(["run", "--stdin", "none", "--", "sh", "-c", "kill -TERM $$"]);
+    let status = child.wait_with_output().expect("it ends").status;
+    assert_eq!(
+        std::os::unix::process::ExitStatusExt::signal(&status),
+        Some(15)
+    );
 }
 
 #[test]
@@ -260,6 +325,18 @@ fn what_cannot_be_in_the_key_is_not_kept() {
     assert_eq!(ran.text(), format!("a\nnever a hit: {why}\n"));
     assert_eq!(ran.stderr, format!("running without the cache: {why}\n"));
     assert_eq!(ran.code, 1);
+}
+
+#[test]
+fn a_terminal_that_is_read_is_not_kept_whatever_standard_input_is() {
+    let session = Session::new();
+    let line = "echo run >> ran; timeout 0.2 cat /dev/tty; echo hi";
+    let words = ["run", "--stdin", "none", "--", "sh", "-c", line];
+    for _ in 0..2 {
+        session.run_on_terminal(words);
+    }
+    // Nobody typed, so that nothing was read.
+    assert_eq!(runs(&session), 1);
 }
 
 #[test]

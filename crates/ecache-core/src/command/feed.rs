@@ -20,14 +20,21 @@ pub(super) enum InputUse {
     Unknown(&'static str),
 }
 
-/// Standard input of a running command.
-pub(super) enum Feed {
+/// Standard input of a running command, and its terminal.
+pub(super) struct Feed {
+    source: Source,
+    /// Sees reads from the controlling terminal, through which a command may ask whatever its standard input is
+    terminal: Option<TerminalWatch>,
+}
+
+/// The way in which a command gets its standard input.
+enum Source {
     /// The command has it
     Given,
     /// The command has it, and its reads cannot be observed, for this reason
     Unseen(&'static str),
     File(FileInput),
-    Terminal(Option<TerminalWatch>),
+    Terminal,
     Unkept(Option<Unkept>),
     Pump(Box<Pump>),
 }
@@ -35,46 +42,45 @@ pub(super) enum Feed {
 impl Feed {
     /// Connects a command to its standard input. Reads are observed only if the run is recorded.
     pub(super) fn new(command: &mut Command, input: Input, is_recorded: bool) -> Self {
-        let (stdin, feed) = match input {
-            Input::Inherited => (Stdio::inherit(), Feed::Given),
-            Input::Nothing => (Stdio::null(), Feed::Given),
-            Input::Terminal => {
-                let watch = is_recorded.then(|| watch_terminal(io::stdin())).flatten();
-                (Stdio::inherit(), Feed::Terminal(watch))
-            }
-            Input::File(file) => (Stdio::inherit(), Feed::File(file)),
-            Input::Spooled(file) => (file.into(), Feed::Given),
-            Input::Unkept(stream) => (Stdio::piped(), Feed::Unkept(Some(stream))),
+        let is_terminal = matches!(input, Input::Terminal);
+        let terminal = is_recorded.then(|| watch_terminal(is_terminal)).flatten();
+        let (stdin, source) = match input {
+            Input::Inherited => (Stdio::inherit(), Source::Given),
+            Input::Nothing => (Stdio::null(), Source::Given),
+            Input::Terminal => (Stdio::inherit(), Source::Terminal),
+            Input::File(file) => (Stdio::inherit(), Source::File(file)),
+            Input::Spooled(file) => (file.into(), Source::Given),
+            Input::Unkept(stream) => (Stdio::piped(), Source::Unkept(Some(stream))),
             Input::Stream(stream) if !is_recorded && !stream.is_begun() => {
-                (Stdio::inherit(), Feed::Given)
+                (Stdio::inherit(), Source::Given)
             }
             Input::Stream(stream) => match stream.pump() {
-                Ok((pump, stdin)) => (stdin.into(), Feed::Pump(Box::new(pump))),
+                Ok((pump, stdin)) => (stdin.into(), Source::Pump(Box::new(pump))),
                 Err((_, _)) => (
                     Stdio::inherit(),
-                    Feed::Unseen("there are too few descriptors to see what it reads"),
+                    Source::Unseen("there are too few descriptors to see what it reads"),
                 ),
             },
         };
         command.stdin(stdin);
-        feed
+        Self { source, terminal }
     }
 
     /// Reports whether the command depends on this process for its input.
     pub(super) fn is_needed(&self) -> bool {
-        match self {
-            Self::Unkept(_) => true,
-            Self::Pump(pump) => pump.is_begun(),
+        match &self.source {
+            Source::Unkept(_) => true,
+            Source::Pump(pump) => pump.is_begun(),
             _ => false,
         }
     }
 
     /// Starts feeding the command, which has started.
     pub(super) fn begin(&mut self, child: &mut Child) -> io::Result<()> {
-        if let Self::Pump(pump) = self {
+        if let Source::Pump(pump) = &mut self.source {
             pump.begin(child.id());
         }
-        if let (Self::Unkept(stream), Some(mut stdin)) = (self, child.stdin.take())
+        if let (Source::Unkept(stream), Some(mut stdin)) = (&mut self.source, child.stdin.take())
             && let Some(mut stream) = stream.take()
         {
             // Not waited for: a command need not read to the end, nor the stream have one.
@@ -86,27 +92,31 @@ impl Feed {
 
     /// Returns the use that the command made of it, after it exited.
     pub(super) fn finish(self) -> InputUse {
-        match self {
-            Self::Given | Self::Unkept(_) => InputUse::Known,
-            Self::Unseen(why) => InputUse::Unknown(why),
-            Self::File(file) => match file.left_at() {
+        if self.terminal.as_ref().is_some_and(TerminalWatch::was_read) {
+            return InputUse::Unknown("it may have read from the terminal");
+        }
+        match self.source {
+            Source::Given | Source::Unkept(_) => InputUse::Known,
+            Source::Unseen(why) => InputUse::Unknown(why),
+            Source::File(file) => match file.left_at() {
                 Some(offset) => InputUse::LeftAt(offset),
                 None => InputUse::Unknown("its standard input changed while it ran"),
             },
-            Self::Terminal(watch) => match watch.is_some_and(|watch| !watch.was_read()) {
-                true => InputUse::Known,
-                false => InputUse::Unknown("it may have read from the terminal"),
-            },
-            Self::Pump(pump) => match pump.finish() {
+            Source::Terminal if self.terminal.is_some() => InputUse::Known,
+            Source::Terminal => {
+                InputUse::Unknown("it cannot be seen whether it read from the terminal")
+            }
+            Source::Pump(pump) => match pump.finish() {
                 Some(taken) => InputUse::Took(taken),
                 None => InputUse::Unknown("something else read its standard input, too"),
             },
         }
     }
 
+    /// Returns the pump, if the command is fed by one.
     pub(super) fn pump(&mut self) -> Option<&mut Pump> {
-        match self {
-            Self::Pump(pump) => Some(pump),
+        match &mut self.source {
+            Source::Pump(pump) => Some(pump),
             _ => None,
         }
     }

@@ -1,6 +1,7 @@
 //! A hit is replayed, a miss is run, by one process at a time, and whatever is wrong with the cache, it is run.
 
 use std::io;
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -372,6 +373,7 @@ impl<'a> Memo<'a> {
         Ok(Some(Report {
             outcome,
             exit,
+            signal: None,
             age: now.since(entry.written_at()),
             ttl_left: entry.expires_at.map(|expires| expires.since(now)),
             cost: entry.cost_ms.map(Duration::from_millis),
@@ -439,6 +441,10 @@ impl<'a> Memo<'a> {
         let report = Report {
             outcome: Outcome::Bypass,
             exit: process::exit_code(ended.status),
+            signal: ended
+                .status
+                .signal()
+                .and_then(|signal| u8::try_from(signal).ok()),
             age: Duration::ZERO,
             ttl_left: None,
             cost: Some(started.elapsed()),

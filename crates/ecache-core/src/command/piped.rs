@@ -5,8 +5,7 @@
 //! | the command | entry | answers for |
 //! |---|---|---|
 //! | succeeded and took nothing although input was available | [`InputKey::Unread`] | any input |
-//! | succeeded before anything arrived, and without end of file | [`InputKey::Empty`] | an empty stream |
-//! | received end of file at once | [`InputKey::Empty`] | an empty stream at end of file |
+//! | succeeded before anything arrived, or received end of file at once | [`InputKey::Empty`] | an empty stream at end of file |
 //! | anything else, if the whole input is known | [`InputKey::Stream`] | the same input |
 //!
 //! Other runs are not kept. A command that was seen to read has a [`Profile`] instead of the first entry. A look-up takes
@@ -174,11 +173,9 @@ impl Memo<'_> {
                 StreamContent::Whole(sha256) => Some(sha256),
                 StreamContent::Unknown => None,
             },
-            None => match stream.lies()? {
-                Lies::Idle => {
-                    let empty = self.call.with_input(InputKey::Empty(stream.wire()));
-                    return self.look_for_empty(backend, stream, empty);
-                }
+            // A command that finds nothing may still read what arrives later, so no result answers for an open stream.
+            None => match stream.wait_for_end()? {
+                Lies::Idle => None,
                 Lies::Ended | Lies::Something => stream.whole()?,
             },
         };
@@ -200,25 +197,6 @@ impl Memo<'_> {
             Kept::Old(entry, content) => Found::Old(call, entry, content),
             Kept::Nothing => Found::Miss(Some(call)),
         })
-    }
-
-    /// Looks for the result of a run without input, while nothing has arrived yet.
-    fn look_for_empty(
-        &self,
-        backend: &Arc<dyn Backend>,
-        stream: &StreamInput,
-        empty: Call,
-    ) -> Result<Found> {
-        let found = self
-            .of(&empty)
-            .find(backend, Backend::lookup_unread, self.clock.now())?;
-        let Kept::Fresh(entry, content) = found else {
-            return Ok(Found::Miss(None));
-        };
-        if saw_end(backend, &content)? && stream.wait_for_end()? != Lies::Ended {
-            return Ok(Found::Miss(None));
-        }
-        Ok(Found::Hit(empty, entry, content))
     }
 
     /// Looks again under the lock.

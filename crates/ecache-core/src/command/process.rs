@@ -172,7 +172,7 @@ pub(super) fn run(
         Ok(started) => started,
         // A fed input still needs this process.
         Err(source) if is_exhausted(&source) && !feed.is_needed() => {
-            if let Feed::Pump(_) = feed {
+            if feed.pump().is_some() {
                 command.stdin(Stdio::inherit());
             }
             command.stdout(Stdio::inherit()).stderr(Stdio::inherit());

@@ -118,6 +118,9 @@ pub struct Settings {
     pub max_output: u64,
     /// How long another process that runs the same is waited for while it prints nothing
     pub patience: Duration,
+    /// Maximum wait for a leader whose output cannot be followed. Such a follower prints nothing meanwhile, so that a
+    /// program that reads from both in turn would wait for ever.
+    pub silent_patience: Duration,
     /// What else in this process uses the store
     pub company: Company,
     /// Mode in which the store is opened for writing
@@ -140,6 +143,7 @@ impl Default for Settings {
             arguments: Arguments::default(),
             max_output: 100 << 20,
             patience: Duration::from_secs(600),
+            silent_patience: Duration::from_secs(600),
             company: Company::default(),
             access: Access::Write,
         }
@@ -190,6 +194,8 @@ pub struct Report {
     pub outcome: Outcome,
     /// The exit code
     pub exit: u8,
+    /// The signal that ended it, if it was run and one did
+    pub signal: Option<u8>,
     /// How old the result is
     pub age: Duration,
     /// How long it will be kept, if it has an end
@@ -223,6 +229,7 @@ impl Report {
         Self {
             outcome: Outcome::Miss,
             exit: 1,
+            signal: None,
             age: Duration::ZERO,
             ttl_left: None,
             cost: None,

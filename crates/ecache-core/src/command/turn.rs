@@ -103,6 +103,15 @@ impl Memo<'_> {
         self.attempt(locks.map_err(|error| Error::of_system(store, error)))
     }
 
+    fn patience_for(&self, wait: Wait, leader: Leader) -> Duration {
+        match wait {
+            Wait::Silently => self
+                .patience(leader)
+                .min(self.call.settings.silent_patience),
+            Wait::Not | Wait::Following => self.patience(leader),
+        }
+    }
+
     /// Returns the maximum wait for a silent leader.
     pub(super) fn patience(&self, leader: Leader) -> Duration {
         match leader {
@@ -162,7 +171,7 @@ impl Memo<'_> {
                     (silent, pause) = (Instant::now(), PAUSE[0]);
                 }
                 (Some(None), Told::Nothing) => {
-                    if wait == Wait::Not || silent.elapsed() >= self.patience(known.1) {
+                    if wait == Wait::Not || silent.elapsed() >= self.patience_for(wait, known.1) {
                         return Ok(Turn::Theirs);
                     }
                     if let Some(pid) = stop_watch.stopped(known.0) {

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileExt, MetadataExt};
 
 use rustix::fs::{SeekFrom, inotify, seek};
@@ -104,13 +104,23 @@ impl FileInput {
 #[derive(Debug)]
 pub struct TerminalWatch(OwnedFd);
 
-/// Starts watching a terminal for reads; returns `None` if inotify is unavailable.
-pub fn watch_terminal(terminal: impl AsFd) -> Option<TerminalWatch> {
-    use std::os::fd::AsRawFd;
-    let path = format!("/proc/self/fd/{}", terminal.as_fd().as_raw_fd());
+/// Starts watching the controlling terminal, and standard input if that is a terminal; returns `None` if there is nothing
+/// to watch or inotify is unavailable.
+pub fn watch_terminal(is_input: bool) -> Option<TerminalWatch> {
+    const TERMINAL: &str = "/dev/tty";
+    let has_terminal = File::open(TERMINAL).is_ok();
+    if !has_terminal && !is_input {
+        return None;
+    }
     let flags = inotify::CreateFlags::CLOEXEC | inotify::CreateFlags::NONBLOCK;
     let watch = inotify::init(flags).ok()?;
-    inotify::add_watch(&watch, path, inotify::WatchFlags::ACCESS).ok()?;
+    let add = |path| inotify::add_watch(&watch, path, inotify::WatchFlags::ACCESS).ok();
+    if has_terminal {
+        add(TERMINAL)?;
+    }
+    if is_input {
+        add("/proc/self/fd/0")?;
+    }
     Some(TerminalWatch(watch))
 }
 

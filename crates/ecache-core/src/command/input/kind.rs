@@ -1,6 +1,6 @@
 //! Classifies standard input.
 
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 
 use rustix::fs::{FileType, OFlags, fcntl_getfl, fstat, major, minor};
 use rustix::net::{SocketType, sockopt};
@@ -42,12 +42,20 @@ pub fn input_kind(fd: impl AsFd) -> InputKind {
             false => InputKind::NullForWriting,
         },
         (FileType::CharacterDevice, true) if rustix::termios::isatty(fd) => InputKind::Terminal,
-        (FileType::RegularFile, true) => InputKind::File,
-        // `tee` would merge the packets of a pipe in packet mode.
-        (FileType::Fifo, true) if is_supported() && !flags.contains(OFlags::DIRECT) => {
+        (FileType::RegularFile, true) if !is_made_up(fd) => InputKind::File,
+        // The end of a named pipe is not final: another writer may open it. One that is open for writing too may be
+        // written to. `tee` would merge the packets of a pipe in packet mode.
+        (FileType::Fifo, true)
+            if is_supported()
+                && flags & OFlags::ACCMODE == OFlags::RDONLY
+                && !flags.contains(OFlags::DIRECT)
+                && is_anonymous(fd) =>
+        {
             InputKind::Stream(Wire::Pipe)
         }
-        (FileType::Socket, _) if is_supported() && is_connected_stream(fd) => {
+        (FileType::Socket, _)
+            if is_supported() && is_connected_stream(fd) && !is_written_to(stat.st_ino) =>
+        {
             InputKind::Stream(Wire::Socket)
         }
         _ => InputKind::Other,
@@ -63,7 +71,33 @@ fn is_supported() -> bool {
     cfg!(target_os = "linux")
 }
 
-fn is_connected_stream(fd: std::os::fd::BorrowedFd<'_>) -> bool {
+/// File systems whose files are made when they are read, which may block or differ each time.
+#[cfg(target_os = "linux")]
+const MADE_UP: [i64; 4] = [0x9fa0, 0x6265_6572, 0x6462_6720, 0x7472_6163];
+
+/// Reports whether a file is in `/proc`, `/sys` or the like.
+fn is_made_up(fd: BorrowedFd<'_>) -> bool {
+    #[cfg(target_os = "linux")]
+    return rustix::fs::fstatfs(fd).is_ok_and(|system| MADE_UP.contains(&system.f_type));
+    #[cfg(not(target_os = "linux"))]
+    return false;
+}
+
+/// Reports whether a pipe has no name, so that its end is final.
+fn is_anonymous(fd: BorrowedFd<'_>) -> bool {
+    #[cfg(target_os = "linux")]
+    return rustix::fs::fstatfs(fd).is_ok_and(|system| system.f_type == 0x5049_5045);
+    #[cfg(not(target_os = "linux"))]
+    return false;
+}
+
+/// Reports whether a socket is standard output or standard error as well, as inetd hands it over.
+fn is_written_to(inode: u64) -> bool {
+    let is_same = |fd: BorrowedFd<'_>| fstat(fd).is_ok_and(|stat| stat.st_ino == inode);
+    is_same(std::io::stdout().as_fd()) || is_same(std::io::stderr().as_fd())
+}
+
+fn is_connected_stream(fd: BorrowedFd<'_>) -> bool {
     sockopt::socket_type(fd) == Ok(SocketType::STREAM)
         && sockopt::socket_acceptconn(fd) == Ok(false)
         && rustix::net::getpeername(fd).is_ok()

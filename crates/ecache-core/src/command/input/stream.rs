@@ -11,14 +11,19 @@ use super::pump::Pump;
 use super::source::{Source, Wire};
 use super::{InputKey, Profile};
 
-/// Maximum wait for the next byte of a known input, if the command itself reads to the end before it prints.
+/// Maximum wait for the next byte of an input whose beginning is known, if the command itself reads to the end before it
+/// prints.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The same for a command that printed before it had read all of its input.
+/// Maximum wait for the first byte, for which the command would wait as well.
+const FIRST_PATIENCE: Duration = Duration::from_secs(1);
+
+/// Maximum wait for the next byte if no mark has been verified, or if the command printed before it had read everything:
+/// it may be one half of a dialogue.
 const EARLY_PATIENCE: Duration = Duration::from_millis(200);
 
-/// Maximum wait for end of file on an empty stream: in `true | ecache run -- date` it may come late.
-const END_PATIENCE: Duration = Duration::from_millis(20);
+/// Maximum wait for an end of file that is about to come: in `true | ecache run -- date` it may be late.
+const END_PATIENCE: Duration = Duration::from_millis(5);
 
 /// Minimum and maximum polling interval.
 const PAUSE: [Duration; 2] = [Duration::from_micros(100), Duration::from_millis(10)];
@@ -72,7 +77,7 @@ impl StreamInput {
 
     /// Returns the key part of the stream if its whole content can be peeked.
     ///
-    /// Waits up to `first` for the first byte, after which the stream counts as empty, and up to `next` for each other.
+    /// Waits up to `first` for the first byte, and up to `next` for each other.
     ///
     /// # Errors
     /// Fails if the stream cannot be peeked.
@@ -91,7 +96,7 @@ impl StreamInput {
                 (seen, since, pause) = (available, Instant::now(), PAUSE[0]);
             }
             match seen {
-                0 if since.elapsed() >= first => return Ok(Some(InputKey::Empty(self.wire()))),
+                0 if since.elapsed() >= first => return Ok(None),
                 1.. if since.elapsed() >= next => return Ok(None),
                 _ => {}
             }
@@ -148,9 +153,19 @@ impl StreamInput {
         })
     }
 
-    /// Waits a moment for end of file, and returns the state then.
+    /// Waits a moment for end of file, unless the stream is full, and returns the state then.
     pub(in super::super) fn wait_for_end(&self) -> io::Result<Lies> {
-        self.source.wait(END_PATIENCE)?;
+        let mut bytes = Vec::new();
+        let since = Instant::now();
+        while !self.source.is_ended()? && since.elapsed() < END_PATIENCE {
+            if self.source.available()? == 0 {
+                self.source.wait(END_PATIENCE)?;
+            } else if self.source.peek(&mut bytes)? {
+                break;
+            } else {
+                std::thread::sleep(PAUSE[0]);
+            }
+        }
         self.lies()
     }
 
@@ -213,7 +228,12 @@ impl StreamInput {
                 continue;
             }
             let is_early = candidates.iter().all(|input| input.is_early);
-            let patience = if is_early { EARLY_PATIENCE } else { PATIENCE };
+            let patience = match seen {
+                _ if is_early => EARLY_PATIENCE,
+                0 if hasher.length() == 0 => FIRST_PATIENCE,
+                _ if hasher.verified() == 0 => EARLY_PATIENCE,
+                _ => PATIENCE,
+            };
             if since.elapsed() >= patience {
                 return Ok(StreamContent::Unknown);
             }
