@@ -87,11 +87,10 @@ fn run_replays_one_of_them() {
         let session = Session::new();
         let script = format!(r#"head -c {size} /dev/zero | tr '\0' "$(cat version)""#);
         std::fs::write(session.path("script"), script).expect("a file");
-        let write =
-            "echo $version > new && mv new version && ecache run --refresh -- sh script > printed";
+        let write = "echo $version > new && mv new version && ecache run --stdin none --refresh -- sh script > printed";
         storm(&session, size, write, || {
             let ran = run(
-                on_the_clock(session.command("run --strict -- sh script")),
+                on_the_clock(session.command("run --strict --stdin none -- sh script")),
                 b"",
             );
             assert_eq!((ran.code, &*ran.stderr), (0, ""));
