@@ -17,6 +17,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::feed::InputUse;
 use super::input::{Lies, Profile, Seen, StreamContent, Taken};
@@ -33,6 +34,12 @@ use crate::entry::Entry;
 use crate::error::Result;
 use crate::time::Clock;
 use crate::value::Kind;
+
+/// Maximum wait for an end of file that is about to come: in `true | ecache run -- date` it may be late.
+const END_PATIENCE: Duration = Duration::from_millis(5);
+
+/// The same if a result is there for an empty stream.
+const KNOWN_END_PATIENCE: Duration = Duration::from_millis(50);
 
 /// The outcome of a look-up.
 enum Found {
@@ -174,8 +181,8 @@ impl Memo<'_> {
                 StreamContent::Unknown => None,
             },
             // A command that finds nothing may still read what arrives later, so no result answers for an open stream.
-            None => match stream.wait_for_end()? {
-                Lies::Idle => None,
+            None => match stream.wait_for_end(END_PATIENCE)? {
+                Lies::Idle => return self.look_for_empty(backend, stream),
                 Lies::Ended | Lies::Something => stream.whole()?,
             },
         };
@@ -197,6 +204,21 @@ impl Memo<'_> {
             Kept::Old(entry, content) => Found::Old(call, entry, content),
             Kept::Nothing => Found::Miss(Some(call)),
         })
+    }
+
+    /// Looks for the result of a run without input, which answers if the end of the stream is about to come.
+    fn look_for_empty(&self, backend: &Arc<dyn Backend>, stream: &StreamInput) -> Result<Found> {
+        let call = self.call.with_input(InputKey::Empty(stream.wire()));
+        let now = self.clock.now();
+        let found = self.of(&call).find(backend, Backend::lookup_unread, now)?;
+        match found {
+            Kept::Fresh(entry, content)
+                if stream.wait_for_end(KNOWN_END_PATIENCE)? == Lies::Ended =>
+            {
+                Ok(Found::Hit(call, entry, content))
+            }
+            _ => Ok(Found::Miss(None)),
+        }
     }
 
     /// Looks again under the lock.

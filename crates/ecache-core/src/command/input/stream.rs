@@ -22,9 +22,6 @@ const FIRST_PATIENCE: Duration = Duration::from_secs(1);
 /// it may be one half of a dialogue.
 const EARLY_PATIENCE: Duration = Duration::from_millis(200);
 
-/// Maximum wait for an end of file that is about to come: in `true | ecache run -- date` it may be late.
-const END_PATIENCE: Duration = Duration::from_millis(5);
-
 /// Minimum and maximum polling interval.
 const PAUSE: [Duration; 2] = [Duration::from_micros(100), Duration::from_millis(10)];
 
@@ -154,12 +151,12 @@ impl StreamInput {
     }
 
     /// Waits a moment for end of file, unless the stream is full, and returns the state then.
-    pub(in super::super) fn wait_for_end(&self) -> io::Result<Lies> {
+    pub(in super::super) fn wait_for_end(&self, patience: Duration) -> io::Result<Lies> {
         let mut bytes = Vec::new();
         let since = Instant::now();
-        while !self.source.is_ended()? && since.elapsed() < END_PATIENCE {
+        while !self.source.is_ended()? && since.elapsed() < patience {
             if self.source.available()? == 0 {
-                self.source.wait(END_PATIENCE)?;
+                self.source.wait(patience)?;
             } else if self.source.peek(&mut bytes)? {
                 break;
             } else {
