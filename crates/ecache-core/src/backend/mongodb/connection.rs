@@ -4,7 +4,6 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use mongodb::Client;
 use mongodb::error::{Error as DriverError, ErrorKind, Result as DriverResult, WriteFailure};
 use mongodb::event::EventHandler;
 use mongodb::event::sdam::SdamEvent;
@@ -12,6 +11,7 @@ use mongodb::options::{
     ClientOptions, ConnectionString, DatabaseOptions, ReadPreference, SelectionCriteria,
     ServerAddress, ServerMonitoringMode,
 };
+use mongodb::{Client, Database};
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 use tokio::time::timeout;
 
@@ -56,8 +56,12 @@ pub(super) fn open(uri: &str, access: Access, hurry: Option<Duration>) -> Result
         .default_database
         .as_deref()
         .unwrap_or(DEFAULT_DATABASE);
+    let database = match access {
+        Access::Read => driver.client.database(name),
+        Access::Write | Access::WriteDurably => primary(&driver, name),
+    };
     let backend = MongoBackend {
-        database: driver.client.database(name),
+        database,
         driver: Arc::new(driver),
         host: hosts.join(",").into(),
         access,
@@ -118,18 +122,18 @@ fn prepare(options: &mut ClientOptions, hurry: Option<Duration>) {
     }
 }
 
+/// Returns a database whose reads go to the primary.
+fn primary(driver: &Driver, name: &str) -> Database {
+    let primary = SelectionCriteria::ReadPreference(ReadPreference::Primary);
+    let options = DatabaseOptions::builder().selection_criteria(primary);
+    driver.client.database_with_options(name, options.build())
+}
+
 impl MongoBackend {
-    /// The same, but read where it is written: what is about to be replaced must be what is there, wherever the URI has
-    /// reads go otherwise.
+    /// Returns a backend that reads from the primary, also where the URI prefers secondaries.
     pub(super) fn on_primary(&self) -> Self {
-        let primary = SelectionCriteria::ReadPreference(ReadPreference::Primary);
-        let options = DatabaseOptions::builder().selection_criteria(primary);
-        let name = self.database.name();
         Self {
-            database: self
-                .driver
-                .client
-                .database_with_options(name, options.build()),
+            database: primary(&self.driver, self.database.name()),
             driver: self.driver.clone(),
             host: self.host.clone(),
             access: self.access,

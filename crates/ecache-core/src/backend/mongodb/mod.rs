@@ -24,6 +24,9 @@
 //! generation and what calls came to. What FiftyOne itself writes, and what MongoDB removes when it expires, moves neither: a memory tier
 //! notices those no earlier than its own copy expires.
 //!
+//! A backend that is opened for writing reads from the primary, whatever read preference the URI has:
+//! a decision to write or remove must not rest on what a secondary does not have yet.
+//!
 //! Calls block, and must not be made on a thread that drives tokio's tasks: `driver` has a runtime of its own.
 
 mod connection;
@@ -186,7 +189,7 @@ impl Backend for MongoBackend {
         condition: &Condition,
         now: Timestamp,
     ) -> Result<Put> {
-        write::put(&self.on_primary(), entry, content, condition, now)
+        write::put(self, entry, content, condition, now)
     }
 
     fn import(
@@ -196,7 +199,7 @@ impl Backend for MongoBackend {
         commit: Commit,
         progress: Progress<'_>,
     ) -> Result<Imported> {
-        import::import(&self.on_primary(), records, on_conflict, commit, progress)
+        import::import(self, records, on_conflict, commit, progress)
     }
 
     fn scan(&self, scan: &Scan, now: Timestamp) -> Result<Rows<'_>> {
@@ -213,19 +216,19 @@ impl Backend for MongoBackend {
         now: Timestamp,
         progress: Progress<'_>,
     ) -> Result<Usage> {
-        remove::remove(&self.on_primary(), selection, now, progress)
+        remove::remove(self, selection, now, progress)
     }
 
     fn touch(&self, selection: &Selection, touch: Touch, now: Timestamp) -> Result<Usage> {
-        remove::touch(&self.on_primary(), selection, touch, now)
+        remove::touch(self, selection, touch, now)
     }
 
     fn record_uses(&self, uses: &[Use]) -> Result<()> {
-        write::record_uses(&self.on_primary(), uses)
+        write::record_uses(self, uses)
     }
 
     fn record_calls(&self, counters: &[(Arc<StoreAddress>, Counters)]) -> Result<()> {
-        counters::add(&self.on_primary(), counters)
+        counters::add(self, counters)
     }
 
     fn calls(&self) -> Result<Vec<(Arc<StoreAddress>, Counters)>> {
@@ -245,7 +248,7 @@ impl Backend for MongoBackend {
     }
 
     fn set_metadata(&self, store: &StoreAddress, metadata: Option<&StoreMetadata>) -> Result<()> {
-        write::set_metadata(&self.on_primary(), store, metadata)
+        write::set_metadata(self, store, metadata)
     }
 
     fn groups(&self, filter: &Filter, by: Dimension, now: Timestamp) -> Result<Vec<Group>> {
@@ -273,7 +276,7 @@ impl Backend for MongoBackend {
     }
 
     fn collect_garbage(&self, now: Timestamp) -> Result<()> {
-        remove::collect_garbage(&self.on_primary(), now)
+        remove::collect_garbage(self, now)
     }
 
     fn compact(&self, now: Timestamp) -> Result<()> {
