@@ -43,7 +43,7 @@ fn each_residency_keeps_where_it_says() {
 }
 
 #[test]
-fn a_dataset_never_gets_anothers_result() {
+fn a_dataset_never_gets_the_result_of_another() {
     let (function, ctx) = (Function::of(Residency::Hybrid), in_memory());
     let (one, two) = (ctx.clone().with_dataset("1"), ctx.clone().with_dataset("2"));
     assert_eq!(function.call(&one, "a", 1), 1);
