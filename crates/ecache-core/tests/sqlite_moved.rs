@@ -35,6 +35,15 @@ fn remove(path: &Path) {
     }
 }
 
+/// Removes the files beside the database in which SQLite logs changes.
+fn remove_log(path: &Path) {
+    for suffix in ["-wal", "-shm"] {
+        let mut name = path.to_path_buf().into_os_string();
+        name.push(suffix);
+        fs::remove_file(name).expect("it is there");
+    }
+}
+
 fn put_in(backend: &SqliteBackend, store: &str, value: &str) {
     let address = StoreAddress::new(store).entry(Key::new("k").expect("a key"));
     let entry = Entry::new(address, Kind::Text, NOW);
@@ -49,6 +58,58 @@ fn get_from(backend: &SqliteBackend, store: &str) -> Option<String> {
         Lookup::Hit(_, Content::Inline(value)) => Some(String::from_utf8(value).expect("text")),
         Lookup::Hit(..) => panic!("it is short"),
         _ => None,
+    }
+}
+
+/// Writes for so long that the store need not look at its path before the next write.
+fn write_for_a_while(store: &SqliteBackend) {
+    let started = Instant::now();
+    while started.elapsed() < Duration::from_millis(50) {
+        put(store, "busy", b"value").expect("an entry");
+    }
+}
+
+/// The name of a change to a store's files, and the change.
+type Change<'a> = (&'a str, &'a dyn Fn(&Path));
+
+#[test]
+fn a_write_in_a_busy_program_goes_to_a_new_file() {
+    let changes: [Change; 5] = [
+        ("removed", &remove),
+        ("file removed", &|path| {
+            fs::remove_file(path).expect("a file")
+        }),
+        ("file renamed", &|path| {
+            fs::rename(path, path.with_extension("old")).expect("a new name");
+        }),
+        ("folder renamed", &|path| {
+            let folder = path.parent().expect("a folder");
+            let elsewhere = tempfile::tempdir_in(folder.parent().expect("a folder"));
+            fs::rename(folder, elsewhere.expect("a folder").keep()).expect("a new name");
+            fs::create_dir(folder).expect("a folder");
+        }),
+        ("replaced", &|path| {
+            let other = path.with_extension("new");
+            fs::copy(path, &other).expect("a copy");
+            remove_log(path);
+            fs::rename(other, path).expect("a new name");
+        }),
+    ];
+    for (change, make) in changes {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let inner = folder.path().join("inner");
+        fs::create_dir(&inner).expect("a folder");
+        let path = inner.join("store.db");
+        let store = write(&path);
+        for round in 0..2 {
+            write_for_a_while(&store);
+            let new = format!("new {round}");
+            make(&path);
+            put(&store, &new, b"value").expect("an entry");
+            let other = SqliteBackend::open(&path, Access::Read).expect("a new file");
+            let found = get(&other, &new).expect("a look-up");
+            assert!(found.is_some(), "{change}");
+        }
     }
 }
 
@@ -74,11 +135,7 @@ fn a_log_that_is_removed_is_begun_anew() {
     let (_folder, path) = folder();
     let store = write(&path);
     put(&store, "old", b"value").expect("an entry");
-    for suffix in ["-wal", "-shm"] {
-        let mut name = path.clone().into_os_string();
-        name.push(suffix);
-        fs::remove_file(name).expect("it is there");
-    }
+    remove_log(&path);
     put(&store, "new", b"value").expect("an entry");
     let other = SqliteBackend::open(&path, Access::Read).expect("the file");
     assert!(get(&other, "new").expect("a look-up").is_some());

@@ -2,7 +2,7 @@
 //!
 //! | file | its job |
 //! |---|---|
-//! | `pool` | its connections, and noticing that another file has taken its place |
+//! | `pool`, `folder` | its connections, and noticing that another file has taken its place |
 //! | `open` | trust, ownership of the format, settings of a connection |
 //! | `schema` | tables, indexes, migrations |
 //! | `glance` | one look-up by a short process |
@@ -27,6 +27,7 @@
 mod blobs;
 mod call;
 mod checksum;
+mod folder;
 mod glance;
 mod groups;
 mod import;

@@ -4,6 +4,9 @@
 //! open. Cached facts about a file, such as the ids of its names, are invalid for another one. The
 //! pool therefore switches to the new file once no operation is under way on the old one, and an
 //! operation of several steps holds the file for all of them.
+//!
+//! The paths of the file and its log are looked at ten times a second, and before a write if their
+//! folder has changed since.
 
 use std::fs;
 use std::ops::{Deref, DerefMut};
@@ -14,10 +17,11 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, FileControl};
 
+use super::folder::Folder;
 use super::{SqliteBackend, connect, lock, open};
 use crate::error::{Error, Result};
 
-/// Minimum time between a read's checks for another file: a check takes half as long as a look-up.
+/// Maximum age of a look at the paths, which takes half as long as a look-up.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// Maximum time to wait for operations on a deleted file, without a connection to it.
@@ -33,6 +37,7 @@ pub(super) struct Pool {
     /// Number of operations under way
     users: u64,
     file: Option<FileId>,
+    folder: Option<Folder>,
     /// Number of earlier files
     number: u64,
     looked_at: Option<Instant>,
@@ -43,6 +48,7 @@ pub(super) struct Pool {
 pub(super) enum Look {
     /// At most once per interval
     Sometimes,
+    /// Also if the folder has changed
     Always,
 }
 
@@ -90,6 +96,7 @@ impl SqliteBackend {
         let file = FileId::of(&connection, &self.path);
         let mut pool = lock(&self.pool);
         pool.file = file;
+        pool.folder = Folder::of(&self.path);
         pool.idle.push(connection);
     }
 
@@ -142,6 +149,7 @@ impl SqliteBackend {
         let mut pool = lock(&self.pool);
         if pool.file.is_none() {
             pool.file = id;
+            pool.folder = Folder::of(&self.path);
         }
         let is_same = |id| pool.file.is_some_and(|file| file.is_still(&id));
         if id.is_some_and(is_same) {
@@ -182,10 +190,14 @@ impl SqliteBackend {
         };
         let now = Instant::now();
         let is_recent = |at: Instant| now.duration_since(at) < LOOK_EVERY;
-        if look == Look::Sometimes && pool.looked_at.is_some_and(is_recent) {
+        let is_unchanged = || pool.folder.as_ref().is_some_and(Folder::is_unchanged);
+        if pool.looked_at.is_some_and(is_recent) && (look == Look::Sometimes || is_unchanged()) {
             return false;
         }
         pool.looked_at = Some(now);
+        if let Some(folder) = &mut pool.folder {
+            folder.note();
+        }
         match FileId::at(&self.path) {
             Some(found) => !file.is_still(&found),
             // A writer creates a new file; a reader has nothing better than the old one.
