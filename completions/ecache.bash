@@ -2118,7 +2118,7 @@ _ecache() {
                     return 0
                     ;;
                 --policy)
-                    COMPREPLY=($(compgen -W "evict persist" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "evict persist keep" -- "${cur}"))
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o nospace
                     fi
@@ -2583,7 +2583,7 @@ _ecache() {
                     return 0
                     ;;
                 --policy)
-                    COMPREPLY=($(compgen -W "evict persist" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "evict persist keep" -- "${cur}"))
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o nospace
                     fi

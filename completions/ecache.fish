@@ -83,10 +83,11 @@ complete -c ecache -n "__fish_ecache_using_subcommand set" -l args -d 'Name the 
 complete -c ecache -n "__fish_ecache_using_subcommand set" -l type -d 'Store the value as this type' -r -f -a "text\t'UTF-8 text, a string to FiftyOne'
 json\t'JSON as Python reads it, kept as it is typed'
 bytes\t'Bytes'"
-complete -c ecache -n "__fish_ecache_using_subcommand set" -l ttl -d 'Expire after this long, as in 90s, 10m or 1d12h; `none` for never' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand set" -l policy -d 'Say whether the cache may drop the entry' -r -f -a "evict\t'The cache may drop it by itself'
-persist\t'It stays until it is removed by name'"
-complete -c ecache -n "__fish_ecache_using_subcommand set" -l if-value -d 'Set nothing, and exit with 1, unless the entry has this value' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand set" -l ttl -d 'Expire after this long, as in 90s, 10m or 1d12h; `none` for never, `keep` for the expiry that the entry has [default: none, or with --if-value keep]' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand set" -l policy -d 'Say whether the cache may drop the entry [default: keep; evict for a new entry, or with a lifetime]' -r -f -a "evict\t'The cache may drop it by itself'
+persist\t'It stays until it is removed by name'
+keep\t'The policy that it has'"
+complete -c ecache -n "__fish_ecache_using_subcommand set" -l if-value -d 'Set nothing, and exit with 1, unless the entry has this value; numbers are compared by value, as 1 and 1.0' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand set" -l dataset -d 'The dataset\'s id, or in FiftyOne\'s database its name' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand set" -l user -d 'The user\'s id' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand set" -l operator -d 'The operator, as in @acme/stats/dashboard' -r -f
@@ -503,9 +504,10 @@ complete -c ecache -n "__fish_ecache_using_subcommand prune" -s h -l help -d 'Pr
 complete -c ecache -n "__fish_ecache_using_subcommand touch" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand touch" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand touch" -l collection -d 'Work in this collection' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand touch" -l ttl -d 'Expire this long from now, as in 90s, 10m or 1d12h; `none` for never' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand touch" -l policy -d 'Say whether the cache may drop the entries' -r -f -a "evict\t'The cache may drop it by itself'
-persist\t'It stays until it is removed by name'"
+complete -c ecache -n "__fish_ecache_using_subcommand touch" -l ttl -d 'Expire this long from now, as in 90s, 10m or 1d12h; `none` for never, `keep` for the expiry that an entry has' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand touch" -l policy -d 'Say whether the cache may drop the entries; with `keep` a lifetime is given to entries of policy `evict` alone' -r -f -a "evict\t'The cache may drop it by itself'
+persist\t'It stays until it is removed by name'
+keep\t'The policy that it has'"
 complete -c ecache -n "__fish_ecache_using_subcommand touch" -l store -d 'Entries of this store' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand touch" -l dataset -d 'Entries linked to this dataset: its id, or in FiftyOne\'s database its name' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand touch" -l user -d 'Entries made for this user' -r -f

@@ -11,7 +11,9 @@ use ecache_core::doctor::Check;
 
 use super::entry::{CallArgs, EntryArgs, IdentityArgs, ScopeArgs};
 use super::filter::{FilterArgs, PolicyChoice};
-use super::value::{EntryPolicy, Lifetime, Ttl, ValueType, parse_lifetime, parse_ttl};
+use super::value::{
+    Lifetime, PolicyChange, TtlChange, ValueType, parse_lifetime, parse_ttl_change,
+};
 use super::{FailureArgs, FormatArgs, RevealArgs};
 use crate::units::{Moment, parse_duration, parse_moment, parse_size};
 
@@ -66,16 +68,19 @@ pub(crate) struct SetArgs {
     /// Store the value as this type
     #[arg(long = "type", value_name = "TYPE", value_enum, default_value_t = ValueType::Text)]
     pub(crate) kind: ValueType,
-    /// Expire after this long, as in 90s, 10m or 1d12h; `none` for never
-    #[arg(long, value_name = "DURATION", value_parser = parse_ttl)]
-    pub(crate) ttl: Option<Ttl>,
-    /// Say whether the cache may drop the entry
-    #[arg(long, value_name = "POLICY", value_enum, default_value_t = EntryPolicy::Evict)]
-    pub(crate) policy: EntryPolicy,
+    /// Expire after this long, as in 90s, 10m or 1d12h; `none` for never, `keep` for the expiry that
+    /// the entry has [default: none, or with --if-value keep]
+    #[arg(long, value_name = "DURATION", value_parser = parse_ttl_change)]
+    pub(crate) ttl: Option<TtlChange>,
+    /// Say whether the cache may drop the entry [default: keep; evict for a new entry, or with a
+    /// lifetime]
+    #[arg(long, value_name = "POLICY", value_enum)]
+    pub(crate) policy: Option<PolicyChange>,
     /// Set nothing, and exit with 1, if there is a fresh entry
     #[arg(long, conflicts_with = "if_value")]
     pub(crate) if_absent: bool,
-    /// Set nothing, and exit with 1, unless the entry has this value
+    /// Set nothing, and exit with 1, unless the entry has this value; numbers are compared by value,
+    /// as 1 and 1.0
     #[arg(long, value_name = "VALUE", allow_hyphen_values = true)]
     pub(crate) if_value: Option<String>,
     #[command(flatten)]
@@ -385,12 +390,14 @@ Examples:
   ecache touch --store settings --key theme --policy persist
   ecache touch --expiring-within 1h --ttl 1d --dry-run")]
 pub(crate) struct TouchArgs {
-    /// Expire this long from now, as in 90s, 10m or 1d12h; `none` for never
-    #[arg(long, value_name = "DURATION", value_parser = parse_ttl, required_unless_present = "policy")]
-    pub(crate) ttl: Option<Ttl>,
-    /// Say whether the cache may drop the entries
+    /// Expire this long from now, as in 90s, 10m or 1d12h; `none` for never, `keep` for the expiry
+    /// that an entry has
+    #[arg(long, value_name = "DURATION", value_parser = parse_ttl_change, required_unless_present = "policy")]
+    pub(crate) ttl: Option<TtlChange>,
+    /// Say whether the cache may drop the entries; with `keep` a lifetime is given to entries of
+    /// policy `evict` alone
     #[arg(long, value_enum)]
-    pub(crate) policy: Option<EntryPolicy>,
+    pub(crate) policy: Option<PolicyChange>,
     /// Change the whole collection, where there is no filter
     #[arg(long)]
     pub(crate) all: bool,

@@ -164,6 +164,10 @@ pub(crate) enum Command {
     /// Set the value of an entry
     ///
     /// Without VALUE, or with -, the value is read from standard input.
+    ///
+    /// An entry that is overwritten keeps its policy unless --policy or --ttl names another one. Its
+    /// lifetime is renewed: it never expires unless --ttl says otherwise. With --if-value it keeps
+    /// its expiry, too.
     Set(SetArgs),
     /// Exit with 0 if there is a fresh entry, else with 1
     Has(HasArgs),

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 
 use super::entry::{CallArgs, EntryArgs, ScopeArgs, StdinChoice};
-use super::value::{EntryPolicy, ValueType, parse_lifetime, parse_ttl};
+use super::value::{ValueType, parse_lifetime, parse_ttl_change};
 use super::{Cli, Command, GetArgs, Global, RunArgs, SetArgs, ValueFormat};
 
 /// Parses the words after the program's name, if they have a plain form.
@@ -73,7 +73,7 @@ fn set(
         call: CallArgs::default(),
         kind: ValueType::Text,
         ttl: None,
-        policy: EntryPolicy::Evict,
+        policy: None,
         if_absent: false,
         if_value: None,
         scope: ScopeArgs::default(),
@@ -83,7 +83,7 @@ fn set(
         match flag.to_str()? {
             "--quiet" if !*quiet => *quiet = true,
             "--if-absent" if !args.if_absent => args.if_absent = true,
-            "--ttl" => once(&mut args.ttl, parse_ttl(&plain(words.next())?).ok()?)?,
+            "--ttl" => once(&mut args.ttl, parse_ttl_change(&plain(words.next())?).ok()?)?,
             "--type" => {
                 let typed = ValueType::from_str(&plain(words.next())?, false).ok()?;
                 once(&mut kind, typed)?;

@@ -29,20 +29,33 @@ impl From<ValueType> for Kind {
 
 /// A policy as it is given to an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum EntryPolicy {
+pub(crate) enum PolicyChange {
     /// The cache may drop it by itself
     Evict,
     /// It stays until it is removed by name
     Persist,
+    /// The policy that it has
+    Keep,
 }
 
-impl From<EntryPolicy> for Policy {
-    fn from(policy: EntryPolicy) -> Self {
-        match policy {
-            EntryPolicy::Evict => Self::Evict,
-            EntryPolicy::Persist => Self::Persist,
+impl PolicyChange {
+    /// The new policy, `None` for the one that an entry has.
+    pub(crate) fn policy(self) -> Option<Policy> {
+        match self {
+            Self::Evict => Some(Policy::Evict),
+            Self::Persist => Some(Policy::Persist),
+            Self::Keep => None,
         }
     }
+}
+
+/// A lifetime as it is given to an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TtlChange {
+    /// The expiry that the entry has, or none
+    Keep,
+    /// A new one
+    To(Ttl),
 }
 
 /// A lifetime: a duration in milliseconds, or none.
@@ -89,5 +102,13 @@ pub(crate) fn parse_ttl(text: &str) -> Result<Ttl, ecache_core::units::ParseErro
     match text {
         "none" | "never" => Ok(Ttl::Never),
         duration => crate::units::parse_duration(duration).map(Ttl::Millis),
+    }
+}
+
+/// Reads what [`parse_ttl`] does, or `keep`.
+pub(crate) fn parse_ttl_change(text: &str) -> Result<TtlChange, ecache_core::units::ParseError> {
+    match text {
+        "keep" => Ok(TtlChange::Keep),
+        ttl => parse_ttl(ttl).map(TtlChange::To),
     }
 }

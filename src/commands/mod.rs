@@ -15,6 +15,7 @@ mod in_place;
 mod info;
 mod invocation;
 mod key;
+mod lifetime;
 mod live;
 mod ls;
 mod man;

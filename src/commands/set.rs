@@ -4,26 +4,24 @@ use std::fs::File;
 use std::io::{self, Read};
 
 use anyhow::{Context as _, Result};
-use ecache_core::backend::{Condition, Put};
+use ecache_core::backend::{Backend, Condition, Keep, Lookup, Put, PutOptions};
 use ecache_core::entry::{Entry, Policy};
 use ecache_core::value::{CheckedReader, Kind, Value};
 
-use super::request::{Named, Request, expiry};
+use super::lifetime::{LifetimeChange, lifetime};
+use super::request::{Named, Request};
 use crate::cli::SetArgs;
-use crate::cli::value::Ttl;
 use crate::context::Context;
 use crate::error::{Exit, usage};
 use crate::output::stdin;
 
 pub(crate) fn run(context: &Context, mut args: SetArgs) -> Result<Exit> {
     let kind = Kind::from(args.kind);
-    let policy = Policy::from(args.policy);
-    if policy == Policy::Persist && matches!(args.ttl, Some(Ttl::Millis(_))) {
-        return Err(usage(
-            "an entry with a lifetime cannot be of policy persist: leave out --ttl or --policy",
-        ));
-    }
-    let condition = condition(&args, kind)?;
+    let change = LifetimeChange::new(args.ttl, args.policy)?;
+    let options = PutOptions {
+        condition: condition(&args, kind)?,
+        keep: change.keep(args.if_value.is_some()),
+    };
     let (named, value) = positionals(&mut args)?;
     let source = source(&args, value)?;
     let request = Request::of(context, &args.store, named, &args.scope)?;
@@ -34,16 +32,19 @@ pub(crate) fn run(context: &Context, mut args: SetArgs) -> Result<Exit> {
     // The lifetime begins when the value is there: a pipe may have taken its time.
     let now = context.now();
     let mut entry = Entry::new(request.address, kind, now);
-    entry.policy = policy;
-    entry.expires_at = expiry(now, args.ttl);
+    entry.policy = change.policy.unwrap_or(Policy::Evict);
+    entry.expires_at = change.expires_at(now).flatten();
     entry.scopes = request.scopes;
     entry.args = request.args;
-    match backend.put(&entry, &content, &condition, now)? {
-        Put::Created | Put::Replaced => Ok(Exit::Done),
+    match backend.put(&entry, &content, &options, now)? {
+        Put::Created | Put::Replaced => {
+            note_lifetime(context, backend.as_ref(), entry, options.keep)?;
+            Ok(Exit::Done)
+        }
         Put::Refused => {
             context.detail(&format!(
                 "nothing was written: {}",
-                match condition {
+                match options.condition {
                     Condition::IfAbsent => "there is a fresh entry",
                     _ => "the entry has another value",
                 }
@@ -51,6 +52,24 @@ pub(crate) fn run(context: &Context, mut args: SetArgs) -> Result<Exit> {
             Ok(Exit::No)
         }
     }
+}
+
+/// Says on a terminal how long the entry lasts.
+fn note_lifetime(context: &Context, backend: &dyn Backend, entry: Entry, keep: Keep) -> Result<()> {
+    if context.quiet || !context.terminal.stderr_is_terminal {
+        return Ok(());
+    }
+    let entry = match keep == Keep::default() {
+        true => entry,
+        // What was kept is known to the store alone.
+        false => match backend.lookup_unread(&entry.address, context.now())? {
+            Lookup::Hit(entry, _) | Lookup::Stale(entry) => *entry,
+            Lookup::Damaged(_) | Lookup::Missing => return Ok(()),
+        },
+    };
+    let lifetime = lifetime(entry.policy, entry.expires_at, context.now());
+    context.note(&format!("set: {lifetime}"));
+    Ok(())
 }
 
 fn condition(args: &SetArgs, kind: Kind) -> Result<Condition> {

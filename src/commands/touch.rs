@@ -1,49 +1,29 @@
 //! `ecache touch`: changes the lifetime or the policy of entries.
 
 use anyhow::Result;
-use ecache_core::backend::Touch;
 use ecache_core::entry::Policy;
 use ecache_core::error::Error;
 use ecache_core::filter::Freshness;
 
+use super::lifetime::LifetimeChange;
 use super::removal::{Run, amount, open};
-use super::request::{expiry, filter, require_narrowed};
+use super::request::{filter, require_narrowed};
 use crate::cli::TouchArgs;
 use crate::cli::filter::PolicyChoice;
-use crate::cli::value::Ttl;
 use crate::context::Context;
-use crate::error::{Exit, usage};
+use crate::error::Exit;
 
 pub(crate) fn run(context: &Context, args: TouchArgs) -> Result<Exit> {
     let now = context.now();
-    let policy = args.policy.map(Policy::from);
-    let touch = match (args.ttl, policy) {
-        (Some(Ttl::Millis(_)), Some(Policy::Persist)) => {
-            return Err(usage(
-                "an entry with a lifetime cannot be of policy persist: leave out --ttl or --policy",
-            ));
-        }
-        (ttl @ Some(Ttl::Millis(_)), _) => Touch {
-            expires_at: Some(expiry(now, ttl)),
-            policy: Some(Policy::Evict),
-        },
-        (Some(Ttl::Never), policy) => Touch {
-            expires_at: Some(None),
-            policy,
-        },
-        (None, Some(Policy::Persist)) => Touch {
-            expires_at: Some(None),
-            policy,
-        },
-        (None, policy) => Touch {
-            expires_at: None,
-            policy,
-        },
-    };
+    let change = LifetimeChange::new(args.ttl, args.policy)?;
+    let touch = change.touch(now)?;
     let mut filter = filter(context, &args.filter, PolicyChoice::Any, now)?;
     require_narrowed(&filter, args.all, "change")?;
     // What has expired is gone for readers, and comes back only if it is asked for with --expired.
     filter.freshness = filter.freshness.or(Some(Freshness::Fresh));
+    if change.is_for_evictable() {
+        filter.policy = Some(Policy::Evict);
+    }
     let run = Run::from(args.dry_run);
     let backend = open(context, run)?;
     let selection = filter.into();
@@ -52,7 +32,14 @@ pub(crate) fn run(context: &Context, args: TouchArgs) -> Result<Exit> {
         Run::Wet => ("changed", backend.touch(&selection, touch, now)),
     };
     if let Ok(usage) | Err(Error::DamagedLeft { done: usage, .. }) = usage {
-        context.note(&format!("{verb} {}", amount(usage)));
+        let mut note = format!("{verb} {}", amount(usage));
+        if usage.entries > 0
+            && context.terminal.stderr_is_terminal
+            && let Some(lifetime) = change.told(now)
+        {
+            note = format!("{note}: {lifetime}");
+        }
+        context.note(&note);
     }
     usage?;
     Ok(Exit::Done)

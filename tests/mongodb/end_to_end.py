@@ -206,6 +206,56 @@ def a_ttl(dataset):
     assert function.computations == 2
 
 
+COMPARED = [
+    (1, 1.0), (1, True), (True, 1.0), (0, False), (0.0, -0.0), (None, None), (None, 0),
+    ([1, {"a": 2}], [1.0, {"a": 2.0}]), ({"a": 1, "b": True}, {"b": 1, "a": 1.0}),
+    ({"a": None}, {}), (float("nan"), float("nan")), ([float("nan")], [float("nan")]),
+    (2**53 + 1, float(2**53)), (2**53, float(2**53)), (Int64(5), 5), ("1", 1), ("", None),
+    ([], {}), ([1, 2], [1, 2, 3]), (0.1 + 0.2, 0.3), ("a", "a"),
+]
+
+
+def comparing_is_pythons(dataset):
+    store = ExecutionStore.create("compared", dataset_id=dataset._doc.id)
+    words = ["set", "compared", "k", "--dataset", dataset.name, "--type", "json", '"new"']
+    for stored, expected in COMPARED:
+        store.set("k", stored)
+        is_equal = store.compare_and_set("k", expected, "new")
+        store.set("k", stored)
+        ecache(*words, "--if-value", json.dumps(expected), code=0 if is_equal else 1)
+    ecache("clear", "--store", "compared", "--policy", "any")
+
+
+def an_overwrite_keeps_what_it_does_not_name(dataset):
+    store = ExecutionStore.create("lifetimes", dataset_id=dataset._doc.id)
+    here = ["lifetimes", "k", "--dataset", dataset.name]
+
+    def lifetime():
+        document = documents().find_one({"store_name": "lifetimes", "key": "k"})
+        return document["policy"], document["expires_at"]
+
+    store.set("k", "1")
+    ecache("set", *here, "2")
+    assert lifetime() == ("persist", None)
+    ecache("clear", "--store", "lifetimes")
+    assert store.get("k") == "2"
+    assert store.compare_and_set("k", "2", "3", ttl=600)
+    policy, expires_at = lifetime()
+    assert policy == "evict"
+    ecache("set", *here, "4", "--if-value", "3")
+    assert lifetime() == ("evict", expires_at)
+    assert store.compare_and_set("k", "4", "5")
+    assert lifetime() == ("evict", expires_at)
+    # FiftyOne leaves the policy `persist` with an expiry, which means `evict` to both.
+    ecache("touch", "--store", "lifetimes", "--policy", "persist")
+    store.update_ttl("k", 600)
+    policy, expires_at = lifetime()
+    assert policy == "persist" and expires_at
+    ecache("set", *here, "6", "--if-value", "5")
+    assert lifetime() == ("evict", expires_at)
+    store.clear()
+
+
 def stores_are_fiftyones(dataset):
     ecache("set", "listed", "a", "1", "--dataset", dataset.name)
     store = ExecutionStore.create("listed", dataset_id=dataset._doc.id)
@@ -322,6 +372,8 @@ def main(folder):
     an_overwrite_is_believed_and_the_note_is_not(dataset)
     clearing(dataset, other)
     a_ttl(dataset)
+    comparing_is_pythons(dataset)
+    an_overwrite_keeps_what_it_does_not_name(dataset)
     stores_are_fiftyones(dataset)
     copying(dataset, folder)
     what_deleted_datasets_leave(dataset)

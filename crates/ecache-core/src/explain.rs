@@ -567,7 +567,7 @@ mod tests {
     fn put(backend: &dyn Backend, entry: &Entry) {
         let content = Content::Inline(b"value".to_vec());
         backend
-            .put(entry, &content, &Condition::Always, NOW)
+            .put(entry, &content, &Condition::Always.into(), NOW)
             .expect("an entry");
     }
 

@@ -142,7 +142,20 @@ impl Value {
         }
     }
 
-    /// Whether both are the same value to FiftyOne: JSON is compared as what it says, not as how it is spelled.
+    /// Reports whether the two are equal as FiftyOne's `compare_and_set` compares values: by Python's
+    /// `==` ([`Json::equals`]), so that `1` and `1.0` are.
+    pub fn equals(&self, other: &Self) -> bool {
+        match (self.kind, other.kind) {
+            (Kind::Json, _) | (_, Kind::Json) => match (self.to_stored(), other.to_stored()) {
+                (Ok(one), Ok(two)) => one.equals(&two),
+                _ => false,
+            },
+            // Both are bytes to FiftyOne; text is not.
+            (one, two) => (one == Kind::Text) == (two == Kind::Text) && self.bytes == other.bytes,
+        }
+    }
+
+    /// Reports whether the two are stored alike, but for the order of keys and for white space.
     pub fn same(&self, other: &Self) -> bool {
         self == other
             || match (self.to_stored(), other.to_stored()) {

@@ -94,7 +94,7 @@ fn an_entry_is_gone_for_readers_when_its_time_is_over() {
 }
 
 #[test]
-fn overwriting_renews_expiry_and_policy() {
+fn overwriting_renews_the_expiry_and_keeps_the_policy() {
     on_every_backend(|fixture| {
         let Fixture { store, clock, .. } = &fixture;
         store.set(&key("k"), &text("1"), Some(MINUTE)).unwrap();
@@ -107,7 +107,7 @@ fn overwriting_renews_expiry_and_policy() {
         store.set(&key("k"), &text("3"), None).unwrap();
         clock.advance(MINUTE * 60);
         assert_eq!(store.get(&key("k")).unwrap(), Some(text("3")));
-        assert_eq!(fixture.policy("k"), Policy::Persist);
+        assert_eq!(fixture.policy("k"), Policy::Evict);
     });
 }
 
@@ -193,6 +193,40 @@ fn compare_and_set_compares_what_json_says() {
 }
 
 #[test]
+fn an_overwrite_keeps_the_policy_and_a_compare_and_set_the_lifetime() {
+    on_every_backend(|Fixture { store, clock, .. }| {
+        let expires_at = Some(clock.now().saturating_add(MINUTE));
+        let lifetime = || {
+            let entry = store.get_entry(&key("k")).unwrap().expect("it is fresh");
+            (entry.policy, entry.expires_at)
+        };
+        let swap = |ttl| {
+            let swapped = store.compare_and_set(&key("k"), text("v"), &text("v"), ttl);
+            assert!(swapped.unwrap());
+        };
+        store.set(&key("k"), &text("v"), None).unwrap();
+        store.set_cache(&key("k"), &text("v"), None).unwrap();
+        assert_eq!(lifetime(), (Policy::Persist, None));
+        swap(None);
+        assert_eq!(lifetime(), (Policy::Persist, None));
+        swap(Some(MINUTE));
+        assert_eq!(lifetime(), (Policy::Evict, expires_at));
+        swap(None);
+        assert_eq!(lifetime(), (Policy::Evict, expires_at));
+        store.set(&key("k"), &text("v"), None).unwrap();
+        assert_eq!(lifetime(), (Policy::Evict, None));
+        store.update_policy(&key("k"), Policy::Persist).unwrap();
+        store
+            .set_cache(&key("k"), &text("v"), Some(MINUTE))
+            .unwrap();
+        assert_eq!(lifetime(), (Policy::Evict, expires_at));
+        clock.advance(MINUTE);
+        assert!(store.set_if_absent(&key("k"), &text("v"), None).unwrap());
+        assert_eq!(lifetime(), (Policy::Persist, None), "what expired is gone");
+    });
+}
+
+#[test]
 fn the_key_of_a_stores_own_document_is_no_key() {
     on_every_backend(|Fixture { store, .. }| {
         store.set_metadata(&Json::from("about this store")).unwrap();
@@ -244,6 +278,7 @@ fn keeps_what_is_known_of_an_entry() {
             function: Some("module.function".into()),
             args: Some(r#"["cat.jpg"]"#.into()),
             cost: Some(Duration::from_millis(1500)),
+            ..SetOptions::default()
         };
         let created_at = clock.now();
         store.set(&key("k"), &text("v"), None).unwrap();

@@ -452,7 +452,7 @@ fn a_damaged_value_is_not_the_one_that_a_write_expects() {
     let entry = Entry::new(address("0"), Kind::Bytes, NOW);
     let content = Content::Inline(b"new".into());
     let condition = Condition::IfValue(Value::bytes(value(0)));
-    let put = store.put(&entry, &content, &condition, NOW);
+    let put = store.put(&entry, &content, &condition.into(), NOW);
     assert_eq!(put.expect("no error"), Put::Refused);
 }
 
@@ -500,7 +500,7 @@ fn a_damaged_index_does_not_lead_to_the_same_key_of_another_store() {
     for store in stores {
         let entry = Entry::new(address(store), Kind::Bytes, NOW);
         let content = Content::Inline(store.into());
-        let put = backend.put(&entry, &content, &Condition::Always, NOW);
+        let put = backend.put(&entry, &content, &Condition::Always.into(), NOW);
         put.expect("an entry");
     }
     backend.compact(NOW).expect("compacted");

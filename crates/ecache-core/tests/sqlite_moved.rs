@@ -48,7 +48,7 @@ fn put_in(backend: &SqliteBackend, store: &str, value: &str) {
     let address = StoreAddress::new(store).entry(Key::new("k").expect("a key"));
     let entry = Entry::new(address, Kind::Text, NOW);
     let content = Content::Inline(value.into());
-    let put = backend.put(&entry, &content, &Condition::Always, NOW);
+    let put = backend.put(&entry, &content, &Condition::Always.into(), NOW);
     put.expect("an entry");
 }
 

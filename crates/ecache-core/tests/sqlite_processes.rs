@@ -38,7 +38,7 @@ fn write_some(path: &Path, writer: &str) -> u64 {
         assert_eq!(put_own, Put::Created);
         let shared = Entry::new(address(&format!("shared-{number}")), Kind::Bytes, NOW);
         let content = Content::Inline(b"value".into());
-        let put = store.put(&shared, &content, &Condition::IfAbsent, NOW);
+        let put = store.put(&shared, &content, &Condition::IfAbsent.into(), NOW);
         created += u64::from(put.expect("a put") == Put::Created);
         let reader = SqliteBackend::open(path, Access::Read).expect("a store");
         let own = get(&reader, &format!("{writer}-{number}")).expect("a look-up");

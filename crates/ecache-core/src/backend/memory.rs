@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::{
     Backend, Chunked, Commit, Condition, Content, Counters, Description, Dimension, Direction,
-    Group, Imported, Lookup, OnConflict, Progress, Put, REPLACED_FOR, Record, Row, Rows,
-    STAGED_FOR, Scan, Sort, StoreMetadata, StoreRecord, Touch, UnnamedValues, Use, Values,
+    Group, Imported, Lookup, OnConflict, Progress, Put, PutOptions, REPLACED_FOR, Record, Row,
+    Rows, STAGED_FOR, Scan, Sort, StoreMetadata, StoreRecord, Touch, UnnamedValues, Use, Values,
     lookup_enough,
 };
 use crate::entry::{Entry, MAX_COUNT, Policy};
@@ -214,7 +214,7 @@ impl State {
         &mut self,
         entry: &Entry,
         content: &Content,
-        condition: &Condition,
+        options: &PutOptions,
         now: Timestamp,
     ) -> Result<Put> {
         self.store(&entry.address.store);
@@ -222,10 +222,10 @@ impl State {
         self.collect(now);
         let existing = self.entries.get(&entry.address);
         let fresh = existing.filter(|existing| existing.entry.is_fresh(now));
-        let holds = match (condition, fresh) {
+        let holds = match (&options.condition, fresh) {
             (Condition::Always, _) | (Condition::IfAbsent, None) => true,
             (Condition::IfAbsent, Some(_)) | (Condition::IfValue(_), None) => false,
-            (Condition::IfValue(expected), Some(fresh)) => self.value(fresh)?.same(expected),
+            (Condition::IfValue(expected), Some(fresh)) => self.value(fresh)?.equals(expected),
         };
         if !holds {
             return Ok(Put::Refused);
@@ -239,6 +239,9 @@ impl State {
         match existing {
             None => (entry.last_used_at, entry.hits) = (None, 0),
             Some(Stored { entry: old, .. }) => {
+                let new = (entry.policy, entry.expires_at);
+                let old_lifetime = (old.policy, old.expires_at);
+                (entry.policy, entry.expires_at) = options.keep.lifetime(new, old_lifetime, now);
                 entry.created_at = old.created_at;
                 (entry.last_used_at, entry.hits) = (old.last_used_at, old.hits);
             }
@@ -388,13 +391,13 @@ impl Backend for MemoryBackend {
         &self,
         entry: &Entry,
         content: &Content,
-        condition: &Condition,
+        options: &PutOptions,
         now: Timestamp,
     ) -> Result<Put> {
         let mut state = self.write();
         let put = entry
             .check()
-            .and_then(|()| state.put(entry, content, condition, now));
+            .and_then(|()| state.put(entry, content, options, now));
         if !matches!(put, Ok(Put::Created | Put::Replaced)) {
             state.drop_staged(content);
         }

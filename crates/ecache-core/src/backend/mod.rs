@@ -47,6 +47,12 @@ pub fn no_progress(_: u64) -> ControlFlow<()> {
 /// Values of this many bytes are enough for one [`Backend::lookup_many`].
 pub const LOOKUP_SIZE: usize = 4 << 20;
 
+/// How [`Backend::put_call`] writes: always, keeping the policy that the result was given.
+pub const PUT_CALL: PutOptions = PutOptions {
+    condition: Condition::Always,
+    keep: Keep::POLICY,
+};
+
 /// Up to so many bytes, a value is verified whole before anything of it is read.
 pub const WHOLE_SIZE: u64 = 8 << 20;
 
@@ -140,9 +146,9 @@ pub trait Backend: Send + Sync {
     /// then.
     fn read_chunk(&self, chunked: &Chunked, index: u64, bytes: &mut Vec<u8>) -> Result<()>;
 
-    /// Writes an entry. Its size is its content's; replacing one keeps `created_at` and the recorded hits
-    /// of the old, and takes everything else from the new: lifetime and policy are renewed. A new one
-    /// has no hits.
+    /// Writes an entry. Its size is its content's. An overwrite keeps `created_at` and the recorded
+    /// hits of the old entry, and of its lifetime what [`PutOptions::keep`] says; everything else is
+    /// the new entry's. A new entry has no hits.
     ///
     /// A staged value belongs to one entry only, and one that is refused or fails to be written is dropped.
     ///
@@ -152,12 +158,13 @@ pub trait Backend: Send + Sync {
         &self,
         entry: &Entry,
         content: &Content,
-        condition: &Condition,
+        options: &PutOptions,
         now: Timestamp,
     ) -> Result<Put>;
 
-    /// Writes the result of a cached call, whatever is there, and returns the store's generation for as long as
-    /// it stays what was written, if that is wanted. The call is what `entry` records of it.
+    /// Writes the result of a cached call, whatever is there, and returns the store's generation for
+    /// as long as it stays what was written, if that is wanted. The call is what `entry` records of
+    /// it. A result that was made `persist` stays so ([`PUT_CALL`]).
     ///
     /// # Errors
     /// Those of [`Backend::put`].
@@ -172,7 +179,7 @@ pub trait Backend: Send + Sync {
             true => Some(self.generation(call.store)?),
             false => None,
         };
-        let put = self.put(entry, content, &Condition::Always, now)?;
+        let put = self.put(entry, content, &PUT_CALL, now)?;
         // Replacing moves the generation by one; if it moves by more, somebody else was there as well.
         Ok(generation.map(|generation| generation + u64::from(put == Put::Replaced)))
     }

@@ -152,9 +152,68 @@ pub enum Condition {
     Always,
     /// Only if there is no fresh entry
     IfAbsent,
-    /// Only if there is a fresh entry with that value
+    /// Only if there is a fresh entry with that value ([`Value::equals`])
     IfValue(Value),
 }
+
+/// How a write treats the entry that has its address already.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PutOptions {
+    /// When the write takes place
+    pub condition: Condition,
+    /// What stays of the entry that is replaced
+    pub keep: Keep,
+}
+
+impl From<Condition> for PutOptions {
+    /// Keeps neither policy nor expiry.
+    fn from(condition: Condition) -> Self {
+        Self {
+            condition,
+            keep: Keep::default(),
+        }
+    }
+}
+
+/// Which parts of an entry's lifetime an overwrite keeps, because the writer did not name them.
+///
+/// An expired entry is gone for its readers, so nothing of it is kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Keep {
+    /// Keeps the policy; an entry that stays `persist` gets no expiry
+    pub policy: bool,
+    /// Keeps the expiry, or its absence; an entry that becomes `persist` loses it
+    pub expiry: bool,
+}
+
+impl Keep {
+    /// Keeps the policy and renews the expiry.
+    pub const POLICY: Self = Self {
+        policy: true,
+        expiry: false,
+    };
+    /// Keeps policy and expiry.
+    pub const LIFETIME: Self = Self {
+        policy: true,
+        expiry: true,
+    };
+
+    /// Returns the policy and the expiry of an entry that replaces another one at `now`.
+    pub(super) fn lifetime(self, new: Lifespan, old: Lifespan, now: Timestamp) -> Lifespan {
+        let (policy, expires_at) = match old {
+            (_, Some(expires_at)) if expires_at <= now => return new,
+            old if self == Self::LIFETIME => return old,
+            (policy, expires_at) => (
+                if self.policy { policy } else { new.0 },
+                if self.expiry { expires_at } else { new.1 },
+            ),
+        };
+        (policy, expires_at.filter(|_| policy == Policy::Evict))
+    }
+}
+
+/// A policy, and an expiry.
+pub(super) type Lifespan = (Policy, Option<Timestamp>);
 
 /// What a write did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

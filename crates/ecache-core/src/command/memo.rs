@@ -535,7 +535,7 @@ impl<'a> Memo<'a> {
             ..Entry::new(call.entry.address.clone(), Kind::Command, now)
         };
         let kept = backend.stage(&mut recording, now).and_then(|content| {
-            backend.put(&entry, &content, &Condition::Always, now)?;
+            backend.put(&entry, &content, &Condition::Always.into(), now)?;
             Ok(content.size())
         });
         report.size = self.attempt(kept)?;

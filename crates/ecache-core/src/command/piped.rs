@@ -308,7 +308,7 @@ impl Memo<'_> {
             ..Entry::new(self.call.entry.address.clone(), Kind::Json, now)
         };
         let text = Content::Inline(profile.to_json().into_bytes());
-        self.attempt(backend.put(&entry, &text, &Condition::Always, now))
+        self.attempt(backend.put(&entry, &text, &Condition::Always.into(), now))
             .map(drop)
     }
 }

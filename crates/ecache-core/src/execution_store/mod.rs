@@ -5,7 +5,7 @@
 //! | FiftyOne | here |
 //! |---|---|
 //! | an expired entry is served until MongoDB's monitor next runs | an entry is gone for readers when its time is over |
-//! | overwriting renews neither expiry nor policy | it renews both |
+//! | overwriting does not renew the expiry | it renews the expiry and keeps the policy |
 //! | `update_ttl` leaves the policy `persist` | a TTL makes an entry `evict`, `persist` takes its expiry away |
 //! | a stored `None` cannot be told from a miss | `get` gives `Some` of a JSON `null` |
 //! | an entry can take the key `__store__`, and with it the store's metadata | the key is refused |
@@ -20,7 +20,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::backend::{
-    Backend, Condition, Lookup, Put, Row, Rows, Scan, StoreMetadata, Touch, no_progress, read_value,
+    Backend, Condition, Keep, Lookup, Put, PutOptions, Row, Rows, Scan, StoreMetadata, Touch,
+    no_progress, read_value,
 };
 use crate::entry::{Entry, Policy};
 use crate::error::{Error, Result};
@@ -79,11 +80,13 @@ fn expiry(ttl: Duration, now: Timestamp) -> Result<Timestamp> {
     }
 }
 
-/// What is to be known of an entry beside its value; all of it is renewed by every write.
+/// What is to be known of an entry beside its value; every write renews it, but for [`SetOptions::keep`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SetOptions {
     /// How long it is to last
     pub lifetime: Lifetime,
+    /// The parts of the lifetime that an overwrite keeps as they were
+    pub keep: Keep,
     /// The scopes it is made in
     pub scopes: Scopes,
     /// The function or program that makes it
@@ -92,6 +95,20 @@ pub struct SetOptions {
     pub args: Option<String>,
     /// What computing it took
     pub cost: Option<Duration>,
+}
+
+impl SetOptions {
+    /// That TTL, or else `lifetime` for a new entry, of which an overwrite keeps `keep`.
+    fn unnamed(ttl: Option<Duration>, lifetime: Lifetime, keep: Keep) -> Self {
+        match ttl {
+            Some(ttl) => Lifetime::Expire(ttl).into(),
+            None => Self {
+                lifetime,
+                keep,
+                ..Self::default()
+            },
+        }
+    }
 }
 
 impl From<Lifetime> for SetOptions {
@@ -192,17 +209,19 @@ impl ExecutionStore {
         Ok(self.usage(filter)?.entries > 0)
     }
 
-    /// Writes a value that lasts until it is removed, or, with a TTL, is of policy `evict` and expires.
+    /// Writes a value that expires after a TTL and is of policy `evict`, or, without one, never
+    /// expires and is of policy `persist`. An overwrite without a TTL keeps the policy.
     pub fn set(&self, key: &Key, value: &Value, ttl: Option<Duration>) -> Result<()> {
-        let lifetime = Lifetime::from_ttl(ttl, Lifetime::Persist);
-        self.set_with(key, value, &lifetime.into(), &Condition::Always)?;
+        let options = SetOptions::unnamed(ttl, Lifetime::Persist, Keep::POLICY);
+        self.set_with(key, value, &options, &Condition::Always)?;
         Ok(())
     }
 
-    /// Writes a value of policy `evict`: [`ExecutionStore::clear_cache`] removes it.
+    /// Writes a value of policy `evict`: [`ExecutionStore::clear_cache`] removes it. An overwrite
+    /// without a TTL keeps the policy, as FiftyOne's does.
     pub fn set_cache(&self, key: &Key, value: &Value, ttl: Option<Duration>) -> Result<()> {
-        let lifetime = Lifetime::from_ttl(ttl, Lifetime::Evict);
-        self.set_with(key, value, &lifetime.into(), &Condition::Always)?;
+        let options = SetOptions::unnamed(ttl, Lifetime::Evict, Keep::POLICY);
+        self.set_with(key, value, &options, &Condition::Always)?;
         Ok(())
     }
 
@@ -216,8 +235,8 @@ impl ExecutionStore {
     /// As [`ExecutionStore::set`], if the fresh entry's value is `expected`; returns whether it was
     /// written.
     ///
-    /// JSON is compared by what it says ([`Value::same`]). Lifetime and policy are renewed as by any
-    /// write.
+    /// Values are compared by Python's `==` ([`Value::equals`]). Without a TTL the entry keeps its
+    /// expiry and its policy.
     pub fn compare_and_set(
         &self,
         key: &Key,
@@ -225,14 +244,15 @@ impl ExecutionStore {
         value: &Value,
         ttl: Option<Duration>,
     ) -> Result<bool> {
-        let lifetime = Lifetime::from_ttl(ttl, Lifetime::Persist);
-        let put = self.set_with(key, value, &lifetime.into(), &Condition::IfValue(expected))?;
+        let options = SetOptions::unnamed(ttl, Lifetime::Persist, Keep::LIFETIME);
+        let put = self.set_with(key, value, &options, &Condition::IfValue(expected))?;
         Ok(put != Put::Refused)
     }
 
     /// Writes a value with everything that can be known of it, if `condition` holds.
     ///
-    /// An overwritten entry keeps its `created_at` and its hits; nothing else of it stays.
+    /// An overwritten entry keeps its `created_at`, its hits and what [`SetOptions::keep`] says;
+    /// nothing else of it stays.
     pub fn set_with(
         &self,
         key: &Key,
@@ -253,7 +273,11 @@ impl ExecutionStore {
             ..Entry::new(self.entry(key)?, value.kind, now)
         };
         let content = self.backend.stage(&mut value.bytes.as_slice(), now)?;
-        self.backend.put(&entry, &content, condition, now)
+        let options = PutOptions {
+            condition: condition.clone(),
+            keep: options.keep,
+        };
+        self.backend.put(&entry, &content, &options, now)
     }
 
     /// Gives a fresh entry that TTL from now on, which makes it `evict`, or with `None` takes its expiry

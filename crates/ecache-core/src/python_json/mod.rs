@@ -4,6 +4,7 @@
 //! surrogates. `serde_json` loses some of these and writes floats differently, so this module has its own
 //! model, parser and writer; nothing else in the crate knows how JSON is spelled.
 
+mod equal;
 mod grammar;
 mod parse;
 mod string;

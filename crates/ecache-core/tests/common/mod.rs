@@ -36,7 +36,7 @@ pub fn write(path: &Path) -> SqliteBackend {
 pub fn put(backend: &dyn Backend, key: &str, value: &[u8]) -> Result<Put> {
     let entry = Entry::new(address(key), Kind::Bytes, NOW);
     let content = backend.stage(&mut &*value, NOW)?;
-    backend.put(&entry, &content, &Condition::Always, NOW)
+    backend.put(&entry, &content, &Condition::Always.into(), NOW)
 }
 
 /// The value of a key, `None` if it is a miss.

@@ -76,7 +76,7 @@ fn overwrite(ctx: &ExecutionContext, text: &str) {
     let content = ecache_core::backend::Content::Inline(text.as_bytes().to_vec());
     let always = ecache_core::backend::Condition::Always;
     backend
-        .put(&entry, &content, &always, NOW)
+        .put(&entry, &content, &always.into(), NOW)
         .expect("written");
 }
 

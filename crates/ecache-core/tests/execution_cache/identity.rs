@@ -215,7 +215,7 @@ fn an_entry_without_a_recorded_function_is_anybodys() {
     entry.function = None;
     let content = ecache_core::backend::Content::Inline(b"5".to_vec());
     let always = ecache_core::backend::Condition::Always;
-    let put = backend.put(&entry, &content, &always, entry.written_at());
+    let put = backend.put(&entry, &content, &always.into(), entry.written_at());
     put.expect("it is written");
     assert_eq!(in_one_store("tests::two").call(&ctx, "a", 2), 5);
 }

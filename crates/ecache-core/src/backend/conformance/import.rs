@@ -118,7 +118,7 @@ fn conflicts(backend: &dyn Backend) {
         for written in [-1, 0, 1] {
             let old = entry("s", "k");
             backend
-                .put(&old, &inline("old"), &Condition::Always, NOW)
+                .put(&old, &inline("old"), &Condition::Always.into(), NOW)
                 .expect("an entry is written");
             let new = Entry {
                 updated_at: Some(at(written)),

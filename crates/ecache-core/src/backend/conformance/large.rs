@@ -57,7 +57,7 @@ fn bytes(length: usize) -> Vec<u8> {
 fn put_bytes(backend: &dyn Backend, entry: &Entry, bytes: &[u8]) -> Content {
     let content = backend.stage(&mut &*bytes, NOW).expect("staged");
     assert_eq!(content.size(), bytes.len() as u64);
-    let put = backend.put(entry, &content, &Condition::Always, NOW);
+    let put = backend.put(entry, &content, &Condition::Always.into(), NOW);
     put.expect("an entry is written");
     content
 }
@@ -103,7 +103,7 @@ fn replaced_while_read(backend: &dyn Backend) {
     reader.read_exact(&mut read).expect("the first chunk");
     let put = |now, value: Vec<u8>| {
         let content = backend.stage(&mut &*value, now).expect("staged");
-        let put = backend.put(&entry("s", "k"), &content, &Condition::Always, now);
+        let put = backend.put(&entry("s", "k"), &content, &Condition::Always.into(), now);
         put.expect("an entry is written");
     };
     put(NOW, vec![1; LARGE]);
@@ -165,7 +165,7 @@ fn large_if_value(backend: &dyn Backend) {
 fn refused_large_value(backend: &dyn Backend) {
     put(backend, &entry("s", "k"));
     let content = backend.stage(&mut &*bytes(LARGE), NOW).expect("staged");
-    let put = backend.put(&entry("s", "k"), &content, &Condition::IfAbsent, NOW);
+    let put = backend.put(&entry("s", "k"), &content, &Condition::IfAbsent.into(), NOW);
     assert_eq!(put.expect("no error"), Put::Refused);
     let value = read_value(backend, Kind::Bytes, content);
     assert!(matches!(value, Err(Error::Replaced)));
@@ -176,7 +176,7 @@ fn written_again(backend: &dyn Backend) {
     let content = get(backend, "k");
     let again = expiring("s", "k", at(DAY));
     for condition in [Condition::Always, Condition::IfAbsent] {
-        let put = backend.put(&again, &content, &condition, NOW);
+        let put = backend.put(&again, &content, &condition.into(), NOW);
         put.expect("no error");
     }
     let value = read_value(backend, Kind::Bytes, get(backend, "k")).expect("a value");
@@ -198,6 +198,6 @@ fn staged_and_forgotten(backend: &dyn Backend) {
     backend.collect_garbage(at(DAY + 1)).expect("collected");
     assert!(!whole(&staged));
     assert!(whole(&content));
-    let put = backend.put(&entry("s", "late"), &staged, &Condition::Always, NOW);
+    let put = backend.put(&entry("s", "late"), &staged, &Condition::Always.into(), NOW);
     assert!(matches!(put, Err(Error::Replaced)), "it came too late");
 }

@@ -138,7 +138,7 @@ fn put(backend: &dyn Backend, entry: &Entry) -> Put {
 
 fn put_if(backend: &dyn Backend, entry: &Entry, condition: &Condition) -> Put {
     backend
-        .put(entry, &inline(*b"abc"), condition, NOW)
+        .put(entry, &inline(*b"abc"), &condition.clone().into(), NOW)
         .expect("an entry is written")
 }
 

@@ -99,7 +99,7 @@ fn each_means_its_own(
     let names = hostile(longest);
     for (size, name) in names.iter().enumerate() {
         let value = inline(vec![0; size]);
-        let put = backend.put(&make(name), &value, &Condition::Always, NOW);
+        let put = backend.put(&make(name), &value, &Condition::Always.into(), NOW);
         assert_eq!(put.expect("an entry is written"), Put::Created, "{name:?}");
     }
     for (size, name) in names.iter().enumerate() {
@@ -195,7 +195,7 @@ fn names_have_a_length(backend: &dyn Backend) {
         for text in [String::new(), "n".repeat(MAX_NAME_LENGTH + 1)] {
             let entry = make(&text);
             let staged = backend.stage(&mut &*large, NOW).expect("staged");
-            let put = backend.put(&entry, &staged, &Condition::Always, NOW);
+            let put = backend.put(&entry, &staged, &Condition::Always.into(), NOW);
             is_refused(field, put.expect_err("it is no name"));
             if matches!(staged, Content::Chunked(_)) {
                 let value = read_value(backend, Kind::Bytes, staged);

@@ -5,8 +5,8 @@ use proptest::sample::select;
 
 use super::*;
 use crate::backend::{
-    Commit, Dimension, Direction, OnConflict, Record, Sort, StoreMetadata, StoreRecord, Touch, Use,
-    no_progress,
+    Commit, Dimension, Direction, Keep, OnConflict, PutOptions, Record, Sort, StoreMetadata,
+    StoreRecord, Touch, Use, no_progress,
 };
 use crate::entry::Policy;
 use crate::error::Error;
@@ -154,7 +154,7 @@ prop_compose! {
 
 #[derive(Clone, Debug)]
 enum Operation {
-    Put(Entry, Vec<u8>, Condition),
+    Put(Entry, Vec<u8>, PutOptions),
     Import(Vec<Record>, OnConflict, Commit),
     Remove(Selection),
     Touch(Selection, Touch),
@@ -168,6 +168,11 @@ fn operations() -> impl Strategy<Value = Operation> {
         Just(Condition::IfAbsent),
         values().prop_map(|value| Condition::IfValue(Value::bytes(value))),
     ];
+    let options = (condition, any::<bool>(), any::<bool>());
+    let options = options.prop_map(|(condition, policy, expiry)| PutOptions {
+        condition,
+        keep: Keep { policy, expiry },
+    });
     let on_conflict = vec![
         OnConflict::Replace,
         OnConflict::Keep,
@@ -191,7 +196,7 @@ fn operations() -> impl Strategy<Value = Operation> {
         policy: Policy::Persist,
     });
     prop_oneof![
-        6 => (entries(), values(), condition).prop_map(|(e, v, c)| Operation::Put(e, v, c)),
+        6 => (entries(), values(), options).prop_map(|(e, v, o)| Operation::Put(e, v, o)),
         2 => (records(), select(on_conflict), select(vec![Commit::Whole, Commit::Every(3)]))
             .prop_map(|(r, o, c)| Operation::Import(r, o, c)),
         2 => selections().prop_map(Operation::Remove),
@@ -204,8 +209,8 @@ fn operations() -> impl Strategy<Value = Operation> {
 /// Does one operation, and returns what it said, as text: errors cannot be compared.
 fn run(backend: &dyn Backend, operation: &Operation) -> String {
     match operation {
-        Operation::Put(entry, value, condition) => {
-            let put = backend.put(entry, &inline(value.clone()), condition, NOW);
+        Operation::Put(entry, value, options) => {
+            let put = backend.put(entry, &inline(value.clone()), options, NOW);
             format!("{put:?}")
         }
         Operation::Import(records, on_conflict, commit) => {

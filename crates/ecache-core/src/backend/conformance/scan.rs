@@ -29,7 +29,7 @@ fn differing(backend: &dyn Backend) {
             ..entry("s", key)
         };
         let content = inline(vec![0; 10 + rank as usize]);
-        let put = backend.put(&entry, &content, &Condition::Always, NOW);
+        let put = backend.put(&entry, &content, &Condition::Always.into(), NOW);
         put.expect("an entry is written");
         if rank > 0 {
             let one = Use {

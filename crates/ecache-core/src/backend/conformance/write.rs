@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::*;
-use crate::backend::{Lookup, Touch, Use};
+use crate::backend::{CallIdentity, Keep, Lookup, PutOptions, Touch, Use};
 use crate::entry::{CLOCK_SKEW, Policy};
 use crate::filter::{Freshness, Selection, Usage};
 use crate::scope::Scopes;
@@ -21,7 +21,9 @@ pub(super) const BEHAVIOURS: &[Behaviour] = &[
         "a put if absent takes an expired entry for absent",
         put_if_absent,
     ),
-    ("a put if value compares JSON by what it says", put_if_value),
+    ("a put if value compares as Python's == does", put_if_value),
+    ("an overwrite keeps of the lifetime what is not named", keep),
+    ("a cached result that persists stays so", kept_call),
     (
         "an overwrite renews the lifetime and keeps the history",
         overwrite,
@@ -83,7 +85,7 @@ fn every_field(backend: &dyn Backend) {
     for (entry, value) in [(full, "[1, 2 ]"), (bare, "{}")] {
         let content = inline(value);
         backend
-            .put(&entry, &content, &Condition::Always, NOW)
+            .put(&entry, &content, &Condition::Always.into(), NOW)
             .expect("an entry is written");
         assert_eq!(hit(backend, &entry.address), (entry, content));
     }
@@ -119,7 +121,12 @@ fn many_lookups(backend: &dyn Backend) {
 fn put_always(backend: &dyn Backend) {
     assert_eq!(put(backend, &entry("s", "k")), Put::Created);
     assert_eq!(put(backend, &entry("s", "k")), Put::Replaced);
-    let put = backend.put(&entry("s", "k"), &inline("x"), &Condition::Always, NOW);
+    let put = backend.put(
+        &entry("s", "k"),
+        &inline("x"),
+        &Condition::Always.into(),
+        NOW,
+    );
     assert_eq!(put.expect("an entry is written"), Put::Replaced);
     assert_eq!(hit(backend, &address("s", "k")).1, inline("x"));
     assert_eq!(everything(backend).len(), 1);
@@ -136,12 +143,12 @@ fn put_if_absent(backend: &dyn Backend) {
 
 fn put_if_value(backend: &dyn Backend) {
     let json = |text: &str| Value::json(text).expect("JSON");
-    let put = |value: &str, condition| {
+    let put = |value: &str, condition: Condition| {
         let entry = Entry {
             kind: Kind::Json,
             ..entry("s", "k")
         };
-        let put = backend.put(&entry, &inline(value), &condition, NOW);
+        let put = backend.put(&entry, &inline(value), &condition.into(), NOW);
         put.expect("no error")
     };
     let refused = put("1", Condition::IfValue(json("1")));
@@ -151,6 +158,10 @@ fn put_if_value(backend: &dyn Backend) {
     assert_eq!(put("2", other), Put::Refused);
     let same = Condition::IfValue(json(r#"{"b":[2.0],"a":1}"#));
     assert_eq!(put("2", same), Put::Replaced);
+    for (expected, value) in [("2.0", "[1.0, {\"a\": true}]"), ("[true, {\"a\": 1}]", "2")] {
+        let equal = Condition::IfValue(json(expected));
+        assert_eq!(put(value, equal), Put::Replaced, "{expected}");
+    }
     let kind = Condition::IfValue(Value::text("2"));
     assert_eq!(put("3", kind), Put::Refused, "text is not a number");
     super::put(backend, &expiring("s", "k", NOW));
@@ -185,6 +196,131 @@ fn overwrite(backend: &dyn Backend) {
         ..new
     };
     assert_eq!(hit(backend, &expected.address).0, expected);
+}
+
+fn keep(backend: &dyn Backend) {
+    use Policy::{Evict, Persist};
+    let later = Some(at(DAY));
+    let soon = Some(at(SECOND));
+    let expiry = Keep {
+        policy: false,
+        expiry: true,
+    };
+    // What is kept; the old lifetime; the new one; and the one that results.
+    let cases = [
+        (
+            Keep::default(),
+            (Persist, None),
+            (Evict, later),
+            (Evict, later),
+        ),
+        (
+            Keep::default(),
+            (Evict, later),
+            (Persist, None),
+            (Persist, None),
+        ),
+        (
+            Keep::POLICY,
+            (Persist, None),
+            (Evict, None),
+            (Persist, None),
+        ),
+        (Keep::POLICY, (Evict, later), (Persist, None), (Evict, None)),
+        (Keep::POLICY, (Evict, later), (Evict, soon), (Evict, soon)),
+        (
+            Keep::POLICY,
+            (Persist, None),
+            (Evict, soon),
+            (Persist, None),
+        ),
+        (expiry, (Evict, later), (Evict, soon), (Evict, later)),
+        (expiry, (Evict, later), (Persist, None), (Persist, None)),
+        (expiry, (Persist, None), (Evict, soon), (Evict, None)),
+        (
+            Keep::LIFETIME,
+            (Evict, later),
+            (Persist, None),
+            (Evict, later),
+        ),
+        (
+            Keep::LIFETIME,
+            (Persist, None),
+            (Evict, soon),
+            (Persist, None),
+        ),
+        // An expired entry is gone.
+        (
+            Keep::LIFETIME,
+            (Evict, Some(NOW)),
+            (Persist, None),
+            (Persist, None),
+        ),
+        (
+            Keep::POLICY,
+            (Evict, Some(NOW)),
+            (Persist, None),
+            (Persist, None),
+        ),
+    ];
+    for (number, (keep, old, new, expected)) in cases.into_iter().enumerate() {
+        let lasting = |(policy, expires_at)| Entry {
+            policy,
+            expires_at,
+            ..entry("s", &number.to_string())
+        };
+        put(backend, &lasting(old));
+        let options = PutOptions {
+            condition: Condition::Always,
+            keep,
+        };
+        let put = backend.put(&lasting(new), &inline("x"), &options, NOW);
+        assert_eq!(put.expect("a write"), Put::Replaced);
+        let (found, _) = hit(backend, &address("s", &number.to_string()));
+        assert_eq!((found.policy, found.expires_at), expected, "{number}");
+        let absent = Entry {
+            address: address("absent", &number.to_string()),
+            ..lasting(new)
+        };
+        let put = backend.put(&absent, &inline("x"), &options, NOW);
+        assert_eq!(put.expect("a write"), Put::Created);
+        let (found, _) = hit(backend, &absent.address);
+        assert_eq!((found.policy, found.expires_at), new, "{number}");
+    }
+}
+
+fn kept_call(backend: &dyn Backend) {
+    let (store, scopes) = (Arc::new(StoreAddress::new("s")), Scopes::default());
+    let call = CallIdentity {
+        store: &store,
+        hash: &[7; 32],
+        function: &"f".into(),
+        scopes: &scopes,
+        preimage: "[1]",
+        arguments_length: 2,
+        with_generation: false,
+    };
+    let result = Entry {
+        function: Some("f".into()),
+        args: Some("[1]".into()),
+        expires_at: Some(at(DAY)),
+        ..Entry::new(call.address(), Kind::Json, NOW)
+    };
+    let write = || backend.put_call(&call, &result, &inline("1"), NOW);
+    write().expect("a write");
+    let lifetime = || {
+        let entry = hit(backend, &call.address()).0;
+        (entry.policy, entry.expires_at)
+    };
+    assert_eq!(lifetime(), (Policy::Evict, Some(at(DAY))));
+    let persist = Touch {
+        policy: Some(Policy::Persist),
+        expires_at: Some(None),
+    };
+    let touched = backend.touch(&Filter::store(&store).into(), persist, NOW);
+    assert_eq!(touched.expect("a touch").entries, 1);
+    write().expect("a write");
+    assert_eq!(lifetime(), (Policy::Persist, None));
 }
 
 fn clock_skew(backend: &dyn Backend) {

@@ -56,8 +56,8 @@ use mongodb::{Collection, Database};
 
 use super::sqlite::Access;
 use super::{
-    Backend, Chunked, Commit, Condition, Content, Counters, Dataset, Description, Dimension,
-    Follow, Group, Imported, Lookup, OnConflict, Progress, Put, Record, Rows, Scan, StoreMetadata,
+    Backend, Chunked, Commit, Content, Counters, Dataset, Description, Dimension, Follow, Group,
+    Imported, Lookup, OnConflict, Progress, Put, PutOptions, Record, Rows, Scan, StoreMetadata,
     StoreRecord, Touch, Trouble, Use, lookup_enough,
 };
 use crate::entry::Entry;
@@ -186,10 +186,10 @@ impl Backend for MongoBackend {
         &self,
         entry: &Entry,
         content: &Content,
-        condition: &Condition,
+        options: &PutOptions,
         now: Timestamp,
     ) -> Result<Put> {
-        write::put(self, entry, content, condition, now)
+        write::put(self, entry, content, options, now)
     }
 
     fn import(

@@ -138,7 +138,7 @@ fn full() -> Entry {
 }
 
 fn write(backend: &MongoBackend, entry: &Entry, value: &str) -> Put {
-    let put = backend.put(entry, &inline(value), &Condition::Always, NOW);
+    let put = backend.put(entry, &inline(value), &Condition::Always.into(), NOW);
     put.expect("an entry is written")
 }
 
@@ -305,7 +305,7 @@ fn of_many_writers_one_is_first_and_none_is_mixed_with_another() {
             };
             let value = format!("[{number},{number}]");
             backend
-                .put(&entry, &inline(value), condition, NOW)
+                .put(&entry, &inline(value), &condition.clone().into(), NOW)
                 .expect("a write")
         };
         std::thread::scope(|scope| {
@@ -434,7 +434,7 @@ fn what_is_too_large_or_has_no_form_is_refused_and_leaves_what_was_there() {
         let put = backend.put(
             &Entry { kind, ..full() },
             &inline(value),
-            &Condition::Always,
+            &Condition::Always.into(),
             NOW,
         );
         let error = put.expect_err("it is refused");
@@ -449,7 +449,12 @@ fn what_is_too_large_or_has_no_form_is_refused_and_leaves_what_was_there() {
         kind: Kind::Text,
         ..full()
     };
-    let put = backend.put(&text, &inline(longest.clone()), &Condition::Always, NOW);
+    let put = backend.put(
+        &text,
+        &inline(longest.clone()),
+        &Condition::Always.into(),
+        NOW,
+    );
     put.expect("it just fits");
     assert!(hit(&backend).1 == inline(longest));
 }
@@ -464,7 +469,7 @@ fn a_dataset_that_fiftyone_could_not_have_is_refused() {
         entry.address.store = store.into();
         let lookup = backend.lookup(&entry.address, NOW);
         assert!(matches!(lookup, Err(Error::Dataset { .. })));
-        let put = backend.put(&entry, &inline("1"), &Condition::Always, NOW);
+        let put = backend.put(&entry, &inline("1"), &Condition::Always.into(), NOW);
         assert!(matches!(put, Err(Error::Dataset { .. })));
     }
 }

@@ -13,7 +13,7 @@ use super::query::size;
 use super::read::{damaged, read_whole};
 use super::value::Encoded;
 use super::{ATTEMPTS, MongoBackend, counters};
-use crate::backend::{Condition, Content, Put, StoreMetadata, Use, Values};
+use crate::backend::{Condition, Content, Put, PutOptions, StoreMetadata, Use, Values};
 use crate::entry::{Entry, MAX_COUNT};
 use crate::error::{Error, Result};
 use crate::scope::{Address, StoreAddress};
@@ -195,7 +195,7 @@ pub(super) fn put(
     backend: &MongoBackend,
     entry: &Entry,
     content: &Content,
-    condition: &Condition,
+    options: &PutOptions,
     now: Timestamp,
 ) -> Result<Put> {
     entry.check()?;
@@ -209,7 +209,7 @@ pub(super) fn put(
     for _ in 0..ATTEMPTS {
         let old = old(backend, address)?;
         let fresh = old.as_ref().filter(|old| old.entry.is_fresh(now));
-        let holds = match (condition, fresh) {
+        let holds = match (&options.condition, fresh) {
             (Condition::Always, _) | (Condition::IfAbsent, None) => true,
             (Condition::IfAbsent, Some(_)) | (Condition::IfValue(_), None) => false,
             (Condition::IfValue(expected), Some(fresh)) => {
@@ -225,6 +225,9 @@ pub(super) fn put(
             ..entry.clone()
         };
         if let Some(old) = &old {
+            let new = (entry.policy, entry.expires_at);
+            let old_lifetime = (old.entry.policy, old.entry.expires_at);
+            (entry.policy, entry.expires_at) = options.keep.lifetime(new, old_lifetime, now);
             entry.created_at = old.entry.created_at;
             (entry.last_used_at, entry.hits) = (old.entry.last_used_at, old.entry.hits);
         }
@@ -252,7 +255,7 @@ fn has_value(
         Some((entry, Content::Inline(bytes))) => {
             let kind = entry.kind;
             let is_version = entry.written_at() == found.written_at();
-            Ok(is_version && Value { kind, bytes }.same(expected))
+            Ok(is_version && Value { kind, bytes }.equals(expected))
         }
         _ => Err(damaged(address)),
     }

@@ -241,7 +241,7 @@ mod tests {
     fn put(backend: &SqliteBackend, content: &Content) -> Result<crate::backend::Put> {
         let address = StoreAddress::new("s").entry(Key::new("k").expect("a valid key"));
         let entry = Entry::new(address, Kind::Bytes, NOW);
-        backend.put(&entry, content, &Condition::Always, NOW)
+        backend.put(&entry, content, &Condition::Always.into(), NOW)
     }
 
     #[test]

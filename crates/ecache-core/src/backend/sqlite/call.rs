@@ -12,7 +12,7 @@ use super::checksum::Identity;
 use super::reclaim::Due;
 use super::row::{self, Kept, RowError, Uses};
 use super::write::Interned;
-use crate::backend::{CallIdentity, CallLookup, CallResult, Chunked, Condition, Content};
+use crate::backend::{CallIdentity, CallLookup, CallResult, Chunked, Content, PUT_CALL};
 use crate::entry::{self, Entry};
 use crate::error::Result;
 use crate::time::Timestamp;
@@ -149,8 +149,7 @@ impl SqliteBackend {
                     split: Some(call.split()),
                     ..Interned::new(&self.names, transaction, entry).map_err(sqlite)?
                 };
-                let always = Condition::Always;
-                self.put_within(transaction, &interned, entry, content, &always, now)?;
+                self.put_within(transaction, &interned, entry, content, &PUT_CALL, now)?;
                 match call.with_generation {
                     true => generation(transaction, interned.store)
                         .map(|generation| Some(self.generation_in_file(generation))),

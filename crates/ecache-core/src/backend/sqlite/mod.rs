@@ -61,8 +61,8 @@ pub use memory::{begin_small, use_global_allocator};
 pub use open::{Access, BUSY_TIMEOUT};
 
 use super::{
-    Backend, CallIdentity, CallLookup, Chunked, Commit, Condition, Content, Counters, Description,
-    Dimension, Group, Imported, Lookup, OnConflict, Progress, Put, Record, Rows, Scan,
+    Backend, CallIdentity, CallLookup, Chunked, Commit, Content, Counters, Description, Dimension,
+    Group, Imported, Lookup, OnConflict, Progress, Put, PutOptions, Record, Rows, Scan,
     StoreMetadata, StoreRecord, Touch, Trouble, Use, lookup_enough,
 };
 use crate::entry::Entry;
@@ -94,7 +94,7 @@ use reclaim::Staging;
 /// let address = StoreAddress::new("thumbnails").entry(Key::new("cat.jpg")?);
 /// let now = Timestamp::from_millis(1_795_415_570_948);
 /// let entry = Entry::new(address.clone(), Kind::Bytes, now);
-/// store.put(&entry, &Content::Inline(vec![1, 2, 3]), &Condition::Always, now)?;
+/// store.put(&entry, &Content::Inline(vec![1, 2, 3]), &Condition::Always.into(), now)?;
 /// let Lookup::Hit(entry, content) = store.lookup(&address, now)? else { panic!("it was just written") };
 /// assert_eq!(content, Content::Inline(vec![1, 2, 3]));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -240,10 +240,10 @@ impl Backend for SqliteBackend {
         &self,
         entry: &Entry,
         content: &Content,
-        condition: &Condition,
+        options: &PutOptions,
         now: Timestamp,
     ) -> Result<Put> {
-        self.put_entry(entry, content, condition, now)
+        self.put_entry(entry, content, options, now)
     }
 
     fn put_call(
@@ -404,7 +404,8 @@ mod tests {
         let address = StoreAddress::new("s").entry(Key::new("k").expect("a valid key"));
         let entry = Entry::new(address, Kind::Bytes, now);
         let content = Content::Inline(vec![1]);
-        let put = backend.put(&entry, &content, &Condition::Always, now);
+        let always = crate::backend::Condition::Always;
+        let put = backend.put(&entry, &content, &always.into(), now);
         put.expect("an entry");
         let started = Instant::now();
         backend.checkpoint(&connection);

@@ -620,7 +620,7 @@ mod tests {
             let entry = Entry::new(StoreAddress::new("s").entry(key), Kind::Bytes, NOW);
             let content = Content::Inline(vec![7; 20_000]);
             backend
-                .put(&entry, &content, &Condition::Always, NOW)
+                .put(&entry, &content, &Condition::Always.into(), NOW)
                 .expect("a write");
             drop(backend);
             longest = longest.max(log_size(&path));

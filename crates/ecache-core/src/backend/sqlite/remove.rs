@@ -627,7 +627,7 @@ mod tests {
         let entry = Entry::new(StoreAddress::new("s").entry(key), Kind::Bytes, NOW);
         let content = Content::Inline(vec![7; 1000]);
         backend
-            .put(&entry, &content, &Condition::Always, NOW)
+            .put(&entry, &content, &Condition::Always.into(), NOW)
             .map(drop)
     }
 

@@ -10,9 +10,10 @@ use super::checksum::{self, Fields, damaged};
 use super::names::{self, NameKind, Names};
 use super::query::{Range, stored_key};
 use super::reclaim::Due;
-use super::row::{self, RowError, chunk, kind_number, policy_number};
+use super::row::{self, RowError, chunk, kind_number, policy, policy_number};
 use super::{SqliteBackend, blobs, having_waited};
-use crate::backend::{Condition, Content, Put, StoreMetadata};
+use crate::backend::types::Lifespan;
+use crate::backend::{Condition, Content, Put, PutOptions, StoreMetadata};
 use crate::entry::{self, Entry, MAX_COUNT};
 use crate::error::{Error, Result};
 use crate::scope::StoreAddress;
@@ -25,6 +26,8 @@ pub(super) struct Existing {
     blob: Option<i64>,
     created_at: i64,
     pub(super) written_at: Timestamp,
+    /// Policy and expiry
+    lifetime: Option<Lifespan>,
     is_fresh: bool,
 }
 
@@ -137,12 +140,12 @@ impl SqliteBackend {
         &self,
         entry: &Entry,
         content: &Content,
-        condition: &Condition,
+        options: &PutOptions,
         now: Timestamp,
     ) -> Result<Put> {
         let put = entry
             .check()
-            .and_then(|()| self.write_put(entry, content, condition, now));
+            .and_then(|()| self.write_put(entry, content, options, now));
         if matches!(put, Ok(Put::Refused) | Err(_)) {
             self.drop_staged(content);
         }
@@ -165,13 +168,13 @@ impl SqliteBackend {
         &self,
         entry: &Entry,
         content: &Content,
-        condition: &Condition,
+        options: &PutOptions,
         now: Timestamp,
     ) -> Result<Put> {
         self.transaction(|transaction| {
             let sqlite = |error| self.error(error);
             let interned = Interned::new(&self.names, transaction, entry).map_err(sqlite)?;
-            self.put_within(transaction, &interned, entry, content, condition, now)
+            self.put_within(transaction, &interned, entry, content, options, now)
         })
     }
 
@@ -182,14 +185,14 @@ impl SqliteBackend {
         interned: &Interned,
         entry: &Entry,
         content: &Content,
-        condition: &Condition,
+        options: &PutOptions,
         now: Timestamp,
     ) -> Result<Put> {
         let sqlite = |error| self.error(error);
         let id = last_id(transaction, interned.store)
             .and_then(|last| id_after(transaction, interned.store, last))
             .map_err(sqlite)?;
-        if *condition == Condition::Always {
+        if options.condition == Condition::Always {
             self.check_staged(transaction, content)?;
             // Most are new, and SQLite itself sees whether this one is.
             if let Some(id) = id {
@@ -201,7 +204,7 @@ impl SqliteBackend {
             }
         }
         let existing = existing(transaction, interned.store, entry, now).map_err(sqlite)?;
-        let holds = match (condition, &existing) {
+        let holds = match (&options.condition, &existing) {
             (Condition::Always, _) => true,
             (Condition::IfAbsent, existing) => existing.as_ref().is_none_or(|e| !e.is_fresh),
             (Condition::IfValue(expected), Some(existing)) if existing.is_fresh => {
@@ -228,6 +231,23 @@ impl SqliteBackend {
             return Ok(Put::Created);
         };
         let created_at = Some(existing.created_at);
+        let (policy, expires_at) = match existing.lifetime {
+            Some(old) => options
+                .keep
+                .lifetime((entry.policy, entry.expires_at), old, now),
+            None => (entry.policy, entry.expires_at),
+        };
+        let kept;
+        let entry = if (policy, expires_at) == (entry.policy, entry.expires_at) {
+            entry
+        } else {
+            kept = Entry {
+                policy,
+                expires_at,
+                ..entry.clone()
+            };
+            &kept
+        };
         replace(transaction, &existing, interned, entry, content, created_at).map_err(sqlite)?;
         Ok(Put::Replaced)
     }
@@ -272,7 +292,7 @@ impl SqliteBackend {
                     bytes
                 }
             };
-            Ok(Value { kind, bytes }.same(expected))
+            Ok(Value { kind, bytes }.equals(expected))
         };
         match read() {
             Ok(same) => Ok(same),
@@ -361,6 +381,7 @@ pub(super) fn existing(
                 blob: fields.blob,
                 created_at: fields.created_at,
                 written_at,
+                lifetime: policy(fields.policy).map(|policy| (policy, time(fields.expires_at))),
                 is_fresh: entry::is_fresh(written_at, time(fields.expires_at), now),
             }))
         }
@@ -370,6 +391,7 @@ pub(super) fn existing(
             blob: None,
             created_at: entry.created_at.as_millis(),
             written_at: Timestamp::from_millis(i64::MIN),
+            lifetime: None,
             is_fresh: false,
         })),
         Err(RowError::Sqlite(error)) => Err(error),

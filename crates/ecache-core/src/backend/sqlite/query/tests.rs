@@ -34,7 +34,7 @@ fn store(folder: &tempfile::TempDir) -> SqliteBackend {
             jwt_sha256: None,
         };
         let content = Content::Inline(Vec::new());
-        let put = backend.put(&entry, &content, &Condition::Always, NOW);
+        let put = backend.put(&entry, &content, &Condition::Always.into(), NOW);
         put.expect("an entry is written");
     }
     backend

@@ -1,0 +1,118 @@
+//! Changes of lifetime and policy as `set` and `touch` take them, and how they are told.
+
+use anyhow::Result;
+use ecache_core::backend::{Keep, Touch};
+use ecache_core::entry::Policy;
+use ecache_core::time::Timestamp;
+
+use super::request::expiry;
+use crate::cli::value::{PolicyChange, Ttl, TtlChange};
+use crate::error::usage;
+use crate::output::human::{self, Precision};
+
+/// A change of lifetime and policy that does not contradict itself.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct LifetimeChange {
+    ttl: Option<TtlChange>,
+    named: Option<PolicyChange>,
+    /// The new policy, `None` where the entry's stays
+    pub(super) policy: Option<Policy>,
+}
+
+impl LifetimeChange {
+    /// What `--ttl` and `--policy` mean together.
+    pub(super) fn new(ttl: Option<TtlChange>, named: Option<PolicyChange>) -> Result<Self> {
+        let has_lifetime = matches!(ttl, Some(TtlChange::To(Ttl::Millis(_))));
+        match (named, ttl) {
+            (Some(PolicyChange::Persist), Some(TtlChange::To(Ttl::Millis(_)))) => Err(usage(
+                "an entry with a lifetime cannot be of policy persist: leave out --ttl or --policy",
+            )),
+            (Some(PolicyChange::Persist), Some(TtlChange::Keep)) => Err(usage(
+                "policy persist takes the lifetime away, so there is none to keep: leave out --ttl",
+            )),
+            (named, ttl) => Ok(Self {
+                ttl,
+                named,
+                policy: match named {
+                    None if has_lifetime => Some(Policy::Evict),
+                    None => None,
+                    Some(named) => named.policy(),
+                },
+            }),
+        }
+    }
+
+    /// The parts of the lifetime that an overwrite keeps; a compare-and-set keeps what is not named.
+    pub(super) fn keep(self, is_compare_and_set: bool) -> Keep {
+        Keep {
+            policy: self.policy.is_none(),
+            expiry: match self.ttl {
+                Some(ttl) => ttl == TtlChange::Keep,
+                None => is_compare_and_set,
+            },
+        }
+    }
+
+    /// The new expiry, `Some(None)` for none, or `None` where an entry's stays.
+    pub(super) fn expires_at(self, now: Timestamp) -> Option<Option<Timestamp>> {
+        match self.ttl {
+            Some(TtlChange::To(ttl)) => Some(expiry(now, Some(ttl))),
+            Some(TtlChange::Keep) | None => None,
+        }
+    }
+
+    /// The change as a backend makes it.
+    ///
+    /// # Errors
+    /// If nothing would be changed.
+    pub(super) fn touch(self, now: Timestamp) -> Result<Touch> {
+        let touch = Touch {
+            expires_at: match self.policy {
+                Some(Policy::Persist) => Some(None),
+                _ => self.expires_at(now),
+            },
+            policy: self.policy,
+        };
+        match touch == Touch::default() {
+            true => Err(usage(
+                "nothing would be changed: name a lifetime with --ttl, or another --policy",
+            )),
+            false => Ok(touch),
+        }
+    }
+
+    /// Reports whether entries of policy `persist` are left out: they would lose their policy.
+    pub(super) fn is_for_evictable(self) -> bool {
+        self.named == Some(PolicyChange::Keep)
+            && matches!(self.ttl, Some(TtlChange::To(Ttl::Millis(_))))
+    }
+
+    /// Says how long touched entries last, as far as that is the same for all of them.
+    pub(super) fn told(self, now: Timestamp) -> Option<String> {
+        let touch = self.touch(now).ok()?;
+        let evictable = self.is_for_evictable().then_some(Policy::Evict);
+        match (touch.policy.or(evictable), touch.expires_at) {
+            (Some(policy), Some(expires_at)) => Some(lifetime(policy, expires_at, now)),
+            (Some(policy), None) => Some(format!("policy {policy}, with the expiry that it had")),
+            (None, Some(_)) => Some("no expiry, with the policy that it had".to_owned()),
+            (None, None) => None,
+        }
+    }
+}
+
+/// Says how long an entry lasts, as in `policy evict, expires in 1d (2026-11-24T06:32:51Z)`.
+pub(super) fn lifetime(policy: Policy, expires_at: Option<Timestamp>, now: Timestamp) -> String {
+    let Some(expires_at) = expires_at else {
+        return format!("policy {policy}, never expires");
+    };
+    let mut time = String::new();
+    human::push_time(&mut time, expires_at.as_millis(), Precision::Seconds);
+    let left = expires_at.as_millis().saturating_sub(now.as_millis());
+    match u64::try_from(left) {
+        Ok(left) if left > 0 => {
+            let left = human::duration(left);
+            format!("policy {policy}, expires in {left} ({time})")
+        }
+        _ => format!("policy {policy}, expired at {time}"),
+    }
+}
