@@ -19,7 +19,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 #[cfg(target_env = "musl")]
 const SIZE: usize = 512 * 1024;
 
-/// What every hit uses of it, in whole pages.
+/// Size that every hit uses, in whole pages.
 #[cfg(target_env = "musl")]
 const USED_BY_A_HIT: usize = 144 * 1024;
 

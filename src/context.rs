@@ -1,4 +1,4 @@
-//! What a command works with: the store, the clock, and where its output goes. Built once.
+//! The context of a command: its store, clock and output. Built once.
 
 use std::cell::{LazyCell, OnceCell};
 use std::io;
@@ -32,13 +32,13 @@ pub(crate) enum Origin {
     Default,
 }
 
-/// What a command works with.
+/// The context of a command.
 pub(crate) struct Context {
     /// The collection to work in
     pub(crate) collection: String,
-    /// Whether it was named
+    /// Whether the user named it
     pub(crate) is_collection_named: bool,
-    /// What is known of it; what prints no rows has no need of it
+    /// The terminal; only commands that print rows need it
     pub(crate) terminal: LazyCell<Terminal>,
     pub(crate) quiet: bool,
     pub(crate) verbose: bool,
@@ -79,12 +79,12 @@ impl Context {
         self.clock.now()
     }
 
-    /// What tells the present.
+    /// Returns the clock.
     pub(crate) fn clock(&self) -> &dyn Clock {
         self.clock.as_ref()
     }
 
-    /// What tells the present, for what lives longer than this.
+    /// Returns the clock, for users that outlive the context.
     pub(crate) fn shared_clock(&self) -> Arc<dyn Clock> {
         Arc::clone(&self.clock)
     }
@@ -160,7 +160,7 @@ impl Context {
         Ok(Datasets::new(known))
     }
 
-    /// Whether there is a store; that of a server is taken to be there.
+    /// Reports whether the store exists; that of a server is assumed to.
     pub(crate) fn has_store(&self) -> Result<bool> {
         let (path, _) = self.location()?;
         Ok(location::is_url(path.as_os_str()) || path.exists())
@@ -248,7 +248,7 @@ impl Context {
         }
     }
 
-    /// Says more, to whoever asked for it.
+    /// Prints a note with `--verbose`.
     pub(crate) fn detail(&self, message: &str) {
         if self.verbose {
             self.note(message);

@@ -56,7 +56,7 @@ fn tell(answer: &clap::Error) -> ExitCode {
     };
     if answer.use_stderr() {
         let text = styled(AutoStream::choice(&io::stderr()));
-        // Where standard error is closed there is nobody left to tell.
+        // With standard error closed, the message has no reader.
         let _ = output::stderr().write_all(text.as_bytes());
         return match Cli::is_run(std::env::args_os()) {
             true => ExitCode::from(Exit::NOT_RUN.code()),

@@ -140,7 +140,7 @@ static PENDING: AtomicU64 = AtomicU64::new(0);
 /// `true` once a signal has arrived that may have changed the command's behavior.
 static CAME: AtomicBool = AtomicBool::new(false);
 
-/// So many threads are sending some.
+/// Number of threads that are sending signals.
 static SENDING: AtomicUsize = AtomicUsize::new(0);
 
 extern "C" fn send_on(signal: c_int, info: *mut siginfo_t, _: *mut c_void) {
@@ -235,7 +235,7 @@ fn all_signals() -> libc::sigset_t {
     set
 }
 
-/// Sends those that are pending. Each is sent once, whoever is first.
+/// Sends the pending signals, each once, whichever thread comes first.
 fn send_pending() {
     SENDING.fetch_add(1, SeqCst);
     let child = CHILD.load(SeqCst);
@@ -253,7 +253,7 @@ fn bit(signal: c_int) -> u64 {
     1 << (signal - 1)
 }
 
-/// Whether the terminal sent a signal.
+/// Reports whether the terminal sent a signal.
 fn is_typed(signal: c_int, info: &siginfo_t) -> bool {
     [SIGHUP, SIGINT, SIGQUIT, SIGWINCH].contains(&signal) && is_by_system(info)
 }

@@ -116,7 +116,7 @@ fn store(name: &str, operator: &str) -> io::Result<(tempfile::TempDir, PathBuf)>
     Ok((folder, db))
 }
 
-/// What bash offers for a line, given the words that it makes of it, and what it would replace.
+/// Returns bash's completions for a line, given its words, and the word they replace.
 fn bash_offers(db: &Path, line: &str, words: &[&str], replaced: &str) -> io::Result<String> {
     let session = r#"
         source /dev/stdin

@@ -91,7 +91,7 @@ fn with_verb(verb: &str, words: &[String]) -> Vec<String> {
     [&[verb.to_owned()], words].concat()
 }
 
-/// What `ls` prints of all entries, without the order in which they were stored.
+/// Returns the output of `ls` for all entries, sorted.
 fn listing(session: &Session) -> Vec<String> {
     let listing = session
         .run("ls --fields all,value --format jsonl")

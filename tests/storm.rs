@@ -232,7 +232,7 @@ fn a_pipe_that_blocks_does_not_let_the_log_grow() {
     session
         .run_with_input("import - --quiet", lines("many", 20_000).as_bytes())
         .notes("");
-    // Nobody reads what it prints until the writers are done.
+    // Its output is not read until the writers are done.
     let mut blocked = session.spawn("ls --fields key,value");
     let mut stdout = BufReader::new(blocked.stdout.take().expect("it was piped"));
     stdout.read_line(&mut String::new()).expect("a line");

@@ -32,7 +32,7 @@ fn hostile() -> Session {
     session
 }
 
-/// Whether a terminal would act on it, or show something else than it says.
+/// Reports whether a terminal would act on the text, or show something else.
 fn acts(bytes: &[u8]) -> bool {
     // The line ends of CSV and the tabs of TSV are their own, not the data's.
     let text = String::from_utf8_lossy(bytes).replace("\r\n", "\n");
@@ -397,7 +397,7 @@ fn output_that_cannot_be_written_is_a_failure() {
             "{command}: {ran:?}"
         );
     }
-    // Closed streams: there is nobody to tell, and nothing else breaks.
+    // With closed streams there is no reader, and nothing else breaks.
     let closed = session.shell("ecache get s k0 >&-; ecache ls 2>&- >&-; ecache set s k1 x <&- >&- 2>&-; ecache ls --fields nope 2>&-");
     assert_eq!(closed.code, 2, "{closed:?}");
     session.run("get s k1").prints("x");

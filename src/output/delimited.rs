@@ -56,7 +56,7 @@ fn into_io_error(error: csv::Error) -> io::Error {
     }
 }
 
-/// Whether the first line names the columns.
+/// Whether the first line has the names of the columns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Header {
     /// For people and for programs that read names
@@ -128,7 +128,7 @@ fn push_text(out: &mut String, text: &str, audience: Audience) {
     }
 }
 
-/// What a cell of plain lines said before it was escaped; an escape that is none stays as it is.
+/// Returns the text of a cell of plain lines before escaping; an unknown escape stays.
 pub(crate) fn unescape(cell: &str) -> Cow<'_, str> {
     if !cell.contains('\\') {
         return Cow::Borrowed(cell);

@@ -14,7 +14,7 @@ use std::fmt::Write as _;
 
 use ecache_core::secrets::mask_urls;
 
-/// Whether `c` controls a terminal, reorders text or cannot be seen.
+/// Reports whether `c` controls a terminal, reorders text or is invisible.
 pub(crate) fn is_unsafe(c: char) -> bool {
     c.is_control()
         || matches!(c,

@@ -13,7 +13,7 @@ pub(crate) enum Precision {
     Milliseconds,
 }
 
-/// Whether RFC 3339, which has four digits for the year, can say the time `ms` since the epoch.
+/// Reports whether RFC 3339, whose years have four digits, can express `ms` since the epoch.
 pub(crate) fn is_rfc3339_time(ms: i64) -> bool {
     const YEAR_0000: i64 = -62_167_219_200_000;
     const YEAR_10000: i64 = 253_402_300_800_000;
@@ -74,7 +74,7 @@ pub(crate) fn size(bytes: u64) -> String {
 
 /// Prints a duration of `ms` milliseconds by its two largest units, as `350ms`, `1.5s`, `2m3s` or `1d12h`.
 ///
-/// What is printed can be given back as an option, and is at most as long as the duration.
+/// The text is valid as an option, and never exceeds the duration.
 pub(crate) fn duration(ms: u64) -> String {
     const UNITS: [(u64, &str); 4] = [
         (86_400_000, "d"),

@@ -7,7 +7,7 @@ use std::io::{self, Write};
 
 use super::{Audience, Cell, Column, Rows, escape, human};
 
-/// What stands around the objects.
+/// The text around the objects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Framing {
     /// One array, an object a line

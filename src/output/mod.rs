@@ -101,7 +101,7 @@ impl Column {
     }
 }
 
-/// Who reads the output.
+/// The reader of the output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Audience {
     /// A program or a file, which gets the data as it is
@@ -110,7 +110,7 @@ enum Audience {
     Terminal,
 }
 
-/// What each format implements.
+/// The operations of a format.
 trait Rows {
     fn row(&mut self, cells: &[Cell]) -> io::Result<()>;
     /// Hands on the rows that are written, unless they are laid out together.
@@ -165,7 +165,7 @@ impl<'a> Writer<'a> {
         self.0.row(cells)
     }
 
-    /// Hands on the rows that are written so far, for whoever waits for each.
+    /// Flushes the rows written so far, for readers that wait for each.
     pub(crate) fn flush(&mut self) -> io::Result<()> {
         self.0.flush()
     }

@@ -17,12 +17,12 @@ fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template)
         .expect("the templates are valid")
         .with_key("rate", |state: &ProgressState, out: &mut dyn Write| {
-            // That it cannot be written is for whoever draws to notice.
+            // Drawing reports a failed write.
             let _ = out.write_str(&rate(state.per_sec()));
         })
 }
 
-/// So many a second, or a minute where it is less than one, to a tenth where that says something.
+/// Formats a rate per second, or per minute below one per second, with tenths below ten.
 fn rate(per_second: f64) -> String {
     match per_second {
         10.0.. => format!("{per_second:.0}/s"),
@@ -36,7 +36,7 @@ fn rate(per_second: f64) -> String {
 /// It changes no mode of the terminal, so a signal that ends the process leaves nothing to be restored.
 pub(crate) struct Progress {
     bar: ProgressBar,
-    /// When the bar appears, until it has; never where nobody would see it
+    /// Time at which the bar appears, until it has; `None` off a terminal
     appears_at: Option<Instant>,
 }
 

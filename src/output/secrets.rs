@@ -1,4 +1,4 @@
-//! Whether what looks like a secret is shown.
+//! The choice between masking and showing what looks like a secret.
 
 use std::borrow::Cow;
 

@@ -1,4 +1,4 @@
-//! What is known of the terminal: read once, passed to whatever prints, so that tests need no pty.
+//! Properties of the terminal, read once and passed on, so that tests need no pty.
 
 use std::io::{IsTerminal, stderr, stdout};
 

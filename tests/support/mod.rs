@@ -54,11 +54,11 @@ impl Session {
 
     /// A user who is not root, for whom permissions mean something.
     pub fn unprivileged() -> Self {
-        const NOBODY: u32 = 65534;
+        const OTHER_USER: u32 = 65534;
         let mut session = Self::new();
         if rustix::process::geteuid().is_root() {
-            chown(session.home(), Some(NOBODY), Some(NOBODY)).expect("root may");
-            session.user = Some(NOBODY);
+            chown(session.home(), Some(OTHER_USER), Some(OTHER_USER)).expect("root may");
+            session.user = Some(OTHER_USER);
             // Where it was built may be open to root alone.
             let programs = session.path("bin");
             std::fs::create_dir(&programs).expect("a folder");

@@ -75,7 +75,7 @@ fn play(session: &Session, written: &str) -> String {
     seen
 }
 
-/// Whether a line was written by whoever wrote the transcript, and not printed.
+/// Reports whether a line belongs to the transcript's author and was not printed.
 fn is_typed(line: &str) -> bool {
     line.is_empty() || ["# ", "@ ", "$ "].iter().any(|mark| line.starts_with(mark))
 }

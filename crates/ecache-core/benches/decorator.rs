@@ -131,7 +131,7 @@ impl Peers {
         peers
     }
 
-    /// What each does with the key of a call, as the cached functions do: a copy of its value.
+    /// Returns a copy of the value under a call's key, as each cached function does.
     fn calls(&self) -> [SharedCandidate<'_>; 3] {
         let copy = |value: Option<Arc<String>>| drop(black_box(value.as_deref().cloned()));
         [

@@ -1,4 +1,4 @@
-//! What is known of a cached value beside the value itself.
+//! An entry: everything known of a cached value except the value.
 
 use std::fmt;
 use std::str::FromStr;
@@ -15,7 +15,7 @@ use crate::value::Kind;
 /// machines differ by less, a misset clock by more.
 pub const CLOCK_SKEW: Duration = Duration::from_secs(300);
 
-/// Whether the cache may drop an entry by itself.
+/// Decides whether `clear` and `prune` may remove an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Policy {
     /// Kept until it is removed by name, or cleared with this policy named
@@ -62,9 +62,9 @@ pub const MAX_COUNT: u64 = i64::MAX as u64;
 pub struct Entry {
     /// Its store and key
     pub address: Address,
-    /// Whether the cache may drop it by itself
+    /// Its policy
     pub policy: Policy,
-    /// What its value is
+    /// The kind of its value
     pub kind: Kind,
     /// The value's length in bytes
     pub size: u64,
@@ -84,7 +84,7 @@ pub struct Entry {
     pub function: Option<Arc<str>>,
     /// The arguments as JSON text, an array
     pub args: Option<String>,
-    /// What computing it took, in milliseconds; at most [`MAX_COUNT`]
+    /// The time that computing it took, in milliseconds; at most [`MAX_COUNT`]
     pub cost_ms: Option<u64>,
 }
 
@@ -153,12 +153,12 @@ impl Entry {
             .map_or(self.written_at(), |used| used.max(self.written_at()))
     }
 
-    /// Whether its time is over: from `expires_at` itself on.
+    /// Reports whether the entry has expired, which it has at `expires_at` itself.
     pub fn is_expired(&self, now: Timestamp) -> bool {
         self.expires_at.is_some_and(|expires| expires <= now)
     }
 
-    /// Whether a reader may have it.
+    /// Reports whether the entry may be served.
     ///
     /// An entry with an expiry that was written in the future is neither expired nor fresh: the clock
     /// was wrong then or is now, so how much of its time is left is not known. It is not served, and
@@ -167,7 +167,7 @@ impl Entry {
         is_fresh(self.written_at(), self.expires_at, now)
     }
 
-    /// Whether nothing that is recorded of it says that another call made it under the same key.
+    /// Reports whether the entry may belong to this call: no recorded field contradicts it.
     ///
     /// `args` is JSON with sorted keys. What is not recorded, as in FiftyOne's own documents, says nothing.
     pub fn is_of_call(&self, function: &Arc<str>, scopes: &Scopes, args: &str) -> bool {

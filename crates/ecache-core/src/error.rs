@@ -1,4 +1,4 @@
-//! What can go wrong with a store, told apart as far as a caller can act on it.
+//! Errors of stores, told apart as far as a caller can act on them.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -33,15 +33,15 @@ pub enum Error {
     NotAStore {
         /// The path
         path: PathBuf,
-        /// What is there, as in `a directory`
+        /// The thing that is there, as in `a directory`
         what: &'static str,
     },
-    /// The file belongs to another application, or to nobody's store.
+    /// The file belongs to another application, or is not a store.
     #[error("{} is not an ecache store: {why}", path.display())]
     Foreign {
         /// The file
         path: PathBuf,
-        /// What was found
+        /// The unexpected content
         why: String,
     },
     /// The file was written by a newer release.
@@ -59,13 +59,13 @@ pub enum Error {
     Untrusted {
         /// The file or folder
         path: PathBuf,
-        /// What is wrong with it
+        /// The reason
         why: String,
     },
     /// The operating system does not let this user do that.
     #[error("no permission to {attempt} {}", path.display())]
     Permission {
-        /// What was attempted, as in `write`
+        /// The operation, as in `write`
         attempt: &'static str,
         /// The file
         path: PathBuf,
@@ -95,7 +95,7 @@ pub enum Error {
     Damaged {
         /// The file
         path: PathBuf,
-        /// What SQLite says of it
+        /// SQLite's message
         detail: String,
     },
     /// The store's file was replaced by another one during an operation.
@@ -145,9 +145,9 @@ pub enum Error {
     /// A name of an entry or a store is empty or too long.
     #[error("{field}: {error}")]
     Name {
-        /// What it names, as FiftyOne calls it
+        /// The thing that it names, as FiftyOne calls it
         field: &'static str,
-        /// What is wrong with the name
+        /// The reason why the name is refused
         error: NameError,
     },
     /// An entry cannot be called what a store's own document is called.
@@ -170,7 +170,7 @@ pub enum Error {
     /// The work was stopped in between; what was done is whole batches.
     #[error("interrupted after {} entries", done.entries)]
     Interrupted {
-        /// What was done before
+        /// The work done before
         done: Usage,
     },
     /// The operation failed midway, and the part already done cannot be rolled back.
@@ -201,7 +201,7 @@ pub enum Error {
     /// The location is not what the engine's locations look like.
     #[error("the location is not of the form {expected}")]
     Address {
-        /// What one looks like; the one that was given may hold a password
+        /// The form of a valid one; the given one may hold a password
         expected: &'static str,
     },
     /// No server answers there.
@@ -209,7 +209,7 @@ pub enum Error {
     Unreachable {
         /// The server, or the servers
         host: String,
-        /// What was tried
+        /// The operation
         detail: String,
     },
     /// The server does not let this user do that.
@@ -217,7 +217,7 @@ pub enum Error {
     Denied {
         /// The server, or the servers
         host: String,
-        /// What it says
+        /// The server's message
         detail: String,
     },
     /// Anything else that a server says.
@@ -225,7 +225,7 @@ pub enum Error {
     Server {
         /// The server, or the servers
         host: String,
-        /// What it says
+        /// The server's message
         detail: String,
     },
     /// The engine has no dataset of such an id.

@@ -19,10 +19,10 @@ use crate::scope::{Address, Scopes};
 use crate::time::Timestamp;
 use crate::value::Kind;
 
-/// So many entries are read to find the nearest, and so many stores are looked into.
+/// Maximum number of entries read to find the nearest, and of stores searched.
 pub const CANDIDATES: u64 = 1000;
 
-/// So many of the nearest are told of.
+/// Maximum number of nearest entries in an explanation.
 const NEAREST: usize = 3;
 
 /// A call that is asked about.
@@ -32,11 +32,11 @@ pub struct Question {
     pub address: Address,
     /// The scopes it is made in
     pub scopes: Scopes,
-    /// What makes it, if that is part of what is recorded
+    /// The function or program that makes it, where that is recorded
     pub function: Option<Arc<str>>,
     /// Its arguments, `None` if it is asked for by its key
     pub arguments: Option<Vec<Json>>,
-    /// What its value would be, if that is known
+    /// The kind of its value, if known
     pub kind: Option<Kind>,
     /// Output destinations of the command; `None` if it is not a command
     pub outputs: Option<Outputs>,
@@ -47,7 +47,7 @@ pub struct Question {
     pub failures: Failures,
 }
 
-/// What there is of a call.
+/// The state of a call in the store.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Explanation {
     /// It is a hit
@@ -64,12 +64,12 @@ pub enum Explanation {
     Missing(Missing),
 }
 
-/// What is like a call that is not there.
+/// Entries that resemble a missing call.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Missing {
     /// Entries under its key in other stores, datasets or collections
     pub elsewhere: Vec<Entry>,
-    /// What is nearest to it in the stores of its name, the nearest first
+    /// The nearest entries in stores of its name, nearest first
     pub nearest: Vec<Near>,
     /// How many entries were read for that
     pub read: u64,
@@ -80,18 +80,18 @@ pub struct Missing {
 pub struct Near {
     /// The entry
     pub entry: Entry,
-    /// What differs
+    /// The differences
     pub differences: Vec<Difference>,
 }
 
 /// A part of what identifies a call, which an entry has otherwise.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Difference {
-    /// What it is
+    /// The kind of input that differs
     pub part: Part,
-    /// What was asked for, `None` for nothing
+    /// The requested value, `None` for nothing
     pub asked: Option<Json>,
-    /// What the entry has, `None` for nothing
+    /// The entry's value, `None` for nothing
     pub recorded: Option<Json>,
 }
 
@@ -125,7 +125,7 @@ pub enum Part {
     Token,
     /// The function
     Function,
-    /// What the value is
+    /// The kind of the value
     Kind,
     /// An argument, counted from 0
     Argument(usize),
@@ -145,11 +145,11 @@ pub enum Part {
     Variable(String),
     /// A file that a command reads, by the hash of its content
     File(String),
-    /// What a command reads, by its hash
+    /// A file that a command reads, by its hash
     Input,
     /// The number of places a command's output goes to: two or one
     Outputs,
-    /// What else runs are told apart by, as the boot they were in
+    /// Another mark that distinguishes runs, such as the boot
     Mark(String),
 }
 
@@ -360,7 +360,7 @@ fn nearest(backend: &dyn Backend, question: &Question, now: Timestamp) -> Result
     Ok(missing)
 }
 
-/// What an entry has otherwise than a call.
+/// Returns the fields in which an entry differs from a call.
 pub fn differences(question: &Question, entry: &Entry) -> Vec<Difference> {
     let mut found = of_arguments(question, entry);
     found.extend(of_scopes(question, entry));
@@ -468,7 +468,7 @@ fn split(call: &[Json]) -> (&[Json], Option<&Json>) {
     }
 }
 
-/// What identifies a command beside its arguments.
+/// The inputs that identify a command besides its arguments.
 fn of_contexts(asked: &Json, recorded: &Json, found: &mut Vec<Difference>) {
     let inner = |json: &Json, outer: &str, name: &PyString| {
         let mut members = members(json, outer).iter();

@@ -82,7 +82,7 @@ impl Glob {
         })
     }
 
-    /// Whether the whole of `text` matches.
+    /// Reports whether the whole of `text` matches.
     pub fn matches(&self, text: &str) -> bool {
         let mut characters = text.chars();
         let mut token = 0;

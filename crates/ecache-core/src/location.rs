@@ -173,7 +173,7 @@ fn credentials(url: &str) -> Option<Range<usize>> {
     Some(start..start + end)
 }
 
-/// Whether a location holds a password, which is not to be typed where others can see it.
+/// Reports whether a location contains a password, which other users could see on a command line.
 ///
 /// ```
 /// use ecache_core::location::has_password;

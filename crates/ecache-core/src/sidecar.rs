@@ -236,13 +236,13 @@ mod tests {
         if !rustix::process::geteuid().is_root() {
             return;
         }
-        const NOBODY: u32 = 65_534;
+        const OTHER_USER: u32 = 65_534;
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("store.db-locks");
-        let give = |path: &Path| std::os::unix::fs::chown(path, Some(NOBODY), Some(NOBODY));
+        let give = |path: &Path| std::os::unix::fs::chown(path, Some(OTHER_USER), Some(OTHER_USER));
         fs::write(&path, "").expect("a file");
         give(&path).expect("root may");
-        let theirs = format!("it belongs to another user (uid {NOBODY})");
+        let theirs = format!("it belongs to another user (uid {OTHER_USER})");
         assert_eq!(why(open(&path, Purpose::Share)), theirs);
         fs::remove_file(&path).expect("it is there");
         give(folder.path()).expect("root may");

@@ -1,4 +1,4 @@
-//! What is stored: opaque bytes, and a word for what they are.
+//! Values: opaque bytes, and the kind of content they have.
 //!
 //! Values are never re-encoded: JSON is kept as the text it came as. Two designs were weighed for values
 //! that are larger than memory should be: SQLite's incremental blob handles (they hold a read
@@ -18,7 +18,7 @@ use crate::python_json::{Json, ParseError, Validator, write_string};
 /// Values above this length, in bytes, are stored and read in chunks of this length.
 pub const CHUNK_SIZE: usize = 1 << 20;
 
-/// What a value is.
+/// The content of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Kind {
     /// JSON text, as Python's `json` accepts it
@@ -27,7 +27,7 @@ pub enum Kind {
     Text,
     /// Bytes; Python's `bytes` to FiftyOne
     Bytes,
-    /// What a command printed, and how it ended
+    /// The output of a command and its exit code
     Command,
 }
 
@@ -66,7 +66,7 @@ impl FromStr for Kind {
 /// A value in memory.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Value {
-    /// What the bytes are
+    /// The kind of the bytes
     pub kind: Kind,
     /// The bytes
     pub bytes: Vec<u8>,

@@ -1,4 +1,4 @@
-//! What became of the entries that a filter means, by whichever process.
+//! Changes of the entries that a filter selects, made by any process.
 //!
 //! Designs weighed: a log of changes in the store (every writer pays a page for readers that mostly are not
 //! there, and somebody has to prune it), triggers (the same, and a file with triggers is refused as not
@@ -31,7 +31,7 @@ use crate::scope::{Address, StoreAddress};
 use crate::time::{Clock, Timestamp};
 use crate::value::Kind;
 
-/// What became of an entry between two polls.
+/// A change of an entry between two polls.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Change {
     /// It was not there before; this is what is known of it now
@@ -79,7 +79,7 @@ pub struct Watch {
     following: Following,
 }
 
-/// Whether the engine tells what was touched.
+/// Whether the engine reports which entries were touched.
 enum Following {
     /// It was not asked yet
     NotAsked,
@@ -246,7 +246,7 @@ impl Watch {
                 }
                 Row::Entry(..) => {}
                 Row::Damaged(address) => {
-                    // That it cannot be read does not mean that somebody deleted it.
+                    // An unreadable entry was not necessarily deleted.
                     let before = self.seen.as_ref().and_then(|s| s.marks.get(&address));
                     found.marks.extend(before.map(|mark| (address, *mark)));
                 }
@@ -255,7 +255,7 @@ impl Watch {
         Ok(true)
     }
 
-    /// What was touched since the last poll, as far as that is told.
+    /// Returns the entries touched since the last poll, as far as the engine reports them.
     fn touched(&mut self) -> Result<Touched> {
         if let Following::NotAsked = self.following {
             // Before the first scan, so that nothing happens in between.
@@ -275,7 +275,7 @@ impl Watch {
     }
 }
 
-/// What a look found, and what became of that.
+/// The entries that a poll found, and their changes.
 #[derive(Default)]
 struct Found {
     marks: BTreeMap<Address, Mark>,
@@ -283,7 +283,7 @@ struct Found {
 }
 
 impl Found {
-    /// What became of everything, of which `before` was there before: deletions first.
+    /// Returns all changes since `before`: deletions first.
     fn changes<'a>(&mut self, before: impl Iterator<Item = &'a Address>) -> Vec<Change> {
         let deleted = before.filter(|address| !self.marks.contains_key(*address));
         let deleted = deleted.cloned().map(Change::Deleted);
@@ -291,7 +291,7 @@ impl Found {
     }
 }
 
-/// What an entry looks like; a later write makes another one.
+/// The version of an entry; each write makes another one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Mark {
     created_at: Timestamp,
@@ -333,7 +333,7 @@ impl Snapshot {
         self.marks.keys().map(|address| &address.store).collect()
     }
 
-    /// What became of an entry that is there when its store has one of these generations.
+    /// Returns the change of an existing entry whose store has one of these generations.
     fn change(
         &self,
         entry: Box<Entry>,

@@ -21,7 +21,7 @@ pub struct ParseError {
     pub line: u64,
     /// The column of that byte in characters, from 1
     pub column: u64,
-    /// What was wrong, such as `expected a value`
+    /// The error, such as `expected a value`
     pub what: &'static str,
 }
 
@@ -41,14 +41,14 @@ pub(super) trait Sink {
     fn word(&mut self, _word: Word) {}
 }
 
-/// What nests.
+/// A container.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Container {
     Array,
     Object,
 }
 
-/// What is spelled in pieces.
+/// A token that may arrive in pieces.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Token {
     Key,
@@ -57,7 +57,7 @@ pub(super) enum Token {
     Float,
 }
 
-/// What is spelled in one way only.
+/// A literal.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Word {
     Null,
@@ -86,7 +86,7 @@ impl Word {
     }
 }
 
-/// What may come next.
+/// The token expected next.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
     Value,

@@ -146,7 +146,7 @@ fn number(digits: &str, token: Token) -> Json {
     Json::Float(digits.parse().unwrap_or(f64::NAN))
 }
 
-/// So many keys are told apart sooner than sorted.
+/// Up to this many keys, comparing them all is faster than sorting.
 const FEW: usize = 20;
 
 /// Keeps the last value of each key at the first one's place, as a Python dict does.

@@ -15,16 +15,16 @@ use super::grammar::{Grammar, ParseError, Sink};
 /// validator.finish()?;
 /// # Ok::<(), ecache_core::python_json::ParseError>(())
 /// ```
-pub struct Validator(Grammar<Nobody>);
+pub struct Validator(Grammar<Ignore>);
 
 /// Listens to nothing.
-struct Nobody;
+struct Ignore;
 
-impl Sink for Nobody {}
+impl Sink for Ignore {}
 
 impl Default for Validator {
     fn default() -> Self {
-        Validator(Grammar::new(Nobody))
+        Validator(Grammar::new(Ignore))
     }
 }
 
@@ -44,13 +44,13 @@ impl Validator {
     ///
     /// Fails when the text is not complete, or a piece of it was refused.
     pub fn finish(self) -> Result<(), ParseError> {
-        self.0.finish().map(|Nobody| ())
+        self.0.finish().map(|Ignore| ())
     }
 }
 
 /// Returns how many bytes of `text` its first value takes up with the whitespace around it; `None` if it has none.
 pub(crate) fn value_length(text: &[u8]) -> Option<usize> {
-    Grammar::new(Nobody).take_value(text)
+    Grammar::new(Ignore).take_value(text)
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ impl Json {
     /// Writes the value as Python's `json.dumps(value)` does.
     ///
     /// Like dropping and comparing it, this recurses as deep as the value nests. Parsed values are bounded by
-    /// [`MAX_DEPTH`](super::MAX_DEPTH); whoever builds one by hand sees to it.
+    /// [`MAX_DEPTH`](super::MAX_DEPTH); a caller that builds one must ensure it.
     ///
     /// ```
     /// use ecache_core::python_json::Json;
@@ -123,7 +123,7 @@ pub(crate) fn write_string(mut text: &[u8], out: &mut Vec<u8>) {
     out.push(b'"');
 }
 
-/// Whether a byte is a character that Python's `ensure_ascii` leaves alone; DEL is not.
+/// Reports whether Python's `ensure_ascii` leaves a byte alone; it escapes DEL.
 fn is_plain(byte: u8) -> bool {
     matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\'
 }

@@ -17,7 +17,7 @@ use std::ops::Range;
 
 use crate::python_json::Json;
 
-/// What is shown in the place of a secret.
+/// The text shown in place of a secret.
 pub const MASK: &str = "***";
 
 /// Replaces what looks like a secret in a text by [`MASK`].

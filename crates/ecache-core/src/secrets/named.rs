@@ -57,7 +57,7 @@ pub(super) fn after_flag(flag: &str, argument: &str) -> Option<Range<usize>> {
     (is_value && !name.contains(['=', ':', ' ']) && is_secret(name)).then_some(0..argument.len())
 }
 
-/// Whether a value under this name is a secret.
+/// Reports whether a value under this name is a secret.
 pub(super) fn is_secret(name: &str) -> bool {
     let letters = name.chars().filter(char::is_ascii_alphanumeric);
     let bare: String = letters.map(|letter| letter.to_ascii_lowercase()).collect();
@@ -66,7 +66,7 @@ pub(super) fn is_secret(name: &str) -> bool {
             && !HARMLESS.iter().any(|start| bare.starts_with(start))
 }
 
-/// Whether a value only says where the secret is, or that there is none.
+/// Reports whether a value only refers to a secret, or says that there is none.
 pub(super) fn is_reference(value: &str) -> bool {
     const NONE: [&str; 9] = ["true", "false", "null", "none", "yes", "no", "-", "0", "1"];
     value.is_empty()
@@ -143,7 +143,7 @@ fn value_after(text: &str, separator: usize, name: &Name<'_>) -> Option<Range<us
     (!is_reference(value)).then_some(start..start + end)
 }
 
-/// Whether a header of this name may have a value of several words.
+/// Reports whether a header of this name may have a value of several words.
 fn is_header(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     name.ends_with("authorization") || name.ends_with("cookie")

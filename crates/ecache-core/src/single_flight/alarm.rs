@@ -13,7 +13,7 @@ static WAITING: Mutex<Waiting> = Mutex::new(Waiting {
     has_thread: false,
 });
 
-/// Tells the thread that somebody came whose time may be over first, or that nobody is left.
+/// Tells the thread that a new waiter may be due first, or that no waiter is left.
 static CHANGED: Condvar = Condvar::new();
 
 struct Waiting {
@@ -35,7 +35,7 @@ pub(crate) struct Alarm {
 impl Alarm {
     /// An alarm that rings after `duration` from now.
     pub(crate) fn after(duration: Duration) -> Self {
-        /// What is further away than the clock goes is as good as never.
+        /// A time beyond the clock's range never comes.
         const YEAR: Duration = Duration::from_secs(365 * 86_400);
         Self {
             at: Instant::now() + duration.min(YEAR),
@@ -43,7 +43,7 @@ impl Alarm {
         }
     }
 
-    /// Whether its time is over; if not, `waker` is woken then.
+    /// Reports whether the time has come; if not, `waker` is woken then.
     pub(crate) fn poll(&mut self, waker: &Waker) -> Poll<()> {
         if Instant::now() >= self.at {
             return Poll::Ready(());
@@ -82,7 +82,7 @@ impl Drop for Alarm {
     }
 }
 
-/// Wakes whose time is over, until nobody is left.
+/// Wakes waiters that are due, until none is left.
 fn ring() {
     let mut guard = waiting();
     while let Some(((at, _), _)) = guard.wakers.first_key_value() {
@@ -111,7 +111,7 @@ mod tests {
 
     impl Wake for Tell {
         fn wake(self: Arc<Self>) {
-            // Whoever was to be told may be gone.
+            // The waiter may be gone.
             let _ = self.0.lock().expect("no panic").send(());
         }
     }

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use super::alarm::Alarm;
 
-/// Who waits for whom, over all functions: pairs of flights.
+/// Pairs of flights, over all functions: the first waits for the second.
 static WAITING: Mutex<Vec<(u64, u64)>> = Mutex::new(Vec::new());
 
 thread_local! {
@@ -41,7 +41,7 @@ enum State<V> {
     Flying {
         /// The tasks that wait
         wakers: Vec<Waker>,
-        /// Whether a thread waits: to wake nobody is a call of the system, too
+        /// Whether a thread waits; waking none would still cost a system call
         has_threads: bool,
     },
     Landed(Landed<V>),
@@ -56,7 +56,7 @@ pub enum Landed<V> {
     Nothing,
 }
 
-/// What joining a flight made of the caller.
+/// The caller's role after joining a flight.
 pub enum Joined<'a, K: Clone + Eq + Hash, V: Clone> {
     /// The one who computes
     Leader(Leader<'a, K, V>),
@@ -109,7 +109,7 @@ impl<K: Clone + Eq + Hash, V: Clone> Flights<K, V> {
     }
 }
 
-/// The pair in [`WAITING`] of somebody who waits.
+/// The pair in [`WAITING`] of a waiter.
 struct Waiting {
     pair: (u64, u64),
 }
@@ -119,7 +119,7 @@ impl Waiting {
     fn start(flight: u64) -> Option<Self> {
         let current = CURRENT.get();
         let mut waiting = lock(&WAITING);
-        // Nobody waits for a caller outside of any flight.
+        // A caller outside of any flight has no followers.
         if current != 0 {
             let mut reached = vec![flight];
             while let Some(next) = reached.pop() {
@@ -327,7 +327,7 @@ mod tests {
         let panicked = std::thread::scope(|scope| {
             let leading = scope.spawn(|| {
                 let Joined::Leader(_leader) = flights.join("k") else {
-                    panic!("nobody else leads");
+                    panic!("no other leads");
                 };
                 panic!("the computation panics");
             });
@@ -341,7 +341,7 @@ mod tests {
     fn waiting_for_oneself_returns_at_once() {
         let flights: Flights<&str, usize> = Flights::default();
         let Joined::Leader(leader) = flights.join("k") else {
-            panic!("nobody else leads");
+            panic!("no other leads");
         };
         leader.run(|| {
             let Joined::Follower(flight) = flights.join("k") else {
@@ -357,7 +357,7 @@ mod tests {
         let barrier = Barrier::new(2);
         let run = |own: &'static str, other: &'static str| {
             let Joined::Leader(leader) = flights.join(own) else {
-                panic!("nobody else leads {own}");
+                panic!("no other leads {own}");
             };
             barrier.wait();
             let landed = leader.run(|| {

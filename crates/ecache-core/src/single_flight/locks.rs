@@ -53,7 +53,7 @@ impl FlightLocks {
         }
     }
 
-    /// Whether another open file has any of these locks.
+    /// Reports whether another open file holds any of these locks.
     pub(crate) fn is_any_locked(&self) -> io::Result<bool> {
         let mut lock = description(libc::F_WRLCK, 0, 0);
         control(&self.file, GET_LOCK, &mut lock)?;
@@ -118,7 +118,7 @@ impl FlightLocks {
         (lock.l_type != libc::F_UNLCK as libc::c_short).then_some(lock.l_pid.max(0))
     }
 
-    /// Whether anybody else waits for a key.
+    /// Reports whether another process waits for a key.
     pub(crate) fn is_awaited(&self, hash: &[u8; 32]) -> bool {
         let mut lock = description(libc::F_WRLCK, offset(hash) | WAITING, 1);
         let asked = control(&self.file, GET_LOCK, &mut lock);
