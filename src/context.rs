@@ -18,8 +18,8 @@ use ecache_core::time::{Clock, SystemClock, Timestamp};
 use crate::cli::{FormatArgs, Global};
 use crate::datasets::Datasets;
 use crate::down;
-use crate::error::usage;
-use crate::fiftyone;
+use crate::error::{hindered, usage};
+use crate::fiftyone::{self, Database};
 use crate::output::{Column, Format, Progress, Terminal, Writer, say, stdout};
 use crate::variables::{self, variable};
 
@@ -48,6 +48,8 @@ pub(crate) struct Context {
     db_file: Option<PathBuf>,
     /// The store, if it is in a database: who is connected stays so
     remote: OnceCell<Arc<dyn Backend>>,
+    /// FiftyOne's database, once it was looked for and found
+    fiftyone: OnceCell<Database>,
     clock: Arc<dyn Clock>,
 }
 
@@ -70,6 +72,7 @@ impl Context {
             db: global.db,
             db_file: global.db_file,
             remote: OnceCell::new(),
+            fiftyone: OnceCell::new(),
             clock: clock()?,
         })
     }
@@ -92,7 +95,7 @@ impl Context {
     /// Where the store is, and who said so.
     pub(crate) fn location(&self) -> Result<(PathBuf, Origin)> {
         let (path, origin) = self.named_location()?;
-        Ok((by_name(path)?, origin))
+        Ok((self.by_name(path)?, origin))
     }
 
     /// The option that named the store on the command line, as it was typed.
@@ -108,8 +111,24 @@ impl Context {
     pub(crate) fn location_of(&self, typed: &Path) -> Result<PathBuf> {
         match typed.as_os_str() == "@" {
             true => Ok(self.location()?.0),
-            false => by_name(without_password(typed)?),
+            false => self.by_name(without_password(typed)?),
         }
+    }
+
+    /// Returns a location, or that of FiftyOne's database in the place of its name.
+    fn by_name(&self, location: PathBuf) -> Result<PathBuf> {
+        if location.as_os_str() != fiftyone::NAME {
+            return Ok(location);
+        }
+        if self.fiftyone.get().is_none() {
+            let database = fiftyone::database().map_err(hindered)?;
+            // Nothing else sets it.
+            let _ = self.fiftyone.set(database);
+        }
+        Ok(self
+            .fiftyone
+            .get()
+            .map_or(location, |found| found.url.clone()))
     }
 
     fn named_location(&self) -> Result<(PathBuf, Origin)> {
@@ -131,7 +150,12 @@ impl Context {
         }
         let folder = data_folder().ok()?;
         sidecar::make_home(&folder).ok()?;
-        let name = Key::of_preimage(&location::shown(location.as_os_str()));
+        let shown = location::shown(location.as_os_str());
+        let name = match self.fiftyone.get() {
+            Some(found) if found.url == location => location::shown(found.lasting_name.as_ref()),
+            _ => shown,
+        };
+        let name = Key::of_preimage(&name);
         Some(folder.join(name.as_str()))
     }
 
@@ -275,14 +299,6 @@ fn without_password(typed: &Path) -> Result<PathBuf> {
             "a password on the command line can be read by others: put the location into ECACHE_DB, or into a file and name that with --db-file",
         )),
         false => Ok(typed.to_owned()),
-    }
-}
-
-/// FiftyOne's own database goes by a name.
-fn by_name(location: PathBuf) -> Result<PathBuf> {
-    match location.as_os_str() == fiftyone::NAME {
-        true => Ok(fiftyone::location()?.into()),
-        false => Ok(location),
     }
 }
 

@@ -4,6 +4,8 @@ use std::fmt;
 use std::io;
 
 use ecache_core::command::CommandError;
+#[cfg(feature = "mongodb")]
+use ecache_core::embedded_server::NotFound;
 use ecache_core::error::Error;
 use ecache_core::interchange::{Problem, ReadError};
 
@@ -131,6 +133,10 @@ pub(crate) fn classify(error: &anyhow::Error) -> (Exit, Option<&'static str>) {
             _ => (Exit::Failed, None),
         };
     }
+    #[cfg(feature = "mongodb")]
+    if let Some(error) = error.downcast_ref::<NotFound>() {
+        return no_server(error);
+    }
     let cause = match error.downcast_ref::<Error>() {
         Some(Error::Partial { cause, .. }) => Some(&**cause),
         other => other,
@@ -198,7 +204,10 @@ pub(crate) fn classify(error: &anyhow::Error) -> (Exit, Option<&'static str>) {
             ),
             Error::Location { scheme } if scheme == "mongodb" => (
                 Exit::Usage,
-                Some("get one that can: `cargo install ecache --features mongodb`"),
+                Some(
+                    "build one that can, in a clone of its repository: \
+                     `cargo install --locked --path . --features mongodb`",
+                ),
             ),
             Error::Location { .. } => (Exit::Usage, Some("name a file")),
             Error::LikeUrl { .. } | Error::Address { .. } | Error::Dataset { .. } => {
@@ -218,5 +227,32 @@ pub(crate) fn classify(error: &anyhow::Error) -> (Exit, Option<&'static str>) {
             },
             _ => (Exit::Failed, None),
         },
+    }
+}
+
+/// Returns the exit code of a server of FiftyOne's that was not found, and what to try next.
+#[cfg(feature = "mongodb")]
+fn no_server(error: &NotFound) -> (Exit, Option<&'static str>) {
+    match error {
+        NotFound::NotRunning { .. } => (
+            Exit::Failed,
+            Some(
+                "FiftyOne starts one and ends it with the last Python that uses it: keep \
+                 `python -i -c 'import fiftyone'` open, or set FIFTYONE_DATABASE_URI to use \
+                 another server",
+            ),
+        ),
+        NotFound::NotListening { .. } => (Exit::Failed, Some("try again in a moment")),
+        NotFound::OtherUser { .. } => (
+            Exit::Refused,
+            Some("run ecache as that user, or name the server: mongodb://HOST:PORT/fiftyone"),
+        ),
+        _ => (
+            Exit::Failed,
+            Some(
+                "name the server: mongodb://HOST:PORT/fiftyone; in Python, its port is in \
+                 fiftyone.core.odm.get_db_conn().client.address",
+            ),
+        ),
     }
 }

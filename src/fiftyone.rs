@@ -1,51 +1,145 @@
-//! Where FiftyOne's database is: found as FiftyOne finds it.
+//! Finds FiftyOne's database as FiftyOne finds it: by its configuration, or else the server that it
+//! started for itself.
 
+#[cfg(feature = "mongodb")]
+use std::path::Path;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
 use serde::Deserialize;
 
+#[cfg(feature = "mongodb")]
 use crate::error::usage;
 
 /// What `--db` calls it.
 pub(crate) const NAME: &str = "fiftyone";
 
+/// Where FiftyOne keeps its files, in the home folder.
+const FOLDER: &str = ".fiftyone";
+
 /// FiftyOne's configuration, as far as it says where the database is.
-#[derive(Default, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 struct Config {
     database_uri: Option<String>,
     database_name: Option<String>,
+    database_dir: Option<String>,
+    /// Port of the server that FiftyOne started, as it tells its child processes
+    #[serde(skip)]
+    port: Option<String>,
 }
 
-/// The location of FiftyOne's database, from its environment variables or else from its configuration.
-pub(crate) fn location() -> Result<String> {
-    let config = config()?;
-    let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
-    let uri = variable("FIFTYONE_DATABASE_URI").or(config.database_uri);
-    let name = variable("FIFTYONE_DATABASE_NAME").or(config.database_name);
-    let uri = uri.ok_or_else(|| {
-        usage("FiftyOne's database is not known: set FIFTYONE_DATABASE_URI, or database_uri in ~/.fiftyone/config.json, or name it as mongodb://HOST:PORT/NAME")
-    })?;
-    Ok(with_database(&uri, name.as_deref().unwrap_or(NAME)))
+/// FiftyOne's database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Database {
+    /// Its URL
+    pub(crate) url: PathBuf,
+    /// A name that stays the same when its server chooses another port
+    pub(crate) lasting_name: String,
 }
 
-fn config() -> Result<Config> {
-    let path = match std::env::var_os("FIFTYONE_CONFIG_PATH") {
-        Some(path) => PathBuf::from(path),
-        None => match std::env::var_os("HOME") {
-            Some(home) => PathBuf::from(home).join(".fiftyone/config.json"),
-            None => return Ok(Config::default()),
-        },
+/// Finds FiftyOne's database.
+///
+/// # Errors
+/// If the configuration cannot be read, no server runs, or this build has no driver.
+#[cfg(not(feature = "mongodb"))]
+pub(crate) fn database() -> Result<Database> {
+    let scheme = "mongodb".to_owned();
+    Err(ecache_core::error::Error::Location { scheme }.into())
+}
+
+/// Finds FiftyOne's database.
+///
+/// # Errors
+/// If the configuration cannot be read, no server runs, or this build has no driver.
+#[cfg(feature = "mongodb")]
+pub(crate) fn database() -> Result<Database> {
+    use ecache_core::embedded_server::Search;
+
+    let home = std::env::home_dir();
+    let config = Config::read(home.as_deref())?;
+    let name = config.database_name.as_deref().unwrap_or(NAME);
+    let at = |url: String, lasting_name: String| Database {
+        url: url.into(),
+        lasting_name,
     };
-    match std::fs::read(&path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Config::default()),
-        Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
-        Ok(text) => serde_json::from_slice(&text)
-            .with_context(|| format!("cannot read FiftyOne's configuration {}", path.display())),
+    if let Some(uri) = &config.database_uri {
+        let url = with_database(uri, name);
+        return Ok(at(url.clone(), url));
+    }
+    let folder = config.folder(home.as_deref())?;
+    let lasting_name = format!("{}?{name}", folder.display());
+    if let Some(port) = &config.port {
+        let port: u16 = port.parse().map_err(|_| {
+            usage(format!(
+                "FIFTYONE_PRIVATE_DATABASE_PORT is not a port: {port:?}"
+            ))
+        })?;
+        return Ok(at(
+            format!("mongodb://127.0.0.1:{port}/{name}"),
+            lasting_name,
+        ));
+    }
+    let search = Search {
+        folder: &folder,
+        processes: Path::new("/proc"),
+        user: rustix::process::geteuid().as_raw(),
+    };
+    let address = search
+        .address()
+        .context("cannot find FiftyOne's own database server")?;
+    Ok(at(format!("mongodb://{address}/{name}"), lasting_name))
+}
+
+#[cfg(feature = "mongodb")]
+impl Config {
+    /// Reads the configuration file; FiftyOne's environment variables take precedence.
+    fn read(home: Option<&Path>) -> Result<Self> {
+        let path = match std::env::var_os("FIFTYONE_CONFIG_PATH") {
+            Some(path) => Some(PathBuf::from(path)),
+            None => home.map(|home| home.join(FOLDER).join("config.json")),
+        };
+        let file = match path.filter(|path| path.is_file()) {
+            None => Self::default(),
+            Some(path) => {
+                let attempt = || format!("cannot read FiftyOne's configuration {}", path.display());
+                let text = std::fs::read(&path).with_context(attempt)?;
+                serde_json::from_slice(&text).with_context(attempt)?
+            }
+        };
+        let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+        Ok(Self {
+            database_uri: variable("FIFTYONE_DATABASE_URI").or(file.database_uri),
+            database_name: variable("FIFTYONE_DATABASE_NAME").or(file.database_name),
+            database_dir: variable("FIFTYONE_DATABASE_DIR").or(file.database_dir),
+            port: variable("FIFTYONE_PRIVATE_DATABASE_PORT"),
+        })
+    }
+
+    /// Returns the folder of the data of the server that FiftyOne starts.
+    fn folder(&self, home: Option<&Path>) -> Result<PathBuf> {
+        let home = || {
+            home.ok_or_else(|| {
+                usage("cannot find FiftyOne's database without a home folder: set HOME")
+            })
+        };
+        match &self.database_dir {
+            None => Ok(home()?.join(FOLDER).join("var/lib/mongo")),
+            Some(folder) => {
+                let folder = Path::new(folder);
+                let folder = match folder.strip_prefix("~") {
+                    Ok(rest) => home()?.join(rest),
+                    Err(_) => folder.to_owned(),
+                };
+                let attempt = || format!("cannot find the folder {}", folder.display());
+                std::path::absolute(&folder).with_context(attempt)
+            }
+        }
     }
 }
 
-/// The location of a database of that name. Where there is a database in the URI, users are known to that one.
+/// Returns the URL of the database of that name. A database in the URI is the one that knows the
+/// users.
+#[cfg(feature = "mongodb")]
 fn with_database(uri: &str, name: &str) -> String {
     let start = uri.find("://").map_or(0, |at| at + 3);
     let (hosts, options) = match uri.split_once('?') {
@@ -66,15 +160,38 @@ fn with_database(uri: &str, name: &str) -> String {
     };
     let source = source.map(|source| format!("authSource={source}"));
     let options: Vec<&str> = options.into_iter().chain(source.as_deref()).collect();
-    match options.is_empty() {
-        true => format!("{hosts}/{name}"),
-        false => format!("{hosts}/{name}?{}", options.join("&")),
+    if options.is_empty() {
+        format!("{hosts}/{name}")
+    } else {
+        format!("{hosts}/{name}?{}", options.join("&"))
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "mongodb"))]
 mod tests {
-    use super::with_database;
+    use super::*;
+
+    #[test]
+    fn the_folder_of_the_data_is_the_one_that_fiftyone_uses() {
+        let config = |folder: Option<&str>| Config {
+            database_dir: folder.map(str::to_owned),
+            ..Config::default()
+        };
+        let home = Some(Path::new("/home/ann"));
+        for (folder, expected) in [
+            (None, "/home/ann/.fiftyone/var/lib/mongo"),
+            (Some("~/data"), "/home/ann/data"),
+            (Some("~"), "/home/ann"),
+            (Some("/data"), "/data"),
+        ] {
+            let folder = config(folder).folder(home).expect("it is known");
+            assert_eq!(folder, Path::new(expected));
+        }
+        let relative = config(Some("data")).folder(None).expect("it is known");
+        let here = std::env::current_dir().expect("there is one");
+        assert_eq!(relative, here.join("data"));
+        assert!(config(None).folder(None).is_err());
+    }
 
     #[test]
     fn the_database_is_named_and_users_stay_where_they_are_known() {

@@ -89,7 +89,8 @@ fn a_database_needs_a_build_that_can_open_it() {
     ran.ends(
         2,
         "ecache: this build of ecache cannot open mongodb:// locations; \
-         get one that can: `cargo install ecache --features mongodb`\n",
+         build one that can, in a clone of its repository: \
+         `cargo install --locked --path . --features mongodb`\n",
     );
 }
 

@@ -94,6 +94,9 @@ pub mod backend;
 pub mod command;
 #[doc(hidden)]
 pub mod doctor;
+#[cfg(feature = "mongodb")]
+#[doc(hidden)]
+pub mod embedded_server;
 pub mod entry;
 pub mod error;
 pub mod execution_cache;
