@@ -170,6 +170,23 @@ impl Filter {
             })
     }
 
+    /// Reports whether a store's own document of that policy is meant.
+    ///
+    /// A document belongs to the whole store, so only a filter that names nothing but stores,
+    /// datasets and a policy means any. The policy of a damaged document is unknown.
+    pub fn matches_document(&self, store: &StoreAddress, policy: Option<Policy>) -> bool {
+        let whole_stores = Self {
+            collection: self.collection.clone(),
+            stores: self.stores.clone(),
+            datasets: self.datasets.clone(),
+            policy: self.policy,
+            ..Self::default()
+        };
+        *self == whole_stores
+            && self.matches_store(store)
+            && self.policy.is_none_or(|meant| policy == Some(meant))
+    }
+
     /// Whether `entry` is meant at `now`: the definition that every backend's query is held to.
     pub fn matches(&self, entry: &Entry, now: Timestamp) -> bool {
         let named = |patterns: &[Pattern], name: Option<&str>| {

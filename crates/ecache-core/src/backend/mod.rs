@@ -76,6 +76,14 @@ fn lookup_enough(
     Ok(lookups)
 }
 
+/// Selects the stores whose own documents `filter` means.
+fn documents(stores: Vec<StoreRecord>, filter: &Filter) -> impl Iterator<Item = StoreRecord> {
+    stores.into_iter().filter(|store| {
+        let metadata = store.metadata.as_ref();
+        metadata.is_some_and(|known| filter.matches_document(&store.address, Some(known.policy)))
+    })
+}
+
 /// Where entries are kept.
 pub trait Backend: Send + Sync {
     /// Looks up one entry and verifies its value.
@@ -251,6 +259,33 @@ pub trait Backend: Send + Sync {
     /// # Errors
     /// [`Error::Name`](crate::error::Error::Name) as [`StoreAddress::check`] says.
     fn set_metadata(&self, store: &StoreAddress, metadata: Option<&StoreMetadata>) -> Result<()>;
+
+    /// Returns a store's own document.
+    ///
+    /// # Errors
+    /// [`Error::DamagedEntry`](crate::error::Error::DamagedEntry) if it is damaged.
+    fn document(&self, store: &StoreAddress) -> Result<Option<StoreMetadata>> {
+        let mut stores = self.stores()?.into_iter();
+        let store = stores.find(|record| *record.address == *store);
+        Ok(store.and_then(|record| record.metadata))
+    }
+
+    /// Counts the stores' own documents that `filter` means, by [`Filter::matches_document`].
+    fn count_documents(&self, filter: &Filter) -> Result<u64> {
+        Ok(documents(self.stores()?, filter).count() as u64)
+    }
+
+    /// Removes the stores' own documents that `filter` means, and returns how many.
+    ///
+    /// On an unchanged store these are as many as [`Backend::count_documents`] counts. Entries stay.
+    fn remove_documents(&self, filter: &Filter) -> Result<u64> {
+        let mut removed = 0;
+        for store in documents(self.stores()?, filter) {
+            self.set_metadata(&store.address, None)?;
+            removed += 1;
+        }
+        Ok(removed)
+    }
 
     /// Groups what `filter` means, by name, entries without a name first.
     fn groups(&self, filter: &Filter, by: Dimension, now: Timestamp) -> Result<Vec<Group>>;

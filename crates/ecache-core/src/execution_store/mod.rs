@@ -319,13 +319,13 @@ impl ExecutionStore {
         stores::delete(&*self.backend, filter, self.clock.now())
     }
 
-    /// Removes the entries of policy `evict`, fresh or not.
+    /// Removes the entries of policy `evict`, fresh or not, and the metadata if it is of that policy.
     pub fn clear_cache(&self) -> Result<Usage> {
         let filter = Filter {
             policy: Some(Policy::Evict),
             ..Filter::store(&self.address)
         };
-        remove(&*self.backend, filter, self.clock.now())
+        stores::delete(&*self.backend, filter, self.clock.now())
     }
 
     /// The keys of the fresh entries, oldest first.
@@ -344,8 +344,7 @@ impl ExecutionStore {
 
     /// The store's metadata, if it was created with some.
     pub fn metadata(&self) -> Result<Option<StoreMetadata>> {
-        let stores = stores::list(&*self.backend, &Filter::store(&self.address))?;
-        Ok(stores.into_iter().find_map(|store| store.metadata))
+        self.backend.document(&self.address)
     }
 
     /// Sets the store's metadata, which makes the store exist.

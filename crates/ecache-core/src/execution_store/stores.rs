@@ -99,13 +99,13 @@ impl ExecutionStores {
         self.delete(named(name, self.linked()))
     }
 
-    /// Removes the entries of policy `evict` from all of these stores.
+    /// Removes the entries of policy `evict` from all of these stores, and the stores' metadata of
+    /// that policy.
     pub fn clear_cache(&self) -> Result<Usage> {
-        let filter = Filter {
+        self.delete(Filter {
             policy: Some(Policy::Evict),
             ..self.linked()
-        };
-        remove(&*self.backend, filter, self.clock.now())
+        })
     }
 
     /// Removes all of these stores, with all entries and metadata: what is left of a dataset that is gone.
@@ -168,12 +168,10 @@ pub(super) fn list(backend: &dyn Backend, filter: &Filter) -> Result<Vec<StoreRe
     Ok(stores)
 }
 
-/// Removes whole stores: first their entries, and then the metadata that makes them exist.
+/// Removes what `filter` means of whole stores: first entries, then the metadata that makes stores
+/// exist. Returns the usage of the entries.
 pub(super) fn delete(backend: &dyn Backend, filter: Filter, now: Timestamp) -> Result<Usage> {
-    let stores = list(backend, &filter)?;
-    let usage = remove(backend, filter, now)?;
-    for store in stores.iter().filter(|store| store.metadata.is_some()) {
-        backend.set_metadata(&store.address, None)?;
-    }
+    let usage = remove(backend, filter.clone(), now)?;
+    backend.remove_documents(&filter)?;
     Ok(usage)
 }

@@ -4,13 +4,17 @@ use super::*;
 use crate::backend::{Counters, Dimension, Group, StoreMetadata, StoreRecord, Use};
 use crate::entry::MAX_COUNT;
 use crate::entry::Policy;
-use crate::filter::Usage;
+use crate::filter::{Pattern, Usage};
 use crate::scope::Scopes;
 
 pub(super) const BEHAVIOURS: &[Behaviour] = &[
     ("a store exists by its entries or its metadata", existence),
     ("stores come by collection, name and dataset", order),
     ("collections with the same names do not mix", collections),
+    (
+        "a filter of whole stores means their own documents",
+        documents,
+    ),
     ("groups add up what they are made of", groups),
     ("counters add up and outlive entries", counters),
     ("a description counts what is there", description),
@@ -57,6 +61,78 @@ fn existence(backend: &dyn Backend) {
     let remove = backend.remove(&all, NOW, &mut crate::backend::no_progress);
     remove.expect("a removal");
     assert_eq!(stores(), []);
+}
+
+fn documents(backend: &dyn Backend) {
+    use Policy::{Evict, Persist};
+    let linked = StoreAddress::new("s").with_dataset(DATASETS[0]);
+    let stores = [
+        (StoreAddress::new("s"), Evict),
+        (StoreAddress::new("t"), Persist),
+        (linked.clone(), Persist),
+        (in_collection("other", "s"), Evict),
+    ];
+    let create = || {
+        for (store, policy) in &stores {
+            let document = StoreMetadata {
+                policy: *policy,
+                ..metadata("{}")
+            };
+            let set = backend.set_metadata(store, Some(&document));
+            set.expect("metadata");
+        }
+    };
+    let s = || Filter {
+        stores: vec![Pattern::exact("s")],
+        ..Filter::default()
+    };
+    let of = |policy| Filter {
+        policy: Some(policy),
+        ..Filter::default()
+    };
+    let other = Filter {
+        collection: "other".into(),
+        ..s()
+    };
+    let keyed = Filter {
+        keys: vec![Pattern::exact("k")],
+        ..s()
+    };
+    let older = Filter {
+        written_before: Some(at(DAY)),
+        ..Filter::default()
+    };
+    for (filter, count) in [
+        (s(), 2),
+        (Filter::default(), 3),
+        (Filter::store(&linked), 1),
+        (of(Evict), 1),
+        (of(Persist), 2),
+        (other, 1),
+        (keyed, 0),
+        (older, 0),
+    ] {
+        create();
+        let document = backend.document(&linked).expect("a document");
+        assert_eq!(document.map(|known| known.policy), Some(Persist));
+        put(backend, &entry("s", "k"));
+        let generation = || {
+            let store = StoreAddress::new("s");
+            backend.generation(&store).expect("a generation")
+        };
+        let before = generation();
+        let counted = backend.count_documents(&filter).expect("a count");
+        let removed = backend.remove_documents(&filter).expect("a removal");
+        assert_eq!((counted, removed), (count, count), "{filter:?}");
+        assert_eq!(backend.count_documents(&filter).expect("a count"), 0);
+        let stays = !filter.matches_document(&StoreAddress::new("s"), Some(Evict));
+        let document = backend.document(&StoreAddress::new("s"));
+        assert_eq!(document.expect("a document").is_some(), stays);
+        assert_eq!(generation() == before, stays);
+        assert_eq!(scan(backend, &Scan::new(s())).len(), 1, "entries stay");
+    }
+    let unknown = StoreAddress::new("unknown");
+    assert_eq!(backend.document(&unknown).expect("no document"), None);
 }
 
 fn in_collection(collection: &str, store: &str) -> StoreAddress {

@@ -32,6 +32,7 @@
 mod connection;
 mod counters;
 mod document;
+mod documents;
 mod driver;
 mod follow;
 mod import;
@@ -249,6 +250,18 @@ impl Backend for MongoBackend {
 
     fn set_metadata(&self, store: &StoreAddress, metadata: Option<&StoreMetadata>) -> Result<()> {
         write::set_metadata(self, store, metadata)
+    }
+
+    fn document(&self, store: &StoreAddress) -> Result<Option<StoreMetadata>> {
+        documents::read(self, store)
+    }
+
+    fn count_documents(&self, filter: &Filter) -> Result<u64> {
+        documents::count(self, filter)
+    }
+
+    fn remove_documents(&self, filter: &Filter) -> Result<u64> {
+        documents::remove(self, filter)
     }
 
     fn groups(&self, filter: &Filter, by: Dimension, now: Timestamp) -> Result<Vec<Group>> {

@@ -22,14 +22,14 @@ use crate::time::Timestamp;
 const REMOVED: usize = 5000;
 
 /// An entry that is meant.
-struct Meant {
-    id: ObjectId,
-    size: u64,
-    store: Arc<StoreAddress>,
+pub(super) struct Meant {
+    pub id: ObjectId,
+    pub size: u64,
+    pub store: Arc<StoreAddress>,
     /// What it has to be like still
-    unchanged: Document,
+    pub unchanged: Document,
     /// The notes on it
-    notes: Vec<ObjectId>,
+    pub notes: Vec<ObjectId>,
 }
 
 impl From<Listed> for Meant {
@@ -289,7 +289,11 @@ fn stayed(backend: &MongoBackend, batch: &[Meant]) -> Result<HashSet<ObjectId>> 
 }
 
 /// Removes entries of one collection that still meet the condition, or else are still as they were found.
-fn delete(backend: &MongoBackend, batch: &[Meant], condition: Option<&Document>) -> Result<Usage> {
+pub(super) fn delete(
+    backend: &MongoBackend,
+    batch: &[Meant],
+    condition: Option<&Document>,
+) -> Result<Usage> {
     let Some(first) = batch.first() else {
         return Ok(Usage::default());
     };

@@ -314,6 +314,18 @@ impl Backend for SqliteBackend {
         self.write_metadata(store, metadata)
     }
 
+    fn document(&self, store: &StoreAddress) -> Result<Option<StoreMetadata>> {
+        self.read_document(store)
+    }
+
+    fn count_documents(&self, filter: &Filter) -> Result<u64> {
+        self.meant_documents(filter)
+    }
+
+    fn remove_documents(&self, filter: &Filter) -> Result<u64> {
+        self.delete_documents(filter)
+    }
+
     fn groups(&self, filter: &Filter, by: Dimension, now: Timestamp) -> Result<Vec<Group>> {
         self.group(filter, by, now)
     }

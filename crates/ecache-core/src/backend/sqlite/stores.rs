@@ -15,9 +15,11 @@ use super::read::UNREADABLE;
 use super::reclaim::Due;
 use super::row::{number, policy, readable};
 use super::salvage::intact;
+use super::write::write_metadata;
 use crate::backend::{Counters, Dimension, StoreMetadata, StoreRecord, Use};
 use crate::entry::MAX_COUNT;
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::filter::Filter;
 use crate::scope::{Address, Scopes, StoreAddress};
 use crate::time::Timestamp;
 
@@ -28,9 +30,12 @@ impl SqliteBackend {
             let mut stores = Vec::new();
             for (id, address) in names::stores(&connection)? {
                 let address = address.unwrap_or_else(|| StoreAddress::new(UNREADABLE));
-                let metadata = intact(readable(metadata(&connection, id)))?;
-                let metadata = metadata.flatten().flatten();
-                if metadata.is_some() || has_entries(&connection, id)? {
+                let (exists, metadata) = match own_document(&connection, id)? {
+                    OwnDocument::None => (false, None),
+                    OwnDocument::Damaged => (true, None),
+                    OwnDocument::Intact(metadata) => (true, Some(metadata)),
+                };
+                if exists || has_entries(&connection, id)? {
                     let address = Arc::new(address);
                     stores.push(StoreRecord { address, metadata });
                 }
@@ -39,6 +44,40 @@ impl SqliteBackend {
             Ok(stores)
         };
         read().map_err(|error| self.error(error))
+    }
+
+    pub(super) fn read_document(&self, store: &StoreAddress) -> Result<Option<StoreMetadata>> {
+        let connection = self.connection()?;
+        let id = self.names.store_id(&connection, store);
+        let Some(id) = id.map_err(|error| self.error(error))? else {
+            return Ok(None);
+        };
+        match own_document(&connection, id).map_err(|error| self.error(error))? {
+            OwnDocument::None => Ok(None),
+            OwnDocument::Intact(metadata) => Ok(Some(metadata)),
+            OwnDocument::Damaged => Err(Error::DamagedEntry {
+                address: Box::new(store.document()),
+            }),
+        }
+    }
+
+    pub(super) fn meant_documents(&self, filter: &Filter) -> Result<u64> {
+        let connection = self.connection()?;
+        let meant = meant_documents(&connection, filter).map_err(|error| self.error(error))?;
+        Ok(meant.len() as u64)
+    }
+
+    pub(super) fn delete_documents(&self, filter: &Filter) -> Result<u64> {
+        self.transaction(|transaction| {
+            let delete = || -> rusqlite::Result<u64> {
+                let meant = meant_documents(transaction, filter)?;
+                for id in &meant {
+                    write_metadata(transaction, *id, None)?;
+                }
+                Ok(meant.len() as u64)
+            };
+            delete().map_err(|error| self.error(error))
+        })
     }
 
     pub(super) fn read_names(&self, of: Dimension) -> Result<Vec<Arc<str>>> {
@@ -201,6 +240,40 @@ impl SqliteBackend {
     }
 }
 
+/// A store's own document, as far as it can be read.
+pub(super) enum OwnDocument {
+    None,
+    Intact(StoreMetadata),
+    Damaged,
+}
+
+pub(super) fn own_document(connection: &Connection, id: i64) -> rusqlite::Result<OwnDocument> {
+    Ok(
+        match intact(readable(metadata(connection, id)))?.flatten() {
+            None => OwnDocument::Damaged,
+            Some(None) => OwnDocument::None,
+            Some(Some(metadata)) => OwnDocument::Intact(metadata),
+        },
+    )
+}
+
+/// Returns the ids of the stores whose own documents `filter` means, damaged ones included.
+fn meant_documents(connection: &Connection, filter: &Filter) -> rusqlite::Result<Vec<i64>> {
+    let mut meant = Vec::new();
+    for (id, store) in names::stores(connection)? {
+        let policy = match own_document(connection, id)? {
+            OwnDocument::None => continue,
+            OwnDocument::Intact(metadata) => Some(metadata.policy),
+            OwnDocument::Damaged => None,
+        };
+        let store = store.unwrap_or_else(|| StoreAddress::new(UNREADABLE));
+        if filter.matches_document(&store, policy) {
+            meant.push(id);
+        }
+    }
+    Ok(meant)
+}
+
 /// Reads the metadata of a store.
 fn metadata(connection: &Connection, id: i64) -> rusqlite::Result<Option<StoreMetadata>> {
     let sql = "SELECT metadata, metadata_policy, metadata_created_at, metadata_updated_at, \
@@ -235,11 +308,7 @@ pub(super) fn damaged_documents(
     let mut damaged = Vec::new();
     for (id, store) in names::stores(connection)? {
         let is_meant = ranges.iter().any(|range| range.contains(id << 32 | 1));
-        if is_meant
-            && intact(readable(metadata(connection, id)))?
-                .flatten()
-                .is_none()
-        {
+        if is_meant && matches!(own_document(connection, id)?, OwnDocument::Damaged) {
             let store = store.unwrap_or_else(|| StoreAddress::new(UNREADABLE));
             damaged.push(store.document());
         }

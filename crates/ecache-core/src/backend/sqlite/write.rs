@@ -320,6 +320,15 @@ pub(super) fn set_metadata(
     metadata: Option<&StoreMetadata>,
 ) -> rusqlite::Result<()> {
     let id = names::intern_store(connection, store)?;
+    write_metadata(connection, id, metadata)
+}
+
+/// Sets or removes the metadata of the store with that id.
+pub(super) fn write_metadata(
+    connection: &Connection,
+    id: i64,
+    metadata: Option<&StoreMetadata>,
+) -> rusqlite::Result<()> {
     connection
         .prepare_cached(
             "UPDATE stores SET metadata = ?2, metadata_policy = ?3, metadata_created_at = ?4, \

@@ -1,0 +1,78 @@
+//! The stores' own documents, which FiftyOne keeps under the key `__store__`.
+
+use mongodb::bson::doc;
+
+use super::document::{Reading, Stores, identity, read as read_document};
+use super::inspect::own_document;
+use super::remove::{Meant, delete};
+use super::{BATCH, MongoBackend, query};
+use crate::backend::{StoreMetadata, Values};
+use crate::error::Result;
+use crate::filter::Filter;
+use crate::scope::{STORE_KEY, StoreAddress};
+use crate::time::Timestamp;
+
+/// Returns the document of a store.
+pub(super) fn read(backend: &MongoBackend, store: &StoreAddress) -> Result<Option<StoreMetadata>> {
+    let documents = backend.documents(&store.collection)?;
+    let Some(raw) = backend.run(documents.find_one(identity(store, STORE_KEY)?))? else {
+        return Ok(None);
+    };
+    let found = own_document(backend, &store.collection, &raw)?;
+    Ok(found.map(|(_, metadata)| metadata))
+}
+
+/// Counts the documents that a filter means.
+pub(super) fn count(backend: &MongoBackend, filter: &Filter) -> Result<u64> {
+    Ok(meant(backend, filter)?.len() as u64)
+}
+
+/// Removes the documents that a filter means, unless they were written meanwhile.
+pub(super) fn remove(backend: &MongoBackend, filter: &Filter) -> Result<u64> {
+    backend.check_writable()?;
+    let mut removed = 0;
+    for batch in meant(backend, filter)?.chunks(BATCH) {
+        removed += delete(backend, batch, None)?.entries;
+    }
+    Ok(removed)
+}
+
+/// Finds the documents that a filter means. One that FiftyOne cannot read has no policy.
+fn meant(backend: &MongoBackend, filter: &Filter) -> Result<Vec<Meant>> {
+    let collection = &*filter.collection;
+    let mut stores = Stores::of(collection);
+    let mut meant: Vec<Meant> = Vec::new();
+    let whole = Filter {
+        policy: None,
+        ..filter.clone()
+    };
+    // Policies are compared below, so the time does not matter.
+    let query = query::documents(&whole, Timestamp::from_millis(0));
+    let query = doc! { "$and": [{ "key": STORE_KEY }, query] };
+    let documents = backend.documents(collection)?;
+    let find = documents.find(query).projection(doc! { "value": 0 });
+    backend.each(find.batch(), |raw| {
+        let (id, store, unchanged, policy) = match read_document(raw, &mut stores) {
+            Some(Reading::Found(found)) => {
+                let unchanged = found.unchanged();
+                (found.id, found.address.store, unchanged, Some(found.policy))
+            }
+            Some(Reading::Damaged(id, address)) => (id, address.store, doc! { "_id": id }, None),
+            None => return,
+        };
+        if filter.matches_document(&store, policy) {
+            meant.push(Meant {
+                id,
+                size: 0,
+                store,
+                unchanged,
+                notes: Vec::new(),
+            });
+        }
+    })?;
+    for meant in &mut meant {
+        let notes = backend.notes_on(collection, meant.id, Values::Omit)?;
+        meant.notes = notes.iter().map(|note| note.id).collect();
+    }
+    Ok(meant)
+}
