@@ -1,8 +1,8 @@
 //! The companion functions of a cached function.
 
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::{quote, quote_spanned};
-use syn::{Attribute, Signature, Type};
+use quote::{format_ident, quote, quote_spanned};
+use syn::{Attribute, Type};
 
 use crate::expand::Expansion;
 use crate::function::Parameter;
@@ -43,7 +43,8 @@ impl Expansion<'_> {
         }
     }
 
-    /// Returns a companion with the function's parameters and the given body.
+    /// Returns a companion with the function's parameters and the given body; it is `async` if the
+    /// function is.
     fn like(
         &self,
         what: &str,
@@ -51,28 +52,24 @@ impl Expansion<'_> {
         (extra, output): (&[TokenStream], Type),
         body: TokenStream,
     ) -> TokenStream {
-        let signature = Signature {
-            asyncness: None,
-            ..self.function.item.sig.clone()
-        };
-        self.like_signature(&signature, what, doc, (extra, output), body)
-    }
-
-    fn like_signature(
-        &self,
-        signature: &Signature,
-        what: &str,
-        doc: &str,
-        (extra, output): (&[TokenStream], Type),
-        body: TokenStream,
-    ) -> TokenStream {
         let (vis, doc) = (&self.function.item.vis, self.doc(doc));
+        let signature = &self.function.item.sig;
         let signature = self.signature(signature, &self.companion(what), extra, &output);
         quote! {
             #doc
             #[allow(dead_code, clippy::too_many_arguments)]
             #vis #signature { #body }
         }
+    }
+
+    /// Returns a call of the core's `method`, or of its `async` twin.
+    fn method(&self, method: &str, extra: TokenStream) -> TokenStream {
+        if !self.is_async() {
+            return self.by_its_way(method, quote!(, #extra));
+        }
+        let (name, call) = (format_ident!("{method}_async"), self.call());
+        let output = &self.output;
+        quote!(#call.#name::<#output>(#extra).await)
     }
 
     /// Returns the companion that decides which results are kept, and how; only here must their
@@ -84,7 +81,7 @@ impl Expansion<'_> {
         let where_clause = &generics.where_clause;
         quote_spanned! {self.function.output_span()=>
             #[doc(hidden)]
-            #[allow(clippy::all, clippy::pedantic)]
+            #[allow(dead_code, clippy::all, clippy::pedantic)]
             #vis fn #name #generics () -> impl #krate::__macro::Calls<#output> #where_clause {
                 #way
             }
@@ -102,9 +99,9 @@ impl Expansion<'_> {
              not, nor is anything where calls are not cached.\n\n# Errors\nIf the arguments or the \
              result have no stored form, or the store failed.",
             (&[extra], syn::parse_quote!(#krate::error::Result<bool>)),
-            self.by_its_way(
+            self.method(
                 "set_cache",
-                quote!(, #krate::__macro::IntoOutput::into_output(#value)),
+                quote!(#krate::__macro::IntoOutput::<#output>::into_output(#value)),
             ),
         )
     }
@@ -116,13 +113,13 @@ impl Expansion<'_> {
             "Returns the cached result of a call of `{}`, if there is one; computes nothing and \
              counts nothing.",
             (&[], syn::parse_quote!(::core::option::Option<#output>)),
-            self.by_its_way("get", quote!()),
+            self.method("get", quote!()),
         );
         let contains = self.like(
             "contains",
             "Reports whether a call of `{}` has a cached result.",
             (&[], syn::parse_quote!(bool)),
-            self.by_its_way("contains", quote!()),
+            self.method("contains", quote!()),
         );
         quote!(#get #contains)
     }
@@ -144,19 +141,14 @@ impl Expansion<'_> {
         )
     }
 
-    /// Returns a companion that may compute; it is `async` if the function is.
+    /// Returns a companion that may compute.
     fn computing(&self, what: &str, doc: &str, output: Type) -> TokenStream {
         let uncached = self.uncached();
-        let signature = &self.function.item.sig;
-        let body = match &signature.asyncness {
-            Some(_) => {
-                let name = Ident::new(&format!("{what}_async"), Span::call_site());
-                let call = self.call();
-                quote!(#call.#name(#uncached).await)
-            }
-            None => self.by_its_way(what, quote!(, || #uncached)),
+        let compute = match self.is_async() {
+            true => uncached,
+            false => quote!(|| #uncached),
         };
-        self.like_signature(signature, what, doc, (&[], output), body)
+        self.like(what, doc, (&[], output), self.method(what, compute))
     }
 
     fn clear_cache(&self) -> TokenStream {
@@ -169,7 +161,10 @@ impl Expansion<'_> {
                 &[],
                 syn::parse_quote!(#krate::error::Result<#krate::filter::Usage>),
             ),
-            quote!(#call.clear_cache()),
+            match self.is_async() {
+                true => quote!(#call.clear_cache_async().await),
+                false => quote!(#call.clear_cache()),
+            },
         )
     }
 
@@ -195,14 +190,19 @@ impl Expansion<'_> {
             "Forgets the results of `{}` for one dataset, for none or for all; returns how many \
              there were.\n\n# Errors\nIf the store failed; memory is cleared all the same.",
         );
+        let asyncness = &self.function.item.sig.asyncness;
+        let clear = match asyncness {
+            Some(_) => quote!(clear_all_caches_async(#context, datasets.into()).await),
+            None => quote!(clear_all_caches(#context, &datasets.into())),
+        };
         quote! {
             #doc
             #[allow(dead_code)]
-            #vis fn #name(
+            #vis #asyncness fn #name(
                 #parameter
                 datasets: impl ::core::convert::Into<#krate::execution_cache::Datasets>,
             ) -> #krate::error::Result<#krate::filter::Usage> {
-                #cache().clear_all_caches(#context, &datasets.into())
+                #cache().#clear
             }
         }
     }

@@ -96,6 +96,10 @@ impl<'a> Expansion<'a> {
         }
     }
 
+    pub(crate) fn is_async(&self) -> bool {
+        self.function.item.sig.asyncness.is_some()
+    }
+
     fn tokens(&self) -> TokenStream {
         let cached = self.cached();
         let companions = self.companions();
@@ -250,7 +254,7 @@ impl<'a> Expansion<'a> {
             codec = quote!(#krate::__macro::lasts(#codec, #ttl_fn));
         }
         if let CacheErr::For(_, lifetime) = &self.options.cache_err {
-            codec = quote!(#krate::__macro::ErrLasts { codec: #codec, lifetime: #lifetime });
+            codec = quote!(#krate::__macro::err_lasts(#codec, #lifetime));
         }
         codec
     }

@@ -86,7 +86,7 @@ impl ExecutionCache {
             // A caller that arrives after a clear must not join a computation from before it.
             match self.flights.join(call.flight()) {
                 Joined::Leader(leader) => {
-                    let lead = Lead::new(leader, is_troubled);
+                    let lead = Lead::new(leader, is_troubled).locked_async(call).await;
                     let lead = match lead.take_off_async(self, call, codec).await {
                         Ok(lead) => lead,
                         Err(value) => return Ok(Found::new(value)),
@@ -94,7 +94,7 @@ impl ExecutionCache {
                     // An error need not be `Send`, so it must not live across an `await`.
                     let (value, cost_ms) = match lead.run_async(call.compute_async(compute)).await {
                         Ok(computed) => computed,
-                        Err(error) => return call.after_error(&**codec, error),
+                        Err(error) => return call.after_error(error),
                     };
                     let landed = lead.land_async(self, call, codec, value, cost_ms);
                     return Ok(Found::new(landed.await));
@@ -108,7 +108,7 @@ impl ExecutionCache {
                     None => {
                         return match call.compute_async(compute).await {
                             Ok((value, _)) => Ok(Found::new(value)),
-                            Err(error) => call.after_error(&**codec, error),
+                            Err(error) => call.after_error(error),
                         };
                     }
                 },

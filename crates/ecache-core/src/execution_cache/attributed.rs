@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::call::{Call, Old};
 use super::outcome::{IntoOutput, Outcome};
 use super::refresh::Refresh;
-use super::{Codec, ExecutionCache, ExecutionContext};
+use super::{Codec, ExecutionCache, ExecutionContext, workers};
 use crate::error::Result;
 use crate::filter::Usage;
 use crate::key::Preimage;
@@ -144,6 +144,23 @@ impl<C, O> Attributed<'_, C, O> {
         }
     }
 
+    /// Like [`Attributed::set_cache`], for an `async fn`.
+    ///
+    /// # Errors
+    /// Fails like [`ExecutionCache::set_cache`].
+    pub async fn set_cache_async<Output>(self, output: Output) -> Result<bool>
+    where
+        O: Outcome<Output, Value: Clone + Send + Sync + 'static>,
+        C: Codec<O::Value> + Send + 'static,
+    {
+        let Ok(value) = O::divide(output) else {
+            return Ok(false);
+        };
+        let (cache, codec, arguments) = (self.cache, self.codec, self.arguments);
+        let ctx = self.ctx.clone();
+        workers::run(move || cache.set_cache(&ctx, &codec, arguments, value)).await
+    }
+
     /// Removes the cached result of the call.
     ///
     /// # Errors
@@ -162,6 +179,25 @@ impl<C, O> Attributed<'_, C, O> {
         Some(O::unite(Ok(value)))
     }
 
+    /// Like [`Attributed::get`], for an `async fn`.
+    pub async fn get_async<Output>(self) -> Option<Output>
+    where
+        O: Outcome<Output, Value: Clone + Send + Sync + 'static>,
+        C: Codec<O::Value> + Send + 'static,
+    {
+        let value = self.peek_async::<Output>().await?;
+        Some(O::unite(Ok(value)))
+    }
+
+    /// Like [`Attributed::contains`], for an `async fn`.
+    pub async fn contains_async<Output>(self) -> bool
+    where
+        O: Outcome<Output, Value: Clone + Send + Sync + 'static>,
+        C: Codec<O::Value> + Send + 'static,
+    {
+        self.peek_async::<Output>().await.is_some()
+    }
+
     /// Reports whether there is a cached result.
     pub fn contains<Output>(self) -> bool
     where
@@ -176,12 +212,17 @@ impl<C, O> Attributed<'_, C, O> {
         O: Outcome<Output, Value: Clone + Send + Sync + 'static>,
         C: Codec<O::Value>,
     {
-        let arguments = self.arguments.ok()?;
-        let call = Call::new(self.cache, self.ctx, arguments)?;
-        if !self.ctx.cache.is_on() {
-            return None;
-        }
+        let call = self.cache.peeking(self.ctx, self.arguments)?;
         call.peek(&self.codec)
+    }
+
+    async fn peek_async<Output>(self) -> Option<O::Value>
+    where
+        O: Outcome<Output, Value: Clone + Send + Sync + 'static>,
+        C: Codec<O::Value> + Send + 'static,
+    {
+        let call = self.cache.peeking(self.ctx, self.arguments)?;
+        call.peek_async(self.cache, self.codec).await
     }
 
     /// Recomputes the call, stores the result and returns it.

@@ -397,7 +397,6 @@ impl Cache {
         now: Timestamp,
     ) {
         self.ledger.hit(store, hash, cost_ms, now);
-        self.flush_if_due(now);
     }
 
     /// Counts what is no hit.

@@ -1,13 +1,14 @@
 //! One call: what identifies it, and the steps it takes through the tiers.
 
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
 
 use sha2::{Digest, Sha256};
 
 use super::codec::Codec;
 use super::counters::{Event, Tier};
+use super::fallback::Fallback;
 use super::keep::{Remembered, Seen};
 use super::lead::Lead;
 use super::memory_tier::{MemoryKey, Slot};
@@ -30,6 +31,7 @@ pub(super) struct Call<'a> {
     pub(super) clears: u64,
     /// Hash under which the result is kept, if another function's result occupies its key
     place: OnceLock<[u8; 32]>,
+    fallback: Mutex<Option<Fallback>>,
 }
 
 /// A call without its borrowed fields, for another thread or task.
@@ -38,6 +40,7 @@ pub(super) struct Parts {
     preimage: String,
     clears: u64,
     place: OnceLock<[u8; 32]>,
+    fallback: Option<Fallback>,
 }
 
 /// What a call does next.
@@ -76,7 +79,7 @@ pub(super) enum Old {
     Served,
     /// They are computed anew
     Refused,
-    /// They are served because recomputing failed
+    /// They are served after an error
     AfterError,
 }
 
@@ -123,6 +126,7 @@ impl<'a> Call<'a> {
             preimage,
             clears: function.clears(),
             place: OnceLock::new(),
+            fallback: Mutex::new(None),
         })
     }
 
@@ -133,14 +137,16 @@ impl<'a> Call<'a> {
             preimage: self.preimage.clone(),
             clears: self.clears,
             place: self.place.clone(),
+            fallback: None,
         }
     }
 
-    /// Adopts the place that another thread found.
+    /// Adopts the place and the fallback that another thread found.
     pub(super) fn learn(&self, parts: Parts) {
         if let Some(place) = parts.place.get() {
             self.settle(*place);
         }
+        *self.fallback() = parts.fallback;
     }
 
     pub(super) fn into_parts(self) -> Parts {
@@ -149,6 +155,10 @@ impl<'a> Call<'a> {
             preimage: self.preimage,
             clears: self.clears,
             place: self.place,
+            fallback: self
+                .fallback
+                .into_inner()
+                .unwrap_or_else(PoisonError::into_inner),
         }
     }
 
@@ -164,7 +174,12 @@ impl<'a> Call<'a> {
             preimage: parts.preimage,
             clears: parts.clears,
             place: parts.place,
+            fallback: Mutex::new(parts.fallback),
         }
+    }
+
+    pub(super) fn fallback(&self) -> MutexGuard<'_, Option<Fallback>> {
+        self.fallback.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Returns the hash under which the result is kept.
@@ -293,32 +308,52 @@ impl<'a> Call<'a> {
         old: Old,
     ) -> Result<Option<Found<T>>, Troubled> {
         let now = self.ctx.cache.now();
+        if self.function.options.stale_if_error.is_some() {
+            self.fallback().take();
+        }
         match self.look_in_memory(old, now) {
             Some(found) => Ok(Some(found)),
             None => self.look_in_store(codec, old, now),
         }
     }
 
-    /// Looks in memory without slow steps: never checks the store, and skips results that are slow
-    /// to copy.
+    /// Looks in memory without slow steps.
     pub(super) fn glance<T: Clone + 'static>(&self, old: Old) -> Option<Found<T>> {
-        let cache = &self.ctx.cache;
-        let now = cache.now();
+        let now = self.ctx.cache.now();
+        let slot = self.quick_slot(now)?;
+        self.hit_in_memory(&slot, old, now)
+    }
+
+    /// Returns the slot in memory, unless the store must be checked first or copying takes long.
+    pub(super) fn quick_slot(&self, now: Timestamp) -> Option<Arc<Slot>> {
         let slot = self.function.memory.get(&self.key, now)?;
         if slot.size > QUICK_TO_COPY {
             return None;
         }
         if let Some(stored) = &slot.stored
-            && !stored.was_current_at(cache.known_epoch()?)
+            && !stored.was_current_at(self.ctx.cache.known_epoch()?)
         {
             return None;
         }
-        self.hit_in_memory(&slot, old, now)
+        Some(slot)
     }
 
-    fn look_in_memory<T: Clone + 'static>(&self, old: Old, now: Timestamp) -> Option<Found<T>> {
+    fn look_in_memory<T: Clone + Send + Sync + 'static>(
+        &self,
+        old: Old,
+        now: Timestamp,
+    ) -> Option<Found<T>> {
         let slot = self.current_slot(now)?;
-        self.hit_in_memory(&slot, old, now)
+        let found = self.hit_in_memory(&slot, old, now);
+        // A function with a store falls back on the result in the store.
+        if found.is_none()
+            && !self.function.options.residency.has_store()
+            && self.may_follow_error(slot.expires_at, now)
+            && let Some(value) = slot.copy::<T>()
+        {
+            self.fall_back_on(Tier::Memory, value, slot.expires_at, slot.cost_ms);
+        }
+        found
     }
 
     fn hit_in_memory<T: Clone + 'static>(
@@ -413,20 +448,26 @@ impl<'a> Call<'a> {
                 return Err(Troubled);
             }
         };
-        let Some(is_old) = self.age(result.expires_at, old, now) else {
+        let age = self.age(result.expires_at, old, now);
+        if age.is_none() && !self.may_follow_error(result.expires_at, now) {
             return Ok(None);
-        };
+        }
         let size = result.content.size();
         let value = read_value(backend.as_ref(), result.kind, result.content);
         let value = self.attempt("read a result", value).ok_or(Troubled)?;
         let value = self.attempt("decode a result", caught(|| codec.decode(value)));
         let value = value.ok_or(Troubled)?;
         let cost_ms = result.cost_ms.unwrap_or(0);
+        let Some(is_old) = age else {
+            self.fall_back_on(Tier::Store, value, result.expires_at, cost_ms);
+            return Ok(None);
+        };
         function.counting.hit(Tier::Store, cost_ms);
         if is_old {
             self.count(Event::StaleHit);
         }
         cache.hit(&store, self.place(), cost_ms, now);
+        cache.flush_if_due(now);
         if let (Some(epoch), Some(generation)) = (epoch, result.generation)
             && function.memory.admits(size)
         {
@@ -454,21 +495,6 @@ impl<'a> Call<'a> {
     pub(super) fn epoch(&self) -> Option<u64> {
         let has_memory = self.function.options.residency.has_memory();
         has_memory.then(|| self.ctx.cache.epoch())
-    }
-
-    /// Returns a stale result in place of an error, if one may be served then.
-    pub(super) fn after_error<T: Clone + Send + Sync + 'static, E>(
-        &self,
-        codec: &impl Codec<T>,
-        error: E,
-    ) -> std::result::Result<Found<T>, E> {
-        if self.function.options.stale_if_error.is_none() {
-            return Err(error);
-        }
-        match self.look(codec, Old::AfterError) {
-            Ok(Some(found)) => Ok(found),
-            _ => Err(error),
-        }
     }
 
     /// Verifies a hit against its recomputation. A recomputation that fails says nothing against

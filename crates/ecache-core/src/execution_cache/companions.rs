@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::call::Call;
 use super::codec::Codec;
-use super::{CacheContext, ExecutionCache, ExecutionContext};
+use super::{CacheContext, ExecutionCache, ExecutionContext, workers};
 use crate::backend::no_progress;
 use crate::entry::Policy;
 use crate::error::{Error, Result};
@@ -137,6 +137,19 @@ impl ExecutionCache {
             ..Filter::default()
         };
         self.remove(ctx, filter)
+    }
+
+    /// Like [`ExecutionCache::clear_all_caches`], without blocking the task.
+    ///
+    /// # Errors
+    /// Fails like [`ExecutionCache::clear_all_caches`].
+    pub async fn clear_all_caches_async(
+        &'static self,
+        ctx: &(impl CacheContext + ?Sized),
+        datasets: Datasets,
+    ) -> Result<Usage> {
+        let ctx = ctx.execution_context().clone();
+        workers::run(move || self.clear_all_caches(&ctx, &datasets)).await
     }
 
     fn remove(&self, ctx: &ExecutionContext, filter: Filter) -> Result<Usage> {

@@ -27,56 +27,48 @@ impl<'a> Lead<'a> {
         }
     }
 
-    /// Waits for another process that computes the same key. Returns its value as `Err`, or leads
-    /// the computation here.
-    pub(super) fn take_off<T: Clone + Send + Sync + 'static>(
-        mut self,
-        call: &Call<'_>,
-        codec: &impl Codec<T>,
-    ) -> Result<Self, T> {
+    /// Locks the key; waits while another process holds the lock.
+    pub(super) fn locked(mut self, call: &Call<'_>) -> Self {
         if let Some(locks) = locks(call) {
             let lock = locks.lock(&call.key.hash, call.ctx.cache.patience);
             self.lock = call.attempt("lock a key", lock).flatten();
         }
-        let looked = self.look_again(call, codec);
-        self.unless_found(call, looked)
+        self
     }
 
-    /// The same without waiting at all: `None` if another process is at it, or has just been.
-    pub(super) fn take_off_alone<T: Clone + Send + Sync + 'static>(
-        mut self,
-        call: &Call<'_>,
-        codec: &impl Codec<T>,
-    ) -> Option<Self> {
-        if !self.lock_alone(call) {
-            return None;
+    /// Like [`Lead::locked`], without blocking the task.
+    pub(super) async fn locked_async(mut self, call: &Call<'_>) -> Self {
+        if let Some(locks) = locks(call) {
+            let lock = locks.lock_async(&call.key.hash, call.ctx.cache.patience);
+            self.lock = call.attempt("lock a key", lock.await).flatten();
         }
-        let looked = self.look_again(call, codec);
-        self.unless_found(call, looked).ok()
+        self
     }
 
-    /// Locks the key; returns `false` if another process holds the lock.
-    fn lock_alone(&mut self, call: &Call<'_>) -> bool {
+    /// Locks the key; `None` if another process holds the lock.
+    pub(super) fn locked_at_once(mut self, call: &Call<'_>) -> Option<Self> {
         if let Some(locks) = locks(call) {
             let lock = locks.try_lock(&call.key.hash);
             self.lock = match call.attempt("lock a key", lock) {
-                Some(None) => return false,
+                Some(None) => return None,
                 lock => lock.flatten(),
             };
         }
-        true
+        Some(self)
     }
 
-    /// Between the first look and now, another one may have landed, here or in another process.
-    fn look_again<T: Clone + Send + Sync + 'static>(
-        &self,
+    /// Looks the call up again: since the first look, another thread or process may have stored its
+    /// result. Returns that as `Err`.
+    pub(super) fn take_off<T: Clone + Send + Sync + 'static>(
+        self,
         call: &Call<'_>,
         codec: &impl Codec<T>,
-    ) -> Result<Option<Found<T>>, Troubled> {
-        if self.is_troubled {
-            return Err(Troubled);
-        }
-        call.look(codec, Old::Refused)
+    ) -> Result<Self, T> {
+        let looked = match self.is_troubled {
+            true => Err(Troubled),
+            false => call.look(codec, Old::Refused),
+        };
+        self.unless_found(call, looked)
     }
 
     fn unless_found<T: Clone + Send + Sync + 'static>(
@@ -126,40 +118,6 @@ impl<'a> Lead<'a> {
 impl Lead<'static> {
     /// Like [`Lead::take_off`], without blocking the task.
     pub(super) async fn take_off_async<T, C>(
-        mut self,
-        function: &'static ExecutionCache,
-        call: &Call<'_>,
-        codec: &Arc<C>,
-    ) -> Result<Self, T>
-    where
-        T: Clone + Send + Sync + 'static,
-        C: Codec<T> + Send + Sync + 'static,
-    {
-        if let Some(locks) = locks(call) {
-            let lock = locks.lock_async(&call.key.hash, call.ctx.cache.patience);
-            self.lock = call.attempt("lock a key", lock.await).flatten();
-        }
-        self.look_again_async(function, call, codec).await
-    }
-
-    /// Like [`Lead::take_off_alone`], without blocking the task.
-    pub(super) async fn take_off_alone_async<T, C>(
-        mut self,
-        function: &'static ExecutionCache,
-        call: &Call<'_>,
-        codec: &Arc<C>,
-    ) -> Option<Self>
-    where
-        T: Clone + Send + Sync + 'static,
-        C: Codec<T> + Send + Sync + 'static,
-    {
-        if !self.lock_alone(call) {
-            return None;
-        }
-        self.look_again_async(function, call, codec).await.ok()
-    }
-
-    async fn look_again_async<T, C>(
         self,
         function: &'static ExecutionCache,
         call: &Call<'_>,

@@ -45,6 +45,15 @@ pub fn lasts<T, L: IntoLifetime, C: Codec<T>>(
     }
 }
 
+/// Creates a codec that gives an `Err` a lifetime of its own.
+pub fn err_lasts<T: Fallible, C: Codec<T>>(codec: C, lifetime: Option<Duration>) -> impl Codec<T> {
+    Lasting {
+        codec,
+        lifetime: move |result: &T| lifetime.filter(|_| result.is_err()),
+    }
+}
+
+/// A codec with its own lifetimes; where they have none, those of the wrapped codec apply.
 struct Lasting<C, F> {
     codec: C,
     lifetime: F,
@@ -68,40 +77,6 @@ impl<T, C: Codec<T>, F: Fn(&T) -> Option<Duration>> Codec<T> for Lasting<C, F> {
     }
 
     fn lifetime(&self, result: &T) -> Option<Duration> {
-        (self.lifetime)(result)
-    }
-}
-
-/// A codec that gives an `Err` a lifetime of its own.
-#[derive(Clone, Copy, Debug)]
-pub struct ErrLasts<C> {
-    /// The wrapped codec
-    pub codec: C,
-    /// Lifetime of an `Err`
-    pub lifetime: Option<Duration>,
-}
-
-impl<T: Fallible, C: Codec<T>> Codec<T> for ErrLasts<C> {
-    fn encode(&self, result: &T) -> Result<Value, CodecError> {
-        self.codec.encode(result)
-    }
-
-    fn decode(&self, value: Value) -> Result<T, CodecError> {
-        self.codec.decode(value)
-    }
-
-    fn equal(&self, one: &T, other: &T) -> Option<bool> {
-        self.codec.equal(one, other)
-    }
-
-    fn is_exact(&self) -> bool {
-        self.codec.is_exact()
-    }
-
-    fn lifetime(&self, result: &T) -> Option<Duration> {
-        match result.is_err() {
-            true => self.lifetime,
-            false => self.codec.lifetime(result),
-        }
+        (self.lifetime)(result).or_else(|| self.codec.lifetime(result))
     }
 }

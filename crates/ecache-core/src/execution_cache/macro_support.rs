@@ -9,7 +9,7 @@ use crate::stored::StoredError;
 pub use super::codec::compared;
 pub use super::fallible::{Incomparable, equality};
 pub use super::identity::Declaration;
-pub use super::lifetime::{ErrLasts, IntoLifetime, lasts};
+pub use super::lifetime::{IntoLifetime, err_lasts, lasts};
 pub use super::outcome::{
     Fallible, FallibleOption, IntoOutput, KeepsAll, KeepsOk, Returns, SkipsNone,
 };

@@ -42,6 +42,7 @@ mod companions;
 mod context;
 mod counters;
 #[doc(hidden)]
+mod fallback;
 pub mod fallible;
 mod identity;
 mod keep;
@@ -210,7 +211,7 @@ impl ExecutionCache {
                     return Ok(Found::new(call.verified(codec, hit, again)));
                 }
                 Step::Lead(lead) => {
-                    let lead = match lead.take_off(call, codec) {
+                    let lead = match lead.locked(call).take_off(call, codec) {
                         Ok(lead) => lead,
                         Err(value) => return Ok(Found::new(value)),
                     };
@@ -218,7 +219,7 @@ impl ExecutionCache {
                         Ok((value, cost_ms)) => {
                             Ok(Found::new(lead.land(call, codec, value, cost_ms)))
                         }
-                        Err(error) => call.after_error(codec, error),
+                        Err(error) => call.after_error(error),
                     };
                 }
                 Step::Wait(flight) => match flight.wait(call.ctx.cache.patience) {
@@ -230,7 +231,7 @@ impl ExecutionCache {
                     None => {
                         return match call.compute(compute) {
                             Ok((value, _)) => Ok(Found::new(value)),
-                            Err(error) => call.after_error(codec, error),
+                            Err(error) => call.after_error(error),
                         };
                     }
                 },

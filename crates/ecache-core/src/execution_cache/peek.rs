@@ -1,12 +1,44 @@
 //! Looks at the cached result of a call without calling, and replaces it.
 
-use super::Status;
 use super::call::{Call, Old};
 use super::codec::Codec;
+use super::{ExecutionCache, ExecutionContext, Status};
 use crate::backend::{CallLookup, Lookup, read_value};
+use crate::key::Preimage;
 use crate::panics::caught;
+use crate::stored::StoredError;
+
+impl ExecutionCache {
+    /// Returns a call to be looked at; `None` if it would not be cached.
+    pub(super) fn peeking<'a>(
+        &'a self,
+        ctx: &'a ExecutionContext,
+        arguments: Result<Preimage, StoredError>,
+    ) -> Option<Call<'a>> {
+        if !ctx.cache.is_on() {
+            return None;
+        }
+        Call::new(self, ctx, arguments.ok()?)
+    }
+}
 
 impl Call<'_> {
+    /// Like [`Call::peek`], without blocking the task.
+    pub(super) async fn peek_async<T: Clone + Send + Sync + 'static>(
+        &self,
+        function: &'static ExecutionCache,
+        codec: impl Codec<T> + Send + 'static,
+    ) -> Option<T> {
+        let now = self.ctx.cache.now();
+        if let Some(slot) = self.quick_slot(now)
+            && self.age(slot.expires_at, Old::Refused, now).is_some()
+        {
+            return slot.copy();
+        }
+        self.on_worker(function, move |call| call.peek(&codec))
+            .await
+    }
+
     /// Returns the cached result, if there is a fresh one; counts nothing but trouble.
     pub(super) fn peek<T: Clone + Send + Sync + 'static>(
         &self,

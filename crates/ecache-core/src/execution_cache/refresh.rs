@@ -123,8 +123,8 @@ impl ExecutionCache {
         let thread = thread::Builder::new().name("ecache-refresh".into());
         let spawned = thread.spawn(move || {
             let call = Call::from_parts(self, &own_ctx, parts);
-            let lead = Lead::new(leader, false);
-            if let Some(lead) = lead.take_off_alone(&call, &codec)
+            if let Some(lead) = Lead::new(leader, false).locked_at_once(&call)
+                && let Ok(lead) = lead.take_off(&call, &codec)
                 && let Ok((value, cost_ms)) = lead.run(|| call.compute(compute))
             {
                 lead.land(&call, &codec, value, cost_ms);
@@ -167,8 +167,10 @@ impl ExecutionCache {
             let parts = call.into_parts();
             spawn(Box::pin(async move {
                 let call = Call::from_parts(self, &ctx, parts);
-                let lead = Lead::new(leader, false);
-                let Some(lead) = lead.take_off_alone_async(self, &call, &codec).await else {
+                let Some(lead) = Lead::new(leader, false).locked_at_once(&call) else {
+                    return;
+                };
+                let Ok(lead) = lead.take_off_async(self, &call, &codec).await else {
                     return;
                 };
                 // An error need not be `Send`, so it must not live across an `await`.

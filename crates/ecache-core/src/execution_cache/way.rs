@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 
 use super::attributed::{Attributed, Status};
 use super::outcome::Outcome;
-use super::{Codec, ExecutionCache, ExecutionContext, Options};
+use super::{Codec, ExecutionCache, ExecutionContext, Options, workers};
 use crate::error::Result;
 use crate::filter::Usage;
 use crate::key::Preimage;
@@ -63,6 +63,16 @@ impl CallOf<'_> {
     /// Fails like [`ExecutionCache::clear_cache`].
     pub fn clear_cache(self) -> Result<Usage> {
         self.cache.clear_cache(self.ctx, self.arguments)
+    }
+
+    /// Like [`CallOf::clear_cache`], without blocking the task.
+    ///
+    /// # Errors
+    /// Fails like [`ExecutionCache::clear_cache`].
+    pub async fn clear_cache_async(self) -> Result<Usage> {
+        let (cache, arguments) = (self.cache, self.arguments);
+        let ctx = self.ctx.clone();
+        workers::run(move || cache.clear_cache(&ctx, arguments)).await
     }
 }
 

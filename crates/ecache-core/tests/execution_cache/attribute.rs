@@ -329,8 +329,19 @@ fn async_functions_are_cached_and_can_be_sent() {
     assert_eq!(load::counters().computations, 1);
     assert_eq!(try_load::counters().computations, 3);
     assert_eq!(load_some::counters().computations, 2);
-    assert!(load::set_cache(&ctx, "a".to_owned(), "b".to_owned()).expect("kept"));
-    assert_eq!(block_on(load(&ctx, "a".to_owned())), "b");
+    block_on(async {
+        let name = || "a".to_owned();
+        let set = is_send(load::set_cache(&ctx, name(), "b".to_owned()));
+        assert!(set.await.expect("kept"));
+        assert_eq!(load(&ctx, name()).await, "b");
+        let got = is_send(load::get(&ctx, name())).await;
+        assert_eq!(got.as_deref(), Some("b"));
+        assert!(is_send(load::contains(&ctx, name())).await);
+        let cleared = is_send(load::clear_cache(&ctx, name())).await;
+        assert_eq!(cleared.expect("no trouble").entries, 1);
+        let all = is_send(load::clear_all_caches(&ctx, "6b03de1228195dbc2df5c505"));
+        assert_eq!(all.await.expect("no trouble").entries, 0);
+    });
 }
 
 #[derive(Clone, Debug, PartialEq)]

@@ -5,6 +5,7 @@
 //! measured on a calm machine (`--nocapture` prints it), and far below the delay of a blocked
 //! executor.
 
+use std::collections::BTreeSet;
 use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
 use std::sync::mpsc;
@@ -12,10 +13,12 @@ use std::task::{Poll, Waker};
 use std::time::Instant;
 
 use super::*;
-use ecache_core::execution_cache::{Codec, CodecError};
+use ecache_core::backend::sqlite::{Access, SqliteBackend};
+use ecache_core::execution_cache;
+use ecache_core::execution_cache::{Codec, CodecError, Datasets};
 use ecache_core::single_flight::FlightLocks;
 use ecache_core::value::Value;
-use futures_executor::ThreadPool;
+use futures_executor::{ThreadPool, block_on};
 use sha2::{Digest, Sha256};
 
 /// Maximum delay of the ticker.
@@ -247,6 +250,89 @@ fn a_hundred_megabytes_block_no_executor() {
         let late = executor.latest();
         assert!(late < LATE, "{residency:?}: {late:?}");
     }
+}
+
+/// Names of the threads that encoded and decoded results of [`rate`].
+static CODED_ON: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+
+/// The result of the next computation of [`rate`], if it succeeds.
+static RATE: Mutex<Option<u64>> = Mutex::new(None);
+
+fn coded(rate: u64) -> u64 {
+    let thread = std::thread::current();
+    let name = thread.name().unwrap_or_default().to_owned();
+    CODED_ON.lock().expect("no panic").insert(name);
+    rate
+}
+
+#[execution_cache(
+    residency = "transient",
+    ttl = 60,
+    stale_if_error = 60,
+    serialize = |rate: &u64| coded(*rate),
+    deserialize = coded
+)]
+async fn rate(_ctx: &ExecutionContext) -> Result<u64, String> {
+    let rate = RATE.lock().expect("no panic").take();
+    rate.ok_or_else(|| "no rate".to_owned())
+}
+
+#[test]
+fn results_are_encoded_and_decoded_on_other_threads() {
+    let (ctx, clock) = with_clock(Cache::in_memory());
+    let next_is = |rate| *RATE.lock().expect("no panic") = Some(rate);
+    block_on(async {
+        assert!(!rate::contains(&ctx).await);
+        next_is(1);
+        assert_eq!(rate(&ctx).await, Ok(1));
+        assert_eq!(rate(&ctx).await, Ok(1));
+        assert_eq!(rate::get(&ctx).await, Some(Ok(1)));
+        assert!(rate::contains(&ctx).await);
+        assert!(rate::with_status(&ctx).await.1.is_hit);
+        next_is(2);
+        assert_eq!(rate::refresh(&ctx).await, Ok(2));
+        assert!(rate::set_cache(&ctx, 3).await.expect("kept"));
+        clock.advance(Duration::from_secs(60));
+        assert_eq!(rate(&ctx).await, Ok(3), "it is served after the error");
+    });
+    assert_eq!(rate::counters().stale_hits, 1);
+    let threads = CODED_ON.lock().expect("no panic");
+    assert_eq!(threads.iter().collect::<Vec<_>>(), ["ecache-worker"]);
+}
+
+#[execution_cache]
+async fn length(_ctx: &ExecutionContext, text: &str) -> usize {
+    text.len()
+}
+
+/// Runs a companion while `lock` keeps the store from being written, which must not block its task.
+fn run_beside<T>(lock: &rusqlite::Connection, companion: impl Future<Output = T>) -> T {
+    let mut companion = std::pin::pin!(companion);
+    lock.execute_batch("BEGIN IMMEDIATE").expect("the lock");
+    let mut context = std::task::Context::from_waker(Waker::noop());
+    let polled = companion.as_mut().poll(&mut context);
+    assert!(polled.is_pending(), "it waited on the task's thread");
+    lock.execute_batch("COMMIT").expect("the end of the lock");
+    block_on(companion)
+}
+
+#[test]
+fn companions_of_an_async_function_wait_for_the_store_on_other_threads() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("store.db");
+    let patience = Duration::from_secs(600);
+    let backend = SqliteBackend::open_within(&path, Access::Write, patience).expect("a store");
+    let ctx = context(Cache::on(Arc::new(backend)));
+    let lock = rusqlite::Connection::open(&path).expect("a database");
+    let kept = run_beside(&lock, length::set_cache(&ctx, "abc", 4));
+    assert!(kept.expect("no trouble"));
+    assert_eq!(block_on(length(&ctx, "abc")), 4);
+    let removed = run_beside(&lock, length::clear_cache(&ctx, "abc"));
+    assert_eq!(removed.expect("no trouble").entries, 1);
+    assert_eq!(run_beside(&lock, length::refresh(&ctx, "abc")), 3);
+    let removed = run_beside(&lock, length::clear_all_caches(&ctx, Datasets::All));
+    assert_eq!(removed.expect("no trouble").entries, 1);
+    assert_eq!(ctx.cache.troubles(), 0);
 }
 
 /// Returns the number of threads of this process.

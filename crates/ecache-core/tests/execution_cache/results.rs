@@ -273,7 +273,7 @@ fn companions_look_renew_and_tell() {
 fn companions_of_an_async_function() {
     let ctx = in_memory();
     let name = || "a".to_owned();
-    assert_eq!(value_now_async::get(&ctx, name()), None);
+    assert_eq!(block_on(value_now_async::get(&ctx, name())), None);
     let (first, computed) = block_on(value_now_async::with_status(&ctx, name()));
     assert_eq!((first, computed.is_hit), (0, false));
     assert!(
@@ -282,7 +282,7 @@ fn companions_of_an_async_function() {
             .is_hit
     );
     assert_eq!(block_on(value_now_async::refresh(&ctx, name())), 1);
-    assert_eq!(value_now_async::get(&ctx, name()), Some(1));
+    assert_eq!(block_on(value_now_async::get(&ctx, name())), Some(1));
     assert_eq!(block_on(value_now_async(&ctx, name())), 1);
 }
 

@@ -1,0 +1,71 @@
+//! Serves a stale result if recomputing it fails.
+//!
+//! A look-up that finds a result too old to be served keeps it for that case. Reading the store
+//! once the error is there would block the task of an asynchronous call: an error need not be
+//! `Send`, so it cannot be held while a worker reads.
+
+use std::sync::Arc;
+
+use super::Shared;
+use super::call::{Call, Found, Old};
+use super::counters::{Event, Tier};
+use crate::time::Timestamp;
+
+/// A stale result to be served if recomputing it fails.
+pub(super) struct Fallback {
+    value: Shared,
+    tier: Tier,
+    expires_at: Option<Timestamp>,
+    cost_ms: u64,
+}
+
+impl Call<'_> {
+    /// Reports whether a result with this expiry may be served after an error.
+    pub(super) fn may_follow_error(&self, expires_at: Option<Timestamp>, now: Timestamp) -> bool {
+        self.function.options.stale_if_error.is_some()
+            && self.age(expires_at, Old::AfterError, now).is_some()
+    }
+
+    /// Keeps a stale result for the case that recomputing it fails.
+    pub(super) fn fall_back_on<T: Send + Sync + 'static>(
+        &self,
+        tier: Tier,
+        value: T,
+        expires_at: Option<Timestamp>,
+        cost_ms: u64,
+    ) {
+        *self.fallback() = Some(Fallback {
+            value: Arc::new(value),
+            tier,
+            expires_at,
+            cost_ms,
+        });
+    }
+
+    /// Returns the stale result of the last look-up in place of an error, if it may be served.
+    pub(super) fn after_error<T: Clone + Send + Sync + 'static, E>(
+        &self,
+        error: E,
+    ) -> Result<Found<T>, E> {
+        self.fall_back().ok_or(error)
+    }
+
+    fn fall_back<T: Clone + Send + Sync + 'static>(&self) -> Option<Found<T>> {
+        let fallback = self.fallback().take()?;
+        let (function, cache) = (self.function, &self.ctx.cache);
+        let now = cache.now();
+        if !self.may_follow_error(fallback.expires_at, now) || function.clears() != self.clears {
+            return None;
+        }
+        let value = fallback.value.downcast::<T>().ok()?;
+        function.counting.hit(fallback.tier, fallback.cost_ms);
+        self.count(Event::StaleHit);
+        if function.options.residency.has_store() {
+            cache.hit(&self.store(), self.place(), fallback.cost_ms, now);
+        }
+        Some(Found {
+            value: Arc::unwrap_or_clone(value),
+            is_old: true,
+        })
+    }
+}
