@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
+use std::fmt;
 use std::fs::File;
 use std::io;
 use std::os::fd::AsFd;
@@ -51,7 +52,24 @@ pub(super) struct Invocation {
     /// Its standard input
     pub(super) input: Input,
     /// Reason why the command has no key, if it has none
-    pub(super) unkeyed: Option<String>,
+    pub(super) unkeyed: Option<Unkeyed>,
+}
+
+/// The reason why a command has no key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Unkeyed {
+    /// It reads an input that cannot be part of a key
+    Input(String),
+    /// Its input could not be examined or copied
+    Trouble(String),
+}
+
+impl fmt::Display for Unkeyed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Input(why) | Self::Trouble(why) => f.write_str(why),
+        }
+    }
 }
 
 impl Invocation {
@@ -79,7 +97,7 @@ impl Invocation {
         let store = store_name(line.store, line.version, &identity.program);
         let store = store_address(context, &store, line.scope)?;
         let scopes = (scopes, token.map(Arc::from));
-        let unkeyed = unkeyed_input(line.words, None).map(|input| input.to_string());
+        let unkeyed = unkeyed_input(line.words, None).map(|input| Unkeyed::Input(input.to_string()));
         Ok(Self {
             call: Call::new(identity, &store, scopes, settings),
             input: read.input,
@@ -308,8 +326,8 @@ struct Read {
     input: Input,
     /// Its part of the key
     key: InputKey,
-    /// Reason why the input cannot be part of the key
-    unkeyed: Option<String>,
+    /// Reason why the input is not part of the key
+    unkeyed: Option<Unkeyed>,
 }
 
 impl Read {
@@ -321,8 +339,8 @@ impl Read {
         }
     }
 
-    /// Returns an inherited input that cannot be part of a key.
-    fn unkeyed(input: Input, why: String) -> Self {
+    /// Returns an input that is not part of a key.
+    fn unkeyed(input: Input, why: Unkeyed) -> Self {
         Self {
             input,
             key: InputKey::Ignored,
@@ -360,21 +378,23 @@ fn look() -> Read {
             }
             Err(error) => Read::unkeyed(
                 Input::Inherited,
-                format!("cannot read standard input: {error}"),
+                Unkeyed::Trouble(format!("cannot read standard input: {error}")),
             ),
         },
         InputKind::Stream(wire) => match stdin().and_then(|fd| StreamInput::new(fd, wire)) {
             Ok(stream) => Read::keyed(Input::Stream(stream), InputKey::Unread(wire)),
             Err(error) => Read::unkeyed(
                 Input::Inherited,
-                format!("cannot look at standard input: {error}"),
+                Unkeyed::Trouble(format!("cannot look at standard input: {error}")),
             ),
         },
         InputKind::Other => Read::unkeyed(
             Input::Inherited,
-            "standard input is neither a file, a pipe, a terminal nor /dev/null, so what is read \
-             from it cannot be part of the key; say --stdin none if the command reads none"
-                .to_owned(),
+            Unkeyed::Input(
+                "standard input is neither a file, a pipe, a terminal nor /dev/null, so what is \
+                 read from it cannot be part of the key; say --stdin none if the command reads none"
+                    .to_owned(),
+            ),
         ),
     }
 }
@@ -396,7 +416,7 @@ fn read_all(context: &Context) -> Result<Read> {
         }
         Err(unkept) => {
             let why = format!("cannot keep standard input: {}", unkept.why());
-            Read::unkeyed(Input::Unkept(unkept), why)
+            Read::unkeyed(Input::Unkept(unkept), Unkeyed::Trouble(why))
         }
     })
 }

@@ -33,7 +33,7 @@ mod stats;
 mod stores;
 mod touch;
 mod transfer;
-mod troubles;
+mod uncached;
 mod warm;
 mod watch;
 mod why;

@@ -19,9 +19,12 @@ use rustix::fs::FileType;
 use serde::Serialize;
 
 use super::in_place::{self, Noting};
-use super::invocation::{CommandLine, Invocation, cache_mode, is_stream, kept, lifetime};
+use super::invocation::{
+    CommandLine, Invocation, Unkeyed, cache_mode, is_stream, kept, lifetime,
+};
 use super::outputs::outputs;
-use super::{background, troubles};
+use super::background;
+use super::uncached::Uncached;
 use crate::cli::entry::StdinChoice;
 use crate::cli::value::Lifetime;
 use crate::cli::{BusyChoice, CacheMode, RunArgs};
@@ -69,7 +72,7 @@ fn memoized(context: &Context, args: RunArgs) -> Result<Exit> {
         }
     } else if args.warm {
         if let Some(why) = invocation.unkeyed {
-            bail!(why);
+            bail!(why.to_string());
         }
         invocation.wait_for_end()?;
         background::start(&invocation.call, &invocation.input, outputs)
@@ -79,6 +82,7 @@ fn memoized(context: &Context, args: RunArgs) -> Result<Exit> {
     let location = match usable_store(context, &invocation) {
         Err(error) if args.strict => return Err(error),
         Err(error) => {
+            count_unkeyed(context, &invocation);
             context.detail(&format!("running without the cache: {error:#}"));
             None
         }
@@ -103,7 +107,7 @@ fn memoized(context: &Context, args: RunArgs) -> Result<Exit> {
                 return Ok(());
             }
             if let Some(store) = &location {
-                troubles::count(beside.as_ref().unwrap_or(store));
+                Uncached::Trouble.count(beside.as_ref().unwrap_or(store));
             }
             if let Some(beside) = &beside {
                 down::remember(beside, &error, context.now());
@@ -189,7 +193,7 @@ fn keyed(context: &Context, args: &RunArgs) -> Result<(Invocation, bool)> {
         }
     }
     if let Ok((path, _)) = context.location() {
-        troubles::count(&context.beside(&path).unwrap_or(path));
+        Uncached::Trouble.count(&context.beside(&path).unwrap_or(path));
     }
     let settings = settings(args, CacheMode::Off, None);
     Ok((
@@ -221,15 +225,27 @@ fn command_line(args: &RunArgs, lifetime: Option<Lifetime>) -> CommandLine<'_> {
     }
 }
 
-/// The store, if there is a place for one, and a key to look up.
+/// Returns the store's location. Fails if there is no place for one, or no key to look up.
 fn usable_store(context: &Context, invocation: &Invocation) -> Result<PathBuf> {
     let (path, _) = context.location()?;
     match &invocation.unkeyed {
-        Some(why) => {
-            troubles::count(&context.beside(&path).unwrap_or(path));
-            Err(anyhow!("{why}"))
-        }
+        Some(why) => Err(anyhow!("{why}")),
         None => Ok(path),
+    }
+}
+
+/// Counts a run of a command that has no key.
+fn count_unkeyed(context: &Context, invocation: &Invocation) {
+    let settings = &invocation.call.settings;
+    if settings.mode == Mode::Off || settings.on_miss == OnMiss::Fail {
+        return;
+    }
+    if let (Some(why), Ok((path, _))) = (&invocation.unkeyed, context.location()) {
+        let reason = match why {
+            Unkeyed::Input(_) => Uncached::Unkeyed,
+            Unkeyed::Trouble(_) => Uncached::Trouble,
+        };
+        reason.count(&context.beside(&path).unwrap_or(path));
     }
 }
 

@@ -10,7 +10,7 @@ use ecache_core::scope::Scopes;
 use ecache_core::time::Timestamp;
 
 use super::request::filter;
-use super::troubles;
+use super::uncached::Uncached;
 use crate::cli::{GroupBy, StatsArgs};
 use crate::context::Context;
 use crate::error::{Exit, usage};
@@ -55,11 +55,18 @@ pub(crate) fn run(context: &Context, args: StatsArgs) -> Result<Exit> {
     }
     let (path, _) = context.location()?;
     let store = context.beside(&path).unwrap_or(path);
-    if let Some((count, last)) = troubles::counted(&store) {
+    let plural = |count| if count == 1 { "" } else { "s" };
+    if let Some((count, last)) = Uncached::Trouble.counted(&store) {
         context.note(&format!(
             "`ecache run` met trouble with the cache {count} time{}, the last {last}; `ecache run -v` says what; remove {}-troubles to count anew",
-            if count == 1 { "" } else { "s" },
+            plural(count),
             store.display()
+        ));
+    }
+    if let Some((count, last)) = Uncached::Unkeyed.counted(&store) {
+        context.note(&format!(
+            "{count} run{} went without the cache, the last {last}: an input cannot be in a key; `ecache run -v` says which",
+            plural(count)
         ));
     }
     Ok(Exit::Done)

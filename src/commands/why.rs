@@ -104,7 +104,7 @@ fn question(context: &Context, args: WhyArgs) -> Result<Result<Question, String>
     };
     let invocation = Invocation::new(context, &line, Settings::default())?;
     if let Some(why) = invocation.unkeyed {
-        return Ok(Err(why));
+        return Ok(Err(why.to_string()));
     }
     let call = invocation.settle(context)?;
     Ok(Ok(Question {

@@ -328,6 +328,44 @@ fn what_cannot_be_in_the_key_is_not_kept() {
 }
 
 #[test]
+fn runs_with_an_input_that_cannot_be_in_a_key_are_no_trouble() {
+    let session = Session::new();
+    session.run("set s k v").notes("");
+    session.shell("mkfifo fifo").succeeds();
+    let bash = |line: &str| {
+        let mut shell = session.program("bash");
+        shell.args(["-c", line]);
+        run_to_end(shell)
+    };
+    bash("ecache run -- cat <(echo a)").prints("a\n");
+    let told = |ran: Ran| {
+        let (count, rest) = ran.stderr.split_once(" the last ").expect("a note");
+        let (_, why) = rest.split_once(": ").expect("it says why");
+        (count.to_owned(), why.to_owned())
+    };
+    let why = "an input cannot be in a key; `ecache run -v` says which\n".to_owned();
+    let once = "1 run went without the cache,".to_owned();
+    assert_eq!(told(session.run("stats")), (once.clone(), why.clone()));
+    // Nothing was run, or nothing was asked of the cache.
+    bash("ecache run --strict -- cat <(echo a)").ends(
+        125,
+        "ecache: /dev/fd/63 is a descriptor, whose content cannot be part of the key\n",
+    );
+    bash("ecache run --no-exec -- cat <(echo a)").ends(1, "");
+    bash("ecache run --cache off -- cat <(echo a)").prints("a\n");
+    bash("ECACHE=off ecache run -- cat <(echo a)").prints("a\n");
+    assert_eq!(told(session.run("stats")), (once, why.clone()));
+    bash("(echo b > fifo &); ecache run -- cat fifo").prints("b\n");
+    let folder = bash("ecache run -- echo c < .");
+    folder.prints("c\n");
+    let status = bash("ecache run --status-fd 3 -- cat <(echo d) 3>&1 >&2").succeeds();
+    assert!(status.text().contains("\"outcome\":\"bypass\",\"key\":null"), "{status:?}");
+    let four = "4 runs went without the cache,".to_owned();
+    assert_eq!(told(session.run("stats")), (four, why));
+    assert_eq!(session.run("stats -q").stderr, "");
+}
+
+#[test]
 fn a_terminal_that_is_read_is_not_kept_whatever_standard_input_is() {
     let session = Session::new();
     let line = "echo run >> ran; timeout 0.2 cat /dev/tty; echo hi";

@@ -57,7 +57,7 @@ fn files_of_others_beside_a_store_are_neither_waited_for_nor_used() {
         return;
     };
     let mut line = 0;
-    for suffix in ["-locks", "-flights", "-troubles", "-reserve"] {
+    for suffix in ["-locks", "-flights", "-troubles", "-bypasses", "-reserve"] {
         for what in ["a named pipe", "a folder", "a link", "a file"] {
             let path = beside(&store, suffix);
             hostile(&path, what);
@@ -66,6 +66,8 @@ fn files_of_others_beside_a_store_are_neither_waited_for_nor_used() {
             for _ in 0..2 {
                 within(Duration::from_secs(20), memoized(&session, &line))
                     .prints(format!("{}\n", &line[5..]));
+                let unkeyed = memoized(&session, ": /dev/stdin; echo x");
+                within(Duration::from_secs(20), unkeyed).prints("x\n");
             }
             for words in [
                 "stats",

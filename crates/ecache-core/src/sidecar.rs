@@ -20,8 +20,10 @@ pub enum Sidecar {
     Locks,
     /// The folder with the output of running commands
     Flights,
-    /// Counts of runs without the cache
+    /// Count of runs that had trouble with the cache
     Troubles,
+    /// Count of runs whose input cannot be part of a key
+    Bypasses,
     /// Reserved space for removing entries on a full disk
     Reserve,
     /// Time at which a server could not be reached
@@ -51,6 +53,7 @@ impl Sidecar {
             Self::Locks => "-locks",
             Self::Flights => "-flights",
             Self::Troubles => "-troubles",
+            Self::Bypasses => "-bypasses",
             Self::Reserve => "-reserve",
             Self::Down => "-down",
         });
