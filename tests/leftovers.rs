@@ -3,6 +3,7 @@
 mod support;
 
 use std::io::Write;
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::process::Child;
 
@@ -38,22 +39,42 @@ fn send(child: &Child, signal: Signal) {
     kill_process(pid, signal).expect("it is not waited for yet");
 }
 
+/// Reports whether an export is writing its incomplete file, which it locks.
+fn is_exporting(session: &Session) -> bool {
+    let locks = std::fs::read_to_string("/proc/locks").expect("the kernel's list");
+    let is_locked = |path: PathBuf| {
+        let inode = path.symlink_metadata().ok()?.ino();
+        Some(locks.contains(&format!(":{inode} ")))
+    };
+    let mut files = partial(session).into_iter();
+    files.any(|path| is_locked(path) == Some(true))
+}
+
+fn is_stopped(child: &Child) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", child.id()));
+    let stat = stat.expect("it is not waited for yet");
+    stat.rsplit_once(") ")
+        .expect("a name")
+        .1
+        .starts_with(['T', 'Z'])
+}
+
 /// Starts an export and stops it in the middle of its work.
 fn stopped_export(session: &Session, file: &str) -> Child {
     // On a busy machine an export may finish before it is stopped.
     for _ in 0..100 {
-        let before = partial(session).len();
         let mut child = session.spawn(["export", "-o", file]);
-        let mut is_running = true;
-        while is_running && partial(session).len() == before {
+        while child.try_wait().expect("a child").is_none() && !is_exporting(session) {
             std::thread::yield_now();
-            is_running = child.try_wait().expect("a child").is_none();
         }
-        if !is_running {
+        if child.try_wait().expect("a child").is_some() {
             continue;
         }
         send(&child, Signal::STOP);
-        if partial(session).len() > before {
+        while !is_stopped(&child) {
+            std::thread::yield_now();
+        }
+        if is_exporting(session) {
             return child;
         }
         send(&child, Signal::CONT);

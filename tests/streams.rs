@@ -5,7 +5,7 @@ mod support;
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::process::Stdio;
+use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -403,7 +403,7 @@ fn output_that_cannot_be_written_is_a_failure() {
     session.run("get s k1").prints("x");
 }
 
-fn signal(child: &std::process::Child, signal: Signal) {
+fn signal(child: &Child, signal: Signal) {
     kill_process(Pid::from_child(child), signal).expect("it is running");
 }
 
@@ -416,22 +416,61 @@ fn wait_for(what: &str, mut is_reached: impl FnMut() -> bool) {
     }
 }
 
+/// Waits until a process has installed its handlers, of which that of SIGQUIT is the last.
+fn wait_for_handlers(child: &Child) {
+    let bit = 1 << (Signal::QUIT.as_raw() - 1);
+    wait_for("its signals are caught", || {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", child.id()));
+        let status = status.expect("it is running");
+        let caught = status
+            .lines()
+            .find_map(|line| line.strip_prefix("SigCgt:\t"));
+        let caught = caught.expect("a field of the kernel's");
+        u64::from_str_radix(caught, 16).expect("a set of signals") & bit != 0
+    });
+}
+
+#[test]
+fn a_removal_or_touch_that_is_interrupted_says_how_far_it_came() {
+    for (sent, code_of) in [(Signal::INT, 130), (Signal::TERM, 143)] {
+        for (verb, changed) in [
+            ("touch --all --policy evict", "ls --policy evict"),
+            ("clear --all --policy any", "ls"),
+        ] {
+            let session = filled(3000);
+            let store = rusqlite::Connection::open(session.store()).expect("a store");
+            // The change waits for the lock, and so gets the signal before its first batch.
+            store.execute_batch("BEGIN IMMEDIATE").expect("the lock");
+            let child = session.spawn(verb);
+            wait_for_handlers(&child);
+            signal(&child, sent);
+            store.execute_batch("ROLLBACK").expect("the lock");
+            let ran = Ran::from(child.wait_with_output().expect("it ends"));
+            ran.ends(code_of, "ecache: interrupted after 1000 entries\n");
+            let listed = session.run(changed).succeeds().text().lines().count();
+            let expected = if verb.starts_with("clear") {
+                2000
+            } else {
+                1000
+            };
+            assert_eq!(listed, expected, "{verb}");
+        }
+    }
+}
+
 #[test]
 fn an_import_that_is_interrupted_imports_nothing() {
     for (sent, code_of) in [(Signal::INT, 130), (Signal::TERM, 143)] {
         let session = Session::new();
         session.run("set s before x").notes("");
-        std::fs::write(session.path("many.jsonl"), lines(60_000)).expect("a file");
-        let mut child = session.spawn("import many.jsonl");
-        // It holds the write lock from its first entry on.
+        std::fs::write(session.path("many.jsonl"), lines(3000)).expect("a file");
         let store = rusqlite::Connection::open(session.store()).expect("a store");
-        store.busy_timeout(Duration::ZERO).expect("no patience");
-        wait_for("the import writes", || {
-            let locked = store.execute_batch("BEGIN IMMEDIATE; ROLLBACK").is_err();
-            locked || child.try_wait().expect("a child").is_some()
-        });
-        drop(store);
+        // The import waits for the lock, and so gets the signal before it is done.
+        store.execute_batch("BEGIN IMMEDIATE").expect("the lock");
+        let child = session.spawn("import many.jsonl");
+        wait_for_handlers(&child);
         signal(&child, sent);
+        store.execute_batch("ROLLBACK").expect("the lock");
         let ran = Ran::from(child.wait_with_output().expect("it ends"));
         assert_eq!(ran.code, code_of, "{ran:?}");
         assert!(

@@ -97,7 +97,8 @@ impl Invocation {
         let store = store_name(line.store, line.version, &identity.program);
         let store = store_address(context, &store, line.scope)?;
         let scopes = (scopes, token.map(Arc::from));
-        let unkeyed = unkeyed_input(line.words, None).map(|input| Unkeyed::Input(input.to_string()));
+        let unkeyed =
+            unkeyed_input(line.words, None).map(|input| Unkeyed::Input(input.to_string()));
         Ok(Self {
             call: Call::new(identity, &store, scopes, settings),
             input: read.input,

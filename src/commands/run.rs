@@ -18,12 +18,10 @@ use ecache_core::streams::Patient;
 use rustix::fs::FileType;
 use serde::Serialize;
 
-use super::in_place::{self, Noting};
-use super::invocation::{
-    CommandLine, Invocation, Unkeyed, cache_mode, is_stream, kept, lifetime,
-};
-use super::outputs::outputs;
 use super::background;
+use super::in_place::{self, Noting};
+use super::invocation::{CommandLine, Invocation, Unkeyed, cache_mode, is_stream, kept, lifetime};
+use super::outputs::outputs;
 use super::uncached::Uncached;
 use crate::cli::entry::StdinChoice;
 use crate::cli::value::Lifetime;

@@ -2,11 +2,10 @@
 
 use anyhow::Result;
 use ecache_core::entry::Policy;
-use ecache_core::error::Error;
 use ecache_core::filter::Freshness;
 
 use super::lifetime::LifetimeChange;
-use super::removal::{Run, amount, open};
+use super::removal::{Run, Verb, batches, forecast, open};
 use super::request::{filter, require_narrowed};
 use crate::cli::TouchArgs;
 use crate::cli::filter::PolicyChoice;
@@ -27,20 +26,18 @@ pub(crate) fn run(context: &Context, args: TouchArgs) -> Result<Exit> {
     let run = Run::from(args.dry_run);
     let backend = open(context, run)?;
     let selection = filter.into();
-    let (verb, usage) = match run {
-        Run::Dry => ("would change", backend.usage(&selection, now)),
-        Run::Wet => ("changed", backend.touch(&selection, touch, now)),
+    let lifetime = change
+        .told(now)
+        .filter(|_| context.terminal.stderr_is_terminal);
+    let verb = Verb {
+        detail: lifetime.as_deref(),
+        ..Verb::CHANGE
     };
-    if let Ok(usage) | Err(Error::DamagedLeft { done: usage, .. }) = usage {
-        let mut note = format!("{verb} {}", amount(usage));
-        if usage.entries > 0
-            && context.terminal.stderr_is_terminal
-            && let Some(lifetime) = change.told(now)
-        {
-            note = format!("{note}: {lifetime}");
-        }
-        context.note(&note);
-    }
-    usage?;
+    match run {
+        Run::Dry => forecast(context, verb, backend.usage(&selection, now)?)?,
+        Run::Wet => batches(context, verb, |progress| {
+            backend.touch(&selection, touch, now, progress)
+        })?,
+    };
     Ok(Exit::Done)
 }

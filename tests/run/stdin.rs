@@ -359,7 +359,12 @@ fn runs_with_an_input_that_cannot_be_in_a_key_are_no_trouble() {
     let folder = bash("ecache run -- echo c < .");
     folder.prints("c\n");
     let status = bash("ecache run --status-fd 3 -- cat <(echo d) 3>&1 >&2").succeeds();
-    assert!(status.text().contains("\"outcome\":\"bypass\",\"key\":null"), "{status:?}");
+    assert!(
+        status
+            .text()
+            .contains("\"outcome\":\"bypass\",\"key\":null"),
+        "{status:?}"
+    );
     let four = "4 runs went without the cache,".to_owned();
     assert_eq!(told(session.run("stats")), (four, why));
     assert_eq!(session.run("stats -q").stderr, "");

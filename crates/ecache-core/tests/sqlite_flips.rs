@@ -471,7 +471,7 @@ fn touch(path: &Path, contents: &Contents, filter: &Filter, bit: usize, wrong: &
         expires_at: Some(Some(hours(-2))),
         policy: None,
     };
-    let touched = backend.touch(&filter.clone().into(), touch, NOW);
+    let touched = backend.touch(&filter.clone().into(), touch, NOW, &mut no_progress);
     drop(backend);
     let Ok(backend) = SqliteBackend::open(path, Access::Read) else {
         return;

@@ -483,7 +483,13 @@ impl Backend for MemoryBackend {
         Ok(removed)
     }
 
-    fn touch(&self, selection: &Selection, touch: Touch, now: Timestamp) -> Result<Usage> {
+    fn touch(
+        &self,
+        selection: &Selection,
+        touch: Touch,
+        now: Timestamp,
+        progress: Progress<'_>,
+    ) -> Result<Usage> {
         if touch == Touch::default() {
             return Ok(Usage::default());
         }
@@ -498,6 +504,7 @@ impl Backend for MemoryBackend {
                 entry.policy = touch.policy.unwrap_or(entry.policy);
             }
         }
+        let _ = progress(touched.entries);
         Ok(touched)
     }
 

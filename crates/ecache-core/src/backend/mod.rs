@@ -221,8 +221,15 @@ pub trait Backend: Send + Sync {
         progress: Progress<'_>,
     ) -> Result<Usage>;
 
-    /// Changes lifetime or policy of the entries that `selection` means.
-    fn touch(&self, selection: &Selection, touch: Touch, now: Timestamp) -> Result<Usage>;
+    /// Changes the lifetime or the policy of the selected entries, and returns how many and how
+    /// large they are. `progress` may stop it between two transactions, as in [`Backend::remove`].
+    fn touch(
+        &self,
+        selection: &Selection,
+        touch: Touch,
+        now: Timestamp,
+        progress: Progress<'_>,
+    ) -> Result<Usage>;
 
     /// Records hits; those of entries that are gone are dropped.
     ///

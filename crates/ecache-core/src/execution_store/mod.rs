@@ -416,7 +416,10 @@ impl ExecutionStore {
 
     fn touch(&self, key: &Key, touch: Touch, now: Timestamp) -> Result<bool> {
         let filter = fresh(self.one(key)?);
-        Ok(self.backend.touch(&filter.into(), touch, now)?.entries > 0)
+        let touched = self
+            .backend
+            .touch(&filter.into(), touch, now, &mut no_progress)?;
+        Ok(touched.entries > 0)
     }
 }
 

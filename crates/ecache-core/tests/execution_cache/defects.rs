@@ -97,7 +97,7 @@ fn defect_05_overwriting_renews_expiry_and_policy() {
         policy: Some(Policy::Persist),
         expires_at: Some(None),
     };
-    let touched = backend.touch(&Filter::default().into(), touch, NOW);
+    let touched = backend.touch(&Filter::default().into(), touch, NOW, &mut no_progress);
     assert_eq!(touched.expect("touched").entries, 1);
     clock.advance(Duration::from_secs(59));
     number::set_cache(&ctx, "renewed", 1, 7_u64).expect("kept");

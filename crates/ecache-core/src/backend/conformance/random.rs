@@ -229,7 +229,10 @@ fn run(backend: &dyn Backend, operation: &Operation) -> String {
             format!("{usage:?}")
         }
         Operation::Touch(selection, touch) => {
-            format!("{:?}", backend.touch(selection, *touch, NOW))
+            format!(
+                "{:?}",
+                backend.touch(selection, *touch, NOW, &mut no_progress)
+            )
         }
         Operation::Uses(uses) => format!("{:?}", backend.record_uses(uses)),
         Operation::Metadata(store, metadata) => {

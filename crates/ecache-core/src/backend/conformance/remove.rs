@@ -1,8 +1,11 @@
 //! Removing, counting and touching what a selection means.
 
+use std::ops::ControlFlow;
+
 use super::*;
-use crate::backend::{Touch, Use, no_progress};
+use crate::backend::{Commit, OnConflict, Record, Touch, Use, no_progress};
 use crate::entry::Policy;
+use crate::error::{Error, Result};
 use crate::filter::{Capacity, Freshness, Pattern, Selection, Usage};
 
 pub(super) const BEHAVIOURS: &[Behaviour] = &[
@@ -19,6 +22,7 @@ pub(super) const BEHAVIOURS: &[Behaviour] = &[
     ("a removal forgets the hits", forgets_hits),
     ("a touch changes lifetime and policy alone", touch),
     ("what a touch changes is counted once", touched_once),
+    ("a stopped change says how far it came", stopped),
 ];
 
 fn remove(backend: &dyn Backend, selection: &Selection) -> Usage {
@@ -135,7 +139,7 @@ fn touch(backend: &dyn Backend) {
     put(backend, &entry("s", "b"));
     let touch = |expires_at, policy| {
         let touch = Touch { expires_at, policy };
-        let touched = backend.touch(&by_key(&["a"]).into(), touch, NOW);
+        let touched = backend.touch(&by_key(&["a"]).into(), touch, NOW, &mut no_progress);
         let (entry, _) = everything(backend).remove(0);
         (touched.expect("a touch"), entry)
     };
@@ -178,6 +182,49 @@ fn touched_once(backend: &dyn Backend) {
         expires_at: Some(Some(at(-1))),
         policy: None,
     };
-    let touched = backend.touch(&selection, touch, NOW).expect("a touch");
+    let touched = backend
+        .touch(&selection, touch, NOW, &mut no_progress)
+        .expect("a touch");
     assert_eq!(touched, three(1));
+}
+
+fn stopped(backend: &dyn Backend) {
+    let record = |number: usize| {
+        let entry = entry("s", &number.to_string());
+        Ok(Record::Entry(Box::new(entry), b"123".to_vec()))
+    };
+    let mut records = (0..3000).map(record);
+    backend
+        .import(
+            &mut records,
+            OnConflict::Replace,
+            Commit::Whole,
+            &mut no_progress,
+        )
+        .expect("an import");
+    // A backend may do everything in one batch.
+    let done = |result: Result<Usage>| match result {
+        Ok(usage) | Err(Error::Interrupted { done: usage }) => usage,
+        Err(error) => panic!("{error}"),
+    };
+    let count = |filter: &Filter| backend.usage(&filter.clone().into(), NOW).expect("a count");
+    let mut stop = |entries| match entries {
+        0 => ControlFlow::Continue(()),
+        _ => ControlFlow::Break(()),
+    };
+    let all = Filter::default();
+    let touch = Touch {
+        expires_at: None,
+        policy: Some(Policy::Persist),
+    };
+    let touched = done(backend.touch(&all.clone().into(), touch, NOW, &mut stop));
+    let persistent = Filter {
+        policy: Some(Policy::Persist),
+        ..Filter::default()
+    };
+    assert!(touched.entries > 0);
+    assert_eq!(touched, count(&persistent));
+    let removed = done(backend.remove(&all.clone().into(), NOW, &mut stop));
+    assert!(removed.entries > 0);
+    assert_eq!(count(&all), three(3000 - removed.entries));
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::*;
-use crate::backend::{CallIdentity, Keep, Lookup, PutOptions, Touch, Use};
+use crate::backend::{CallIdentity, Keep, Lookup, PutOptions, Touch, Use, no_progress};
 use crate::entry::{CLOCK_SKEW, Policy};
 use crate::filter::{Freshness, Selection, Usage};
 use crate::scope::Scopes;
@@ -317,7 +317,12 @@ fn kept_call(backend: &dyn Backend) {
         policy: Some(Policy::Persist),
         expires_at: Some(None),
     };
-    let touched = backend.touch(&Filter::store(&store).into(), persist, NOW);
+    let touched = backend.touch(
+        &Filter::store(&store).into(),
+        persist,
+        NOW,
+        &mut no_progress,
+    );
     assert_eq!(touched.expect("a touch").entries, 1);
     write().expect("a write");
     assert_eq!(lifetime(), (Policy::Persist, None));
@@ -348,7 +353,7 @@ fn clock_skew(backend: &dyn Backend) {
         freshness: Some(Freshness::Expired),
         ..Filter::default()
     };
-    let removed = backend.remove(&expired.into(), NOW, &mut super::super::no_progress);
+    let removed = backend.remove(&expired.into(), NOW, &mut no_progress);
     assert_eq!(removed.expect("a removal"), Usage::default());
     let absent = put_if(backend, &entry("s", "future"), &Condition::IfAbsent);
     assert_eq!(absent, Put::Replaced);
@@ -390,7 +395,7 @@ fn unknown_ages(backend: &dyn Backend) {
             "{filter:?}"
         );
     }
-    let removed = backend.remove(&older.into(), NOW, &mut super::super::no_progress);
+    let removed = backend.remove(&older.into(), NOW, &mut no_progress);
     assert_eq!(removed.expect("a removal").entries, 2);
     let left = scan(backend, &Scan::new(Filter::default()));
     assert_eq!(keys(&left), ["skewed"]);
@@ -427,7 +432,9 @@ fn generation(backend: &dyn Backend) {
         policy: Some(Policy::Persist),
         ..Touch::default()
     };
-    backend.touch(&selection(), touch, NOW).expect("a touch");
+    backend
+        .touch(&selection(), touch, NOW, &mut no_progress)
+        .expect("a touch");
     let touched = generation();
     assert!(touched > replaced);
     put(backend, &entry("t", "a"));
@@ -436,7 +443,7 @@ fn generation(backend: &dyn Backend) {
     let refused = put_if(backend, &entry("s", "a"), &Condition::IfAbsent);
     assert_eq!((refused, generation()), (Put::Refused, touched));
     backend
-        .remove(&selection(), NOW, &mut super::super::no_progress)
+        .remove(&selection(), NOW, &mut no_progress)
         .expect("a removal");
     assert!(generation() > touched);
 }

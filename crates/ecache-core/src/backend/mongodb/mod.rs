@@ -220,8 +220,14 @@ impl Backend for MongoBackend {
         remove::remove(self, selection, now, progress)
     }
 
-    fn touch(&self, selection: &Selection, touch: Touch, now: Timestamp) -> Result<Usage> {
-        remove::touch(self, selection, touch, now)
+    fn touch(
+        &self,
+        selection: &Selection,
+        touch: Touch,
+        now: Timestamp,
+        progress: Progress<'_>,
+    ) -> Result<Usage> {
+        remove::touch(self, selection, touch, now, progress)
     }
 
     fn record_uses(&self, uses: &[Use]) -> Result<()> {

@@ -361,6 +361,7 @@ pub(super) fn touch(
     selection: &Selection,
     touch: Touch,
     now: Timestamp,
+    progress: Progress<'_>,
 ) -> Result<Usage> {
     if touch == Touch::default() {
         return Ok(Usage::default());
@@ -372,6 +373,11 @@ pub(super) fn touch(
     for index in 0..filters.len() {
         for listed in first_meant_by(backend, filters, index, now)? {
             meant.push(listed?.into());
+            if meant.len().is_multiple_of(BATCH) && progress(0).is_break() {
+                return Err(Error::Interrupted {
+                    done: Usage::default(),
+                });
+            }
         }
     }
     if let Some(capacity) = &selection.beyond {
@@ -393,6 +399,9 @@ pub(super) fn touch(
         // The entries do not show which part of a failed batch was changed.
         touched += touch_batch(backend, batch, &set)
             .map_err(|error| error.after(touched, batch.len() as u64))?;
+        if progress(touched.entries).is_break() {
+            return Err(Error::Interrupted { done: touched });
+        }
     }
     Ok(touched)
 }

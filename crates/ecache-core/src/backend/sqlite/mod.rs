@@ -283,8 +283,14 @@ impl Backend for SqliteBackend {
         self.delete(selection, now, progress)
     }
 
-    fn touch(&self, selection: &Selection, touch: Touch, now: Timestamp) -> Result<Usage> {
-        self.update(selection, touch, now)
+    fn touch(
+        &self,
+        selection: &Selection,
+        touch: Touch,
+        now: Timestamp,
+        progress: Progress<'_>,
+    ) -> Result<Usage> {
+        self.update(selection, touch, now, progress)
     }
 
     fn record_uses(&self, uses: &[Use]) -> Result<()> {

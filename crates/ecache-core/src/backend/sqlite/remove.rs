@@ -23,7 +23,7 @@ use super::reclaim::Due;
 use super::row::{self, RowError, policy_number};
 use super::salvage::{Salvage, intact};
 use super::{SqliteBackend, blobs, reserve, write};
-use crate::backend::{Progress, STAGED_FOR, Touch, no_progress};
+use crate::backend::{Progress, STAGED_FOR, Touch};
 use crate::entry::Policy;
 use crate::error::{Error, Result};
 use crate::filter::{Capacity, Selection, Usage};
@@ -174,6 +174,7 @@ impl SqliteBackend {
         selection: &Selection,
         touch: Touch,
         now: Timestamp,
+        progress: Progress<'_>,
     ) -> Result<Usage> {
         let _held = self.hold(Look::Always);
         let mut done = Batch::default();
@@ -181,7 +182,7 @@ impl SqliteBackend {
         let batch = |transaction: &Connection, plan: &Plan, ids: &[i64]| {
             touch_batch(transaction, &self.names, plan, ids, touch)
         };
-        self.change(&parts, Pace::Timed, &mut done, &mut no_progress, batch)?;
+        self.change(&parts, Pace::Timed, &mut done, progress, batch)?;
         done.finish()
     }
 
@@ -613,7 +614,7 @@ fn touch_batch(
 mod tests {
     use super::*;
     use crate::backend::sqlite::Access;
-    use crate::backend::{Backend, Condition, Content};
+    use crate::backend::{Backend, Condition, Content, no_progress};
     use crate::entry::Entry;
     use crate::filter::Filter;
     use crate::key::Key;

@@ -179,7 +179,7 @@ fn a_touch_that_fails_says_how_much_is_changed() {
     // Each batch sends one update each for the notes, the documents and the counters.
     let refused = doc! { "failCommands": ["update"], "errorCode": 50 };
     fail(&backend, "ecache-touch-fails", 3, refused);
-    let failed = backend.touch(&Filter::default().into(), touch, NOW);
+    let failed = backend.touch(&Filter::default().into(), touch, NOW, &mut no_progress);
     heal(&backend);
     assert!(
         matches!(&failed, Err(Error::Partial { done, perhaps: 1000, .. }) if done.entries == 1000),
