@@ -527,7 +527,7 @@ set edit:completion:arg-completer[ecache] = {|@words|
             cand -v 'Say more on standard error'
             cand --verbose 'Say more on standard error'
             cand --expired 'Remove entries that are expired'
-            cand --orphaned 'Remove entries whose dataset was deleted'
+            cand --orphaned 'Remove entries whose dataset was deleted, and the metadata of such stores'
             cand --vacuum 'Give the freed space back to the file system'
             cand -n 'Say what would be removed, and remove nothing'
             cand --dry-run 'Say what would be removed, and remove nothing'

@@ -363,7 +363,7 @@ pub(crate) struct PruneArgs {
     /// Remove the least recently used until there are only this many
     #[arg(long, value_name = "COUNT")]
     pub(crate) max_entries: Option<u64>,
-    /// Remove entries whose dataset was deleted
+    /// Remove entries whose dataset was deleted, and the metadata of such stores
     #[arg(long)]
     pub(crate) orphaned: bool,
     /// The datasets that exist: a file with an id a line, or - for standard input

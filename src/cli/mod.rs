@@ -238,7 +238,8 @@ pub(crate) enum Command {
     /// Remove the entries that a filter selects
     ///
     /// Only entries of policy `evict`, unless --policy says otherwise. Different conditions must all hold, of
-    /// a repeated one any.
+    /// a repeated one any. Where whole stores are cleared, their metadata goes too, if it is of that
+    /// policy.
     Clear(ClearArgs),
     /// Remove what is expired, old, unused or too much
     ///

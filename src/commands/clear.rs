@@ -4,7 +4,7 @@ use anyhow::Result;
 use ecache_core::entry::Policy;
 use ecache_core::filter::{Filter, Usage};
 
-use super::removal::{Run, amount, open, remove};
+use super::removal::{Run, amount_with, open, remove_documents, remove_with};
 use super::request::{filter, require_narrowed};
 use crate::cli::ClearArgs;
 use crate::context::Context;
@@ -17,9 +17,10 @@ pub(crate) fn run(context: &Context, args: ClearArgs) -> Result<Exit> {
     let run = Run::from(args.dry_run);
     let backend = open(context, run)?;
     let selection = filter.clone().into();
-    let removed = remove(context, backend.as_ref(), &selection, run, now)?;
+    let documents = || remove_documents(backend.as_ref(), &filter, run);
+    let removed = remove_with(context, backend.as_ref(), &selection, run, now, documents)?;
     // Who clears a user's part is to know that some of it cannot be told.
-    if removed == Usage::default() && names_what_fiftyone_hides(&filter) {
+    if removed == (Usage::default(), 0) && names_what_fiftyone_hides(&filter) {
         context.note(
             "what FiftyOne itself cached records neither scopes nor arguments: name such a call with `ecache rm STORE -a ...`, or clear its store",
         );
@@ -29,11 +30,12 @@ pub(crate) fn run(context: &Context, args: ClearArgs) -> Result<Exit> {
             policy: Some(Policy::Persist),
             ..filter
         };
+        let documents = backend.count_documents(&persistent)?;
         let staying = backend.usage(&persistent.into(), now)?;
-        if staying != Usage::default() {
+        if (staying, documents) != (Usage::default(), 0) {
             context.note(&format!(
                 "{} of policy persist left in place; --policy any removes them too",
-                amount(staying)
+                amount_with(staying, documents)
             ));
         }
     }

@@ -7,11 +7,12 @@ use anyhow::{Result, anyhow};
 use ecache_core::backend::Backend;
 use ecache_core::doctor::{Check, Examination, Finding, Growth, NEAR_LIMIT, examine};
 use ecache_core::entry::Policy;
+use ecache_core::error::Error;
 use ecache_core::filter::{Filter, Freshness, Pattern, Selection, Usage};
 use ecache_core::time::Timestamp;
 
 use super::live::Live;
-use super::removal::{Run, amount, counting, entries, open, remove};
+use super::removal::{Run, amount_with, counting, entries, open, remove_documents, remove_with};
 use super::request::check_name;
 use crate::cli::{CheckChoice, DoctorArgs, FailOn};
 use crate::context::Context;
@@ -134,8 +135,44 @@ impl Doctor<'_> {
     fn mend(&self, collection: &str, finding: &Finding, run: Run) -> Result<()> {
         let selection = self.selection(collection, finding)?;
         self.context.note(&format!("{}:", finding.check.id()));
-        remove(self.context, self.backend, &selection, run, self.now)?;
+        let documents = || self.mend_documents(finding, &selection, run);
+        remove_with(
+            self.context,
+            self.backend,
+            &selection,
+            run,
+            self.now,
+            documents,
+        )?;
         Ok(())
+    }
+
+    /// Removes the own documents that have a trouble, unless they were mended meanwhile.
+    fn mend_documents(&self, finding: &Finding, selection: &Selection, run: Run) -> Result<u64> {
+        let mut count = 0;
+        match finding.check {
+            Check::Orphaned => {
+                for orphans in &selection.any_of {
+                    let whatever_policy = Filter {
+                        policy: None,
+                        ..orphans.clone()
+                    };
+                    count += remove_documents(self.backend, &whatever_policy, run)?;
+                }
+            }
+            _ => {
+                for document in &finding.documents {
+                    if let Err(Error::DamagedEntry { .. }) = self.backend.document(&document.store)
+                    {
+                        if run == Run::Wet {
+                            self.backend.set_metadata(&document.store, None)?;
+                        }
+                        count += 1;
+                    }
+                }
+            }
+        }
+        Ok(count)
     }
 
     /// What mending removes, the same as [`Doctor::command`] does.
@@ -199,7 +236,7 @@ impl Doctor<'_> {
             Check::Damaged | Check::Unreadable => {
                 return self.line(collection, &format!("doctor --fix {}", finding.check.id()));
             }
-            Check::Orphaned if is_persistent => {
+            Check::Orphaned if is_persistent && finding.usage.entries > 0 => {
                 let datasets = finding.datasets().into_iter();
                 let datasets = datasets.map(|id| format!(" --dataset {}", shell(&id)));
                 format!("clear{} --policy any", datasets.collect::<String>())
@@ -275,7 +312,8 @@ impl Doctor<'_> {
             for finding in &examination.findings {
                 let id = finding.check.id();
                 let what = finding.check.explain();
-                writeln!(out, "{id}: {} {what}", amount(finding.usage))?;
+                let found = amount_with(finding.usage, finding.documents.len() as u64);
+                writeln!(out, "{id}: {found} {what}")?;
                 for sample in samples(finding) {
                     writeln!(out, "    {}", for_line(&sample))?;
                 }
@@ -365,8 +403,8 @@ impl Doctor<'_> {
 fn samples(finding: &Finding) -> Vec<String> {
     match finding.reasons.is_empty() {
         true => {
-            let entries = finding.entries.iter().take(SAMPLES);
-            entries.map(ToString::to_string).collect()
+            let found = finding.entries.iter().chain(&finding.documents);
+            found.take(SAMPLES).map(ToString::to_string).collect()
         }
         false => finding.reasons.iter().take(SAMPLES).cloned().collect(),
     }

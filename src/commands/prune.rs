@@ -9,7 +9,7 @@ use ecache_core::filter::{Capacity, DatasetPattern, Filter, Freshness, Pattern, 
 use ecache_core::time::Timestamp;
 
 use super::live::Live;
-use super::removal::{Run, amount, open, remove};
+use super::removal::{Run, amount, open, remove_documents, remove_with};
 use super::request::check_name;
 use crate::cli::PruneArgs;
 use crate::context::Context;
@@ -27,7 +27,17 @@ pub(crate) fn run(context: &Context, args: PruneArgs) -> Result<Exit> {
     // What had not expired that long ago is not expired then; the other limits are points in time already.
     let stale = Duration::from_millis(args.keep_stale.unwrap_or(0));
     let then = now.saturating_sub(stale);
-    remove(context, backend.as_ref(), &selection, run, then)?;
+    let documents = || match &orphans {
+        Some(orphans) => {
+            let whatever_policy = Filter {
+                policy: None,
+                ..orphans.clone()
+            };
+            remove_documents(backend.as_ref(), &whatever_policy, run)
+        }
+        None => Ok(0),
+    };
+    remove_with(context, backend.as_ref(), &selection, run, then, documents)?;
     if let Some(orphans) = orphans {
         note_persistent(context, backend.as_ref(), orphans, now)?;
     }

@@ -3,10 +3,10 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use ecache_core::backend::{self, Backend};
 use ecache_core::error::Error;
-use ecache_core::filter::{Selection, Usage};
+use ecache_core::filter::{Filter, Selection, Usage};
 use ecache_core::time::Timestamp;
 
 use crate::context::Context;
@@ -61,11 +61,16 @@ impl Verb<'_> {
         detail: None,
     };
 
-    /// Reports the affected entries; `word` is one of its own.
-    fn report(&self, context: &Context, word: &str, usage: Usage) {
+    /// Reports the affected entries, and the number of affected documents of stores; `word` is one
+    /// of its own.
+    fn report(&self, context: &Context, word: &str, usage: Usage, documents: u64) {
         let detail = self.detail.filter(|_| usage.entries > 0);
         let detail = detail.map_or_else(String::new, |detail| format!(": {detail}"));
-        context.note(&format!("{word} {}{detail}", amount(usage)));
+        let documents = match documents {
+            0 => String::new(),
+            count => format!(" and {}", metadata(count)),
+        };
+        context.note(&format!("{word} {}{documents}{detail}", amount(usage)));
     }
 }
 
@@ -77,22 +82,60 @@ pub(super) fn remove(
     run: Run,
     now: Timestamp,
 ) -> Result<Usage> {
-    match run {
-        Run::Dry => forecast(context, Verb::REMOVE, backend.usage(selection, now)?),
-        Run::Wet => batches(context, Verb::REMOVE, |progress| {
-            backend.remove(selection, now, progress)
-        }),
-    }
+    let removed = remove_with(context, backend, selection, run, now, || Ok(0))?;
+    Ok(removed.0)
+}
+
+/// Removes the own documents of the stores that `filter` means, or counts them in a dry run.
+pub(super) fn remove_documents(backend: &dyn Backend, filter: &Filter, run: Run) -> Result<u64> {
+    Ok(match run {
+        Run::Dry => backend.count_documents(filter)?,
+        Run::Wet => backend.remove_documents(filter)?,
+    })
+}
+
+/// Removes entries as [`remove`] does, and after them stores' own documents, whose number
+/// `documents` returns.
+pub(super) fn remove_with(
+    context: &Context,
+    backend: &dyn Backend,
+    selection: &Selection,
+    run: Run,
+    now: Timestamp,
+    documents: impl FnOnce() -> Result<u64>,
+) -> Result<(Usage, u64)> {
+    let verb = Verb::REMOVE;
+    let (word, usage) = match run {
+        Run::Dry => (verb.would, backend.usage(selection, now)?),
+        Run::Wet => {
+            let remove = |progress: backend::Progress<'_>| backend.remove(selection, now, progress);
+            (verb.done, unreported(context, verb, remove)?)
+        }
+    };
+    let documents = documents().with_context(|| format!("{word} {}", amount(usage)))?;
+    verb.report(context, word, usage, documents);
+    Ok((usage, documents))
 }
 
 /// Reports the entries that a change would affect.
 pub(super) fn forecast(context: &Context, verb: Verb<'_>, usage: Usage) -> Result<Usage> {
-    verb.report(context, verb.would, usage);
+    verb.report(context, verb.would, usage, 0);
     Ok(usage)
 }
 
 /// Changes entries batch by batch, stops at a signal, and reports how many were changed.
 pub(super) fn batches(
+    context: &Context,
+    verb: Verb<'_>,
+    change: impl FnOnce(backend::Progress<'_>) -> ecache_core::error::Result<Usage>,
+) -> Result<Usage> {
+    let usage = unreported(context, verb, change)?;
+    verb.report(context, verb.done, usage, 0);
+    Ok(usage)
+}
+
+/// As [`batches`], but reports only a change that left damaged entries.
+fn unreported(
     context: &Context,
     verb: Verb<'_>,
     change: impl FnOnce(backend::Progress<'_>) -> ecache_core::error::Result<Usage>,
@@ -107,8 +150,8 @@ pub(super) fn batches(
     });
     drop(count);
     bar.finish();
-    if let Ok(usage) | Err(Error::DamagedLeft { done: usage, .. }) = changed {
-        verb.report(context, verb.done, usage);
+    if let Err(Error::DamagedLeft { done: usage, .. }) = changed {
+        verb.report(context, verb.done, usage, 0);
     }
     changed.map_err(|error| {
         if done == 0 || says_how_far(&error) {
@@ -143,6 +186,23 @@ pub(super) fn counting(bar: &mut Progress) -> impl FnMut(u64) -> ControlFlow<()>
 /// `3 entries (1.2 KiB)`
 pub(super) fn amount(usage: Usage) -> String {
     format!("{} ({})", entries(usage.entries), human::size(usage.bytes))
+}
+
+/// `the metadata of 1 store`
+pub(super) fn metadata(stores: u64) -> String {
+    match stores {
+        1 => "the metadata of 1 store".to_owned(),
+        stores => format!("the metadata of {stores} stores"),
+    }
+}
+
+/// `3 entries (1.2 KiB)`, `the metadata of 1 store`, or both.
+pub(super) fn amount_with(usage: Usage, documents: u64) -> String {
+    match (usage.entries, documents) {
+        (_, 0) => amount(usage),
+        (0, documents) => metadata(documents),
+        (_, documents) => format!("{} and {}", amount(usage), metadata(documents)),
+    }
 }
 
 /// `1 entry`, `3 entries`

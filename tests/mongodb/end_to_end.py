@@ -14,7 +14,7 @@ import pymongo
 from bson import ObjectId
 from bson.int64 import Int64
 from fiftyone.operators import ExecutionContext, execution_cache
-from fiftyone.operators.store import ExecutionStore
+from fiftyone.operators.store import ExecutionStore, ExecutionStoreService
 
 OPERATOR = "@acme/stats/dashboard"
 PROMPT = "prompt-1"
@@ -256,6 +256,34 @@ def an_overwrite_keeps_what_it_does_not_name(dataset):
     store.clear()
 
 
+def documents_of_stores(dataset):
+    """What FiftyOne's clear_cache leaves of stores and their documents, `ecache clear` leaves too."""
+    service = ExecutionStoreService(dataset_id=dataset._doc.id)
+
+    def create():
+        for policy in ("evict", "persist"):
+            name = f"own-{policy}"
+            service.delete_store(name)
+            service.create_store(name, {"a": 1}, policy=policy)
+            service.set_key(name, "kept", 1)
+            service.set_key(name, "cached", 1, policy="evict")
+
+    def left():
+        found = documents().find({"store_name": {"$regex": "^own-"}})
+        return sorted((document["store_name"], document["key"]) for document in found)
+
+    clear = ["clear", "--glob", "--store", "own-*", "--dataset", dataset.name]
+    create()
+    service.clear_cache("own-evict")
+    service.clear_cache("own-persist")
+    by_fiftyone = left()
+    create()
+    ecache(*clear)
+    assert left() == by_fiftyone, (left(), by_fiftyone)
+    ecache(*clear, "--policy", "any")
+    assert left() == []
+
+
 def stores_are_fiftyones(dataset):
     ecache("set", "listed", "a", "1", "--dataset", dataset.name)
     store = ExecutionStore.create("listed", dataset_id=dataset._doc.id)
@@ -374,6 +402,7 @@ def main(folder):
     a_ttl(dataset)
     comparing_is_pythons(dataset)
     an_overwrite_keeps_what_it_does_not_name(dataset)
+    documents_of_stores(dataset)
     stores_are_fiftyones(dataset)
     copying(dataset, folder)
     what_deleted_datasets_leave(dataset)

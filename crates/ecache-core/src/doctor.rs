@@ -15,7 +15,7 @@ use crate::entry::{Entry, Policy};
 use crate::error::{Error, Result};
 use crate::filter::{Filter, Pattern, Selection, Usage};
 use crate::python_json::Json;
-use crate::scope::{Address, StoreAddress};
+use crate::scope::{Address, STORE_KEY, StoreAddress};
 use crate::stored::why_fiftyone_raises;
 use crate::time::Timestamp;
 use crate::value::Kind;
@@ -147,6 +147,8 @@ pub struct Finding {
     pub persistent: u64,
     /// The entries, up to 100,000 of them
     pub entries: Vec<Address>,
+    /// The stores' own documents that have it, which are no entries
+    pub documents: Vec<Address>,
     /// What it says of the first of them, or of stores: `why`
     pub reasons: Vec<String>,
     /// The stores whose every entry is meant, for a trouble that whole stores have
@@ -154,10 +156,11 @@ pub struct Finding {
 }
 
 impl Finding {
-    /// The datasets of the entries that it names.
+    /// Returns the datasets of the entries and documents that it names.
     pub fn datasets(&self) -> BTreeSet<Arc<str>> {
-        let dataset = |entry: &Address| entry.store.dataset_id.clone();
-        self.entries.iter().filter_map(dataset).collect()
+        let named = self.entries.iter().chain(&self.documents);
+        let dataset = |named: &Address| named.store.dataset_id.clone();
+        named.filter_map(dataset).collect()
     }
 
     /// The entries that it names, whatever their policy, unless they were written since `examined`.
@@ -244,10 +247,19 @@ pub fn examine(
                 };
                 chart.note(&entry, reason);
             }
+            Row::Damaged(address) if address.key.as_str() == STORE_KEY => {
+                chart.find_document(Check::Damaged, address);
+            }
             Row::Damaged(address) => chart.find(Check::Damaged, &address, 0, None),
         }
         if progress(chart.usage.entries) == ControlFlow::Break(()) {
             return Err(Error::Interrupted { done: chart.usage });
+        }
+    }
+    for store in backend.stores()? {
+        let is_here = *store.address.collection == *collection;
+        if is_here && store.metadata.is_some() && chart.is_orphaned(&store.address) {
+            chart.find_document(Check::Orphaned, store.address.document());
         }
     }
     for trouble in backend.troubles(collection)? {
@@ -365,17 +377,13 @@ impl<'a> Chart<'a> {
         {
             store.functions.insert(function.clone());
         }
-        let is_orphan = |dataset: &Arc<str>| self.live.is_some_and(|live| !live.contains(dataset));
         // What is kept until it is removed by name is meant to be there.
         let is_persistent = entry.policy == Policy::Persist;
         let is_endless = entry.expires_at.is_none() && !is_persistent;
         let scopes = &entry.scopes;
         let troubles = [
             (Check::Unreadable, unreadable.is_some()),
-            (
-                Check::Orphaned,
-                address.store.dataset_id.as_ref().is_some_and(is_orphan),
-            ),
+            (Check::Orphaned, self.is_orphaned(&address.store)),
             (Check::Expired, entry.is_expired(self.now)),
             (
                 Check::EndlessPrompts,
@@ -393,12 +401,23 @@ impl<'a> Chart<'a> {
         }
     }
 
+    /// Reports whether the store's dataset was deleted.
+    fn is_orphaned(&self, store: &StoreAddress) -> bool {
+        let dataset = store.dataset_id.as_ref();
+        dataset.is_some_and(|id| self.live.is_some_and(|live| !live.contains(id)))
+    }
+
+    fn find_document(&mut self, check: Check, document: Address) {
+        self.finding(check).documents.push(document);
+    }
+
     fn finding(&mut self, check: Check) -> &mut Finding {
         self.findings.entry(check).or_insert_with(|| Finding {
             check,
             usage: Usage::default(),
             persistent: 0,
             entries: Vec::new(),
+            documents: Vec::new(),
             reasons: Vec::new(),
             stores: BTreeSet::new(),
         })
@@ -494,7 +513,7 @@ fn old_versions(
 mod tests {
     use super::*;
     use crate::backend::memory::MemoryBackend;
-    use crate::backend::{OnConflict, Record, no_progress};
+    use crate::backend::{OnConflict, Record, StoreMetadata, no_progress};
     use crate::key::Key;
     use crate::scope::{DEFAULT_COLLECTION, Scopes, StoreAddress};
     use crate::transfer::Importer;
@@ -608,6 +627,38 @@ mod tests {
             examination.findings[0].reasons,
             [r#"key "raising" in store "s": a dict has its own _cls "mine""#]
         );
+    }
+
+    #[test]
+    fn finds_the_documents_of_stores_whose_datasets_were_deleted() {
+        let backend = MemoryBackend::new();
+        let metadata = StoreMetadata {
+            value: "{}".into(),
+            created_at: NOW,
+            updated_at: None,
+            policy: Policy::Persist,
+        };
+        let gone = StoreAddress::new("s").with_dataset("gone");
+        for store in [
+            StoreAddress::new("s"),
+            StoreAddress::new("s").with_dataset("here"),
+            gone.clone(),
+        ] {
+            let set = backend.set_metadata(&store, Some(&metadata));
+            set.expect("it is written");
+        }
+        let examine = |live: Option<&[&str]>| {
+            let live = live.map(|live| live.iter().map(|id| Arc::from(*id)).collect());
+            let (live, progress) = (live.as_ref(), &mut no_progress);
+            examine(&backend, DEFAULT_COLLECTION, live, NOW, progress).expect("it is read")
+        };
+        assert_eq!(examine(None).findings, []);
+        let findings = examine(Some(&["here"])).findings;
+        assert_eq!(findings.len(), 1);
+        assert_eq!(findings[0].check, Check::Orphaned);
+        assert_eq!(findings[0].usage, Usage::default());
+        assert_eq!(findings[0].documents, [gone.document()]);
+        assert_eq!(findings[0].datasets(), BTreeSet::from(["gone".into()]));
     }
 
     #[test]

@@ -329,6 +329,7 @@ fn clearing_the_cache_leaves_what_persists_and_clearing_nothing() {
 
         let (entries, bytes) = (2, 5);
         assert_eq!(store.clear_cache().unwrap(), Usage { entries, bytes });
+        assert!(store.metadata().unwrap().is_some(), "it persists");
         assert_eq!(store.list_keys().unwrap(), [key("kept")]);
         let (entries, bytes) = (1, 1);
         assert_eq!(store.clear().unwrap(), Usage { entries, bytes });

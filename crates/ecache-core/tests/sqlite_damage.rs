@@ -12,9 +12,9 @@ use common::{NOW, address, get, integrity, put, write};
 use ecache_core::backend::sqlite::{Access, SqliteBackend};
 use ecache_core::backend::{
     Backend, CallIdentity, CallLookup, Condition, Content, ContentReader, Dimension, Lookup, Put,
-    Row, Scan, Values, WHOLE_SIZE, no_progress, read_value,
+    Row, Scan, StoreMetadata, Values, WHOLE_SIZE, no_progress, read_value,
 };
-use ecache_core::entry::Entry;
+use ecache_core::entry::{Entry, Policy};
 use ecache_core::error::Error;
 use ecache_core::filter::Filter;
 use ecache_core::key::Key;
@@ -540,4 +540,45 @@ fn what_is_behind_the_end_of_the_log_does_not_matter() {
         get(&write(&path), "k").expect("a look-up").as_deref(),
         Some(&b"value"[..])
     );
+}
+
+#[test]
+fn a_damaged_document_of_a_store_is_told_and_can_be_removed() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("store.db");
+    let address = StoreAddress::new("s");
+    let metadata = StoreMetadata {
+        value: "{\"owner\": \"ann\"}".into(),
+        created_at: NOW,
+        updated_at: None,
+        policy: Policy::Evict,
+    };
+    for removes_all in [true, false] {
+        let store = write(&path);
+        store.set_metadata(&address, Some(&metadata)).expect("set");
+        drop(store);
+        let connection = Connection::open(&path).expect("a database");
+        let sql = "UPDATE stores SET metadata = replace(metadata, 'ann', 'bob')";
+        assert_eq!(connection.execute(sql, ()).expect("changed"), 1);
+        drop(connection);
+
+        let store = write(&path);
+        assert_eq!(store.stores().expect("the stores").len(), 1);
+        let document = store.document(&address);
+        assert!(matches!(document, Err(Error::DamagedEntry { .. })));
+        let evictable = Filter {
+            policy: Some(Policy::Evict),
+            ..Filter::default()
+        };
+        // Its policy may be the damaged part.
+        assert_eq!(store.remove_documents(&evictable).expect("a removal"), 0);
+        if removes_all {
+            let removed = store.remove_documents(&Filter::default());
+            assert_eq!(removed.expect("a removal"), 1);
+        } else {
+            store.set_metadata(&address, None).expect("removed");
+        }
+        assert_eq!(store.document(&address).expect("no document"), None);
+        assert_eq!(store.stores().expect("the stores"), []);
+    }
 }

@@ -16,7 +16,7 @@ use super::{
 use crate::entry::{Entry, MAX_COUNT, Policy};
 use crate::error::{Error, Result};
 use crate::filter::{Capacity, Filter, Selection, Usage};
-use crate::scope::{Address, StoreAddress};
+use crate::scope::{Address, Scopes, StoreAddress};
 use crate::time::Timestamp;
 use crate::value::{CHUNK_SIZE, Value};
 
@@ -559,6 +559,11 @@ impl Backend for MemoryBackend {
     }
 
     fn names(&self, of: Dimension) -> Result<Vec<Arc<str>>> {
+        if let Dimension::Store | Dimension::Dataset = of {
+            let stores = self.stores()?.into_iter();
+            let names = stores.filter_map(|store| of.name(&store.address, &Scopes::default()));
+            return Ok(names.collect::<BTreeSet<_>>().into_iter().collect());
+        }
         let state = self.read();
         let entries = state.entries.values().map(|stored| &stored.entry);
         let names: BTreeSet<Arc<str>> = entries
