@@ -207,7 +207,7 @@ fn a_command_is_replayed_from_the_database() {
 
 #[test]
 #[ignore = "needs a MongoDB server: tests/mongodb/with"]
-fn a_password_is_taken_from_where_nobody_else_sees_it_and_is_never_shown() {
+fn a_password_is_read_from_private_places_and_never_shown() {
     let session = Session::new();
     let (hosts, _) = server();
     let hosts = hosts.trim_start_matches("mongodb://");

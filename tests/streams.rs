@@ -409,7 +409,7 @@ fn signal(child: &Child, signal: Signal) {
 
 /// Waits for a state that a process is about to reach.
 fn wait_for(what: &str, mut is_reached: impl FnMut() -> bool) {
-    let patience = Instant::now() + Duration::from_secs(30);
+    let patience = Instant::now() + Duration::from_secs(120);
     while !is_reached() {
         assert!(Instant::now() < patience, "never reached: {what}");
         std::thread::sleep(Duration::from_millis(2));

@@ -183,7 +183,7 @@ fn what_it_read_is_named() {
     );
     // A command that reads nothing is a hit for any input.
     session
-        .shell("printf one | (sleep 0.3; ecache run -- ./tool)")
+        .shell("(printf one; touch there) | (until test -e there; do sleep 0.01; done; ecache run -- ./tool)")
         .prints("");
     assert_eq!(session.run_with_input("why -- ./tool", b"two").code, 0);
 }

@@ -51,7 +51,7 @@ fn runs(session: &Session) -> usize {
 }
 
 fn wait_for(what: &str, mut is_reached: impl FnMut() -> bool) {
-    let patience = Instant::now() + Duration::from_secs(30);
+    let patience = Instant::now() + Duration::from_secs(120);
     while !is_reached() {
         assert!(Instant::now() < patience, "never reached: {what}");
         std::thread::sleep(Duration::from_millis(2));

@@ -155,7 +155,7 @@ fn a_reader_that_has_seen_enough_ends_the_command() {
     session.run("ls --store yes").prints("");
     let ran = session.shell("{ ecache run -- yes; echo $? >&2; } | head -n 1");
     assert_eq!(ran, ended("y\n", "141\n", 0));
-    // A hit that nobody wants to see to its end, likewise.
+    // A hit whose reader has seen enough, likewise.
     let line = "head -c 3000000 /dev/zero";
     assert_eq!(memoized(&session, "", line).stdout.len(), 3_000_000);
     let mut child = start(&session, "--no-exec", line);
@@ -196,7 +196,7 @@ fn what_is_typed_wrong_has_the_exit_code_of_env() {
 }
 
 #[test]
-fn a_signal_reaches_the_command_while_nobody_reads() {
+fn a_signal_reaches_the_command_while_its_output_is_not_read() {
     let session = Session::new();
     let line = "echo $$ > pid; echo first; exec yes";
     let child = start(&session, "", line);

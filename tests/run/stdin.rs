@@ -7,14 +7,19 @@ use std::time::Duration;
 
 use super::*;
 
-/// Runs a line in which `RUN` stands for `ecache run --`, with and without the cache, and checks
-/// that the results agree. Returns the number of runs with the cache, which the command records in
-/// `ran`.
+/// A bash command that waits until the pipe on standard input has data or is at its end, so that the
+/// order of two processes does not matter.
+const READY: &str = "until read -t 0; do sleep 0.01; done";
+
+/// Runs a line in which `RUN` stands for `ecache run --`, and `READY` for [`READY`], with and without
+/// the cache, and checks that the results agree. Returns the number of runs with the cache, which
+/// the command records in `ran`.
 #[track_caller]
 fn agrees(session: &Session, line: &str) -> usize {
     let bash = |run: &str| {
         let mut shell = session.program("bash");
-        shell.args(["-c", &line.replace("RUN", run)]);
+        let line = line.replace("RUN", run).replace("READY", READY);
+        shell.args(["-c", &line]);
         run_to_end(shell)
     };
     std::fs::write(session.path("hosts"), "a\nb\nc\n").expect("a file");
@@ -81,15 +86,14 @@ fn a_command_gets_what_it_reads_and_leaves_the_rest() {
 #[test]
 fn an_input_that_was_seen_is_a_hit() {
     for line in [
-        "cat hosts | RUN sh -c 'echo run >> ran; cat'",
+        "cat hosts | { READY; RUN sh -c 'echo run >> ran; cat'; }",
         "RUN sh -c 'echo run >> ran; cat' < hosts",
-        "seq 100000 | RUN sh -c 'echo run >> ran; md5sum'",
-        "true | RUN sh -c 'echo run >> ran; cat'",
-        "cat hosts | RUN sh -c 'echo run >> ran; echo text'",
-        // The input arrives before the command starts.
-        "seq 30000 | (sleep 0.3; RUN sh -c 'echo run >> ran; echo text')",
-        "cat hosts | RUN sh -c 'echo run >> ran; cat; exit 3'",
-        "(seq 100; sleep 0.3; seq 100) | RUN sh -c 'x=$(cat); echo run >> ran; echo $x'",
+        "seq 100000 | { READY; RUN sh -c 'echo run >> ran; md5sum'; }",
+        "true | { READY; RUN sh -c 'echo run >> ran; cat'; }",
+        "cat hosts | { READY; RUN sh -c 'echo run >> ran; echo text'; }",
+        "seq 30000 | { READY; RUN sh -c 'echo run >> ran; echo text'; }",
+        "cat hosts | { READY; RUN sh -c 'echo run >> ran; cat; exit 3'; }",
+        "(seq 100; sleep 0.3; seq 100) | { READY; RUN sh -c 'x=$(cat); echo run >> ran; echo $x'; }",
         "RUN sh -c 'echo run >> ran' < /dev/null",
         "RUN sh -c 'echo run >> ran' <&-",
     ] {
@@ -168,11 +172,15 @@ fn an_open_pipe_holds_nothing_up() {
 #[test]
 fn nothing_answers_for_what_may_still_arrive() {
     let session = Session::new();
-    let line = "ecache run -- sh -c 'timeout 1 cat; echo end'";
+    let line = "ecache run -- sh -c 'echo >> begun; timeout $(cat patience) cat; echo end'";
+    std::fs::write(session.path("patience"), "1").expect("a file");
     for _ in 0..2 {
         session.shell(&format!("sleep 2 | {line}")).prints("end\n");
     }
-    let late = session.shell(&format!("(sleep 0.3; echo data; sleep 2) | {line}"));
+    std::fs::write(session.path("patience"), "60").expect("a file");
+    std::fs::remove_file(session.path("begun")).expect("it has run");
+    let begun = "until test -e begun; do sleep 0.01; done";
+    let late = session.shell(&format!("({begun}; echo data) | {line}"));
     late.prints("data\nend\n");
 }
 
@@ -284,11 +292,14 @@ fn asking_for_a_key_reads_nothing() {
 fn a_run_in_the_background_reads_a_copy() {
     let session = Session::new();
     let line = "-- sh -c 'cat; echo run >> ran'";
-    let warm = format!("(sleep 0.1; echo abc) | {{ ecache run --warm {line}; cat; }}");
-    session.shell(&warm).prints("abc\n");
+    let warm =
+        format!("(echo a; sleep 0.1; echo bc) | {{ {READY}; ecache run --warm {line}; cat; }}");
+    let mut shell = session.program("bash");
+    shell.args(["-c", &warm]);
+    run_to_end(shell).prints("a\nbc\n");
     wait_for("the result", || {
-        let hit = session.shell(&format!("echo abc | ecache run --no-exec {line}"));
-        hit.text() == "abc\n"
+        let hit = session.shell(&format!("printf 'a\\nbc\\n' | ecache run --no-exec {line}"));
+        hit.text() == "a\nbc\n"
     });
     assert_eq!(runs(&session), 1);
 }

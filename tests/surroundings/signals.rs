@@ -45,7 +45,7 @@ fn each_signal_that_would_end_the_command_reaches_it() {
 }
 
 #[test]
-fn a_signal_that_ends_nobody_reaches_the_command_and_changes_nothing_else() {
+fn a_signal_that_ends_no_process_reaches_the_command_and_changes_nothing_else() {
     let session = Session::new();
     let harmless = [
         ("WINCH", libc::SIGWINCH),
