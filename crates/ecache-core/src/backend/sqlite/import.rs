@@ -310,11 +310,9 @@ impl<'a> Batch<'a> {
         if let Some(id) = self.names.get(&(kind, name.clone())) {
             return Ok(Some(*id));
         }
-        let id = names::intern_name(self.transaction, kind, Some(name))?;
-        if let Some(id) = id {
-            self.names.insert((kind, name.clone()), id);
-        }
-        Ok(id)
+        let id = names::intern_name(self.transaction, kind, name)?;
+        self.names.insert((kind, name.clone()), id);
+        Ok(Some(id))
     }
 
     fn write_uses(&self, entry: &Entry, id: i64) -> rusqlite::Result<()> {

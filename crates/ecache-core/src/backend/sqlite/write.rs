@@ -1,5 +1,6 @@
 //! Writing single entries, and what an import writes them with.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use rusqlite::types::{ToSqlOutput, ValueRef};
@@ -49,8 +50,10 @@ impl Interned {
         connection: &Connection,
         entry: &Entry,
     ) -> rusqlite::Result<Self> {
-        let name = |kind, name: &Option<std::sync::Arc<str>>| {
-            names::intern_name(connection, kind, name.as_deref())
+        let name = |kind, name: &Option<Arc<str>>| {
+            let name = name.as_ref();
+            name.map(|name| known.intern_name(connection, kind, name))
+                .transpose()
         };
         Ok(Self {
             store: known.intern_store(connection, &entry.address.store)?,
