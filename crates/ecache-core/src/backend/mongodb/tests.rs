@@ -1,5 +1,6 @@
 //! The backend against a real server, which `tests/mongodb/with` starts.
 
+mod functions;
 mod partial;
 
 use std::ops::Deref;
@@ -32,14 +33,22 @@ impl TemporaryDatabase {
     }
 
     fn with(option: &str) -> Self {
+        Self::at(&Self::uri(option))
+    }
+
+    fn at(uri: &str) -> Self {
+        Self(MongoBackend::open(uri, Access::Write).expect("a location"))
+    }
+
+    /// Returns the location of a new database.
+    fn uri(option: &str) -> String {
         let server = std::env::var("ECACHE_TEST_MONGODB").expect(NEEDS);
         let (hosts, options) = server
             .split_once("/?")
             .unwrap_or((server.trim_end_matches('/'), ""));
         let name = ObjectId::new();
         let uri = format!("{hosts}/ecache-{name}?{options}&{option}").replace("?&", "?");
-        let uri = uri.trim_end_matches('&');
-        Self(MongoBackend::open(uri, Access::Write).expect("a location"))
+        uri.trim_end_matches('&').to_owned()
     }
 }
 
