@@ -1,7 +1,9 @@
-//! What a cached call costs, beside the least that it could cost and beside other caches: goals M1, M2 and M3.
+//! The cost of a cached call, beside the least that it could cost and beside other caches: goals M1,
+//! M2 and M3.
 //!
-//! `cargo bench -p ecache-core --bench decorator` prints medians and ratios of one run, in which the candidates take
-//! turns: a machine that slows down slows down all of them. `-- memory threads store misses` runs those parts only.
+//! `cargo bench -p ecache-core --bench decorator` prints medians and ratios of one run, in which the
+//! candidates take turns: a machine that slows down slows down all of them. Names of parts select
+//! them: `-- memory fills threads store misses`.
 
 use std::hint::black_box;
 use std::path::Path;
@@ -63,8 +65,8 @@ type Candidate<'a> = (&'static str, Box<dyn FnMut() + 'a>);
 /// One that several threads can run at once.
 type SharedCandidate<'a> = (&'static str, Box<dyn Fn() + Sync + 'a>);
 
-/// Prints the median time of each candidate and its ratio to the first, by the clock and by what this thread had of
-/// the processor: others may want it, and the disk, too.
+/// Prints the median time of each candidate and its ratio to the first: by the clock, and by this
+/// thread's processor time, which other programs disturb less.
 fn compare(title: &str, batch: u32, candidates: &mut [Candidate<'_>]) {
     const ROUNDS: usize = 200;
     let mut times = vec![[const { Vec::new() }; 2]; candidates.len()];
@@ -97,7 +99,7 @@ fn compare(title: &str, batch: u32, candidates: &mut [Candidate<'_>]) {
     }
 }
 
-/// How long this thread has had a processor.
+/// Returns the processor time of this thread.
 fn processor_time() -> Duration {
     let mut time = libc::timespec {
         tv_sec: 0,
@@ -109,7 +111,7 @@ fn processor_time() -> Duration {
     Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
 
-/// Other caches in memory, each with the value of the same call.
+/// Other caches, each with the value of the same call.
 struct Peers {
     quick: QuickCache<[u8; 32], Arc<String>>,
     moka: MokaCache<[u8; 32], Arc<String>>,
@@ -131,20 +133,17 @@ impl Peers {
         peers
     }
 
-    /// Returns a copy of the value under a call's key, as each cached function does.
-    fn calls(&self) -> [SharedCandidate<'_>; 3] {
+    /// Returns a hit in each: a copy of the value, as from a cached function.
+    fn hits(&self) -> [SharedCandidate<'_>; 3] {
         let copy = |value: Option<Arc<String>>| drop(black_box(value.as_deref().cloned()));
         [
             (
-                "canonical JSON, SHA-256, quick_cache",
+                QUICK_CACHE,
                 Box::new(move || copy(self.quick.get(&the_key()))),
             ),
+            (MOKA, Box::new(move || copy(self.moka.get(&the_key())))),
             (
-                "canonical JSON, SHA-256, moka",
-                Box::new(move || copy(self.moka.get(&the_key()))),
-            ),
-            (
-                "canonical JSON, SHA-256, cached's LRU in a Mutex",
+                CACHED,
                 Box::new(move || {
                     let mut cached = self.cached.lock().expect("no panic");
                     copy(cached.cache_get(&the_key()).cloned());
@@ -153,6 +152,50 @@ impl Peers {
         ]
     }
 }
+
+impl Peers {
+    /// Returns a miss in each: a look-up, and a new value that is put in.
+    fn misses<'a>(&'a self, next: &'a dyn Fn() -> u64) -> [Candidate<'a>; 3] {
+        let new_key = move || key(black_box("ground_truth.label"), next(), 0.5);
+        [
+            (
+                QUICK_CACHE,
+                Box::new(move || {
+                    let key = new_key();
+                    assert!(self.quick.get(&key).is_none());
+                    let value = Arc::new(black_box(result()));
+                    self.quick.insert(key, value.clone());
+                    black_box((*value).clone());
+                }),
+            ),
+            (
+                MOKA,
+                Box::new(move || {
+                    let key = new_key();
+                    assert!(self.moka.get(&key).is_none());
+                    let value = Arc::new(black_box(result()));
+                    self.moka.insert(key, value.clone());
+                    black_box((*value).clone());
+                }),
+            ),
+            (
+                CACHED,
+                Box::new(move || {
+                    let key = new_key();
+                    let mut cached = self.cached.lock().expect("no panic");
+                    assert!(cached.cache_get(&key).is_none());
+                    let value = Arc::new(black_box(result()));
+                    cached.cache_set(key, value.clone());
+                    black_box((*value).clone());
+                }),
+            ),
+        ]
+    }
+}
+
+const QUICK_CACHE: &str = "canonical JSON, SHA-256, quick_cache";
+const MOKA: &str = "canonical JSON, SHA-256, moka";
+const CACHED: &str = "canonical JSON, SHA-256, cached's LRU in a Mutex";
 
 fn the_key() -> [u8; 32] {
     key(black_box("ground_truth.label"), 8, 0.5)
@@ -171,7 +214,7 @@ fn memory_hits(path: &Path) {
         coherent(Duration::ZERO),
     );
     let mut candidates: Vec<Candidate<'_>> = Vec::new();
-    for (name, call) in peers.calls() {
+    for (name, call) in peers.hits() {
         candidates.push((name, call));
     }
     candidates.extend([
@@ -197,7 +240,22 @@ fn memory_hits(path: &Path) {
     compare("M1: a hit in memory (goal: 2.0)", 1000, &mut candidates);
 }
 
-/// Calls a second by so many threads together.
+/// Misses in memory alone, which evict older results once there are 1024.
+fn memory_fills() {
+    let (peers, ctx) = (Peers::new(), context(Cache::in_memory()));
+    let number = AtomicU64::new(1000);
+    let next = || number.fetch_add(1, Ordering::Relaxed);
+    let mut candidates: Vec<Candidate<'_>> = peers.misses(&next).into();
+    candidates.push((
+        "ephemeral",
+        Box::new(|| {
+            black_box(in_memory(&ctx, "ground_truth.label", next(), 0.5));
+        }),
+    ));
+    compare("A miss in memory", 200, &mut candidates);
+}
+
+/// Returns the calls per second of several threads together.
 fn rate(threads: u32, call: &(dyn Fn() + Sync)) -> f64 {
     let (started, calls) = (Instant::now(), 200_000 / threads);
     std::thread::scope(|scope| {
@@ -212,7 +270,7 @@ fn threads_on_one_entry(path: &Path) {
     const ROUNDS: usize = 9;
     const THREADS: [u32; 3] = [1, 2, 8];
     let (peers, ctx) = (Peers::new(), context(Cache::at(path)));
-    let mut candidates: Vec<SharedCandidate<'_>> = peers.calls().into();
+    let mut candidates: Vec<SharedCandidate<'_>> = peers.hits().into();
     candidates.push(("hybrid", Box::new(|| call_both(&ctx))));
     let mut rates = vec![THREADS.map(|_| Vec::with_capacity(ROUNDS)); candidates.len()];
     for _ in 0..ROUNDS {
@@ -307,7 +365,7 @@ fn store_hits(ctx: &ExecutionContext, path: &Path) {
     );
 }
 
-/// Each candidate has a file of its own, so that none writes between the entries of another.
+/// Misses that write to the store. Each candidate has its own file.
 fn misses(folder: &Path) {
     let file = |name: &str| context(Cache::at(folder.join(name)));
     let (transient, hybrid) = (file("transient.db"), file("hybrid.db"));
@@ -362,12 +420,15 @@ fn main() {
     let ctx = context(Cache::at(&path));
     let asked: Vec<String> = std::env::args().skip(1).collect();
     let is_asked = |part: &str| {
-        let parts = ["memory", "threads", "store", "misses"];
+        let parts = ["memory", "fills", "threads", "store", "misses"];
         let all = !asked.iter().any(|asked| parts.contains(&&**asked));
         all || asked.iter().any(|asked| asked == part)
     };
     if is_asked("memory") {
         memory_hits(&path);
+    }
+    if is_asked("fills") {
+        memory_fills();
     }
     if is_asked("threads") {
         threads_on_one_entry(&path);
