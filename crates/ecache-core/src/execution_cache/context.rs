@@ -166,6 +166,9 @@ pub fn set_default(cache: impl Into<CacheHandle>) -> Result<(), DefaultIsSet> {
 }
 
 /// Returns the context of functions that take none; see [`set_default`].
+///
+/// Nothing else in the library reads the environment. Such a function can be called before any code
+/// of the program could have passed a location in.
 pub fn default_context() -> &'static ExecutionContext {
     DEFAULT.get_or_init(|| {
         ExecutionContext::new(match location::default(|name| std::env::var_os(name)) {
