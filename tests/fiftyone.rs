@@ -103,14 +103,23 @@ fn listing(session: &Session) -> Vec<String> {
 
 #[test]
 fn every_form_of_a_dump_is_told_by_its_content_and_means_the_same() {
-    let expected = listing(&imported(DUMPS[0]));
+    let of_json = listing(&imported(DUMPS[0]));
     assert_eq!(
-        expected.len(),
+        of_json.len(),
         52,
         "53 documents, one of which is a store's own"
     );
+    let comparable = |listing: &[String]| -> Vec<String> {
+        // Extended JSON cannot say that a sample's `{"$date": …}` is a document, and BSON can.
+        let lines = listing.iter().filter(|line| !line.contains("first_sample"));
+        lines.cloned().collect()
+    };
     for dump in DUMPS {
-        assert_eq!(listing(&imported(dump)), expected, "{dump}");
+        let expected = listing(&imported(dump));
+        assert_eq!(comparable(&expected), comparable(&of_json), "{dump}");
+        assert_eq!(comparable(&expected).len(), 52 - 6);
+        let is_bson = dump.ends_with(".bson");
+        assert!(is_bson || expected == of_json, "{dump}");
 
         let misnamed = Session::new();
         std::fs::copy(data(dump), misnamed.path("dump.txt")).expect("a copy");
@@ -186,8 +195,8 @@ fn values_are_what_fiftyone_returned() {
     let session = imported("execution_store.canonical.jsonl");
     let get = |words: &str| session.run(&format!("get {words} --dataset {STREET}"));
     get("panel_state layout").prints(
-        "{\"columns\": 3, \"when\": {\"$date\": \"2026-03-04T05:06:07.089Z\"}, \
-         \"ref\": {\"$oid\": \"65f0c0ffee00000000000001\"}, \"nan\": NaN, \
+        "{\"columns\": 3, \"when\": {\"$bson\": {\"$date\": \"2026-03-04T05:06:07.089Z\"}}, \
+         \"ref\": {\"$bson\": {\"$oid\": \"65f0c0ffee00000000000001\"}}, \"nan\": NaN, \
          \"big\": 1152921504606846976, \"neg\": -1.5e-09}\n",
     );
     // A cached None is a hit.
@@ -196,6 +205,17 @@ fn values_are_what_fiftyone_returned() {
     get("panel_state render").prints("<svg>…</svg>");
     let thumb = get("thumbs -j 0 --prompt prompt-1").succeeds();
     assert_eq!(thumb.stdout[..4], [0x77, 0x15, 0x2e, 0x2f]);
+    // A sample is the dict that FiftyOne's function returned, which is not made of types.
+    let bson = imported("execution_store.bson");
+    let samples = bson
+        .run("ls --store first_sample --fields value")
+        .succeeds();
+    let text = samples.text();
+    assert!(
+        text.contains("\"$oid\"") && text.contains("\"$date\""),
+        "{text}"
+    );
+    assert!(!text.contains("$bson"), "{text}");
     session
         .run("get global_stats --args [[\"ds1-street\",\"ds1-indoor\",\"ds1-aerial\"]]")
         .prints("{\"ds1-street\": 97, \"ds1-indoor\": 106, \"ds1-aerial\": 125}\n");
@@ -270,7 +290,7 @@ fn a_dry_import_says_what_the_import_does_and_leaves_the_store_alone() {
 fn clearing_a_dataset_takes_what_its_dry_run_counts_and_no_more() {
     let session = imported("execution_store.bson");
     let persistent =
-        "2 entries (167 B) of policy persist left in place; --policy any removes them too\n";
+        "2 entries (189 B) of policy persist left in place; --policy any removes them too\n";
     let clear = format!("clear --dataset {STREET}");
     let before = fingerprints(&session.store_folder());
     session

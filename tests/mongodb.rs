@@ -163,6 +163,31 @@ fn a_file_that_is_called_as_fiftyones_database_is_named_with_its_folder() {
 }
 
 #[test]
+#[ignore = "needs a MongoDB server and FiftyOne: tests/mongodb/with"]
+fn values_of_every_type_move_and_stay_the_same_to_the_byte() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (hosts, options) = server();
+    let ran = Command::new(std::env::var("ECACHE_TEST_PYTHON").expect(REASON))
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/mongodb/values.py"))
+        .current_dir(folder.path())
+        .env("HOME", folder.path())
+        .env("ECACHE", env!("CARGO_BIN_EXE_ecache"))
+        .env_remove("ECACHE_DB")
+        .env_remove("ECACHE_TEST_NOW")
+        .env("SERVER", hosts)
+        .env("OPTIONS", options)
+        .env("DATABASE", format!("values-{}", std::process::id()))
+        .output()
+        .expect("python starts");
+    let stdout = String::from_utf8_lossy(&ran.stdout);
+    assert!(
+        ran.status.success() && stdout == "every check passed\n",
+        "{stdout}{}",
+        String::from_utf8_lossy(&ran.stderr)
+    );
+}
+
+#[test]
 #[ignore = "needs a MongoDB server: tests/mongodb/with"]
 fn a_dump_of_fiftyones_goes_through_the_database_to_the_byte() {
     let session = Session::new().with("ECACHE_DB", &location("dump"));

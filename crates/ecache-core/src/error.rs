@@ -142,6 +142,9 @@ pub enum Error {
         /// The largest length in bytes
         limit: u64,
     },
+    /// The backend has no form for the value.
+    #[error("{0}")]
+    Unrepresentable(String),
     /// A name of an entry or a store is empty or too long.
     #[error("{field}: {error}")]
     Name {

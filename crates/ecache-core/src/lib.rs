@@ -110,6 +110,7 @@ pub mod key;
 #[doc(hidden)]
 pub mod limits;
 pub mod location;
+mod mongo_types;
 mod panics;
 pub mod python_json;
 pub mod scope;

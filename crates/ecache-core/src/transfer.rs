@@ -391,7 +391,10 @@ fn address(record: &Record) -> Address {
 fn is_of_one_record(error: &Error) -> bool {
     matches!(
         error,
-        Error::TooLarge { .. } | Error::Name { .. } | Error::ReservedKey
+        Error::TooLarge { .. }
+            | Error::Unrepresentable(_)
+            | Error::Name { .. }
+            | Error::ReservedKey
     )
 }
 

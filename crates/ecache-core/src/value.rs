@@ -13,6 +13,9 @@ use base64::Engine as _;
 use base64::display::Base64Display;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
+#[cfg(feature = "mongodb")]
+use crate::mongo_types::encode;
+use crate::mongo_types::{bson, wrapper};
 use crate::python_json::{Json, ParseError, Validator, write_string};
 
 /// Values above this length, in bytes, are stored and read in chunks of this length.
@@ -115,13 +118,17 @@ impl Value {
     pub(crate) fn opaque(stored: &Json) -> Option<Self> {
         match (stored, stored.as_str()) {
             (_, Some(text)) => Some(Self::text(text)),
-            (Json::Object(members), _)
-                if members.len() == 2 && stored.get("_cls")?.as_str() == Some("bytes") =>
-            {
-                // This engine refuses missing padding and stray bits, so what it reads it would write.
-                let bytes = BASE64.decode(stored.get("value")?.as_str()?).ok()?;
-                Some(Self::bytes(bytes))
-            }
+            (Json::Object(members), _) => match members.as_slice() {
+                // In this order alone, so that the same document is written again.
+                [(class, kind), (name, base64)]
+                    if (class.as_str(), kind.as_str(), name.as_str())
+                        == (Some("_cls"), Some("bytes"), Some("value")) =>
+                {
+                    // This engine refuses missing padding and stray bits, so what it reads it would write.
+                    BASE64.decode(base64.as_str()?).ok().map(Self::bytes)
+                }
+                _ => None,
+            },
             _ => None,
         }
     }
@@ -142,12 +149,30 @@ impl Value {
         }
     }
 
+    /// Returns the BSON document whose only element has the name `name` and this value.
+    ///
+    /// # Errors
+    /// The reason why BSON has no form for the value.
+    #[cfg(feature = "mongodb")]
+    pub(crate) fn to_document(&self, name: &str) -> Result<Vec<u8>, String> {
+        let stored = match self.kind {
+            Kind::Json => Json::parse_all(&self.bytes),
+            _ => self.to_stored(),
+        };
+        let stored = stored.map_err(|error| format!("it is not JSON: {error}"))?;
+        encode::document_of(name, &stored).map_err(|error| error.to_string())
+    }
+
     /// Reports whether the two are equal as FiftyOne's `compare_and_set` compares values: by Python's
     /// `==` ([`Json::equals`]), so that `1` and `1.0` are.
     pub fn equals(&self, other: &Self) -> bool {
         match (self.kind, other.kind) {
             (Kind::Json, _) | (_, Kind::Json) => match (self.to_stored(), other.to_stored()) {
-                (Ok(one), Ok(two)) => one.equals(&two),
+                (Ok(mut one), Ok(mut two)) => {
+                    wrapper::unwrap_integers(&mut one);
+                    wrapper::unwrap_integers(&mut two);
+                    one.equals(&two)
+                }
                 _ => false,
             },
             // Both are bytes to FiftyOne; text is not.
@@ -162,6 +187,19 @@ impl Value {
                 (Ok(one), Ok(two)) => one.dumps_sorted() == two.dumps_sorted(),
                 _ => false,
             }
+    }
+}
+
+impl From<bson::Stored<'_>> for Value {
+    fn from(stored: bson::Stored<'_>) -> Self {
+        match stored {
+            bson::Stored::Text(text) => Self::text(text),
+            bson::Stored::Bytes(bytes) => Self::bytes(bytes),
+            bson::Stored::Json(text) => Self {
+                kind: Kind::Json,
+                bytes: text.into_bytes(),
+            },
+        }
     }
 }
 

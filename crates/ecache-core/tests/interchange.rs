@@ -116,7 +116,24 @@ fn every_form_of_a_dump_reads_the_same() {
         relaxed
     );
     assert_eq!(records(&fixture("execution_store.legacy.jsonl")), relaxed);
-    assert_eq!(records(&fixture("execution_store.bson")), relaxed);
+    // Extended JSON cannot say that a sample's `{"$date": …}` is a document, and BSON can.
+    let bson = records(&fixture("execution_store.bson"));
+    let different = bson
+        .iter()
+        .zip(&relaxed)
+        .filter(|(one, other)| one != other);
+    let stores = different.map(|(record, _)| match record {
+        Record::Entry(entry, value) => {
+            let text = String::from_utf8_lossy(value);
+            assert!(
+                !text.contains("$bson") && text.contains(r#"{"$date": "20"#),
+                "{text}"
+            );
+            entry.address.store.store_name.to_string()
+        }
+        Record::Store(store) => panic!("{store:?}"),
+    });
+    assert_eq!(stores.collect::<Vec<_>>(), ["first_sample"; 6]);
 }
 
 #[test]
@@ -157,7 +174,7 @@ fn a_dump_is_read_with_all_that_it_says() {
     );
     assert_eq!(thumb.policy, Policy::Evict);
     assert_eq!((value.kind, value.bytes.len()), (Kind::Bytes, 64));
-    let text = r#"{"columns": 3, "when": {"$date": "2026-03-04T05:06:07.089Z"}, "ref": {"$oid": "65f0c0ffee00000000000001"}, "nan": NaN, "big": 1152921504606846976, "neg": -1.5e-09}"#;
+    let text = r#"{"columns": 3, "when": {"$bson": {"$date": "2026-03-04T05:06:07.089Z"}}, "ref": {"$bson": {"$oid": "65f0c0ffee00000000000001"}}, "nan": NaN, "big": 1152921504606846976, "neg": -1.5e-09}"#;
     assert_eq!(of_key("layout").1, json(text));
     let (theme, value) = of_key("theme");
     assert_eq!(*value, Value::text("dark"));
@@ -275,7 +292,7 @@ fn json_stays_the_text_that_it_came_as() {
         Value::bytes(vec![0, 1])
     );
     assert_eq!(
-        value(r#"{"value": "AAE=", "_cls": "b\u0079tes"}"#),
+        value(r#"{"_cls": "b\u0079tes", "value": "AAE="}"#),
         Value::bytes(vec![0, 1])
     );
     assert_eq!(value(r#"[{"\u0024numberInt": "1"}]"#), json("[1]"));
@@ -284,6 +301,7 @@ fn json_stays_the_text_that_it_came_as() {
         r#"{"_cls": "bytes", "value": "AAF="}"#,
         r#"{"_cls": "bytes", "value": "AAE=", "more": 1}"#,
         r#"{"_cls": "bytes", "value": 1}"#,
+        r#"{"value": "AAE=", "_cls": "bytes"}"#,
     ] {
         assert_eq!(value(text), json(text));
     }
@@ -291,60 +309,103 @@ fn json_stays_the_text_that_it_came_as() {
 
 #[test]
 fn all_spellings_of_a_type_read_the_same() {
-    for (normal, spellings) in [
+    for (own, spellings) in [
+        ("42", &[r#"{"$numberInt": "42"}"#, "42"][..]),
         (
-            "[42]",
-            &[r#"[{"$numberInt": "42"}]"#, r#"[{"$numberLong": "42"}]"#][..],
+            r#"{"$bson": {"$numberLong": "42"}}"#,
+            &[r#"{"$numberLong": "42"}"#],
         ),
+        ("5000000000", &[r#"{"$numberLong": "5000000000"}"#]),
         (
-            "[1.5]",
+            "1.5",
             &[
-                r#"[{"$numberDouble": "1.5"}]"#,
-                r#"[{"$numberDouble": "15e-1"}]"#,
+                r#"{"$numberDouble": "1.5"}"#,
+                r#"{"$numberDouble": "15e-1"}"#,
             ],
         ),
-        ("[-Infinity]", &[r#"[{"$numberDouble": "-Infinity"}]"#]),
+        ("-Infinity", &[r#"{"$numberDouble": "-Infinity"}"#]),
+        ("NaN", &[r#"{"$numberDouble": "NaN"}"#]),
         (
-            r#"{"$date": "1970-01-01T00:00:00.001Z"}"#,
+            r#"{"$bson": {"$numberDecimal": "1E+3"}}"#,
             &[
+                r#"{"$numberDecimal": "1E+3"}"#,
+                r#"{"$numberDecimal": "1e3"}"#,
+            ],
+        ),
+        (
+            r#"{"$bson": {"$date": "1970-01-01T00:00:00.001Z"}}"#,
+            &[
+                r#"{"$date": "1970-01-01T00:00:00.001Z"}"#,
                 r#"{"$date": 1}"#,
                 r#"{"$date": {"$numberLong": "1"}}"#,
                 r#"{"$date": "1970-01-01T01:00:00.001+0100"}"#,
             ],
         ),
         (
-            r#"{"$date": {"$numberLong": "-1"}}"#,
+            r#"{"$bson": {"$date": {"$numberLong": "-1"}}}"#,
             &[
+                r#"{"$date": {"$numberLong": "-1"}}"#,
                 r#"{"$date": -1}"#,
                 r#"{"$date": "1969-12-31T23:59:59.999Z"}"#,
             ],
         ),
         (
-            r#"{"$binary": {"base64": "AAE=", "subType": "00"}}"#,
+            r#"{"$bson": {"$binary": {"base64": "AAE=", "subType": "00"}}}"#,
             &[
+                r#"{"$binary": {"base64": "AAE=", "subType": "00"}}"#,
                 r#"{"$binary": "AAE=", "$type": "00"}"#,
                 r#"{"$type": "0", "$binary": "AAE="}"#,
             ],
         ),
         (
-            r#"{"$binary": {"base64": "AAECAwQFBgcICQoLDA0ODw==", "subType": "04"}}"#,
+            r#"{"$bson": {"$binary": {"base64": "AAECAwQFBgcICQoLDA0ODw==", "subType": "04"}}}"#,
             &[
                 r#"{"$uuid": "00010203-0405-0607-0809-0a0b0c0d0e0f"}"#,
                 r#"{"$uuid": "000102030405060708090A0B0C0D0E0F"}"#,
             ],
         ),
         (
-            r#"{"$regularExpression": {"pattern": "^a", "options": "i"}}"#,
-            &[r#"{"$regex": "^a", "$options": "i"}"#],
+            r#"{"$bson": {"$regularExpression": {"pattern": "^a", "options": "i"}}}"#,
+            &[
+                r#"{"$regularExpression": {"options": "i", "pattern": "^a"}}"#,
+                r#"{"$regex": "^a", "$options": "i"}"#,
+            ],
         ),
         (
-            r#"{"$oid": "65f0c0ffee00000000000001"}"#,
+            r#"{"$bson": {"$oid": "65f0c0ffee00000000000001"}}"#,
             &[r#"{"$oid": "65F0C0FFEE00000000000001"}"#],
         ),
+        (
+            r#"{"$bson": {"$code": "f", "$scope": {"$oid": {"$bson": {"$minKey": 1}}}}}"#,
+            &[r#"{"$scope": {"$oid": {"$minKey": 1}}, "$code": "f"}"#],
+        ),
+        (
+            r#"{"$bson": {"$timestamp": {"t": 1, "i": 2}}}"#,
+            &[r#"{"$timestamp": {"t": 1, "i": 2}}"#],
+        ),
+        (r#"{"$bson": {"$symbol": "f"}}"#, &[r#"{"$symbol": "f"}"#]),
+        (
+            r#"{"$bson": {"$undefined": true}}"#,
+            &[r#"{"$undefined": true}"#],
+        ),
+        (r#"{"$bson": {"$maxKey": 1}}"#, &[r#"{"$maxKey": 1}"#]),
+        // What ecache would read as a wrapper or an escape is a document to others.
+        (
+            r#"{"$bson": {"$bson": {"$bson": {"$minKey": 1}}}}"#,
+            &[r#"{"$bson": {"$minKey": 1}}"#],
+        ),
+        (
+            r#"{"$bson": {"$bson": {"$bson": 1}}}"#,
+            &[r#"{"$bson": {"$bson": 1}}"#],
+        ),
     ] {
-        assert_eq!(value(normal), json(normal));
         for spelling in spellings {
-            assert_eq!(value(spelling), json(normal), "{spelling}");
+            assert_eq!(value(spelling), json(own), "{spelling}");
+            let within = (
+                format!(r#"[{{"a": {spelling}}}]"#),
+                format!(r#"[{{"a": {own}}}]"#),
+            );
+            assert_eq!(value(&within.0), json(&within.1));
         }
     }
 }
@@ -355,11 +416,21 @@ fn what_only_looks_like_a_type_is_kept() {
         r#"{"$oid":"x","more":1}"#,
         r#"{"$ref":"c","$id":1}"#,
         r#"{"$regex":{"a":1},"$options":"i"}"#,
-        r#"{"$timestamp":{"t":1,"i":2}}"#,
-        r#"{"$minKey":1}"#,
-        r#"{"$undefined":true}"#,
-        r#"{"$numberDecimal":"1E+3"}"#,
+        r#"{"$timestamp":{"t":1,"i":-2}}"#,
+        r#"{"$minKey":2}"#,
+        r#"{"$undefined":1}"#,
+        r#"{"$numberDecimal":"x"}"#,
         r#"{"$set":1}"#,
+        r#"{"$date":"$created_at"}"#,
+        r#"{"a":[0,{"$oid":5}]}"#,
+        r#"{"$numberLong":"x"}"#,
+        r#"{"$numberInt":"2147483648"}"#,
+        r#"{"$numberDouble":"inf"}"#,
+        r#"{"$date":"today"}"#,
+        r#"{"$binary":"!","$type":"00"}"#,
+        r#"{"$binary":{"base64":"","subType":"+1"}}"#,
+        r#"{"$uuid":"0"}"#,
+        r#"{"$bson":1}"#,
         r#"{}"#,
     ] {
         assert_eq!(value(text), json(text));
@@ -367,41 +438,26 @@ fn what_only_looks_like_a_type_is_kept() {
 }
 
 #[test]
-fn a_misspelled_type_is_an_error_that_says_where() {
-    for (text, message) in [
-        (
-            r#"{"a": [0, {"$oid": 5}]}"#,
-            "line 1: value.a[1]: $oid needs 24 hexadecimal digits",
-        ),
-        (
-            r#"{"$numberLong": "x"}"#,
-            "line 1: value: $numberLong needs 64 bits in decimal",
-        ),
-        (
-            r#"{"$numberInt": "2147483648"}"#,
-            "line 1: value: $numberInt needs 32 bits in decimal",
-        ),
-        (
-            r#"{"$numberDouble": "inf"}"#,
-            "line 1: value: $numberDouble needs a decimal number, Infinity, -Infinity or NaN",
-        ),
-        (
-            r#"{"$date": "today"}"#,
-            "line 1: value: $date needs an RFC 3339 time or milliseconds",
-        ),
-        (
-            r#"{"$binary": "!", "$type": "00"}"#,
-            "line 1: value: $binary needs base64 and a $type of two hexadecimal digits",
-        ),
-        (
-            r#"{"$binary": {"base64": "", "subType": "+1"}}"#,
-            "line 1: value: $binary needs base64 and a subtype of two hexadecimal digits",
-        ),
-        (r#"{"$uuid": "0"}"#, "line 1: value: $uuid needs a UUID"),
-    ] {
-        let line = format!(r#"{{"store_name": "s", "key": "k", "value": {text}}}"#);
-        assert_eq!(error(line.as_bytes()), message);
-    }
+fn fields_may_be_numbers_in_any_form() {
+    let members = r#""hits": {"$numberLong": "5"}, "created_at": {"$numberLong": "7"}"#;
+    let line = format!(r#"{{"store_name": "s", "key": "k", "value": 1, {members}}}"#);
+    let (entry, _) = entries(line.as_bytes()).remove(0);
+    assert_eq!(
+        (entry.hits, entry.created_at),
+        (5, Timestamp::from_millis(7))
+    );
+}
+
+#[test]
+fn names_that_repeat_within_a_value_of_a_dump_are_kept() {
+    let value = b"\x13\0\0\0\x10a\0\x01\0\0\0\x0aa\0\x08a\0\x01\0";
+    let fields = b"\x02store_name\0\x02\0\0\0s\0\x02key\0\x02\0\0\0k\0\x03value\0";
+    let document = [&fields[..], value, b"\0"].concat();
+    let dump = [&(document.len() as i32 + 4).to_le_bytes()[..], &document].concat();
+    assert_eq!(
+        entries(&dump)[0].1,
+        json(r#"{"a": 1, "a": null, "a": true}"#)
+    );
 }
 
 #[test]
@@ -531,9 +587,6 @@ fn messages_repeat_the_words_of_a_file_escaped_and_cut() {
     ] {
         assert_eq!(field_error(&member), format!("line 1: {message}"));
     }
-    let path = field_error(&format!(r#""value": {{"{long}": {{"$oid": 1}}}}"#));
-    assert!(path.starts_with("line 1: value.\\u{1b}[31mé"), "{path}");
-    assert!(path.chars().count() < 150, "{path}");
 }
 
 #[test]
@@ -634,52 +687,52 @@ fn every_type_of_bson_reads_like_its_extended_json() {
         (
             0x05,
             b"\x02\0\0\0\x80\x00\x01",
-            r#"{"$binary": {"base64": "AAE=", "subType": "80"}}"#,
+            r#"{"$bson": {"$binary": {"base64": "AAE=", "subType": "80"}}}"#,
         ),
         (
             0x05,
             b"\x06\0\0\0\x02\x02\0\0\0\xff\xff",
-            r#"{"$binary": {"base64": "//8=", "subType": "02"}}"#,
+            r#"{"$bson": {"$binary": {"base64": "//8=", "subType": "02"}}}"#,
         ),
-        (0x06, b"", r#"{"$undefined": true}"#),
+        (0x06, b"", r#"{"$bson": {"$undefined": true}}"#),
         (0x08, b"\x01", "true"),
         (
             0x09,
             &1_i64.to_le_bytes(),
-            r#"{"$date": "1970-01-01T00:00:00.001Z"}"#,
+            r#"{"$bson": {"$date": "1970-01-01T00:00:00.001Z"}}"#,
         ),
         (0x0a, b"", "null"),
         (
             0x0b,
             b"^a\0i\0",
-            r#"{"$regularExpression": {"pattern": "^a", "options": "i"}}"#,
+            r#"{"$bson": {"$regularExpression": {"pattern": "^a", "options": "i"}}}"#,
         ),
         (
             0x0c,
             b"\x02\0\0\0c\0\0\0\0\0\0\0\0\0\0\0\0\x01",
-            r#"{"$dbPointer": {"$ref": "c", "$id": {"$oid": "000000000000000000000001"}}}"#,
+            r#"{"$bson": {"$dbPointer": {"$ref": "c", "$id": {"$oid": "000000000000000000000001"}}}}"#,
         ),
-        (0x0d, b"\x02\0\0\0f\0", r#"{"$code": "f"}"#),
-        (0x0e, b"\x02\0\0\0f\0", r#"{"$symbol": "f"}"#),
+        (0x0d, b"\x02\0\0\0f\0", r#"{"$bson": {"$code": "f"}}"#),
+        (0x0e, b"\x02\0\0\0f\0", r#"{"$bson": {"$symbol": "f"}}"#),
         (
             0x0f,
             b"\x0f\0\0\0\x02\0\0\0f\0\x05\0\0\0\0",
-            r#"{"$code": "f", "$scope": {}}"#,
+            r#"{"$bson": {"$code": "f", "$scope": {}}}"#,
         ),
         (0x10, b"\xff\xff\xff\xff", "-1"),
         (
             0x11,
             b"\x02\0\0\0\x01\0\0\0",
-            r#"{"$timestamp": {"t": 1, "i": 2}}"#,
+            r#"{"$bson": {"$timestamp": {"t": 1, "i": 2}}}"#,
         ),
         (0x12, &i64::MIN.to_le_bytes(), "-9223372036854775808"),
         (
             0x13,
             b"\x01\0\0\0\0\0\0\0\0\0\0\0\0\0\x40\x30",
-            r#"{"$numberDecimal": "1"}"#,
+            r#"{"$bson": {"$numberDecimal": "1"}}"#,
         ),
-        (0x7f, b"", r#"{"$maxKey": 1}"#),
-        (0xff, b"", r#"{"$minKey": 1}"#),
+        (0x7f, b"", r#"{"$bson": {"$maxKey": 1}}"#),
+        (0xff, b"", r#"{"$bson": {"$minKey": 1}}"#),
     ] {
         let [(_, value)] = entries(&bson(element(kind, bytes)))
             .try_into()
@@ -700,7 +753,6 @@ fn every_type_of_bson_reads_like_its_extended_json() {
         (0x02, b"\0\0\0\0", "wrong length"),
         (0x03, b"\x06\0\0\0\0", "wrong length"),
         (0x05, b"\x04\0\0\0\x02\x01\0\0\0", "wrong length"),
-        (0x0a, b"\x0ax\0", "repeated name"),
     ] {
         let error = error(&bson(element(kind, bytes)));
         assert!(

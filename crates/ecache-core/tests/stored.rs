@@ -420,3 +420,22 @@ proptest! {
         prop_assert_eq!(ordered, json);
     }
 }
+
+#[test]
+fn what_mongodb_has_a_type_for_is_read_as_what_it_is() {
+    let read = |text: &str| Json::parse(text.as_bytes()).expect("JSON");
+    let number = read(r#"[{"$bson": {"$numberLong": "5"}}, 6]"#);
+    assert_eq!(
+        stored::from_json::<Vec<i64>>(&number).expect("integers"),
+        [5, 6]
+    );
+    let id = read(r#"{"$bson": {"$oid": "65f0c0ffee00000000000001"}}"#);
+    let map = stored::from_json::<BTreeMap<String, String>>(&id).expect("a map");
+    assert_eq!(map["$oid"], "65f0c0ffee00000000000001");
+    let document = read(r#"{"$bson": {"$bson": {"$oid": "x"}}}"#);
+    let map = stored::from_json::<BTreeMap<String, BTreeMap<String, String>>>(&document);
+    assert_eq!(map.expect("a map")["$bson"]["$oid"], "x");
+    let plain = read(r#"{"$bson": {"$oid": "x"}}"#);
+    let map = stored::from_json::<BTreeMap<String, BTreeMap<String, String>>>(&plain);
+    assert_eq!(map.expect("a map")["$bson"]["$oid"], "x");
+}

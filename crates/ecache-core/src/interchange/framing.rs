@@ -2,8 +2,8 @@
 
 use std::io::{self, BufRead, Read};
 
-use super::bson;
 use super::reader::{Position, Problem, ReadError};
+use crate::mongo_types::bson;
 
 /// The size of the longest line, and of the largest element of an array, that is read or written, in bytes.
 ///

@@ -4,24 +4,14 @@
 //! [`write_store`] write these. Nothing here knows a backend: what is read is a
 //! [`Record`](crate::backend::Record), and nothing that is read is ever executed.
 
-mod bson;
-mod decimal128;
-mod extended_json;
 mod framing;
 mod parts;
 mod reader;
 mod record;
-mod timestamp;
 mod write;
 
-#[cfg(feature = "mongodb")]
-mod field;
-
-#[cfg(feature = "mongodb")]
-pub(crate) use field::{json_of_bson, normal_date, value_of_bson};
-
-pub use bson::{BsonError, BsonFault};
-pub use extended_json::ExtendedJsonError;
+pub use crate::mongo_types::bson::{BsonError, BsonFault};
+pub use crate::mongo_types::extended_json::ExtendedJsonError;
 pub use framing::MAX_LINE_SIZE;
 pub use reader::{Position, Problem, ReadError, Reader};
 pub use record::DocumentError;

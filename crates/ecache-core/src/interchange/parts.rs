@@ -5,7 +5,9 @@
 
 use std::borrow::Cow;
 
+use crate::mongo_types::{bson, wrapper};
 use crate::python_json::{Json, plain_length, value_length};
+use crate::value::{Value, write_stored};
 
 /// The members of a document; of those that repeat, the last one counts.
 #[derive(Default)]
@@ -21,9 +23,21 @@ pub(super) enum Given<'a> {
     Plain(&'a str),
     /// Any value, with the text that it came as, if it did
     Parsed { json: Json, text: Option<&'a str> },
+    /// A value that came as BSON
+    Stored(Value),
 }
 
 impl<'a> Parts<'a> {
+    /// Takes the members of a BSON document.
+    pub(super) fn of_bson(members: Vec<(&'a str, bson::Stored<'_>)>) -> Self {
+        let members = members.into_iter();
+        Self {
+            members: members
+                .map(|(name, value)| (Cow::Borrowed(name), Given::Stored(value.into())))
+                .collect(),
+        }
+    }
+
     /// Takes the JSON object `text` apart; `None` if it is not one.
     pub(super) fn of(text: &'a [u8]) -> Option<Self> {
         let text = std::str::from_utf8(text).ok()?;
@@ -55,7 +69,7 @@ impl<'a> Given<'a> {
         let value = value.trim_ascii_end();
         let given = match may_mean_more(value) {
             true => Given::Parsed {
-                json: Json::parse(value.as_bytes()).ok()?,
+                json: Json::parse_all(value.as_bytes()).ok()?,
                 text: Some(value),
             },
             false => Given::Plain(value),
@@ -84,6 +98,11 @@ impl<'a> Given<'a> {
                 text: Some(text), ..
             } => Cow::Borrowed(text),
             Given::Parsed { json, text: None } => Cow::Owned(json.dumps()),
+            Given::Stored(value) => {
+                let mut text = Vec::with_capacity(value.bytes.len());
+                write_stored(value.kind, &value.bytes, &mut text);
+                Cow::Owned(String::from_utf8(text).expect("a stored form is text"))
+            }
         }
     }
 
@@ -97,6 +116,14 @@ impl<'a> Given<'a> {
                 Err(_) => Json::parse(text.as_bytes()).expect("the validator has accepted it"),
             },
             Given::Parsed { json, .. } => json,
+            // Its text may nest deeper than JSON may, which no field does.
+            Given::Stored(value) => match value.to_stored() {
+                Ok(json) => match wrapper::inner(&json) {
+                    Some(inner) => Json::Object(inner.to_vec()),
+                    None => json,
+                },
+                Err(_) => Json::Object(Vec::new()),
+            },
         }
     }
 }

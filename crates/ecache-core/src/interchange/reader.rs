@@ -3,11 +3,11 @@
 use std::fmt;
 use std::io::{self, BufRead, Chain, Cursor, Read};
 
-use super::bson::{self, BsonError};
 use super::framing::{Framing, HEAD_SIZE, MAX_BSON_SIZE, MAX_LINE_SIZE};
 use super::parts::Parts;
 use super::record::{DocumentError, Recorder};
 use crate::backend::Record;
+use crate::mongo_types::bson::{self, BsonError};
 use crate::python_json::{Json, ParseError};
 use crate::time::Timestamp;
 
@@ -163,7 +163,7 @@ impl<R: BufRead> Reader<R> {
     /// Makes a record of what the framing has found.
     fn decode(&mut self) -> Result<Record, Problem> {
         let parts = match self.framing {
-            Framing::Bson { .. } => bson::decode(&self.buffer)?,
+            Framing::Bson { .. } => Parts::of_bson(bson::members(&self.buffer)?),
             Framing::Lines { .. } | Framing::Array { .. } => match Parts::of(&self.buffer) {
                 Some(parts) => parts,
                 // The parser knows why.

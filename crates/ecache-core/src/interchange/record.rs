@@ -5,12 +5,12 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use super::extended_json::{self, ExtendedJsonError, Form, is_hex};
 use super::parts::{Given, Parts};
-use super::timestamp;
 use crate::backend::{Record, StoreMetadata, StoreRecord};
 use crate::entry::{Entry, Policy};
 use crate::key::{Key, KeyError};
+use crate::mongo_types::extended_json::{self, ExtendedJsonError, Form, is_hex};
+use crate::mongo_types::timestamp;
 use crate::python_json::Json;
 use crate::scope::{Address, NameError, STORE_KEY, Scopes, StoreAddress, check_name};
 use crate::time::Timestamp;
@@ -76,7 +76,7 @@ pub enum DocumentError {
         /// What is wrong with the name
         error: NameError,
     },
-    /// A type of MongoDB is misspelled.
+    /// A field has a type of MongoDB that is misspelled.
     #[error(transparent)]
     ExtendedJson(#[from] ExtendedJsonError),
 }
@@ -162,7 +162,7 @@ impl Recorder {
         if key == STORE_KEY {
             let value = match fields.kind {
                 Some(_) => value.into_text().into_owned(),
-                None => normal_text(value)?,
+                None => normal_text(value),
             };
             return Ok(Record::Store(StoreRecord {
                 address: store,
@@ -176,7 +176,7 @@ impl Recorder {
         }
         let Value { kind, bytes } = match fields.kind {
             Some(kind) => value_of_kind(kind, value)?,
-            None => foreign_value(value)?,
+            None => foreign_value(value),
         };
         let entry = Entry {
             address: Address {
@@ -298,11 +298,11 @@ fn value_of_kind(kind: Kind, given: Given<'_>) -> Result<Value> {
     }
 }
 
-/// The value of a document that does not say its kind, as MongoDB's do not.
-pub(super) fn foreign_value(given: Given<'_>) -> Result<Value> {
-    match opaque_value(&given) {
-        Some(value) => Ok(value),
-        None => Ok(json_value(normal_text(given)?)),
+/// Returns the value of a document that does not say its kind, as MongoDB's do not.
+fn foreign_value(given: Given<'_>) -> Value {
+    match (opaque_value(&given), given) {
+        (Some(value), _) | (None, Given::Stored(value)) => value,
+        (None, given) => json_value(normal_text(given)),
     }
 }
 
@@ -312,6 +312,7 @@ fn opaque_value(given: &Given<'_>) -> Option<Value> {
         Given::Text(text) => Some(Value::text(*text)),
         Given::Plain(_) => None,
         Given::Parsed { json, .. } => Value::opaque(json),
+        Given::Stored(_) => None,
     }
 }
 
@@ -322,16 +323,15 @@ fn json_value(text: impl Into<String>) -> Value {
     }
 }
 
-/// The text that a value came as, or its normal form if it holds other forms of MongoDB's types.
-pub(super) fn normal_text(given: Given<'_>) -> Result<String> {
+/// Returns the text that a value came as, in ecache's own form if it came in another one.
+fn normal_text(given: Given<'_>) -> String {
     match given {
         Given::Parsed { mut json, text } => {
-            let form =
-                extended_json::normalise(&mut json).map_err(|error| error.within("value"))?;
-            let text = text.filter(|_| form == Form::Normal);
-            Ok(Given::Parsed { json, text }.into_text().into_owned())
+            let form = extended_json::rewrite(&mut json);
+            let text = text.filter(|_| form == Form::Own);
+            Given::Parsed { json, text }.into_text().into_owned()
         }
-        given => Ok(given.into_text().into_owned()),
+        given => given.into_text().into_owned(),
     }
 }
 
@@ -341,11 +341,16 @@ fn name<'a>(field: &'static str, given: Given<'a>) -> Result<Option<Cow<'a, str>
 
 /// Reads the id of a dataset: an ObjectId where FiftyOne made it.
 fn dataset<'a>(field: &'static str, given: Given<'a>) -> Result<Option<Cow<'a, str>>> {
-    if let Given::Parsed { json, .. } = &given
-        && let Some(id) = extended_json::object_id(json).map_err(|error| error.within(field))?
-    {
-        return Ok(Some(id.into()));
-    }
+    let given = match given {
+        given @ Given::Text(_) => given,
+        given => {
+            let json = given.into_json();
+            if let Some(id) = extended_json::object_id(field, &json)? {
+                return Ok(Some(id.into()));
+            }
+            Given::Parsed { json, text: None }
+        }
+    };
     checked(field, text(field, "an ObjectId or a string", given)?)
 }
 
@@ -403,10 +408,11 @@ fn time(field: &'static str, given: Given<'_>) -> Result<Option<Timestamp>> {
         }
         given => match given.into_json() {
             Json::Null => return Ok(None),
-            Json::Integer(millis) => millis,
-            json => extended_json::date_millis(&json)
-                .map_err(|error| error.within(field))?
-                .ok_or(wrong(field, expected, &json))?,
+            json => match extended_json::integer(&json) {
+                Some(millis) => millis,
+                None => extended_json::date_millis(field, &json)?
+                    .ok_or(wrong(field, expected, &json))?,
+            },
         },
     };
     Ok(Some(Timestamp::from_millis(millis)))
@@ -415,13 +421,13 @@ fn time(field: &'static str, given: Given<'_>) -> Result<Option<Timestamp>> {
 fn count(field: &'static str, given: Given<'_>) -> Result<Option<u64>> {
     // SQLite's numbers, and MongoDB's, are signed.
     let expected = "a count of at most 63 bits";
-    match given.into_json() {
-        Json::Null => Ok(None),
-        Json::Integer(number) => u64::try_from(number)
+    let json = given.into_json();
+    match (extended_json::integer(&json), &json) {
+        (Some(number), _) => u64::try_from(number)
             .map(Some)
             .map_err(|_| mismatch(field, expected, "a negative integer")),
-        Json::BigInteger(_) => Err(mismatch(field, expected, "a big integer")),
-        json => Err(wrong(field, expected, &json)),
+        (None, Json::Null) => Ok(None),
+        (None, json) => Err(wrong(field, expected, json)),
     }
 }
 

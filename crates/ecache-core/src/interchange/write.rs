@@ -3,10 +3,10 @@
 use std::io::Write;
 
 use super::framing::MAX_LINE_SIZE;
-use super::timestamp;
 use crate::backend::{StoreMetadata, StoreRecord};
 use crate::entry::Entry;
 use crate::key::hex;
+use crate::mongo_types::timestamp;
 use crate::python_json::{write_integer, write_string};
 use crate::scope::{Address, STORE_KEY, StoreAddress};
 use crate::time::Timestamp;

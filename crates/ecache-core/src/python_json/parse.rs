@@ -28,14 +28,34 @@ impl Json {
     /// # Ok::<(), ecache_core::python_json::ParseError>(())
     /// ```
     pub fn parse(text: &[u8]) -> Result<Json, ParseError> {
-        let mut grammar = Grammar::new(Builder::default());
+        Self::build(text, Repeats::Last)
+    }
+
+    /// Parses one JSON text with every value of a key that repeats, as BSON may have them.
+    pub(crate) fn parse_all(text: &[u8]) -> Result<Json, ParseError> {
+        Self::build(text, Repeats::All)
+    }
+
+    fn build(text: &[u8], repeats: Repeats) -> Result<Json, ParseError> {
+        let mut grammar = Grammar::new(Builder {
+            repeats,
+            ..Builder::default()
+        });
         grammar.push(text)?;
         Ok(grammar.finish()?.complete)
     }
 }
 
+/// Which values of a key that repeats are kept.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Repeats {
+    Last,
+    All,
+}
+
 /// Builds a value from what the grammar hears.
 struct Builder {
+    repeats: Repeats,
     /// The lists and dicts that are still open, outermost first
     open: Vec<Open>,
     /// The string or number that is being read; strings as WTF-8
@@ -55,6 +75,7 @@ enum Open {
 impl Default for Builder {
     fn default() -> Self {
         Builder {
+            repeats: Repeats::Last,
             open: Vec::new(),
             token: Vec::new(),
             complete: Json::Null,
@@ -90,7 +111,10 @@ impl Sink for Builder {
     fn close(&mut self) {
         match self.open.pop() {
             Some(Open::Array(values)) => self.add(Json::Array(values)),
-            Some(Open::Object { entries, .. }) => self.add(Json::Object(last_of_each(entries))),
+            Some(Open::Object { entries, .. }) => self.add(Json::Object(match self.repeats {
+                Repeats::Last => last_of_each(entries),
+                Repeats::All => entries,
+            })),
             None => {}
         }
     }

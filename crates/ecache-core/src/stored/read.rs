@@ -12,6 +12,7 @@ use serde::forward_to_deserialize_any;
 
 use super::StoredError;
 use super::write::is_of_bytes;
+use crate::mongo_types::wrapper;
 use crate::python_json::{Json, PyString};
 
 /// Reads one value.
@@ -114,7 +115,11 @@ impl<'de> Deserializer<'de> for Reader<'de> {
                     visitor.visit_byte_buf(bytes)
                 }
                 Some(Class::Values(values)) => visit_values(values, visitor),
-                None => visit_entries(object, visitor),
+                None => match (wrapper::int64(self.0), wrapper::inner(self.0)) {
+                    (Some(integer), _) => visitor.visit_i64(integer),
+                    (None, Some(inner)) => visit_entries(inner, visitor),
+                    (None, None) => visit_entries(object, visitor),
+                },
             },
         }
     }
@@ -169,7 +174,9 @@ impl<'de> Deserializer<'de> for Reader<'de> {
     /// Hands out a dict as it is, even one with a `_cls` of FiftyOne's.
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, StoredError> {
         match self.0 {
-            Json::Object(object) => visit_entries(object, visitor),
+            Json::Object(object) => {
+                visit_entries(wrapper::inner(self.0).unwrap_or(object), visitor)
+            }
             _ => self.deserialize_any(visitor),
         }
     }

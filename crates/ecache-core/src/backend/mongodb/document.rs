@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{Bson, Document, RawBsonRef, RawDocument, doc};
+use mongodb::bson::{Bson, Document, RawBsonRef, RawDocument, RawDocumentBuf, cstr, doc};
 
-use super::note::{Note, Wrote, date, timestamp};
+use super::note::{Note, Wrote, date, raw, timestamp};
 use super::query::SIZE;
 use super::value;
 use crate::backend::Content;
@@ -308,19 +308,26 @@ pub(super) fn object_id(text: &str) -> Option<ObjectId> {
 pub(super) fn document(
     id: ObjectId,
     address: &Address,
-    value: Bson,
+    value: RawBsonRef<'_>,
     (policy, expires_at): (Policy, Option<Timestamp>),
     (created_at, updated_at): (Timestamp, Option<Timestamp>),
-) -> Result<Document> {
-    Ok(doc! {
+) -> Result<RawDocumentBuf> {
+    let mut document = raw(&doc! {
         "_id": id,
         "store_name": &*address.store.store_name,
         "key": address.key.as_str(),
-        "value": value,
+    });
+    document.append(cstr!("value"), value);
+    let rest = raw(&doc! {
         "dataset_id": dataset(&address.store)?,
         "created_at": date(created_at),
         "updated_at": updated_at.map(date),
         "expires_at": expires_at.map(date),
         "policy": policy.as_str(),
-    })
+    });
+    for element in &rest {
+        let (name, value) = element.expect("it has just been encoded");
+        document.append(name, value);
+    }
+    Ok(document)
 }

@@ -9,7 +9,7 @@ use std::io::{BufReader, BufWriter, Seek, Write};
 use std::sync::Arc;
 
 use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{Bson, DateTime, Document, RawDocumentBuf, doc};
+use mongodb::bson::{Bson, DateTime, Document, RawArrayBuf, RawDocumentBuf, cstr, doc};
 
 use super::document::{Reading, Stores, dataset, document, read};
 use super::note::{Note, raw};
@@ -216,7 +216,7 @@ impl Import<'_> {
         let note = Note::new(id, &entry, value.len() as u64, &encoded);
         let lifetime = (entry.policy, entry.expires_at);
         let times = (entry.created_at, entry.updated_at);
-        let document = document(id, address, encoded.bson, lifetime, times)?;
+        let document = document(id, address, encoded.value(), lifetime, times)?;
         match old {
             Some(_) => self.imported.replaced += 1,
             None => self.imported.created += 1,
@@ -226,7 +226,7 @@ impl Import<'_> {
             .insert(address.clone(), There { id, written_at });
         Ok(Some(Prepared {
             collection: address.store.collection.clone(),
-            document: raw(&document),
+            document,
             note: raw(&note.to_document()),
         }))
     }
@@ -430,15 +430,23 @@ impl Import<'_> {
 impl MongoBackend {
     /// Writes whole documents, whether they are there or not.
     fn replace(&self, collection: &str, documents: Vec<RawDocumentBuf>) -> Result<()> {
-        let mut updates = Vec::with_capacity(documents.len());
+        // Raw, since a document may have names that repeat.
+        let mut updates = RawArrayBuf::new();
         for document in documents {
-            let document =
-                Document::try_from(document).map_err(|error| self.error(error.into()))?;
-            let id = document.get("_id").cloned().unwrap_or(Bson::Null);
-            updates.push(doc! { "q": { "_id": id }, "u": document, "upsert": true });
+            let id = document.get_object_id("_id");
+            let mut query = RawDocumentBuf::new();
+            query.append(cstr!("_id"), id.map_err(|error| self.error(error.into()))?);
+            let mut update = RawDocumentBuf::new();
+            update.append(cstr!("q"), query);
+            update.append(cstr!("u"), document);
+            update.append(cstr!("upsert"), true);
+            updates.push(update);
         }
-        let command = doc! { "update": collection, "updates": updates, "ordered": true };
-        let answer = self.run(self.database.run_command(command))?;
+        let mut command = RawDocumentBuf::new();
+        command.append(cstr!("update"), collection);
+        command.append(cstr!("updates"), updates);
+        command.append(cstr!("ordered"), true);
+        let answer = self.run(self.database.run_raw_command(command))?;
         match answer.get_array("writeErrors") {
             Err(_) => Ok(()),
             Ok(errors) => Err(self.write_error(errors)),

@@ -448,7 +448,7 @@ fn what_is_too_large_or_has_no_form_is_refused_and_leaves_what_was_there() {
         );
         let error = put.expect_err("it is refused");
         assert!(
-            matches!(error, Error::TooLarge { .. } | Error::Unsupported(_)),
+            matches!(error, Error::TooLarge { .. } | Error::Unrepresentable(_)),
             "{error}"
         );
     }

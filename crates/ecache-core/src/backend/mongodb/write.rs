@@ -123,25 +123,17 @@ impl MongoBackend {
         let note = Note::new(id, entry, size, encoded);
         self.insert_note(collection, &note)?;
         let lifetime = (entry.policy, entry.expires_at);
+        let times = (entry.created_at, entry.updated_at);
+        let document = document(id, &entry.address, encoded.value(), lifetime, times)?;
         let written = match old {
             None => {
-                let times = (entry.created_at, entry.updated_at);
-                let value = encoded.bson.clone();
-                let document = document(id, &entry.address, value, lifetime, times)?;
-                let inserted = self.driver.run(documents.insert_one(raw(&document)));
+                let inserted = self.driver.run(documents.insert_one(document));
                 inserted.map(|_| Some(Put::Created))
             }
             Some(old) => {
-                let set = doc! {
-                    "value": encoded.bson.clone(),
-                    "created_at": date(entry.created_at),
-                    "updated_at": entry.updated_at.map(date),
-                    "expires_at": entry.expires_at.map(date),
-                    "policy": entry.policy.as_str(),
-                };
-                let update = documents.update_one(old.found.unchanged(), doc! { "$set": set });
-                let updated = self.driver.run(update);
-                updated.map(|updated| (updated.matched_count > 0).then_some(Put::Replaced))
+                let replaced = documents.replace_one(old.found.unchanged(), document);
+                let replaced = self.driver.run(replaced);
+                replaced.map(|replaced| (replaced.matched_count > 0).then_some(Put::Replaced))
             }
         };
         match written {

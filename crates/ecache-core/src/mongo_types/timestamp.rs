@@ -8,7 +8,7 @@ const END_OF_RFC_3339: i64 = 253_402_300_800_000;
 /// Reads an RFC 3339 time as milliseconds since 1970; finer digits are cut off.
 ///
 /// Older `mongoexport`s write the offset without a colon (`+0000`), which is read too.
-pub(super) fn parse(text: &str) -> Option<i64> {
+pub(crate) fn parse(text: &str) -> Option<i64> {
     DateTime::parse_from_rfc3339(text)
         .or_else(|_| DateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f%z"))
         .map(|time| time.timestamp_millis())
@@ -18,7 +18,7 @@ pub(super) fn parse(text: &str) -> Option<i64> {
 /// Writes `millis` as MongoDB's relaxed form does: three digits of fraction, or none when it is zero.
 ///
 /// `None` outside the years 1970 to 9999, for which that form has only the number.
-pub(super) fn format(millis: i64) -> Option<String> {
+pub(crate) fn format(millis: i64) -> Option<String> {
     has_rfc_3339(millis)
         .then(|| DateTime::from_timestamp_millis(millis))
         .flatten()
@@ -26,7 +26,7 @@ pub(super) fn format(millis: i64) -> Option<String> {
 }
 
 /// Whether a time lies in the years 1970 to 9999, for which both MongoDB and ecache write RFC 3339.
-pub(super) fn has_rfc_3339(millis: i64) -> bool {
+pub(crate) fn has_rfc_3339(millis: i64) -> bool {
     (0..END_OF_RFC_3339).contains(&millis)
 }
 
