@@ -138,7 +138,7 @@ pub(crate) fn classify(error: &anyhow::Error) -> (Exit, Option<&'static str>) {
         return no_server(error);
     }
     let cause = match error.downcast_ref::<Error>() {
-        Some(Error::Partial { cause, .. }) => Some(&**cause),
+        Some(Error::Partial { cause, .. } | Error::Entry { cause, .. }) => Some(&**cause),
         other => other,
     };
     match cause {

@@ -16,7 +16,7 @@ use ecache_core::location::{self, Access};
 use ecache_core::scope::Address;
 use ecache_core::transfer::{Found, Importer, Records, Remap, matches};
 
-use super::removal::amount;
+use super::removal::{amount, entries};
 use super::request::{check_name, dataset_id, filter_among};
 use super::transfer::{is_database, lines, open_records, pour, report, to_file, to_stdout};
 use crate::cli::{ConflictChoice, CopyArgs};
@@ -102,6 +102,9 @@ pub(crate) fn run(context: &Context, args: CopyArgs) -> Result<Exit> {
     }
 }
 
+/// How many entries that were left out are named one by one.
+const TOLD: u64 = 10;
+
 struct Copy<'a> {
     context: &'a Context,
     args: &'a CopyArgs,
@@ -185,11 +188,13 @@ impl Copy<'_> {
         found: impl Iterator<Item = Result<Found, Error>>,
     ) -> Result<Exit> {
         let backend = self.target()?;
-        let mut is_whole = true;
+        let mut left_out = 0;
         let mut on_refused = |address: &Address, error: &Error| {
-            is_whole = false;
-            self.context
-                .warn(&format!("{address} is left out: {error}"));
+            left_out += 1;
+            if left_out <= TOLD {
+                self.context
+                    .warn(&format!("{address} is left out: {error}"));
+            }
         };
         let on_conflict = self.args.on_conflict.into();
         let mut importer = Importer::new(backend.as_ref(), on_conflict, &mut on_refused);
@@ -205,13 +210,18 @@ impl Copy<'_> {
             false => "copied",
         };
         report(self.context, verb, importer.done());
+        if left_out > 0 {
+            let left_out = entries(left_out);
+            self.context
+                .warn(&format!("left out {left_out}, which TO cannot keep"));
+        }
         let exit = poured.and_then(|exit| Ok(flushed.map(|()| exit)?));
         let exit = exit.map_err(|error| match is_passing(&error) {
             true => error.context("the copy stopped; run it again to go on"),
             false => error.context("the copy stopped"),
         })?;
         Ok(match exit {
-            Exit::Done if !is_whole => Exit::Failed,
+            Exit::Done if left_out > 0 => Exit::Failed,
             exit => exit,
         })
     }

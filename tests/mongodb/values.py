@@ -211,7 +211,31 @@ def what_has_no_form_is_counted_and_the_rest_is_copied():
         [os.environ["ECACHE"], "copy", "odd.db", location("odd")], capture_output=True, text=True
     )
     assert ran.returncode == 3 and ran.stderr.count("is left out: MongoDB cannot keep the value") == 4, ran
+    assert ran.stderr.endswith("left out 4 entries, which TO cannot keep\n"), ran
     assert sorted(stored("odd")) == ["k0", "k5"]
+    with open("odd.jsonl", "wb") as lines:
+        lines.write(ecache("export", "--db", "odd.db"))
+    ran = subprocess.run(
+        [os.environ["ECACHE"], "import", "odd.jsonl", "--db", location("odd-import")], capture_output=True, text=True
+    )
+    why = 'key "k1" in store "j": MongoDB cannot keep the value: an integer of 19 digits has more than 64 bits\n'
+    assert ran.returncode == 3 and ran.stderr == f"ecache: nothing was imported: {why}", ran
+    assert stored("odd-import") == {}
+
+
+def datasets_that_fiftyone_cannot_have_are_left_out():
+    for at, dataset in enumerate(["street", str(DATASET)] * 11):
+        ecache("set", "d", f"k{at}", "x", "--dataset", dataset, "--db", "datasets.db")
+    for dry in (["--dry-run"], []):
+        ran = subprocess.run(
+            [os.environ["ECACHE"], "copy", "datasets.db", location("datasets"), *dry], capture_output=True, text=True
+        )
+        assert ran.returncode == 3, ran
+        told = ran.stderr.splitlines()
+        assert len(told) == 12 and told[0].count("no dataset has the id \"street\"") == 1, told
+        assert told[-2].endswith("copy 11 entries (11 new, 0 replaced)" if dry else "copied 11 entries (11 new, 0 replaced)"), told
+        assert told[-1] == "ecache: left out 11 entries, which TO cannot keep", told
+    assert len(stored("datasets")) == 11
 
 
 pick = random.Random(7)
@@ -220,6 +244,7 @@ try:
     get_then_set_keeps_a_value()
     json_that_is_set_is_what_python_reads()
     what_has_no_form_is_counted_and_the_rest_is_copied()
+    datasets_that_fiftyone_cannot_have_are_left_out()
 finally:
     for database in client.list_database_names():
         if database.startswith(f"{NAME}-"):

@@ -142,6 +142,14 @@ pub enum Error {
         /// The largest length in bytes
         limit: u64,
     },
+    /// An entry cannot be written, as its cause says.
+    #[error("{address}: {cause}")]
+    Entry {
+        /// The entry
+        address: Box<Address>,
+        /// Why it cannot be written
+        cause: Box<Error>,
+    },
     /// The backend has no form for the value.
     #[error("{0}")]
     Unrepresentable(String),
@@ -281,8 +289,33 @@ impl Error {
     pub fn in_io(error: &std::io::Error) -> Option<&Self> {
         error.get_ref()?.downcast_ref()
     }
+
+    /// Reports whether a backend cannot keep one entry, which says nothing of the others.
+    pub(crate) fn is_of_one_entry(&self) -> bool {
+        matches!(
+            self,
+            Self::Entry { .. }
+                | Self::TooLarge { .. }
+                | Self::Unrepresentable(_)
+                | Self::Dataset { .. }
+                | Self::Name { .. }
+                | Self::ReservedKey
+        )
+    }
 }
 impl Error {
+    /// Names the entry that this error is about.
+    #[cfg(feature = "mongodb")]
+    pub(crate) fn of(self, address: &Address) -> Self {
+        match self {
+            error if error.is_of_one_entry() => Self::Entry {
+                address: Box::new(address.clone()),
+                cause: Box::new(error),
+            },
+            error => error,
+        }
+    }
+
     /// Adds the progress before the failure to this error, if there was any.
     #[cfg(feature = "mongodb")]
     pub(crate) fn after(self, done: Usage, perhaps: u64) -> Self {

@@ -307,14 +307,15 @@ impl<'a> Importer<'a> {
         // One that is alone, as a large one is, needs no copy to be tried again from.
         if batch.len() > 1 {
             match self.import(&mut batch.iter().cloned().map(Ok)) {
-                Err(error) if is_of_one_record(&error) => {}
+                Err(error) if error.is_of_one_entry() => {}
                 result => return result,
             }
         }
         for record in batch.drain(..) {
             let address = address(&record);
             match self.import(&mut [Ok(record)].into_iter()) {
-                Err(error) if is_of_one_record(&error) => (self.on_refused)(&address, &error),
+                Err(Error::Entry { cause, .. }) => (self.on_refused)(&address, &cause),
+                Err(error) if error.is_of_one_entry() => (self.on_refused)(&address, &error),
                 result => result?,
             }
         }
@@ -385,17 +386,6 @@ fn address(record: &Record) -> Address {
         Record::Entry(entry, _) => entry.address.clone(),
         Record::Store(store) => store.address.document(),
     }
-}
-
-/// Whether an error says that the backend does not keep one of the records, and nothing of the others.
-fn is_of_one_record(error: &Error) -> bool {
-    matches!(
-        error,
-        Error::TooLarge { .. }
-            | Error::Unrepresentable(_)
-            | Error::Name { .. }
-            | Error::ReservedKey
-    )
 }
 
 #[cfg(test)]

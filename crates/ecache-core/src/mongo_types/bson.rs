@@ -176,8 +176,14 @@ impl<'a> Decoder<'a> {
     }
 
     fn text(&mut self, kind: u8, depth: usize) -> Result<String> {
-        // The text is about as long as the value, which may be one of many small ones.
-        let mut out = Vec::with_capacity((self.bytes.len() - self.at).min(4 << 10));
+        let rest = &self.bytes[self.at..];
+        // The text of a document or an array is about as long as its bytes, which begin with their length.
+        let length = match (kind, rest.first_chunk()) {
+            (kind::DOCUMENT | kind::ARRAY, Some(length)) => i32::from_le_bytes(*length),
+            _ => 64,
+        };
+        let length = usize::try_from(length).map_or(0, |length| length.min(rest.len()));
+        let mut out = Vec::with_capacity(length);
         self.write(kind, depth, &mut out)?;
         Ok(String::from_utf8(out).expect("json.dumps writes ASCII"))
     }

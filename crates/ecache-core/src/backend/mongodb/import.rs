@@ -161,7 +161,15 @@ fn next_batch(
             break;
         };
         let record = record?;
-        record.check()?;
+        let store = match &record {
+            Record::Entry(entry, _) => &entry.address.store,
+            Record::Store(store) => &store.address,
+        };
+        let checked = record.check().and_then(|()| dataset(store).map(drop));
+        checked.map_err(|error| match &record {
+            Record::Entry(entry, _) => error.of(&entry.address),
+            Record::Store(store) => error.of(&store.address.document()),
+        })?;
         if let Record::Entry(_, value) = &record {
             size += value.len();
         }
@@ -212,7 +220,7 @@ impl Import<'_> {
             return Ok(None);
         }
         let id = old.map_or_else(ObjectId::new, |old| old.id);
-        let encoded = Encoded::new(entry.kind, value)?;
+        let encoded = Encoded::new(entry.kind, value).map_err(|error| error.of(address))?;
         let note = Note::new(id, &entry, value.len() as u64, &encoded);
         let lifetime = (entry.policy, entry.expires_at);
         let times = (entry.created_at, entry.updated_at);
@@ -253,7 +261,8 @@ impl Import<'_> {
         }
         self.imported.stores += 1;
         if let Some(metadata) = metadata {
-            Encoded::new(crate::value::Kind::Json, metadata.value.as_bytes())?;
+            Encoded::new(crate::value::Kind::Json, metadata.value.as_bytes())
+                .map_err(|error| error.of(&address.document()))?;
             self.pending_metadata.insert(address, metadata);
         }
         Ok(())
