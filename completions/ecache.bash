@@ -140,7 +140,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__clear)
-            opts="-q -v -n -h --db --db-file --collection --durable --quiet --verbose --all --dry-run --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --expired --fresh --no-expiry --older-than --newer-than --unused-for --expiring-within --larger-than --policy --help"
+            opts="-q -v -n -h --db --db-file --collection --durable --quiet --verbose --all --jobs --dry-run --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --expired --fresh --no-expiry --older-than --newer-than --unused-for --expiring-within --larger-than --policy --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -475,6 +475,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand clear" -l durable -d 'Have
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -s v -l verbose -d 'Say more on standard error'
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -l all -d 'Clear the whole collection, where there is no filter'
+complete -c ecache -n "__fish_ecache_using_subcommand clear" -l jobs -d 'Remove FiftyOne\'s jobs that are running, too'
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -s n -l dry-run -d 'Say what would be removed, and remove nothing'
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -l no-dataset -d 'Entries linked to no dataset'
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -l glob -d 'Take names, keys and arguments for patterns: * ? [a-z]'
@@ -575,7 +576,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand import" -s h -l help -d 'P
 complete -c ecache -n "__fish_ecache_using_subcommand copy" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand copy" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand copy" -l collection -d 'Work in this collection' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand copy" -l remap-dataset -d 'Copy the entries of dataset OLD, as entries of dataset NEW' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand copy" -l remap-dataset -d 'Copy the cache of dataset OLD to dataset NEW: entries of policy evict, without jobs' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand copy" -l on-conflict -d 'Do this with an entry that is there already' -r -f -a "replace\t'Replace it'
 keep\t'Keep it'
 newer\t'Keep the one that was written later'
@@ -592,7 +593,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand copy" -l newer-than -d 'En
 complete -c ecache -n "__fish_ecache_using_subcommand copy" -l unused-for -d 'Entries neither written nor used since then' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand copy" -l expiring-within -d 'Fresh entries that expire within a duration' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand copy" -l larger-than -d 'Entries larger than this, as in 500MB or 1GiB' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand copy" -l policy -d 'Entries of this policy' -r -f -a "evict\t'Entries that the cache may drop by itself'
+complete -c ecache -n "__fish_ecache_using_subcommand copy" -l policy -d 'Entries of this policy [default: any, or with --remap-dataset evict]' -r -f -a "evict\t'Entries that the cache may drop by itself'
 persist\t'Entries that are kept until they are removed by name'
 any\t'Both'"
 complete -c ecache -n "__fish_ecache_using_subcommand copy" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'

@@ -328,6 +328,9 @@ pub(crate) struct ClearArgs {
     /// Clear the whole collection, where there is no filter
     #[arg(long)]
     pub(crate) all: bool,
+    /// Remove FiftyOne's jobs that are running, too
+    #[arg(long)]
+    pub(crate) jobs: bool,
     /// Say what would be removed, and remove nothing
     #[arg(long, short = 'n')]
     pub(crate) dry_run: bool,
@@ -458,7 +461,7 @@ pub(crate) struct CopyArgs {
     /// Where they go
     #[arg(value_name = "TO", value_hint = clap::ValueHint::FilePath)]
     pub(crate) to: PathBuf,
-    /// Copy the entries of dataset OLD, as entries of dataset NEW
+    /// Copy the cache of dataset OLD to dataset NEW: entries of policy evict, without jobs
     #[arg(long, value_name = "OLD=NEW")]
     pub(crate) remap_dataset: Vec<String>,
     /// Do this with an entry that is there already
@@ -469,9 +472,9 @@ pub(crate) struct CopyArgs {
     pub(crate) dry_run: bool,
     #[command(flatten)]
     pub(crate) filter: FilterArgs,
-    /// Entries of this policy
-    #[arg(long, value_enum, default_value_t = PolicyChoice::Any, hide_default_value = true)]
-    pub(crate) policy: PolicyChoice,
+    /// Entries of this policy [default: any, or with --remap-dataset evict]
+    #[arg(long, value_enum)]
+    pub(crate) policy: Option<PolicyChoice>,
 }
 
 /// What `import` and `copy` do with an entry that is there.

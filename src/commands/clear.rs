@@ -4,6 +4,7 @@ use anyhow::Result;
 use ecache_core::entry::Policy;
 use ecache_core::filter::{Filter, Usage};
 
+use super::jobs::{note_running, without_running};
 use super::removal::{Run, amount_with, open, remove_documents, remove_with};
 use super::request::{filter, require_narrowed};
 use crate::cli::ClearArgs;
@@ -16,7 +17,12 @@ pub(crate) fn run(context: &Context, args: ClearArgs) -> Result<Exit> {
     require_narrowed(&filter, args.all, "remove")?;
     let run = Run::from(args.dry_run);
     let backend = open(context, run)?;
-    let selection = filter.clone().into();
+    let selection = if args.jobs {
+        filter.clone()
+    } else {
+        without_running(context, &filter)?
+    };
+    let selection = selection.into();
     let documents = || remove_documents(backend.as_ref(), &filter, run);
     let removed = remove_with(context, backend.as_ref(), &selection, run, now, documents)?;
     // Who clears a user's part is to know that some of it cannot be told.
@@ -24,6 +30,9 @@ pub(crate) fn run(context: &Context, args: ClearArgs) -> Result<Exit> {
         context.note(
             "what FiftyOne itself cached records neither scopes nor arguments: name such a call with `ecache rm STORE -a ...`, or clear its store",
         );
+    }
+    if !args.jobs {
+        note_running(context, backend.as_ref(), &filter, now)?;
     }
     if filter.policy == Some(Policy::Evict) {
         let persistent = Filter {

@@ -9,16 +9,20 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use ecache_core::backend::{Backend, Record};
+use ecache_core::entry::Policy;
 use ecache_core::error::Error;
 use ecache_core::filter::{DatasetPattern, Filter, Usage};
 use ecache_core::interchange::Reader;
 use ecache_core::location::{self, Access};
+use ecache_core::remap::Remap;
 use ecache_core::scope::Address;
-use ecache_core::transfer::{Found, Importer, Records, Remap, matches};
+use ecache_core::transfer::{Found, Importer, Records, matches};
 
+use super::left_out::LeftOut;
 use super::removal::{amount, entries};
 use super::request::{check_name, dataset_id, filter_among};
 use super::transfer::{is_database, lines, open_records, pour, report, to_file, to_stdout};
+use crate::cli::filter::PolicyChoice;
 use crate::cli::{ConflictChoice, CopyArgs};
 use crate::context::Context;
 use crate::datasets::Datasets;
@@ -64,7 +68,12 @@ pub(crate) fn run(context: &Context, args: CopyArgs) -> Result<Exit> {
             "a dataset cannot be both OLD and NEW within one store: what is copied to it would be copied on; copy by way of a file",
         ));
     }
-    let mut filter = filter_among(context, &args.filter, args.policy, now, &here)?;
+    let policy = args.policy.unwrap_or(if remap.is_empty() {
+        PolicyChoice::Any
+    } else {
+        PolicyChoice::Evict
+    });
+    let mut filter = filter_among(context, &args.filter, policy, now, &here)?;
     let sources = remap.sources().map(|id| DatasetPattern::exact(Some(id)));
     filter.datasets.extend(sources);
     let copy = Copy {
@@ -73,6 +82,7 @@ pub(crate) fn run(context: &Context, args: CopyArgs) -> Result<Exit> {
         to,
         filter,
         remap,
+        left_out: LeftOut::default(),
     };
     match &source {
         Some(source) => {
@@ -80,12 +90,17 @@ pub(crate) fn run(context: &Context, args: CopyArgs) -> Result<Exit> {
                 true => Some(source.usage(&copy.filter.clone().into(), now)?.entries),
                 false => None,
             };
+            if let Some(left) = copy.left() {
+                copy.left_out
+                    .add_persistent(source.usage(&left.into(), now)?);
+            }
             let records = Records::new(source.as_ref(), &copy.filter, now)?;
             copy.pour(total, records)
         }
         None => {
             let input = open_records(&from)?;
             let collection = &copy.filter.collection;
+            let left = copy.left();
             let records = Reader::new(input, collection, now)
                 .map_err(|error| Error::Input(Box::new(error)))?
                 .map(|record| match record {
@@ -93,7 +108,15 @@ pub(crate) fn run(context: &Context, args: CopyArgs) -> Result<Exit> {
                     Err(error) => Err(Error::Input(Box::new(error))),
                 })
                 .filter(|record| match record {
-                    Ok(record) => matches(&copy.filter, record, now),
+                    Ok(record) => {
+                        if let (Some(left), Record::Entry(entry, _)) = (&left, record)
+                            && left.matches(entry, now)
+                        {
+                            let (entries, bytes) = (1, entry.size);
+                            copy.left_out.add_persistent(Usage { entries, bytes });
+                        }
+                        matches(&copy.filter, record, now)
+                    }
                     Err(_) => true,
                 })
                 .map(|record| record.map(Found::Record));
@@ -111,9 +134,19 @@ struct Copy<'a> {
     to: PathBuf,
     filter: Filter,
     remap: Remap,
+    left_out: LeftOut,
 }
 
 impl Copy<'_> {
+    /// Returns the filter of the persistent entries that are left out because no policy was typed.
+    fn left(&self) -> Option<Filter> {
+        let is_left = !self.remap.is_empty() && self.args.policy.is_none();
+        is_left.then(|| Filter {
+            policy: Some(Policy::Persist),
+            ..self.filter.clone()
+        })
+    }
+
     /// Copies what is found to its place.
     fn pour(
         &self,
@@ -121,18 +154,21 @@ impl Copy<'_> {
         found: impl Iterator<Item = Result<Found, Error>>,
     ) -> Result<Exit> {
         let to = &self.to;
-        let remapped = found.map(|found| {
-            found.map(|mut found| {
-                if let Found::Record(record) = &mut found {
-                    self.remap.apply(record);
-                }
-                found
-            })
+        let is_clone = !self.remap.is_empty();
+        let remapped = found.filter_map(|found| match found {
+            Ok(Found::Record(record)) if is_clone && self.left_out.is_job(&record) => None,
+            Ok(Found::Record(mut record)) => {
+                self.remap.apply(&mut record);
+                Some(Ok(Found::Record(record)))
+            }
+            other => Some(other),
         });
-        match Place::of_target(to)? {
+        let exit = match Place::of_target(to)? {
             Place::Store => self.to_store(total, remapped),
             Place::Lines => self.to_lines(total, remapped),
-        }
+        }?;
+        self.left_out.note(self.context);
+        Ok(exit)
     }
 
     fn to_lines(

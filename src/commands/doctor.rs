@@ -9,10 +9,14 @@ use ecache_core::doctor::{Check, Examination, Finding, Growth, NEAR_LIMIT, exami
 use ecache_core::entry::Policy;
 use ecache_core::error::Error;
 use ecache_core::filter::{Filter, Freshness, Pattern, Selection, Usage};
+use ecache_core::scope::Address;
 use ecache_core::time::Timestamp;
 
+use super::jobs::find_running;
 use super::live::Live;
-use super::removal::{Run, amount_with, counting, entries, open, remove_documents, remove_with};
+use super::removal::{
+    Run, amount, amount_with, counting, entries, open, remove_documents, remove_with,
+};
 use super::request::check_name;
 use crate::cli::{CheckChoice, DoctorArgs, FailOn};
 use crate::context::Context;
@@ -303,6 +307,15 @@ impl Doctor<'_> {
         }
     }
 
+    /// Returns FiftyOne's jobs that run, which are no trouble, and their size.
+    fn running_jobs(&self, collection: &str) -> Result<(Vec<Address>, Usage)> {
+        let filter = Filter {
+            collection: collection.to_owned(),
+            ..Filter::default()
+        };
+        find_running(self.context, self.backend, &filter, self.now)
+    }
+
     /// A few lines for each finding, for people.
     fn tell(&self, patients: &[(String, Examination)]) -> Result<()> {
         let mut out = LineWriter::new(stdout());
@@ -323,6 +336,13 @@ impl Doctor<'_> {
             if !growing.is_empty() {
                 let growing = growing.join(", ");
                 writeln!(out, "written within a day: {}", for_line(&growing))?;
+            }
+            let (jobs, usage) = self.running_jobs(collection)?;
+            if !jobs.is_empty() {
+                writeln!(out, "running jobs: {}", amount(usage))?;
+                for job in jobs.iter().take(SAMPLES) {
+                    writeln!(out, "    {}", for_line(&job.to_string()))?;
+                }
             }
         }
         if self.abandoned.entries > 0 {
@@ -352,6 +372,20 @@ impl Doctor<'_> {
         ];
         let mut rows = self.context.rows(format, &columns)?;
         for (collection, examination) in patients {
+            let (jobs, usage) = self.running_jobs(collection)?;
+            if !jobs.is_empty() {
+                let samples: Vec<String> =
+                    jobs.iter().take(SAMPLES).map(ToString::to_string).collect();
+                rows.row(&[
+                    Cell::from("running-jobs"),
+                    Cell::from("info"),
+                    Cell::from(collection.as_str()),
+                    Cell::Count(usage.entries),
+                    Cell::Size(usage.bytes),
+                    Cell::Json(serde_json::to_string(&samples)?.into()),
+                    Cell::from(self.line(collection, "ls --fresh --policy evict")),
+                ])?;
+            }
             for finding in &examination.findings {
                 rows.row(&[
                     Cell::from(finding.check.id()),

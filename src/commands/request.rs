@@ -243,6 +243,7 @@ pub(super) fn filter_among(
             .expiring_within
             .map(|millis| now.saturating_add(Duration::from_millis(millis))),
         larger_than: args.larger_than,
+        jobs: None,
     })
 }
 

@@ -14,7 +14,12 @@ import pymongo
 from bson import ObjectId
 from bson.int64 import Int64
 from fiftyone.operators import ExecutionContext, execution_cache
-from fiftyone.operators.store import ExecutionStore, ExecutionStoreService
+from fiftyone.operators.store import (
+    ExecutionStore,
+    ExecutionStoreService,
+    TransientJobCoordinator,
+)
+from fiftyone.operators.store.clone import _remap_ids
 
 OPERATOR = "@acme/stats/dashboard"
 PROMPT = "prompt-1"
@@ -33,6 +38,14 @@ def ecache(*words, stdin=b"", code=0):
     )
     assert ran.returncode == code, (words, ran)
     return ran.stdout
+
+
+def ecache_says(*words):
+    """Returns what `ecache` tells on standard error."""
+    ran = subprocess.run(
+        [os.environ["ECACHE"], "--db", "fiftyone", *words], capture_output=True, check=True
+    )
+    return ran.stderr.decode()
 
 
 def context(dataset):
@@ -325,6 +338,66 @@ def copying(dataset, folder):
         assert str(one) == str(other), (one, other)
 
 
+def cloning(dataset, other):
+    """A clone gets what FiftyOne's own cloner would give it, and no state."""
+    old, new = dataset._doc.id, other._doc.id
+    value = {
+        str(old): [str(old), f"run of {old}", {"dataset": old, "at": datetime.datetime(2026, 3, 4)}],
+        "text": f'say "{old}"',
+        "tuple": {"_cls": "tuple", "values": [str(old), 1.50]},
+        "literal": {"$oid": str(old)},
+    }
+    store = ExecutionStore.create("cloned", dataset_id=old)
+    store.set_cache("k", value)
+    store.set_cache(str(old), str(old))
+    store.set_cache("other", f"run:{old}")
+    store.set("state", value)
+    TransientJobCoordinator(store).create(owner="ann", scope="s", payload=1)
+    remap = f"{dataset.name}={other.name}"
+    said = ecache_says("copy", "@", "@", "--store", "cloned", "--remap-dataset", remap)
+    assert "copied 3 entries (3 new, 0 replaced)" in said, said
+    assert "1 entry (" in said and "of policy persist left out" in said, said
+    assert "of jobs left out" in said, said
+    ids = {str(old): str(new)}
+    clone = ExecutionStore.create("cloned", dataset_id=new)
+    assert sorted(clone.list_keys()) == sorted(["k", "other", str(new)]), clone.list_keys()
+    assert clone.get("k") == _remap_ids(store.get("k"), ids), clone.get("k")
+    assert clone.get(str(new)) == str(new)
+    assert clone.get("other") == store.get("other")
+    ecache("copy", "@", "@", "--store", "cloned", "--remap-dataset", remap, "--policy", "any")
+    assert clone.get("state") == _remap_ids(store.get("state"), ids)
+    for one in (store, clone):
+        one.clear()
+
+
+def jobs(dataset):
+    store = ExecutionStore.create("jobs", dataset_id=dataset._doc.id)
+    coordinator = TransientJobCoordinator(store)
+
+    def create(name):
+        return coordinator.create(owner={"user": "ann"}, scope="s", payload=[1], job_id=name)
+
+    for name in ("asked", "runs", "done"):
+        create(name)
+    token = coordinator.claim("runs")["fencing_token"]
+    done = coordinator.claim("done")["fencing_token"]
+    assert coordinator.complete("done", done, result=1)
+    here = ["--store", "jobs", "--dataset", dataset.name]
+    found = json.loads(ecache("doctor", "--format", "json", "--fail-on", "none"))
+    running = [row for row in found if row["check"] == "running-jobs"]
+    assert [row["entries"] for row in running] == [1], found
+    assert "runs" in running[0]["samples"][0], running
+    said = ecache_says("clear", *here, "--dry-run")
+    assert "would remove 2 entries" in said and "1 entry (" in said, said
+    said = ecache_says("clear", *here)
+    assert "removed 2 entries" in said and "of running jobs left in place; --jobs" in said, said
+    assert store.list_keys() == ["runs"]
+    assert coordinator.heartbeat("runs", token), "its worker goes on"
+    said = ecache_says("clear", *here, "--jobs")
+    assert "removed 1 entry" in said and "left in place" not in said, said
+    assert coordinator.heartbeat("runs", token) is None
+
+
 def what_deleted_datasets_leave(dataset):
     doomed = fo.Dataset("doomed")
     function = Counted("left", 1, residency="transient", collection_name="custom")
@@ -405,6 +478,8 @@ def main(folder):
     documents_of_stores(dataset)
     stores_are_fiftyones(dataset)
     copying(dataset, folder)
+    cloning(dataset, other)
+    jobs(dataset)
     what_deleted_datasets_leave(dataset)
     what_the_doctor_finds(dataset)
     watching(dataset)

@@ -80,6 +80,20 @@ pub enum Freshness {
     Endless,
 }
 
+/// Which records of FiftyOne's transient jobs are meant.
+///
+/// The value tells a job from other entries, so the query of a backend decides. Workers run jobs in
+/// FiftyOne's own database alone: no other backend has any that runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Jobs {
+    /// Records of jobs, and nothing else
+    Only,
+    /// Records of jobs that a worker owns, and nothing else
+    Running,
+    /// Everything but records of jobs that a worker owns
+    NotRunning,
+}
+
 /// Which entries are meant: all conditions must hold, and of each list one.
 ///
 /// An empty list, and a `None`, mean any.
@@ -116,6 +130,8 @@ pub struct Filter {
     pub expires_by: Option<Timestamp>,
     /// Values longer than that, in bytes
     pub larger_than: Option<u64>,
+    /// Records of transient jobs
+    pub jobs: Option<Jobs>,
 }
 
 impl Default for Filter {
@@ -137,6 +153,7 @@ impl Default for Filter {
             unused_since: None,
             expires_by: None,
             larger_than: None,
+            jobs: None,
         }
     }
 }
@@ -159,6 +176,11 @@ impl Filter {
             ..Self::default()
         };
         *self != whole
+    }
+
+    /// Reports whether nothing but records of jobs is meant.
+    pub fn means_only_jobs(&self) -> bool {
+        matches!(self.jobs, Some(Jobs::Only | Jobs::Running))
     }
 
     /// Whether a store's entries can be meant at all.
@@ -200,6 +222,7 @@ impl Filter {
             && named(&self.users, scopes.user_id.as_deref())
             && named(&self.operators, scopes.operator_uri.as_deref())
             && named(&self.prompts, scopes.prompt_id.as_deref())
+            && !self.means_only_jobs()
             && self.policy.is_none_or(|policy| entry.policy == policy)
             && self.freshness.is_none_or(|freshness| match freshness {
                 Freshness::Fresh => entry.is_fresh(now),

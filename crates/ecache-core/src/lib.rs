@@ -113,6 +113,8 @@ pub mod location;
 mod mongo_types;
 mod panics;
 pub mod python_json;
+#[doc(hidden)]
+pub mod remap;
 pub mod scope;
 #[doc(hidden)]
 pub mod secrets;
@@ -124,6 +126,8 @@ pub mod stored;
 pub mod streams;
 pub mod time;
 pub mod transfer;
+#[doc(hidden)]
+pub mod transient_job;
 pub mod units;
 pub mod value;
 pub mod watch;

@@ -9,7 +9,6 @@
 //! [`OnConflict::Newer`] leaves what is there already).
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::vec;
 
 use crate::backend::{
@@ -19,7 +18,7 @@ use crate::backend::{
 use crate::error::{Error, Result};
 use crate::filter::{Filter, Pattern};
 use crate::interchange::{TooLarge, check_size, write_entry, write_store};
-use crate::scope::{Address, StoreAddress};
+use crate::scope::Address;
 use crate::time::Timestamp;
 
 /// Something that a backend has to give.
@@ -190,46 +189,6 @@ pub fn write_record(record: &Record, out: &mut Vec<u8>) -> Result<(), TooLarge> 
     }
 }
 
-/// Which dataset the entries of another one go to.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Remap {
-    datasets: HashMap<Arc<str>, Arc<str>>,
-}
-
-impl Remap {
-    /// Sends the entries of dataset `from` to dataset `to`. Says whether `from` had no other place to go.
-    pub fn insert(&mut self, from: Arc<str>, to: Arc<str>) -> bool {
-        self.datasets.insert(from, to).is_none()
-    }
-
-    /// The datasets whose entries go elsewhere.
-    pub fn sources(&self) -> impl Iterator<Item = &Arc<str>> {
-        self.datasets.keys()
-    }
-
-    /// Whether the entries of one dataset go to another whose entries go elsewhere.
-    pub fn is_chained(&self) -> bool {
-        self.datasets
-            .values()
-            .any(|to| self.datasets.contains_key(to))
-    }
-
-    /// Changes a record's dataset. Its key stays: a dataset is no part of it.
-    pub fn apply(&self, record: &mut Record) {
-        let store = match record {
-            Record::Entry(entry, _) => &mut entry.address.store,
-            Record::Store(store) => &mut store.address,
-        };
-        let target = |dataset| self.datasets.get(dataset);
-        if let Some(to) = store.dataset_id.as_ref().and_then(target) {
-            *store = Arc::new(StoreAddress {
-                dataset_id: Some(to.clone()),
-                ..(**store).clone()
-            });
-        }
-    }
-}
-
 /// Told which record the backend does not take, and why.
 pub type OnRefused<'a> = &'a mut dyn FnMut(&Address, &Error);
 
@@ -390,12 +349,15 @@ fn address(record: &Record) -> Address {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::backend::StoreMetadata;
     use crate::backend::memory::MemoryBackend;
     use crate::entry::{Entry, Policy};
     use crate::filter::{DatasetPattern, Pattern};
     use crate::key::Key;
+    use crate::scope::StoreAddress;
     use crate::value::Kind;
 
     const NOW: Timestamp = Timestamp::from_millis(1_795_415_570_948);
@@ -527,21 +489,5 @@ mod tests {
         let mut rehearsal = Importer::new(&to, OnConflict::Fail, &mut on_refused).rehearsing();
         let mut added = records().map(|record| rehearsal.add(record));
         assert!(added.any(|added| matches!(added, Err(Error::Conflict { .. }))));
-    }
-
-    #[test]
-    fn a_dataset_is_remapped_and_the_key_stays() {
-        let mut remap = Remap::default();
-        assert!(remap.insert("old".into(), "new".into()));
-        assert!(!remap.insert("old".into(), "other".into()));
-        let mut remap = Remap::default();
-        remap.insert("old".into(), "new".into());
-        let store = StoreAddress::new("s");
-        let mut old = entry(&store.clone().with_dataset("old"), "a", "1");
-        let mut unlinked = entry(&store, "a", "1");
-        remap.apply(&mut old);
-        remap.apply(&mut unlinked);
-        assert_eq!(old, entry(&store.clone().with_dataset("new"), "a", "1"));
-        assert_eq!(unlinked, entry(&store, "a", "1"));
     }
 }

@@ -8,8 +8,9 @@ use mongodb::bson::{Bson, Document, doc};
 use super::document::object_id;
 use super::note::date;
 use crate::entry::{CLOCK_SKEW, Policy};
-use crate::filter::{DatasetPattern, Filter, Freshness, Pattern};
+use crate::filter::{DatasetPattern, Filter, Freshness, Jobs, Pattern};
 use crate::time::Timestamp;
+use crate::transient_job::{FIELDS, RUNNING, TOKEN};
 
 /// The field that the server computes in the place of a value.
 pub(super) const SIZE: &str = "ecache_size";
@@ -51,10 +52,38 @@ pub(super) fn documents(filter: &Filter, now: Timestamp) -> Document {
     if let Some(time) = filter.written_after {
         all.push(written(doc! { "$gte": date(time), "$lte": skewed }));
     }
+    all.extend(filter.jobs.map(|jobs| match jobs {
+        Jobs::Only => job(),
+        Jobs::Running => running_job(now),
+        Jobs::NotRunning => doc! { "$nor": [running_job(now)] },
+    }));
     match all.is_empty() {
         true => doc! {},
         false => doc! { "$and": all },
     }
+}
+
+/// The records of jobs, as [`Job::of`](crate::transient_job::Job::of) recognizes them.
+fn job() -> Document {
+    let mut all = doc! {
+        "expires_at": { "$type": "date" },
+        "value.state": { "$type": "string" },
+        format!("value.{TOKEN}"): { "$type": ["int", "long"] },
+        "value.cancel_requested": { "$type": "bool" },
+        "value.lease_expires_at": { "$type": ["date", "null"] },
+    };
+    for field in FIELDS {
+        all.insert(format!("value.{field}"), doc! { "$exists": true });
+    }
+    all
+}
+
+/// The records of jobs that a worker owns at `now`.
+fn running_job(now: Timestamp) -> Document {
+    doc! { "$and": [
+        { "value.state": RUNNING, "value.lease_expires_at": { "$gt": date(now) } },
+        job(),
+    ] }
 }
 
 /// When a document was last written, which old ones do not say.

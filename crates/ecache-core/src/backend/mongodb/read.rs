@@ -100,7 +100,7 @@ impl MongoBackend {
                 values,
                 batch: limit.map_or(BATCH, |limit| limit.clamp(1, BATCH)),
             }),
-            filter: filter.clone(),
+            filter: decided(filter),
             now,
             values,
         })
@@ -167,7 +167,7 @@ impl MongoBackend {
         let again = Matching {
             stores: Stores::of(collection),
             pages,
-            filter: filter.clone(),
+            filter: decided(filter),
             now,
             values: Values::Include,
         };
@@ -178,6 +178,14 @@ impl MongoBackend {
             };
         }
         Ok(ids.iter().filter_map(|id| by_id.remove(id)).collect())
+    }
+}
+
+/// Returns the conditions of a filter that the query leaves to the entries: it knows all jobs.
+fn decided(filter: &Filter) -> Filter {
+    Filter {
+        jobs: None,
+        ..filter.clone()
     }
 }
 

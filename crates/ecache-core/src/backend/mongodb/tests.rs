@@ -1,6 +1,7 @@
 //! The backend against a real server, which `tests/mongodb/with` starts.
 
 mod functions;
+mod jobs;
 mod partial;
 
 use std::ops::Deref;

@@ -430,6 +430,10 @@ impl Plan {
                  AND last_used_at BETWEEN {time} AND {skewed})"
             ));
         }
+        if filter.means_only_jobs() {
+            // A constant would leave the index that the statement names without use: an error.
+            self.and("+e.policy < 0");
+        }
         if let Some(size) = filter.larger_than {
             self.compare("e.size >", i64::try_from(size).unwrap_or(i64::MAX));
             if large {

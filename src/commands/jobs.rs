@@ -1,0 +1,75 @@
+//! Records of FiftyOne's transient jobs, which workers own while they run.
+
+use anyhow::Result;
+use ecache_core::backend::{Backend, Row, Scan};
+use ecache_core::filter::{Filter, Jobs, Usage};
+use ecache_core::location;
+use ecache_core::scope::Address;
+use ecache_core::time::Timestamp;
+
+use super::removal::amount;
+use crate::context::Context;
+
+/// Reports whether jobs may run: workers run them in FiftyOne's database alone.
+fn may_run(context: &Context) -> Result<bool> {
+    let (path, _) = context.location()?;
+    Ok(location::is_url(path.as_os_str()))
+}
+
+/// Returns the part of a filter that a removal takes: jobs that run stay.
+pub(super) fn without_running(context: &Context, filter: &Filter) -> Result<Filter> {
+    let not_running = may_run(context)?.then_some(Jobs::NotRunning);
+    Ok(Filter {
+        jobs: filter.jobs.or(not_running),
+        ..filter.clone()
+    })
+}
+
+/// Returns the part of a filter that jobs are which run.
+fn running(filter: &Filter) -> Filter {
+    Filter {
+        jobs: Some(Jobs::Running),
+        ..filter.clone()
+    }
+}
+
+/// Tells how many jobs that run a removal has left in place.
+pub(super) fn note_running(
+    context: &Context,
+    backend: &dyn Backend,
+    filter: &Filter,
+    now: Timestamp,
+) -> Result<()> {
+    if !may_run(context)? {
+        return Ok(());
+    }
+    let left = backend.usage(&running(filter).into(), now)?;
+    if left != Usage::default() {
+        context.note(&format!(
+            "{} of running jobs left in place; --jobs removes them too",
+            amount(left)
+        ));
+    }
+    Ok(())
+}
+
+/// Returns the jobs of a collection that run, and their size.
+pub(super) fn find_running(
+    context: &Context,
+    backend: &dyn Backend,
+    filter: &Filter,
+    now: Timestamp,
+) -> Result<(Vec<Address>, Usage)> {
+    let mut found = (Vec::new(), Usage::default());
+    if !may_run(context)? {
+        return Ok(found);
+    }
+    for row in backend.scan(&Scan::new(running(filter)), now)? {
+        if let Row::Entry(entry, _) = row? {
+            let (entries, bytes) = (1, entry.size);
+            found.1 += Usage { entries, bytes };
+            found.0.push(entry.address);
+        }
+    }
+    Ok(found)
+}
