@@ -41,7 +41,7 @@ complete -c ecache -n "__fish_ecache_needs_command" -f -a "key" -d 'Print the ke
 complete -c ecache -n "__fish_ecache_needs_command" -f -a "why" -d 'Say why a command or a call is a hit or a miss'
 complete -c ecache -n "__fish_ecache_needs_command" -f -a "show" -d 'Print all that is known of an entry'
 complete -c ecache -n "__fish_ecache_needs_command" -f -a "ls" -d 'List entries'
-complete -c ecache -n "__fish_ecache_needs_command" -f -a "stores" -d 'List stores, with their entries and metadata'
+complete -c ecache -n "__fish_ecache_needs_command" -f -a "stores" -d 'List, create, change, rename and remove stores'
 complete -c ecache -n "__fish_ecache_needs_command" -f -a "stats" -d 'Count entries, bytes and hits'
 complete -c ecache -n "__fish_ecache_needs_command" -f -a "watch" -d 'Print what becomes of entries, as it happens'
 complete -c ecache -n "__fish_ecache_needs_command" -f -a "info" -d 'Print where the store is, its size and its settings'
@@ -346,18 +346,90 @@ complete -c ecache -n "__fish_ecache_using_subcommand ls" -l expired -d 'Entries
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -l fresh -d 'Entries that are not expired'
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -l no-expiry -d 'Entries that never expire'
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c ecache -n "__fish_ecache_using_subcommand stores" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
-complete -c ecache -n "__fish_ecache_using_subcommand stores" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
-complete -c ecache -n "__fish_ecache_using_subcommand stores" -l collection -d 'Work in this collection' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand stores" -l format -d 'Print in this format [default: table, or plain lines in a pipe]' -r -f -a "table\t'Aligned columns with a header, for people'
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_seen_subcommand_from ls show create set rm rename" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_seen_subcommand_from ls show create set rm rename" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_seen_subcommand_from ls show create set rm rename" -l collection -d 'Work in this collection' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_seen_subcommand_from ls show create set rm rename" -l format -d 'Print in this format [default: table, or plain lines in a pipe]' -r -f -a "table\t'Aligned columns with a header, for people'
 json\t'One JSON array of objects'
 jsonl\t'One JSON object a line'
 csv\t'Comma-separated values as in RFC 4180, with a header'
 tsv\t'Tab-separated values with a header'"
-complete -c ecache -n "__fish_ecache_using_subcommand stores" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
-complete -c ecache -n "__fish_ecache_using_subcommand stores" -s q -l quiet -d 'Say nothing on success'
-complete -c ecache -n "__fish_ecache_using_subcommand stores" -s v -l verbose -d 'Say more on standard error'
-complete -c ecache -n "__fish_ecache_using_subcommand stores" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_seen_subcommand_from ls show create set rm rename" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_seen_subcommand_from ls show create set rm rename" -s q -l quiet -d 'Say nothing on success'
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_seen_subcommand_from ls show create set rm rename" -s v -l verbose -d 'Say more on standard error'
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_seen_subcommand_from ls show create set rm rename" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_seen_subcommand_from ls show create set rm rename" -f -a "ls" -d 'List stores, with their entries and metadata'
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_seen_subcommand_from ls show create set rm rename" -f -a "show" -d 'Print all that is known of a store'
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_seen_subcommand_from ls show create set rm rename" -f -a "create" -d 'Make a store exist without entries, with metadata'
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_seen_subcommand_from ls show create set rm rename" -f -a "set" -d 'Change the metadata of a store, or its policy'
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_seen_subcommand_from ls show create set rm rename" -f -a "rm" -d 'Remove a store: its metadata and all of its entries, whatever their policy'
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_seen_subcommand_from ls show create set rm rename" -f -a "rename" -d 'Give a store another name, with its metadata and all of its entries'
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from ls" -l format -d 'Print in this format [default: table, or plain lines in a pipe]' -r -f -a "table\t'Aligned columns with a header, for people'
+json\t'One JSON array of objects'
+jsonl\t'One JSON object a line'
+csv\t'Comma-separated values as in RFC 4180, with a header'
+tsv\t'Tab-separated values with a header'"
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from ls" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from ls" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from ls" -l collection -d 'Work in this collection' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from ls" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from ls" -s q -l quiet -d 'Say nothing on success'
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from ls" -s v -l verbose -d 'Say more on standard error'
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from ls" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from show" -l dataset -d 'The dataset that the store is linked to, by its id, or in FiftyOne\'s database its name' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from show" -l format -d 'Print in this format [default: table, or plain lines in a pipe]' -r -f -a "table\t'Aligned columns with a header, for people'
+json\t'One JSON array of objects'
+jsonl\t'One JSON object a line'
+csv\t'Comma-separated values as in RFC 4180, with a header'
+tsv\t'Tab-separated values with a header'"
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from show" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from show" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from show" -l collection -d 'Work in this collection' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from show" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Say nothing on success'
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say more on standard error'
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from create" -l dataset -d 'The dataset that the store is linked to, by its id, or in FiftyOne\'s database its name' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from create" -l metadata -d 'The metadata, a JSON object [default: null]' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from create" -l policy -d 'Say whether clearing the cache removes the metadata; entries have policies of their own' -r -f -a "evict\t'Clearing the whole store removes it'
+persist\t'It stays until it is removed by name'"
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from create" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from create" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from create" -l collection -d 'Work in this collection' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from create" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from create" -s q -l quiet -d 'Say nothing on success'
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from create" -s v -l verbose -d 'Say more on standard error'
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from create" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from set" -l dataset -d 'The dataset that the store is linked to, by its id, or in FiftyOne\'s database its name' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from set" -l metadata -d 'The new metadata, a JSON object, or null' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from set" -l policy -d 'Say whether clearing the cache removes the metadata; entries have policies of their own' -r -f -a "evict\t'Clearing the whole store removes it'
+persist\t'It stays until it is removed by name'"
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from set" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from set" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from set" -l collection -d 'Work in this collection' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from set" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from set" -s q -l quiet -d 'Say nothing on success'
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from set" -s v -l verbose -d 'Say more on standard error'
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from set" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rm" -l dataset -d 'The dataset that the store is linked to, by its id, or in FiftyOne\'s database its name' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rm" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rm" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rm" -l collection -d 'Work in this collection' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rm" -s n -l dry-run -d 'Say what would be removed, and remove nothing'
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rm" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rm" -s q -l quiet -d 'Say nothing on success'
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rm" -s v -l verbose -d 'Say more on standard error'
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rm" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rename" -l dataset -d 'The dataset that the store is linked to, by its id, or in FiftyOne\'s database its name' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rename" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rename" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rename" -l collection -d 'Work in this collection' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rename" -l merge -d 'Move the entries to the store NEW if there is one, unless both have an entry of one key; the metadata of NEW stays'
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rename" -s n -l dry-run -d 'Say what would be renamed, and rename nothing'
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rename" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rename" -s q -l quiet -d 'Say nothing on success'
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rename" -s v -l verbose -d 'Say more on standard error'
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rename" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ecache -n "__fish_ecache_using_subcommand stats" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand stats" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand stats" -l collection -d 'Work in this collection' -r -f

@@ -8,6 +8,7 @@ use ecache_core::command::CommandError;
 use ecache_core::embedded_server::NotFound;
 use ecache_core::error::Error;
 use ecache_core::interchange::{Problem, ReadError};
+use ecache_core::scope::STORE_KEY;
 
 /// A command was typed that makes no sense; the message says why and what to type.
 #[derive(Debug)]
@@ -184,6 +185,14 @@ pub(crate) fn classify(error: &anyhow::Error) -> (Exit, Option<&'static str>) {
                     "remove damaged entries with `ecache doctor --fix damaged`; where that leaves some, \
                      save the others with `ecache export` and delete the file",
                 ),
+            ),
+            Error::DamagedEntry { address } if address.key.as_str() == STORE_KEY => (
+                Exit::Damaged,
+                Some("remove it with `ecache doctor --fix damaged`"),
+            ),
+            Error::StoreExists { .. } => (
+                Exit::No,
+                Some("choose another name, or move the entries there with --merge"),
             ),
             Error::DamagedEntry { .. } => (Exit::Damaged, Some("remove it with `ecache rm`")),
             Error::Conflict { .. } => (

@@ -28,6 +28,11 @@ fn ls_lists_what_its_filters_mean() {
 }
 
 #[test]
+fn stores_are_created_changed_renamed_and_removed() {
+    replay(&Session::new(), "stores.txt");
+}
+
+#[test]
 fn stores_stats_and_info_count() {
     replay(&Session::new(), "inspect.txt");
 }

@@ -34,7 +34,14 @@ fn documented_commands() -> Command {
     Global::augment_args(Command::new(NAME))
         .version(env!("CARGO_PKG_VERSION"))
         .disable_help_subcommand(true)
-        .subcommands(commands.cloned().map(|command| command.mut_args(no_file)))
+        .subcommands(commands.cloned().map(without_files))
+}
+
+/// Applies [`no_file`] to a command and its verbs.
+fn without_files(command: Command) -> Command {
+    command
+        .mut_args(no_file)
+        .mut_subcommands(|verb| verb.mut_args(no_file))
 }
 
 /// Keeps shells from offering files for values that are none: a file says so by its type.

@@ -1,4 +1,4 @@
-//! Manual pages: one for `ecache`, and one for each of its commands.
+//! Manual pages: one for `ecache`, and one for each of its commands and their verbs.
 
 use std::io;
 
@@ -24,7 +24,14 @@ pub(crate) fn manual_pages() -> io::Result<Vec<(String, Vec<u8>)>> {
         &commands().map(title).collect::<Vec<_>>(),
     )?];
     for command in commands() {
-        pages.push(page(&title(command), command, &["ecache".to_owned()])?);
+        let verbs: Vec<&Command> = command.get_subcommands().collect();
+        let verb_title = |verb: &Command| format!("{}-{}", title(command), verb.get_name());
+        let mut see_also = vec!["ecache".to_owned()];
+        see_also.extend(verbs.iter().map(|verb| verb_title(verb)));
+        pages.push(page(&title(command), command, &see_also)?);
+        for verb in verbs {
+            pages.push(page(&verb_title(verb), verb, &[title(command)])?);
+        }
     }
     Ok(pages)
 }

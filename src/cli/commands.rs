@@ -241,12 +241,6 @@ impl From<SortField> for Sort {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct StoresArgs {
-    #[command(flatten)]
-    pub(crate) format: FormatArgs,
-}
-
-#[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   ecache stats

@@ -11,6 +11,7 @@ pub(crate) mod filter;
 mod refusal;
 mod run;
 mod shortcut;
+pub(crate) mod stores;
 pub(crate) mod value;
 mod warm;
 
@@ -22,6 +23,7 @@ use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand};
 use crate::output::Format;
 pub(crate) use commands::*;
 pub(crate) use run::*;
+pub(crate) use stores::*;
 pub(crate) use warm::*;
 
 /// Inspect, change and prune the results that expensive calls left in an execution store.
@@ -219,7 +221,11 @@ pub(crate) enum Command {
     ///
     /// What looks like a secret in what was recorded of a call is shown as ***, unless there is --reveal.
     Ls(LsArgs),
-    /// List stores, with their entries and metadata
+    /// List, create, change, rename and remove stores
+    ///
+    /// Without a verb, lists them. A store exists as long as it has entries or metadata; its
+    /// metadata is FiftyOne's `__store__` document. Verbs work on the store of one name that is
+    /// linked to no dataset, or to the one that --dataset names.
     Stores(StoresArgs),
     /// Count entries, bytes and hits
     Stats(StatsArgs),

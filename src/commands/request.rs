@@ -151,7 +151,7 @@ pub(super) fn check_name<'a>(what: &str, name: &'a str) -> Result<&'a str> {
 pub(super) fn parse_key(key: &str) -> Result<Key> {
     if key == STORE_KEY {
         return Err(usage(format!(
-            "{STORE_KEY} is the store's own document and no entry; see `ecache stores`"
+            "{STORE_KEY} is the store's own document and no entry: use `ecache stores show`, `set` or `rm`"
         )));
     }
     Key::new(key).map_err(|error| usage(error.to_string()))

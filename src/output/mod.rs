@@ -92,6 +92,11 @@ impl Column {
         }
     }
 
+    /// Returns its name.
+    pub(crate) const fn name(self) -> &'static str {
+        self.name
+    }
+
     /// Numbers, aligned to the right and never shortened.
     pub(crate) const fn number(name: &'static str) -> Self {
         Self {

@@ -297,6 +297,47 @@ def documents_of_stores(dataset):
     assert left() == []
 
 
+def stores_as_such(dataset):
+    """A store that either makes, renames or deletes is what the other sees."""
+    service = ExecutionStoreService(dataset_id=dataset._doc.id)
+    here = ["--dataset", dataset.name]
+    ecache("stores", "create", "made", *here, "--metadata", '{"owner": "ann"}', "--policy", "evict")
+    made = service.get_store("made")
+    assert (made.metadata, made.policy) == ({"owner": "ann"}, "evict"), made
+    assert service.has_store("made") and service.count_keys("made") == 0
+    ecache("stores", "set", "made", *here, "--metadata", '{"n": 5}')
+    assert service.get_store("made").metadata == {"n": 5}
+    ecache("stores", "create", "made", *here, code=1)
+
+    service.set_key("made", "kept", {"at": datetime.datetime(2026, 1, 1)})
+    service.set_key("made", "expiring", 1, ttl=600)
+    before = {document["key"]: document for document in documents().find({"store_name": "made"})}
+    ecache("stores", "rename", "made", "named", *here, "--dry-run")
+    ecache("stores", "rename", "made", "named", *here)
+    after = {document["key"]: document for document in documents().find({"store_name": "named"})}
+    assert set(after) == {"__store__", "kept", "expiring"}
+    for key, document in before.items():
+        assert {**document, "store_name": "named"} == after[key]
+    assert not service.has_store("made")
+    assert sorted(service.list_keys("named")) == ["expiring", "kept"]
+    ecache("set", "named", "ours", "1", *here, "--user", USER)
+    service.set_key("other", "kept", 2)
+    ecache("stores", "rename", "named", "other", *here, code=1)
+    ecache("stores", "rename", "named", "other", *here, "--merge", code=1)
+    service.delete_key("other", "kept")
+    service.set_key("other", "more", 2)
+    ecache("stores", "rename", "named", "other", *here, "--merge")
+    assert sorted(service.list_keys("other")) == ["expiring", "kept", "more", "ours"]
+    fields = ecache("ls", "--store", "other", "--user", USER, "--fields", "key").split()
+    assert fields == [b"ours"], fields
+
+    ecache("stores", "rm", "other", *here, "--dry-run")
+    ecache("stores", "rm", "other", *here)
+    assert not service.has_store("other")
+    assert documents().count_documents({"store_name": "other"}) == 0
+    ecache("stores", "rm", "other", *here, code=1)
+
+
 def stores_are_fiftyones(dataset):
     ecache("set", "listed", "a", "1", "--dataset", dataset.name)
     store = ExecutionStore.create("listed", dataset_id=dataset._doc.id)
@@ -476,6 +517,7 @@ def main(folder):
     comparing_is_pythons(dataset)
     an_overwrite_keeps_what_it_does_not_name(dataset)
     documents_of_stores(dataset)
+    stores_as_such(dataset)
     stores_are_fiftyones(dataset)
     copying(dataset, folder)
     cloning(dataset, other)

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::filter::Usage;
 use crate::limits::Limit;
-use crate::scope::{Address, NameError};
+use crate::scope::{Address, NameError, StoreAddress};
 use crate::time::Timestamp;
 
 /// The result of an operation on a store.
@@ -177,6 +177,12 @@ pub enum Error {
         address: Box<Address>,
         /// When the one that is there was written
         written_at: Timestamp,
+    },
+    /// A store cannot be renamed to a name that another store has.
+    #[error("{store} is there already")]
+    StoreExists {
+        /// The store that has the name
+        store: Box<StoreAddress>,
     },
     /// The work was stopped in between; what was done is whole batches.
     #[error("interrupted after {} entries", done.entries)]

@@ -9,9 +9,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::{
     Backend, Chunked, Commit, Condition, Content, Counters, Description, Dimension, Direction,
-    Group, Imported, Lookup, OnConflict, Progress, Put, PutOptions, REPLACED_FOR, Record, Row,
-    Rows, STAGED_FOR, Scan, Sort, StoreMetadata, StoreRecord, Touch, UnnamedValues, Use, Values,
-    lookup_enough,
+    Group, Imported, Lookup, OnConflict, OnExistingStore, Progress, Put, PutOptions, REPLACED_FOR,
+    Record, Row, Rows, STAGED_FOR, Scan, Sort, StoreMetadata, StoreRecord, Touch, UnnamedValues,
+    Use, Values, lookup_enough,
 };
 use crate::entry::{Entry, MAX_COUNT, Policy};
 use crate::error::{Error, Result};
@@ -295,6 +295,51 @@ impl State {
         self.store(address).metadata = metadata.cloned();
     }
 
+    fn rename(
+        &mut self,
+        from: &StoreAddress,
+        to: &StoreAddress,
+        on_existing: OnExistingStore,
+    ) -> Result<Usage> {
+        let keys = |store: &StoreAddress| -> Vec<Address> {
+            let keys = self.entries.keys();
+            keys.filter(|key| *key.store == *store).cloned().collect()
+        };
+        let (old, new) = (keys(from), keys(to));
+        let document = |store| self.stores.get(store).and_then(|one| one.metadata.clone());
+        let (old_document, new_document) = (document(from), document(to));
+        if from == to || (old.is_empty() && old_document.is_none()) {
+            return Ok(Usage::default());
+        }
+        let exists = !new.is_empty() || new_document.is_some();
+        if exists && on_existing == OnExistingStore::Fail {
+            let store = Box::new(to.clone());
+            return Err(Error::StoreExists { store });
+        }
+        for address in &old {
+            let address = to.entry(address.key.clone());
+            if let Some(there) = self.entries.get(&address) {
+                return Err(Error::Conflict {
+                    written_at: there.entry.written_at(),
+                    address: Box::new(address),
+                });
+            }
+        }
+        let number = self.store(to).number;
+        let mut moved = Usage::default();
+        for address in old {
+            let mut stored = self.entries.remove(&address).expect("it was just listed");
+            moved += usage([&stored.entry].into_iter());
+            self.last_sequence += 1;
+            stored.position = (number, self.last_sequence);
+            stored.entry.address = to.entry(address.key);
+            self.entries.insert(stored.entry.address.clone(), stored);
+        }
+        self.set_metadata(from, None);
+        self.set_metadata(to, new_document.or(old_document).as_ref());
+        Ok(moved)
+    }
+
     fn matching(&self, filter: &Filter, now: Timestamp) -> impl Iterator<Item = &Stored> {
         let entries = self.entries.values();
         entries.filter(move |stored| filter.matches(&stored.entry, now))
@@ -556,6 +601,17 @@ impl Backend for MemoryBackend {
         store.check()?;
         self.write().set_metadata(store, metadata);
         Ok(())
+    }
+
+    fn rename_store(
+        &self,
+        from: &StoreAddress,
+        to: &StoreAddress,
+        on_existing: OnExistingStore,
+        _: Progress<'_>,
+    ) -> Result<Usage> {
+        to.check()?;
+        self.write().rename(from, to, on_existing)
     }
 
     fn names(&self, of: Dimension) -> Result<Vec<Arc<str>>> {

@@ -294,6 +294,24 @@ pub trait Backend: Send + Sync {
         Ok(removed)
     }
 
+    /// Gives a store another name: its entries with all that is known of them, and its own document.
+    /// Returns the usage of the entries.
+    ///
+    /// All or nothing, where the engine has transactions. Otherwise a renaming that stopped can be
+    /// continued with [`OnExistingStore::Merge`]. What calls came to stays with the old name.
+    ///
+    /// # Errors
+    /// [`Error::StoreExists`](crate::error::Error::StoreExists) if there is a store of the new name,
+    /// [`Error::Conflict`](crate::error::Error::Conflict) if a key is in both stores, and
+    /// [`Error::DamagedEntry`](crate::error::Error::DamagedEntry) if anything of the store is damaged.
+    fn rename_store(
+        &self,
+        from: &StoreAddress,
+        to: &StoreAddress,
+        on_existing: OnExistingStore,
+        progress: Progress<'_>,
+    ) -> Result<Usage>;
+
     /// Groups what `filter` means, by name, entries without a name first.
     fn groups(&self, filter: &Filter, by: Dimension, now: Timestamp) -> Result<Vec<Group>>;
 

@@ -433,6 +433,16 @@ impl OnConflict {
     }
 }
 
+/// What a renaming does if there is a store of the new name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnExistingStore {
+    /// It fails
+    Fail,
+    /// The entries come to those that are there, unless a key is in both stores; of two own
+    /// documents the one that is there stays
+    Merge,
+}
+
 /// How much an import writes at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Commit {

@@ -41,6 +41,7 @@ mod note;
 mod query;
 mod read;
 mod remove;
+mod rename;
 mod value;
 mod write;
 
@@ -58,8 +59,8 @@ use mongodb::{Collection, Database};
 use super::sqlite::Access;
 use super::{
     Backend, Chunked, Commit, Content, Counters, Dataset, Description, Dimension, Follow, Group,
-    Imported, Lookup, OnConflict, Progress, Put, PutOptions, Record, Rows, Scan, StoreMetadata,
-    StoreRecord, Touch, Trouble, Use, lookup_enough,
+    Imported, Lookup, OnConflict, OnExistingStore, Progress, Put, PutOptions, Record, Rows, Scan,
+    StoreMetadata, StoreRecord, Touch, Trouble, Use, lookup_enough,
 };
 use crate::entry::Entry;
 use crate::error::{Error, Result};
@@ -268,6 +269,16 @@ impl Backend for MongoBackend {
 
     fn remove_documents(&self, filter: &Filter) -> Result<u64> {
         documents::remove(self, filter)
+    }
+
+    fn rename_store(
+        &self,
+        from: &StoreAddress,
+        to: &StoreAddress,
+        on_existing: OnExistingStore,
+        progress: Progress<'_>,
+    ) -> Result<Usage> {
+        rename::rename(self, from, to, on_existing, progress)
     }
 
     fn groups(&self, filter: &Filter, by: Dimension, now: Timestamp) -> Result<Vec<Group>> {

@@ -40,6 +40,7 @@ mod query;
 mod read;
 mod reclaim;
 mod remove;
+mod rename;
 mod repair;
 mod reserve;
 mod row;
@@ -62,8 +63,8 @@ pub use open::{Access, BUSY_TIMEOUT};
 
 use super::{
     Backend, CallIdentity, CallLookup, Chunked, Commit, Content, Counters, Description, Dimension,
-    Group, Imported, Lookup, OnConflict, Progress, Put, PutOptions, Record, Rows, Scan,
-    StoreMetadata, StoreRecord, Touch, Trouble, Use, lookup_enough,
+    Group, Imported, Lookup, OnConflict, OnExistingStore, Progress, Put, PutOptions, Record, Rows,
+    Scan, StoreMetadata, StoreRecord, Touch, Trouble, Use, lookup_enough,
 };
 use crate::entry::Entry;
 use crate::error::{Error, Result};
@@ -330,6 +331,16 @@ impl Backend for SqliteBackend {
 
     fn remove_documents(&self, filter: &Filter) -> Result<u64> {
         self.delete_documents(filter)
+    }
+
+    fn rename_store(
+        &self,
+        from: &StoreAddress,
+        to: &StoreAddress,
+        on_existing: OnExistingStore,
+        _: Progress<'_>,
+    ) -> Result<Usage> {
+        self.rename(from, to, on_existing)
     }
 
     fn groups(&self, filter: &Filter, by: Dimension, now: Timestamp) -> Result<Vec<Group>> {

@@ -282,6 +282,14 @@ pub(super) fn stores(
     Ok(stores.into_iter().collect())
 }
 
+/// Returns the id of a store, if the file has it, without remembering it.
+pub(super) fn find_store(
+    connection: &Connection,
+    store: &StoreAddress,
+) -> rusqlite::Result<Option<i64>> {
+    select_store_id(connection, store)
+}
+
 fn select_store_id(connection: &Connection, store: &StoreAddress) -> rusqlite::Result<Option<i64>> {
     // The checksum comes first: without a column of the table, SQLite would read only the index.
     connection

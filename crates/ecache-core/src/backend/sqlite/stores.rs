@@ -317,7 +317,7 @@ pub(super) fn damaged_documents(
 }
 
 /// Reports whether a store has entries, or unreadable pages in their place.
-fn has_entries(connection: &Connection, id: i64) -> rusqlite::Result<bool> {
+pub(super) fn has_entries(connection: &Connection, id: i64) -> rusqlite::Result<bool> {
     let Range { after, end } = Range::store(id);
     let sql = "SELECT 1 FROM entries NOT INDEXED WHERE id > ?1 AND id <= ?2";
     let exists = connection.prepare_cached(sql)?.exists([after, end]);

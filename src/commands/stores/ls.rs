@@ -1,9 +1,9 @@
-//! `ecache stores`: lists stores, with their entries and metadata.
+//! `ecache stores ls`: lists stores, with their entries and metadata.
 
 use anyhow::Result;
 use ecache_core::filter::Filter;
 
-use crate::cli::StoresArgs;
+use crate::cli::StoresListArgs;
 use crate::context::Context;
 use crate::error::Exit;
 use crate::output::{Cell, Column};
@@ -21,7 +21,7 @@ const COLUMNS: [Column; 7] = [
     Column::text("metadata"),
 ];
 
-pub(crate) fn run(context: &Context, args: StoresArgs) -> Result<Exit> {
+pub(super) fn run(context: &Context, args: StoresListArgs) -> Result<Exit> {
     let backend = context.reader()?;
     let now = context.now();
     let mut stores = backend.stores()?;

@@ -1,0 +1,150 @@
+//! The arguments of `ecache stores` and its verbs.
+
+use clap::{Args, Subcommand, ValueEnum};
+use ecache_core::entry::Policy;
+
+use super::FormatArgs;
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ecache stores
+  ecache stores create settings --metadata '{\"owner\": \"ann\"}'
+  ecache stores rename thumbs thumbnails --dry-run
+  ecache stores rm thumbnails --dataset 6b03de1228195dbc2df5c505")]
+pub(crate) struct StoresArgs {
+    #[command(subcommand)]
+    pub(crate) verb: Option<StoresVerb>,
+    #[command(flatten)]
+    pub(crate) list: StoresListArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StoresListArgs {
+    #[command(flatten)]
+    pub(crate) format: FormatArgs,
+}
+
+// The verbs; without one, stores are listed.
+#[derive(Debug, Subcommand)]
+pub(crate) enum StoresVerb {
+    /// List stores, with their entries and metadata
+    Ls(StoresListArgs),
+    /// Print all that is known of a store
+    Show(StoresShowArgs),
+    /// Make a store exist without entries, with metadata
+    ///
+    /// Exits with 1 if it has metadata already; `ecache stores set` changes it.
+    Create(StoresCreateArgs),
+    /// Change the metadata of a store, or its policy
+    Set(StoresSetArgs),
+    /// Remove a store: its metadata and all of its entries, whatever their policy
+    ///
+    /// Exits with 1 if there is no such store.
+    Rm(StoresRmArgs),
+    /// Give a store another name, with its metadata and all of its entries
+    ///
+    /// In a file all at once. In MongoDB document by document: a renaming that was stopped is
+    /// continued with --merge. What calls came to (`ecache stats --calls`) stays with the old name.
+    Rename(StoresRenameArgs),
+}
+
+// One store.
+#[derive(Debug, Args)]
+pub(crate) struct StoreArgs {
+    /// The store's name
+    #[arg(value_name = "STORE")]
+    pub(crate) store: String,
+    #[command(flatten)]
+    pub(crate) link: LinkArgs,
+}
+
+// The dataset of a store.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct LinkArgs {
+    /// The dataset that the store is linked to, by its id, or in FiftyOne's database its name
+    #[arg(long, value_name = "ID")]
+    pub(crate) dataset: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StoresShowArgs {
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+    #[command(flatten)]
+    pub(crate) format: FormatArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ecache stores create settings
+  ecache stores create thumbs --metadata '{\"owner\": \"ann\"}' --policy evict")]
+pub(crate) struct StoresCreateArgs {
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+    /// The metadata, a JSON object [default: null]
+    #[arg(long, value_name = "JSON")]
+    pub(crate) metadata: Option<String>,
+    /// Say whether clearing the cache removes the metadata; entries have policies of their own
+    #[arg(long, value_enum, default_value_t = StorePolicy::Persist)]
+    pub(crate) policy: StorePolicy,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StoresSetArgs {
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+    /// The new metadata, a JSON object, or null
+    #[arg(long, value_name = "JSON")]
+    pub(crate) metadata: Option<String>,
+    /// Say whether clearing the cache removes the metadata; entries have policies of their own
+    #[arg(long, value_enum)]
+    pub(crate) policy: Option<StorePolicy>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StoresRmArgs {
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+    /// Say what would be removed, and remove nothing
+    #[arg(long, short = 'n')]
+    pub(crate) dry_run: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StoresRenameArgs {
+    /// The store's name
+    #[arg(value_name = "OLD")]
+    pub(crate) old: String,
+    /// The new name
+    #[arg(value_name = "NEW")]
+    pub(crate) new: String,
+    /// Move the entries to the store NEW if there is one, unless both have an entry of one key; the
+    /// metadata of NEW stays
+    #[arg(long)]
+    pub(crate) merge: bool,
+    /// Say what would be renamed, and rename nothing
+    #[arg(long, short = 'n')]
+    pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) link: LinkArgs,
+}
+
+/// The policy of a store's own document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum StorePolicy {
+    /// Clearing the whole store removes it
+    Evict,
+    /// It stays until it is removed by name
+    Persist,
+}
+
+impl From<StorePolicy> for Policy {
+    fn from(policy: StorePolicy) -> Self {
+        match policy {
+            StorePolicy::Evict => Self::Evict,
+            StorePolicy::Persist => Self::Persist,
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! `ecache stores create` and `set`: a store's own document.
+
+use anyhow::Result;
+use ecache_core::backend::StoreMetadata;
+use ecache_core::entry::Policy;
+use ecache_core::error::Error;
+use ecache_core::python_json::Json;
+
+use super::{address, find};
+use crate::cli::{StoresCreateArgs, StoresSetArgs};
+use crate::context::Context;
+use crate::error::{Exit, usage};
+
+pub(super) fn create(context: &Context, args: StoresCreateArgs) -> Result<Exit> {
+    let value = match args.metadata {
+        Some(text) => metadata(&text)?,
+        None => "null".to_owned(),
+    };
+    let store = address(context, &args.store.store, &args.store.link)?;
+    let backend = context.writer()?;
+    if backend.document(&store)?.is_some() {
+        context.note(&format!(
+            "{store} has metadata already; change it with `ecache stores set`"
+        ));
+        return Ok(Exit::No);
+    }
+    let document = StoreMetadata {
+        value,
+        created_at: context.now(),
+        updated_at: None,
+        policy: Policy::from(args.policy),
+    };
+    backend.set_metadata(&store, Some(&document))?;
+    context.note(&format!("created {store}, policy {}", document.policy));
+    Ok(Exit::Done)
+}
+
+pub(super) fn set(context: &Context, args: StoresSetArgs) -> Result<Exit> {
+    if args.metadata.is_none() && args.policy.is_none() {
+        return Err(usage(
+            "nothing would be changed: name --metadata or --policy",
+        ));
+    }
+    let value = args.metadata.as_deref().map(metadata).transpose()?;
+    let store = address(context, &args.store.store, &args.store.link)?;
+    let backend = context.remover()?;
+    let now = context.now();
+    if find(context, backend.as_ref(), "change the metadata of", &store)?.is_none() {
+        return Ok(Exit::No);
+    }
+    let old = match backend.document(&store) {
+        // What cannot be read is replaced by what is named in full.
+        Err(Error::DamagedEntry { .. }) if value.is_some() => None,
+        document => document?,
+    };
+    let old = old.unwrap_or(StoreMetadata {
+        value: "null".to_owned(),
+        created_at: now,
+        updated_at: None,
+        policy: Policy::Persist,
+    });
+    let document = StoreMetadata {
+        value: value.unwrap_or(old.value),
+        updated_at: Some(now),
+        policy: args.policy.map_or(old.policy, Policy::from),
+        ..old
+    };
+    backend.set_metadata(&store, Some(&document))?;
+    context.note(&format!(
+        "changed the metadata of {store}, policy {}",
+        document.policy
+    ));
+    Ok(Exit::Done)
+}
+
+/// Reads metadata as FiftyOne has it: a dict, or none.
+fn metadata(text: &str) -> Result<String> {
+    let invalid = |why: &dyn std::fmt::Display| {
+        usage(format!(
+            "invalid value {text:?} for --metadata: {why}; it is a JSON object, as in '{{\"owner\": \"ann\"}}'"
+        ))
+    };
+    match Json::parse(text.as_bytes()) {
+        Ok(Json::Object(_) | Json::Null) => Ok(text.to_owned()),
+        Ok(_) => Err(invalid(&"this is another type")),
+        Err(error) => Err(invalid(&error)),
+    }
+}

@@ -1,0 +1,79 @@
+//! `ecache stores`: lists stores, and administers one and its own document.
+
+mod document;
+mod ls;
+mod rename;
+mod rm;
+mod show;
+
+use anyhow::Result;
+use ecache_core::backend::{Backend, StoreRecord};
+use ecache_core::scope::StoreAddress;
+
+use super::request::store_address;
+use crate::cli::entry::ScopeArgs;
+use crate::cli::{LinkArgs, StoresArgs, StoresVerb};
+use crate::context::Context;
+use crate::error::{Exit, usage};
+
+pub(crate) fn run(context: &Context, args: StoresArgs) -> Result<Exit> {
+    let Some(verb) = args.verb else {
+        return ls::run(context, args.list);
+    };
+    if args.list.format.format.is_some() {
+        return Err(usage(
+            "name the --format after the verb: ecache stores ls --format json",
+        ));
+    }
+    match verb {
+        StoresVerb::Ls(args) => ls::run(context, args),
+        StoresVerb::Show(args) => show::run(context, args),
+        StoresVerb::Create(args) => document::create(context, args),
+        StoresVerb::Set(args) => document::set(context, args),
+        StoresVerb::Rm(args) => rm::run(context, args),
+        StoresVerb::Rename(args) => rename::run(context, args),
+    }
+}
+
+/// The store of that name and dataset.
+fn address(context: &Context, store: &str, link: &LinkArgs) -> Result<StoreAddress> {
+    let scope = ScopeArgs {
+        dataset: link.dataset.clone(),
+        ..ScopeArgs::default()
+    };
+    store_address(context, store, &scope)
+}
+
+/// Finds a store, or says that there is none and where stores of that name are.
+fn find(
+    context: &Context,
+    backend: &dyn Backend,
+    attempt: &str,
+    address: &StoreAddress,
+) -> Result<Option<StoreRecord>> {
+    let stores = backend.stores()?;
+    if let Some(store) = stores.iter().find(|store| *store.address == *address) {
+        return Ok(Some(store.clone()));
+    }
+    let mut places = Vec::new();
+    for StoreRecord { address: other, .. } in &stores {
+        if other.store_name == address.store_name {
+            let mut place = match &other.dataset_id {
+                Some(dataset) => format!("of dataset {dataset:?}"),
+                None => "of no dataset".to_owned(),
+            };
+            if other.collection != address.collection {
+                place.push_str(&format!(" in collection {:?}", &*other.collection));
+            }
+            places.push(place);
+        }
+    }
+    let elsewhere = match places.is_empty() {
+        true => String::new(),
+        false => format!("; there is one {}", places.join(", ")),
+    };
+    context.note(&format!(
+        "cannot {attempt} {address}: there is no such store{elsewhere}"
+    ));
+    Ok(None)
+}

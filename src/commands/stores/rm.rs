@@ -1,0 +1,37 @@
+//! `ecache stores rm`: removes a store with all that it has, as FiftyOne's `delete_store` does.
+
+use anyhow::Result;
+use ecache_core::entry::Policy;
+use ecache_core::filter::Filter;
+
+use super::super::removal::{Run, entries, open, remove_documents, remove_with};
+use super::{address, find};
+use crate::cli::StoresRmArgs;
+use crate::context::Context;
+use crate::error::Exit;
+
+pub(super) fn run(context: &Context, args: StoresRmArgs) -> Result<Exit> {
+    let store = address(context, &args.store.store, &args.store.link)?;
+    let run = Run::from(args.dry_run);
+    let backend = open(context, run)?;
+    let now = context.now();
+    if find(context, backend.as_ref(), "remove", &store)?.is_none() {
+        return Ok(Exit::No);
+    }
+    let all = Filter::store(&store);
+    let persistent = Filter {
+        policy: Some(Policy::Persist),
+        ..all.clone()
+    };
+    let persistent = backend.usage(&persistent.into(), now)?.entries;
+    let selection = all.clone().into();
+    let documents = || remove_documents(backend.as_ref(), &all, run);
+    remove_with(context, backend.as_ref(), &selection, run, now, documents)?;
+    if persistent > 0 {
+        context.note(&format!(
+            "including {} of policy persist",
+            entries(persistent)
+        ));
+    }
+    Ok(Exit::Done)
+}
