@@ -356,6 +356,10 @@ pub use execution_cache::{
 /// of the key as well. `dyn` hides the type, and changes to `&mut` arguments would be lost: both
 /// are compile errors.
 ///
+/// Two arguments of one type are the same if `Serialize` writes the same for both. If yours drops a
+/// difference that the result depends on, such as the variant of an `untagged` enum or what a
+/// `serialize_with` rounds, name it with a `key_fn`.
+///
 /// The key covers only the arguments and the scopes. For other inputs, use a `ttl`, a `version` or
 /// `verify_every`. Copies of a result are made by its `Clone`; callers share any state that `Clone`
 /// shares, as with an `Arc`.

@@ -74,9 +74,11 @@ impl Parameter {
     /// Returns the parameter of a function that only borrows it.
     pub(crate) fn borrowed(&self) -> TokenStream {
         let Self { name, ty, .. } = self;
-        match self.role {
-            Role::Context | Role::First | Role::Reference => quote!(#name: #ty),
-            Role::AsRef | Role::Owned => quote!(#name: &#ty),
+        match (self.role, ty) {
+            (Role::Context | Role::First | Role::Reference, _) => quote!(#name: #ty),
+            // `&impl A + B` is no type.
+            (_, Type::ImplTrait(several)) if several.bounds.len() > 1 => quote!(#name: &(#ty)),
+            _ => quote!(#name: &#ty),
         }
     }
 

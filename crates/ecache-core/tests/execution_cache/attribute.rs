@@ -1,5 +1,6 @@
 //! `#[execution_cache]` on every kind of function.
 
+use std::fmt::Debug;
 use std::path::Path;
 use std::sync::Mutex;
 
@@ -258,12 +259,9 @@ impl<T: std::str::FromStr + Default + Copy> Reader<T> {
 }
 
 #[execution_cache]
-fn read<T: std::str::FromStr + std::fmt::Debug, const N: usize>(
-    _ctx: &ExecutionContext,
-    text: &str,
-) -> String
+fn read<T: std::str::FromStr + Debug, const N: usize>(_ctx: &ExecutionContext, text: &str) -> String
 where
-    T::Err: std::fmt::Debug,
+    T::Err: Debug,
 {
     format!("{:?} {N}", text.parse::<T>().expect("a number"))
 }
@@ -294,6 +292,34 @@ fn borrowed_and_as_ref_arguments() {
         Some("pngx")
     );
     assert_eq!(extension::counters().computations, 1);
+}
+
+#[execution_cache]
+fn with_bounds(
+    _ctx: &ExecutionContext,
+    one: impl Serialize + Debug,
+    other: &(impl Serialize + Debug),
+) -> String {
+    format!("{one:?} {other:?}")
+}
+
+#[execution_cache]
+async fn with_bounds_async(
+    _ctx: &ExecutionContext,
+    one: impl Serialize + Debug + Send + Sync,
+) -> String {
+    format!("{one:?}")
+}
+
+#[test]
+fn arguments_of_unnamed_types_with_several_bounds() {
+    let ctx = in_memory();
+    for _ in 0..2 {
+        assert_eq!(with_bounds(&ctx, 1_u8, &"1"), "1 \"1\"");
+        assert_eq!(with_bounds(&ctx, "1", &1_u8), "\"1\" 1");
+        assert_eq!(block_on(with_bounds_async(&ctx, "1")), "\"1\"");
+    }
+    assert_eq!(with_bounds::counters().computations, 2);
 }
 
 #[execution_cache]
