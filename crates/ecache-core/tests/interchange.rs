@@ -438,6 +438,27 @@ fn what_only_looks_like_a_type_is_kept() {
 }
 
 #[test]
+fn a_document_without_a_creation_was_created_when_its_id_was_made() {
+    let made_at = Timestamp::from_millis(0x6b03_de12 * 1000);
+    for (created, expected) in [
+        ("", made_at),
+        (r#", "created_at": null"#, made_at),
+        (r#", "created_at": 7"#, Timestamp::from_millis(7)),
+    ] {
+        let id = r#"{"$oid": "6b03de1228195dbc2df5c505"}"#;
+        let line =
+            format!(r#"{{"_id": {id}, "store_name": "s", "key": "k", "value": 1{created}}}"#);
+        assert_eq!(
+            entries(line.as_bytes())[0].0.created_at,
+            expected,
+            "{created}"
+        );
+    }
+    let line = r#"{"_id": "own", "store_name": "s", "key": "k", "value": 1}"#;
+    assert_eq!(entries(line.as_bytes())[0].0.created_at, NOW);
+}
+
+#[test]
 fn fields_may_be_numbers_in_any_form() {
     let members = r#""hits": {"$numberLong": "5"}, "created_at": {"$numberLong": "7"}"#;
     let line = format!(r#"{{"store_name": "s", "key": "k", "value": 1, {members}}}"#);

@@ -154,7 +154,8 @@ impl Recorder {
         let key = fields.key.ok_or(missing("key"))?;
         let value = fields.value.ok_or(missing("value"))?;
         let store = self.store(&store_name, fields.dataset_id.as_deref());
-        let created_at = fields.created_at.unwrap_or(self.now);
+        let created_at = fields.created_at.or(fields.id_made_at);
+        let created_at = created_at.unwrap_or(self.now);
         let policy = match (fields.policy, fields.expires_at) {
             (_, Some(_)) => Policy::Evict,
             (policy, None) => policy.unwrap_or(Policy::Persist),
@@ -228,6 +229,8 @@ struct Fields<'a> {
     key: Option<Cow<'a, str>>,
     dataset_id: Option<Cow<'a, str>>,
     policy: Option<Policy>,
+    /// The time in the document's `_id`
+    id_made_at: Option<Timestamp>,
     created_at: Option<Timestamp>,
     updated_at: Option<Timestamp>,
     expires_at: Option<Timestamp>,
@@ -247,12 +250,14 @@ struct Fields<'a> {
 impl<'a> Fields<'a> {
     /// Reads every field but the value, whose kind may follow it.
     ///
-    /// `_id` and `size` are not kept: a database gives the one, and the value has the other.
+    /// `_id` and `size` are not kept: a database gives the one, and the value has the other. A
+    /// document that does not say when it was created was when its `_id` was made, as in a database.
     fn read(parts: Parts<'a>) -> Result<Self> {
         let mut fields = Fields::default();
         for (member, given) in parts.members {
             match member.as_ref() {
-                "_id" | "size" => {}
+                "size" => {}
+                "_id" => fields.id_made_at = extended_json::object_id_time(&given.into_json()),
                 "store_name" => fields.store_name = name("store_name", given)?,
                 "key" => fields.key = string("key", given)?,
                 "dataset_id" => fields.dataset_id = dataset("dataset_id", given)?,

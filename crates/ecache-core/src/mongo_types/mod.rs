@@ -7,7 +7,7 @@
 //! - `null`, bools, strings, arrays and documents are JSON. Names that repeat, and names that are
 //!   empty or hold dots and dollars, stay as they are.
 //! - Numbers are told apart as the Python driver writes them: `5` is an int32, `5000000000` an int64,
-//!   `5.0` a double. An int64 that fits 32 bits is `{"$numberLong": "5"}`.
+//!   `5.0` a double. An int64 that fits 32 bits is `{"$bson": {"$numberLong": "5"}}`.
 //! - Every other type is a *wrapper*: the object that Extended JSON version 2 has for it, with a mark
 //!   around it, as in `{"$bson": {"$date": "2026-03-04T05:06:07Z"}}`.
 //! - A document that would read as a wrapper is *escaped* by one more mark, and so is one that would
