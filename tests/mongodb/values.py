@@ -117,7 +117,13 @@ def fill(database, values):
         }
         for at, value in enumerate(values)
     ]
+    # As FiftyOne's create_store does.
+    filled += [
+        document | {"store_name": f"m{at}", "key": "__store__", "expires_at": None}
+        for at, document in enumerate(filled[: len(SINGLE)])
+    ]
     client[f"{NAME}-{database}"]["execution_store"].insert_many(filled)
+    return len(filled)
 
 
 def documents(database, query, fields=None):
@@ -130,22 +136,27 @@ def documents(database, query, fields=None):
             batch = batch[length:]
 
 
-def key_of(document):
-    start = document.index(b"\x02key\0") + 9
-    return document[start : document.index(b"\0", start)].decode()
+def name_of(document):
+    """The store and the key."""
+
+    def text(field):
+        start = document.index(b"\x02" + field + b"\0") + len(field) + 6
+        return document[start : document.index(b"\0", start)].decode()
+
+    return text(b"store_name"), text(b"key")
 
 
 def stored(database, dataset=None):
     """Every document but for its id, as its bytes; that of a clone as that of the original."""
     query = {"dataset_id": dataset} if dataset else {}
     found = documents(database, query, {"_id": 0})
-    return {key_of(document): document.replace(CLONE.binary, DATASET.binary) for document in found}
+    return {name_of(document): document.replace(CLONE.binary, DATASET.binary) for document in found}
 
 
 def moves_keep_every_value(values):
-    fill("a", values)
+    count = fill("a", values)
     everything = stored("a")
-    assert len(everything) == len(values)
+    assert len(everything) == count
     ecache("copy", location("a"), "a.db")
     ecache("copy", "a.db", location("sqlite"))
     assert stored("sqlite") == everything
@@ -164,7 +175,7 @@ def moves_keep_every_value(values):
     ecache("import", "dump.bson", "--db", location("dump"))
     assert stored("dump") == everything
     ecache("copy", location("a"), location("a"), "--policy", "any", "--remap-dataset", f"{DATASET}={CLONE}")
-    assert stored("a", CLONE) == {key: raw for key, raw in everything.items() if DATASET.binary in raw}
+    assert stored("a", CLONE) == {name: raw for name, raw in everything.items() if DATASET.binary in raw}
 
 
 def get_then_set_keeps_a_value():
@@ -212,7 +223,7 @@ def what_has_no_form_is_counted_and_the_rest_is_copied():
     )
     assert ran.returncode == 3 and ran.stderr.count("is left out: MongoDB cannot keep the value") == 4, ran
     assert ran.stderr.endswith("left out 4 entries, which TO cannot keep\n"), ran
-    assert sorted(stored("odd")) == ["k0", "k5"]
+    assert sorted(stored("odd")) == [("j", "k0"), ("j", "k5")]
     with open("odd.jsonl", "wb") as lines:
         lines.write(ecache("export", "--db", "odd.db"))
     ran = subprocess.run(
