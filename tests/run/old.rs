@@ -108,6 +108,31 @@ fn the_run_in_the_background_holds_nothing_and_has_its_input() {
 }
 
 #[test]
+fn an_old_result_is_printed_while_another_process_runs_the_same() {
+    let session = Session::new();
+    let line = "echo >> begun; test ! -e once || until test -e go; do sleep 0.01; done; cat";
+    let command = |options: &str| {
+        let mut command = session.command(&format!("run --ttl 5s {options} -- sh -c"));
+        command.arg(line);
+        command
+    };
+    let input = b"input\n";
+    run(command(""), input).prints(input);
+    std::fs::write(session.path("once"), "").expect("a file");
+    std::fs::remove_file(session.path("begun")).expect("it has run");
+    session.set_clock(LATER);
+    std::thread::scope(|scope| {
+        let leader = command("");
+        let leader = scope.spawn(|| run(leader, input));
+        wait_for("the leader runs", || session.path("begun").exists());
+        run(command("--on-busy stale"), input).prints(input);
+        assert!(!session.path("go").exists());
+        std::fs::write(session.path("go"), "").expect("a file");
+        leader.join().expect("it ends").prints(input);
+    });
+}
+
+#[test]
 fn a_failure_does_not_take_the_place_of_an_old_result() {
     let session = Session::new();
     let options = "--ttl 5s --stale-if-error";

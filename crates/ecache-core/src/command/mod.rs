@@ -6,7 +6,7 @@
 //! | `identity` | what goes into the key |
 //! | `call` | a command line as one call, and its entry |
 //! | `input` | standard input: passing it to the command, and its part of the key |
-//! | `piped` | a command whose standard input is a pipe |
+//! | `piped` | looking up and keeping a command whose standard input is a pipe |
 //! | `unkeyed` | arguments whose content cannot be part of the key |
 //! | `files` | files, folders and patterns, hashed by content |
 //! | `recording` | what a command printed, and how it ended, as bytes |
@@ -20,7 +20,8 @@
 //! | `beside` | separate entries for merged and for separate output streams |
 //! | `old`, `held` | results whose time is over, and output that waits for the end |
 //! | `settings` | how a command is memoized, and what came of it |
-//! | `memo` | a hit, a miss, and trouble |
+//! | `memo` | the one flow of a memoized command: look, take turns, look again, run |
+//! | `hit`, `keep` | replaying a result, and storing one |
 //! | `warm`, `queue` | many commands, several at a time |
 //! | `recorded` | a command again, from what is recorded of it |
 //!
@@ -42,8 +43,10 @@ mod feed;
 mod files;
 mod frames;
 mod held;
+mod hit;
 mod identity;
 mod input;
+mod keep;
 mod memo;
 mod old;
 mod piped;

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use super::broadcast;
 use super::held::Held;
-use super::memo::{Ports, lost, unread};
+use super::hit::{lost, unread};
+use super::memo::{Ports, StoredResult};
 use super::process::{Records, Streams};
 use super::recording::{self, Stream};
 use super::settings::{Failures, OnBusy, OnFailure, Outcome, Report};
@@ -181,7 +182,7 @@ impl Memo<'_> {
     pub(super) fn run_or_replay(
         &self,
         backend: &Arc<dyn Backend>,
-        (entry, content): (Box<Entry>, Content),
+        (entry, content): StoredResult,
         records: Records,
         ports: &mut Ports<'_>,
     ) -> Result<Report, CommandError> {

@@ -1,4 +1,4 @@
-//! Memoizes a command whose standard input is a pipe or a socket.
+//! Looks up and keeps the result of a command whose standard input is a pipe or a socket.
 //!
 //! The entry depends on what the command takes from the stream, which only a run can show:
 //!
@@ -15,20 +15,18 @@
 //! Followers wait for the leader instead of replaying its live output, since only the finished entry says how much to
 //! take. Stale results are served only if the whole input can be peeked, so that a background process can have a copy.
 
+use std::borrow::Cow;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::feed::InputUse;
 use super::input::{Lies, Profile, Seen, StreamContent, Taken};
-use super::memo::Ports;
+use super::memo::Answer;
 use super::old::Kept;
-use super::process::{Ended, Records};
-use super::recording::{Recorder, ending};
-use super::turn::{Turn, Wait};
-use super::{
-    Call, CommandError, Input, InputKey, Memo, Mode, OnBusy, OnFailure, OnMiss, Report, StreamInput,
-};
+use super::process::Ended;
+use super::recording::ending;
+use super::{Call, InputKey, Memo, Mode, OnMiss, Report, StreamInput};
 use crate::backend::{Backend, Condition, Content, Lookup};
 use crate::entry::Entry;
 use crate::error::Result;
@@ -41,126 +39,18 @@ const END_PATIENCE: Duration = Duration::from_millis(5);
 /// The same if a result is there for an empty stream.
 const KNOWN_END_PATIENCE: Duration = Duration::from_millis(50);
 
-/// The outcome of a look-up.
-enum Found {
-    Hit(Call, Box<Entry>, Content),
-    /// A stale result
-    Old(Call, Box<Entry>, Content),
-    /// No result; `None` if the entry that would hold it is not known either
-    Miss(Option<Call>),
-}
-
-impl Memo<'_> {
-    /// As [`Memo::run`], for a command whose standard input is a stream.
-    pub(super) fn run_piped(&self, ports: &mut Ports<'_>) -> Result<Report, CommandError> {
-        let settings = &self.call.settings;
-        let Some(path) = self.store.filter(|_| settings.mode != Mode::Off) else {
-            return self.bypass(ports);
-        };
-        let (mut missing, mut old) = (None, None);
-        if settings.mode != Mode::Refresh {
-            match self.first_look(path, stream(ports)) {
-                Ok((backend, Found::Hit(call, entry, content))) => {
-                    let found = (entry, content);
-                    if let Some(report) = self.of(&call).replay_hit(backend, found, ports)? {
-                        return Ok(report);
-                    }
-                }
-                Ok((backend, Found::Old(call, entry, content))) => {
-                    let memo = self.of(&call);
-                    let can_copy = stream(ports).whole().is_ok_and(|whole| whole.is_some());
-                    if can_copy && memo.is_served(&entry, self.clock.now()) {
-                        memo.refresh_elsewhere(path, ports)?;
-                        let found = (entry, content);
-                        if let Some(report) = memo.replay_old(&backend, found, ports)? {
-                            return Ok(report);
-                        }
-                    } else {
-                        old = Some((entry, content));
-                    }
-                    missing = Some(call);
-                }
-                Ok((_, Found::Miss(call))) => missing = call,
-                Err(error) if Self::is_for_a_writer(&error) => self.tell_of(error)?,
-                Err(error) => {
-                    (self.on_trouble)(error)?;
-                    return self.bypass(ports);
-                }
-            }
-        }
-        if settings.mode == Mode::ReadOnly || settings.on_miss == OnMiss::Fail {
-            return self.bypass(ports);
-        }
-        let Some(backend) = self.attempt(self.open(path, self.call.settings.access))? else {
-            return self.bypass(ports);
-        };
-        let mut lock = None;
-        if let Some(call) = &missing {
-            let wait = match settings.on_busy {
-                OnBusy::Wait | OnBusy::Stale => Wait::Silently,
-                OnBusy::Run | OnBusy::Fail => Wait::Not,
-            };
-            let memo = self.of(call);
-            let locks = self.locks(path)?;
-            match memo.turn(locks.as_ref(), path, wait, &mut ports.console)? {
-                Turn::Ours(ours) => lock = ours,
-                Turn::Theirs | Turn::Over(_) if settings.on_busy == OnBusy::Fail => {
-                    return Err(CommandError::Busy);
-                }
-                Turn::Theirs | Turn::Over(_) => {
-                    (self.on_unkept)("another process is running it, and it is not waited for");
-                    return self.bypass(ports);
-                }
-            }
-            if lock.is_some()
-                && let Found::Hit(call, entry, content) = self.second_look(&backend, call)?
-            {
-                let found = (entry, content);
-                let report = self
-                    .of(&call)
-                    .replay_hit(Arc::clone(&backend), found, ports)?;
-                if let Some(report) = report {
-                    return Ok(report);
-                }
-            }
-        }
-        let records = Records {
-            recorder: Recorder::new(self.outputs, settings.max_output),
-            telling: None,
-        };
-        if settings.on_failure == OnFailure::Stale
-            && let (Some(call), Some(found)) = (&missing, old)
-            && matches!(call.identity.input, InputKey::Stream(..))
-        {
-            return self.of(call).run_or_replay(&backend, found, records, ports);
-        }
-        let (ended, report) = self.execute(ports.take(), Some(records))?;
-        let is_whole = ended.is_whole();
-        let report = self.keep_piped(&backend, ended, report)?;
-        drop(lock);
-        if is_whole {
-            ports.console.finish()?;
-        }
-        Ok(report)
-    }
-
+impl<'a> Memo<'a> {
     /// Looks for the entry that answers for the content of the stream.
-    fn first_look(
+    pub(super) fn look_at_stream(
         &self,
         path: &Path,
         stream: &mut StreamInput,
-    ) -> Result<(Arc<dyn Backend>, Found)> {
+    ) -> Result<(Arc<dyn Backend>, Answer<'a>)> {
         let unread = self.call.with_input(InputKey::Unread(stream.wire()));
         let memo = self.of(&unread);
         let (backend, kept) = memo.look(path)?;
-        match kept {
-            Kept::Fresh(entry, content) => {
-                return Ok((backend, Found::Hit(unread, entry, content)));
-            }
-            Kept::Old(entry, content) => {
-                return Ok((backend, Found::Old(unread, entry, content)));
-            }
-            Kept::Nothing => {}
+        if !matches!(kept, Kept::Nothing) {
+            return Ok((backend, Answer::of(Cow::Owned(unread), kept)));
         }
         let profile = memo.profile(backend.as_ref())?;
         let may_take = self.call.settings.on_miss != OnMiss::Fail;
@@ -174,7 +64,7 @@ impl Memo<'_> {
         stream: &mut StreamInput,
         profile: Option<&Profile>,
         may_take: bool,
-    ) -> Result<Found> {
+    ) -> Result<Answer<'a>> {
         let whole = match profile {
             Some(profile) => match stream.recognize(profile, may_take)? {
                 StreamContent::Whole(sha256) => Some(sha256),
@@ -187,27 +77,29 @@ impl Memo<'_> {
             },
         };
         let Some(sha256) = whole else {
-            return Ok(Found::Miss(None));
+            return Ok(Answer::Miss(None));
         };
         let call = self.call.with_input(stream.key_of(sha256));
-        let found = self
+        let kept = self
             .of(&call)
             .find(backend, Backend::lookup_unread, self.clock.now())?;
-        Ok(match found {
-            // A command that reads exits only after end of file.
-            Kept::Fresh(_, content)
-                if profile.is_some() && stream.is_empty(sha256) && !saw_end(backend, &content)? =>
-            {
-                Found::Miss(Some(call))
-            }
-            Kept::Fresh(entry, content) => Found::Hit(call, entry, content),
-            Kept::Old(entry, content) => Found::Old(call, entry, content),
-            Kept::Nothing => Found::Miss(Some(call)),
-        })
+        // A command that reads exits only after end of file.
+        if let Kept::Fresh(_, content) = &kept
+            && profile.is_some()
+            && stream.is_empty(sha256)
+            && !saw_end(backend, content)?
+        {
+            return Ok(Answer::Miss(Some(Cow::Owned(call))));
+        }
+        Ok(Answer::of(Cow::Owned(call), kept))
     }
 
     /// Looks for the result of a run without input, which answers if the end of the stream is about to come.
-    fn look_for_empty(&self, backend: &Arc<dyn Backend>, stream: &StreamInput) -> Result<Found> {
+    fn look_for_empty(
+        &self,
+        backend: &Arc<dyn Backend>,
+        stream: &StreamInput,
+    ) -> Result<Answer<'a>> {
         let call = self.call.with_input(InputKey::Empty(stream.wire()));
         let now = self.clock.now();
         let found = self.of(&call).find(backend, Backend::lookup_unread, now)?;
@@ -215,25 +107,18 @@ impl Memo<'_> {
             Kept::Fresh(entry, content)
                 if stream.wait_for_end(KNOWN_END_PATIENCE)? == Lies::Ended =>
             {
-                Ok(Found::Hit(call, entry, content))
+                Ok(Answer::Hit(Cow::Owned(call), entry, content))
             }
-            _ => Ok(Found::Miss(None)),
+            _ => Ok(Answer::Miss(None)),
         }
     }
 
-    /// Looks again under the lock.
-    fn second_look(&self, backend: &Arc<dyn Backend>, call: &Call) -> Result<Found> {
+    /// Returns the calls whose entries may answer for this one: of a stream, also that of a command
+    /// that reads nothing.
+    pub(super) fn answering<'b>(&self, call: &'b Call) -> impl Iterator<Item = Cow<'b, Call>> {
         let wire = call.identity.input.wire();
-        let unread = wire.map(|wire| self.call.with_input(InputKey::Unread(wire)));
-        for call in unread.into_iter().chain([call.clone()]) {
-            let found = self
-                .of(&call)
-                .find(backend, Backend::lookup, self.clock.now())?;
-            if let Kept::Fresh(entry, content) = found {
-                return Ok(Found::Hit(call, entry, content));
-            }
-        }
-        Ok(Found::Miss(None))
+        let unread = wire.map(|wire| Cow::Owned(self.call.with_input(InputKey::Unread(wire))));
+        unread.into_iter().chain([Cow::Borrowed(call)])
     }
 
     /// Returns the profile at this address, if there is one.
@@ -249,7 +134,7 @@ impl Memo<'_> {
     }
 
     /// Stores the recording in the entry that fits what the command took.
-    fn keep_piped(
+    pub(super) fn keep_piped(
         &self,
         backend: &Arc<dyn Backend>,
         ended: Ended,
@@ -353,12 +238,4 @@ fn saw_end(backend: &Arc<dyn Backend>, content: &Content) -> Result<bool> {
     let ending = ending(backend.as_ref(), content)?;
     let input = ending.and_then(|ending| ending.input);
     Ok(input.is_none_or(|input| input.saw_end))
-}
-
-/// Returns the stream of a command that has not run yet.
-fn stream<'a>(ports: &'a mut Ports<'_>) -> &'a mut StreamInput {
-    match &mut ports.input {
-        Input::Stream(stream) => stream,
-        _ => unreachable!("a piped command has a stream until it is run"),
-    }
 }

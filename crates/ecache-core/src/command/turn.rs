@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use super::ancestry::{self, Leader};
 use super::broadcast::{self, Heard, Listener};
 use super::frames::Source;
-use super::memo::unread;
+use super::hit::unread;
 use super::printed::Printed;
 use super::recording::Stream;
 use super::{CommandError, Memo};

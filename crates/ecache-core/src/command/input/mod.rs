@@ -59,6 +59,14 @@ pub enum Input {
 }
 
 impl Input {
+    /// Reports whether another process can get the same input.
+    pub(super) fn can_be_copied(&self) -> bool {
+        match self {
+            Self::Stream(stream) => stream.peek_whole().is_ok_and(|whole| whole.is_some()),
+            _ => true,
+        }
+    }
+
     /// Moves the input to the position at which a recorded command left it.
     pub(super) fn leave(&mut self, left: Option<InputLeft>) {
         let Some(left) = left else {
@@ -132,6 +140,11 @@ impl InputKey {
             Self::NullDevice | Self::NullForWriting | Self::Terminal => Some(Self::Nothing),
             _ => None,
         }
+    }
+
+    /// Reports whether the key is that of any run with this input, whatever the run takes from it.
+    pub(super) fn covers_input(&self) -> bool {
+        !matches!(self, Self::Unread(_) | Self::Empty(_))
     }
 
     /// Returns the kind of stream, if this is one.

@@ -111,12 +111,7 @@ impl StreamInput {
             let why = "the end of standard input is not in sight; --stdin hash reads it to its end";
             io::Error::other(why)
         };
-        let is_ended = self.source.is_ended()?;
-        let mut bytes = Vec::new();
-        self.source.peek(&mut bytes)?;
-        if !is_ended || bytes.len() != self.source.available()? {
-            return Err(refused());
-        }
+        let bytes = self.peek_whole()?.ok_or_else(refused)?;
         let (reader, writer) = io::pipe()?;
         let _ = rustix::pipe::fcntl_setpipe_size(&writer, bytes.len().max(1));
         rustix::io::ioctl_fionbio(&writer, true)?;
@@ -168,6 +163,15 @@ impl StreamInput {
 
     /// Returns the SHA-256 of the content if all of it can be peeked.
     pub(in super::super) fn whole(&self) -> io::Result<Option<[u8; 32]>> {
+        Ok(self.peek_whole()?.map(|bytes| {
+            let mut hasher = Hasher::default();
+            hasher.update(&bytes);
+            hasher.sha256()
+        }))
+    }
+
+    /// Returns the content if all of it can be peeked.
+    pub(in super::super) fn peek_whole(&self) -> io::Result<Option<Vec<u8>>> {
         let is_ended = self.source.is_ended()?;
         let available = self.source.available()?;
         if !is_ended || available > self.source.capacity() || self.taken.length() > 0 {
@@ -175,12 +179,7 @@ impl StreamInput {
         }
         let mut bytes = Vec::new();
         self.source.peek(&mut bytes)?;
-        if bytes.len() != available {
-            return Ok(None);
-        }
-        let mut hasher = Hasher::default();
-        hasher.update(&bytes);
-        Ok(Some(hasher.sha256()))
+        Ok(Some(bytes).filter(|bytes| bytes.len() == available))
     }
 
     /// Compares the content with the known inputs while it arrives.
