@@ -303,23 +303,6 @@ impl Preimage {
     pub fn of_arguments(
         push: impl FnOnce(&mut Preimage) -> Result<(), StoredError>,
     ) -> Result<Self, StoredError> {
-        let mut push = Some(push);
-        Self::pushed(&mut |preimage| match push.take() {
-            Some(push) => push(preimage),
-            None => Ok(()),
-        })
-    }
-
-    /// Like [`Preimage::of_arguments`], but compiled only once: a program may have hundreds of
-    /// cached functions.
-    ///
-    /// # Errors
-    ///
-    /// Fails when `push` does.
-    #[doc(hidden)]
-    pub fn pushed(
-        push: &mut dyn FnMut(&mut Preimage) -> Result<(), StoredError>,
-    ) -> Result<Self, StoredError> {
         let mut preimage = Preimage::default();
         caught(|| push(&mut preimage))?;
         Ok(preimage)
@@ -377,15 +360,6 @@ impl Preimage {
         let mut hasher = DefaultHasher::new();
         typeid::of::<T>().hash(&mut hasher);
         self.push(&format!("{name}#{:016x}", hasher.finish()))
-    }
-
-    /// Adds the identity of a value's type, which `impl Trait` leaves unnamed.
-    ///
-    /// # Errors
-    ///
-    /// None; it returns what [`push`](Preimage::push) does.
-    pub fn push_type_of<T: ?Sized>(&mut self, _value: &T) -> Result<(), StoredError> {
-        self.push_type::<T>()
     }
 
     /// The length of the arguments' text so far: it tells calls apart whose text is the same but for which

@@ -1,8 +1,8 @@
 //! The companion functions of a cached function.
 
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::{format_ident, quote, quote_spanned};
-use syn::{Attribute, Type};
+use quote::{quote, quote_spanned};
+use syn::{Attribute, Lifetime, Type};
 
 use crate::expand::Expansion;
 use crate::function::Parameter;
@@ -12,13 +12,12 @@ impl Expansion<'_> {
     pub(crate) fn companions(&self) -> TokenStream {
         let of_calls = [
             self.uncached_companion(),
+            self.call_companion_item(),
             self.set_cache(),
             self.get(),
             self.refresh(),
             self.with_status(),
             self.clear_cache(),
-            self.arguments(),
-            self.way_companion(),
         ];
         let of_all = [
             self.clear_all_caches(),
@@ -52,38 +51,115 @@ impl Expansion<'_> {
         (extra, output): (&[TokenStream], Type),
         body: TokenStream,
     ) -> TokenStream {
-        let (vis, doc) = (&self.function.item.vis, self.doc(doc));
+        let (vis, doc, unused) = (&self.function.item.vis, self.doc(doc), self.may_be_unused());
         let signature = &self.function.item.sig;
         let signature = self.signature(signature, &self.companion(what), extra, &output);
         quote! {
             #doc
-            #[allow(dead_code, clippy::too_many_arguments)]
+            #[inline]
+            #unused
             #vis #signature { #body }
         }
     }
 
-    /// Returns a call of the core's `method`, or of its `async` twin.
-    fn method(&self, method: &str, extra: TokenStream) -> TokenStream {
-        if !self.is_async() {
-            return self.by_its_way(method, quote!(, #extra));
+    /// Returns the companion that prepares a call; only here must the results' type be cacheable.
+    fn call_companion_item(&self) -> TokenStream {
+        let (krate, function, output) = (self.krate, self.function, &self.output);
+        let (vis, name) = (&function.item.vis, self.companion("call"));
+        let lifetime = match function.takes_context() {
+            true => Lifetime::new("'ecache", Span::mixed_site()),
+            false => Lifetime::new("'static", Span::mixed_site()),
+        };
+        let mut generics = function.item.sig.generics.clone();
+        if function.takes_context() {
+            generics.params.insert(0, syn::parse_quote!(#lifetime));
         }
-        let (name, call) = (format_ident!("{method}_async"), self.call());
-        let output = &self.output;
-        quote!(#call.#name::<#output>(#extra).await)
+        let where_clause = &generics.where_clause;
+        let receiver = function.receiver.iter().map(|_| quote!(&self));
+        let parameters = function.parameters.iter();
+        let borrowed = receiver.chain(parameters.map(|parameter| parameter.borrowed(&lifetime)));
+        let (cache, context) = (self.call_companion("execution_cache"), self.context());
+        let (arguments, way) = (self.arguments(), self.way());
+        let first = function.parameters.first();
+        let first = first.filter(|first| first.may_be_context());
+        let probes = first.map(|_| {
+            quote! {
+                #[allow(unused_imports)]
+                use #krate::__macro::{IsArgument as _, IsContext as _};
+            }
+        });
+        quote_spanned! {function.output_span()=>
+            #[doc(hidden)]
+            #[allow(unused_variables, clippy::all, clippy::pedantic)]
+            #vis fn #name #generics (#(#borrowed),*)
+                -> #krate::__macro::Called<#lifetime, #output>
+            #where_clause
+            {
+                #probes
+                #krate::__macro::Called::new(#cache(), #context, &[#(&#arguments),*], #way)
+            }
+        }
     }
 
-    /// Returns the companion that decides which results are kept, and how; only here must their
-    /// type be cacheable.
-    fn way_companion(&self) -> TokenStream {
-        let (krate, output, way) = (self.krate, &self.output, self.typed());
-        let (vis, name) = (&self.function.item.vis, self.companion("way"));
-        let generics = &self.function.item.sig.generics;
-        let where_clause = &generics.where_clause;
-        quote_spanned! {self.function.output_span()=>
-            #[doc(hidden)]
-            #[allow(dead_code, clippy::all, clippy::pedantic)]
-            #vis fn #name #generics () -> impl #krate::__macro::Calls<#output> #where_clause {
-                #way
+    /// Returns the arguments of a call, made from borrowed parameters.
+    fn arguments(&self) -> Vec<TokenStream> {
+        let (krate, function) = (self.krate, self.function);
+        let parameters = || function.parameters.iter();
+        let list = Ident::new("list", Span::mixed_site());
+        let of_self = match &self.options.self_key {
+            Some(SelfKey::Of(key)) => {
+                Some(quote!(#krate::__macro::pushed(|#list| #list.push(&(#key)))))
+            }
+            _ => None,
+        };
+        let of_parameters: Vec<TokenStream> = match &self.options.key_fn {
+            Some(key_fn) => {
+                let references = parameters().map(Parameter::reference);
+                let fallible = quote!(#krate::execution_cache::fallible);
+                vec![quote!(#krate::__macro::pushed(|#list| {
+                    #[allow(unused_imports)]
+                    use #fallible::Plain as _;
+                    let key = #fallible::Returned((#key_fn)(#(#references),*)).result()?;
+                    #list.push_each(&key)
+                }))]
+            }
+            None => parameters()
+                .filter_map(|parameter| parameter.argument(krate))
+                .collect(),
+        };
+        let hidden = parameters().filter_map(|parameter| parameter.type_argument(krate));
+        let types = function
+            .type_parameters()
+            .map(|name| quote!(#krate::__macro::type_argument::<#name>()));
+        let constants = function
+            .const_parameters()
+            .map(|name| quote!(#krate::__macro::argument(&#name)));
+        let of_type = self.in_impl.then(|| {
+            let cache = self.call_companion("execution_cache");
+            quote!(#krate::__macro::self_type::<Self>(#cache()))
+        });
+        of_self
+            .into_iter()
+            .chain(of_parameters)
+            .chain(hidden)
+            .chain(types)
+            .chain(constants)
+            .chain(of_type)
+            .collect()
+    }
+
+    /// Returns a call of the `call` companion.
+    pub(crate) fn call(&self) -> TokenStream {
+        let turbofish = self.function.turbofish();
+        let lent = self.function.parameters.iter().map(Parameter::lent);
+        match self.function.receiver {
+            Some(_) => {
+                let name = self.companion("call");
+                quote!(self.#name #turbofish (#(#lent),*))
+            }
+            None => {
+                let path = self.call_companion("call");
+                quote!(#path #turbofish (#(#lent),*))
             }
         }
     }
@@ -125,34 +201,29 @@ impl Expansion<'_> {
     }
 
     fn refresh(&self) -> TokenStream {
-        self.computing(
+        self.like(
             "refresh",
             "Computes a call of `{}` anew, whatever is cached, and keeps and returns the result.",
-            self.output.clone(),
+            (&[], self.output.clone()),
+            self.computing("refresh"),
         )
     }
 
     fn with_status(&self) -> TokenStream {
         let (krate, output) = (self.krate, &self.output);
-        self.computing(
+        self.like(
             "with_status",
             "Calls `{}` and also returns whether the result was cached, and for how long.",
-            syn::parse_quote!((#output, #krate::execution_cache::Status)),
+            (
+                &[],
+                syn::parse_quote!((#output, #krate::execution_cache::Status)),
+            ),
+            self.computing("with_status"),
         )
     }
 
-    /// Returns a companion that may compute.
-    fn computing(&self, what: &str, doc: &str, output: Type) -> TokenStream {
-        let uncached = self.uncached();
-        let compute = match self.is_async() {
-            true => uncached,
-            false => quote!(|| #uncached),
-        };
-        self.like(what, doc, (&[], output), self.method(what, compute))
-    }
-
     fn clear_cache(&self) -> TokenStream {
-        let (krate, call) = (self.krate, self.call_of());
+        let (krate, call) = (self.krate, self.call());
         self.like(
             "clear_cache",
             "Forgets one result of `{}`; returns what the store had of it.\n\n# Errors\nIf the \
@@ -169,14 +240,12 @@ impl Expansion<'_> {
     }
 
     fn clear_all_caches(&self) -> TokenStream {
-        let (krate, vis) = (self.krate, &self.function.item.vis);
+        let (krate, vis, unused) = (self.krate, &self.function.item.vis, self.may_be_unused());
         let (name, cache) = (
             self.companion("clear_all_caches"),
             self.call_companion("execution_cache"),
         );
-        let first = self.function.parameters.first();
-        let takes_context = first.is_some_and(|first| first.is_context() || first.may_be_context());
-        let (parameter, context) = match takes_context {
+        let (parameter, context) = match self.function.takes_context() {
             true => (
                 quote!(context: &(impl #krate::execution_cache::CacheContext + ?Sized),),
                 quote!(context),
@@ -197,7 +266,8 @@ impl Expansion<'_> {
         };
         quote! {
             #doc
-            #[allow(dead_code)]
+            #[inline]
+            #unused
             #vis #asyncness fn #name(
                 #parameter
                 datasets: impl ::core::convert::Into<#krate::execution_cache::Datasets>,
@@ -208,7 +278,7 @@ impl Expansion<'_> {
     }
 
     fn counters(&self) -> TokenStream {
-        let (krate, vis) = (self.krate, &self.function.item.vis);
+        let (krate, vis, unused) = (self.krate, &self.function.item.vis, self.may_be_unused());
         let (name, cache) = (
             self.companion("counters"),
             self.call_companion("execution_cache"),
@@ -216,7 +286,8 @@ impl Expansion<'_> {
         let doc = self.doc("Hits, misses and computations of `{}` in this process.");
         quote! {
             #doc
-            #[allow(dead_code)]
+            #[inline]
+            #unused
             #vis fn #name() -> #krate::execution_cache::Counters {
                 #cache().counters()
             }
@@ -225,11 +296,10 @@ impl Expansion<'_> {
 
     /// Returns the companion with the context of a function that takes none.
     fn execution_context(&self) -> TokenStream {
-        let first = self.function.parameters.first();
-        if first.is_some_and(|first| first.is_context() || first.may_be_context()) {
+        if self.function.takes_context() {
             return TokenStream::new();
         }
-        let (krate, vis) = (self.krate, &self.function.item.vis);
+        let (krate, vis, unused) = (self.krate, &self.function.item.vis, self.may_be_unused());
         let name = self.companion("execution_context");
         let doc = self.doc("The context that `{}` is called in, which has its cache.");
         let body = match &self.options.cache {
@@ -242,7 +312,8 @@ impl Expansion<'_> {
         };
         quote! {
             #doc
-            #[allow(dead_code)]
+            #[inline]
+            #unused
             #vis fn #name() -> &'static #krate::execution_cache::ExecutionContext { #body }
         }
     }
@@ -251,111 +322,45 @@ impl Expansion<'_> {
         let (krate, vis, name) = (self.krate, &self.function.item.vis, self.function.name());
         let companion = self.companion("execution_cache");
         let doc = self.doc("The cache of `{}`.");
+        let list = Ident::new("options", Span::mixed_site());
         let fields = self.options.fields.iter();
-        let fields = fields.map(|(name, value)| quote!(options.#name = #value;));
-        let (of, kind) = match self.in_impl {
-            true => (Ident::new("Companion", Span::call_site()), "method"),
-            false => (self.function.item.sig.ident.clone(), "function"),
+        let fields = fields.map(|(name, value)| quote!(#list.#name = #value;));
+        let set = match self.options.fields.is_empty() {
+            true => quote!(#krate::__macro::as_default),
+            false => quote!(|#list| { #(#fields)* }),
         };
-        let declared = self.in_impl.then(|| quote!(enum #of {}));
-        let kind = Ident::new(kind, Span::call_site());
+        let is_method = self.in_impl;
+        let of = match is_method {
+            true => Ident::new("Companion", Span::call_site()),
+            false => self.function.item.sig.ident.clone(),
+        };
+        let declared = is_method.then(|| quote!(enum #of {}));
         quote! {
             #doc
             #vis fn #companion() -> &'static #krate::execution_cache::ExecutionCache {
                 #declared
-                static ECACHE: #krate::__macro::Declared = #krate::__macro::Declared::new();
-                ECACHE.get(|| {
-                    let declaration = #krate::__macro::Declaration {
+                static ECACHE: #krate::__macro::Declared = #krate::__macro::Declared::new(
+                    #krate::__macro::Declaration {
                         module: ::core::module_path!(),
                         name: #name,
                         place: (::core::line!(), ::core::column!()),
                         package: ::core::option_env!("CARGO_PKG_NAME"),
                         binary: ::core::option_env!("CARGO_BIN_NAME"),
-                    };
-                    #[allow(unused_mut)]
-                    let mut options = declaration.#kind::<#of>();
-                    #(#fields)*
-                    options
-                })
+                        companion: #krate::__macro::companion::<#of>,
+                        is_method: #is_method,
+                    },
+                );
+                ECACHE.get(#set)
             }
         }
     }
 
-    /// Returns the companion that makes the arguments of a call from borrowed parameters.
-    fn arguments(&self) -> TokenStream {
-        let (krate, function) = (self.krate, self.function);
-        let list = Ident::new("list", Span::mixed_site());
-        let of_self = match &self.options.self_key {
-            Some(SelfKey::Of(key)) => Some(quote!(#list.push(&(#key)))),
-            _ => None,
-        };
-        let parameters = function.parameters.iter();
-        let of_arguments: Vec<TokenStream> = match &self.options.key_fn {
-            Some(key_fn) => {
-                let references = parameters.clone().map(Parameter::reference);
-                let fallible = quote!(#krate::execution_cache::fallible);
-                vec![quote!(#list.push_each(&{
-                    #[allow(unused_imports)]
-                    use #fallible::Plain as _;
-                    #fallible::Returned((#key_fn)(#(#references),*)).result()?
-                }))]
-            }
-            None => parameters
-                .clone()
-                .flat_map(|parameter| parameter.pushes(krate, &list))
-                .collect(),
-        };
-        let hidden = parameters.filter_map(|parameter| parameter.pushes_type(&list));
-        let types = function
-            .type_parameters()
-            .map(|name| quote!(#list.push_type::<#name>()));
-        let constants = function
-            .const_parameters()
-            .map(|name| quote!(#list.push(&#name)));
-        let of_type = self.in_impl.then(|| {
-            let cache = self.call_companion("execution_cache");
-            quote!(#cache().options().push_self_type::<Self>(#list))
-        });
-        let pushes = of_self
-            .into_iter()
-            .chain(of_arguments)
-            .chain(hidden)
-            .chain(types)
-            .chain(constants)
-            .chain(of_type);
-        let generics = &function.item.sig.generics;
-        let where_clause = &generics.where_clause;
-        let receiver = function.receiver.iter().map(|_| quote!(&self));
-        let borrowed = receiver.chain(function.parameters.iter().map(Parameter::borrowed));
-        let (vis, name) = (&function.item.vis, self.companion("arguments"));
-        quote! {
-            #[doc(hidden)]
-            #[allow(unused_variables, clippy::all, clippy::pedantic)]
-            #vis fn #name #generics (#(#borrowed),*)
-                -> ::core::result::Result<#krate::key::Preimage, #krate::stored::StoredError>
-            #where_clause
-            {
-                #krate::key::Preimage::pushed(&mut |#list| {
-                    #(#pushes?;)*
-                    ::core::result::Result::Ok(())
-                })
-            }
-        }
-    }
-
-    /// Returns a call of the `arguments` companion.
-    pub(crate) fn call_arguments(&self) -> TokenStream {
-        let turbofish = self.function.turbofish();
-        let lent = self.function.parameters.iter().map(Parameter::lent);
-        match self.function.receiver {
-            Some(_) => {
-                let name = self.companion("arguments");
-                quote!(self.#name #turbofish (#(#lent),*))
-            }
-            None => {
-                let path = self.call_companion("arguments");
-                quote!(#path #turbofish (#(#lent),*))
-            }
+    /// Returns the attribute that allows a companion to be unused; those of a free function have it
+    /// on their `impl`.
+    fn may_be_unused(&self) -> TokenStream {
+        match self.in_impl {
+            true => quote!(#[allow(dead_code, clippy::too_many_arguments, clippy::unit_arg)]),
+            false => TokenStream::new(),
         }
     }
 

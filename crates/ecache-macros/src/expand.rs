@@ -60,9 +60,7 @@ fn refuse(function: &Function, options: &Options, place: Place) -> Result<()> {
         let message = "an associated function says `self_key = none`";
         return Err(Error::new_spanned(name, message));
     }
-    let first = function.parameters.first();
-    let has_context = first.is_some_and(|first| first.is_context() || first.may_be_context());
-    if let (Some(scoped), false) = (&options.scoped, has_context) {
+    if let (Some(scoped), false) = (&options.scoped, function.takes_context()) {
         let message = format!(
             "`{scoped}` is about the caller, whom the context names: give the function a first argument \
              `ctx: &ExecutionContext`"
@@ -114,7 +112,7 @@ impl<'a> Expansion<'a> {
             #[doc = #doc]
             #[allow(non_camel_case_types)]
             #vis enum #name {}
-            #[allow(dead_code, reason = "a program needs some of them")]
+            #[allow(dead_code, clippy::too_many_arguments, clippy::unit_arg)]
             impl #name { #companions }
         }
     }
@@ -125,107 +123,80 @@ impl<'a> Expansion<'a> {
             attrs, vis, sig, ..
         } = &self.function.item;
         let signature = self.signature(sig, &sig.ident, &[], &self.output);
-        let (compute, wait, suffix) = match (&self.options.stale, &sig.asyncness) {
-            (Some(_), None) => (self.outliving(), quote!(), "_refreshing"),
-            (Some(_), Some(_)) => (self.outliving(), quote!(.await), "_refreshing_async"),
-            (None, Some(_)) => (self.uncached(), quote!(.await), "_async"),
-            (None, None) => return self.cached_by_its_way(),
-        };
-        let krate = self.krate;
-        let spawn = match (&self.options.spawn, suffix) {
-            (Some(spawn), _) => quote!(, #spawn),
-            (None, "_refreshing_async") => quote!(, #krate::__macro::spawn),
-            (None, _) => quote!(),
-        };
-        let (call, method) = (self.call(), format_ident!("call{suffix}"));
-        let body = quote_spanned! {self.function.output_span()=>
-            #call.#method(#compute #spawn) #wait
-        };
+        let body = self.body();
         quote! {
             #(#attrs)*
+            #[allow(clippy::unit_arg)]
             #vis #signature { #body }
         }
     }
 
-    /// Returns the cached function, if it is neither `async` nor refreshed.
-    fn cached_by_its_way(&self) -> TokenStream {
-        let ItemFn {
-            attrs, vis, sig, ..
-        } = &self.function.item;
-        let signature = self.signature(sig, &sig.ident, &[], &self.output);
-        let uncached = self.uncached();
-        let call = self.by_its_way("call", quote!(, || #uncached));
-        quote! {
-            #(#attrs)*
-            #vis #signature { #call }
+    /// Returns the body of the cached function.
+    fn body(&self) -> TokenStream {
+        let (krate, call) = (self.krate, self.call());
+        if self.options.stale.is_none() {
+            return match self.is_async() {
+                true => self.computing("call"),
+                false => {
+                    let uncached = self.uncached();
+                    let result = Ident::new("result", Span::mixed_site());
+                    let pending = Ident::new("pending", Span::mixed_site());
+                    quote! {
+                        match #call.begin() {
+                            ::core::result::Result::Ok(#result) => #result,
+                            ::core::result::Result::Err(#pending) => #pending.finish(#uncached),
+                        }
+                    }
+                }
+            };
         }
+        let (way, compute) = (self.way(), self.outliving());
+        if !self.is_async() {
+            return quote!(#call.attributed(#way).call_refreshing(#compute));
+        }
+        let spawn = match &self.options.spawn {
+            Some(spawn) => spawn.to_token_stream(),
+            None => quote!(#krate::__macro::spawn),
+        };
+        quote!(#call.attributed(#way).call_refreshing_async(#compute, #spawn).await)
     }
 
-    /// Returns the call with its codec and outcome, for code in which these must outlive it.
-    pub(crate) fn call(&self) -> TokenStream {
-        let (cache, arguments) = (
-            self.call_companion("execution_cache"),
-            self.call_arguments(),
-        );
-        let context = self.context();
-        self.typed_as(
-            |codec, kept| quote!(#cache().attributed(#context, #codec, #kept, #arguments)),
-        )
+    /// Returns a call of the core's `method`, with what computes the result.
+    pub(crate) fn computing(&self, method: &str) -> TokenStream {
+        let uncached = self.uncached();
+        let compute = match self.is_async() {
+            true => uncached,
+            false => quote!(|| #uncached),
+        };
+        self.method(method, compute)
     }
 
-    /// Returns the call as passed to its [way](Self::by_its_way).
-    pub(crate) fn call_of(&self) -> TokenStream {
-        let (cache, arguments) = (
-            self.call_companion("execution_cache"),
-            self.call_arguments(),
-        );
-        let context = self.context();
-        quote!(#cache().call_of(#context, #arguments))
-    }
-
-    /// Returns a call of `method` on the function's way.
-    pub(crate) fn by_its_way(&self, method: &str, extra: TokenStream) -> TokenStream {
-        let (krate, way) = (self.krate, self.call_companion("way"));
-        let (method, call) = (Ident::new(method, Span::call_site()), self.call_of());
-        let turbofish = self.function.turbofish();
-        quote!(#krate::__macro::Calls::#method(&#way #turbofish (), #call #extra))
-    }
-
-    /// Returns the expression that makes the way.
-    pub(crate) fn typed(&self) -> TokenStream {
-        let (krate, output) = (self.krate, &self.output);
+    /// Returns a call of the core's `method`, or of its `async` twin.
+    pub(crate) fn method(&self, method: &str, extra: TokenStream) -> TokenStream {
+        let (call, output) = (self.call(), &self.output);
         let span = self.function.output_span();
-        self.typed_as(|codec, kept| {
-            quote_spanned! {span=> {
-                #[allow(unused_imports)]
-                use #krate::__macro::Unfit as _;
-                #krate::__macro::checked::<_, _, #output>(#codec, #kept).way()
-            }}
-        })
+        if !self.is_async() {
+            let method = Ident::new(method, Span::call_site());
+            return quote_spanned!(span=> #call.#method(#extra));
+        }
+        let (way, method) = (self.way(), format_ident!("{method}_async"));
+        quote_spanned!(span=> #call.attributed(#way).#method::<#output>(#extra).await)
     }
 
-    fn typed_as(&self, make: impl FnOnce(&Ident, &Ident) -> TokenStream) -> TokenStream {
-        let (codec, outcome) = (self.codec(), self.outcome());
+    /// Returns the expression that makes the way: the choice of results that are kept, and their
+    /// codec.
+    pub(crate) fn way(&self) -> TokenStream {
         let (krate, output) = (self.krate, &self.output);
-        let (kept, codec_name) = (
-            Ident::new("kept", Span::mixed_site()),
-            Ident::new("codec", Span::mixed_site()),
-        );
-        let made = make(&codec_name, &kept);
+        let (codec, outcome) = (self.codec(), self.outcome());
         quote_spanned! {self.function.output_span()=> {
             #[allow(unused_imports)]
-            use #krate::__macro::Incomparable as _;
-            let #kept = #outcome;
-            let #codec_name = #krate::__macro::compared(
-                #codec,
-                #krate::__macro::equality::<_, #output>(&#kept).compare(),
-            );
-            #made
+            use #krate::__macro::{FitWithoutEq as _, Unfit as _};
+            #krate::__macro::checked::<_, _, #output>(#codec, #outcome).way()
         }}
     }
 
     /// Returns the context of a call.
-    fn context(&self) -> TokenStream {
+    pub(crate) fn context(&self) -> TokenStream {
         let krate = self.krate;
         match self.function.parameters.first() {
             Some(first) if first.is_context() => {
@@ -234,11 +205,7 @@ impl<'a> Expansion<'a> {
             }
             Some(first) if first.may_be_context() => {
                 let name = &first.name;
-                quote! {{
-                    #[allow(unused_imports)]
-                    use #krate::__macro::{IsArgument as _, IsContext as _};
-                    (&#krate::__macro::First(#name)).context()
-                }}
+                quote!((&#krate::__macro::First(#name)).context())
             }
             _ => {
                 let context = self.call_companion("execution_context");

@@ -6,8 +6,8 @@ use syn::ext::IdentExt;
 use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
 use syn::{
-    Error, FnArg, GenericParam, Generics, Ident, ItemFn, Pat, PatType, ReceiverKind, Result,
-    ReturnType, Token, Type, TypeParamBound, WherePredicate,
+    Error, FnArg, GenericParam, Generics, Ident, ItemFn, Lifetime, Pat, PatType, ReceiverKind,
+    Result, ReturnType, Token, Type, TypeParamBound, TypeReference, WherePredicate,
 };
 
 use crate::types;
@@ -71,10 +71,14 @@ impl Parameter {
         self.role == Role::First
     }
 
-    /// Returns the parameter of a function that only borrows it.
-    pub(crate) fn borrowed(&self) -> TokenStream {
+    /// Returns the parameter of a function that only borrows it; a context lives as long as
+    /// `context`.
+    pub(crate) fn borrowed(&self, context: &Lifetime) -> TokenStream {
         let Self { name, ty, .. } = self;
         match (self.role, ty) {
+            (Role::Context | Role::First, Type::Reference(TypeReference { elem, .. })) => {
+                quote!(#name: &#context #elem)
+            }
             (Role::Context | Role::First | Role::Reference, _) => quote!(#name: #ty),
             // `&impl A + B` is no type.
             (_, Type::ImplTrait(several)) if several.bounds.len() > 1 => quote!(#name: &(#ty)),
@@ -91,7 +95,7 @@ impl Parameter {
         }
     }
 
-    /// Returns the reference passed to a `key_fn` for a [borrowed](Self::borrowed) parameter.
+    /// Returns the reference that a [borrowed](Self::borrowed) parameter is to its value.
     pub(crate) fn reference(&self) -> TokenStream {
         let name = &self.name;
         match as_ref_target(&self.ty) {
@@ -102,26 +106,22 @@ impl Parameter {
         }
     }
 
-    /// Returns the code that adds a borrowed parameter to the `list` of arguments.
-    pub(crate) fn pushes(&self, krate: &syn::Path, list: &Ident) -> Vec<TokenStream> {
+    /// Returns the argument of the call that a [borrowed](Self::borrowed) parameter is.
+    pub(crate) fn argument(&self, krate: &syn::Path) -> Option<TokenStream> {
         let (name, reference) = (&self.name, self.reference());
         let span = self.ty.span();
         match self.role {
-            Role::Context => Vec::new(),
-            Role::First => vec![quote_spanned! {span=> {
-                #[allow(unused_imports)]
-                use #krate::__macro::{IsArgument as _, IsContext as _};
-                (&#krate::__macro::First(#name)).push(#list)
-            }}],
-            _ => vec![quote_spanned!(span=> #list.push(#reference))],
+            Role::Context => None,
+            Role::First => Some(quote_spanned!(span=> (&#krate::__macro::First(#name)).argument())),
+            _ => Some(quote_spanned!(span=> #krate::__macro::argument(#reference))),
         }
     }
 
-    /// Returns the code that adds its type to the `list` of arguments, if that is needed.
-    pub(crate) fn pushes_type(&self, list: &Ident) -> Option<TokenStream> {
+    /// Returns its type as an argument of the call, if that is needed.
+    pub(crate) fn type_argument(&self, krate: &syn::Path) -> Option<TokenStream> {
         let name = &self.name;
         self.hides_its_type
-            .then(|| quote!(#list.push_type_of(#name)))
+            .then(|| quote!(#krate::__macro::type_of(#name)))
     }
 
     /// Returns the code that makes it outlive the call, under its own name, and the argument that
@@ -217,6 +217,12 @@ impl Function {
     /// Returns the function's name without `r#`.
     pub(crate) fn name(&self) -> String {
         self.item.sig.ident.unraw().to_string()
+    }
+
+    /// Reports whether its first parameter is a context, as far as its type tells.
+    pub(crate) fn takes_context(&self) -> bool {
+        let first = self.parameters.first();
+        first.is_some_and(|first| first.is_context() || first.may_be_context())
     }
 
     /// Whether it takes `self` by reference.

@@ -59,19 +59,6 @@ impl ExecutionCache {
 }
 
 impl<C, O> Attributed<'_, C, O> {
-    /// Returns the result of the call.
-    pub fn call<Output>(self, compute: impl FnOnce() -> Output) -> Output
-    where
-        O: Outcome<Output, Value: Clone + Send + Sync + 'static>,
-        C: Codec<O::Value>,
-    {
-        let compute = || O::divide(compute());
-        O::unite(
-            self.cache
-                .try_call(self.ctx, &self.codec, self.arguments, compute),
-        )
-    }
-
     /// Returns the result of the call of an `async fn`.
     pub async fn call_async<Output>(self, compute: impl Future<Output = Output>) -> Output
     where

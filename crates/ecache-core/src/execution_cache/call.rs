@@ -282,7 +282,7 @@ impl<'a> Call<'a> {
         &self,
         codec: &impl Codec<T>,
         old: Old,
-    ) -> Step<'_, T> {
+    ) -> Step<'a, T> {
         let looked = self.look(codec, old);
         if let Ok(Some(found)) = looked {
             return match self.function.is_verified() && !found.is_old {
@@ -512,6 +512,6 @@ impl<'a> Call<'a> {
     }
 }
 
-fn elapsed_ms(started: Instant) -> u64 {
+pub(super) fn elapsed_ms(started: Instant) -> u64 {
     u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX)
 }

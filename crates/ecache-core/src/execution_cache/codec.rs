@@ -123,19 +123,54 @@ impl<T: Serialize + DeserializeOwned + 'static> Codec<T> for StoredForm {
     }
 }
 
-/// Creates a codec that compares results with `equal`.
-pub fn compared<T, C, E: Fn(&T, &T) -> Option<bool>>(codec: C, equal: E) -> Compared<C, E> {
-    Compared { codec, equal }
+/// A comparison of results.
+pub trait Equality<T> {
+    /// Reports whether two results are equal; `None` if that is unknown.
+    fn equal(one: &T, other: &T) -> Option<bool>;
+}
+
+/// The `==` of results.
+#[derive(Clone, Copy, Debug)]
+pub struct ByEq;
+
+impl<T: PartialEq> Equality<T> for ByEq {
+    fn equal(one: &T, other: &T) -> Option<bool> {
+        Some(one == other)
+    }
+}
+
+/// The comparison of results without an `==`.
+#[derive(Clone, Copy, Debug)]
+pub struct Incomparable;
+
+impl<T> Equality<T> for Incomparable {
+    fn equal(_: &T, _: &T) -> Option<bool> {
+        None
+    }
+}
+
+/// Creates a codec that compares results with their `==`.
+pub fn compared<C>(codec: C) -> Compared<C, ByEq> {
+    Compared::new(codec)
 }
 
 /// A codec that can compare results.
 #[derive(Clone, Copy, Debug)]
 pub struct Compared<C, E> {
     codec: C,
-    equal: E,
+    equality: PhantomData<E>,
 }
 
-impl<T, C: Codec<T>, E: Fn(&T, &T) -> Option<bool>> Codec<T> for Compared<C, E> {
+impl<C, E> Compared<C, E> {
+    pub(super) fn new(codec: C) -> Self {
+        Self {
+            codec,
+            equality: PhantomData,
+        }
+    }
+}
+
+impl<T, C: Codec<T>, E: Equality<T>> Codec<T> for Compared<C, E> {
     fn encode(&self, result: &T) -> Result<Value, CodecError> {
         self.codec.encode(result)
     }
@@ -145,7 +180,7 @@ impl<T, C: Codec<T>, E: Fn(&T, &T) -> Option<bool>> Codec<T> for Compared<C, E> 
     }
 
     fn equal(&self, one: &T, other: &T) -> Option<bool> {
-        (self.equal)(one, other)
+        E::equal(one, other)
     }
 
     fn is_exact(&self) -> bool {

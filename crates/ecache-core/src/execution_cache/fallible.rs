@@ -1,14 +1,11 @@
-//! Adapts the attribute to the types of a function: fallible and infallible functions, results with
-//! and without an `==`.
+//! Adapts the attribute to the functions that it names: fallible and infallible ones.
 //!
 //! A `Result` is itself serializable, so no trait bound tells a fallible function from one that
 //! stores a `Result`. Method lookup does: an inherent method takes precedence over a trait's.
 
 use std::fmt::Display;
-use std::marker::PhantomData;
 
 use super::CodecError;
-use super::outcome::Outcome;
 
 /// The return value of a `serialize`, `deserialize` or `key_fn`.
 pub struct Returned<R>(pub R);
@@ -42,31 +39,3 @@ impl<T> Plain for Returned<T> {
         Ok(self.0)
     }
 }
-
-/// The `==` of the cached part of a function's output, if its type has one.
-pub struct Equality<T>(PhantomData<fn() -> T>);
-
-/// Returns the `==` of the part of an `Output` that `outcome` keeps.
-pub fn equality<O: Outcome<Output>, Output>(_outcome: &O) -> Equality<O::Value> {
-    Equality(PhantomData)
-}
-
-/// Compares two results; `None` if equality is unknown.
-type Compare<T> = fn(&T, &T) -> Option<bool>;
-
-impl<T: PartialEq> Equality<T> {
-    /// Returns the comparison.
-    pub fn compare(&self) -> Compare<T> {
-        |one, other| Some(one == other)
-    }
-}
-
-/// Results without an `==`.
-pub trait Incomparable<T> {
-    /// Returns a comparison that always yields `None`.
-    fn compare(&self) -> Compare<T> {
-        |_, _| None
-    }
-}
-
-impl<T> Incomparable<T> for Equality<T> {}

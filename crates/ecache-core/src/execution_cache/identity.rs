@@ -28,6 +28,15 @@ pub struct Declaration {
     pub package: Option<&'static str>,
     /// The binary target being compiled, if it is one
     pub binary: Option<&'static str>,
+    /// The [`companion`] type
+    pub companion: fn() -> (TypeId, &'static str),
+    /// Whether it is a method, one of whose companion functions declares the type
+    pub is_method: bool,
+}
+
+/// Returns the identity and the name of a companion type.
+pub fn companion<Companion: 'static>() -> (TypeId, &'static str) {
+    (TypeId::of::<Companion>(), type_name::<Companion>())
 }
 
 /// Names derived from the path of a companion type.
@@ -42,28 +51,25 @@ struct Names {
 }
 
 impl Declaration {
-    /// Returns the default options of a free function with the companion type `Companion`.
-    pub fn function<Companion: 'static>(&self) -> Options {
-        self.free(type_name::<Companion>(), TypeId::of::<Companion>())
+    /// Returns the default options of the function.
+    pub fn options(&self) -> Options {
+        let (id, name) = (self.companion)();
+        let names = match self.is_method {
+            true => self.method_names(name),
+            false => self.function_names(name),
+        };
+        self.options_of(names, id)
     }
 
-    fn free(&self, companion: &str, id: TypeId) -> Options {
+    fn function_names(&self, companion: &str) -> Names {
         let path = companion.replace("r#", "");
         let readable = format!("{}::{}", self.module, self.name).replace("r#", "");
-        let names = Names {
+        Names {
             is_in_a_body: path != readable,
             path,
             readable,
             owner: None,
-        };
-        self.options(names, id)
-    }
-
-    /// Returns the default options of a method; one of its companion functions declares
-    /// `Companion`.
-    pub fn method<Companion: 'static>(&self) -> Options {
-        let names = self.method_names(type_name::<Companion>());
-        self.options(names, TypeId::of::<Companion>())
+        }
     }
 
     fn method_names(&self, companion: &str) -> Names {
@@ -101,7 +107,7 @@ impl Declaration {
         library.as_deref() == self.module.split("::").next()
     }
 
-    fn options(&self, names: Names, companion: TypeId) -> Options {
+    fn options_of(&self, names: Names, companion: TypeId) -> Options {
         let mut identity = names.path;
         if names.is_in_a_body {
             let (line, column) = self.place;
@@ -180,6 +186,8 @@ mod tests {
         place: (7, 5),
         package: Some("app"),
         binary: None,
+        companion: companion::<()>,
+        is_method: false,
     };
 
     fn method(companion: &str) -> (String, String, bool) {
@@ -222,21 +230,26 @@ mod tests {
     fn a_binary_and_a_library_may_have_functions_of_one_path() {
         struct InLibrary;
         struct InBinary;
-        let library = DECLARATION.function::<InLibrary>();
-        let binary = Declaration {
-            binary: Some("app"),
+        let library = Declaration {
+            companion: companion::<InLibrary>,
             ..DECLARATION
         };
-        let binary = binary.function::<InBinary>();
+        let binary = Declaration {
+            binary: Some("app"),
+            companion: companion::<InBinary>,
+            ..DECLARATION
+        };
+        let (library, binary) = (library.options(), binary.options());
         assert!(binary.function.ends_with(" in binary app"), "{binary:?}");
         assert_ne!(library.function, binary.function);
+        struct InExample;
         let example = Declaration {
             package: Some("other"),
             binary: Some("app"),
+            companion: companion::<InExample>,
             ..DECLARATION
         };
-        struct InExample;
-        let example = example.function::<InExample>();
+        let example = example.options();
         assert!(!example.function.ends_with(" in binary app"), "{example:?}");
         assert_eq!(library.store(), "app::reports::load");
         assert_eq!(binary.store(), "app::reports::load");

@@ -6,7 +6,7 @@ use super::call::{Call, Found, Old, Troubled};
 use super::codec::Codec;
 use super::counters::Event;
 use super::{ExecutionCache, FlightKey, Shared};
-use crate::single_flight::{FlightLock, FlightLocks, Leader};
+use crate::single_flight::{FlightLock, FlightLocks, Inside, Leader};
 
 /// The duty to compute for all who wait. Dropped without a value, it lets the next one in.
 pub(super) struct Lead<'a> {
@@ -82,6 +82,11 @@ impl<'a> Lead<'a> {
         }
         call.count(Event::Miss);
         Ok(self)
+    }
+
+    /// Marks the thread as computing, until the returned guard is dropped.
+    pub(super) fn enter(&self) -> Inside {
+        self.leader.enter()
     }
 
     /// Runs the computation.

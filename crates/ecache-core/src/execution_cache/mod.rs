@@ -31,6 +31,7 @@
 //! A key that matches is not enough: an entry records the function, arguments and scopes that it was made of, and where they
 //! are other ones it is a miss.
 
+mod arguments;
 mod asynchronous;
 mod attributed;
 mod cache;
@@ -39,6 +40,7 @@ mod codec;
 #[cfg(feature = "compact")]
 mod compact;
 mod companions;
+mod computation;
 mod context;
 mod counters;
 #[doc(hidden)]
@@ -88,7 +90,8 @@ use crate::key::Preimage;
 use crate::scope::StoreAddress;
 use crate::single_flight::Flights;
 use crate::stored::StoredError;
-use call::{Call, Found, Old, Step};
+use call::{Call, Found, Old};
+use computation::Begun;
 use counters::{Counting, Event};
 use memory_tier::{MemoryKey, MemoryTier};
 
@@ -203,39 +206,9 @@ impl ExecutionCache {
         old: Old,
         compute: impl FnOnce() -> Result<T, E>,
     ) -> Result<Found<T>, E> {
-        loop {
-            match call.step(codec, old) {
-                Step::Hit(found) => return Ok(found),
-                Step::Verify(hit) => {
-                    let again = call.compute(compute);
-                    return Ok(Found::new(call.verified(codec, hit, again)));
-                }
-                Step::Lead(lead) => {
-                    let lead = match lead.locked(call).take_off(call, codec) {
-                        Ok(lead) => lead,
-                        Err(value) => return Ok(Found::new(value)),
-                    };
-                    return match lead.run(|| call.compute(compute)) {
-                        Ok((value, cost_ms)) => {
-                            Ok(Found::new(lead.land(call, codec, value, cost_ms)))
-                        }
-                        Err(error) => call.after_error(error),
-                    };
-                }
-                Step::Wait(flight) => match flight.wait(call.ctx.cache.patience) {
-                    Some(landed) => {
-                        if let Some(value) = call.landed(landed) {
-                            return Ok(Found::new(value));
-                        }
-                    }
-                    None => {
-                        return match call.compute(compute) {
-                            Ok((value, _)) => Ok(Found::new(value)),
-                            Err(error) => call.after_error(error),
-                        };
-                    }
-                },
-            }
+        match call.begin(codec, old) {
+            Begun::Found(found) => Ok(found),
+            Begun::Computing(computation) => computation.finish(call, codec, compute()),
         }
     }
 

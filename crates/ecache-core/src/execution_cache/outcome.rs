@@ -114,6 +114,26 @@ impl<T, E> Outcome<Result<Option<T>, E>> for ErrOrSome {
     }
 }
 
+/// Keeps nothing.
+#[derive(Clone, Copy, Debug)]
+pub struct Rejected;
+
+impl<T> Outcome<T> for Rejected {
+    type Value = ();
+    type Rest = T;
+
+    fn divide(output: T) -> Result<(), T> {
+        Err(output)
+    }
+
+    fn unite(divided: Result<(), T>) -> T {
+        match divided {
+            Ok(()) => unreachable!("no value is kept"),
+            Err(output) => output,
+        }
+    }
+}
+
 /// A marker for the return type of a function.
 #[derive(Debug)]
 pub struct Returns<T>(PhantomData<fn() -> T>);

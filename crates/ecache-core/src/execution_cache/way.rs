@@ -1,134 +1,211 @@
 //! Calls of functions that return the same type, whatever their arguments are.
 //!
-//! The attribute creates one [`Way`] per function. There the compiler decides which results are
-//! kept and checks that they can be, so an unsuitable type causes a single error. All other
-//! generated code is plain calls, compiled once per type and not once per function: a program may
-//! have hundreds.
+//! The attribute creates one [`Called`] per call. There the compiler decides which results are kept
+//! and checks that they can be, so an unsuitable type causes a single error. All other generated
+//! code is plain calls, compiled once per type and not once per function: a program may have
+//! hundreds.
 
 use std::marker::PhantomData;
 use std::sync::OnceLock;
 
+use super::arguments::Argument;
 use super::attributed::{Attributed, Status};
-use super::outcome::Outcome;
-use super::{Codec, ExecutionCache, ExecutionContext, Options, workers};
+use super::call::{Call, Old};
+use super::codec::{ByEq, Compared, Incomparable};
+use super::computation::{Begun, Computation};
+use super::identity::Declaration;
+use super::outcome::{Outcome, Rejected};
+use super::{Codec, ExecutionCache, ExecutionContext, Options, StoredForm, workers};
 use crate::error::Result;
 use crate::filter::Usage;
 use crate::key::Preimage;
 use crate::stored::StoredError;
 
 /// The cache of one function, created at its first call.
-pub struct Declared(OnceLock<ExecutionCache>);
+pub struct Declared {
+    declaration: Declaration,
+    cache: OnceLock<ExecutionCache>,
+}
 
 impl Declared {
-    /// Creates a declaration without its cache.
-    #[expect(clippy::new_without_default, reason = "it stands in a static")]
-    pub const fn new() -> Self {
-        Self(OnceLock::new())
+    /// Declares a cache.
+    pub const fn new(declaration: Declaration) -> Self {
+        Self {
+            declaration,
+            cache: OnceLock::new(),
+        }
     }
 
-    /// Returns the cache; the first call creates it with `options`.
-    pub fn get(&self, options: fn() -> Options) -> &ExecutionCache {
-        self.0.get_or_init(|| ExecutionCache::new(options()))
+    /// Returns the cache; the first call creates it, with the default options as `change` leaves
+    /// them.
+    pub fn get(&self, change: fn(&mut Options)) -> &ExecutionCache {
+        self.cache.get_or_init(|| {
+            let mut options = self.declaration.options();
+            change(&mut options);
+            ExecutionCache::new(options)
+        })
     }
 }
 
-/// One call of a function.
+/// Leaves the options as they are.
+pub fn as_default(_: &mut Options) {}
+
+/// One call of a function that returns an `Output`.
 #[must_use]
-pub struct CallOf<'a> {
+pub struct Called<'a, Output> {
+    call: CallOf<'a>,
+    way: Box<dyn Calls<'a, Output> + 'a>,
+}
+
+/// What identifies a call.
+struct CallOf<'a> {
     cache: &'static ExecutionCache,
     ctx: &'a ExecutionContext,
     arguments: std::result::Result<Preimage, StoredError>,
 }
 
-impl ExecutionCache {
-    /// Prepares a call of the function; the methods of [`Calls`] execute it.
-    #[doc(hidden)]
-    pub fn call_of<'a>(
-        &'static self,
+impl<'a, Output> Called<'a, Output> {
+    /// Prepares a call.
+    pub fn new<C, O>(
+        cache: &'static ExecutionCache,
         ctx: &'a ExecutionContext,
-        arguments: std::result::Result<Preimage, StoredError>,
-    ) -> CallOf<'a> {
-        CallOf {
-            cache: self,
+        arguments: &[&dyn Argument],
+        way: Way<C, O>,
+    ) -> Self
+    where
+        O: Outcome<Output, Value: Clone + Send + Sync + 'static> + 'a,
+        C: Codec<O::Value> + 'a,
+    {
+        let call = CallOf {
+            cache,
             ctx,
-            arguments,
-        }
+            arguments: collect(arguments),
+        };
+        // The usual ways have no size, so that this allocates nothing.
+        let way = Box::new(way);
+        Self { call, way }
     }
-}
 
-impl CallOf<'_> {
-    /// Removes the cached result of the call.
+    /// Returns the result of the call.
     ///
     /// # Errors
-    /// Fails like [`ExecutionCache::clear_cache`].
-    pub fn clear_cache(self) -> Result<Usage> {
-        self.cache.clear_cache(self.ctx, self.arguments)
+    /// If it must be computed; the result is then given to [`Pending::finish`]. A closure for that
+    /// would be compiled for each function.
+    pub fn begin(self) -> std::result::Result<Output, Pending<'a, Output>> {
+        self.way.begin(self.call)
     }
-
-    /// Like [`CallOf::clear_cache`], without blocking the task.
-    ///
-    /// # Errors
-    /// Fails like [`ExecutionCache::clear_cache`].
-    pub async fn clear_cache_async(self) -> Result<Usage> {
-        let (cache, arguments) = (self.cache, self.arguments);
-        let ctx = self.ctx.clone();
-        workers::run(move || cache.clear_cache(&ctx, arguments)).await
-    }
-}
-
-/// Operations on calls of functions that return an `Output`.
-pub trait Calls<Output> {
-    /// Returns the result of a call.
-    fn call_dyn(&self, call: CallOf<'_>, compute: &mut dyn FnMut() -> Output) -> Output;
 
     /// Stores an output in the cache and reports whether it was kept.
     ///
     /// # Errors
     /// Fails like [`ExecutionCache::set_cache`].
-    fn set_cache(&self, call: CallOf<'_>, output: Output) -> Result<bool>;
+    pub fn set_cache(self, output: Output) -> Result<bool> {
+        self.way.set_cache(self.call, output)
+    }
 
     /// Returns the cached result, if there is a fresh one.
-    fn get(&self, call: CallOf<'_>) -> Option<Output>;
+    pub fn get(self) -> Option<Output> {
+        self.way.get(self.call)
+    }
 
     /// Reports whether there is a cached result.
-    fn contains(&self, call: CallOf<'_>) -> bool;
-
-    /// Recomputes a call, stores the result and returns it.
-    fn refresh_dyn(&self, call: CallOf<'_>, compute: &mut dyn FnMut() -> Output) -> Output;
-
-    /// Returns the result of a call and its cache status.
-    fn with_status_dyn(
-        &self,
-        call: CallOf<'_>,
-        compute: &mut dyn FnMut() -> Output,
-    ) -> (Output, Status);
-
-    /// Like [`Calls::call_dyn`], for an `FnOnce`.
-    fn call(&self, call: CallOf<'_>, compute: impl FnOnce() -> Output) -> Output
-    where
-        Self: Sized,
-    {
-        let mut compute = Some(compute);
-        self.call_dyn(call, &mut || once(&mut compute))
+    pub fn contains(self) -> bool {
+        self.way.contains(self.call)
     }
 
-    /// Like [`Calls::refresh_dyn`], for an `FnOnce`.
-    fn refresh(&self, call: CallOf<'_>, compute: impl FnOnce() -> Output) -> Output
-    where
-        Self: Sized,
-    {
+    /// Recomputes the call, stores the result and returns it.
+    #[inline]
+    pub fn refresh(self, compute: impl FnOnce() -> Output) -> Output {
         let mut compute = Some(compute);
-        self.refresh_dyn(call, &mut || once(&mut compute))
+        self.way.refresh(self.call, &mut || once(&mut compute))
     }
 
-    /// Like [`Calls::with_status_dyn`], for an `FnOnce`.
-    fn with_status(&self, call: CallOf<'_>, compute: impl FnOnce() -> Output) -> (Output, Status)
-    where
-        Self: Sized,
-    {
+    /// Returns the result of the call and its cache status.
+    #[inline]
+    pub fn with_status(self, compute: impl FnOnce() -> Output) -> (Output, Status) {
         let mut compute = Some(compute);
-        self.with_status_dyn(call, &mut || once(&mut compute))
+        self.way.with_status(self.call, &mut || once(&mut compute))
     }
+
+    /// Removes the cached result of the call.
+    ///
+    /// # Errors
+    /// Fails like [`ExecutionCache::clear_cache`].
+    pub fn clear_cache(self) -> Result<Usage> {
+        self.call
+            .cache
+            .clear_cache(self.call.ctx, self.call.arguments)
+    }
+
+    /// Like [`Called::clear_cache`], without blocking the task.
+    ///
+    /// # Errors
+    /// Fails like [`ExecutionCache::clear_cache`].
+    pub fn clear_cache_async(self) -> impl Future<Output = Result<Usage>> {
+        // The way need not be `Send`, so the future must not have it.
+        let (cache, arguments) = (self.call.cache, self.call.arguments);
+        let ctx = self.call.ctx.clone();
+        workers::run(move || cache.clear_cache(&ctx, arguments))
+    }
+
+    /// Returns the call with its codec and outcome, for code that outlives it.
+    pub fn attributed<C, O: Copy>(self, way: Way<C, O>) -> Attributed<'a, C, O> {
+        let CallOf {
+            cache,
+            ctx,
+            arguments,
+        } = self.call;
+        cache.attributed(ctx, way.codec, way.outcome, arguments)
+    }
+}
+
+/// A call whose result must be computed. Dropped without it, by a panic, it lets the next caller
+/// compute.
+#[must_use]
+pub struct Pending<'a, Output>(Option<Box<dyn Finish<Output> + 'a>>);
+
+impl<Output> Pending<'_, Output> {
+    /// Stores the result and returns it.
+    pub fn finish(self, output: Output) -> Output {
+        match self.0 {
+            Some(computing) => computing.finish(output),
+            None => output,
+        }
+    }
+}
+
+/// The end of a computation.
+trait Finish<Output> {
+    fn finish(self: Box<Self>, output: Output) -> Output;
+}
+
+/// A call during its computation.
+struct Computing<'a, C, O, T> {
+    way: Box<Way<C, O>>,
+    computation: Computation<'a, T>,
+    call: Call<'a>,
+}
+
+impl<C, O, T, Output> Finish<Output> for Computing<'_, C, O, T>
+where
+    T: Clone + Send + Sync + 'static,
+    O: Outcome<Output, Value = T>,
+    C: Codec<T>,
+{
+    fn finish(self: Box<Self>, output: Output) -> Output {
+        let computed = O::divide(output);
+        let found = self
+            .computation
+            .finish(&self.call, &self.way.codec, computed);
+        O::unite(found.map(|found| found.value))
+    }
+}
+
+fn collect(arguments: &[&dyn Argument]) -> std::result::Result<Preimage, StoredError> {
+    Preimage::of_arguments(|list| {
+        let mut arguments = arguments.iter();
+        arguments.try_for_each(|argument| argument.push_to(list))
+    })
 }
 
 fn once<Output>(compute: &mut Option<impl FnOnce() -> Output>) -> Output {
@@ -136,6 +213,21 @@ fn once<Output>(compute: &mut Option<impl FnOnce() -> Output>) -> Output {
         Some(compute) => compute(),
         None => unreachable!("a call computes once"),
     }
+}
+
+/// Operations on calls of functions that return an `Output`.
+trait Calls<'a, Output> {
+    fn begin(self: Box<Self>, call: CallOf<'a>)
+    -> std::result::Result<Output, Pending<'a, Output>>;
+    fn set_cache(&self, call: CallOf<'_>, output: Output) -> Result<bool>;
+    fn get(&self, call: CallOf<'_>) -> Option<Output>;
+    fn contains(&self, call: CallOf<'_>) -> bool;
+    fn refresh(&self, call: CallOf<'_>, compute: &mut dyn FnMut() -> Output) -> Output;
+    fn with_status(
+        &self,
+        call: CallOf<'_>,
+        compute: &mut dyn FnMut() -> Output,
+    ) -> (Output, Status);
 }
 
 /// A codec and an outcome, before the check that the codec can store the outcome's values.
@@ -147,6 +239,10 @@ pub struct Checked<C, O, Output> {
 }
 
 /// Starts the check that `codec` can store the part of an `Output` that `outcome` keeps.
+///
+/// The method `way` of the result is the first of three that applies: for results with an `==`, for
+/// other results that can be kept ([`FitWithoutEq`]), and for those that cannot ([`Unfit`]), which
+/// reduces all missing bounds to one error.
 pub fn checked<C, O, Output>(codec: C, outcome: O) -> Checked<C, O, Output> {
     Checked {
         codec,
@@ -157,35 +253,53 @@ pub fn checked<C, O, Output>(codec: C, outcome: O) -> Checked<C, O, Output> {
 
 impl<C, O, Output> Checked<C, O, Output>
 where
-    O: Outcome<Output, Value: Clone + Send + Sync + 'static>,
+    O: Outcome<Output, Value: Clone + PartialEq + Send + Sync + 'static>,
     C: Codec<O::Value>,
 {
-    /// Returns the way for results that can be kept.
-    pub fn way(self) -> Way<C, O> {
+    /// Returns the way for results with an `==`.
+    pub fn way(self) -> Way<Compared<C, ByEq>, O> {
         Way {
-            codec: self.codec,
+            codec: Compared::new(self.codec),
             outcome: self.outcome,
         }
     }
 }
 
-/// Results that cannot be kept: method lookup falls back to this trait if the inherent method does
-/// not apply, which reduces all missing bounds to one error.
-pub trait Unfit<O, Output>
+/// Results without an `==`.
+pub trait FitWithoutEq<C, O> {
+    /// Returns the way for results without an `==`.
+    fn way(self) -> Way<Compared<C, Incomparable>, O>;
+}
+
+impl<C, O, Output> FitWithoutEq<C, O> for Checked<C, O, Output>
 where
-    O: Outcome<Output>,
+    O: Outcome<Output, Value: Clone + Send + Sync + 'static>,
+    C: Codec<O::Value>,
 {
-    /// Fails to compile.
-    fn way(self) -> NoWay
+    fn way(self) -> Way<Compared<C, Incomparable>, O> {
+        Way {
+            codec: Compared::new(self.codec),
+            outcome: self.outcome,
+        }
+    }
+}
+
+/// Results that cannot be kept.
+pub trait Unfit<O: Outcome<Output>, Output> {
+    /// Fails to compile; the way that it names lets the code around it compile.
+    fn way(self) -> Way<StoredForm, Rejected>
     where
         Self: Sized,
         O::Value: Cacheable,
     {
-        NoWay
+        Way {
+            codec: StoredForm,
+            outcome: Rejected,
+        }
     }
 }
 
-impl<C, O: Outcome<Output>, Output> Unfit<O, Output> for Checked<C, O, Output> {}
+impl<C, O: Outcome<Output>, Output> Unfit<O, Output> for &Checked<C, O, Output> {}
 
 /// Has no implementations; its unmet bound produces the message for a type that cannot be cached.
 #[diagnostic::on_unimplemented(
@@ -195,40 +309,6 @@ impl<C, O: Outcome<Output>, Output> Unfit<O, Output> for Checked<C, O, Output> {
             it: `codec = …`, or `serialize = …` and `deserialize = …`"
 )]
 pub trait Cacheable {}
-
-/// The way for results that cannot be kept; no program that compiles has one.
-#[derive(Clone, Copy, Debug)]
-pub struct NoWay;
-
-impl<Output> Calls<Output> for NoWay {
-    fn call_dyn(&self, _: CallOf<'_>, compute: &mut dyn FnMut() -> Output) -> Output {
-        compute()
-    }
-
-    fn set_cache(&self, _: CallOf<'_>, _: Output) -> Result<bool> {
-        Ok(false)
-    }
-
-    fn get(&self, _: CallOf<'_>) -> Option<Output> {
-        None
-    }
-
-    fn contains(&self, _: CallOf<'_>) -> bool {
-        false
-    }
-
-    fn refresh_dyn(&self, _: CallOf<'_>, compute: &mut dyn FnMut() -> Output) -> Output {
-        compute()
-    }
-
-    fn with_status_dyn(
-        &self,
-        _: CallOf<'_>,
-        compute: &mut dyn FnMut() -> Output,
-    ) -> (Output, Status) {
-        (compute(), Status::COMPUTED)
-    }
-}
 
 /// The codec of a function's results, and the choice of those that are kept.
 #[derive(Clone, Copy, Debug)]
@@ -244,13 +324,26 @@ impl<C, O: Copy> Way<C, O> {
     }
 }
 
-impl<Output, C, O> Calls<Output> for Way<C, O>
+impl<'a, Output, C, O> Calls<'a, Output> for Way<C, O>
 where
-    O: Outcome<Output, Value: Clone + Send + Sync + 'static>,
-    C: Codec<O::Value>,
+    O: Outcome<Output, Value: Clone + Send + Sync + 'static> + 'a,
+    C: Codec<O::Value> + 'a,
 {
-    fn call_dyn(&self, call: CallOf<'_>, compute: &mut dyn FnMut() -> Output) -> Output {
-        self.of(call).call(compute)
+    fn begin(
+        self: Box<Self>,
+        call: CallOf<'a>,
+    ) -> std::result::Result<Output, Pending<'a, Output>> {
+        let Some(call) = call.cache.cached(call.ctx, call.arguments) else {
+            return Err(Pending(None));
+        };
+        match call.begin(&self.codec, Old::Refused) {
+            Begun::Found(found) => Ok(O::unite(Ok(found.value))),
+            Begun::Computing(computation) => Err(Pending(Some(Box::new(Computing {
+                way: self,
+                computation,
+                call,
+            })))),
+        }
     }
 
     fn set_cache(&self, call: CallOf<'_>, output: Output) -> Result<bool> {
@@ -265,11 +358,11 @@ where
         self.of(call).contains()
     }
 
-    fn refresh_dyn(&self, call: CallOf<'_>, compute: &mut dyn FnMut() -> Output) -> Output {
+    fn refresh(&self, call: CallOf<'_>, compute: &mut dyn FnMut() -> Output) -> Output {
         self.of(call).refresh(compute)
     }
 
-    fn with_status_dyn(
+    fn with_status(
         &self,
         call: CallOf<'_>,
         compute: &mut dyn FnMut() -> Output,

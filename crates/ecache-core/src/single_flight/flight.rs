@@ -146,7 +146,7 @@ impl Drop for Waiting {
 }
 
 /// Marks the thread as being in a flight's computation.
-struct Inside {
+pub(crate) struct Inside {
     before: u64,
 }
 
@@ -224,9 +224,14 @@ impl<V: Clone> Flight<V> {
 }
 
 impl<K: Clone + Eq + Hash, V: Clone> Leader<'_, K, V> {
+    /// Marks the thread as computing for this flight, until the returned guard is dropped.
+    pub(crate) fn enter(&self) -> Inside {
+        Inside::enter(self.flight.id)
+    }
+
     /// Runs the computation, so that what it waits for is known to be waited for by this flight.
     pub fn run<T>(&self, compute: impl FnOnce() -> T) -> T {
-        let _inside = Inside::enter(self.flight.id);
+        let _inside = self.enter();
         compute()
     }
 

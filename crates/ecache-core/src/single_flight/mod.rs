@@ -10,5 +10,6 @@ mod flight;
 mod locks;
 
 pub(crate) use alarm::Alarm;
+pub(crate) use flight::Inside;
 pub use flight::{Flight, Flights, Joined, Landed, Leader};
 pub use locks::{FlightLock, FlightLocks};

@@ -19,7 +19,7 @@ where
         Function::of(Residency::Hybrid),
         Function::of(Residency::Hybrid),
     );
-    let codec = compared(StoredForm, |one: &T, other: &T| Some(one == other));
+    let codec = compared(StoredForm);
     let call = |function: &Function| {
         let compute = || value.clone();
         function.cache.call(&ctx, &codec, one("a"), compute)

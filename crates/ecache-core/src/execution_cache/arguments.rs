@@ -1,0 +1,158 @@
+//! The arguments of a call as the attribute passes them: a slice of trait objects, so that the code
+//! that collects them is compiled once and not once per function.
+
+use std::marker::PhantomData;
+
+use serde::Serialize;
+
+use super::{CacheContext, ExecutionCache, ExecutionContext, default_context};
+use crate::key::Preimage;
+use crate::stored::StoredError;
+
+/// Something that determines the result of a call.
+pub trait Argument {
+    /// Adds it to the arguments.
+    ///
+    /// # Errors
+    /// If it has no stored form.
+    fn push_to(&self, list: &mut Preimage) -> Result<(), StoredError>;
+}
+
+/// A value, which has a stored form.
+///
+/// It names the function that needs `T: Serialize`, so that a type without it is one error and not
+/// two.
+#[derive(Debug)]
+pub struct Stored<'a, T: ?Sized> {
+    value: &'a T,
+    push: fn(&mut Preimage, &T) -> Result<(), StoredError>,
+}
+
+/// Makes an argument of a value.
+pub fn argument<T: Serialize + ?Sized>(value: &T) -> Stored<'_, T> {
+    Stored {
+        value,
+        push: Preimage::push,
+    }
+}
+
+impl<T: ?Sized> Argument for Stored<'_, T> {
+    fn push_to(&self, list: &mut Preimage) -> Result<(), StoredError> {
+        (self.push)(list, self.value)
+    }
+}
+
+/// The identity of a type.
+#[derive(Debug)]
+pub struct TypeArgument<T: ?Sized>(PhantomData<fn(&T)>);
+
+/// Makes an argument of a type parameter.
+pub fn type_argument<T: ?Sized>() -> TypeArgument<T> {
+    TypeArgument(PhantomData)
+}
+
+/// Makes an argument of a value's type, which `impl Trait` leaves unnamed.
+pub fn type_of<T: ?Sized>(_value: &T) -> TypeArgument<T> {
+    TypeArgument(PhantomData)
+}
+
+impl<T: ?Sized> Argument for TypeArgument<T> {
+    fn push_to(&self, list: &mut Preimage) -> Result<(), StoredError> {
+        list.push_type::<T>()
+    }
+}
+
+/// The type whose method is called.
+#[derive(Debug)]
+pub struct SelfType<T: ?Sized>(&'static ExecutionCache, PhantomData<fn(&T)>);
+
+/// Makes an argument of the type whose method is called.
+pub fn self_type<T: ?Sized>(cache: &'static ExecutionCache) -> SelfType<T> {
+    SelfType(cache, PhantomData)
+}
+
+impl<T: ?Sized> Argument for SelfType<T> {
+    fn push_to(&self, list: &mut Preimage) -> Result<(), StoredError> {
+        self.0.options().push_self_type::<T>(list)
+    }
+}
+
+/// The program's own code that adds arguments: a `key_fn` or a `self_key`. It may panic, so it runs
+/// where panics are caught.
+#[derive(Debug)]
+pub struct Pushed<F>(F);
+
+/// Makes an argument of code that adds arguments.
+pub fn pushed<F: Fn(&mut Preimage) -> Result<(), StoredError>>(push: F) -> Pushed<F> {
+    Pushed(push)
+}
+
+impl<F: Fn(&mut Preimage) -> Result<(), StoredError>> Argument for Pushed<F> {
+    fn push_to(&self, list: &mut Preimage) -> Result<(), StoredError> {
+        (self.0)(list)
+    }
+}
+
+/// A first argument; its type decides whether it is the context of the call.
+#[derive(Debug)]
+pub struct First<'a, T: ?Sized>(pub &'a T);
+
+/// A first argument that is the context, which the arguments do not include.
+#[derive(Debug)]
+pub struct Omitted;
+
+impl Argument for Omitted {
+    fn push_to(&self, _: &mut Preimage) -> Result<(), StoredError> {
+        Ok(())
+    }
+}
+
+/// A first argument that is the context.
+pub trait IsContext<'a> {
+    /// Returns the context of the call.
+    fn context(&self) -> &'a ExecutionContext;
+
+    /// Returns an argument that adds nothing.
+    fn argument(&self) -> Omitted {
+        Omitted
+    }
+}
+
+impl<'a, C: CacheContext + ?Sized> IsContext<'a> for First<'a, C> {
+    fn context(&self) -> &'a ExecutionContext {
+        self.0.execution_context()
+    }
+}
+
+/// A first argument that is an ordinary argument.
+pub trait IsArgument<'a, T: ?Sized> {
+    /// Returns the default context of the process.
+    fn context(&self) -> &'static ExecutionContext {
+        default_context()
+    }
+
+    /// Returns the argument.
+    fn argument(&self) -> Stored<'a, T>
+    where
+        T: ContextOrArgument;
+}
+
+impl<'a, T: ?Sized> IsArgument<'a, T> for &First<'a, T> {
+    fn argument(&self) -> Stored<'a, T>
+    where
+        T: ContextOrArgument,
+    {
+        argument(self.0)
+    }
+}
+
+/// The requirement on a first argument.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is neither a context nor an argument of a cached function",
+    label = "implements neither `CacheContext` nor `Serialize`",
+    note = "implement `CacheContext` for a context, derive `serde::Serialize` for an argument, or say what \
+            the result depends on with `key_fn = …`"
+)]
+pub trait ContextOrArgument: Serialize {}
+
+impl<T: Serialize + ?Sized> ContextOrArgument for T {}
