@@ -197,12 +197,24 @@ def get_then_set_keeps_a_value():
         assert value(f"k{at}") == before, (SINGLE[at], again)
 
 
-def json_that_is_set_is_what_python_reads():
+def plain(pick, depth=0):
+    """A value that JSON has a form for, with names of BSON's types."""
+    kind = pick.random()
+    if kind < 0.3 or depth > 4:
+        return pick.choice([None, True, 5, -1, 2**40, 5.0, -0.0, 1e300, "x", "é\0", TIME, OID, "5", "AAE=", "00"])
+    if kind < 0.5:
+        return [plain(pick, depth + 1) for _ in range(pick.randrange(3))]
+    names = [name for name in NAMES if name != "$bson"]
+    return {pick.choice(names): plain(pick, depth + 1) for _ in range(pick.randrange(1, 3))}
+
+
+def json_that_is_set_is_what_python_reads(pick):
     texts = [
         '{"$date": "x"}', f'{{"$date": "{TIME}"}}', f'{{"$oid": "{OID}"}}', '{"$numberLong": "5"}', '{"a": {"$regex": "a", "$options": ""}}',
         "[1, 1.0, -0.0, 1e400, 5000000000]", '{"b":1 , "a":{}}', '"text"', "null", '{"": {".": {"$": []}}}', '{"a": 1, "a": 2}',
         '{"_cls": "bytes", "value": "AAE="}', '{"value": "AAE=", "_cls": "bytes"}', '{"$bson": {"x": 1}}', '"\\u0000\\u00e9é"',
     ]  # fmt: skip
+    texts += [json.dumps(plain(pick), indent=pick.choice([None, 1])) for _ in range(40)]
     for at, typed in enumerate(texts):
         ecache("set", "--type", "json", "j", f"k{at}", typed, "--db", "json.db")
     ecache("copy", "json.db", location("json"))
@@ -253,7 +265,7 @@ pick = random.Random(7)
 try:
     moves_keep_every_value(SINGLE + [deep(178)] + [nested(pick) for _ in range(300)])
     get_then_set_keeps_a_value()
-    json_that_is_set_is_what_python_reads()
+    json_that_is_set_is_what_python_reads(pick)
     what_has_no_form_is_counted_and_the_rest_is_copied()
     datasets_that_fiftyone_cannot_have_are_left_out()
 finally:

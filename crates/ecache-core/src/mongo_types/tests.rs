@@ -1,8 +1,8 @@
 use proptest::prelude::*;
 
 use super::bson::{self, kind};
-use super::{encode, extended_json, types};
-use crate::python_json::Json;
+use super::{encode, extended_json, types, wrapper};
+use crate::python_json::{Json, PyString};
 use crate::value::{Kind, write_stored};
 
 /// An element: its type and its payload.
@@ -333,6 +333,37 @@ proptest! {
         let again = encoded(&json.dumps());
         let text = bson::text(again.0, &again.1).expect("it is valid");
         prop_assert_eq!(json.dumps(), text);
+    }
+}
+
+/// JSON as a user may set it, with names of every type but without the mark.
+fn json_texts() -> impl Strategy<Value = Json> {
+    let leaf = prop_oneof![
+        Just(Json::Null),
+        any::<bool>().prop_map(Json::from),
+        prop_oneof![any::<i64>(), any::<i32>().prop_map(i64::from)].prop_map(Json::from),
+        any::<f64>().prop_map(Json::from),
+        Just(Json::Float(f64::from_bits(types::NAN))),
+        texts().prop_map(Json::from),
+    ];
+    let names = names().prop_filter("the mark", |name| name != wrapper::MARK);
+    let names = names.prop_map(|name| PyString::from(&*name)).boxed();
+    leaf.prop_recursive(5, 24, 4, move |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Json::Array),
+            prop::collection::vec((names.clone(), inner), 0..4).prop_map(Json::Object),
+        ]
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1000))]
+
+    #[test]
+    fn json_is_stored_as_what_it_says_and_comes_back(json in json_texts()) {
+        let text = json.dumps();
+        let (kind, payload) = encoded(&text);
+        prop_assert_eq!(bson::text(kind, &payload).expect("it is valid"), text);
     }
 }
 
