@@ -781,7 +781,7 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
             [CompletionResult]::new('--collection', '--collection', [CompletionResultType]::ParameterName, 'Work in this collection')
             [CompletionResult]::new('--live-datasets', '--live-datasets', [CompletionResultType]::ParameterName, 'The datasets that exist: a file with an id a line, or - for standard input')
             [CompletionResult]::new('--fail-on', '--fail-on', [CompletionResultType]::ParameterName, 'Exit with 1 only if one of these is found; `none` for never')
-            [CompletionResult]::new('--fix', '--fix', [CompletionResultType]::ParameterName, 'Remove the entries that have this trouble, as the command that is advised does')
+            [CompletionResult]::new('--fix', '--fix', [CompletionResultType]::ParameterName, 'Remove the entries that have this trouble, or `all` of those that can be removed; entries of policy persist stay, unless they are damaged')
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'Print in this format [default: table, or plain lines in a pipe]')
             [CompletionResult]::new('--durable', '--durable', [CompletionResultType]::ParameterName, 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing on success')

@@ -566,14 +566,14 @@ _ecache() {
                     return 0
                     ;;
                 --fail-on)
-                    COMPREPLY=($(compgen -W "any none damaged structure unreadable orphaned expired endless-prompts endless-users shared-stores old-versions near-limit persist-expiry missing-indexes" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "any none damaged structure unreadable orphaned expired endless-prompts endless-users shared-stores old-versions near-limit persist-expiry missing-indexes foreign" -- "${cur}"))
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o nospace
                     fi
                     return 0
                     ;;
                 --fix)
-                    COMPREPLY=($(compgen -W "damaged unreadable orphaned expired endless-prompts endless-users" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "all damaged unreadable orphaned expired endless-prompts endless-users" -- "${cur}"))
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o nospace
                     fi

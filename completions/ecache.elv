@@ -751,7 +751,7 @@ set edit:completion:arg-completer[ecache] = {|@words|
             cand --collection 'Work in this collection'
             cand --live-datasets 'The datasets that exist: a file with an id a line, or - for standard input'
             cand --fail-on 'Exit with 1 only if one of these is found; `none` for never'
-            cand --fix 'Remove the entries that have this trouble, as the command that is advised does'
+            cand --fix 'Remove the entries that have this trouble, or `all` of those that can be removed; entries of policy persist stay, unless they are damaged'
             cand --format 'Print in this format [default: table, or plain lines in a pipe]'
             cand --durable 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
             cand -q 'Say nothing on success'

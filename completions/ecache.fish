@@ -695,8 +695,10 @@ shared-stores\t''
 old-versions\t''
 near-limit\t''
 persist-expiry\t''
-missing-indexes\t''"
-complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l fix -d 'Remove the entries that have this trouble, as the command that is advised does' -r -f -a "damaged\t''
+missing-indexes\t''
+foreign\t''"
+complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l fix -d 'Remove the entries that have this trouble, or `all` of those that can be removed; entries of policy persist stay, unless they are damaged' -r -f -a "all\t''
+damaged\t''
 unreadable\t''
 orphaned\t''
 expired\t''

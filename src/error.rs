@@ -94,6 +94,15 @@ pub(crate) enum Exit {
 }
 
 impl Exit {
+    /// Returns the worse of two ways in which a command did not do all.
+    pub(crate) fn max_trouble(self, other: Self) -> Self {
+        match self {
+            Self::Done => other,
+            Self::Failed if other == Self::Damaged => other,
+            worse => worse,
+        }
+    }
+
     /// `run` could not do its part, which is no fault of the command
     pub(crate) const NOT_RUN: Self = Self::Command(125);
 

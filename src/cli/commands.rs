@@ -509,9 +509,10 @@ pub(crate) struct DoctorArgs {
     /// Exit with 1 only if one of these is found; `none` for never
     #[arg(long, value_name = "CHECKS", value_delimiter = ',', value_parser = FailOn::parser())]
     pub(crate) fail_on: Vec<FailOn>,
-    /// Remove the entries that have this trouble, as the command that is advised does
-    #[arg(long, value_name = "CHECK", value_delimiter = ',', value_parser = CheckChoice::parser())]
-    pub(crate) fix: Vec<CheckChoice>,
+    /// Remove the entries that have this trouble, or `all` of those that can be removed; entries of
+    /// policy persist stay, unless they are damaged
+    #[arg(long, value_name = "CHECK", value_delimiter = ',', value_parser = Fix::parser())]
+    pub(crate) fix: Vec<Fix>,
     /// Say what --fix would remove, and remove nothing
     #[arg(long, short = 'n', requires = "fix")]
     pub(crate) dry_run: bool,
@@ -548,23 +549,37 @@ pub(crate) enum WatchFormat {
     Jsonl,
 }
 
-/// A check of the doctor's, by its name.
+/// Returns a check of the doctor's by its name.
+fn check(name: &str) -> Check {
+    let check = Check::ALL.into_iter().find(|check| check.id() == name);
+    check.expect("it is one of the names")
+}
+
+/// What the doctor removes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct CheckChoice(pub(crate) Check);
+pub(crate) enum Fix {
+    /// Whatever removing entries mends
+    All,
+    /// That
+    Check(Check),
+}
 
-impl CheckChoice {
-    fn find(name: &str) -> Option<Self> {
-        Check::ALL
-            .into_iter()
-            .find(|check| check.id() == name)
-            .map(Self)
-    }
-
-    /// Of those that removing entries mends.
+impl Fix {
     fn parser() -> impl clap::builder::TypedValueParser<Value = Self> {
         let mendable = Check::ALL.into_iter().filter(|check| check.is_mendable());
-        let names = PossibleValuesParser::new(mendable.map(Check::id));
-        names.map(|name| Self::find(&name).expect("it is one of them"))
+        let names = ["all"].into_iter().chain(mendable.map(Check::id));
+        PossibleValuesParser::new(names).map(|name| match &*name {
+            "all" => Self::All,
+            name => Self::Check(check(name)),
+        })
+    }
+
+    /// Reports whether entries with that trouble are removed.
+    pub(crate) fn includes(self, check: Check) -> bool {
+        match self {
+            Self::All => check.is_mendable(),
+            Self::Check(chosen) => chosen == check,
+        }
     }
 }
 
@@ -576,7 +591,7 @@ pub(crate) enum FailOn {
     /// Nothing
     None,
     /// That
-    Check(CheckChoice),
+    Check(Check),
 }
 
 impl FailOn {
@@ -585,7 +600,7 @@ impl FailOn {
         PossibleValuesParser::new(names).map(|name| match &*name {
             "any" => Self::Any,
             "none" => Self::None,
-            name => Self::Check(CheckChoice::find(name).expect("it is one of them")),
+            name => Self::Check(check(name)),
         })
     }
 }

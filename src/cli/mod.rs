@@ -277,12 +277,12 @@ pub(crate) enum Command {
     /// finds anything.
     ///
     /// damaged: the entry is not what was written. structure: pages or indexes of the file are
-    /// damaged. unreadable: FiftyOne raises whenever it reads the value.
+    /// damaged. unreadable: FiftyOne's decorator raises on the value at every hit.
     /// orphaned: the dataset was deleted. expired: expired, and still there. endless-prompts, endless-users: made
     /// in a prompt or for a user, without expiry. shared-stores: several functions use one store. old-versions: a
     /// newer version uses another store. near-limit: nearly too large for MongoDB. In MongoDB alone: persist-expiry: of
-    /// policy `persist`, but to be removed at an expiry. missing-indexes: FiftyOne's are not there. A document that
-    /// FiftyOne raises on as a whole is damaged.
+    /// policy `persist`, but to be removed at an expiry. missing-indexes: FiftyOne's are not there. foreign: another
+    /// program wrote something that `export` and `copy` leave out, which is no fault.
     Doctor(DoctorArgs),
     /// Print a shell's completion script
     ///

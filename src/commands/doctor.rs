@@ -18,7 +18,7 @@ use super::removal::{
     Run, amount, amount_with, counting, entries, open, remove_documents, remove_with,
 };
 use super::request::check_name;
-use crate::cli::{CheckChoice, DoctorArgs, FailOn};
+use crate::cli::{DoctorArgs, FailOn, Fix};
 use crate::context::Context;
 use crate::error::Exit;
 use crate::output::escape::{for_line, shell};
@@ -46,9 +46,12 @@ pub(crate) fn run(context: &Context, args: DoctorArgs) -> Result<Exit> {
     }
     let live = Live::find(context, backend.as_ref(), args.live_datasets.as_deref())?;
     let is_orphaned = |check: Check| check == Check::Orphaned;
-    let fixes = args.fix.iter().map(|choice| choice.0);
+    let fixes = args.fix.iter().filter_map(|fix| match fix {
+        Fix::Check(check) => Some(*check),
+        Fix::All => None,
+    });
     let fails_on = args.fail_on.iter().filter_map(|choice| match choice {
-        FailOn::Check(choice) => Some(choice.0),
+        FailOn::Check(check) => Some(*check),
         FailOn::Any | FailOn::None => None,
     });
     if live.is_none() && fixes.chain(fails_on).any(is_orphaned) {
@@ -68,7 +71,7 @@ pub(crate) fn run(context: &Context, args: DoctorArgs) -> Result<Exit> {
     let mut patients = Vec::new();
     for collection in doctor.collections()? {
         let mut examination = doctor.examine(&collection)?;
-        let is_meant = |finding: &&Finding| args.fix.contains(&CheckChoice(finding.check));
+        let is_meant = |finding: &&Finding| args.fix.iter().any(|fix| fix.includes(finding.check));
         let mut is_mended = false;
         for finding in examination.findings.iter().filter(is_meant) {
             doctor.mend(&collection, finding, run)?;
@@ -128,11 +131,14 @@ impl Doctor<'_> {
 
     fn fails(&self, check: Check) -> bool {
         let is_named = |choice: &FailOn| match choice {
-            FailOn::Any => true,
+            FailOn::Any => check.is_fault(),
             FailOn::None => false,
-            FailOn::Check(choice) => Check::from(*choice) == check,
+            FailOn::Check(chosen) => *chosen == check,
         };
-        self.args.fail_on.is_empty() || self.args.fail_on.iter().any(is_named)
+        match self.args.fail_on.is_empty() {
+            true => check.is_fault(),
+            false => self.args.fail_on.iter().any(is_named),
+        }
     }
 
     /// Removes what was found, as the command that is advised would.
@@ -185,9 +191,10 @@ impl Doctor<'_> {
             collection: collection.to_owned(),
             ..Filter::default()
         };
+        // Nothing that is kept until it is removed by name is removed here.
         let evictable = Filter {
             policy: Some(Policy::Evict),
-            ..any.clone()
+            ..any
         };
         let endless = Filter {
             freshness: Some(Freshness::Endless),
@@ -210,7 +217,7 @@ impl Doctor<'_> {
             }
             Check::Expired => Filter {
                 freshness: Some(Freshness::Expired),
-                ..any
+                ..evictable
             },
             Check::EndlessPrompts => Filter {
                 prompts: every()?,
@@ -225,7 +232,8 @@ impl Doctor<'_> {
             | Check::NearLimit
             | Check::PersistExpiry
             | Check::Structure
-            | Check::MissingIndexes => {
+            | Check::MissingIndexes
+            | Check::Foreign => {
                 unreachable!("{:?} is not mendable", finding.check)
             }
         };
@@ -279,6 +287,9 @@ impl Doctor<'_> {
                 let save = self.line(collection, "export --output FILE");
                 let clear = self.line(collection, "clear --all --policy any");
                 return format!("{save}; {clear}; {}", self.line(collection, "import FILE"));
+            }
+            Check::Foreign => {
+                return "nothing is to be done: they stay as they are".to_owned();
             }
             Check::MissingIndexes => {
                 return "let FiftyOne open the store: it makes them".to_owned();
@@ -353,7 +364,8 @@ impl Doctor<'_> {
             )?;
             writeln!(out, "  {}", for_line(&self.prune()))?;
         }
-        if patients.iter().all(|(_, seen)| seen.findings.is_empty()) {
+        let mut findings = patients.iter().flat_map(|(_, seen)| &seen.findings);
+        if !findings.any(|finding| finding.check.is_fault()) {
             writeln!(out, "nothing is wrong with {}", entries(count))?;
         }
         Ok(())
@@ -391,6 +403,7 @@ impl Doctor<'_> {
                     Cell::from(finding.check.id()),
                     Cell::from(match finding.check {
                         Check::Damaged | Check::Structure | Check::Unreadable => "error",
+                        Check::Foreign => "info",
                         _ => "warning",
                     }),
                     Cell::from(collection.as_str()),
@@ -456,10 +469,4 @@ fn growth(store: &Growth) -> String {
         human::size(store.recent.bytes),
         human::size(store.usage.bytes)
     )
-}
-
-impl From<CheckChoice> for Check {
-    fn from(choice: CheckChoice) -> Self {
-        choice.0
-    }
 }

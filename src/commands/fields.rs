@@ -2,6 +2,7 @@
 
 use ecache_core::entry::Entry;
 use ecache_core::key::hex;
+use ecache_core::typed_name::type_of;
 use ecache_core::value::{Value, write_stored};
 
 use crate::datasets::Datasets;
@@ -13,6 +14,7 @@ use crate::output::{Cell, Column, Secrets};
 pub(super) enum Field {
     StoreName,
     Key,
+    KeyType,
     DatasetId,
     DatasetName,
     Policy,
@@ -35,9 +37,10 @@ pub(super) enum Field {
 
 impl Field {
     /// All fields, the value last.
-    pub(super) const ALL: [Self; 20] = [
+    pub(super) const ALL: [Self; 21] = [
         Self::StoreName,
         Self::Key,
+        Self::KeyType,
         Self::DatasetId,
         Self::DatasetName,
         Self::Policy,
@@ -75,6 +78,7 @@ impl Field {
         match self {
             Self::StoreName => "store_name",
             Self::Key => "key",
+            Self::KeyType => "key_type",
             Self::DatasetId => "dataset_id",
             Self::DatasetName => "dataset_name",
             Self::Policy => "policy",
@@ -129,6 +133,7 @@ impl Field {
         match self {
             Self::StoreName => Cell::from(&*entry.address.store.store_name),
             Self::Key => Cell::from(entry.address.key.as_str()),
+            Self::KeyType => Cell::from(type_of(entry.address.key.as_str())),
             Self::DatasetId => Cell::from(entry.address.store.dataset_id.as_deref()),
             Self::DatasetName => {
                 Cell::from(datasets.name(entry.address.store.dataset_id.as_deref()))

@@ -54,6 +54,11 @@ pub(crate) fn run(context: &Context, args: GetArgs) -> Result<Exit> {
             context.detail(&format!("a miss: there is no {}", request.address));
             Ok(Exit::No)
         }
+        Lookup::Foreign(entry, reason) => Err(Error::ForeignValue {
+            address: Box::new(entry.address),
+            reason,
+        }
+        .into()),
         Lookup::Damaged(address) => Err(Error::DamagedEntry {
             address: Box::new(address),
         }

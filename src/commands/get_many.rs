@@ -103,6 +103,11 @@ fn print(
                 context.warn(&format!("{address} is damaged and counts as a miss"));
                 break None;
             }
+            Lookup::Foreign(entry, reason) => {
+                let address = entry.address;
+                context.warn(&format!("{address} counts as a miss: {reason}"));
+                break None;
+            }
             Lookup::Stale(_) | Lookup::Missing => break None,
         }
     };

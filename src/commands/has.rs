@@ -19,11 +19,13 @@ pub(crate) fn run(context: &Context, args: HasArgs) -> Result<Exit> {
         lookup => lookup,
     };
     match lookup {
-        Lookup::Hit(entry, _) if !request.contradicts(&entry) => Ok(Exit::Done),
+        Lookup::Hit(entry, _) | Lookup::Foreign(entry, _) if !request.contradicts(&entry) => {
+            Ok(Exit::Done)
+        }
         Lookup::Damaged(address) => Err(Error::DamagedEntry {
             address: Box::new(address),
         }
         .into()),
-        Lookup::Hit(..) | Lookup::Stale(_) | Lookup::Missing => Ok(Exit::No),
+        Lookup::Hit(..) | Lookup::Foreign(..) | Lookup::Stale(_) | Lookup::Missing => Ok(Exit::No),
     }
 }

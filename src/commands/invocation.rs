@@ -19,7 +19,7 @@ use ecache_core::command::{
 };
 use ecache_core::scope::{Scopes, StoreAddress};
 
-use super::request::{scopes, store_address, token};
+use super::request::{check_written, scopes, store_address, token};
 use crate::cli::entry::{IdentityArgs, ScopeArgs, StdinChoice, SurroundingsArgs};
 use crate::cli::value::{Lifetime, parse_lifetime};
 use crate::cli::{CacheMode, FailureArgs, KeepArgs};
@@ -95,6 +95,7 @@ impl Invocation {
         let token = token(line.scope)?;
         let scopes = scopes(line.scope, token.as_deref());
         let store = store_name(line.store, line.version, &identity.program);
+        check_written("store", &store)?;
         let store = store_address(context, &store, line.scope)?;
         let scopes = (scopes, token.map(Arc::from));
         let unkeyed =

@@ -10,6 +10,7 @@ use anyhow::{Context as _, Result};
 use ecache_core::backend::{Backend, Dataset, Dimension};
 use ecache_core::filter::{DatasetPattern, Filter};
 use ecache_core::location::{self, Access};
+use ecache_core::typed_name;
 
 use super::request::check_name;
 use crate::context::Context;
@@ -80,7 +81,9 @@ impl Live {
     pub(super) fn orphans(&self, mut datasets: Vec<Arc<str>>, filter: &Filter) -> Option<Filter> {
         datasets.retain(|dataset| {
             let is_meant = |pattern: &DatasetPattern| pattern.matches(Some(dataset));
-            !self.0.contains(dataset)
+            // A dataset's id is an ObjectId: nothing of another type was ever deleted.
+            !typed_name::is_typed(dataset)
+                && !self.0.contains(dataset)
                 && (filter.datasets.is_empty() || filter.datasets.iter().any(is_meant))
         });
         // No pattern at all would mean every dataset.

@@ -4,6 +4,7 @@ use anyhow::Result;
 use ecache_core::backend::{Direction, Row, Scan, Sort, Values, read_value};
 
 use super::fields::{self, Field};
+use super::removal::entries;
 use super::request::filter;
 use crate::cli::LsArgs;
 use crate::context::Context;
@@ -37,10 +38,14 @@ pub(crate) fn run(context: &Context, args: LsArgs) -> Result<Exit> {
     let secrets = Secrets::from(args.reveal);
     let columns: Vec<Column> = fields.iter().map(|field| field.column()).collect();
     let mut rows = context.rows(format, &columns)?;
-    let (mut count, mut damaged) = (0_u64, 0_u64);
+    let (mut count, mut damaged, mut foreign) = (0_u64, 0_u64, 0_u64);
     for row in backend.scan(&scan, now)? {
         let (entry, content) = match row? {
-            Row::Entry(entry, content) => (entry, content),
+            Row::Entry(entry, content) => (*entry, content),
+            Row::Foreign(found) => {
+                foreign += 1;
+                (found.entry, found.content)
+            }
             Row::Damaged(address) => {
                 damaged += 1;
                 context.warn(&format!("{address} is damaged and left out"));
@@ -62,6 +67,12 @@ pub(crate) fn run(context: &Context, args: LsArgs) -> Result<Exit> {
         count += 1;
     }
     rows.finish()?;
+    if foreign > 0 {
+        context.note(&format!(
+            "of {}, something is another program's: `ecache doctor` says what",
+            entries(foreign)
+        ));
+    }
     if count == 0 && context.terminal.stdout_is_terminal {
         context.note("no entries");
     }

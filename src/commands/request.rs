@@ -10,6 +10,7 @@ use ecache_core::key::{CallScopes, Key, preimage};
 use ecache_core::python_json::Json;
 use ecache_core::scope::{self, Address, STORE_KEY, Scopes, StoreAddress};
 use ecache_core::time::Timestamp;
+use ecache_core::typed_name;
 
 use crate::cli::entry::{EntryArgs, ScopeArgs};
 use crate::cli::filter::{FilterArgs, PolicyChoice};
@@ -107,17 +108,36 @@ pub(super) fn store_address(
     };
     Ok(StoreAddress {
         collection: check_name("collection", &context.collection)?.into(),
-        store_name: check_name("store", store)?.into(),
+        store_name: check_store(store)?.into(),
         dataset_id,
     })
 }
 
+/// Checks the name of a store that is read: FiftyOne has stores without one.
+fn check_store(name: &str) -> Result<&str> {
+    match name {
+        "" => Ok(name),
+        name => check_name("store", name),
+    }
+}
+
+/// Refuses an empty name for what is written: mostly it is that of a variable that is not set.
+pub(super) fn check_written(what: &str, name: &str) -> Result<()> {
+    match name {
+        "" => Err(usage(format!(
+            "the {what} is empty: entries without one are read and removed, and none is written"
+        ))),
+        _ => Ok(()),
+    }
+}
+
 /// The id of a dataset that was named by its id or its name.
 pub(super) fn dataset_id(named: &str, datasets: &dyn Fn() -> Result<Datasets>) -> Result<Arc<str>> {
-    match is_id(named) {
-        true => Ok(named.into()),
-        false => datasets()?.id(named),
+    // One of another type has no name.
+    if is_id(named) || named.starts_with(typed_name::PREFIX) {
+        return Ok(named.into());
     }
+    datasets()?.id(named)
 }
 
 /// The datasets that were typed to select entries.

@@ -9,7 +9,7 @@ use ecache_core::entry::{Entry, Policy};
 use ecache_core::value::{CheckedReader, Kind, Value};
 
 use super::lifetime::{LifetimeChange, lifetime};
-use super::request::{Named, Request};
+use super::request::{Named, Request, check_written};
 use crate::cli::SetArgs;
 use crate::context::Context;
 use crate::error::{Exit, usage};
@@ -25,6 +25,8 @@ pub(crate) fn run(context: &Context, mut args: SetArgs) -> Result<Exit> {
     let (named, value) = positionals(&mut args)?;
     let source = source(&args, value)?;
     let request = Request::of(context, &args.store, named, &args.scope)?;
+    check_written("store", &request.address.store.store_name)?;
+    check_written("key", request.address.key.as_str())?;
 
     let backend = context.writer()?;
     let mut reader = CheckedReader::new(source, kind);
@@ -63,7 +65,7 @@ fn note_lifetime(context: &Context, backend: &dyn Backend, entry: Entry, keep: K
         true => entry,
         // What was kept is known to the store alone.
         false => match backend.lookup_unread(&entry.address, context.now())? {
-            Lookup::Hit(entry, _) | Lookup::Stale(entry) => *entry,
+            Lookup::Hit(entry, _) | Lookup::Foreign(entry, _) | Lookup::Stale(entry) => *entry,
             Lookup::Damaged(_) | Lookup::Missing => return Ok(()),
         },
     };

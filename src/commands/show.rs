@@ -29,9 +29,14 @@ pub(crate) fn run(context: &Context, args: ShowArgs) -> Result<Exit> {
         values: Values::Include,
         ..Scan::new(filter)
     };
-    let (entry, content) = match backend.scan(&scan, now)?.next().transpose()? {
-        Some(Row::Entry(entry, Some(content))) if !request.contradicts(&entry) => (entry, content),
-        Some(Row::Entry(..)) | None => {
+    let (entry, content, foreign) = match backend.scan(&scan, now)?.next().transpose()? {
+        Some(Row::Entry(entry, Some(content))) if !request.contradicts(&entry) => {
+            (*entry, Some(content), None)
+        }
+        Some(Row::Foreign(foreign)) if !request.contradicts(&foreign.entry) => {
+            (foreign.entry, foreign.content, Some(foreign.reason))
+        }
+        Some(Row::Entry(..) | Row::Foreign(_)) | None => {
             context.note(&format!("there is no {}", request.address));
             return Ok(Exit::No);
         }
@@ -44,11 +49,12 @@ pub(crate) fn run(context: &Context, args: ShowArgs) -> Result<Exit> {
     };
     let format = context.format(args.format);
     let secrets = Secrets::from(args.reveal);
-    let value = value(backend.as_ref(), &entry, content)?;
+    let content = content.map(|content| value(backend.as_ref(), &entry, content));
+    let value = content.transpose()?;
     let datasets = context.datasets()?;
     let all = Field::ALL.into_iter();
     let fields: Vec<Field> = all.filter(|field| field.is_known(&datasets)).collect();
-    let cell = |field: Field| field.cell(&entry, Some(&value), &datasets, secrets);
+    let cell = |field: Field| field.cell(&entry, value.as_deref(), &datasets, secrets);
     // One object to a program, one line a field to a person.
     if matches!(format, Format::Json | Format::Jsonl) {
         let columns: Vec<Column> = fields.iter().map(|field| field.column()).collect();
@@ -62,12 +68,17 @@ pub(crate) fn run(context: &Context, args: ShowArgs) -> Result<Exit> {
     let mut rows = context.rows(format, &columns)?;
     for field in fields {
         let cell = match (field, format) {
-            (Field::Value, Format::Table) => Cell::from(cut(&value)),
+            (Field::Value, Format::Table) => Cell::from(value.as_deref().map(cut)),
             _ => cell(field),
         };
         rows.row(&[Cell::from(field.name()), cell])?;
     }
     rows.finish()?;
+    if let Some(reason) = foreign {
+        context.note(&format!(
+            "the entry stays where it is, and is not exported: {reason}"
+        ));
+    }
     if !entry.is_fresh(now) {
         context.note("the entry is not fresh: readers do not get it");
     }

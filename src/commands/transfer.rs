@@ -18,6 +18,9 @@ use crate::error::{Exit, usage};
 use crate::output::{JsonToTerminal, stdin, stdout};
 use crate::signals;
 
+/// Number of entries left out that are named one by one.
+const NAMED: u64 = 20;
+
 /// Hands what is found to `take`, with progress, until it is all there or the user stops it.
 ///
 /// What is damaged or too large is said and left out; the exit code tells of it.
@@ -30,32 +33,48 @@ pub(super) fn pour(
 ) -> Result<Exit> {
     let mut bar = context.progress(verb, total);
     let mut exit = Exit::Done;
-    let mut entries = 0;
+    let (mut done, mut foreign) = (0, 0);
     for found in found {
         if signals::interrupted().is_some() {
-            let done = Usage { entries, bytes: 0 };
+            let done = Usage {
+                entries: done,
+                bytes: 0,
+            };
             return Err(Error::Interrupted { done }.into());
         }
         match found? {
             Found::Record(record) => {
                 let is_entry = matches!(record, Record::Entry(..));
                 take(record)?;
-                entries += u64::from(is_entry);
+                done += u64::from(is_entry);
                 bar.advance(u64::from(is_entry));
             }
             Found::Damaged(address) => {
                 context.warn(&format!("{address} is damaged and left out"));
                 exit = Exit::Damaged;
             }
+            Found::Foreign(address, reason) => {
+                foreign += 1;
+                if foreign <= NAMED {
+                    context.warn(&format!("{address} is left out: {reason}"));
+                }
+                exit = exit.max_trouble(Exit::Failed);
+            }
             Found::TooLarge(address, size) => {
                 context.warn(&format!(
                     "{address} is left out: its value of {size} bytes is too large"
                 ));
-                exit = Exit::Failed;
+                exit = exit.max_trouble(Exit::Failed);
             }
         }
     }
     bar.finish();
+    if foreign > 0 {
+        context.warn(&format!(
+            "{} left out, which would not be the same elsewhere; `ecache doctor` says why",
+            entries(foreign)
+        ));
+    }
     Ok(exit)
 }
 

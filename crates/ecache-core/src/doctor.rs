@@ -10,7 +10,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::backend::{Backend, Content, Progress, Row, Scan, Trouble, Values, read_value};
+use crate::backend::{Backend, Content, Foreign, Progress, Row, Scan, Trouble, Values, read_value};
 use crate::entry::{Entry, Policy};
 use crate::error::{Error, Result};
 use crate::filter::{Filter, Pattern, Selection, Usage};
@@ -18,6 +18,7 @@ use crate::python_json::Json;
 use crate::scope::{Address, STORE_KEY, StoreAddress};
 use crate::stored::why_fiftyone_raises;
 use crate::time::Timestamp;
+use crate::typed_name;
 use crate::value::Kind;
 
 /// The largest document that MongoDB takes, in bytes.
@@ -39,7 +40,7 @@ pub enum Check {
     Damaged,
     /// The pages of the file, or its indexes, contradict each other
     Structure,
-    /// FiftyOne raises whenever it reads the value
+    /// FiftyOne's decorator raises whenever it reads the value
     Unreadable,
     /// The dataset was deleted
     Orphaned,
@@ -59,11 +60,13 @@ pub enum Check {
     PersistExpiry,
     /// Indexes that queries count on are not there
     MissingIndexes,
+    /// Another program wrote something that an entry of ours cannot have, which is no fault
+    Foreign,
 }
 
 impl Check {
     /// Every check, the worst first.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Damaged,
         Self::Structure,
         Self::Unreadable,
@@ -76,6 +79,7 @@ impl Check {
         Self::NearLimit,
         Self::PersistExpiry,
         Self::MissingIndexes,
+        Self::Foreign,
     ];
 
     /// Its name.
@@ -93,6 +97,7 @@ impl Check {
             Self::NearLimit => "near-limit",
             Self::PersistExpiry => "persist-expiry",
             Self::MissingIndexes => "missing-indexes",
+            Self::Foreign => "foreign",
         }
     }
 
@@ -109,6 +114,11 @@ impl Check {
         )
     }
 
+    /// Reports whether something is wrong with the entries at all.
+    pub fn is_fault(self) -> bool {
+        self != Self::Foreign
+    }
+
     /// What is wrong with the entries, as in `3 entries …`.
     pub fn explain(self) -> &'static str {
         match self {
@@ -116,7 +126,7 @@ impl Check {
             Self::Structure => {
                 "are in a file whose pages or indexes are damaged: more of them may be hidden"
             }
-            Self::Unreadable => "have a value that FiftyOne raises on whenever it is a hit",
+            Self::Unreadable => "have a value that FiftyOne's decorator raises on at every hit",
             Self::Orphaned => "belong to datasets that were deleted",
             Self::Expired => "are expired, and still there",
             Self::EndlessPrompts => {
@@ -132,6 +142,10 @@ impl Check {
                 "are of policy persist and have an expiry, at which MongoDB removes them all the same"
             }
             Self::MissingIndexes => "are read without the indexes that FiftyOne makes",
+            Self::Foreign => {
+                "have something that ecache cannot keep elsewhere: they are listed and counted, \
+                 and left out by export and copy"
+            }
         }
     }
 }
@@ -163,7 +177,8 @@ impl Finding {
         named.filter_map(dataset).collect()
     }
 
-    /// The entries that it names, whatever their policy, unless they were written since `examined`.
+    /// The entries that it names, unless they were written since `examined`; whatever their policy if
+    /// they are damaged, and otherwise those of policy `evict`.
     pub fn selection(&self, examined: Timestamp) -> Selection {
         let mut stores: BTreeMap<&StoreAddress, Vec<Pattern>> = BTreeMap::new();
         for entry in &self.entries {
@@ -173,6 +188,8 @@ impl Finding {
         let any_of = stores.into_iter().map(|(store, keys)| Filter {
             keys,
             written_before: Some(examined),
+            // The policy of a damaged entry is not known.
+            policy: (self.check != Check::Damaged).then_some(Policy::Evict),
             ..Filter::store(store)
         });
         Selection {
@@ -250,6 +267,19 @@ pub fn examine(
             Row::Damaged(address) if address.key.as_str() == STORE_KEY => {
                 chart.find_document(Check::Damaged, address);
             }
+            Row::Foreign(foreign) => {
+                let Foreign {
+                    entry,
+                    content,
+                    reason,
+                } = *foreign;
+                let unreadable = match content {
+                    Some(content) => why_unreadable(backend, &entry, content)?,
+                    None => None,
+                };
+                chart.note(&entry, unreadable);
+                chart.find(Check::Foreign, &entry.address, entry.size, Some(reason));
+            }
             Row::Damaged(address) => chart.find(Check::Damaged, &address, 0, None),
         }
         if progress(chart.usage.entries) == ControlFlow::Break(()) {
@@ -286,14 +316,19 @@ pub fn examine(
     Ok(chart.finish())
 }
 
-/// Why FiftyOne raises on a value. One that is too large for MongoDB cannot come from there.
+/// Returns why FiftyOne's decorator raises on a value.
+///
+/// The decorator reads nothing but entries of policy `evict` whose keys are hashes. Everything else
+/// is read by FiftyOne's stores, which take any value. A value that is too large for MongoDB cannot
+/// come from there.
 fn why_unreadable(
     backend: &dyn Backend,
     entry: &Entry,
     content: Content,
 ) -> Result<Option<String>> {
     const CLASS: &[u8] = b"\"_cls\"";
-    if entry.kind != Kind::Json || entry.size > DOCUMENT_SIZE {
+    let is_decorators = entry.policy == Policy::Evict && entry.address.key.is_hash();
+    if !is_decorators || entry.kind != Kind::Json || entry.size > DOCUMENT_SIZE {
         return Ok(None);
     }
     let value = match read_value(backend, entry.kind, content) {
@@ -404,7 +439,9 @@ impl<'a> Chart<'a> {
     /// Reports whether the store's dataset was deleted.
     fn is_orphaned(&self, store: &StoreAddress) -> bool {
         let dataset = store.dataset_id.as_ref();
-        dataset.is_some_and(|id| self.live.is_some_and(|live| !live.contains(id)))
+        // A dataset's id is an ObjectId: nothing of another type was ever deleted.
+        let is_gone = |id: &Arc<str>| self.live.is_some_and(|live| !live.contains(id));
+        dataset.is_some_and(|id| !typed_name::is_typed(id) && is_gone(id))
     }
 
     fn find_document(&mut self, check: Check, document: Address) {
@@ -520,6 +557,8 @@ mod tests {
 
     const NOW: Timestamp = Timestamp::from_millis(1_795_415_570_948);
 
+    const HASH: &str = "ad1e85b9ddae68414f8527434b5e44d4a88bf484c85c05bd622d01f23d6a8a88";
+
     fn before(hours: i64) -> Timestamp {
         Timestamp::from_millis(NOW.as_millis() - hours * 3_600_000)
     }
@@ -601,7 +640,13 @@ mod tests {
         };
         let orphan = entry(StoreAddress::new("s").with_dataset("gone"), "o");
         let linked = entry(StoreAddress::new("s").with_dataset("here"), "o");
-        let raising = entry(StoreAddress::new("s"), "raising");
+        let raising = entry(StoreAddress::new("s"), HASH);
+        // What the decorator does not read, FiftyOne's stores do.
+        let chosen = entry(StoreAddress::new("s"), "chosen");
+        let kept = Entry {
+            policy: Policy::Persist,
+            ..entry(StoreAddress::new("t"), HASH)
+        };
         let examination = examination(
             vec![
                 (prompt, "1"),
@@ -610,6 +655,8 @@ mod tests {
                 (orphan, "1"),
                 (linked, "1"),
                 (raising, r#"{"_cls": "mine"}"#),
+                (chosen, r#"{"_cls": "mine"}"#),
+                (kept, r#"{"_cls": "mine"}"#),
             ],
             Some(&["here"]),
         );
@@ -625,7 +672,9 @@ mod tests {
         );
         assert_eq!(
             examination.findings[0].reasons,
-            [r#"key "raising" in store "s": a dict has its own _cls "mine""#]
+            [format!(
+                r#"key "{HASH}" in store "s": a dict has its own _cls "mine""#
+            )]
         );
     }
 
@@ -724,15 +773,20 @@ mod tests {
 
     #[test]
     fn what_was_written_since_is_not_selected() {
-        let raising = entry(StoreAddress::new("s"), "k");
+        let raising = entry(StoreAddress::new("s"), HASH);
         let examination = examination(vec![(raising.clone(), r#"{"_cls": "mine"}"#)], None);
         let selection = examination.findings[0].selection(NOW);
         assert!(selection.any_of[0].matches(&raising, NOW));
         let mended = Entry {
             updated_at: Some(NOW),
-            ..raising
+            ..raising.clone()
         };
         assert!(!selection.any_of[0].matches(&mended, NOW));
+        let kept = Entry {
+            policy: Policy::Persist,
+            ..raising
+        };
+        assert!(!selection.any_of[0].matches(&kept, NOW));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::entry::Entry;
 use crate::filter::Usage;
 use crate::limits::Limit;
 use crate::scope::{Address, NameError, StoreAddress};
@@ -115,6 +116,14 @@ pub enum Error {
     DamagedEntry {
         /// The entry
         address: Box<Address>,
+    },
+    /// Another program wrote something that has no form here; the entry is left as it is.
+    #[error("{address} cannot be read: {reason}")]
+    ForeignValue {
+        /// The entry
+        address: Box<Address>,
+        /// What is foreign of it
+        reason: String,
     },
     /// Damaged entries were left by a removal or change, since it is unknown if the filter matches
     /// them.
@@ -266,6 +275,14 @@ pub enum Error {
 }
 
 impl Error {
+    /// Returns the error for an entry of another program.
+    pub(crate) fn foreign(entry: Entry, reason: String) -> Self {
+        Self::ForeignValue {
+            address: Box::new(entry.address),
+            reason,
+        }
+    }
+
     /// Converts a system error for the store at a path: into an exceeded limit, the [`Error`] it
     /// wraps, or an I/O error.
     pub(crate) fn of_system(path: &Path, error: std::io::Error) -> Self {

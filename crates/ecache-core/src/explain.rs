@@ -11,7 +11,7 @@ use std::sync::Arc;
 use crate::backend::{Backend, Content, Direction, Lookup, Row, Scan};
 use crate::command::{self, Failures, Outputs};
 use crate::entry::Entry;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::filter::{Filter, Pattern};
 use crate::key::hex;
 use crate::python_json::{Json, PyString};
@@ -213,6 +213,7 @@ pub fn explain(backend: &dyn Backend, question: &Question, now: Timestamp) -> Re
         }
         Lookup::Stale(entry) => Explanation::Stale(entry),
         Lookup::Damaged(_) => Explanation::Damaged,
+        Lookup::Foreign(entry, reason) => return Err(Error::foreign(*entry, reason)),
         Lookup::Missing => Explanation::Missing(Missing {
             elsewhere: elsewhere(backend, question, now)?,
             ..nearest(backend, question, now)?

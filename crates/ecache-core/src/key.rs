@@ -18,13 +18,16 @@ use crate::panics::caught;
 use crate::python_json::{Json, ParseError, write_string};
 use crate::stored::{self, StoredError};
 
-/// The key of an entry within its store: 1 byte to 64 KiB of any UTF-8, control characters included.
+/// The key of an entry within its store: up to 64 KiB of any UTF-8, control characters included.
+///
+/// A key that FiftyOne keeps as another type than a string is its
+/// [typed name](crate::typed_name).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key(Arc<str>);
 
 /// A text cannot be a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("a key is 1 to {} bytes long, not {length}", Key::MAX_LENGTH)]
+#[error("a key is at most {} bytes long, not {length}", Key::MAX_LENGTH)]
 pub struct KeyError {
     /// The length of the text in bytes
     pub length: usize,
@@ -38,11 +41,11 @@ impl Key {
     ///
     /// # Errors
     ///
-    /// Fails when the text is empty or longer than [`MAX_LENGTH`](Key::MAX_LENGTH).
+    /// Fails when the text is longer than [`MAX_LENGTH`](Key::MAX_LENGTH).
     pub fn new(text: impl Into<Arc<str>>) -> Result<Self, KeyError> {
         let text = text.into();
         match text.len() {
-            1..=Key::MAX_LENGTH => Ok(Key(text)),
+            0..=Key::MAX_LENGTH => Ok(Key(text)),
             length => Err(KeyError { length }),
         }
     }
@@ -87,6 +90,12 @@ impl Key {
             *byte = u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
         }
         Some(Self::of_hash(&next_place(&hash)))
+    }
+
+    /// Reports whether the key is spelled like the hash of a call.
+    pub fn is_hash(&self) -> bool {
+        let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+        self.0.len() == 64 && self.0.bytes().all(is_digit)
     }
 
     /// Returns the text of the key.
@@ -435,14 +444,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keys_are_one_byte_to_64_kib() {
+    fn keys_have_up_to_64_kib() {
         assert_eq!(Key::new("\0").map(|key| key.to_string()), Ok("\0".into()));
         assert!(Key::new("x".repeat(Key::MAX_LENGTH)).is_ok());
-        assert_eq!(Key::new(""), Err(KeyError { length: 0 }));
+        assert!(Key::new("").is_ok(), "FiftyOne has such keys");
         let error = Key::new("x".repeat(65537)).expect_err("too long");
         assert_eq!(
             error.to_string(),
-            "a key is 1 to 65536 bytes long, not 65537"
+            "a key is at most 65536 bytes long, not 65537"
         );
     }
 

@@ -128,6 +128,7 @@ pub mod time;
 pub mod transfer;
 #[doc(hidden)]
 pub mod transient_job;
+pub mod typed_name;
 pub mod units;
 pub mod value;
 pub mod watch;

@@ -80,11 +80,15 @@ impl StoreAddress {
     /// Refuses a store whose names a backend does not keep; see [`check_name`].
     ///
     /// # Errors
-    /// [`Error::Name`] for the first one that is empty or too long.
+    /// [`Error::Name`] for the first one that is too long, or empty and not the store's.
     pub fn check(&self) -> Result<(), Error> {
         check_names([
             ("collection", Some(&self.collection)),
-            ("store_name", Some(&self.store_name)),
+            // FiftyOne has stores without a name.
+            (
+                "store_name",
+                Some(&self.store_name).filter(|name| !name.is_empty()),
+            ),
             ("dataset_id", self.dataset_id.as_ref()),
         ])
     }

@@ -12,8 +12,8 @@ use std::collections::HashMap;
 use std::vec;
 
 use crate::backend::{
-    Backend, Commit, Imported, OnConflict, Record, Row, Rows, Scan, Sort, StoreRecord, Values,
-    no_progress, read_value,
+    Backend, Commit, Foreign, Imported, OnConflict, Record, Row, Rows, Scan, Sort, StoreRecord,
+    Values, no_progress, read_value,
 };
 use crate::error::{Error, Result};
 use crate::filter::{Filter, Pattern};
@@ -28,6 +28,8 @@ pub enum Found {
     Record(Record),
     /// An entry whose value is not what was written
     Damaged(Address),
+    /// An entry of another program that would not be the same elsewhere, and why
+    Foreign(Address, String),
     /// An entry that is too large to be held in memory or written as a line; its length in bytes
     TooLarge(Address, u64),
 }
@@ -103,6 +105,7 @@ impl<'a> Records<'a> {
             Row::Entry(entry, Some(content)) => (entry, content),
             Row::Entry(_, None) => return Ok(None),
             Row::Damaged(address) => return Ok(Some(Found::Damaged(address))),
+            Row::Foreign(foreign) => return Ok(Some(found_foreign(*foreign))),
         };
         loop {
             if let Err(TooLarge { address, size }) = check_size(&entry) {
@@ -114,6 +117,7 @@ impl<'a> Records<'a> {
                 Err(Error::Replaced) => match self.again(&entry.address)? {
                     Some(Row::Entry(now, Some(there))) => (entry, content) = (now, there),
                     Some(Row::Damaged(address)) => return Ok(Some(Found::Damaged(address))),
+                    Some(Row::Foreign(foreign)) => return Ok(Some(found_foreign(*foreign))),
                     Some(Row::Entry(_, None)) | None => return Ok(None),
                 },
                 Err(error) => return Err(error),
@@ -133,6 +137,7 @@ impl<'a> Records<'a> {
         let row = self.backend.scan(&scan, self.now)?.next().transpose()?;
         Ok(row.filter(|row| match row {
             Row::Entry(entry, _) => self.filter.matches(entry, self.now),
+            Row::Foreign(foreign) => self.filter.matches(&foreign.entry, self.now),
             Row::Damaged(_) => true,
         }))
     }
@@ -154,6 +159,10 @@ impl Iterator for Records<'_> {
             }
         }
     }
+}
+
+fn found_foreign(foreign: Foreign) -> Found {
+    Found::Foreign(foreign.entry.address, foreign.reason)
 }
 
 /// Whether the filter names stores and datasets only: then the stores' metadata goes along.

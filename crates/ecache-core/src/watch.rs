@@ -235,7 +235,11 @@ impl Watch {
             if !goes_on() {
                 return Ok(false);
             }
-            match row? {
+            let row = match row? {
+                Row::Foreign(foreign) => Row::Entry(Box::new(foreign.entry), None),
+                row => row,
+            };
+            match row {
                 Row::Entry(entry, _) if self.filter.matches(&entry, now) => {
                     let mark = Mark::from(&*entry);
                     found.marks.insert(entry.address.clone(), mark);
@@ -244,7 +248,7 @@ impl Watch {
                         None => None,
                     });
                 }
-                Row::Entry(..) => {}
+                Row::Entry(..) | Row::Foreign(_) => {}
                 Row::Damaged(address) => {
                     // An unreadable entry was not necessarily deleted.
                     let before = self.seen.as_ref().and_then(|s| s.marks.get(&address));

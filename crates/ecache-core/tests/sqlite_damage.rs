@@ -410,6 +410,7 @@ fn a_row_that_makes_no_sense_is_damaged_and_the_others_are_not() {
         let rows = store.scan(&all, NOW).expect("a scan").map(|row| match row {
             Ok(Row::Entry(entry, _)) => entry.address.key.as_str().into(),
             Ok(Row::Damaged(_)) => "damaged".into(),
+            Ok(Row::Foreign(foreign)) => panic!("{foreign:?}"),
             Err(error) => error.to_string(),
         });
         let rows: Vec<String> = rows.collect();

@@ -325,6 +325,7 @@ fn read(path: &Path, contents: &Contents, bit: usize, wrong: &mut Wrong) -> usiz
                 }
             }
             Ok(Lookup::Hit(..)) => wrong.add("get", bit, || format!("{address} is large")),
+            Ok(Lookup::Foreign(..)) => wrong.add("get", bit, || format!("{address} is foreign")),
             Ok(Lookup::Missing | Lookup::Damaged(_)) | Err(_) => {}
         }
     }

@@ -224,7 +224,7 @@ fn export(path: &Path, entries: &BTreeMap<Address, (Entry, Vec<u8>)>, what: &str
                 assert_eq!(&*store.address.store_name, "beta", "{what}");
             }
             Found::Damaged(_) => lost += 1,
-            Found::TooLarge(..) => panic!("{what}: nothing is large"),
+            Found::Foreign(..) | Found::TooLarge(..) => panic!("{what}: nothing is large"),
         }
     }
     for address in entries.keys() {

@@ -97,6 +97,7 @@ fn rehearse(
         }
         for row in backend.scan(&Scan::new(Filter::store(old)), now)? {
             let address = match row? {
+                Row::Foreign(foreign) => foreign.entry.address,
                 Row::Entry(entry, _) => entry.address,
                 Row::Damaged(address) => address,
             };

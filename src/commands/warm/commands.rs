@@ -10,7 +10,7 @@ use ecache_core::scope::{Scopes, StoreAddress};
 use ecache_core::secrets::{MASK, mask_json};
 
 use super::super::invocation::{identity, store_name};
-use super::super::request::{scopes, store_address, token};
+use super::super::request::{check_written, scopes, store_address, token};
 use super::items::{Item, Syntax};
 use super::settings;
 use super::template::Template;
@@ -51,6 +51,7 @@ impl<'a> Commands<'a> {
         let (store, scope) = scope_of(&args.filter, args.jwt_file.clone())?;
         let identity = identity(&args.command[0], &args.surroundings, lifetime)?;
         let store = store_name(store, args.version.as_deref(), &identity.program);
+        check_written("store", &store)?;
         let token = token(&scope)?;
         Ok(Self {
             args,

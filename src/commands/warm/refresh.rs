@@ -42,7 +42,7 @@ pub(super) fn recorded(
     for row in backend.scan(&scan, now)? {
         match row? {
             Row::Entry(entry, _) if entry.kind == Kind::Command => entries.push(*entry),
-            Row::Entry(..) => {}
+            Row::Entry(..) | Row::Foreign(_) => {}
             Row::Damaged(address) => context.warn(&format!("{address} is damaged and left out")),
         }
     }

@@ -124,6 +124,7 @@ pub trait Backend: Send + Sync {
                 })
             }
             Lookup::Hit(entry, _) => CallLookup::Other(entry.function),
+            Lookup::Foreign(..) => CallLookup::Other(None),
             Lookup::Stale(_) | Lookup::Missing => CallLookup::Missing,
             Lookup::Damaged(address) => CallLookup::Damaged(address),
         })

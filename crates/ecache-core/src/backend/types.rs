@@ -59,6 +59,8 @@ pub enum Lookup {
     Stale(Box<Entry>),
     /// An entry whose value is not what was written; never served
     Damaged(Address),
+    /// A fresh entry of another program whose value has no form here, and why
+    Foreign(Box<Entry>, String),
     /// Nothing
     Missing,
 }
@@ -556,6 +558,19 @@ pub enum Row {
     Entry(Box<Entry>, Option<Content>),
     /// An entry that cannot be read, or whose value is not what was written
     Damaged(Address),
+    /// An entry of another program that cannot be kept elsewhere as it is
+    Foreign(Box<Foreign>),
+}
+
+/// An entry of another program, with something that an entry of ours cannot have.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Foreign {
+    /// The entry, as far as it can be read
+    pub entry: Entry,
+    /// The value, where the scan includes values and this one has a form
+    pub content: Option<Content>,
+    /// What is foreign of it, as in `its created_at is no date`
+    pub reason: String,
 }
 
 /// Rows as they come; no transaction is held between them.

@@ -216,7 +216,7 @@ impl Call {
             Lookup::Hit(entry, _) | Lookup::Stale(entry) => {
                 (entry.kind == Kind::Command).then_some(unread)
             }
-            Lookup::Damaged(_) | Lookup::Missing => None,
+            Lookup::Damaged(_) | Lookup::Foreign(..) | Lookup::Missing => None,
         })
     }
 }

@@ -85,7 +85,7 @@ impl Call {
                 }
             }
             Lookup::Stale(entry) => Found::Old(entry),
-            Lookup::Damaged(_) | Lookup::Missing => Found::Nothing,
+            Lookup::Damaged(_) | Lookup::Foreign(..) | Lookup::Missing => Found::Nothing,
         })
     }
 

@@ -174,7 +174,8 @@ impl ExecutionStore {
     /// Reads a value into memory; `None` if there is no fresh entry.
     ///
     /// # Errors
-    /// [`Error::DamagedEntry`] if the value is not what was written.
+    /// [`Error::DamagedEntry`] if the value is not what was written, and [`Error::ForeignValue`] if
+    /// another program wrote one that has no form here.
     pub fn get(&self, key: &Key) -> Result<Option<Value>> {
         let address = self.entry(key)?;
         for _ in 0..READ_ATTEMPTS {
@@ -187,6 +188,7 @@ impl ExecutionStore {
                 }
                 Lookup::Stale(_) | Lookup::Missing => return Ok(None),
                 Lookup::Damaged(address) => return Err(damaged(address)),
+                Lookup::Foreign(entry, reason) => return Err(Error::foreign(*entry, reason)),
             }
         }
         Err(Error::Replaced)
@@ -433,6 +435,7 @@ fn fresh(filter: Filter) -> Filter {
 fn entry_of(row: Result<Row>) -> Result<Entry> {
     match row? {
         Row::Entry(entry, _) => Ok(*entry),
+        Row::Foreign(foreign) => Ok(foreign.entry),
         Row::Damaged(address) => Err(damaged(address)),
     }
 }

@@ -134,6 +134,7 @@ fn entries(backend: &dyn Backend) -> Vec<Entry> {
         .map(|row| match row.expect("a row") {
             Row::Entry(entry, _) => *entry,
             Row::Damaged(address) => panic!("{address} is damaged"),
+            Row::Foreign(foreign) => panic!("{foreign:?}"),
         })
         .collect()
 }

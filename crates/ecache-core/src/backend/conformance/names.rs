@@ -76,6 +76,18 @@ fn hostile(longest: usize) -> Vec<String> {
         "a.b",
         ".",
         "__proto__",
+        // Names of values that are no strings, and strings that look so.
+        "bson:0",
+        "bson:1.5",
+        "bson:true",
+        "bson:null",
+        r#"bson:[17, "z"]"#,
+        r#"bson:{"a": 1}"#,
+        r#"bson:{"$bson": {"$oid": "6b03de1228195dbc2df5c505"}}"#,
+        r#"bson:"bson:0""#,
+        r#"bson:"0""#,
+        "bson:00",
+        "bson:",
     ];
     let mut names: Vec<String> = names.into_iter().map(String::from).collect();
     names.push(HASH.into());
@@ -114,6 +126,22 @@ fn each_means_its_own(
         let removed = backend.remove(&filter(name).into(), NOW, &mut no_progress);
         assert_eq!(removed.expect("a removal").entries, 1, "{name:?}");
     }
+}
+
+/// Checks that a filter means an entry with an empty name, and not its neighbour.
+fn the_empty_one_is_told_apart(backend: &dyn Backend, empty: Entry, filter: &Filter) {
+    for entry in [&empty, &entry("s", "k")] {
+        let put = backend.put(entry, &inline("1"), &Condition::Always.into(), NOW);
+        put.expect("an entry is written");
+    }
+    let found = scan(backend, &Scan::new(filter.clone()));
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0].0.address, empty.address);
+    let removed = backend.remove(&filter.clone().into(), NOW, &mut no_progress);
+    assert_eq!(removed.expect("a removal").entries, 1);
+    let neighbour = Filter::store(&entry("s", "k").address.store);
+    let removed = backend.remove(&neighbour.into(), NOW, &mut no_progress);
+    assert_eq!(removed.expect("a removal").entries, 1);
 }
 
 /// Makes an entry in which one field is that text.
@@ -192,7 +220,10 @@ fn names_have_a_length(backend: &dyn Backend) {
     };
     let large = vec![0; CHUNK_SIZE + 1];
     for (field, make) in makes() {
-        for text in [String::new(), "n".repeat(MAX_NAME_LENGTH + 1)] {
+        let empty = String::new();
+        // FiftyOne has stores without a name.
+        let empty = (field != "store_name").then_some(empty);
+        for text in empty.into_iter().chain(["n".repeat(MAX_NAME_LENGTH + 1)]) {
             let entry = make(&text);
             let staged = backend.stage(&mut &*large, NOW).expect("staged");
             let put = backend.put(&entry, &staged, &Condition::Always.into(), NOW);
@@ -220,6 +251,7 @@ fn keys_are_data(backend: &dyn Backend) {
         ..Filter::default()
     };
     each_means_its_own(backend, Key::MAX_LENGTH, |key| entry("s", key), filter);
+    the_empty_one_is_told_apart(backend, entry("s", ""), &filter(""));
 }
 
 fn names_are_data(backend: &dyn Backend) {
@@ -228,6 +260,7 @@ fn names_are_data(backend: &dyn Backend) {
         ..Filter::default()
     };
     each_means_its_own(backend, MAX_NAME_LENGTH, |name| entry(name, "k"), store);
+    the_empty_one_is_told_apart(backend, entry("", "k"), &store(""));
     let scoped = |name: &str| Entry {
         scopes: Scopes {
             user_id: Some(name.into()),

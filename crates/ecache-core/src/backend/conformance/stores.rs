@@ -459,7 +459,7 @@ fn counters(backend: &dyn Backend) {
         ..Counters::default()
     };
     record(&[(one.clone(), most)]);
-    let nameless = StoreAddress::new("");
+    let nameless = StoreAddress::new("s").with_dataset("");
     assert!(backend.record_calls(&[(nameless.into(), errors)]).is_err());
     assert_eq!(backend.calls().expect("counters")[0].1.misses, MAX_COUNT);
 }

@@ -1,25 +1,31 @@
 //! One document of FiftyOne's, and the entry that it is.
+//!
+//! Each document of the collection is an entry, whoever wrote it. FiftyOne reads the value alone and
+//! deletes by store, key and dataset, so a field of another type or name makes a document *foreign*:
+//! it is listed, counted and removed as any other, and left out where it would be changed.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use mongodb::bson::oid::ObjectId;
+use mongodb::bson::raw::RawElement;
 use mongodb::bson::{Bson, Document, RawBsonRef, RawDocument, RawDocumentBuf, cstr, doc};
 
+use super::id::DocumentId;
 use super::note::{Note, Wrote, date, raw, timestamp};
 use super::query::SIZE;
-use super::value;
+use super::{name, value};
 use crate::backend::Content;
 use crate::entry::{Entry, Policy};
-use crate::error::{Error, Result};
-use crate::key::Key;
-use crate::scope::{Address, Scopes, StoreAddress};
+use crate::error::Result;
+use crate::scope::{Address, STORE_KEY, Scopes, StoreAddress};
 use crate::time::Timestamp;
+use crate::typed_name;
 use crate::value::Kind;
 
 /// What a document says of an entry, but for its value.
 pub(super) struct Found {
-    pub id: ObjectId,
+    pub id: DocumentId,
     pub address: Address,
     pub policy: Policy,
     pub created_at: Timestamp,
@@ -29,19 +35,52 @@ pub(super) struct Found {
     pub size: u64,
     /// The policy's word, which a new version has to find unchanged
     policy_word: Option<Policy>,
+    /// What an entry of ours cannot have
+    foreign: Option<Box<Foreign>>,
 }
 
-/// A document, or the address of one that FiftyOne could not read either.
-pub(super) enum Reading {
-    Found(Box<Found>),
-    Damaged(ObjectId, Address),
+/// What a document has that an entry of ours cannot have.
+#[derive(Default)]
+struct Foreign {
+    /// Times and the policy, where they are of other types
+    fields: Vec<(&'static str, Bson)>,
+    /// What is foreign, for people
+    reasons: Vec<String>,
 }
 
 /// Stores that were met, so that their entries share them.
 pub(super) struct Stores {
     collection: Arc<str>,
-    by_dataset: HashMap<Option<ObjectId>, Vec<Arc<StoreAddress>>>,
+    by_dataset: HashMap<Dataset, Vec<Arc<StoreAddress>>>,
     count: usize,
+}
+
+/// The dataset of a store.
+#[derive(PartialEq, Eq, Hash)]
+enum Dataset {
+    None,
+    Object(ObjectId),
+    /// The typed name of one that FiftyOne could not have
+    Other(String),
+}
+
+impl Dataset {
+    fn of(field: Option<&RawElement<'_>>) -> Self {
+        match field.map(RawElement::value) {
+            None | Some(Ok(RawBsonRef::Null)) => Self::None,
+            Some(Ok(RawBsonRef::ObjectId(id))) => Self::Object(id),
+            Some(Ok(value)) => Self::Other(name::dataset_name(value)),
+            Some(Err(_)) => Self::Other(typed_name::nameless("")),
+        }
+    }
+
+    fn id(&self) -> Option<Arc<str>> {
+        match self {
+            Self::None => None,
+            Self::Object(id) => Some(id.to_hex().into()),
+            Self::Other(name) => Some(name.as_str().into()),
+        }
+    }
 }
 
 impl Stores {
@@ -56,7 +95,21 @@ impl Stores {
         }
     }
 
-    fn intern(&mut self, name: &str, dataset: Option<ObjectId>) -> Arc<StoreAddress> {
+    fn intern(
+        &mut self,
+        name: Option<&RawElement<'_>>,
+        dataset: Option<&RawElement<'_>>,
+    ) -> Arc<StoreAddress> {
+        let dataset = Dataset::of(dataset);
+        // Nearly every name is a string that stands for itself.
+        let typed;
+        let name = match name.map(RawElement::value) {
+            Some(Ok(RawBsonRef::String(text))) if !text.starts_with(typed_name::PREFIX) => text,
+            _ => {
+                typed = name::store(name);
+                &typed
+            }
+        };
         let known = self.by_dataset.get(&dataset);
         let mut known = known.into_iter().flatten();
         if let Some(known) = known.find(|store| *store.store_name == *name) {
@@ -70,51 +123,63 @@ impl Stores {
         let store = Arc::new(StoreAddress {
             collection: self.collection.clone(),
             store_name: name.into(),
-            dataset_id: dataset.map(|id| id.to_hex().into()),
+            dataset_id: dataset.id(),
         });
         let known = self.by_dataset.entry(dataset).or_default();
         known.push(store.clone());
         store
     }
 
-    /// The store that a document names.
-    pub(super) fn read(&mut self, raw: &RawDocument) -> Option<Arc<StoreAddress>> {
-        let dataset = dataset_of(raw.get("dataset_id").ok()?)?;
-        Some(self.intern(raw.get_str("store_name").ok()?, dataset))
+    /// Returns the store that a document names.
+    pub(super) fn read(&mut self, raw: &RawDocument) -> Arc<StoreAddress> {
+        let [name, dataset] = fields(raw, ["store_name", "dataset_id"]);
+        self.intern(name.as_ref(), dataset.as_ref())
     }
-}
 
-/// The dataset that a document names; `None` if it is none that FiftyOne could have.
-fn dataset_of(value: Option<RawBsonRef<'_>>) -> Option<Option<ObjectId>> {
-    match value {
-        None | Some(RawBsonRef::Null) => Some(None),
-        Some(RawBsonRef::ObjectId(id)) => Some(Some(id)),
-        Some(_) => None,
-    }
-}
-
-/// Reads a document; `None` if it is not even a document of a store.
-pub(super) fn read(raw: &RawDocument, stores: &mut Stores) -> Option<Reading> {
-    let id = raw.get_object_id("_id").ok()?;
-    let (mut name, mut key, mut dataset) = (None, None, None);
-    let mut found = Some(Fields::default());
-    for element in raw {
-        let (field, value) = element.ok()?;
-        match (field.as_str(), value) {
-            ("_id", _) => {}
-            ("store_name", value) => name = value.as_str(),
-            ("key", value) => key = value.as_str(),
-            ("dataset_id", value) => dataset = Some(value),
-            (field, value) => found = found.and_then(|found| found.with(field, value)),
+    /// Returns the address that a document has.
+    pub(super) fn address(&mut self, raw: &RawDocument, id: &DocumentId) -> Address {
+        let [name, key, dataset] = fields(raw, ["store_name", "key", "dataset_id"]);
+        Address {
+            store: self.intern(name.as_ref(), dataset.as_ref()),
+            key: name::key(key.as_ref(), id),
         }
     }
-    let store = stores.intern(name?, dataset_of(dataset)?);
-    let key = Key::new(key?).ok()?;
-    let address = Address { store, key };
-    Some(match found {
-        Some(fields) => Reading::Found(Box::new(fields.of(id, address))),
-        None => Reading::Damaged(id, address),
-    })
+}
+
+/// Returns the fields of these names.
+fn fields<'a, const N: usize>(
+    raw: &'a RawDocument,
+    names: [&str; N],
+) -> [Option<RawElement<'a>>; N] {
+    let mut fields = [const { None }; N];
+    for element in raw.iter_elements().map_while(std::result::Result::ok) {
+        let name = element.key().as_str();
+        if let Some(index) = names.iter().position(|known| *known == name) {
+            fields[index] = Some(element);
+        }
+    }
+    fields
+}
+
+/// Reads a document of a store; `None` if the server sent it without its id.
+pub(super) fn read(raw: &RawDocument, stores: &mut Stores) -> Option<Found> {
+    let id = DocumentId::read(raw, "_id")?;
+    let (mut name, mut key, mut dataset) = (None, None, None);
+    let mut found = Fields::default();
+    for element in raw.iter_elements().map_while(std::result::Result::ok) {
+        match element.key().as_str() {
+            "_id" => {}
+            "store_name" => name = Some(element),
+            "key" => key = Some(element),
+            "dataset_id" => dataset = Some(element),
+            field => found.add(field, &element),
+        }
+    }
+    let address = Address {
+        store: stores.intern(name.as_ref(), dataset.as_ref()),
+        key: name::key(key.as_ref(), &id),
+    };
+    Some(found.of(id, address))
 }
 
 /// What does not name an entry.
@@ -125,38 +190,99 @@ struct Fields {
     expires_at: Option<Timestamp>,
     size: u64,
     policy: Option<Policy>,
+    foreign: Option<Box<Foreign>>,
 }
 
 impl Fields {
-    /// Takes one more; `None` if it is one that FiftyOne would raise on.
-    fn with(mut self, name: &str, value: RawBsonRef<'_>) -> Option<Self> {
+    fn add(&mut self, name: &str, element: &RawElement<'_>) {
+        let value = element.value();
+        let time = |value| match value {
+            Ok(RawBsonRef::Null) => Some(None),
+            Ok(RawBsonRef::DateTime(time)) => Some(Some(timestamp(time))),
+            _ => None,
+        };
         match (name, value) {
-            ("created_at" | "updated_at" | "expires_at" | "policy", RawBsonRef::Null) => {}
-            ("created_at", RawBsonRef::DateTime(time)) => self.created_at = Some(timestamp(time)),
-            ("updated_at", RawBsonRef::DateTime(time)) => self.updated_at = Some(timestamp(time)),
-            ("expires_at", RawBsonRef::DateTime(time)) => self.expires_at = Some(timestamp(time)),
-            ("policy", RawBsonRef::String(word)) => self.policy = Some(word.parse().ok()?),
-            ("value", value) => self.size = value::size(value),
-            (SIZE, RawBsonRef::Int32(size)) => self.size = u64::try_from(size).ok()?,
-            (SIZE, RawBsonRef::Int64(size)) => self.size = u64::try_from(size).ok()?,
-            _ => return None,
+            ("value", Ok(value)) => self.size = value::size(value),
+            ("value", Err(_)) => self.size = element.size() as u64,
+            (SIZE, Ok(RawBsonRef::Int32(size))) => self.size = u64::try_from(size).unwrap_or(0),
+            (SIZE, Ok(RawBsonRef::Int64(size))) => self.size = u64::try_from(size).unwrap_or(0),
+            ("created_at", value) => match time(value) {
+                Some(time) => self.created_at = time,
+                None => self.is_no_date("created_at", element),
+            },
+            ("updated_at", value) => match time(value) {
+                Some(time) => self.updated_at = time,
+                None => self.is_no_date("updated_at", element),
+            },
+            ("expires_at", value) => match time(value) {
+                Some(time) => self.expires_at = time,
+                None => self.is_no_date("expires_at", element),
+            },
+            ("policy", Ok(RawBsonRef::Null)) => {}
+            ("policy", value) => {
+                let word = match value {
+                    Ok(RawBsonRef::String(word)) => word.parse().ok(),
+                    _ => None,
+                };
+                match word {
+                    Some(policy) => self.policy = Some(policy),
+                    None => self.is_foreign("policy", element, "its policy is unknown".into()),
+                }
+            }
+            _ => {
+                let reason = format!("its field {name:.80?} is none of FiftyOne's");
+                self.foreign.get_or_insert_default().reasons.push(reason);
+            }
         }
-        Some(self)
     }
 
-    fn of(self, id: ObjectId, address: Address) -> Found {
+    fn is_no_date(&mut self, field: &'static str, element: &RawElement<'_>) {
+        self.is_foreign(field, element, format!("its {field} is no date"));
+    }
+
+    fn is_foreign(&mut self, field: &'static str, element: &RawElement<'_>, reason: String) {
+        let foreign = self.foreign.get_or_insert_default();
+        foreign.reasons.push(reason);
+        // One that is not UTF-8 cannot be sent again.
+        let value = element.value().ok().map(Bson::try_from);
+        foreign.fields.extend(
+            value
+                .and_then(std::result::Result::ok)
+                .map(|value| (field, value)),
+        );
+    }
+
+    fn of(mut self, id: DocumentId, address: Address) -> Found {
+        let names = [&*address.store.store_name, address.key.as_str()];
+        let names = names.into_iter().chain(address.store.dataset_id.as_deref());
+        if names
+            .into_iter()
+            .any(|name| typed_name::nameless_id(name).is_some())
+        {
+            let reason = "its key, store or dataset has no text".into();
+            self.foreign.get_or_insert_default().reasons.push(reason);
+        }
+        // FiftyOne's `clear_cache` removes whatever has an expiry, of whichever type.
+        let is_dated =
+            |foreign: &Foreign| foreign.fields.iter().any(|(name, _)| *name == "expires_at");
+        let expires = self.expires_at.is_some() || self.foreign.as_deref().is_some_and(is_dated);
         Found {
+            policy: match (self.policy, expires) {
+                (_, true) => Policy::Evict,
+                (policy, false) => policy.unwrap_or(Policy::Persist),
+            },
+            created_at: self
+                .created_at
+                .or_else(|| id.created_at())
+                .or(self.updated_at)
+                .unwrap_or(Timestamp::from_millis(0)),
             id,
             address,
-            policy: match (self.policy, self.expires_at) {
-                (_, Some(_)) => Policy::Evict,
-                (policy, None) => policy.unwrap_or(Policy::Persist),
-            },
-            created_at: self.created_at.unwrap_or_else(|| timestamp(id.timestamp())),
             updated_at: self.updated_at,
             expires_at: self.expires_at,
             size: self.size,
             policy_word: self.policy,
+            foreign: self.foreign,
         }
     }
 }
@@ -230,10 +356,37 @@ impl Found {
         }
     }
 
-    /// The entry and its value; `None` if that cannot be read.
-    pub(super) fn whole(&self, raw: &RawDocument, notes: &[Note]) -> Option<(Box<Entry>, Content)> {
-        let value = raw.get("value").ok()??;
-        self.with_value(notes, value).ok()
+    /// Reports whether it is a store's own document, and no entry.
+    pub(super) fn is_stores(&self) -> bool {
+        self.address.key.as_str() == STORE_KEY
+    }
+
+    /// Returns what an entry of ours cannot have, for people; `None` if there is nothing.
+    pub(super) fn foreign(&self) -> Option<String> {
+        self.foreign
+            .as_ref()
+            .map(|foreign| foreign.reasons.join("; "))
+    }
+
+    /// Returns the entry with its value, or the reason why the value has no form.
+    pub(super) fn whole(
+        &self,
+        raw: &RawDocument,
+        notes: &[Note],
+    ) -> (Box<Entry>, Result<Content, String>) {
+        let value = match raw.get("value") {
+            Ok(Some(value)) => Ok(value),
+            Ok(None) => Err("it has no value".to_owned()),
+            Err(_) => Err("its value has no text form".to_owned()),
+        };
+        let value = value.and_then(|value| {
+            self.with_value(notes, value)
+                .map_err(|error| format!("its value has no text form: {error}"))
+        });
+        match value {
+            Ok((entry, content)) => (entry, Ok(content)),
+            Err(reason) => (self.entry(self.note(notes)), Err(reason)),
+        }
     }
 
     fn with_value(&self, notes: &[Note], value: RawBsonRef<'_>) -> Result<(Box<Entry>, Content)> {
@@ -266,47 +419,22 @@ impl Found {
     /// What the next version has to find as it is here.
     pub(super) fn unchanged(&self) -> Document {
         let time = |time: Option<Timestamp>| Bson::from(time.map(date));
-        doc! {
-            "_id": self.id,
+        let mut unchanged = doc! {
+            "_id": self.id.clone(),
             "updated_at": time(self.updated_at),
             "expires_at": time(self.expires_at),
             "policy": self.policy_word.map(Policy::as_str),
+        };
+        for (field, value) in self.foreign.iter().flat_map(|foreign| &foreign.fields) {
+            unchanged.insert(*field, doc! { "$eq": value });
         }
+        unchanged
     }
-}
-
-/// The fields by which FiftyOne tells documents apart.
-///
-/// # Errors
-/// [`Error::Dataset`] if the dataset is none that FiftyOne could have.
-pub(super) fn identity(store: &StoreAddress, key: &str) -> Result<Document> {
-    Ok(doc! {
-        "store_name": &*store.store_name,
-        "key": key,
-        "dataset_id": dataset(store)?,
-    })
-}
-
-/// A store's dataset as FiftyOne keeps it.
-pub(super) fn dataset(store: &StoreAddress) -> Result<Bson> {
-    match store.dataset_id.as_deref() {
-        None => Ok(Bson::Null),
-        Some(id) => match object_id(id) {
-            Some(id) => Ok(Bson::ObjectId(id)),
-            None => Err(Error::Dataset { id: id.to_owned() }),
-        },
-    }
-}
-
-/// The ObjectId that is spelled so, and not otherwise.
-pub(super) fn object_id(text: &str) -> Option<ObjectId> {
-    let id = ObjectId::parse_str(text).ok()?;
-    (id.to_hex() == text).then_some(id)
 }
 
 /// A whole document, with FiftyOne's fields in its order.
 pub(super) fn document(
-    id: ObjectId,
+    id: DocumentId,
     address: &Address,
     value: RawBsonRef<'_>,
     (policy, expires_at): (Policy, Option<Timestamp>),
@@ -314,12 +442,12 @@ pub(super) fn document(
 ) -> Result<RawDocumentBuf> {
     let mut document = raw(&doc! {
         "_id": id,
-        "store_name": &*address.store.store_name,
-        "key": address.key.as_str(),
+        "store_name": name::of(&address.store.store_name)?,
+        "key": name::of(address.key.as_str())?,
     });
     document.append(cstr!("value"), value);
     let rest = raw(&doc! {
-        "dataset_id": dataset(&address.store)?,
+        "dataset_id": name::dataset_of(&address.store)?,
         "created_at": date(created_at),
         "updated_at": updated_at.map(date),
         "expires_at": expires_at.map(date),

@@ -2,8 +2,9 @@
 
 use mongodb::bson::doc;
 
-use super::document::{Reading, Stores, identity, read as read_document};
+use super::document::{Stores, read as read_document};
 use super::inspect::own_document;
+use super::name::identity;
 use super::remove::{Meant, delete};
 use super::{BATCH, MongoBackend, query};
 use crate::backend::{StoreMetadata, Values};
@@ -37,7 +38,7 @@ pub(super) fn remove(backend: &MongoBackend, filter: &Filter) -> Result<u64> {
     Ok(removed)
 }
 
-/// Finds the documents that a filter means. One that FiftyOne cannot read has no policy.
+/// Finds the documents that a filter means.
 fn meant(backend: &MongoBackend, filter: &Filter) -> Result<Vec<Meant>> {
     let collection = &*filter.collection;
     let mut stores = Stores::of(collection);
@@ -52,26 +53,21 @@ fn meant(backend: &MongoBackend, filter: &Filter) -> Result<Vec<Meant>> {
     let documents = backend.documents(collection)?;
     let find = documents.find(query).projection(doc! { "value": 0 });
     backend.each(find.batch(), |raw| {
-        let (id, store, unchanged, policy) = match read_document(raw, &mut stores) {
-            Some(Reading::Found(found)) => {
-                let unchanged = found.unchanged();
-                (found.id, found.address.store, unchanged, Some(found.policy))
-            }
-            Some(Reading::Damaged(id, address)) => (id, address.store, doc! { "_id": id }, None),
-            None => return,
+        let Some(found) = read_document(raw, &mut stores) else {
+            return;
         };
-        if filter.matches_document(&store, policy) {
+        if filter.matches_document(&found.address.store, Some(found.policy)) {
             meant.push(Meant {
-                id,
                 size: 0,
-                store,
-                unchanged,
+                unchanged: found.unchanged(),
+                id: found.id,
+                store: found.address.store,
                 notes: Vec::new(),
             });
         }
     })?;
     for meant in &mut meant {
-        let notes = backend.notes_on(collection, meant.id, Values::Omit)?;
+        let notes = backend.notes_on(collection, meant.id.clone(), Values::Omit)?;
         meant.notes = notes.iter().map(|note| note.id).collect();
     }
     Ok(meant)

@@ -12,7 +12,6 @@ use std::thread;
 use std::time::Duration;
 
 use futures_core::Stream;
-use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Document, RawDocument, RawDocumentBuf, doc};
 use mongodb::error::Result as DriverResult;
 use mongodb::raw_batch_cursor::{RawBatch, RawBatchCursor};
@@ -23,6 +22,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use super::id::DocumentId;
 use super::note::Note;
 use super::{BATCH, MongoBackend, query};
 use crate::backend::Values;
@@ -207,15 +207,17 @@ impl Queries {
     async fn notes_on(&self, documents: &RawBatch) -> DriverResult<Notes> {
         let mut ids = Vec::with_capacity(BATCH);
         for raw in documents.doc_slices()? {
-            let id = raw?.as_document().map(|raw| raw.get_object_id("_id"));
-            ids.extend(id.and_then(std::result::Result::ok));
+            let id = raw?.as_document().map(|raw| DocumentId::read(raw, "_id"));
+            ids.extend(id.flatten());
         }
         let (Some(first), Some(last)) = (ids.iter().min(), ids.iter().max()) else {
             return Ok(Notes::new());
         };
         // As they lie there, documents are neighbours by their ids as well, and most of FiftyOne's have no note: then one
         // range says so for all of them.
-        if self.is_as_it_lies() {
+        if self.is_as_it_lies()
+            && let (DocumentId::Object(first), DocumentId::Object(last)) = (first, last)
+        {
             let range = doc! { "entry": { "$gte": first, "$lte": last } };
             let most = 2 * ids.len();
             let (notes, count) = read_notes(&self.notes, range, self.values, Some(most)).await?;
@@ -243,7 +245,7 @@ impl Page {
 }
 
 /// Notes by the documents that they are on.
-pub(super) type Notes = HashMap<ObjectId, Vec<Note>>;
+pub(super) type Notes = HashMap<DocumentId, Vec<Note>>;
 
 /// Pages as they come; the next one is on its way while this one is worked on.
 pub(super) struct Pages<'a> {
@@ -263,7 +265,7 @@ impl Iterator for Pages<'_> {
 /// The notes on documents.
 pub(super) async fn notes_on(
     notes: &Collection<RawDocumentBuf>,
-    documents: &[ObjectId],
+    documents: &[DocumentId],
     values: Values,
 ) -> DriverResult<Notes> {
     let query = doc! { "entry": { "$in": documents } };
@@ -289,7 +291,7 @@ async fn read_notes(
     each(find.batch(), |raw| {
         count += 1;
         if let Some(note) = Note::read(raw) {
-            read.entry(note.entry).or_default().push(note);
+            read.entry(note.entry.clone()).or_default().push(note);
         }
     })
     .await?;

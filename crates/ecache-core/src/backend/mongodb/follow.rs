@@ -17,9 +17,9 @@ use tokio::task::JoinHandle;
 
 use super::MongoBackend;
 use super::document::Stores;
+use super::id::DocumentId;
 use crate::backend::{Follow, Touched};
 use crate::error::Result;
-use crate::key::Key;
 use crate::scope::Address;
 
 /// So many names are kept; where there are more, everything is looked at.
@@ -110,8 +110,8 @@ fn is_refusal(error: &DriverError) -> bool {
 async fn open(documents: &Collection<RawDocumentBuf>) -> DriverResult<ChangeStream<Document>> {
     // The driver needs the first three to go on after a failure.
     let fields = doc! {
-        "_id": 1, "ns": 1, "operationType": 1, "fullDocument.store_name": 1, "fullDocument.key": 1,
-        "fullDocument.dataset_id": 1,
+        "_id": 1, "ns": 1, "operationType": 1, "fullDocument._id": 1, "fullDocument.store_name": 1,
+        "fullDocument.key": 1, "fullDocument.dataset_id": 1,
     };
     let stream = documents.watch().pipeline([doc! { "$project": fields }]);
     let stream = stream.full_document(FullDocumentType::UpdateLookup).await?;
@@ -166,9 +166,9 @@ fn hear(event: &Document, stores: &mut Stores, heard: &mut Heard) {
 /// The address of what was written; `None` of what was removed, and of what is no entry.
 fn address(event: &Document, stores: &mut Stores) -> Option<Address> {
     let document = event.get_document("fullDocument").ok()?;
-    let store = stores.read(&RawDocumentBuf::try_from(document).ok()?)?;
-    let key = Key::new(document.get_str("key").ok()?).ok()?;
-    Some(Address { store, key })
+    let raw = RawDocumentBuf::try_from(document).ok()?;
+    let id = DocumentId::read(&raw, "_id")?;
+    Some(stores.address(&raw, &id))
 }
 
 fn lock(heard: &Mutex<Heard>) -> MutexGuard<'_, Heard> {

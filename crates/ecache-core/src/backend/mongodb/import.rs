@@ -11,21 +11,25 @@ use std::sync::Arc;
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Bson, DateTime, Document, RawArrayBuf, RawDocumentBuf, cstr, doc};
 
-use super::document::{Reading, Stores, dataset, document, read};
+use super::document::{Stores, document, read};
+use super::id::DocumentId;
 use super::note::{Note, raw};
 use super::value::Encoded;
-use super::{BATCH, BATCH_SIZE, MongoBackend, counters, write};
+use super::{BATCH, BATCH_SIZE, MongoBackend, counters, name, write};
 use crate::backend::{Commit, Imported, OnConflict, Progress, Record, StoreMetadata, StoreRecord};
 use crate::entry::Entry;
 use crate::error::{Error, Result};
 use crate::filter::Usage;
+use crate::key::Key;
+use crate::python_json::Json;
 use crate::scope::{Address, StoreAddress};
 use crate::time::Timestamp;
+use crate::typed_name;
 
 /// What is at an address: the document's id, and when it was written.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 struct There {
-    id: ObjectId,
+    id: DocumentId,
     written_at: Timestamp,
 }
 
@@ -39,7 +43,7 @@ struct Prepared {
 /// Identifies a version of a document, to check whether it was written.
 struct Version {
     collection: Arc<str>,
-    id: ObjectId,
+    id: Option<DocumentId>,
     updated_at: Option<DateTime>,
 }
 
@@ -48,7 +52,7 @@ impl Version {
         let document = &prepared.document;
         Self {
             collection: prepared.collection.clone(),
-            id: document.get_object_id("_id").unwrap_or_default(),
+            id: DocumentId::read(document, "_id"),
             updated_at: document.get_datetime("updated_at").ok(),
         }
     }
@@ -165,7 +169,9 @@ fn next_batch(
             Record::Entry(entry, _) => &entry.address.store,
             Record::Store(store) => &store.address,
         };
-        let checked = record.check().and_then(|()| dataset(store).map(drop));
+        let checked = record
+            .check()
+            .and_then(|()| name::dataset_of(store).map(drop));
         checked.map_err(|error| match &record {
             Record::Entry(entry, _) => error.of(&entry.address),
             Record::Store(store) => error.of(&store.address.document()),
@@ -208,10 +214,10 @@ impl Import<'_> {
         let new = entry.written_at();
         let old = self
             .pending
-            .get(address)
-            .or_else(|| there.get(address))
-            .copied();
-        if let Some(old) = old
+            .get(&indexed(address))
+            .or_else(|| there.get(&indexed(address)))
+            .cloned();
+        if let Some(old) = &old
             && self
                 .on_conflict
                 .keeps(|| address.clone(), old.written_at, new)?
@@ -219,19 +225,21 @@ impl Import<'_> {
             self.imported.kept += 1;
             return Ok(None);
         }
-        let id = old.map_or_else(ObjectId::new, |old| old.id);
+        let is_there = old.is_some();
+        let id = old.map_or_else(DocumentId::new, |old| old.id);
         let encoded = Encoded::new(entry.kind, value).map_err(|error| error.of(address))?;
-        let note = Note::new(id, &entry, value.len() as u64, &encoded);
+        let note = Note::new(id.clone(), &entry, value.len() as u64, &encoded);
         let lifetime = (entry.policy, entry.expires_at);
         let times = (entry.created_at, entry.updated_at);
-        let document = document(id, address, encoded.value(), lifetime, times)?;
-        match old {
-            Some(_) => self.imported.replaced += 1,
-            None => self.imported.created += 1,
+        let document = document(id.clone(), address, encoded.value(), lifetime, times)
+            .map_err(|error| error.of(address))?;
+        match is_there {
+            true => self.imported.replaced += 1,
+            false => self.imported.created += 1,
         }
         let written_at = new;
         self.pending
-            .insert(address.clone(), There { id, written_at });
+            .insert(indexed(address), There { id, written_at });
         Ok(Some(Prepared {
             collection: address.store.collection.clone(),
             document,
@@ -274,40 +282,35 @@ impl Import<'_> {
         addresses: impl Iterator<Item = &'b Address>,
     ) -> Result<HashMap<Address, There>> {
         let mut by_store: HashMap<&Arc<StoreAddress>, Vec<&str>> = HashMap::new();
-        for address in addresses {
-            let keys = by_store.entry(&address.store).or_default();
-            keys.push(address.key.as_str());
-        }
         let mut by_collection: HashMap<&Arc<str>, Vec<Document>> = HashMap::new();
+        for address in addresses {
+            let (store, key) = (&address.store, address.key.as_str());
+            if typed_name::is_typed(key) {
+                let of_collection = by_collection.entry(&store.collection).or_default();
+                of_collection.push(name::identity(store, key)?);
+            } else {
+                by_store.entry(store).or_default().push(key);
+            }
+        }
         for (store, keys) in by_store {
-            by_collection
-                .entry(&store.collection)
-                .or_default()
-                .push(doc! {
-                    "store_name": &*store.store_name,
-                    "key": { "$in": keys },
-                    "dataset_id": dataset(store)?,
-                });
+            let mut these = name::condition("store_name", &store.store_name);
+            these.insert("key", doc! { "$in": keys });
+            these.insert("dataset_id", name::dataset_of(store)?);
+            let of_collection = by_collection.entry(&store.collection).or_default();
+            of_collection.push(these);
         }
         let mut there = HashMap::new();
         for (collection, stores) in by_collection {
             let documents = self.backend.documents(collection)?;
             let found = documents.find(doc! { "$or": stores });
             let mut interned = Stores::of(collection);
-            let mut damaged = None;
             let found = found.projection(doc! { "value": 0 }).batch();
-            self.backend
-                .each(found, |raw| match read(raw, &mut interned) {
-                    Some(Reading::Found(found)) => {
-                        let (id, written_at) = (found.id, found.written_at());
-                        there.insert(found.address, There { id, written_at });
-                    }
-                    Some(Reading::Damaged(_, address)) => damaged = Some(address),
-                    None => {}
-                })?;
-            if let Some(address) = damaged {
-                return Err(super::read::damaged(&address));
-            }
+            self.backend.each(found, |raw| {
+                if let Some(found) = read(raw, &mut interned) {
+                    let (id, written_at) = (found.id.clone(), found.written_at());
+                    there.insert(indexed(&found.address), There { id, written_at });
+                }
+            })?;
         }
         Ok(there)
     }
@@ -368,21 +371,19 @@ impl Import<'_> {
     /// Counts the given versions that exist in the database.
     fn count_there(&self, versions: &[Version]) -> Result<u64> {
         let mut count = 0;
-        let mut by_collection: HashMap<&str, HashMap<ObjectId, Option<DateTime>>> = HashMap::new();
+        let mut by_collection: HashMap<&str, HashMap<DocumentId, Option<DateTime>>> =
+            HashMap::new();
         for version in versions {
             let of_collection = by_collection.entry(&version.collection).or_default();
-            of_collection.insert(version.id, version.updated_at);
+            of_collection.extend(version.id.clone().map(|id| (id, version.updated_at)));
         }
         for (collection, versions) in by_collection {
-            let ids: Vec<&ObjectId> = versions.keys().collect();
+            let ids: Vec<DocumentId> = versions.keys().cloned().collect();
             let documents = self.backend.documents(collection)?;
             let found = documents.find(doc! { "_id": { "$in": ids } });
             let found = found.projection(doc! { "updated_at": 1 }).batch();
             self.backend.each(found, |raw| {
-                let version = raw
-                    .get_object_id("_id")
-                    .ok()
-                    .and_then(|id| versions.get(&id));
+                let version = DocumentId::read(raw, "_id").and_then(|id| versions.get(&id));
                 let is_there = version == Some(&raw.get_datetime("updated_at").ok());
                 count += u64::from(is_there);
             })?;
@@ -417,14 +418,14 @@ impl Import<'_> {
         let mut ids = Vec::with_capacity(batch.len());
         let mut updates = Vec::with_capacity(batch.len());
         let mut of_notes = Vec::with_capacity(batch.len());
-        let mut note_ids: HashMap<ObjectId, ObjectId> = HashMap::new();
+        let mut note_ids: HashMap<DocumentId, ObjectId> = HashMap::new();
         for Prepared { document, note, .. } in batch {
-            let id = |raw: &RawDocumentBuf| raw.get_object_id("_id").map_err(|e| error(e.into()));
-            let document_id = id(&document)?;
+            let note_id = note.get_object_id("_id").map_err(|e| error(e.into()))?;
+            let document_id = DocumentId::read(&document, "_id").expect("it was given one");
             // Of several versions in one import the last one counts.
-            note_ids.insert(document_id, id(&note)?);
+            note_ids.insert(document_id.clone(), note_id);
             ids.push(document_id);
-            stores.extend(interned.read(&document));
+            stores.insert(interned.read(&document));
             updates.push(document);
             of_notes.push(note);
         }
@@ -471,6 +472,19 @@ impl MongoBackend {
             detail: message.unwrap_or("a write failed").to_owned(),
         }
     }
+}
+
+/// Returns an address with its key as MongoDB's unique index compares it: `1` and `1.0` are one.
+fn indexed(address: &Address) -> Address {
+    let mut address = address.clone();
+    if let Some(Json::Float(number)) = typed_name::value(address.key.as_str())
+        && number.fract() == 0.0
+        && number.abs() < 1e15
+        && let Ok(key) = Key::new(typed_name::of_json(&Json::Integer(number as i64)))
+    {
+        address.key = key;
+    }
+    address
 }
 
 /// Puts a batch by: documents and notes in turn, the collection's name in front of each.

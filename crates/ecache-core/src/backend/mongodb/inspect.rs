@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use mongodb::bson::{Document, RawDocumentBuf, doc};
 
-use super::document::{Reading, Stores, read};
+use super::document::{Stores, read};
 use super::query::SIZE;
 use super::{MongoBackend, counters, note, write};
 use crate::backend::{
@@ -63,7 +63,7 @@ pub(super) fn troubles(backend: &MongoBackend, collection: &str) -> Result<Vec<T
         } },
     ]);
     backend.each(found.batch(), |raw| {
-        if let Some(Reading::Found(found)) = read(raw, &mut stores) {
+        if let Some(found) = read(raw, &mut stores) {
             troubles.push(Trouble::PersistExpiry(found.address, found.size));
         }
     })?;
@@ -152,8 +152,7 @@ pub(super) fn stores(backend: &MongoBackend) -> Result<Vec<StoreRecord>> {
         let documents = backend.documents(&collection)?;
         backend.each(documents.aggregate(pipeline).batch(), |raw| {
             let store = raw.get_document("_id").ok();
-            let store = store.and_then(|store| interned.read(store));
-            stores.extend(store.map(|store| (store, None)));
+            stores.extend(store.map(|store| (interned.read(store), None)));
         })?;
         let mut own = Vec::new();
         backend.each(documents.find(doc! { "key": STORE_KEY }).batch(), |raw| {
@@ -175,10 +174,10 @@ pub(super) fn own_document(
     collection: &str,
     raw: &RawDocumentBuf,
 ) -> Result<Option<(Arc<StoreAddress>, StoreMetadata)>> {
-    let Some(Reading::Found(found)) = read(raw, &mut Stores::of(collection)) else {
+    let Some(found) = read(raw, &mut Stores::of(collection)) else {
         return Ok(None);
     };
-    let notes = backend.notes_on(collection, found.id, Values::Include)?;
+    let notes = backend.notes_on(collection, found.id.clone(), Values::Include)?;
     let value = raw.get("value").ok().flatten();
     let Some(text) = value.and_then(|value| found.json(&notes, value)) else {
         return Ok(None);

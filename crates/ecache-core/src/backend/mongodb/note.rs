@@ -6,6 +6,7 @@ use mongodb::bson::oid::ObjectId;
 use mongodb::bson::spec::BinarySubtype;
 use mongodb::bson::{Binary, Bson, DateTime, Document, RawDocument, RawDocumentBuf, doc};
 
+use super::id::DocumentId;
 use super::value::Encoded;
 use crate::entry::{Entry, MAX_COUNT, Policy};
 use crate::scope::Scopes;
@@ -26,7 +27,7 @@ pub(super) struct Note {
     /// Its own name
     pub id: ObjectId,
     /// The document's
-    pub entry: ObjectId,
+    pub entry: DocumentId,
     /// When the version was written
     pub written_at: Timestamp,
     /// What was written; `None` for a document of FiftyOne's, on which there are hits alone
@@ -53,7 +54,7 @@ pub(super) struct Wrote {
 
 impl Note {
     /// A note on the version of a document that is about to be written.
-    pub(super) fn new(document: ObjectId, entry: &Entry, size: u64, encoded: &Encoded) -> Self {
+    pub(super) fn new(document: DocumentId, entry: &Entry, size: u64, encoded: &Encoded) -> Self {
         Self {
             id: ObjectId::new(),
             entry: document,
@@ -79,7 +80,7 @@ impl Note {
     pub(super) fn to_document(&self) -> Document {
         let mut document = doc! {
             "_id": self.id,
-            "entry": self.entry,
+            "entry": self.entry.clone(),
             "written_at": date(self.written_at),
             "last_used_at": self.last_used_at.map(date),
             "hits": number(self.hits),
@@ -123,7 +124,7 @@ impl Note {
         };
         Some(Self {
             id: raw.get_object_id("_id").ok()?,
-            entry: raw.get_object_id("entry").ok()?,
+            entry: DocumentId::read(raw, "entry")?,
             written_at: time("written_at")?,
             wrote: wrote(),
             last_used_at: time("last_used_at"),

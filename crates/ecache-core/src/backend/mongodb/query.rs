@@ -3,14 +3,15 @@
 //! A query selects at least what its filter means, never less; whoever asks it holds what comes back against the
 //! filter. Names are only ever values: each stands behind an operator of ours.
 
-use mongodb::bson::{Bson, Document, doc};
+use mongodb::bson::{Bson, DateTime, Document, doc};
 
-use super::document::object_id;
+use super::name;
 use super::note::date;
 use crate::entry::{CLOCK_SKEW, Policy};
 use crate::filter::{DatasetPattern, Filter, Freshness, Jobs, Pattern};
 use crate::time::Timestamp;
 use crate::transient_job::{FIELDS, RUNNING, TOKEN};
+use crate::typed_name;
 
 /// The field that the server computes in the place of a value.
 pub(super) const SIZE: &str = "ecache_size";
@@ -32,9 +33,10 @@ pub(super) fn documents(filter: &Filter, now: Timestamp) -> Document {
     }
     match filter.freshness {
         Some(Freshness::Expired) => all.push(doc! { "expires_at": { "$lte": date(now) } }),
-        Some(Freshness::Endless) => all.push(doc! { "expires_at": null }),
-        Some(Freshness::Fresh) => all
-            .push(doc! { "$or": [{ "expires_at": null }, { "expires_at": { "$gt": date(now) } }] }),
+        Some(Freshness::Endless) => all.push(doc! { "expires_at": no_date() }),
+        Some(Freshness::Fresh) => all.push(
+            doc! { "$or": [{ "expires_at": no_date() }, { "expires_at": { "$gt": date(now) } }] },
+        ),
         None => {}
     }
     if let Some(by) = filter.expires_by {
@@ -88,14 +90,39 @@ fn running_job(now: Timestamp) -> Document {
 
 /// When a document was last written, which old ones do not say.
 fn written(condition: Document) -> Document {
-    doc! { "$or": [{ "updated_at": condition }, { "updated_at": null }] }
+    doc! { "$or": [{ "updated_at": condition }, { "updated_at": no_date() }] }
+}
+
+/// Selects what is no date, missing fields included, from the two ends of an index.
+fn no_date() -> Document {
+    doc! { "$not": { "$gte": DateTime::MIN } }
 }
 
 /// The documents of which one field is named so.
 fn named(field: &str, patterns: &[Pattern]) -> Option<Document> {
-    if patterns.is_empty() {
+    let is_typed = |pattern: &&Pattern| match pattern {
+        Pattern::Exact(name) => typed_name::is_typed(name),
+        // Typed names are not in the documents.
+        Pattern::Glob(glob) => may_be_typed(&glob.literal_prefix()),
+    };
+    let typed = patterns
+        .iter()
+        .filter(is_typed)
+        .map(|pattern| match pattern {
+            Pattern::Exact(name) => name::condition(field, name),
+            Pattern::Glob(_) => doc! {},
+        });
+    let typed: Vec<Document> = typed.collect();
+    if typed.contains(&doc! {}) {
         return None;
     }
+    let texts = patterns.iter().filter(|pattern| !is_typed(pattern));
+    let any: Vec<Document> = typed.into_iter().chain(texts_of(field, texts)).collect();
+    (!any.is_empty()).then(|| either(any))
+}
+
+/// The documents or notes of which one field is a text of these.
+fn texts_of<'a>(field: &str, patterns: impl Iterator<Item = &'a Pattern>) -> Option<Document> {
     let mut exact = Vec::new();
     let mut any = Vec::new();
     for pattern in patterns {
@@ -110,7 +137,12 @@ fn named(field: &str, patterns: &[Pattern]) -> Option<Document> {
     if !exact.is_empty() {
         any.push(doc! { field: { "$in": exact } });
     }
-    Some(either(any))
+    (!any.is_empty()).then(|| either(any))
+}
+
+/// Reports whether typed names may begin with a prefix.
+fn may_be_typed(prefix: &str) -> bool {
+    typed_name::PREFIX.starts_with(prefix) || prefix.starts_with(typed_name::PREFIX)
 }
 
 fn either(mut any: Vec<Document>) -> Document {
@@ -141,7 +173,10 @@ fn datasets(patterns: &[DatasetPattern]) -> Option<Document> {
     for pattern in patterns {
         match pattern {
             DatasetPattern::Unlinked => exact.push(Bson::Null),
-            DatasetPattern::Id(Pattern::Exact(id)) => exact.extend(object_id(id).map(Bson::from)),
+            DatasetPattern::Id(Pattern::Exact(id)) if typed_name::nameless_id(id).is_some() => {
+                return None;
+            }
+            DatasetPattern::Id(Pattern::Exact(id)) => exact.extend(name::dataset(id)),
             // ObjectIds are not compared as texts are.
             DatasetPattern::Id(Pattern::Glob(_)) => return None,
         }
@@ -163,7 +198,7 @@ pub(super) fn notes(filter: &Filter) -> Option<Document> {
     ];
     let mut all: Vec<Document> = fields
         .iter()
-        .filter_map(|(field, patterns)| named(field, patterns))
+        .filter_map(|(field, patterns)| texts_of(field, patterns.iter()))
         .collect();
     if !filter.arguments.is_empty() {
         all.push(doc! { "args": { "$type": "string" } });

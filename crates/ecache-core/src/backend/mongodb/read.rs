@@ -7,16 +7,18 @@ use std::sync::Arc;
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Document, RawDocument, RawDocumentBuf, doc};
 
-use super::document::{Found, Reading, Stores, identity, read};
+use super::document::{Found, Stores, read};
 use super::driver::{Form, Notes, Page, Pages, Queries, notes_on};
+use super::id::DocumentId;
+use super::name::identity;
 use super::note::{self, Note};
 use super::{BATCH, MongoBackend, query};
-use crate::backend::{Content, Direction, Lookup, Row, Rows, Scan, Sort, Values};
+use crate::backend::{Content, Direction, Foreign, Lookup, Row, Rows, Scan, Sort, Values};
 use crate::entry::Entry;
 use crate::error::{Error, Result};
 use crate::filter::Filter;
 use crate::key::Key;
-use crate::scope::{Address, STORE_KEY, StoreAddress};
+use crate::scope::{Address, StoreAddress};
 use crate::time::Timestamp;
 
 /// Values of this many bytes are fetched at once, unless a single one has more.
@@ -29,16 +31,10 @@ const SMALL: i64 = 4 << 10;
 pub(super) struct Listed {
     pub found: Box<Found>,
     pub entry: Box<Entry>,
-    /// The value, if it was asked for
-    pub content: Option<Content>,
+    /// The value, if it was asked for, or why it has no form
+    pub content: Option<Result<Content, String>>,
     /// The notes that are on the document, of whichever version
     pub notes: Vec<ObjectId>,
-}
-
-/// One document of a listing.
-pub(super) enum Item {
-    Listed(Listed),
-    Damaged(ObjectId, Address),
 }
 
 /// In which order documents come; `None` where that does not matter.
@@ -56,11 +52,11 @@ impl MongoBackend {
     pub(super) fn notes_on(
         &self,
         collection: &str,
-        document: ObjectId,
+        document: DocumentId,
         values: Values,
     ) -> Result<Vec<Note>> {
         let notes = self.notes(collection)?;
-        let mut read = self.run(notes_on(&notes, &[document], values))?;
+        let mut read = self.run(notes_on(&notes, std::slice::from_ref(&document), values))?;
         Ok(read.remove(&document).unwrap_or_default())
     }
 
@@ -121,7 +117,7 @@ impl MongoBackend {
         })
     }
 
-    /// The entries that a filter means, without values; those that cannot be read are not among them.
+    /// The entries that a filter means, without values.
     pub(super) fn entries(
         &self,
         filter: &Filter,
@@ -129,19 +125,15 @@ impl MongoBackend {
         order: ServerOrder,
     ) -> Result<impl Iterator<Item = Result<Listed>> + '_> {
         let pages = self.matching(filter, now, order, Values::Omit, None)?;
-        Ok(flat(pages).filter_map(|item| match item {
-            Ok(Item::Listed(listed)) => Some(Ok(listed)),
-            Ok(Item::Damaged(..)) => None,
-            Err(error) => Some(Err(error)),
-        }))
+        Ok(flat(pages))
     }
 
     /// The documents that have such notes.
-    fn noted(&self, collection: &str, query: Document) -> Result<Vec<ObjectId>> {
+    fn noted(&self, collection: &str, query: Document) -> Result<Vec<DocumentId>> {
         let notes = self.notes(collection)?;
         let mut ids = BTreeSet::new();
         let found = notes.find(query).projection(doc! { "entry": 1 }).batch();
-        self.each(found, |raw| ids.extend(raw.get_object_id("entry").ok()))?;
+        self.each(found, |raw| ids.extend(DocumentId::read(raw, "entry")))?;
         Ok(ids.into_iter().collect())
     }
 
@@ -153,7 +145,8 @@ impl MongoBackend {
         filter: &Filter,
         now: Timestamp,
     ) -> Result<Vec<Row>> {
-        let ids: Vec<ObjectId> = listed.iter().map(|listed| listed.found.id).collect();
+        let ids = listed.iter().map(|listed| listed.found.id.clone());
+        let ids: Vec<DocumentId> = ids.collect();
         let pages = self.pages(Queries {
             documents: self.documents(collection)?,
             notes: self.notes(collection)?,
@@ -172,10 +165,8 @@ impl MongoBackend {
             values: Values::Include,
         };
         for item in flat(again) {
-            match item? {
-                Item::Listed(listed) => by_id.insert(listed.found.id, row(Item::Listed(listed))),
-                Item::Damaged(id, address) => by_id.insert(id, Row::Damaged(address)),
-            };
+            let listed = item?;
+            by_id.insert(listed.found.id.clone(), row(listed));
         }
         Ok(ids.iter().filter_map(|id| by_id.remove(id)).collect())
     }
@@ -199,7 +190,7 @@ pub(super) struct Matching<'a> {
 }
 
 impl Iterator for Matching<'_> {
-    type Item = Result<Vec<Item>>;
+    type Item = Result<Vec<Listed>>;
 
     fn next(&mut self) -> Option<Self::Item> {
         let page = self.pages.next()?;
@@ -208,51 +199,37 @@ impl Iterator for Matching<'_> {
 }
 
 impl Matching<'_> {
-    fn items(&mut self, page: &Page) -> Vec<Item> {
+    fn items(&mut self, page: &Page) -> Vec<Listed> {
         let documents = page.documents();
         let items = documents.filter_map(|raw| self.item(raw, &page.notes));
         items.collect()
     }
 
-    fn item(&mut self, raw: &RawDocument, notes: &Notes) -> Option<Item> {
-        let found = match read(raw, &mut self.stores)? {
-            Reading::Found(found) if found.address.key.as_str() == STORE_KEY => return None,
-            Reading::Damaged(_, address) if address.key.as_str() == STORE_KEY => return None,
-            Reading::Found(found) => found,
-            Reading::Damaged(id, address) => return self.damaged(id, address),
-        };
+    fn item(&mut self, raw: &RawDocument, notes: &Notes) -> Option<Listed> {
+        let found = Box::new(read(raw, &mut self.stores)?);
+        if found.is_stores() {
+            return None;
+        }
         let notes = notes.get(&found.id).map_or(&[][..], Vec::as_slice);
         let (entry, content) = match self.values {
             Values::Omit => (found.entry(found.note(notes)), None),
-            Values::Include => match found.whole(raw, notes) {
-                Some((entry, content)) => (entry, Some(content)),
-                None => return self.damaged(found.id, found.address),
-            },
+            Values::Include => {
+                let (entry, content) = found.whole(raw, notes);
+                (entry, Some(content))
+            }
         };
         let is_meant = self.filter.matches(&entry, self.now);
-        is_meant.then(|| {
-            let notes = notes.iter().map(|note| note.id).collect();
-            Item::Listed(Listed {
-                found,
-                entry,
-                content,
-                notes,
-            })
+        is_meant.then(|| Listed {
+            notes: notes.iter().map(|note| note.id).collect(),
+            found,
+            entry,
+            content,
         })
-    }
-
-    /// What cannot be read is meant as far as its name says.
-    fn damaged(&self, id: ObjectId, address: Address) -> Option<Item> {
-        let key = address.key.as_str();
-        let mut keys = self.filter.keys.iter();
-        let is_meant = self.filter.matches_store(&address.store)
-            && (self.filter.keys.is_empty() || keys.any(|pattern| pattern.matches(key)));
-        is_meant.then_some(Item::Damaged(id, address))
     }
 }
 
 /// One after the other, whatever page they came with.
-fn flat(pages: Matching<'_>) -> impl Iterator<Item = Result<Item>> {
+fn flat(pages: Matching<'_>) -> impl Iterator<Item = Result<Listed>> {
     let mut pages = pages;
     let mut items = Vec::new().into_iter();
     std::iter::from_fn(move || {
@@ -268,16 +245,13 @@ fn flat(pages: Matching<'_>) -> impl Iterator<Item = Result<Item>> {
     })
 }
 
-/// Reads a document with its value; `None` if it cannot be read.
+/// Reads a document with its value, or why that has no form; `None` if it is none of a store.
 pub(super) fn read_whole(
     raw: &RawDocument,
     notes: &[Note],
     stores: &mut Stores,
-) -> Option<(Box<Entry>, Content)> {
-    match read(raw, stores)? {
-        Reading::Damaged(..) => None,
-        Reading::Found(found) => found.whole(raw, notes),
-    }
+) -> Option<(Box<Entry>, Result<Content, String>)> {
+    Some(read(raw, stores)?.whole(raw, notes))
 }
 
 pub(super) fn lookup(backend: &MongoBackend, address: &Address, now: Timestamp) -> Result<Lookup> {
@@ -285,15 +259,16 @@ pub(super) fn lookup(backend: &MongoBackend, address: &Address, now: Timestamp) 
         return Ok(Lookup::Missing);
     };
     let collection = &address.store.collection;
-    let notes = match raw.get_object_id("_id") {
-        Ok(id) => backend.notes_on(collection, id, Values::Include)?,
-        Err(_) => Vec::new(),
+    let notes = match DocumentId::read(&raw, "_id") {
+        Some(id) => backend.notes_on(collection, id, Values::Include)?,
+        None => Vec::new(),
     };
     let whole = read_whole(&raw, &notes, &mut Stores::of(collection));
     Ok(match whole {
-        Some((entry, content)) if entry.is_fresh(now) => Lookup::Hit(entry, content),
-        Some((entry, _)) => Lookup::Stale(entry),
-        None => Lookup::Damaged(address.clone()),
+        Some((entry, _)) if !entry.is_fresh(now) => Lookup::Stale(entry),
+        Some((entry, Ok(content))) => Lookup::Hit(entry, content),
+        Some((entry, Err(reason))) => Lookup::Foreign(entry, reason),
+        None => Lookup::Missing,
     })
 }
 
@@ -334,13 +309,13 @@ fn server_order(scan: &Scan) -> Option<ServerOrder> {
     }
 }
 
-type Order = (Option<Key>, i64, Arc<StoreAddress>, ObjectId);
+type Order = (Option<Key>, i64, Arc<StoreAddress>, DocumentId);
 
 fn order(listed: &Listed, sort: Sort) -> Order {
     let Listed { found, entry, .. } = listed;
     let key = (sort == Sort::Key).then(|| entry.address.key.clone());
     let store = entry.address.store.clone();
-    (key, rank(entry, sort), store, found.id)
+    (key, rank(entry, sort), store, found.id.clone())
 }
 
 /// Reads entries. An order that only notes tell is made here, and takes memory for each entry that is meant.
@@ -352,23 +327,16 @@ pub(super) fn scan<'a>(backend: &'a MongoBackend, scan: &Scan, now: Timestamp) -
         return Ok(Box::new(flat(pages).take(limit).map(|item| item.map(row))));
     }
     let mut listed = Vec::new();
-    let mut damaged = Vec::new();
     for item in flat(backend.matching(&filter, now, None, Values::Omit, None)?) {
-        match item? {
-            Item::Listed(item) => listed.push(item),
-            Item::Damaged(_, address) => damaged.push(Row::Damaged(address)),
-        }
+        listed.push(item?);
     }
     match scan.direction {
         Direction::Ascending => listed.sort_by_cached_key(|item| order(item, scan.sort)),
         Direction::Descending => listed.sort_by_cached_key(|item| Reverse(order(item, scan.sort))),
     }
     listed.truncate(limit);
-    damaged.truncate(limit - listed.len());
-    let damaged = damaged.into_iter().map(Ok);
     if scan.values == Values::Omit {
-        let rows = listed.into_iter().map(|item| Ok(row(Item::Listed(item))));
-        return Ok(Box::new(rows.chain(damaged)));
+        return Ok(Box::new(listed.into_iter().map(|item| Ok(row(item)))));
     }
     let mut listed = listed.into_iter().peekable();
     let chunks = std::iter::from_fn(move || {
@@ -388,19 +356,23 @@ pub(super) fn scan<'a>(backend: &'a MongoBackend, scan: &Scan, now: Timestamp) -
         Ok(rows) => rows.into_iter().map(Ok).collect(),
         Err(error) => vec![Err(error)],
     });
-    Ok(Box::new(rows.chain(damaged)))
+    Ok(Box::new(rows))
 }
 
-fn row(item: Item) -> Row {
-    match item {
-        Item::Listed(listed) => Row::Entry(listed.entry, listed.content),
-        Item::Damaged(_, address) => Row::Damaged(address),
-    }
-}
-
-/// The error of a document that FiftyOne could not read either.
-pub(super) fn damaged(address: &Address) -> Error {
-    Error::DamagedEntry {
-        address: Box::new(address.clone()),
+fn row(listed: Listed) -> Row {
+    let (content, no_form) = match listed.content {
+        None => (None, None),
+        Some(Ok(content)) => (Some(content), None),
+        Some(Err(reason)) => (None, Some(reason)),
+    };
+    let reasons = listed.found.foreign().into_iter().chain(no_form);
+    let reasons: Vec<String> = reasons.collect();
+    match reasons.is_empty() {
+        true => Row::Entry(listed.entry, content),
+        false => Row::Foreign(Box::new(Foreign {
+            entry: *listed.entry,
+            content,
+            reason: reasons.join("; "),
+        })),
     }
 }

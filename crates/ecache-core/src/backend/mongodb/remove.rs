@@ -8,14 +8,15 @@ use mongodb::bson::{Document, doc};
 use mongodb::error::Result as DriverResult;
 use tokio::join;
 
+use super::id::DocumentId;
 use super::note::date;
-use super::read::{Item, Listed, stored};
+use super::read::{Listed, stored};
 use super::{BATCH, MongoBackend, counters, query};
-use crate::backend::{Progress, STAGED_FOR, Touch, Values};
+use crate::backend::{Progress, STAGED_FOR, Touch};
 use crate::entry::Policy;
 use crate::error::{Error, Result};
 use crate::filter::{Capacity, Filter, Selection, Usage};
-use crate::scope::{Address, StoreAddress};
+use crate::scope::StoreAddress;
 use crate::time::Timestamp;
 
 /// How many documents are removed at once: a tenth of a second, in which the server lets others in between.
@@ -23,7 +24,7 @@ const REMOVED: usize = 5000;
 
 /// An entry that is meant.
 pub(super) struct Meant {
-    pub id: ObjectId,
+    pub id: DocumentId,
     pub size: u64,
     pub store: Arc<StoreAddress>,
     /// What it has to be like still
@@ -41,9 +42,9 @@ impl From<Listed> for Meant {
             ..
         } = listed;
         Self {
-            id: found.id,
             size: entry.size,
             unchanged: found.unchanged(),
+            id: found.id,
             store: entry.address.store,
             notes,
         }
@@ -74,42 +75,6 @@ fn first_meant_by<'a>(
     }))
 }
 
-/// The documents that cannot be read, by the filter at `index` and none before it, if it names keys: what is damaged
-/// goes by name.
-fn damaged_named_by(
-    backend: &MongoBackend,
-    filters: &[Filter],
-    index: usize,
-    now: Timestamp,
-) -> Result<Vec<Meant>> {
-    let (before, filter) = (&filters[..index], &filters[index]);
-    let names = |filter: &Filter, address: &Address| {
-        let key = address.key.as_str();
-        filter.matches_store(&address.store)
-            && filter.keys.iter().any(|pattern| pattern.matches(key))
-    };
-    if filter.keys.is_empty() || !query::is_told_by_documents(filter) {
-        return Ok(Vec::new());
-    }
-    let mut damaged = Vec::new();
-    for items in backend.matching(filter, now, None, Values::Omit, None)? {
-        for item in items? {
-            if let Item::Damaged(id, address) = item
-                && !before.iter().any(|filter| names(filter, &address))
-            {
-                damaged.push(Meant {
-                    id,
-                    size: 0,
-                    store: address.store,
-                    unchanged: doc! { "_id": id },
-                    notes: Vec::new(),
-                });
-            }
-        }
-    }
-    Ok(damaged)
-}
-
 /// What is beyond a capacity once what the filters mean is gone.
 fn beyond(
     backend: &MongoBackend,
@@ -129,7 +94,7 @@ fn beyond(
         let order = (
             entry.used_at(),
             entry.address.store.clone(),
-            listed.found.id,
+            listed.found.id.clone(),
         );
         left.push((order, entry.policy, Meant::from(listed)));
     }
@@ -159,9 +124,6 @@ pub(super) fn usage(
     for index in 0..filters.len() {
         for listed in first_meant_by(backend, filters, index, now)? {
             usage += one(listed?.entry.size);
-        }
-        for meant in damaged_named_by(backend, filters, index, now)? {
-            usage += one(meant.size);
         }
     }
     if let Some(capacity) = &selection.beyond {
@@ -206,7 +168,7 @@ impl Removal<'_> {
     fn all(&mut self, selection: &Selection, now: Timestamp) -> Result<()> {
         let backend = self.backend;
         let mut batch: Vec<Meant> = Vec::new();
-        for (index, filter) in selection.any_of.iter().enumerate() {
+        for filter in &selection.any_of {
             let condition =
                 query::is_told_by_documents(filter).then(|| query::documents(filter, now));
             // Removed entries are not listed again, so nothing is counted twice.
@@ -219,13 +181,6 @@ impl Removal<'_> {
                     self.go_on()?;
                 }
             }
-            // Removed entries are not listed again here either.
-            batch.extend(damaged_named_by(
-                backend,
-                &selection.any_of[index..=index],
-                0,
-                now,
-            )?);
             if !batch.is_empty() {
                 self.batch(&mut batch, condition.as_ref())?;
             }
@@ -275,16 +230,16 @@ impl Removal<'_> {
 }
 
 /// Returns the documents of a batch that still exist.
-fn stayed(backend: &MongoBackend, batch: &[Meant]) -> Result<HashSet<ObjectId>> {
+fn stayed(backend: &MongoBackend, batch: &[Meant]) -> Result<HashSet<DocumentId>> {
     let mut stayed = HashSet::new();
     let Some(first) = batch.first() else {
         return Ok(stayed);
     };
-    let ids: Vec<ObjectId> = batch.iter().map(|meant| meant.id).collect();
+    let ids: Vec<DocumentId> = batch.iter().map(|meant| meant.id.clone()).collect();
     let documents = backend.documents(&first.store.collection)?;
     let there = documents.find(doc! { "_id": { "$in": &ids } });
     let there = there.projection(doc! { "_id": 1 }).batch();
-    backend.each(there, |raw| stayed.extend(raw.get_object_id("_id").ok()))?;
+    backend.each(there, |raw| stayed.extend(DocumentId::read(raw, "_id")))?;
     Ok(stayed)
 }
 
@@ -343,7 +298,7 @@ async fn delete_documents(
         |meant: &Meant| doc! { "q": meant.unchanged.clone(), "limit": 1, "hint": "_id_" };
     let deletes: Vec<Document> = match condition {
         Some(condition) => {
-            let ids: Vec<ObjectId> = batch.iter().map(|meant| meant.id).collect();
+            let ids: Vec<DocumentId> = batch.iter().map(|meant| meant.id.clone()).collect();
             let these = doc! { "_id": { "$in": ids } };
             let both = doc! { "$and": [these, condition.clone()] };
             vec![doc! { "q": both, "limit": 0, "hint": "_id_" }]
@@ -408,7 +363,7 @@ pub(super) fn touch(
 
 fn touch_batch(backend: &MongoBackend, batch: &[Meant], set: &Document) -> Result<Usage> {
     let collection = &*batch[0].store.collection;
-    let ids: Vec<ObjectId> = batch.iter().map(|meant| meant.id).collect();
+    let ids: Vec<DocumentId> = batch.iter().map(|meant| meant.id.clone()).collect();
     let notes = backend.notes(collection)?;
     let on_these = doc! { "entry": { "$in": &ids }, "kind": { "$exists": true } };
     backend.run(notes.update_many(on_these, doc! { "$set": set.clone() }))?;

@@ -6,17 +6,17 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Bson, Document, doc};
 
-use super::document::{dataset, identity};
+use super::document::Stores;
+use super::id::DocumentId;
+use super::name::{self, identity};
 use super::note::timestamp;
 use super::write::write_metadata;
 use super::{BATCH, MongoBackend, counters};
 use crate::backend::{OnExistingStore, Progress};
 use crate::error::{Error, Result};
 use crate::filter::{Filter, Usage};
-use crate::key::Key;
 use crate::scope::{STORE_KEY, StoreAddress};
 use crate::time::Timestamp;
 
@@ -53,7 +53,9 @@ pub(super) fn rename(
 
 /// Selects the documents of a store, its own included.
 fn of_store(store: &StoreAddress) -> Result<Document> {
-    Ok(doc! { "store_name": &*store.store_name, "dataset_id": dataset(store)? })
+    let mut query = name::condition("store_name", &store.store_name);
+    query.insert("dataset_id", doc! { "$eq": name::dataset_of(store)? });
+    Ok(query)
 }
 
 fn exists(backend: &MongoBackend, store: &StoreAddress) -> Result<bool> {
@@ -81,10 +83,11 @@ fn refuse_conflicts(backend: &MongoBackend, from: &StoreAddress, to: &StoreAddre
         };
         let time = |name: &str| raw.get_datetime(name).ok().map(timestamp);
         let written_at = time("updated_at").or(time("created_at"));
-        let key = raw.get_str("key").ok().and_then(|key| Key::new(key).ok());
-        return Err(match key {
-            Some(key) => Error::Conflict {
-                address: Box::new(to.entry(key)),
+        let id = DocumentId::read(&raw, "_id");
+        let address = id.map(|id| Stores::of(&to.collection).address(&raw, &id));
+        return Err(match address {
+            Some(address) => Error::Conflict {
+                address: Box::new(address),
                 written_at: written_at.unwrap_or(Timestamp::from_millis(0)),
             },
             None => Error::StoreExists {
@@ -103,25 +106,22 @@ fn move_all(
     progress: Progress<'_>,
 ) -> Result<()> {
     let documents = backend.documents(&from.collection)?;
-    let sizes: HashMap<ObjectId, u64> = backend
+    let sizes: HashMap<DocumentId, u64> = backend
         .entries(&Filter::store(from), Timestamp::from_millis(0), None)?
         .map(|listed| listed.map(|listed| (listed.found.id, listed.entry.size)))
         .collect::<Result<_>>()?;
-    let mut ids: Vec<Bson> = Vec::new();
+    let mut ids: Vec<DocumentId> = Vec::new();
     let mut query = of_store(from)?;
     query.insert("key", doc! { "$ne": STORE_KEY });
     let find = documents.find(query).projection(doc! { "_id": 1 });
-    backend.each(find.batch(), |raw| {
-        let id = raw.get("_id").ok().flatten();
-        ids.extend(id.and_then(|id| Bson::try_from(id).ok()));
-    })?;
-    let set = doc! { "$set": { "store_name": &*to.store_name } };
+    backend.each(find.batch(), |raw| ids.extend(DocumentId::read(raw, "_id")))?;
+    let set = doc! { "$set": { "store_name": name::of(&to.store_name)? } };
     let moved = (|| {
         for batch in ids.chunks(BATCH) {
             let mut these = of_store(from)?;
             these.insert("_id", doc! { "$in": batch });
             let updated = backend.run(documents.update_many(these, set.clone()))?;
-            let size = |id: &Bson| sizes.get(&id.as_object_id()?).copied();
+            let size = |id: &DocumentId| sizes.get(id).copied();
             *done += Usage {
                 entries: updated.modified_count,
                 bytes: batch.iter().filter_map(size).sum(),

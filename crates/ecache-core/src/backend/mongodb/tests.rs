@@ -1,5 +1,6 @@
 //! The backend against a real server, which `tests/mongodb/with` starts.
 
+mod foreign;
 mod functions;
 mod jobs;
 mod partial;
@@ -15,9 +16,7 @@ use super::{MongoBackend, note, query};
 use crate::backend::conformance::random::{fill, filters, records};
 use crate::backend::conformance::{EVERY, NOW, check, entry, everything, inline, scan};
 use crate::backend::sqlite::Access;
-use crate::backend::{
-    Backend, Condition, Content, Lookup, Put, Record, Row, Scan, Use, no_progress,
-};
+use crate::backend::{Backend, Condition, Content, Lookup, Put, Record, Scan, Use, no_progress};
 use crate::entry::{Entry, Policy};
 use crate::error::Error;
 use crate::filter::{DatasetPattern, Filter, Freshness, Pattern, Usage};
@@ -235,34 +234,6 @@ fn what_fiftyone_wrote_is_an_entry_without_a_note() {
             "{policy:?} {expires_at:?}"
         );
     }
-}
-
-#[test]
-#[ignore = "needs a MongoDB server: tests/mongodb/with"]
-fn documents_that_fiftyone_raises_on_are_damaged() {
-    let backend = TemporaryDatabase::new();
-    for (field, value) in [
-        ("policy", "keep"),
-        ("surprise", "!"),
-        ("expires_at", "soon"),
-    ] {
-        let mut document = doc! { "store_name": "s", "key": field, "value": 1, "dataset_id": null };
-        document.insert(field, value);
-        backend
-            .run(theirs(&backend).insert_one(document))
-            .expect("a write");
-        let address = entry("s", field).address;
-        let lookup = backend.lookup(&address, NOW).expect("a look-up");
-        assert_eq!(lookup, Lookup::Damaged(address.clone()));
-    }
-    let rows = backend
-        .scan(&Scan::new(Filter::default()), NOW)
-        .expect("a scan");
-    assert_eq!(
-        rows.filter(|row| matches!(row, Ok(Row::Damaged(_))))
-            .count(),
-        3
-    );
 }
 
 #[test]

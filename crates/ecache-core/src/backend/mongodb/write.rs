@@ -7,10 +7,12 @@ use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Document, doc};
 
 use super::connection::is_duplicate;
-use super::document::{Found, Reading, Stores, document, identity, read};
+use super::document::{Found, Stores, document, read};
+use super::id::DocumentId;
+use super::name::identity;
 use super::note::{self, Note, date, number, raw};
 use super::query::size;
-use super::read::{damaged, read_whole};
+use super::read::read_whole;
 use super::value::Encoded;
 use super::{ATTEMPTS, MongoBackend, counters};
 use crate::backend::{Condition, Content, Put, PutOptions, StoreMetadata, Use, Values};
@@ -88,13 +90,9 @@ impl MongoBackend {
         pipeline.extend(size());
         let mut reading = None;
         self.each(documents.aggregate(pipeline).batch(), |raw| {
-            reading = Some(read(raw, &mut Stores::of(&store.collection)));
+            reading = read(raw, &mut Stores::of(&store.collection));
         })?;
-        match reading {
-            None => Ok(None),
-            Some(Some(Reading::Found(found))) => Ok(Some(*found)),
-            Some(_) => Err(damaged(address)),
-        }
+        Ok(reading)
     }
 
     fn insert_note(&self, collection: &str, note: &Note) -> Result<()> {
@@ -119,8 +117,8 @@ impl MongoBackend {
     ) -> Result<Option<Put>> {
         let collection = &*entry.address.store.collection;
         let documents = self.documents(collection)?;
-        let id = old.map_or_else(ObjectId::new, |old| old.found.id);
-        let note = Note::new(id, entry, size, encoded);
+        let id = old.map_or_else(DocumentId::new, |old| old.found.id.clone());
+        let note = Note::new(id.clone(), entry, size, encoded);
         self.insert_note(collection, &note)?;
         let lifetime = (entry.policy, entry.expires_at);
         let times = (entry.created_at, entry.updated_at);
@@ -167,7 +165,7 @@ fn old(backend: &MongoBackend, address: &Address) -> Result<Option<Old>> {
         return Ok(None);
     };
     let collection = &address.store.collection;
-    let mut notes = backend.notes_on(collection, found.id, Values::Omit)?;
+    let mut notes = backend.notes_on(collection, found.id.clone(), Values::Omit)?;
     let of_version = notes.iter().filter(|note| found.is_version_of(note));
     if of_version.count() > 1 {
         // Within one millisecond the value tells which it is. The others are of writers who are about to write.
@@ -242,14 +240,15 @@ fn has_value(
         return Ok(false);
     };
     let collection = &address.store.collection;
-    let notes = backend.notes_on(collection, found.id, Values::Include)?;
+    let notes = backend.notes_on(collection, found.id.clone(), Values::Include)?;
     match read_whole(&raw, &notes, &mut Stores::of(collection)) {
-        Some((entry, Content::Inline(bytes))) => {
+        Some((entry, Ok(Content::Inline(bytes)))) => {
             let kind = entry.kind;
             let is_version = entry.written_at() == found.written_at();
             Ok(is_version && Value { kind, bytes }.equals(expected))
         }
-        _ => Err(damaged(address)),
+        // What has no form is no value that could be expected.
+        _ => Ok(false),
     }
 }
 
@@ -265,7 +264,7 @@ pub(super) fn record_uses(backend: &MongoBackend, uses: &[Use]) -> Result<()> {
             continue;
         };
         backend.prepare(collection)?;
-        let notes = backend.notes_on(collection, found.id, Values::Omit)?;
+        let notes = backend.notes_on(collection, found.id.clone(), Values::Omit)?;
         let hits = number(one.hits);
         match found.note(&notes) {
             Some(note) => {
@@ -283,8 +282,8 @@ pub(super) fn record_uses(backend: &MongoBackend, uses: &[Use]) -> Result<()> {
                 collection,
                 &Note {
                     id: ObjectId::new(),
-                    entry: found.id,
                     written_at: found.written_at(),
+                    entry: found.id,
                     wrote: None,
                     last_used_at: Some(one.used_at),
                     hits: one.hits.min(MAX_COUNT),

@@ -1,0 +1,272 @@
+//! Documents of other programs: each is listed, counted, looked up and removed by its name, and
+//! none is damaged.
+
+use mongodb::bson::spec::BinarySubtype;
+use mongodb::bson::{Binary, Bson, DateTime, RawDocumentBuf};
+
+use super::*;
+use crate::backend::memory::MemoryBackend;
+use crate::backend::{Backend, Commit, OnConflict, Row, Touch};
+use crate::key::Key;
+use crate::scope::{Address, StoreAddress};
+use crate::transfer::{Found, Importer, Records};
+
+const ID: &str = "6b03de1228195dbc2df5c505";
+
+fn id() -> ObjectId {
+    ObjectId::parse_str(ID).expect("an id")
+}
+
+/// A document as FiftyOne writes it, but for these fields.
+fn document(fields: Document) -> RawDocumentBuf {
+    let mut document = doc! {
+        "_id": ObjectId::new(), "store_name": "s", "key": "k", "value": 1, "dataset_id": null,
+        "created_at": DateTime::from_millis(1), "updated_at": null, "expires_at": null,
+        "policy": "persist",
+    };
+    document.extend(fields);
+    RawDocumentBuf::try_from(&document).expect("a document")
+}
+
+/// The same with a byte that is in no UTF-8 instead of each `~`.
+fn not_utf8(fields: Document) -> RawDocumentBuf {
+    let bytes = document(fields).into_bytes();
+    let broken = |byte| if byte == b'~' { 0xff } else { byte };
+    RawDocumentBuf::from_bytes(bytes.into_iter().map(broken).collect()).expect("a document")
+}
+
+fn insert(backend: &MongoBackend, document: RawDocumentBuf) {
+    let documents = backend.documents(DEFAULT_COLLECTION).expect("a name");
+    backend
+        .run(documents.insert_one(document))
+        .expect("a write");
+}
+
+/// Keys that FiftyOne takes, with the names that they have here.
+fn keys() -> Vec<(Bson, String)> {
+    let bytes = Binary {
+        subtype: BinarySubtype::Generic,
+        bytes: b"ab".to_vec(),
+    };
+    let keys: Vec<(Bson, &str)> = vec![
+        (0.into(), "bson:0"),
+        (1.5.into(), "bson:1.5"),
+        (2.0.into(), "bson:2.0"),
+        (true.into(), "bson:true"),
+        (Bson::Null, "bson:null"),
+        ("".into(), ""),
+        ("0".into(), "0"),
+        ("null".into(), "null"),
+        (7_i64.into(), r#"bson:{"$bson": {"$numberLong": "7"}}"#),
+        ("bson:0".into(), r#"bson:"bson:0""#),
+        ("bson: a name".into(), "bson: a name"),
+        (vec![Bson::from(1), "a".into()].into(), r#"bson:[1, "a"]"#),
+        (doc! { "a": 1 }.into(), r#"bson:{"a": 1}"#),
+        (
+            id().into(),
+            r#"bson:{"$bson": {"$oid": "6b03de1228195dbc2df5c505"}}"#,
+        ),
+        (
+            bytes.into(),
+            r#"bson:{"$bson": {"$binary": {"base64": "YWI=", "subType": "00"}}}"#,
+        ),
+    ];
+    let named = |(key, name): (Bson, &str)| (key, name.to_owned());
+    keys.into_iter().map(named).collect()
+}
+
+fn addresses(backend: &dyn Backend, filter: &Filter) -> Vec<Address> {
+    let rows = backend
+        .scan(&Scan::new(filter.clone()), NOW)
+        .expect("a scan");
+    let address = |row| match row {
+        Row::Entry(entry, _) => entry.address,
+        Row::Foreign(foreign) => foreign.entry.address,
+        Row::Damaged(address) => panic!("{address} is called damaged"),
+    };
+    rows.map(|row| address(row.expect("a row"))).collect()
+}
+
+fn only(address: &Address) -> Filter {
+    Filter {
+        keys: vec![Pattern::exact(address.key.as_str())],
+        ..Filter::store(&address.store)
+    }
+}
+
+/// Checks that each entry is found, counted, touched and removed by its name alone.
+fn each_goes_by_its_name(backend: &MongoBackend, count: usize) {
+    let all = addresses(backend, &Filter::default());
+    assert_eq!(all.len(), count);
+    let usage = |filter: &Filter| backend.usage(&filter.clone().into(), NOW).expect("a count");
+    assert_eq!(usage(&Filter::default()).entries, count as u64);
+    let every = Filter {
+        keys: vec![Pattern::glob("*").expect("a pattern")],
+        ..Filter::default()
+    };
+    assert_eq!(usage(&every).entries, count as u64);
+    let stores = backend.stores().expect("stores");
+    for address in &all {
+        assert!(stores.iter().any(|store| store.address == address.store));
+        assert_eq!(
+            addresses(backend, &only(address)),
+            std::slice::from_ref(address)
+        );
+        let lookup = backend.lookup(address, NOW).expect("a look-up");
+        match lookup {
+            Lookup::Hit(entry, _) | Lookup::Foreign(entry, _) => {
+                assert_eq!(entry.address, *address)
+            }
+            lookup => panic!("{address}: {lookup:?}"),
+        }
+        let touch = Touch {
+            policy: Some(Policy::Evict),
+            ..Touch::default()
+        };
+        let touched = backend.touch(&only(address).into(), touch, NOW, &mut no_progress);
+        assert_eq!(touched.expect("a touch").entries, 1, "{address}");
+    }
+    for (removed, address) in (1..).zip(&all) {
+        let gone = backend.remove(&only(address).into(), NOW, &mut no_progress);
+        assert_eq!(gone.expect("a removal").entries, 1, "{address}");
+        assert_eq!(usage(&Filter::default()).entries, (count - removed) as u64);
+    }
+}
+
+#[test]
+#[ignore = "needs a MongoDB server: tests/mongodb/with"]
+fn keys_of_any_type_have_a_name() {
+    let backend = TemporaryDatabase::new();
+    for (key, name) in keys() {
+        insert(&backend, document(doc! { "key": key, "value": &name }));
+        let address = StoreAddress::new("s").entry(Key::new(name.as_str()).expect("a key"));
+        let Lookup::Hit(_, content) = backend.lookup(&address, NOW).expect("a look-up") else {
+            panic!("{address} is not there");
+        };
+        assert_eq!(content, inline(name.as_str()));
+        // A write finds the document, and makes no other.
+        let entry = Entry::new(address, Kind::Text, NOW);
+        let put = backend.put(&entry, &inline(name), &Condition::Always.into(), NOW);
+        assert_eq!(put.expect("a write"), Put::Replaced);
+    }
+    each_goes_by_its_name(&backend, keys().len());
+}
+
+#[test]
+#[ignore = "needs a MongoDB server: tests/mongodb/with"]
+fn keys_of_any_type_keep_it_on_the_way_through_another_store() {
+    let source = TemporaryDatabase::new();
+    for (key, _) in keys() {
+        insert(&source, document(doc! { "key": key }));
+    }
+    for dataset in [Bson::from("street"), ID.into(), 3.into(), id().into()] {
+        insert(&source, document(doc! { "dataset_id": dataset }));
+    }
+    for store in [Bson::from(3), "".into()] {
+        insert(&source, document(doc! { "store_name": store }));
+    }
+    let (between, target) = (MemoryBackend::new(), TemporaryDatabase::new());
+    let copies: [(&dyn Backend, &dyn Backend); 2] = [(&*source, &between), (&between, &*target)];
+    for (from, to) in copies {
+        let mut refuse = |address: &Address, error: &Error| panic!("{address}: {error}");
+        let mut importer = Importer::new(to, OnConflict::Fail, &mut refuse);
+        for found in Records::new(from, &Filter::default(), NOW).expect("a scan") {
+            match found.expect("a record") {
+                Found::Record(record) => importer.add(record).expect("a write"),
+                found => panic!("{found:?}"),
+            }
+        }
+        importer.flush().expect("a write");
+    }
+    let names = |backend: &MongoBackend| {
+        let documents = backend.documents(DEFAULT_COLLECTION).expect("a name");
+        let mut names = Vec::new();
+        backend
+            .each(documents.find(doc! {}).batch(), |raw| {
+                let field = |name: &str| {
+                    raw.get(name)
+                        .ok()
+                        .flatten()
+                        .map(|value| format!("{value:?}"))
+                };
+                names.push(["store_name", "key", "dataset_id"].map(field));
+            })
+            .expect("documents");
+        names.sort();
+        names
+    };
+    assert_eq!(names(&target), names(&source));
+}
+
+#[test]
+#[ignore = "needs a MongoDB server: tests/mongodb/with"]
+fn numbers_that_are_one_key_to_the_server_are_one_entry() {
+    let backend = TemporaryDatabase::new();
+    insert(&backend, document(doc! { "key": 1.0 }));
+    let one = StoreAddress::new("s").entry(Key::new("bson:1").expect("a key"));
+    assert!(matches!(backend.lookup(&one, NOW), Ok(Lookup::Hit(..))));
+    let entry = Entry::new(one, Kind::Text, NOW);
+    let mut records = [Ok(Record::Entry(Box::new(entry), b"new".to_vec()))].into_iter();
+    let imported = backend.import(
+        &mut records,
+        OnConflict::Replace,
+        Commit::Whole,
+        &mut no_progress,
+    );
+    assert_eq!(imported.expect("an import").replaced, 1);
+    insert(&backend, document(doc! { "key": true }));
+    assert_eq!(addresses(&*backend, &Filter::default()).len(), 2);
+}
+
+#[test]
+#[ignore = "needs a MongoDB server: tests/mongodb/with"]
+fn what_has_no_form_is_listed_and_kept() {
+    let backend = TemporaryDatabase::new();
+    let foreign = [
+        document(doc! { "key": "created", "created_at": 1.5 }),
+        document(doc! { "key": "updated", "updated_at": "today" }),
+        document(doc! { "key": "expires", "expires_at": "soon" }),
+        document(doc! { "key": "policy", "policy": "forever" }),
+        document(doc! { "key": "no policy", "policy": 1 }),
+        document(doc! { "key": "surprise", "surprise": "!" }),
+        document(doc! { "key": "k".repeat(Key::MAX_LENGTH + 1) }),
+        not_utf8(doc! { "key": "~" }),
+        not_utf8(doc! { "store_name": "~" }),
+        not_utf8(doc! { "key": "value", "value": "~" }),
+        not_utf8(doc! { "key": "inner", "value": { "a": ["~"] } }),
+    ];
+    let ids = [
+        document(doc! { "key": "text id", "_id": "mine" }),
+        document(doc! { "key": "number id", "_id": 7 }),
+    ];
+    let count = foreign.len() + ids.len();
+    for document in foreign.iter().chain(&ids) {
+        insert(&backend, document.clone());
+    }
+    let records = Records::new(&*backend, &Filter::default(), NOW).expect("a scan");
+    let (mut kept, mut copied) = (0, 0);
+    for found in records {
+        match found.expect("a record") {
+            Found::Foreign(..) => kept += 1,
+            Found::Record(_) => copied += 1,
+            found => panic!("{found:?}"),
+        }
+    }
+    assert_eq!((kept, copied), (foreign.len(), ids.len()));
+    let by_policy = |policy| Filter {
+        policy: Some(policy),
+        ..Filter::default()
+    };
+    let evict = addresses(&*backend, &by_policy(Policy::Evict));
+    let keys: Vec<_> = evict.iter().map(|address| address.key.as_str()).collect();
+    assert_eq!(keys, ["expires"], "FiftyOne clears what has an expiry");
+    let persist = addresses(&*backend, &by_policy(Policy::Persist));
+    assert_eq!(persist.len(), count - 1);
+    let old = Filter {
+        written_before: Some(NOW),
+        freshness: Some(Freshness::Endless),
+        ..Filter::default()
+    };
+    assert_eq!(addresses(&*backend, &old).len(), count);
+    each_goes_by_its_name(&backend, count);
+}
