@@ -172,7 +172,8 @@ impl Drop for SqliteBackend {
     fn drop(&mut self) {
         let idle = std::mem::take(&mut lock(&self.pool).idle);
         let watcher = lock(&self.watcher).take();
-        for connection in idle.into_iter().chain(watcher) {
+        let idle = idle.into_iter().map(|connection| *connection);
+        for connection in idle.chain(watcher) {
             match self.access {
                 Access::Read => drop(connection),
                 Access::Write | Access::WriteDurably => open::close(connection, &self.path),

@@ -33,7 +33,8 @@ const GENERATION_BITS: u32 = 40;
 /// Connections to one file.
 #[derive(Default)]
 pub(super) struct Pool {
-    pub(super) idle: Vec<Connection>,
+    #[expect(clippy::vec_box, reason = "each operation moves one out and back")]
+    pub(super) idle: Vec<Box<Connection>>,
     /// Number of operations under way
     users: u64,
     file: Option<FileId>,
@@ -97,12 +98,12 @@ impl SqliteBackend {
         let mut pool = lock(&self.pool);
         pool.file = file;
         pool.folder = Folder::of(&self.path);
-        pool.idle.push(connection);
+        pool.idle.push(Box::new(connection));
     }
 
     /// Adds the connection of a one-shot process, which does not track its file.
     pub(super) fn begin_short(&self, connection: Connection) {
-        lock(&self.pool).idle.push(connection);
+        lock(&self.pool).idle.push(Box::new(connection));
     }
 
     /// Returns a connection for exclusive use.
@@ -121,7 +122,7 @@ impl SqliteBackend {
         loop {
             let idle = self.enter(look).idle.pop();
             let held = Held(self);
-            let connection = match idle.map_or_else(|| self.connect(), Ok) {
+            let connection = match idle.map_or_else(|| self.connect().map(Box::new), Ok) {
                 // Waits until the operations under way on the old file have ended.
                 Err(Error::Moved { .. })
                     if waiting_since.get_or_insert_with(Instant::now).elapsed()
@@ -243,7 +244,7 @@ impl Drop for Held<'_> {
 /// A connection that returns to the pool when dropped.
 pub(super) struct Pooled<'a> {
     backend: &'a SqliteBackend,
-    connection: Option<Connection>,
+    connection: Option<Box<Connection>>,
 }
 
 impl Deref for Pooled<'_> {
@@ -266,7 +267,7 @@ impl Drop for Pooled<'_> {
         let mut pool = lock(&self.backend.pool);
         // A connection that could not roll back, as on a failing disk, is closed instead.
         pool.idle
-            .extend(connection.filter(Connection::is_autocommit));
+            .extend(connection.filter(|connection| connection.is_autocommit()));
         pool.users -= 1;
     }
 }
