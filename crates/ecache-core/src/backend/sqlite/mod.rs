@@ -12,6 +12,7 @@
 //! | `checksum` | what the checksums of rows cover |
 //! | `call` | results of cached calls, read and written with the least |
 //! | `read`, `write`, `import`, `remove`, `groups` | the verbs |
+//! | `select`, `verify` | the entries of a selection, and verifying rows before they are changed |
 //! | `salvage`, `repair` | what is left of a damaged file, and removing from one |
 //! | `blobs` | large values, in chunks |
 //! | `reclaim` | large values that no entry names |
@@ -46,8 +47,10 @@ mod reserve;
 mod row;
 mod salvage;
 mod schema;
+mod select;
 mod shrink;
 mod stores;
+mod verify;
 mod write;
 
 use std::fs;

@@ -1,32 +1,23 @@
-//! Removing, touching and counting the entries of a selection.
+//! Removes and touches the entries of a selection, batch by batch.
 //!
-//! The ids are collected first and sorted, so that the table is walked once from front to back. The
-//! entries are then removed in transactions that hold the lock for a fraction of a second. Each
-//! transaction rereads its rows from the table, checks the condition again and verifies the
-//! checksums: it skips an entry renewed in between and one reachable only through a damaged index.
-//! A damaged row is removed if other data proves that the filter matches it (see `witnessed`);
-//! otherwise it is left and counted. A removal on a full disk gives up the reserve file (see
-//! `reserve`) and continues in small steps, each of which gives space back.
+//! The ids are collected first and sorted (`select`), so that the table is walked once from front to
+//! back. The entries are then removed in transactions that hold the lock for a fraction of a second,
+//! each of which verifies its rows first (`verify`). A removal on a full disk gives up the reserve
+//! file (`reserve`) and continues in small steps, each of which gives space back.
 
-use std::collections::BTreeSet;
-use std::ops::AddAssign;
 use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, Row, params_from_iter};
+use rusqlite::Connection;
 
-use super::blobs::Unnamed;
-use super::checksum::Fields;
-use super::names::Names;
 use super::pool::Look;
-use super::query::{Conditions, Parameter, Plan, Range, USED};
+use super::query::Plan;
 use super::reclaim::Due;
-use super::row::{self, RowError, policy_number};
-use super::salvage::{Salvage, intact};
-use super::{SqliteBackend, blobs, reserve, write};
+use super::select::{Part, count, select};
+use super::verify::{Batch, Judged, delete_batch, touch_batch};
+use super::{SqliteBackend, reserve};
 use crate::backend::{Progress, STAGED_FOR, Touch};
-use crate::entry::Policy;
 use crate::error::{Error, Result};
-use crate::filter::{Capacity, Selection, Usage};
+use crate::filter::{Selection, Usage};
 use crate::time::Timestamp;
 
 /// How long a batch aims to hold the write lock.
@@ -36,17 +27,6 @@ const LOCK_TIME: Duration = Duration::from_millis(75);
 const FIRST_BATCH: usize = 1000;
 const SMALLEST_BATCH: usize = 50;
 const LARGEST_BATCH: usize = 50_000;
-
-/// Counts entries and adds up their sizes, as [`row::size`] has them.
-const COUNT: &str =
-    "count(*), coalesce(sum(e.size) FILTER (WHERE e.size BETWEEN 0 AND 1 << 40), 0)";
-
-/// Some of the entries that a selection meant when they were collected, in order.
-pub(super) struct Part {
-    pub(super) ids: Vec<i64>,
-    /// Under which condition they are still meant
-    pub(super) plan: Plan,
-}
 
 /// How a change is cut into transactions.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -259,355 +239,10 @@ fn next_batch(count: usize, took: Duration) -> usize {
     )
 }
 
-fn count(
-    connection: &Connection,
-    selection: &Selection,
-    now: Timestamp,
-) -> rusqlite::Result<Usage> {
-    let mut usage = Usage::default();
-    if let (None, [filter]) = (&selection.beyond, selection.any_of.as_slice()) {
-        let plan = Plan::new(connection, filter, now)?;
-        for range in plan.ranges() {
-            plan.select(connection, COUNT, range, |row| {
-                usage += Usage {
-                    entries: row.get(0)?,
-                    bytes: row.get(1)?,
-                };
-                Ok(())
-            })?;
-        }
-        return Ok(usage);
-    }
-    let mut statement = connection.prepare_cached("SELECT size FROM entries WHERE id = ?1")?;
-    for part in select(connection, selection, now)? {
-        for id in part.ids {
-            usage += one(statement.query_row([id], |row| row::size(row, 0))?);
-        }
-    }
-    Ok(usage)
-}
-
 /// Whether there is a value that no entry names, but that its writer may still come for.
 fn is_staged_since(connection: &Connection, oldest: Timestamp) -> rusqlite::Result<bool> {
     let sql = "SELECT 1 FROM blobs WHERE staged_at >= ?1";
     connection.prepare(sql)?.exists([oldest.as_millis()])
-}
-
-fn one(bytes: u64) -> Usage {
-    Usage { entries: 1, bytes }
-}
-
-/// Counts the entries of a damaged file, and adds up the sizes of the readable ones.
-pub(super) fn count_readable(connection: &Connection) -> rusqlite::Result<Usage> {
-    let mut usage = Usage::default();
-    let all = Salvage::new(connection, &Names::default(), &[Range::ALL])?;
-    let mut statement = connection.prepare_cached("SELECT size FROM entries WHERE id = ?1")?;
-    for id in all.ids {
-        let size = statement.query_row([id], |row| row::size(row, 0));
-        usage += one(intact(row::readable(size))?.flatten().unwrap_or(0));
-    }
-    usage.entries += all.lost.len() as u64;
-    Ok(usage)
-}
-
-/// Collects the ids that a selection means; none is in two parts.
-pub(super) fn select(
-    connection: &Connection,
-    selection: &Selection,
-    now: Timestamp,
-) -> rusqlite::Result<Vec<Part>> {
-    let mut parts = Vec::new();
-    let mut known: Vec<i64> = Vec::new();
-    for filter in &selection.any_of {
-        let plan = Plan::new(connection, filter, now)?;
-        let mut ids = Vec::new();
-        for range in plan.ranges() {
-            plan.select_ids(connection, "NULL", range, |id, _| {
-                ids.push(id);
-                Ok(())
-            })?;
-        }
-        ids.sort_unstable();
-        ids.dedup();
-        if !known.is_empty() {
-            ids.retain(|id| known.binary_search(id).is_err());
-        }
-        if selection.any_of.len() > 1 || selection.beyond.is_some() {
-            known.extend_from_slice(&ids);
-            known.sort_unstable();
-        }
-        parts.push(Part { ids, plan });
-    }
-    if let Some(capacity) = &selection.beyond {
-        parts.push(beyond(connection, capacity, &known, now)?);
-    }
-    Ok(parts)
-}
-
-/// What is beyond a capacity, once the ids in `gone` (in order) are gone.
-fn beyond(
-    connection: &Connection,
-    capacity: &Capacity,
-    gone: &[i64],
-    now: Timestamp,
-) -> rusqlite::Result<Part> {
-    let mut plan = Plan::new(connection, &capacity.scope, now)?;
-    let mut left = Usage::default();
-    let mut candidates: Vec<(i64, i64, u64)> = Vec::new();
-    let columns = format!("e.id, e.size, e.policy, {USED}");
-    for range in plan.ranges() {
-        plan.select(connection, &columns, range, |row| {
-            let (id, size) = (row.get(0)?, row::size(row, 1)?);
-            if !range.contains(id) || gone.binary_search(&id).is_ok() {
-                return Ok(());
-            }
-            left += one(size);
-            if row::number(row, 2)? == Some(policy_number(Policy::Evict)) {
-                candidates.push((row::number(row, 3)?.unwrap_or(i64::MAX), id, size));
-            }
-            Ok(())
-        })?;
-    }
-    candidates.sort_unstable();
-    let fits = |left: &Usage| {
-        capacity.max_entries.is_none_or(|most| left.entries <= most)
-            && capacity.max_size.is_none_or(|most| left.bytes <= most)
-    };
-    let mut ids = Vec::new();
-    let mut latest = i64::MIN;
-    for (used_at, id, size) in candidates {
-        if fits(&left) {
-            break;
-        }
-        left.entries -= 1;
-        left.bytes -= size;
-        latest = used_at;
-        ids.push(id);
-    }
-    ids.sort_unstable();
-    // What is used in the meantime stays.
-    plan.narrow_to_least_used(latest);
-    Ok(Part { ids, plan })
-}
-
-/// Builds a query that reads rows by id from the table alone, and evaluates the condition on each.
-fn rows_sql(plan: &Plan, columns: &str, ids: &[i64]) -> (String, Vec<Parameter>) {
-    let range = Range {
-        after: ids.first().map_or(0, |first| first - 1),
-        end: ids.last().copied().unwrap_or(0),
-    };
-    let mut parameters: Vec<Parameter> = plan.bound(range).collect();
-    parameters.push(Parameter::many(ids.iter().copied()));
-    // With the plus, SQLite takes the list and not the range to find them.
-    let sql = format!(
-        "SELECT {columns}, {} FROM entries AS e NOT INDEXED \
-         WHERE +e.id > ?1 AND +e.id <= ?2 AND e.id IN rarray(?{})",
-        plan.condition(),
-        parameters.len()
-    );
-    (sql, parameters)
-}
-
-/// Visits the rows of `ids` that still match, and the damaged ones, whose fields are not trusted.
-fn visit(
-    connection: &Connection,
-    names: &Names,
-    plan: &Plan,
-    ids: &[i64],
-    mut visit: impl FnMut(Option<Fields<'_>>, &Row<'_>) -> rusqlite::Result<()>,
-) -> rusqlite::Result<()> {
-    let (sql, parameters) = rows_sql(plan, row::columns!(), ids);
-    let mut statement = connection.prepare_cached(&sql)?;
-    let mut rows = statement.query(params_from_iter(&parameters))?;
-    while let Some(row) = rows.next()? {
-        let is_meant = row::number(row, row::COLUMNS)? == Some(1);
-        let fields = row::fields(row).and_then(|fields| {
-            names.store(connection, fields.store)?;
-            Ok(fields)
-        });
-        match fields {
-            Ok(fields) if is_meant => visit(Some(fields), row)?,
-            Ok(_) => {}
-            Err(RowError::Damaged) => visit(None, row)?,
-            Err(RowError::Sqlite(error)) => return Err(error),
-        }
-    }
-    Ok(())
-}
-
-/// Reports whether a filter matches a damaged row, according to two places that a single fault
-/// cannot change together.
-///
-/// The names of its store have a checksum of their own. Its store is recorded in its `id` and in a
-/// column, its key in the row and in the index that led here, and the policy `persist` in the row
-/// and in an index of its own. Nothing else is stored twice. If the filter matches everything in
-/// the file, a row stays only if its store is missing from the file, since the row may belong to
-/// another collection.
-fn witnessed(
-    connection: &Connection,
-    names: &Names,
-    plan: &Plan,
-    row: &Row<'_>,
-) -> rusqlite::Result<bool> {
-    let id: i64 = row.get(0)?;
-    let is_known = |store| -> rusqlite::Result<bool> {
-        Ok(row::readable(names.store(connection, store))?.is_some())
-    };
-    let (by_id, by_column) = (id >> 32, row::number(row, 1)?);
-    if plan.means_all() {
-        return Ok(by_column != Some(by_id) || is_known(by_id)?);
-    }
-    let is_meant = row::number(row, row::COLUMNS)? == Some(1);
-    if by_column != Some(by_id) || !is_known(by_id)? || !is_meant {
-        return Ok(false);
-    }
-    match plan.conditions() {
-        Conditions::Nothing | Conditions::Key => Ok(true),
-        Conditions::Policy(policy) => {
-            let sql = "SELECT 1 FROM entries INDEXED BY entries_persist \
-                       WHERE policy = 0 AND store = ?1 AND id = ?2";
-            let mut statement = connection.prepare_cached(sql)?;
-            let is_persistent = statement.exists([id >> 32, id])?;
-            Ok(is_persistent == (policy == Policy::Persist))
-        }
-        Conditions::Others => Ok(false),
-    }
-}
-
-/// The result of a change, with the number of damaged rows left.
-#[derive(Default)]
-pub(super) struct Batch {
-    pub(super) usage: Usage,
-    pub(super) left: u64,
-}
-
-impl AddAssign for Batch {
-    fn add_assign(&mut self, other: Self) {
-        self.usage += other.usage;
-        self.left += other.left;
-    }
-}
-
-impl Batch {
-    fn finish(self) -> Result<Usage> {
-        let Self { usage, left } = self;
-        if left == 0 {
-            Ok(usage)
-        } else {
-            Err(Error::DamagedLeft { done: usage, left })
-        }
-    }
-}
-
-/// The rows selected for removal.
-#[derive(Default)]
-pub(super) struct Judged {
-    ids: Vec<i64>,
-    /// Ids of their large values
-    blobs: Vec<i64>,
-    usage: Usage,
-    /// Number of damaged rows left
-    left: u64,
-}
-
-impl Judged {
-    pub(super) fn new(
-        connection: &Connection,
-        names: &Names,
-        plan: &Plan,
-        ids: &[i64],
-    ) -> rusqlite::Result<Self> {
-        let mut judged = Self::default();
-        visit(connection, names, plan, ids, |fields, row| {
-            match fields {
-                Some(fields) => judged.blobs.extend(fields.blob),
-                // Its large value is left to garbage collection, since it may belong to another
-                // entry.
-                None if witnessed(connection, names, plan, row)? => {}
-                None => {
-                    judged.left += 1;
-                    return Ok(());
-                }
-            }
-            judged.ids.push(row.get(0)?);
-            judged.usage += one(row::size(row, row::SIZE)?);
-            Ok(())
-        })?;
-        Ok(judged)
-    }
-
-    /// Removes the rows.
-    pub(super) fn delete(self, transaction: &Connection) -> rusqlite::Result<Batch> {
-        let stores: BTreeSet<i64> = self.ids.iter().map(|id| id >> 32).collect();
-        let ids = Parameter::many(self.ids);
-        for sql in [
-            "DELETE FROM entries WHERE id IN rarray(?1)",
-            "DELETE FROM uses WHERE entry IN rarray(?1)",
-        ] {
-            transaction.prepare_cached(sql)?.execute([&ids])?;
-        }
-        for blob in self.blobs {
-            blobs::leave(transaction, blob, Unnamed::Removed)?;
-        }
-        for store in stores {
-            write::bump_generation(transaction, store)?;
-        }
-        Ok(Batch {
-            usage: self.usage,
-            left: self.left,
-        })
-    }
-}
-
-fn delete_batch(
-    transaction: &Connection,
-    names: &Names,
-    plan: &Plan,
-    ids: &[i64],
-) -> rusqlite::Result<Batch> {
-    Judged::new(transaction, names, plan, ids)?.delete(transaction)
-}
-
-fn touch_batch(
-    transaction: &Connection,
-    names: &Names,
-    plan: &Plan,
-    ids: &[i64],
-    touch: Touch,
-) -> rusqlite::Result<Batch> {
-    let mut batch = Batch::default();
-    if touch == Touch::default() {
-        return Ok(batch);
-    }
-    let (mut renewed, mut stores) = (Vec::new(), BTreeSet::new());
-    visit(transaction, names, plan, ids, |fields, row| {
-        let Some(fields) = fields else {
-            batch.left += 1;
-            return Ok(());
-        };
-        let mut new = fields;
-        if let Some(expires_at) = touch.expires_at {
-            new.expires_at = expires_at.map(Timestamp::as_millis);
-        }
-        if let Some(policy) = touch.policy {
-            new.policy = policy_number(policy);
-        }
-        let checksum = new.renewed(&fields, row::checksum(row)?)?;
-        renewed.push((new.id, new.expires_at, new.policy, new.sum()?, checksum));
-        batch.usage += one(row::size(row, row::SIZE)?);
-        stores.insert(fields.store);
-        Ok(())
-    })?;
-    let sql = "UPDATE entries SET expires_at = ?2, policy = ?3, row_checksum = ?4, checksum = ?5 \
-               WHERE id = ?1";
-    let mut statement = transaction.prepare_cached(sql)?;
-    for renewed in renewed {
-        statement.execute(renewed)?;
-    }
-    for store in stores {
-        write::bump_generation(transaction, store)?;
-    }
-    Ok(batch)
 }
 
 #[cfg(test)]
@@ -616,7 +251,7 @@ mod tests {
     use crate::backend::sqlite::Access;
     use crate::backend::{Backend, Condition, Content, no_progress};
     use crate::entry::Entry;
-    use crate::filter::Filter;
+    use crate::filter::{Capacity, Filter};
     use crate::key::Key;
     use crate::scope::StoreAddress;
     use crate::value::Kind;
@@ -673,20 +308,6 @@ mod tests {
         let later = NOW.saturating_add(2 * STAGED_FOR);
         let emptied = backend.delete_all(&all, later).expect("a removal");
         assert_eq!(emptied.map(|usage| usage.entries), Some(1));
-    }
-
-    #[test]
-    fn ids_are_looked_up_and_not_searched_for() {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let backend = backend(&folder);
-        let connection = backend.connection().expect("a connection");
-        let plan = Plan::new(&connection, &Filter::default(), NOW).expect("a plan");
-        let (sql, parameters) = rows_sql(&plan, "e.value", &[1, 2]);
-        let sql = format!("EXPLAIN QUERY PLAN {sql}");
-        let steps: String = connection
-            .query_row(&sql, params_from_iter(&parameters), |row| row.get(3))
-            .expect("a query plan");
-        assert_eq!(steps, "SEARCH e USING INTEGER PRIMARY KEY (rowid=?)");
     }
 
     #[test]

@@ -12,8 +12,9 @@ use rusqlite::{Connection, Row, params_from_iter};
 
 use super::checksum::damaged;
 use super::names::{self, verified_name};
-use super::remove::{self, Batch, Part};
 use super::salvage::is_corrupt;
+use super::select::{self, Part};
+use super::verify::{Batch, Judged};
 use super::{SqliteBackend, schema};
 use crate::error::{Error, Result};
 use crate::filter::Selection;
@@ -58,8 +59,8 @@ impl SqliteBackend {
         self.transaction(|transaction| {
             let delete = || -> rusqlite::Result<Batch> {
                 let mut judged = Vec::new();
-                for Part { ids, plan } in remove::select(transaction, selection, now)? {
-                    judged.push(remove::Judged::new(transaction, &self.names, &plan, &ids)?);
+                for Part { ids, plan } in select::select(transaction, selection, now)? {
+                    judged.push(Judged::new(transaction, &self.names, &plan, &ids)?);
                 }
                 transaction.execute("REINDEX", ())?;
                 let mut done = Batch::default();
@@ -126,7 +127,7 @@ impl SqliteBackend {
         }
         let sqlite = |error| self.error(error);
         let mut connection = self.connection()?;
-        let usage = remove::count_readable(&connection).map_err(sqlite)?;
+        let usage = select::count_readable(&connection).map_err(sqlite)?;
         let new = empty_copy(&connection).map_err(|error| match self.error(error) {
             error @ Error::Damaged { .. } => self.hopeless().unwrap_or(error),
             error => error,
