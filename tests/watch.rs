@@ -2,12 +2,11 @@
 
 mod support;
 
-use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
-use support::{Session, run};
+use support::{Session, lines, run};
 
 /// How long a line may take to come.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -61,19 +60,6 @@ impl Drop for Watcher {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-/// The lines of a stream as they come, until their receiver is gone.
-fn lines(stream: impl Read + Send + 'static) -> Receiver<String> {
-    let (sender, receiver) = channel();
-    std::thread::spawn(move || {
-        for line in BufReader::new(stream).lines() {
-            if sender.send(line.expect("UTF-8")).is_err() {
-                return;
-            }
-        }
-    });
-    receiver
 }
 
 /// With a clock that stands still, every entry would be as young as the last look.

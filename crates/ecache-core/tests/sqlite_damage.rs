@@ -8,7 +8,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use common::{NOW, address, get, integrity, put, write};
+use common::{NOW, address, beside, get, integrity, put, random, rewrite, write};
 use ecache_core::backend::sqlite::{Access, SqliteBackend};
 use ecache_core::backend::{
     Backend, CallIdentity, CallLookup, Condition, Content, ContentReader, Dimension, Lookup, Put,
@@ -43,18 +43,6 @@ fn store(entries: usize) -> (tempfile::TempDir, PathBuf) {
     (folder, path)
 }
 
-fn beside(path: &Path, suffix: &str) -> PathBuf {
-    PathBuf::from(format!("{}{suffix}", path.display()))
-}
-
-/// Writes the file anew with a change, and drops what SQLite keeps beside it.
-fn rewrite(path: &Path, bytes: &[u8]) {
-    fs::write(path, bytes).expect("a file");
-    for suffix in ["-wal", "-shm"] {
-        let _ = fs::remove_file(beside(path, suffix));
-    }
-}
-
 /// Looks every entry up and reads all in every other way; returns how many are still right.
 ///
 /// Errors are expected, wrong bytes and panics are not.
@@ -87,12 +75,6 @@ fn read_everything(path: &Path, entries: usize) -> usize {
     let _ = store.stores();
     let _ = store.describe();
     right
-}
-
-/// Random numbers that are the same in every run.
-fn random(seed: &mut u64) -> usize {
-    *seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-    (*seed >> 33) as usize
 }
 
 #[test]

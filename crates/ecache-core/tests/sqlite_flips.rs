@@ -15,7 +15,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use common::{NOW, write};
+use common::{NOW, beside, write};
 use ecache_core::backend::sqlite::{Access, SqliteBackend};
 use ecache_core::backend::{
     Backend, CallIdentity, CallLookup, Commit, Content, Lookup, OnConflict, Record, Row, Scan,
@@ -175,10 +175,6 @@ impl Call {
     fn address(&self) -> Address {
         self.store.entry(Key::of_hash(&self.hash))
     }
-}
-
-fn beside(path: &Path, suffix: &str) -> PathBuf {
-    PathBuf::from(format!("{}{suffix}", path.display()))
 }
 
 /// A page of the file, with its kind and the bytes of it that SQLite reads.

@@ -4,10 +4,10 @@ mod common;
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Child;
 
-use common::{NOW, address, get, job, put, snapshot, worker, write};
+use common::{NOW, address, beside, get, job, put, snapshot, worker, write};
 use ecache_core::backend::sqlite::{BUSY_TIMEOUT, SqliteBackend};
 use ecache_core::backend::{Backend, Content, Lookup};
 use ecache_core::value::CHUNK_SIZE;
@@ -26,12 +26,6 @@ fn value(path: &Path, key: &str) -> Vec<u8> {
         Lookup::Hit(_, Content::Inline(value)) => value,
         other => panic!("{key}: {other:?}"),
     }
-}
-
-fn beside(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    name.into()
 }
 
 #[test]

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::{NOW, get, integrity, put, write};
+use common::{NOW, get, integrity, put, random, rewrite, write};
 use ecache_core::backend::sqlite::{Access, SqliteBackend};
 use ecache_core::backend::{
     Backend, Commit, Lookup, OnConflict, Record, StoreMetadata, StoreRecord, no_progress,
@@ -55,11 +55,6 @@ impl Damage {
             }
         }
     }
-}
-
-fn random(seed: &mut u64) -> usize {
-    *seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-    (*seed >> 33) as usize
 }
 
 fn entries() -> BTreeMap<Address, (Entry, Vec<u8>)> {
@@ -150,13 +145,6 @@ fn trees(path: &Path) -> BTreeMap<usize, String> {
         }
     }
     pages
-}
-
-fn rewrite(path: &Path, bytes: &[u8]) {
-    fs::write(path, bytes).expect("a file");
-    for suffix in ["-wal", "-shm"] {
-        let _ = fs::remove_file(PathBuf::from(format!("{}{suffix}", path.display())));
-    }
 }
 
 #[test]

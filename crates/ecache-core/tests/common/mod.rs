@@ -48,6 +48,36 @@ pub fn get(backend: &dyn Backend, key: &str) -> Result<Option<Vec<u8>>> {
     Ok(Some(value.bytes))
 }
 
+/// Locks a store against other writers, until the connection is dropped.
+pub fn lock(path: &Path) -> rusqlite::Connection {
+    let connection = rusqlite::Connection::open(path).expect("a database");
+    connection
+        .execute_batch("BEGIN IMMEDIATE")
+        .expect("the lock");
+    connection
+}
+
+/// Returns the path of a file that SQLite keeps beside a store.
+pub fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+/// Writes a store's file anew, and removes what SQLite keeps beside it.
+pub fn rewrite(path: &Path, bytes: &[u8]) {
+    fs::write(path, bytes).expect("a file");
+    for suffix in ["-wal", "-shm"] {
+        let _ = fs::remove_file(beside(path, suffix));
+    }
+}
+
+/// Returns a pseudo-random number, the same in every run.
+pub fn random(seed: &mut u64) -> usize {
+    *seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+    (*seed >> 33) as usize
+}
+
 /// Every file of a folder, with its bytes.
 pub fn snapshot(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     let mut files: Vec<_> = fs::read_dir(folder)

@@ -95,8 +95,7 @@ fn what_a_busy_store_does_not_take_is_written_later() {
     let (function, ctx) = (Function::of(Residency::Hybrid), context(Cache::at(&path)));
     function.call(&ctx, "a", 1);
     function.call(&ctx, "a", 1);
-    let other = rusqlite::Connection::open(&path).expect("a database");
-    other.execute_batch("BEGIN IMMEDIATE").expect("a lock");
+    let other = common::lock(&path);
     ctx.cache.flush();
     other.execute_batch("ROLLBACK").expect("no lock");
     function.call(&ctx, "a", 1);

@@ -108,10 +108,7 @@ fn goes_on_beside_a_locked_store() -> bool {
         }
     };
     executor.run_beside(call("first"));
-    let connection = rusqlite::Connection::open(&path).expect("a database");
-    connection
-        .execute_batch("BEGIN IMMEDIATE")
-        .expect("the lock");
+    let _locked = common::lock(&path);
     let (result, is_first) = executor.run_beside(call("second"));
     assert_eq!(result, 1);
     is_first
@@ -130,10 +127,7 @@ fn a_store_that_is_locked_costs_two_seconds_once() {
     let executor = Executor::start();
     let first = executor.call_each(function, &ctx, StoredForm, 0..1);
     assert_eq!(first.iter().count(), 1);
-    let connection = rusqlite::Connection::open(&path).expect("a database");
-    connection
-        .execute_batch("BEGIN IMMEDIATE")
-        .expect("the lock");
+    let _locked = common::lock(&path);
 
     let started = Instant::now();
     let results = executor.call_each(function, &ctx, StoredForm, 1..200);
@@ -165,10 +159,7 @@ fn a_locked_store_costs_a_blocking_caller_two_seconds_once() {
     let path = folder.path().join("store.db");
     let (function, ctx) = (Function::of(Residency::Hybrid), context(Cache::at(&path)));
     function.call(&ctx, "a", 1);
-    let connection = rusqlite::Connection::open(&path).expect("a database");
-    connection
-        .execute_batch("BEGIN IMMEDIATE")
-        .expect("the lock");
+    let _locked = common::lock(&path);
     let started = Instant::now();
     for argument in 0..40 {
         assert_eq!(

@@ -78,10 +78,7 @@ fn a_store_that_is_written_to_by_others_is_waited_for() {
         context(Cache::at(&path)),
     );
     function.call(&ctx, "a", 1);
-    let connection = rusqlite::Connection::open(&path).expect("a database");
-    connection
-        .execute_batch("BEGIN IMMEDIATE")
-        .expect("the lock");
+    let connection = common::lock(&path);
     std::thread::scope(|scope| {
         let hit = scope.spawn(|| function.call(&ctx, "a", 2));
         assert_eq!(hit.join().expect("a result"), 1, "readers do not wait");
@@ -100,10 +97,7 @@ fn a_store_that_stays_locked_holds_a_caller_up_for_two_seconds_at_most() {
     let path = folder.path().join("store.db");
     let (function, ctx) = (Function::of(Residency::Hybrid), context(Cache::at(&path)));
     function.call(&ctx, "a", 1);
-    let connection = rusqlite::Connection::open(&path).expect("a database");
-    connection
-        .execute_batch("BEGIN IMMEDIATE")
-        .expect("the lock");
+    let connection = common::lock(&path);
     let started = Instant::now();
     assert_eq!(function.call(&ctx, "b", 2), 2);
     assert!(started.elapsed() < Duration::from_secs(10));
