@@ -196,7 +196,9 @@ pub trait Backend: Send + Sync {
     /// Writes records exactly as they are, times and hits included.
     ///
     /// # Errors
-    /// [`Error::Conflict`](crate::error::Error::Conflict) if it is told to fail then, [`Error::Name`](crate::error::Error::Name) as [`Entry::check`] says.
+    /// [`Error::Conflict`](crate::error::Error::Conflict) if it is told to fail then,
+    /// [`Error::Name`](crate::error::Error::Name) as [`Entry::check`] says, or
+    /// [`Error::Entry`](crate::error::Error::Entry) around it.
     fn import(
         &self,
         records: &mut dyn Iterator<Item = Result<Record>>,

@@ -10,6 +10,22 @@
 //! | a stored `None` cannot be told from a miss | `get` gives `Some` of a JSON `null` |
 //! | an entry can take the key `__store__`, and with it the store's metadata | the key is refused |
 //!
+//! FiftyOne's methods, of `ExecutionStore` and of `ExecutionStoreService`, one by one:
+//!
+//! | FiftyOne | here |
+//! |---|---|
+//! | `get`, `has`, `delete`, `list_keys`, `count_keys` | the same; what has expired is absent |
+//! | `set`, `set_cache`, `set_if_absent` | the same; a `policy` is named with [`SetOptions`] |
+//! | `compare_and_set` | the same, Python's `==` included; a `policy` is named with [`SetOptions`] |
+//! | `get_metadata(key)` | [`ExecutionStore::get_entry`] |
+//! | `update_ttl` | also without a TTL, and it makes the entry `evict` |
+//! | `update_policy` | the same as documented; it raises `AttributeError` in FiftyOne 1.22.1 |
+//! | `clear`, `clear_cache`, `delete_store`, `cleanup` | the same; they return what was removed |
+//! | `create_store`, `get_store` | [`ExecutionStores::create_store`], which returns `false` where FiftyOne raises, and always of policy `persist`; [`ExecutionStore::metadata`] |
+//! | `has_store`, `list_stores`, `count_stores`, and with `_global` | the same, in [`ExecutionStores`] |
+//! | `subscribe`, `unsubscribe` | [`ExecutionStore::subscribe`], and dropping what it returns |
+//! | `ExecutionStore.create(default_policy)` | missing: each write names its policy |
+//!
 //! Reading does not record a hit; that is for whoever knows that it was one, by
 //! [`Backend::record_uses`].
 

@@ -4,7 +4,10 @@
 use std::ops::ControlFlow;
 
 use super::*;
-use crate::backend::{Commit, Imported, OnConflict, Touch};
+use crate::backend::{
+    Commit, Imported, OnConflict, OnExistingStore, StoreMetadata, Touch, no_progress,
+};
+use crate::entry::Policy;
 use crate::error::Result;
 use crate::filter::Selection;
 use crate::key::Key;
@@ -191,4 +194,48 @@ fn a_touch_that_fails_says_how_much_is_changed() {
     };
     let changed = backend.usage(&persistent.into(), NOW).expect("a count");
     assert_eq!(changed.entries, 1000);
+}
+
+#[test]
+#[ignore = "needs a MongoDB server: tests/mongodb/with"]
+fn a_renaming_that_stops_is_continued() {
+    let backend = database("renaming");
+    import(&backend, 2500, u64::MAX).expect("an import");
+    let (old, new) = (StoreAddress::new("s"), StoreAddress::new("t"));
+    let metadata = StoreMetadata {
+        value: "{}".into(),
+        created_at: NOW,
+        updated_at: None,
+        policy: Policy::Evict,
+    };
+    let set = backend.set_metadata(&old, Some(&metadata));
+    set.expect("metadata");
+    let count = |store| {
+        let all = Filter::store(store).into();
+        backend.usage(&all, NOW).expect("a count").entries
+    };
+    let stop = &mut |_| ControlFlow::Break(());
+    let stopped = backend.rename_store(&old, &new, OnExistingStore::Fail, stop);
+    let Err(Error::Interrupted { done }) = stopped else {
+        panic!("{stopped:?}");
+    };
+    assert_eq!((done.entries, done.bytes), (1000, 5000));
+    assert_eq!((count(&old), count(&new)), (1500, 1000));
+    let again = backend.rename_store(&old, &new, OnExistingStore::Fail, &mut no_progress);
+    assert!(matches!(again, Err(Error::StoreExists { .. })));
+
+    let fails = doc! { "failCommands": ["update"], "errorCode": 11601 };
+    fail(&backend, "renaming", 1, fails);
+    let failed = backend.rename_store(&old, &new, OnExistingStore::Merge, &mut no_progress);
+    heal(&backend);
+    let Err(Error::Partial { done, .. }) = failed else {
+        panic!("{failed:?}");
+    };
+    assert_eq!(done.entries, 1000);
+    let rest = backend.rename_store(&old, &new, OnExistingStore::Merge, &mut no_progress);
+    assert_eq!(rest.expect("a renaming").entries, 500);
+    assert_eq!((count(&old), count(&new)), (0, 2500));
+    let document = |store| Backend::document(&*backend, store).expect("no damage");
+    assert_eq!((document(&old), document(&new)), (None, Some(metadata)));
+    assert_eq!(backend.stores().expect("the stores").len(), 1);
 }
