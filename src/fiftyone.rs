@@ -5,7 +5,10 @@
 use std::path::Path;
 use std::path::PathBuf;
 
-use anyhow::{Context as _, Result};
+#[cfg(feature = "mongodb")]
+use anyhow::Context as _;
+use anyhow::Result;
+#[cfg(feature = "mongodb")]
 use serde::Deserialize;
 
 #[cfg(feature = "mongodb")]
@@ -15,9 +18,11 @@ use crate::error::usage;
 pub(crate) const NAME: &str = "fiftyone";
 
 /// Where FiftyOne keeps its files, in the home folder.
+#[cfg(feature = "mongodb")]
 const FOLDER: &str = ".fiftyone";
 
 /// FiftyOne's configuration, as far as it says where the database is.
+#[cfg(feature = "mongodb")]
 #[derive(Debug, Default, Deserialize)]
 struct Config {
     database_uri: Option<String>,
