@@ -8,7 +8,7 @@ use crate::entry::MAX_COUNT;
 use crate::entry::Policy;
 use crate::error::{Error, Result};
 use crate::filter::{Pattern, Usage};
-use crate::scope::Scopes;
+use crate::scope::{MAX_NAME_LENGTH, Scopes};
 
 pub(super) const BEHAVIOURS: &[Behaviour] = &[
     ("a store exists by its entries or its metadata", existence),
@@ -202,7 +202,8 @@ fn rename(backend: &dyn Backend) {
     assert_eq!(nothing, Usage::default());
     let itself = renamed(backend, &one, &one, fail).expect("nothing to rename");
     assert_eq!(itself, Usage::default());
-    assert!(renamed(backend, &one, &StoreAddress::new(""), fail).is_err());
+    let too_long = StoreAddress::new(&"n".repeat(MAX_NAME_LENGTH + 1));
+    assert!(renamed(backend, &one, &too_long, fail).is_err());
     assert_eq!(all(&one), before);
 
     let moved = renamed(backend, &one, &new, fail).expect("a renaming");
