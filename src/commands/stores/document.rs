@@ -6,6 +6,7 @@ use ecache_core::entry::Policy;
 use ecache_core::error::Error;
 use ecache_core::python_json::Json;
 
+use super::super::request::check_written;
 use super::{address, find};
 use crate::cli::{StoresCreateArgs, StoresSetArgs};
 use crate::context::Context;
@@ -17,6 +18,7 @@ pub(super) fn create(context: &Context, args: StoresCreateArgs) -> Result<Exit> 
         None => "null".to_owned(),
     };
     let store = address(context, &args.store.store, &args.store.link)?;
+    check_written("store", &store.store_name)?;
     let backend = context.writer()?;
     if backend.document(&store)?.is_some() {
         context.note(&format!(

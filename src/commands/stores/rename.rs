@@ -7,6 +7,7 @@ use ecache_core::filter::{Filter, Pattern, Usage};
 use ecache_core::scope::StoreAddress;
 
 use super::super::removal::{Run, amount, counting, open};
+use super::super::request::check_written;
 use super::{address, find};
 use crate::cli::StoresRenameArgs;
 use crate::context::Context;
@@ -23,6 +24,7 @@ pub(super) fn run(context: &Context, args: StoresRenameArgs) -> Result<Exit> {
     }
     let old = address(context, &args.old, &args.link)?;
     let new = address(context, &args.new, &args.link)?;
+    check_written("store", &new.store_name)?;
     let run = Run::from(args.dry_run);
     let backend = open(context, run)?;
     if find(context, backend.as_ref(), "rename", &old)?.is_none() {
