@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_ecache_global_optspecs
-    string join \n db= db-file= collection= durable q/quiet v/verbose h/help V/version
+    string join \n db= db-file= collection= all-collections durable q/quiet v/verbose h/help V/version
 end
 
 function __fish_ecache_needs_command
@@ -26,7 +26,8 @@ end
 
 complete -c ecache -n "__fish_ecache_needs_command" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
 complete -c ecache -n "__fish_ecache_needs_command" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
-complete -c ecache -n "__fish_ecache_needs_command" -l collection -d 'Work in this collection' -r
+complete -c ecache -n "__fish_ecache_needs_command" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r
+complete -c ecache -n "__fish_ecache_needs_command" -l all-collections -d 'Work in all collections, where there is a filter'
 complete -c ecache -n "__fish_ecache_needs_command" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
 complete -c ecache -n "__fish_ecache_needs_command" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_needs_command" -s v -l verbose -d 'Say more on standard error'
@@ -57,7 +58,7 @@ complete -c ecache -n "__fish_ecache_needs_command" -f -a "completions" -d 'Prin
 complete -c ecache -n "__fish_ecache_needs_command" -f -a "man" -d 'Write the manual pages to a folder'
 complete -c ecache -n "__fish_ecache_using_subcommand get" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand get" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
-complete -c ecache -n "__fish_ecache_using_subcommand get" -l collection -d 'Work in this collection' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand get" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand get" -l keys-from -d 'Look up the keys in this file (- for standard input), and print JSON lines' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand get" -l format -d 'Print the value in this format' -r -f -a "raw\t'As it is'
 json\t'As JSON, whatever it is'"
@@ -69,13 +70,14 @@ complete -c ecache -n "__fish_ecache_using_subcommand get" -l user -d 'The user\
 complete -c ecache -n "__fish_ecache_using_subcommand get" -l operator -d 'The operator, as in @acme/stats/dashboard' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand get" -l prompt -d 'The operator prompt' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand get" -l jwt-file -d 'The file that holds the user\'s request token (a JWT)' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand get" -l all-collections -d 'Work in all collections, where there is a filter'
 complete -c ecache -n "__fish_ecache_using_subcommand get" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand get" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand get" -s v -l verbose -d 'Say more on standard error'
 complete -c ecache -n "__fish_ecache_using_subcommand get" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ecache -n "__fish_ecache_using_subcommand set" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand set" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
-complete -c ecache -n "__fish_ecache_using_subcommand set" -l collection -d 'Work in this collection' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand set" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand set" -l value-file -d 'Read the value from this file' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand set" -s a -l arg -d 'Name the entry by the call\'s next argument, a string' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand set" -s j -l json-arg -d 'Name the entry by the call\'s next argument, as JSON' -r -f
@@ -93,6 +95,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand set" -l user -d 'The user\
 complete -c ecache -n "__fish_ecache_using_subcommand set" -l operator -d 'The operator, as in @acme/stats/dashboard' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand set" -l prompt -d 'The operator prompt' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand set" -l jwt-file -d 'The file that holds the user\'s request token (a JWT)' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand set" -l all-collections -d 'Work in all collections, where there is a filter'
 complete -c ecache -n "__fish_ecache_using_subcommand set" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand set" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand set" -s v -l verbose -d 'Say more on standard error'
@@ -100,7 +103,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand set" -l if-absent -d 'Set 
 complete -c ecache -n "__fish_ecache_using_subcommand set" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ecache -n "__fish_ecache_using_subcommand has" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand has" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
-complete -c ecache -n "__fish_ecache_using_subcommand has" -l collection -d 'Work in this collection' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand has" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand has" -s a -l arg -d 'Name the entry by the call\'s next argument, a string' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand has" -s j -l json-arg -d 'Name the entry by the call\'s next argument, as JSON' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand has" -l args -d 'Name the entry by all arguments of the call' -r -f
@@ -109,13 +112,14 @@ complete -c ecache -n "__fish_ecache_using_subcommand has" -l user -d 'The user\
 complete -c ecache -n "__fish_ecache_using_subcommand has" -l operator -d 'The operator, as in @acme/stats/dashboard' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand has" -l prompt -d 'The operator prompt' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand has" -l jwt-file -d 'The file that holds the user\'s request token (a JWT)' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand has" -l all-collections -d 'Work in all collections, where there is a filter'
 complete -c ecache -n "__fish_ecache_using_subcommand has" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand has" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand has" -s v -l verbose -d 'Say more on standard error'
 complete -c ecache -n "__fish_ecache_using_subcommand has" -s h -l help -d 'Print help'
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
-complete -c ecache -n "__fish_ecache_using_subcommand run" -l collection -d 'Work in this collection' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand run" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l store -d 'Keep it in this store [default: the program\'s name]' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l version -d 'Keep it apart from other versions: in the store NAME#vN' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l ttl -d 'Keep a result for this long, as in 90s, 10m or 1d12h, until the next `boot`, for the terminal\'s `session`; `none` for ever' -r -f
@@ -149,6 +153,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand run" -l user -d 'The user\
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l operator -d 'The operator, as in @acme/stats/dashboard' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l prompt -d 'The operator prompt' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l jwt-file -d 'The file that holds the user\'s request token (a JWT)' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand run" -l all-collections -d 'Work in all collections, where there is a filter'
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand run" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand run" -s v -l verbose -d 'Say more on standard error'
@@ -165,7 +170,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand run" -l cwd -d 'Tell runs 
 complete -c ecache -n "__fish_ecache_using_subcommand run" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
-complete -c ecache -n "__fish_ecache_using_subcommand warm" -l collection -d 'Work in this collection' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand warm" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -l input -d 'Read the items from this file [default: standard input]' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -l order -d 'With --refresh and no command: begin with these' -r -f -a "expiry\t'What expires first'
 cost\t'What takes longest'
@@ -195,11 +200,21 @@ complete -c ecache -n "__fish_ecache_using_subcommand warm" -l operator -d 'Entr
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -l prompt -d 'Entries made in this operator prompt' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -l key -d 'Entries of this key' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -l arg -d 'Entries of a call with this argument, as text or JSON' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand warm" -l kind -d 'Entries whose value is of this kind' -r -f -a "json\t''
+text\t''
+bytes\t''
+command\t''"
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -l older-than -d 'Entries written before a time, or a duration ago' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -l newer-than -d 'Entries written since a time, or within a duration' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -l unused-for -d 'Entries neither written nor used since then' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -l expiring-within -d 'Fresh entries that expire within a duration' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -l larger-than -d 'Entries larger than this, as in 500MB or 1GiB' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand warm" -l smaller-than -d 'Entries smaller than this' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand warm" -l cost-above -d 'Entries that took longer than this to compute, as far as recorded' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand warm" -l policy -d 'Entries of this policy' -r -f -a "evict\t'Entries that the cache may drop by itself'
+persist\t'Entries that are kept until they are removed by name'
+any\t'Both'"
+complete -c ecache -n "__fish_ecache_using_subcommand warm" -l all-collections -d 'Work in all collections, where there is a filter'
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -s v -l verbose -d 'Say more on standard error'
@@ -220,7 +235,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand warm" -l no-expiry -d 'Ent
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ecache -n "__fish_ecache_using_subcommand key" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand key" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
-complete -c ecache -n "__fish_ecache_using_subcommand key" -l collection -d 'Work in this collection' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand key" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand key" -s a -l arg -d 'Name the entry by the call\'s next argument, a string' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand key" -s j -l json-arg -d 'Name the entry by the call\'s next argument, as JSON' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand key" -l args -d 'Name the entry by all arguments of the call' -r -f
@@ -243,6 +258,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand key" -l user -d 'The user\
 complete -c ecache -n "__fish_ecache_using_subcommand key" -l operator -d 'The operator, as in @acme/stats/dashboard' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand key" -l prompt -d 'The operator prompt' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand key" -l jwt-file -d 'The file that holds the user\'s request token (a JWT)' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand key" -l all-collections -d 'Work in all collections, where there is a filter'
 complete -c ecache -n "__fish_ecache_using_subcommand key" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand key" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand key" -s v -l verbose -d 'Say more on standard error'
@@ -251,7 +267,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand key" -l cwd -d 'Tell runs 
 complete -c ecache -n "__fish_ecache_using_subcommand key" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ecache -n "__fish_ecache_using_subcommand why" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand why" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
-complete -c ecache -n "__fish_ecache_using_subcommand why" -l collection -d 'Work in this collection' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand why" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand why" -s a -l arg -d 'Name the entry by the call\'s next argument, a string' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand why" -s j -l json-arg -d 'Name the entry by the call\'s next argument, as JSON' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand why" -l args -d 'Name the entry by all arguments of the call' -r -f
@@ -274,6 +290,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand why" -l user -d 'The user\
 complete -c ecache -n "__fish_ecache_using_subcommand why" -l operator -d 'The operator, as in @acme/stats/dashboard' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand why" -l prompt -d 'The operator prompt' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand why" -l jwt-file -d 'The file that holds the user\'s request token (a JWT)' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand why" -l all-collections -d 'Work in all collections, where there is a filter'
 complete -c ecache -n "__fish_ecache_using_subcommand why" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand why" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand why" -s v -l verbose -d 'Say more on standard error'
@@ -283,7 +300,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand why" -l cwd -d 'Tell runs 
 complete -c ecache -n "__fish_ecache_using_subcommand why" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ecache -n "__fish_ecache_using_subcommand show" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand show" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
-complete -c ecache -n "__fish_ecache_using_subcommand show" -l collection -d 'Work in this collection' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand show" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand show" -l format -d 'Print in this format [default: table, or plain lines in a pipe]' -r -f -a "table\t'Aligned columns with a header, for people'
 json\t'One JSON array of objects'
 jsonl\t'One JSON object a line'
@@ -297,6 +314,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand show" -l user -d 'The user
 complete -c ecache -n "__fish_ecache_using_subcommand show" -l operator -d 'The operator, as in @acme/stats/dashboard' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand show" -l prompt -d 'The operator prompt' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand show" -l jwt-file -d 'The file that holds the user\'s request token (a JWT)' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand show" -l all-collections -d 'Work in all collections, where there is a filter'
 complete -c ecache -n "__fish_ecache_using_subcommand show" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand show" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand show" -s v -l verbose -d 'Say more on standard error'
@@ -304,7 +322,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand show" -l reveal -d 'Show w
 complete -c ecache -n "__fish_ecache_using_subcommand show" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
-complete -c ecache -n "__fish_ecache_using_subcommand ls" -l collection -d 'Work in this collection' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand ls" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -l sort -d 'Order by this field' -r -f -a "key\t''
 created\t''
 updated\t''
@@ -327,14 +345,21 @@ complete -c ecache -n "__fish_ecache_using_subcommand ls" -l operator -d 'Entrie
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -l prompt -d 'Entries made in this operator prompt' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -l key -d 'Entries of this key' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -l arg -d 'Entries of a call with this argument, as text or JSON' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand ls" -l kind -d 'Entries whose value is of this kind' -r -f -a "json\t''
+text\t''
+bytes\t''
+command\t''"
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -l older-than -d 'Entries written before a time, or a duration ago' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -l newer-than -d 'Entries written since a time, or within a duration' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -l unused-for -d 'Entries neither written nor used since then' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -l expiring-within -d 'Fresh entries that expire within a duration' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -l larger-than -d 'Entries larger than this, as in 500MB or 1GiB' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand ls" -l smaller-than -d 'Entries smaller than this' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand ls" -l cost-above -d 'Entries that took longer than this to compute, as far as recorded' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -l policy -d 'Entries of this policy' -r -f -a "evict\t'Entries that the cache may drop by itself'
 persist\t'Entries that are kept until they are removed by name'
 any\t'Both'"
+complete -c ecache -n "__fish_ecache_using_subcommand ls" -l all-collections -d 'Work in all collections, where there is a filter'
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -s v -l verbose -d 'Say more on standard error'
@@ -348,15 +373,42 @@ complete -c ecache -n "__fish_ecache_using_subcommand ls" -l no-expiry -d 'Entri
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_seen_subcommand_from ls show create set rm rename" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_seen_subcommand_from ls show create set rm rename" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
-complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_seen_subcommand_from ls show create set rm rename" -l collection -d 'Work in this collection' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_seen_subcommand_from ls show create set rm rename" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_seen_subcommand_from ls show create set rm rename" -l format -d 'Print in this format [default: table, or plain lines in a pipe]' -r -f -a "table\t'Aligned columns with a header, for people'
 json\t'One JSON array of objects'
 jsonl\t'One JSON object a line'
 csv\t'Comma-separated values as in RFC 4180, with a header'
 tsv\t'Tab-separated values with a header'"
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_seen_subcommand_from ls show create set rm rename" -l store -d 'Entries of this store' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_seen_subcommand_from ls show create set rm rename" -l dataset -d 'Entries linked to this dataset: its id, or in FiftyOne\'s database its name' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_seen_subcommand_from ls show create set rm rename" -l user -d 'Entries made for this user' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_seen_subcommand_from ls show create set rm rename" -l operator -d 'Entries made by this operator' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_seen_subcommand_from ls show create set rm rename" -l prompt -d 'Entries made in this operator prompt' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_seen_subcommand_from ls show create set rm rename" -l key -d 'Entries of this key' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_seen_subcommand_from ls show create set rm rename" -l arg -d 'Entries of a call with this argument, as text or JSON' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_seen_subcommand_from ls show create set rm rename" -l kind -d 'Entries whose value is of this kind' -r -f -a "json\t''
+text\t''
+bytes\t''
+command\t''"
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_seen_subcommand_from ls show create set rm rename" -l older-than -d 'Entries written before a time, or a duration ago' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_seen_subcommand_from ls show create set rm rename" -l newer-than -d 'Entries written since a time, or within a duration' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_seen_subcommand_from ls show create set rm rename" -l unused-for -d 'Entries neither written nor used since then' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_seen_subcommand_from ls show create set rm rename" -l expiring-within -d 'Fresh entries that expire within a duration' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_seen_subcommand_from ls show create set rm rename" -l larger-than -d 'Entries larger than this, as in 500MB or 1GiB' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_seen_subcommand_from ls show create set rm rename" -l smaller-than -d 'Entries smaller than this' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_seen_subcommand_from ls show create set rm rename" -l cost-above -d 'Entries that took longer than this to compute, as far as recorded' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_seen_subcommand_from ls show create set rm rename" -l policy -d 'Entries of this policy' -r -f -a "evict\t'Entries that the cache may drop by itself'
+persist\t'Entries that are kept until they are removed by name'
+any\t'Both'"
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_seen_subcommand_from ls show create set rm rename" -l all-collections -d 'Work in all collections, where there is a filter'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_seen_subcommand_from ls show create set rm rename" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_seen_subcommand_from ls show create set rm rename" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_seen_subcommand_from ls show create set rm rename" -s v -l verbose -d 'Say more on standard error'
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_seen_subcommand_from ls show create set rm rename" -l no-dataset -d 'Entries linked to no dataset'
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_seen_subcommand_from ls show create set rm rename" -l glob -d 'Take names, keys and arguments for patterns: * ? [a-z]'
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_seen_subcommand_from ls show create set rm rename" -l expired -d 'Entries that are expired'
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_seen_subcommand_from ls show create set rm rename" -l fresh -d 'Entries that are not expired'
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_seen_subcommand_from ls show create set rm rename" -l no-expiry -d 'Entries that never expire'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_seen_subcommand_from ls show create set rm rename" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_seen_subcommand_from ls show create set rm rename" -f -a "ls" -d 'List stores, with their entries and metadata'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_seen_subcommand_from ls show create set rm rename" -f -a "show" -d 'Print all that is known of a store'
@@ -369,9 +421,36 @@ json\t'One JSON array of objects'
 jsonl\t'One JSON object a line'
 csv\t'Comma-separated values as in RFC 4180, with a header'
 tsv\t'Tab-separated values with a header'"
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from ls" -l store -d 'Entries of this store' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from ls" -l dataset -d 'Entries linked to this dataset: its id, or in FiftyOne\'s database its name' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from ls" -l user -d 'Entries made for this user' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from ls" -l operator -d 'Entries made by this operator' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from ls" -l prompt -d 'Entries made in this operator prompt' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from ls" -l key -d 'Entries of this key' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from ls" -l arg -d 'Entries of a call with this argument, as text or JSON' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from ls" -l kind -d 'Entries whose value is of this kind' -r -f -a "json\t''
+text\t''
+bytes\t''
+command\t''"
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from ls" -l older-than -d 'Entries written before a time, or a duration ago' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from ls" -l newer-than -d 'Entries written since a time, or within a duration' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from ls" -l unused-for -d 'Entries neither written nor used since then' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from ls" -l expiring-within -d 'Fresh entries that expire within a duration' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from ls" -l larger-than -d 'Entries larger than this, as in 500MB or 1GiB' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from ls" -l smaller-than -d 'Entries smaller than this' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from ls" -l cost-above -d 'Entries that took longer than this to compute, as far as recorded' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from ls" -l policy -d 'Entries of this policy' -r -f -a "evict\t'Entries that the cache may drop by itself'
+persist\t'Entries that are kept until they are removed by name'
+any\t'Both'"
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from ls" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from ls" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
-complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from ls" -l collection -d 'Work in this collection' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from ls" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from ls" -l no-dataset -d 'Entries linked to no dataset'
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from ls" -l glob -d 'Take names, keys and arguments for patterns: * ? [a-z]'
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from ls" -l expired -d 'Entries that are expired'
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from ls" -l fresh -d 'Entries that are not expired'
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from ls" -l no-expiry -d 'Entries that never expire'
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from ls" -l all-collections -d 'Work in all collections, where there is a filter'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from ls" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from ls" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from ls" -s v -l verbose -d 'Say more on standard error'
@@ -384,7 +463,8 @@ csv\t'Comma-separated values as in RFC 4180, with a header'
 tsv\t'Tab-separated values with a header'"
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from show" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from show" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
-complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from show" -l collection -d 'Work in this collection' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from show" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from show" -l all-collections -d 'Work in all collections, where there is a filter'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from show" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say more on standard error'
@@ -395,7 +475,8 @@ complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_su
 persist\t'It stays until it is removed by name'"
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from create" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from create" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
-complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from create" -l collection -d 'Work in this collection' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from create" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from create" -l all-collections -d 'Work in all collections, where there is a filter'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from create" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from create" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from create" -s v -l verbose -d 'Say more on standard error'
@@ -406,7 +487,8 @@ complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_su
 persist\t'It stays until it is removed by name'"
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from set" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from set" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
-complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from set" -l collection -d 'Work in this collection' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from set" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from set" -l all-collections -d 'Work in all collections, where there is a filter'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from set" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from set" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from set" -s v -l verbose -d 'Say more on standard error'
@@ -414,8 +496,9 @@ complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_su
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rm" -l dataset -d 'The dataset that the store is linked to, by its id, or in FiftyOne\'s database its name' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rm" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rm" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
-complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rm" -l collection -d 'Work in this collection' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rm" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rm" -s n -l dry-run -d 'Say what would be removed, and remove nothing'
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rm" -l all-collections -d 'Work in all collections, where there is a filter'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rm" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rm" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rm" -s v -l verbose -d 'Say more on standard error'
@@ -423,17 +506,19 @@ complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_su
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rename" -l dataset -d 'The dataset that the store is linked to, by its id, or in FiftyOne\'s database its name' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rename" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rename" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
-complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rename" -l collection -d 'Work in this collection' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rename" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rename" -l merge -d 'Move the entries to the store NEW if there is one, unless both have an entry of one key; the metadata of NEW stays'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rename" -s n -l dry-run -d 'Say what would be renamed, and rename nothing'
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rename" -l all-collections -d 'Work in all collections, where there is a filter'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rename" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rename" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rename" -s v -l verbose -d 'Say more on standard error'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rename" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ecache -n "__fish_ecache_using_subcommand stats" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand stats" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
-complete -c ecache -n "__fish_ecache_using_subcommand stats" -l collection -d 'Work in this collection' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand stats" -l by -d 'Group by these' -r -f -a "store\t''
+complete -c ecache -n "__fish_ecache_using_subcommand stats" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand stats" -l by -d 'Group by these' -r -f -a "collection\t''
+store\t''
 dataset\t''
 user\t''
 operator\t''
@@ -450,14 +535,21 @@ complete -c ecache -n "__fish_ecache_using_subcommand stats" -l operator -d 'Ent
 complete -c ecache -n "__fish_ecache_using_subcommand stats" -l prompt -d 'Entries made in this operator prompt' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand stats" -l key -d 'Entries of this key' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand stats" -l arg -d 'Entries of a call with this argument, as text or JSON' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand stats" -l kind -d 'Entries whose value is of this kind' -r -f -a "json\t''
+text\t''
+bytes\t''
+command\t''"
 complete -c ecache -n "__fish_ecache_using_subcommand stats" -l older-than -d 'Entries written before a time, or a duration ago' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand stats" -l newer-than -d 'Entries written since a time, or within a duration' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand stats" -l unused-for -d 'Entries neither written nor used since then' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand stats" -l expiring-within -d 'Fresh entries that expire within a duration' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand stats" -l larger-than -d 'Entries larger than this, as in 500MB or 1GiB' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand stats" -l smaller-than -d 'Entries smaller than this' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand stats" -l cost-above -d 'Entries that took longer than this to compute, as far as recorded' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand stats" -l policy -d 'Entries of this policy' -r -f -a "evict\t'Entries that the cache may drop by itself'
 persist\t'Entries that are kept until they are removed by name'
 any\t'Both'"
+complete -c ecache -n "__fish_ecache_using_subcommand stats" -l all-collections -d 'Work in all collections, where there is a filter'
 complete -c ecache -n "__fish_ecache_using_subcommand stats" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand stats" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand stats" -s v -l verbose -d 'Say more on standard error'
@@ -471,7 +563,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand stats" -l no-expiry -d 'En
 complete -c ecache -n "__fish_ecache_using_subcommand stats" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ecache -n "__fish_ecache_using_subcommand watch" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand watch" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
-complete -c ecache -n "__fish_ecache_using_subcommand watch" -l collection -d 'Work in this collection' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand watch" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand watch" -l count -d 'End after so many changes' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand watch" -l interval -d 'Look this often' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand watch" -l format -d 'Print in this format [default: tab-separated lines]' -r -f -a "jsonl\t'One JSON object a line'"
@@ -482,11 +574,21 @@ complete -c ecache -n "__fish_ecache_using_subcommand watch" -l operator -d 'Ent
 complete -c ecache -n "__fish_ecache_using_subcommand watch" -l prompt -d 'Entries made in this operator prompt' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand watch" -l key -d 'Entries of this key' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand watch" -l arg -d 'Entries of a call with this argument, as text or JSON' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand watch" -l kind -d 'Entries whose value is of this kind' -r -f -a "json\t''
+text\t''
+bytes\t''
+command\t''"
 complete -c ecache -n "__fish_ecache_using_subcommand watch" -l older-than -d 'Entries written before a time, or a duration ago' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand watch" -l newer-than -d 'Entries written since a time, or within a duration' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand watch" -l unused-for -d 'Entries neither written nor used since then' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand watch" -l expiring-within -d 'Fresh entries that expire within a duration' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand watch" -l larger-than -d 'Entries larger than this, as in 500MB or 1GiB' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand watch" -l smaller-than -d 'Entries smaller than this' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand watch" -l cost-above -d 'Entries that took longer than this to compute, as far as recorded' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand watch" -l policy -d 'Entries of this policy' -r -f -a "evict\t'Entries that the cache may drop by itself'
+persist\t'Entries that are kept until they are removed by name'
+any\t'Both'"
+complete -c ecache -n "__fish_ecache_using_subcommand watch" -l all-collections -d 'Work in all collections, where there is a filter'
 complete -c ecache -n "__fish_ecache_using_subcommand watch" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand watch" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand watch" -s v -l verbose -d 'Say more on standard error'
@@ -499,19 +601,20 @@ complete -c ecache -n "__fish_ecache_using_subcommand watch" -l no-expiry -d 'En
 complete -c ecache -n "__fish_ecache_using_subcommand watch" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ecache -n "__fish_ecache_using_subcommand info" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand info" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
-complete -c ecache -n "__fish_ecache_using_subcommand info" -l collection -d 'Work in this collection' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand info" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand info" -l format -d 'Print in this format [default: table, or plain lines in a pipe]' -r -f -a "table\t'Aligned columns with a header, for people'
 json\t'One JSON array of objects'
 jsonl\t'One JSON object a line'
 csv\t'Comma-separated values as in RFC 4180, with a header'
 tsv\t'Tab-separated values with a header'"
+complete -c ecache -n "__fish_ecache_using_subcommand info" -l all-collections -d 'Work in all collections, where there is a filter'
 complete -c ecache -n "__fish_ecache_using_subcommand info" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand info" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand info" -s v -l verbose -d 'Say more on standard error'
 complete -c ecache -n "__fish_ecache_using_subcommand info" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ecache -n "__fish_ecache_using_subcommand rm" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand rm" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
-complete -c ecache -n "__fish_ecache_using_subcommand rm" -l collection -d 'Work in this collection' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand rm" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand rm" -s a -l arg -d 'Name the entry by the call\'s next argument, a string' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand rm" -s j -l json-arg -d 'Name the entry by the call\'s next argument, as JSON' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand rm" -l args -d 'Name the entry by all arguments of the call' -r -f
@@ -520,6 +623,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand rm" -l user -d 'The user\'
 complete -c ecache -n "__fish_ecache_using_subcommand rm" -l operator -d 'The operator, as in @acme/stats/dashboard' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand rm" -l prompt -d 'The operator prompt' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand rm" -l jwt-file -d 'The file that holds the user\'s request token (a JWT)' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand rm" -l all-collections -d 'Work in all collections, where there is a filter'
 complete -c ecache -n "__fish_ecache_using_subcommand rm" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand rm" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand rm" -s v -l verbose -d 'Say more on standard error'
@@ -527,7 +631,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand rm" -s n -l dry-run -d 'Sa
 complete -c ecache -n "__fish_ecache_using_subcommand rm" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
-complete -c ecache -n "__fish_ecache_using_subcommand clear" -l collection -d 'Work in this collection' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand clear" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -l store -d 'Entries of this store' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -l dataset -d 'Entries linked to this dataset: its id, or in FiftyOne\'s database its name' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -l user -d 'Entries made for this user' -r -f
@@ -535,14 +639,21 @@ complete -c ecache -n "__fish_ecache_using_subcommand clear" -l operator -d 'Ent
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -l prompt -d 'Entries made in this operator prompt' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -l key -d 'Entries of this key' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -l arg -d 'Entries of a call with this argument, as text or JSON' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand clear" -l kind -d 'Entries whose value is of this kind' -r -f -a "json\t''
+text\t''
+bytes\t''
+command\t''"
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -l older-than -d 'Entries written before a time, or a duration ago' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -l newer-than -d 'Entries written since a time, or within a duration' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -l unused-for -d 'Entries neither written nor used since then' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -l expiring-within -d 'Fresh entries that expire within a duration' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -l larger-than -d 'Entries larger than this, as in 500MB or 1GiB' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand clear" -l policy -d 'Entries of this policy' -r -f -a "evict\t'Entries that the cache may drop by itself'
+complete -c ecache -n "__fish_ecache_using_subcommand clear" -l smaller-than -d 'Entries smaller than this' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand clear" -l cost-above -d 'Entries that took longer than this to compute, as far as recorded' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand clear" -l policy -d 'Entries of this policy [default: evict]' -r -f -a "evict\t'Entries that the cache may drop by itself'
 persist\t'Entries that are kept until they are removed by name'
 any\t'Both'"
+complete -c ecache -n "__fish_ecache_using_subcommand clear" -l all-collections -d 'Work in all collections, where there is a filter'
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -s v -l verbose -d 'Say more on standard error'
@@ -557,26 +668,48 @@ complete -c ecache -n "__fish_ecache_using_subcommand clear" -l no-expiry -d 'En
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
-complete -c ecache -n "__fish_ecache_using_subcommand prune" -l collection -d 'Work in this collection' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand prune" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l keep-stale -d 'Leave what expired no longer ago than this, which `run --stale` may yet print' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand prune" -l older-than -d 'Remove entries written before a time, or a duration ago' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand prune" -l unused-for -d 'Remove entries neither written nor used since a time, or for a duration' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l max-size -d 'Remove the least recently used until all values fit in this size' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l max-entries -d 'Remove the least recently used until there are only this many' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l live-datasets -d 'The datasets that exist: a file with an id a line, or - for standard input' -r -F
-complete -c ecache -n "__fish_ecache_using_subcommand prune" -l store -d 'Prune only this store' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand prune" -l dataset -d 'Prune only entries linked to this dataset' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand prune" -l store -d 'Entries of this store' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand prune" -l dataset -d 'Entries linked to this dataset: its id, or in FiftyOne\'s database its name' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand prune" -l user -d 'Entries made for this user' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand prune" -l operator -d 'Entries made by this operator' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand prune" -l prompt -d 'Entries made in this operator prompt' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand prune" -l key -d 'Entries of this key' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand prune" -l arg -d 'Entries of a call with this argument, as text or JSON' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand prune" -l kind -d 'Entries whose value is of this kind' -r -f -a "json\t''
+text\t''
+bytes\t''
+command\t''"
+complete -c ecache -n "__fish_ecache_using_subcommand prune" -l newer-than -d 'Entries written since a time, or within a duration' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand prune" -l expiring-within -d 'Fresh entries that expire within a duration' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand prune" -l larger-than -d 'Entries larger than this, as in 500MB or 1GiB' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand prune" -l smaller-than -d 'Entries smaller than this' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand prune" -l cost-above -d 'Entries that took longer than this to compute, as far as recorded' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand prune" -l policy -d 'Entries of this policy [default: evict]' -r -f -a "evict\t'Entries that the cache may drop by itself'
+persist\t'Entries that are kept until they are removed by name'
+any\t'Both'"
+complete -c ecache -n "__fish_ecache_using_subcommand prune" -l older-than -d 'Remove entries written before a time, or a duration ago' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand prune" -l unused-for -d 'Remove entries neither written nor used since a time, or for a duration' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand prune" -l all-collections -d 'Work in all collections, where there is a filter'
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -s v -l verbose -d 'Say more on standard error'
-complete -c ecache -n "__fish_ecache_using_subcommand prune" -l expired -d 'Remove entries that are expired'
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l orphaned -d 'Remove entries whose dataset was deleted, and the metadata of such stores'
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l vacuum -d 'Give the freed space back to the file system'
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -s n -l dry-run -d 'Say what would be removed, and remove nothing'
+complete -c ecache -n "__fish_ecache_using_subcommand prune" -l no-dataset -d 'Entries linked to no dataset'
+complete -c ecache -n "__fish_ecache_using_subcommand prune" -l glob -d 'Take names, keys and arguments for patterns: * ? [a-z]'
+complete -c ecache -n "__fish_ecache_using_subcommand prune" -l fresh -d 'Entries that are not expired'
+complete -c ecache -n "__fish_ecache_using_subcommand prune" -l no-expiry -d 'Entries that never expire'
+complete -c ecache -n "__fish_ecache_using_subcommand prune" -l expired -d 'Remove entries that are expired'
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ecache -n "__fish_ecache_using_subcommand touch" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand touch" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
-complete -c ecache -n "__fish_ecache_using_subcommand touch" -l collection -d 'Work in this collection' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand touch" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand touch" -l ttl -d 'Expire this long from now, as in 90s, 10m or 1d12h; `none` for never, `keep` for the expiry that an entry has' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand touch" -l policy -d 'Say whether the cache may drop the entries; with `keep` a lifetime is given to entries of policy `evict` alone' -r -f -a "evict\t'The cache may drop it by itself'
 persist\t'It stays until it is removed by name'
@@ -588,11 +721,21 @@ complete -c ecache -n "__fish_ecache_using_subcommand touch" -l operator -d 'Ent
 complete -c ecache -n "__fish_ecache_using_subcommand touch" -l prompt -d 'Entries made in this operator prompt' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand touch" -l key -d 'Entries of this key' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand touch" -l arg -d 'Entries of a call with this argument, as text or JSON' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand touch" -l kind -d 'Entries whose value is of this kind' -r -f -a "json\t''
+text\t''
+bytes\t''
+command\t''"
 complete -c ecache -n "__fish_ecache_using_subcommand touch" -l older-than -d 'Entries written before a time, or a duration ago' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand touch" -l newer-than -d 'Entries written since a time, or within a duration' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand touch" -l unused-for -d 'Entries neither written nor used since then' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand touch" -l expiring-within -d 'Fresh entries that expire within a duration' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand touch" -l larger-than -d 'Entries larger than this, as in 500MB or 1GiB' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand touch" -l smaller-than -d 'Entries smaller than this' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand touch" -l cost-above -d 'Entries that took longer than this to compute, as far as recorded' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand touch" -l if-policy -d 'Entries that have this policy' -r -f -a "evict\t'Entries that the cache may drop by itself'
+persist\t'Entries that are kept until they are removed by name'
+any\t'Both'"
+complete -c ecache -n "__fish_ecache_using_subcommand touch" -l all-collections -d 'Work in all collections, where there is a filter'
 complete -c ecache -n "__fish_ecache_using_subcommand touch" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand touch" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand touch" -s v -l verbose -d 'Say more on standard error'
@@ -606,7 +749,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand touch" -l no-expiry -d 'En
 complete -c ecache -n "__fish_ecache_using_subcommand touch" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ecache -n "__fish_ecache_using_subcommand export" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand export" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
-complete -c ecache -n "__fish_ecache_using_subcommand export" -l collection -d 'Work in this collection' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand export" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand export" -s o -l output -d 'Write to this file, which is replaced when all is written' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand export" -l store -d 'Entries of this store' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand export" -l dataset -d 'Entries linked to this dataset: its id, or in FiftyOne\'s database its name' -r -f
@@ -615,14 +758,21 @@ complete -c ecache -n "__fish_ecache_using_subcommand export" -l operator -d 'En
 complete -c ecache -n "__fish_ecache_using_subcommand export" -l prompt -d 'Entries made in this operator prompt' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand export" -l key -d 'Entries of this key' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand export" -l arg -d 'Entries of a call with this argument, as text or JSON' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand export" -l kind -d 'Entries whose value is of this kind' -r -f -a "json\t''
+text\t''
+bytes\t''
+command\t''"
 complete -c ecache -n "__fish_ecache_using_subcommand export" -l older-than -d 'Entries written before a time, or a duration ago' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand export" -l newer-than -d 'Entries written since a time, or within a duration' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand export" -l unused-for -d 'Entries neither written nor used since then' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand export" -l expiring-within -d 'Fresh entries that expire within a duration' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand export" -l larger-than -d 'Entries larger than this, as in 500MB or 1GiB' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand export" -l smaller-than -d 'Entries smaller than this' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand export" -l cost-above -d 'Entries that took longer than this to compute, as far as recorded' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand export" -l policy -d 'Entries of this policy' -r -f -a "evict\t'Entries that the cache may drop by itself'
 persist\t'Entries that are kept until they are removed by name'
 any\t'Both'"
+complete -c ecache -n "__fish_ecache_using_subcommand export" -l all-collections -d 'Work in all collections, where there is a filter'
 complete -c ecache -n "__fish_ecache_using_subcommand export" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand export" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand export" -s v -l verbose -d 'Say more on standard error'
@@ -634,20 +784,47 @@ complete -c ecache -n "__fish_ecache_using_subcommand export" -l no-expiry -d 'E
 complete -c ecache -n "__fish_ecache_using_subcommand export" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ecache -n "__fish_ecache_using_subcommand import" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand import" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
-complete -c ecache -n "__fish_ecache_using_subcommand import" -l collection -d 'Work in this collection' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand import" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand import" -l on-conflict -d 'Do this with an entry that is there already' -r -f -a "replace\t'Replace it'
 keep\t'Keep it'
 newer\t'Keep the one that was written later'
 fail\t'Stop there'"
 complete -c ecache -n "__fish_ecache_using_subcommand import" -l batch -d 'Import this many entries at a time, instead of all or nothing' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand import" -l store -d 'Entries of this store' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand import" -l dataset -d 'Entries linked to this dataset: its id, or in FiftyOne\'s database its name' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand import" -l user -d 'Entries made for this user' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand import" -l operator -d 'Entries made by this operator' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand import" -l prompt -d 'Entries made in this operator prompt' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand import" -l key -d 'Entries of this key' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand import" -l arg -d 'Entries of a call with this argument, as text or JSON' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand import" -l kind -d 'Entries whose value is of this kind' -r -f -a "json\t''
+text\t''
+bytes\t''
+command\t''"
+complete -c ecache -n "__fish_ecache_using_subcommand import" -l older-than -d 'Entries written before a time, or a duration ago' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand import" -l newer-than -d 'Entries written since a time, or within a duration' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand import" -l unused-for -d 'Entries neither written nor used since then' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand import" -l expiring-within -d 'Fresh entries that expire within a duration' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand import" -l larger-than -d 'Entries larger than this, as in 500MB or 1GiB' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand import" -l smaller-than -d 'Entries smaller than this' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand import" -l cost-above -d 'Entries that took longer than this to compute, as far as recorded' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand import" -l policy -d 'Entries of this policy' -r -f -a "evict\t'Entries that the cache may drop by itself'
+persist\t'Entries that are kept until they are removed by name'
+any\t'Both'"
+complete -c ecache -n "__fish_ecache_using_subcommand import" -l all-collections -d 'Work in all collections, where there is a filter'
 complete -c ecache -n "__fish_ecache_using_subcommand import" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand import" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand import" -s v -l verbose -d 'Say more on standard error'
 complete -c ecache -n "__fish_ecache_using_subcommand import" -s n -l dry-run -d 'Say what would be imported, and import nothing'
+complete -c ecache -n "__fish_ecache_using_subcommand import" -l no-dataset -d 'Entries linked to no dataset'
+complete -c ecache -n "__fish_ecache_using_subcommand import" -l glob -d 'Take names, keys and arguments for patterns: * ? [a-z]'
+complete -c ecache -n "__fish_ecache_using_subcommand import" -l expired -d 'Entries that are expired'
+complete -c ecache -n "__fish_ecache_using_subcommand import" -l fresh -d 'Entries that are not expired'
+complete -c ecache -n "__fish_ecache_using_subcommand import" -l no-expiry -d 'Entries that never expire'
 complete -c ecache -n "__fish_ecache_using_subcommand import" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ecache -n "__fish_ecache_using_subcommand copy" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand copy" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
-complete -c ecache -n "__fish_ecache_using_subcommand copy" -l collection -d 'Work in this collection' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand copy" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand copy" -l remap-dataset -d 'Copy the cache of dataset OLD to dataset NEW: entries of policy evict, without jobs' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand copy" -l on-conflict -d 'Do this with an entry that is there already' -r -f -a "replace\t'Replace it'
 keep\t'Keep it'
@@ -660,14 +837,21 @@ complete -c ecache -n "__fish_ecache_using_subcommand copy" -l operator -d 'Entr
 complete -c ecache -n "__fish_ecache_using_subcommand copy" -l prompt -d 'Entries made in this operator prompt' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand copy" -l key -d 'Entries of this key' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand copy" -l arg -d 'Entries of a call with this argument, as text or JSON' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand copy" -l kind -d 'Entries whose value is of this kind' -r -f -a "json\t''
+text\t''
+bytes\t''
+command\t''"
 complete -c ecache -n "__fish_ecache_using_subcommand copy" -l older-than -d 'Entries written before a time, or a duration ago' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand copy" -l newer-than -d 'Entries written since a time, or within a duration' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand copy" -l unused-for -d 'Entries neither written nor used since then' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand copy" -l expiring-within -d 'Fresh entries that expire within a duration' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand copy" -l larger-than -d 'Entries larger than this, as in 500MB or 1GiB' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand copy" -l policy -d 'Entries of this policy [default: any, or with --remap-dataset evict]' -r -f -a "evict\t'Entries that the cache may drop by itself'
+complete -c ecache -n "__fish_ecache_using_subcommand copy" -l smaller-than -d 'Entries smaller than this' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand copy" -l cost-above -d 'Entries that took longer than this to compute, as far as recorded' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand copy" -l policy -d 'Entries of this policy' -r -f -a "evict\t'Entries that the cache may drop by itself'
 persist\t'Entries that are kept until they are removed by name'
 any\t'Both'"
+complete -c ecache -n "__fish_ecache_using_subcommand copy" -l all-collections -d 'Work in all collections, where there is a filter'
 complete -c ecache -n "__fish_ecache_using_subcommand copy" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand copy" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand copy" -s v -l verbose -d 'Say more on standard error'
@@ -680,7 +864,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand copy" -l no-expiry -d 'Ent
 complete -c ecache -n "__fish_ecache_using_subcommand copy" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
-complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l collection -d 'Work in this collection' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l live-datasets -d 'The datasets that exist: a file with an id a line, or - for standard input' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l fail-on -d 'Exit with 1 only if one of these is found; `none` for never' -r -f -a "any\t''
 none\t''
@@ -709,21 +893,50 @@ json\t'One JSON array of objects'
 jsonl\t'One JSON object a line'
 csv\t'Comma-separated values as in RFC 4180, with a header'
 tsv\t'Tab-separated values with a header'"
+complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l store -d 'Entries of this store' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l dataset -d 'Entries linked to this dataset: its id, or in FiftyOne\'s database its name' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l user -d 'Entries made for this user' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l operator -d 'Entries made by this operator' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l prompt -d 'Entries made in this operator prompt' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l key -d 'Entries of this key' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l arg -d 'Entries of a call with this argument, as text or JSON' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l kind -d 'Entries whose value is of this kind' -r -f -a "json\t''
+text\t''
+bytes\t''
+command\t''"
+complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l older-than -d 'Entries written before a time, or a duration ago' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l newer-than -d 'Entries written since a time, or within a duration' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l unused-for -d 'Entries neither written nor used since then' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l expiring-within -d 'Fresh entries that expire within a duration' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l larger-than -d 'Entries larger than this, as in 500MB or 1GiB' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l smaller-than -d 'Entries smaller than this' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l cost-above -d 'Entries that took longer than this to compute, as far as recorded' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l policy -d 'Entries of this policy' -r -f -a "evict\t'Entries that the cache may drop by itself'
+persist\t'Entries that are kept until they are removed by name'
+any\t'Both'"
+complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l all-collections -d 'Work in all collections, where there is a filter'
 complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand doctor" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand doctor" -s v -l verbose -d 'Say more on standard error'
 complete -c ecache -n "__fish_ecache_using_subcommand doctor" -s n -l dry-run -d 'Say what --fix would remove, and remove nothing'
+complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l no-dataset -d 'Entries linked to no dataset'
+complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l glob -d 'Take names, keys and arguments for patterns: * ? [a-z]'
+complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l expired -d 'Entries that are expired'
+complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l fresh -d 'Entries that are not expired'
+complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l no-expiry -d 'Entries that never expire'
 complete -c ecache -n "__fish_ecache_using_subcommand doctor" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ecache -n "__fish_ecache_using_subcommand completions" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand completions" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
-complete -c ecache -n "__fish_ecache_using_subcommand completions" -l collection -d 'Work in this collection' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand completions" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand completions" -l all-collections -d 'Work in all collections, where there is a filter'
 complete -c ecache -n "__fish_ecache_using_subcommand completions" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand completions" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand completions" -s v -l verbose -d 'Say more on standard error'
 complete -c ecache -n "__fish_ecache_using_subcommand completions" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ecache -n "__fish_ecache_using_subcommand man" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand man" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
-complete -c ecache -n "__fish_ecache_using_subcommand man" -l collection -d 'Work in this collection' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand man" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand man" -l all-collections -d 'Work in all collections, where there is a filter'
 complete -c ecache -n "__fish_ecache_using_subcommand man" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand man" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand man" -s v -l verbose -d 'Say more on standard error'
@@ -743,7 +956,7 @@ function __fish_ecache_follows
     or contains -- (string replace -r '=.*' '' -- (commandline -ct)) $argv
 end
 
-for of in store dataset user operator prompt
+for of in collection store dataset user operator prompt
     complete -c ecache -n "__fish_ecache_follows --$of" -l $of -x -a "(__fish_ecache_names $of)"
 end
 complete -c ecache -n "__fish_ecache_follows get set has show rm" -f -a "(__fish_ecache_names store)"

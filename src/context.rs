@@ -32,12 +32,21 @@ pub(crate) enum Origin {
     Default,
 }
 
+/// The collections to work in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Collections {
+    /// None were named: FiftyOne's own, or all where a command says so
+    Default,
+    /// Those that were named
+    Named(Vec<String>),
+    /// All of the store
+    All,
+}
+
 /// The context of a command.
 pub(crate) struct Context {
-    /// The collection to work in
-    pub(crate) collection: String,
-    /// Whether the user named it
-    pub(crate) is_collection_named: bool,
+    /// The collections to work in
+    pub(crate) collections: Collections,
     /// The terminal; only commands that print rows need it
     pub(crate) terminal: LazyCell<Terminal>,
     pub(crate) quiet: bool,
@@ -57,10 +66,16 @@ impl Context {
     /// Takes the global options, and from the environment what they leave open.
     pub(crate) fn new(global: Global) -> Result<Self> {
         Ok(Self {
-            is_collection_named: global.collection.is_some(),
-            collection: global
-                .collection
-                .unwrap_or_else(|| DEFAULT_COLLECTION.into()),
+            collections: match (global.collection.is_empty(), global.all_collections) {
+                (false, true) => {
+                    return Err(usage(
+                        "--collection and --all-collections contradict each other",
+                    ));
+                }
+                (false, false) => Collections::Named(global.collection),
+                (true, true) => Collections::All,
+                (true, false) => Collections::Default,
+            },
             terminal: LazyCell::new(Terminal::from_environment),
             quiet: global.quiet,
             verbose: global.verbose > 0,
@@ -75,6 +90,40 @@ impl Context {
             fiftyone: OnceCell::new(),
             clock: clock()?,
         })
+    }
+
+    /// Returns the one collection that an entry is in which was named by its key.
+    ///
+    /// # Errors
+    /// If several collections were named.
+    pub(crate) fn collection(&self) -> Result<&str> {
+        match &self.collections {
+            Collections::Default => Ok(DEFAULT_COLLECTION),
+            Collections::Named(names) => match names.as_slice() {
+                [name] => Ok(name),
+                _ => Err(usage(
+                    "an entry is in one collection: name it with --collection",
+                )),
+            },
+            Collections::All => Err(usage(
+                "an entry is in one collection: name it with --collection instead of --all-collections",
+            )),
+        }
+    }
+
+    /// Reports whether entries of several collections may be listed together.
+    pub(crate) fn may_mix_collections(&self) -> bool {
+        match &self.collections {
+            Collections::Default => false,
+            Collections::Named(names) => names.len() > 1,
+            Collections::All => true,
+        }
+    }
+
+    /// Returns the collection of records that come without one: the single one that was named, or
+    /// FiftyOne's.
+    pub(crate) fn usual_collection(&self) -> &str {
+        self.collection().unwrap_or(DEFAULT_COLLECTION)
     }
 
     /// The present.

@@ -1,6 +1,8 @@
 //! Parses durations and times as typed, into the milliseconds that options hold.
 
-use chrono::DateTime;
+use std::fmt;
+
+use chrono::{DateTime, SecondsFormat};
 use ecache_core::units::ParseError;
 pub(crate) use ecache_core::units::{parse_rate, parse_size};
 
@@ -31,6 +33,18 @@ impl Moment {
         match self {
             Moment::Ago(ms) => now.saturating_sub_unsigned(ms),
             Moment::At(ms) => ms,
+        }
+    }
+}
+
+impl fmt::Display for Moment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ago(ms) => write!(f, "{ms}ms"),
+            Self::At(ms) => {
+                let time = DateTime::from_timestamp_millis(*ms).unwrap_or_default();
+                f.write_str(&time.to_rfc3339_opts(SecondsFormat::Millis, true))
+            }
         }
     }
 }
@@ -71,7 +85,7 @@ pub(crate) fn parse_time(text: &str) -> Result<i64, ParseError> {
 mod tests {
     use super::*;
 
-    fn message<T: std::fmt::Debug>(result: Result<T, ParseError>) -> String {
+    fn message<T: fmt::Debug>(result: Result<T, ParseError>) -> String {
         result.expect_err("is invalid").to_string()
     }
 

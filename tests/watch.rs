@@ -128,7 +128,12 @@ fn a_write_to_one_store_says_nothing_of_others() {
 #[test]
 fn what_does_not_last_is_no_way_to_choose() {
     let session = Session::new();
-    for filter in ["--fresh", "--older-than 1d", "--larger-than 1KiB"] {
+    for filter in [
+        "--fresh",
+        "--expired",
+        "--older-than 1d",
+        "--expiring-within 1d",
+    ] {
         assert_eq!(session.run(&format!("watch {filter}")).code, 2, "{filter}");
     }
 }

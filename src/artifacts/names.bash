@@ -18,7 +18,7 @@ _ecache_names() {
         option="${before}="
     fi
     case "${before}" in
-        --store | --dataset | --user | --operator | --prompt) of="${before#--}" ;;
+        --collection | --store | --dataset | --user | --operator | --prompt) of="${before#--}" ;;
         get | set | has | show | rm) of="store" ;;
         *) return ;;
     esac

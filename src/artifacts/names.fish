@@ -13,7 +13,7 @@ function __fish_ecache_follows
     or contains -- (string replace -r '=.*' '' -- (commandline -ct)) $argv
 end
 
-for of in store dataset user operator prompt
+for of in collection store dataset user operator prompt
     complete -c ecache -n "__fish_ecache_follows --$of" -l $of -x -a "(__fish_ecache_names $of)"
 end
 complete -c ecache -n "__fish_ecache_follows get set has show rm" -f -a "(__fish_ecache_names store)"

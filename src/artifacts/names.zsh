@@ -6,7 +6,7 @@ _ecache_names() {
         before=${PREFIX%%=*}
     fi
     case $before in
-        (--store|--dataset|--user|--operator|--prompt) of=${before#--} ;;
+        (--collection|--store|--dataset|--user|--operator|--prompt) of=${before#--} ;;
         (get|set|has|show|rm) of=store ;;
         (*) return 1 ;;
     esac

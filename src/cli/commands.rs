@@ -3,19 +3,19 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::builder::{PossibleValuesParser, TypedValueParser as _};
-use clap::{Args, ValueEnum};
+use clap::builder::{PossibleValuesParser, Resettable, TypedValueParser as _};
+use clap::{Arg, Args, ValueEnum};
 use clap_complete::Shell;
 use ecache_core::backend::{Dimension, OnConflict, Sort};
 use ecache_core::doctor::Check;
 
 use super::entry::{CallArgs, EntryArgs, IdentityArgs, ScopeArgs};
-use super::filter::{FilterArgs, PolicyChoice};
+use super::filter::{self, FilterArgs};
 use super::value::{
     Lifetime, PolicyChange, TtlChange, ValueType, parse_lifetime, parse_ttl_change,
 };
 use super::{FailureArgs, FormatArgs, RevealArgs};
-use crate::units::{Moment, parse_duration, parse_moment, parse_size};
+use crate::units::{parse_duration, parse_size};
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -207,9 +207,6 @@ pub(crate) struct LsArgs {
     pub(crate) reveal: RevealArgs,
     #[command(flatten)]
     pub(crate) filter: FilterArgs,
-    /// Entries of this policy
-    #[arg(long, value_enum, default_value_t = PolicyChoice::Any, hide_default_value = true)]
-    pub(crate) policy: PolicyChoice,
 }
 
 /// What `ls` can sort by.
@@ -260,14 +257,12 @@ pub(crate) struct StatsArgs {
     pub(crate) reveal: RevealArgs,
     #[command(flatten)]
     pub(crate) filter: FilterArgs,
-    /// Entries of this policy
-    #[arg(long, value_enum, default_value_t = PolicyChoice::Any, hide_default_value = true)]
-    pub(crate) policy: PolicyChoice,
 }
 
 /// What `stats` groups by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum GroupBy {
+    Collection,
     Store,
     Dataset,
     User,
@@ -278,6 +273,7 @@ pub(crate) enum GroupBy {
 impl From<GroupBy> for Dimension {
     fn from(by: GroupBy) -> Self {
         match by {
+            GroupBy::Collection => Self::Collection,
             GroupBy::Store => Self::Store,
             GroupBy::Dataset => Self::Dataset,
             GroupBy::User => Self::User,
@@ -312,12 +308,15 @@ pub(crate) struct RmArgs {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = "\
+#[command(
+    after_help = "\
 Examples:
   ecache clear --dataset 6b03de1228195dbc2df5c505 --dry-run
   ecache clear --user u-alice --store my_labels
   ecache clear --store 'dashboard_*' --glob --policy any
-  ecache clear --all")]
+  ecache clear --all",
+    mut_arg("policy", filter::evict_by_default)
+)]
 pub(crate) struct ClearArgs {
     /// Clear the whole collection, where there is no filter
     #[arg(long)]
@@ -330,9 +329,6 @@ pub(crate) struct ClearArgs {
     pub(crate) dry_run: bool,
     #[command(flatten)]
     pub(crate) filter: FilterArgs,
-    /// Entries of this policy
-    #[arg(long, value_enum, default_value_t = PolicyChoice::Evict)]
-    pub(crate) policy: PolicyChoice,
 }
 
 #[derive(Debug, Args)]
@@ -340,20 +336,17 @@ pub(crate) struct ClearArgs {
 Examples:
   ecache prune
   ecache prune --unused-for 30d --max-size 1GiB --dry-run
-  ecache prune --expired --vacuum")]
+  ecache prune --older-than 7d --user u-alice --kind command
+  ecache prune --expired --vacuum",
+mut_arg("policy", filter::evict_by_default),
+mut_arg("expired", |arg| limit(arg, "Remove entries that are expired")),
+mut_arg("older_than", |arg| limit(arg, "Remove entries written before a time, or a duration ago")),
+mut_arg("unused_for", |arg| limit(arg, "Remove entries neither written nor used since a time, or for a duration")))]
 pub(crate) struct PruneArgs {
-    /// Remove entries that are expired
-    #[arg(long)]
-    pub(crate) expired: bool,
     /// Leave what expired no longer ago than this, which `run --stale` may yet print
-    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration,
+          conflicts_with_all = ["fresh", "expiring_within"])]
     pub(crate) keep_stale: Option<u64>,
-    /// Remove entries written before a time, or a duration ago
-    #[arg(long, value_name = "WHEN", value_parser = parse_moment)]
-    pub(crate) older_than: Option<Moment>,
-    /// Remove entries neither written nor used since a time, or for a duration
-    #[arg(long, value_name = "WHEN", value_parser = parse_moment)]
-    pub(crate) unused_for: Option<Moment>,
     /// Remove the least recently used until all values fit in this size
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     pub(crate) max_size: Option<u64>,
@@ -366,35 +359,42 @@ pub(crate) struct PruneArgs {
     /// The datasets that exist: a file with an id a line, or - for standard input
     #[arg(long, value_name = "SOURCE", requires = "orphaned", value_hint = clap::ValueHint::FilePath)]
     pub(crate) live_datasets: Option<PathBuf>,
-    /// Prune only this store
-    #[arg(long, value_name = "NAME")]
-    pub(crate) store: Vec<String>,
-    /// Prune only entries linked to this dataset
-    #[arg(long, value_name = "ID")]
-    pub(crate) dataset: Vec<String>,
     /// Give the freed space back to the file system
     #[arg(long)]
     pub(crate) vacuum: bool,
     /// Say what would be removed, and remove nothing
     #[arg(long, short = 'n')]
     pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) filter: FilterArgs,
+}
+
+/// Shows a condition that is a reason to go by itself among the other limits.
+fn limit(condition: Arg, help: &'static str) -> Arg {
+    condition
+        .help(help)
+        .help_heading(Resettable::Reset)
+        .display_order(0)
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = "\
+#[command(
+    after_help = "\
 Examples:
   ecache touch --store thumbs --ttl 7d
   ecache touch --store settings --key theme --policy persist
-  ecache touch --expiring-within 1h --ttl 1d --dry-run")]
+  ecache touch --expiring-within 1h --ttl 1d --dry-run",
+    mut_arg("policy", filter::if_policy)
+)]
 pub(crate) struct TouchArgs {
     /// Expire this long from now, as in 90s, 10m or 1d12h; `none` for never, `keep` for the expiry
     /// that an entry has
-    #[arg(long, value_name = "DURATION", value_parser = parse_ttl_change, required_unless_present = "policy")]
+    #[arg(long, value_name = "DURATION", value_parser = parse_ttl_change, required_unless_present = "new_policy")]
     pub(crate) ttl: Option<TtlChange>,
     /// Say whether the cache may drop the entries; with `keep` a lifetime is given to entries of
     /// policy `evict` alone
-    #[arg(long, value_enum)]
-    pub(crate) policy: Option<PolicyChange>,
+    #[arg(long = "policy", value_name = "POLICY", value_enum)]
+    pub(crate) new_policy: Option<PolicyChange>,
     /// Change the whole collection, where there is no filter
     #[arg(long)]
     pub(crate) all: bool,
@@ -416,9 +416,6 @@ pub(crate) struct ExportArgs {
     pub(crate) output: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) filter: FilterArgs,
-    /// Entries of this policy
-    #[arg(long, value_enum, default_value_t = PolicyChoice::Any, hide_default_value = true)]
-    pub(crate) policy: PolicyChoice,
 }
 
 #[derive(Debug, Args)]
@@ -440,6 +437,8 @@ pub(crate) struct ImportArgs {
     /// Say what would be imported, and import nothing
     #[arg(long, short = 'n')]
     pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) filter: FilterArgs,
 }
 
 #[derive(Debug, Args)]
@@ -466,9 +465,6 @@ pub(crate) struct CopyArgs {
     pub(crate) dry_run: bool,
     #[command(flatten)]
     pub(crate) filter: FilterArgs,
-    /// Entries of this policy [default: any, or with --remap-dataset evict]
-    #[arg(long, value_enum)]
-    pub(crate) policy: Option<PolicyChoice>,
 }
 
 /// What `import` and `copy` do with an entry that is there.
@@ -518,6 +514,8 @@ pub(crate) struct DoctorArgs {
     pub(crate) dry_run: bool,
     #[command(flatten)]
     pub(crate) format: FormatArgs,
+    #[command(flatten)]
+    pub(crate) filter: FilterArgs,
 }
 
 #[derive(Debug, Args)]

@@ -1,7 +1,11 @@
 //! How many entries are named: the same conditions on every verb.
 
-use clap::Args;
+use std::borrow::Cow;
+
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Arg, Args};
 use ecache_core::entry::Policy;
+use ecache_core::value::Kind;
 
 use crate::units::{Moment, parse_duration, parse_moment, parse_size};
 
@@ -36,14 +40,17 @@ pub(crate) struct FilterArgs {
     /// Take names, keys and arguments for patterns: * ? [a-z]
     #[arg(long)]
     pub(crate) glob: bool,
+    /// Entries whose value is of this kind
+    #[arg(long, value_name = "KIND", value_parser = kinds())]
+    pub(crate) kind: Vec<Kind>,
     /// Entries that are expired
-    #[arg(long, conflicts_with_all = ["fresh", "no_expiry"])]
+    #[arg(long, conflicts_with_all = ["fresh", "no_expiry", "expiring_within"])]
     pub(crate) expired: bool,
     /// Entries that are not expired
     #[arg(long, conflicts_with = "no_expiry")]
     pub(crate) fresh: bool,
     /// Entries that never expire
-    #[arg(long)]
+    #[arg(long, conflicts_with = "expiring_within")]
     pub(crate) no_expiry: bool,
     /// Entries written before a time, or a duration ago
     #[arg(long, value_name = "WHEN", value_parser = parse_moment)]
@@ -55,11 +62,20 @@ pub(crate) struct FilterArgs {
     #[arg(long, value_name = "WHEN", value_parser = parse_moment)]
     pub(crate) unused_for: Option<Moment>,
     /// Fresh entries that expire within a duration
-    #[arg(long, value_name = "WHEN", value_parser = parse_duration)]
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     pub(crate) expiring_within: Option<u64>,
     /// Entries larger than this, as in 500MB or 1GiB
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     pub(crate) larger_than: Option<u64>,
+    /// Entries smaller than this
+    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    pub(crate) smaller_than: Option<u64>,
+    /// Entries that took longer than this to compute, as far as recorded
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    pub(crate) cost_above: Option<u64>,
+    /// Entries of this policy
+    #[arg(long = "policy", value_name = "POLICY", value_enum)]
+    pub(crate) policy: Option<PolicyChoice>,
 }
 
 /// A policy as it is typed to select entries.
@@ -74,7 +90,7 @@ pub(crate) enum PolicyChoice {
 }
 
 impl PolicyChoice {
-    /// The policy that is meant, `None` for both.
+    /// Returns the policy that is meant, `None` for both.
     pub(crate) fn policy(self) -> Option<Policy> {
         match self {
             Self::Evict => Some(Policy::Evict),
@@ -82,4 +98,124 @@ impl PolicyChoice {
             Self::Any => None,
         }
     }
+}
+
+/// Parses the name of a kind of value.
+fn kinds() -> impl TypedValueParser<Value = Kind> {
+    PossibleValuesParser::new(Kind::ALL.map(Kind::as_str))
+        .map(|name| name.parse().expect("it is one of them"))
+}
+
+/// Says in the help of `--policy` which entries a verb means without it.
+pub(crate) fn evict_by_default(policy: Arg) -> Arg {
+    policy.help("Entries of this policy [default: evict]")
+}
+
+/// A verb that gives entries a policy selects them by theirs with another option.
+pub(crate) fn if_policy(policy: Arg) -> Arg {
+    policy
+        .long("if-policy")
+        .help("Entries that have this policy")
+}
+
+impl FilterArgs {
+    /// Returns the same conditions with every name as a pattern, so that patterns can be added.
+    pub(crate) fn as_patterns(&self) -> Self {
+        if self.glob {
+            return self.clone();
+        }
+        let escaped = |names: &[String]| names.iter().map(|name| escape(name)).collect();
+        Self {
+            store: escaped(&self.store),
+            dataset: escaped(&self.dataset),
+            user: escaped(&self.user),
+            operator: escaped(&self.operator),
+            prompt: escaped(&self.prompt),
+            key: escaped(&self.key),
+            arg: escaped(&self.arg),
+            glob: true,
+            ..self.clone()
+        }
+    }
+
+    /// Returns a name as this filter has to spell it: escaped where names are patterns.
+    pub(crate) fn spelled(&self, name: &str) -> String {
+        if self.glob {
+            escape(name)
+        } else {
+            name.to_owned()
+        }
+    }
+
+    /// Returns the words that spell these conditions on a command line, each with a space before it.
+    pub(crate) fn words(&self, quote: impl for<'a> Fn(&'a str) -> Cow<'a, str>) -> String {
+        let mut words = String::new();
+        for (option, names) in [
+            ("--store", &self.store),
+            ("--dataset", &self.dataset),
+            ("--user", &self.user),
+            ("--operator", &self.operator),
+            ("--prompt", &self.prompt),
+            ("--key", &self.key),
+            ("--arg", &self.arg),
+        ] {
+            for name in names {
+                let is_option_like = name.starts_with('-');
+                let between = if is_option_like { "=" } else { " " };
+                words.push_str(&format!(" {option}{between}{}", quote(name)));
+            }
+        }
+        for kind in &self.kind {
+            words.push_str(&format!(" --kind {kind}"));
+        }
+        for (option, is_set) in [
+            ("--no-dataset", self.no_dataset),
+            ("--glob", self.glob),
+            ("--expired", self.expired),
+            ("--fresh", self.fresh),
+            ("--no-expiry", self.no_expiry),
+        ] {
+            if is_set {
+                words.push_str(&format!(" {option}"));
+            }
+        }
+        for (option, moment) in [
+            ("--older-than", self.older_than),
+            ("--newer-than", self.newer_than),
+            ("--unused-for", self.unused_for),
+        ] {
+            if let Some(moment) = moment {
+                words.push_str(&format!(" {option} {moment}"));
+            }
+        }
+        for (option, amount, unit) in [
+            ("--expiring-within", self.expiring_within, "ms"),
+            ("--larger-than", self.larger_than, ""),
+            ("--smaller-than", self.smaller_than, ""),
+            ("--cost-above", self.cost_above, "ms"),
+        ] {
+            if let Some(amount) = amount {
+                words.push_str(&format!(" {option} {amount}{unit}"));
+            }
+        }
+        match self.policy {
+            Some(PolicyChoice::Evict) => words.push_str(" --policy evict"),
+            Some(PolicyChoice::Persist) => words.push_str(" --policy persist"),
+            Some(PolicyChoice::Any) => words.push_str(" --policy any"),
+            None => {}
+        }
+        words
+    }
+}
+
+/// Escapes a name so that a pattern means it alone.
+fn escape(name: &str) -> String {
+    let mut escaped = String::new();
+    for c in name.chars() {
+        if matches!(c, '*' | '?' | '[' | ']' | '\\') {
+            escaped.push('\\');
+        }
+        escaped.push(c);
+    }
+    escaped
 }

@@ -124,9 +124,12 @@ pub(crate) struct Global {
     /// Use the store whose location is in this file, as a URL with a password has to be
     #[arg(long, global = true, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     pub(crate) db_file: Option<PathBuf>,
-    /// Work in this collection
+    /// Work in this collection; may be repeated where there is a filter
     #[arg(long, global = true, value_name = "NAME")]
-    pub(crate) collection: Option<String>,
+    pub(crate) collection: Vec<String>,
+    /// Work in all collections, where there is a filter
+    #[arg(long, global = true)]
+    pub(crate) all_collections: bool,
     /// Have each write on the disk before it is acknowledged, which a power loss may cost otherwise
     #[arg(long, global = true)]
     pub(crate) durable: bool,
@@ -223,8 +226,9 @@ pub(crate) enum Command {
     Ls(LsArgs),
     /// List, create, change, rename and remove stores
     ///
-    /// Without a verb, lists them. A store exists as long as it has entries or metadata; its
-    /// metadata is FiftyOne's `__store__` document. Verbs work on the store of one name that is
+    /// Without a verb, lists them: those of all collections, unless some are named, and with a filter
+    /// on entries those that have such entries. A store exists as long as it has entries or metadata;
+    /// its metadata is FiftyOne's `__store__` document. Verbs work on the store of one name that is
     /// linked to no dataset, or to the one that --dataset names.
     Stores(StoresArgs),
     /// Count entries, bytes and hits
@@ -234,6 +238,9 @@ pub(crate) enum Command {
     /// A line for each entry that is created, updated or removed, by any process, until Ctrl-C. The store is looked at
     /// every so often: several changes of an entry between two looks are one. An entry that expires is removed
     /// when somebody removes it.
+    ///
+    /// A change is printed if the filter selects the entry before or after it. Conditions on times come to be true
+    /// without any change, and are refused.
     Watch(WatchArgs),
     /// Print where the store is, its size and its settings
     Info(InfoArgs),
@@ -250,11 +257,12 @@ pub(crate) enum Command {
     /// Remove what is expired, old, unused or too much
     ///
     /// Without a limit: what is expired, also if `ecache run --stale` might still print it. With several limits, an entry goes that is beyond any of them. Entries
-    /// of policy `persist` stay.
+    /// of policy `persist` stay, unless --policy says otherwise. The other conditions of the filter must all hold.
     Prune(PruneArgs),
     /// Change the lifetime or the policy of entries
     ///
-    /// A lifetime makes an entry one of policy `evict`; policy `persist` takes its lifetime away.
+    /// A lifetime makes an entry one of policy `evict`; policy `persist` takes its lifetime away. Without --expired,
+    /// expired entries stay as they are. Since --policy is the new policy, --if-policy selects by the present one.
     Touch(TouchArgs),
     /// Write entries as JSON lines, for `ecache import`
     ///
@@ -263,7 +271,8 @@ pub(crate) enum Command {
     /// Read entries from JSON lines, Extended JSON or a mongodump
     ///
     /// Which of them a file is, is told by its content. JSON lines are those of `ecache export`, Extended JSON
-    /// is what mongoexport writes.
+    /// is what mongoexport writes. A filter selects some of the entries. JSON lines stay in their collection; documents of
+    /// MongoDB's, which do not say theirs, go to the one that --collection names.
     Import(ImportArgs),
     /// Copy entries from one store, database or file to another
     ///
@@ -273,7 +282,8 @@ pub(crate) enum Command {
     Copy(CopyArgs),
     /// Find what is wrong with the entries of a store, and the command that mends it
     ///
-    /// Looks at every entry of every collection, or of the one that is named with --collection. Exits with 1 if it
+    /// Looks at every entry that the filter selects, of every collection unless some are named with --collection. With
+    /// conditions on entries, shared-stores and old-versions are not checked. Exits with 1 if it
     /// finds anything.
     ///
     /// damaged: the entry is not what was written. structure: pages or indexes of the file are

@@ -26,7 +26,8 @@ pub(crate) fn read(mut words: impl Iterator<Item = OsString>) -> Option<Cli> {
         global: Global {
             db: path.map(PathBuf::from),
             db_file: None,
-            collection: None,
+            collection: Vec::new(),
+            all_collections: false,
             durable: false,
             quiet,
             verbose: 0,

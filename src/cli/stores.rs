@@ -4,11 +4,13 @@ use clap::{Args, Subcommand, ValueEnum};
 use ecache_core::entry::Policy;
 
 use super::FormatArgs;
+use super::filter::FilterArgs;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   ecache stores
+  ecache stores --larger-than 1MiB --format json
   ecache stores create settings --metadata '{\"owner\": \"ann\"}'
   ecache stores rename thumbs thumbnails --dry-run
   ecache stores rm thumbnails --dataset 6b03de1228195dbc2df5c505")]
@@ -23,13 +25,15 @@ pub(crate) struct StoresArgs {
 pub(crate) struct StoresListArgs {
     #[command(flatten)]
     pub(crate) format: FormatArgs,
+    #[command(flatten)]
+    pub(crate) filter: FilterArgs,
 }
 
 // The verbs; without one, stores are listed.
 #[derive(Debug, Subcommand)]
 pub(crate) enum StoresVerb {
     /// List stores, with their entries and metadata
-    Ls(StoresListArgs),
+    Ls(Box<StoresListArgs>),
     /// Print all that is known of a store
     Show(StoresShowArgs),
     /// Make a store exist without entries, with metadata

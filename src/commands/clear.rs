@@ -6,17 +6,19 @@ use ecache_core::filter::{Filter, Usage};
 
 use super::jobs::{note_running, without_running};
 use super::removal::{Run, amount_with, open, remove_documents, remove_with};
-use super::request::{filter, require_narrowed};
+use super::shared::collections::note_elsewhere;
+use super::shared::filter::{Unless, filter, note_unknown_datasets, require_narrowed};
 use crate::cli::ClearArgs;
 use crate::context::Context;
 use crate::error::Exit;
 
 pub(crate) fn run(context: &Context, args: ClearArgs) -> Result<Exit> {
     let now = context.now();
-    let filter = filter(context, &args.filter, args.policy, now)?;
+    let filter = filter(context, &args.filter, Unless::Evictable, now)?;
     require_narrowed(&filter, args.all, "remove")?;
     let run = Run::from(args.dry_run);
     let backend = open(context, run)?;
+    note_unknown_datasets(context, backend.as_ref(), &filter)?;
     let selection = if args.jobs {
         filter.clone()
     } else {
@@ -48,6 +50,7 @@ pub(crate) fn run(context: &Context, args: ClearArgs) -> Result<Exit> {
             ));
         }
     }
+    note_elsewhere(context, backend.as_ref(), &selection, now)?;
     Ok(Exit::Done)
 }
 

@@ -16,13 +16,14 @@ use ecache_core::interchange::Reader;
 use ecache_core::location::{self, Access};
 use ecache_core::remap::Remap;
 use ecache_core::scope::Address;
-use ecache_core::transfer::{Found, Importer, Records, matches};
+use ecache_core::transfer::{Found, Importer, Records};
 
 use super::left_out::LeftOut;
 use super::removal::{amount, entries};
-use super::request::{check_name, dataset_id, filter_among};
-use super::transfer::{is_database, lines, open_records, pour, report, to_file, to_stdout};
-use crate::cli::filter::PolicyChoice;
+use super::request::{check_name, dataset_id};
+use super::shared::collections::note_elsewhere;
+use super::shared::filter::{Unless, filter_among, note_unknown_datasets};
+use super::transfer::{Sieve, is_database, lines, open_records, pour, report, to_file, to_stdout};
 use crate::cli::{ConflictChoice, CopyArgs};
 use crate::context::Context;
 use crate::datasets::Datasets;
@@ -68,12 +69,14 @@ pub(crate) fn run(context: &Context, args: CopyArgs) -> Result<Exit> {
             "a dataset cannot be both OLD and NEW within one store: what is copied to it would be copied on; copy by way of a file",
         ));
     }
-    let policy = args.policy.unwrap_or(if remap.is_empty() {
-        PolicyChoice::Any
-    } else {
-        PolicyChoice::Evict
-    });
-    let mut filter = filter_among(context, &args.filter, policy, now, &here)?;
+    // A file of entries was written of what was asked for; a store has more than that.
+    let unless = match (&source, remap.is_empty()) {
+        (Some(_), true) => Unless::AnyPolicy,
+        (Some(_), false) => Unless::Evictable,
+        (None, true) => Unless::AnyCollection,
+        (None, false) => Unless::EvictableOfAnyCollection,
+    };
+    let mut filter = filter_among(context, &args.filter, unless, now, &here)?;
     let sources = remap.sources().map(|id| DatasetPattern::exact(Some(id)));
     filter.datasets.extend(sources);
     let copy = Copy {
@@ -95,13 +98,16 @@ pub(crate) fn run(context: &Context, args: CopyArgs) -> Result<Exit> {
                     .add_persistent(source.usage(&left.into(), now)?);
             }
             let records = Records::new(source.as_ref(), &copy.filter, now)?;
-            copy.pour(total, records)
+            let exit = copy.pour(total, records)?;
+            note_unknown_datasets(context, source.as_ref(), &copy.filter)?;
+            note_elsewhere(context, source.as_ref(), &copy.filter.into(), now)?;
+            Ok(exit)
         }
         None => {
             let input = open_records(&from)?;
-            let collection = &copy.filter.collection;
             let left = copy.left();
-            let records = Reader::new(input, collection, now)
+            let mut sieve = Sieve::new(copy.filter.clone(), now);
+            let records = Reader::new(input, context.usual_collection(), now)
                 .map_err(|error| Error::Input(Box::new(error)))?
                 .map(|record| match record {
                     Ok((_, record)) => Ok(record),
@@ -115,12 +121,14 @@ pub(crate) fn run(context: &Context, args: CopyArgs) -> Result<Exit> {
                             let (entries, bytes) = (1, entry.size);
                             copy.left_out.add_persistent(Usage { entries, bytes });
                         }
-                        matches(&copy.filter, record, now)
+                        sieve.takes(record)
                     }
                     Err(_) => true,
                 })
                 .map(|record| record.map(Found::Record));
-            copy.pour(None, records)
+            let exit = copy.pour(None, records)?;
+            sieve.note(context);
+            Ok(exit)
         }
     }
 }
@@ -140,7 +148,7 @@ struct Copy<'a> {
 impl Copy<'_> {
     /// Returns the filter of the persistent entries that are left out because no policy was typed.
     fn left(&self) -> Option<Filter> {
-        let is_left = !self.remap.is_empty() && self.args.policy.is_none();
+        let is_left = !self.remap.is_empty() && self.args.filter.policy.is_none();
         is_left.then(|| Filter {
             policy: Some(Policy::Persist),
             ..self.filter.clone()

@@ -9,7 +9,7 @@ use ecache_core::doctor::{Check, Examination, Finding, Growth, NEAR_LIMIT, exami
 use ecache_core::entry::Policy;
 use ecache_core::error::Error;
 use ecache_core::filter::{Filter, Freshness, Pattern, Selection, Usage};
-use ecache_core::scope::Address;
+use ecache_core::scope::{Address, DEFAULT_COLLECTION};
 use ecache_core::time::Timestamp;
 
 use super::jobs::find_running;
@@ -17,9 +17,10 @@ use super::live::Live;
 use super::removal::{
     Run, amount, amount_with, counting, entries, open, remove_documents, remove_with,
 };
-use super::request::check_name;
+use super::shared::filter::{Unless, filter, note_unknown_datasets};
+use crate::cli::filter::{FilterArgs, PolicyChoice};
 use crate::cli::{DoctorArgs, FailOn, Fix};
-use crate::context::Context;
+use crate::context::{Collections, Context};
 use crate::error::Exit;
 use crate::output::escape::{for_line, shell};
 use crate::output::{Cell, Column, Format, human, stdout};
@@ -33,6 +34,7 @@ const GROWING: usize = 5;
 pub(crate) fn run(context: &Context, args: DoctorArgs) -> Result<Exit> {
     let now = context.now();
     let run = Run::from(args.dry_run);
+    let filter = filter(context, &args.filter, Unless::AnyCollection, now)?;
     let backend = match args.fix.is_empty() {
         true => context.reader()?,
         false => open(context, run)?,
@@ -44,6 +46,7 @@ pub(crate) fn run(context: &Context, args: DoctorArgs) -> Result<Exit> {
             place.display()
         ));
     }
+    note_unknown_datasets(context, backend.as_ref(), &filter)?;
     let live = Live::find(context, backend.as_ref(), args.live_datasets.as_deref())?;
     let is_orphaned = |check: Check| check == Check::Orphaned;
     let fixes = args.fix.iter().filter_map(|fix| match fix {
@@ -63,6 +66,7 @@ pub(crate) fn run(context: &Context, args: DoctorArgs) -> Result<Exit> {
     let doctor = Doctor {
         context,
         args: &args,
+        filter,
         backend: backend.as_ref(),
         live,
         now,
@@ -94,6 +98,8 @@ pub(crate) fn run(context: &Context, args: DoctorArgs) -> Result<Exit> {
 struct Doctor<'a> {
     context: &'a Context,
     args: &'a DoctorArgs,
+    /// The entries to examine
+    filter: Filter,
     backend: &'a dyn Backend,
     live: Option<Live>,
     now: Timestamp,
@@ -102,11 +108,10 @@ struct Doctor<'a> {
 }
 
 impl Doctor<'_> {
-    /// The collection that was named, or all.
+    /// Returns the collections that were named, or all.
     fn collections(&self) -> Result<BTreeSet<String>> {
-        let named = check_name("collection", &self.context.collection)?;
-        if self.context.is_collection_named {
-            return Ok(BTreeSet::from([named.to_owned()]));
+        if let Collections::Named(names) = &self.context.collections {
+            return Ok(names.iter().cloned().collect());
         }
         let stores = self.backend.stores()?;
         let names = stores
@@ -121,6 +126,7 @@ impl Doctor<'_> {
         let examination = examine(
             self.backend,
             collection,
+            &self.filter,
             live,
             self.now,
             &mut counting(&mut bar),
@@ -188,8 +194,8 @@ impl Doctor<'_> {
     /// What mending removes, the same as [`Doctor::command`] does.
     fn selection(&self, collection: &str, finding: &Finding) -> Result<Selection> {
         let any = Filter {
-            collection: collection.to_owned(),
-            ..Filter::default()
+            collections: vec![Pattern::exact(collection)],
+            ..self.filter.clone()
         };
         // Nothing that is kept until it is removed by name is removed here.
         let evictable = Filter {
@@ -200,7 +206,14 @@ impl Doctor<'_> {
             freshness: Some(Freshness::Endless),
             ..evictable.clone()
         };
-        let every = || Pattern::glob("*").map(|glob| vec![glob]);
+        // The filter's own names narrow it further.
+        let every = |named: &[Pattern]| {
+            if named.is_empty() {
+                Pattern::glob("*").map(|glob| vec![glob])
+            } else {
+                Ok(named.to_vec())
+            }
+        };
         let filter = match finding.check {
             Check::Damaged | Check::Unreadable => return Ok(finding.selection(self.now)),
             Check::Orphaned => {
@@ -220,11 +233,11 @@ impl Doctor<'_> {
                 ..evictable
             },
             Check::EndlessPrompts => Filter {
-                prompts: every()?,
+                prompts: every(&endless.prompts)?,
                 ..endless
             },
             Check::EndlessUsers => Filter {
-                users: every()?,
+                users: every(&endless.users)?,
                 ..endless
             },
             Check::SharedStores
@@ -240,48 +253,86 @@ impl Doctor<'_> {
         Ok(filter.into())
     }
 
-    /// The command that mends it, or the first of them, or what to do instead.
+    /// Returns the command that mends it, or the first of them, or what to do instead.
     fn command(&self, collection: &str, finding: &Finding) -> String {
-        // Nothing but what pruning and clearing leave in place.
+        // Entries that pruning and clearing leave in place.
         let is_persistent = finding.persistent == finding.usage.entries;
-        let what = match finding.check {
+        let typed = &self.args.filter;
+        let any_policy = is_persistent.then_some(PolicyChoice::Any).or(typed.policy);
+        let (verb, filter) = match finding.check {
             Check::Damaged | Check::Unreadable => {
-                return self.line(collection, &format!("doctor --fix {}", finding.check.id()));
+                let verb = format!("doctor --fix {}", finding.check.id());
+                (verb, typed.clone())
             }
             Check::Orphaned if is_persistent && finding.usage.entries > 0 => {
                 let datasets = finding.datasets().into_iter();
-                let datasets = datasets.map(|id| format!(" --dataset {}", shell(&id)));
-                format!("clear{} --policy any", datasets.collect::<String>())
+                let filter = FilterArgs {
+                    dataset: datasets.map(|id| typed.spelled(&id)).collect(),
+                    policy: any_policy,
+                    ..typed.clone()
+                };
+                ("clear".to_owned(), filter)
             }
-            Check::Orphaned => match &self.args.live_datasets {
-                Some(list) => format!(
-                    "prune --orphaned --live-datasets {}",
-                    shell(&list.to_string_lossy())
-                ),
-                None => "prune --orphaned".to_owned(),
-            },
-            Check::Expired => "prune --expired".to_owned(),
-            Check::EndlessPrompts => "clear --prompt '*' --glob --no-expiry".to_owned(),
-            Check::EndlessUsers => "clear --user '*' --glob --no-expiry".to_owned(),
+            Check::Orphaned => {
+                let verb = match &self.args.live_datasets {
+                    Some(list) => format!(
+                        "prune --orphaned --live-datasets {}",
+                        shell(&list.to_string_lossy())
+                    ),
+                    None => "prune --orphaned".to_owned(),
+                };
+                (verb, typed.clone())
+            }
+            Check::Expired => {
+                let filter = FilterArgs {
+                    expired: true,
+                    ..typed.clone()
+                };
+                ("prune".to_owned(), filter)
+            }
+            Check::EndlessPrompts => {
+                let mut filter = endless(typed);
+                if filter.prompt.is_empty() {
+                    filter.prompt = vec!["*".to_owned()];
+                }
+                ("clear".to_owned(), filter)
+            }
+            Check::EndlessUsers => {
+                let mut filter = endless(typed);
+                if filter.user.is_empty() {
+                    filter.user = vec!["*".to_owned()];
+                }
+                ("clear".to_owned(), filter)
+            }
             Check::OldVersions => {
-                let stores = finding
-                    .stores
-                    .iter()
-                    .map(|name| format!(" --store {}", shell(name)));
-                let policy = if is_persistent { " --policy any" } else { "" };
-                format!("clear{}{policy}", stores.collect::<String>())
+                let stores = finding.stores.iter();
+                let filter = FilterArgs {
+                    store: stores.map(|name| typed.spelled(name)).collect(),
+                    policy: any_policy,
+                    ..typed.clone()
+                };
+                ("clear".to_owned(), filter)
             }
             Check::SharedStores => {
                 return "give each function a store_name of its own".to_owned();
             }
-            Check::NearLimit => format!("ls --larger-than {}", NEAR_LIMIT - 1),
+            Check::NearLimit => {
+                let filter = FilterArgs {
+                    larger_than: typed.larger_than.max(Some(NEAR_LIMIT - 1)),
+                    ..typed.clone()
+                };
+                ("ls".to_owned(), filter)
+            }
             Check::PersistExpiry => match finding.entries.first() {
-                Some(entry) => format!(
-                    "touch --policy evict --store {} --key {}",
-                    shell(&entry.store.store_name),
-                    shell(entry.key.as_str())
-                ),
-                None => "ls".to_owned(),
+                Some(entry) => {
+                    let filter = FilterArgs {
+                        store: vec![entry.store.store_name.to_string()],
+                        key: vec![entry.key.as_str().to_owned()],
+                        ..FilterArgs::default()
+                    };
+                    ("touch --policy evict".to_owned(), filter)
+                }
+                None => ("ls".to_owned(), typed.clone()),
             },
             Check::Structure => {
                 let save = self.line(collection, "export --output FILE");
@@ -295,7 +346,7 @@ impl Doctor<'_> {
                 return "let FiftyOne open the store: it makes them".to_owned();
             }
         };
-        self.line(collection, &what)
+        self.line(collection, &format!("{verb}{}", filter.words(shell)))
     }
 
     /// A command for the same store and collection.
@@ -304,8 +355,8 @@ impl Doctor<'_> {
         if let Some((option, typed)) = self.context.typed_location() {
             line.push_str(&format!(" {option} {}", shell(&typed.to_string_lossy())));
         }
-        if collection != ecache_core::scope::DEFAULT_COLLECTION || self.context.is_collection_named
-        {
+        let is_named = matches!(self.context.collections, Collections::Named(_));
+        if collection != DEFAULT_COLLECTION || is_named {
             line.push_str(&format!(" --collection {}", shell(collection)));
         }
         line
@@ -321,8 +372,8 @@ impl Doctor<'_> {
     /// Returns FiftyOne's jobs that run, which are no trouble, and their size.
     fn running_jobs(&self, collection: &str) -> Result<(Vec<Address>, Usage)> {
         let filter = Filter {
-            collection: collection.to_owned(),
-            ..Filter::default()
+            collections: vec![Pattern::exact(collection)],
+            ..self.filter.clone()
         };
         find_running(self.context, self.backend, &filter, self.now)
     }
@@ -421,7 +472,7 @@ impl Doctor<'_> {
                     Cell::Count(store.recent.entries),
                     Cell::Size(store.recent.bytes),
                     Cell::Json(serde_json::to_string(&[&*store.store_name])?.into()),
-                    Cell::from(self.line(collection, "stats --newer-than 1d")),
+                    Cell::from(self.stats(collection)),
                 ])?;
             }
         }
@@ -440,9 +491,28 @@ impl Doctor<'_> {
         Ok(())
     }
 
+    /// Returns the command that shows the growth of stores.
+    fn stats(&self, collection: &str) -> String {
+        let typed = FilterArgs {
+            newer_than: None,
+            ..self.args.filter.clone()
+        };
+        let what = format!("stats --newer-than 1d{}", typed.words(shell));
+        self.line(collection, &what)
+    }
+
     /// Returns the command that removes the values of killed writers.
     fn prune(&self) -> String {
-        self.line(&self.context.collection, "prune --expired")
+        self.line(self.context.usual_collection(), "prune --expired")
+    }
+}
+
+/// Returns the filter of entries of policy `evict` that never expire, with patterns for names.
+fn endless(typed: &FilterArgs) -> FilterArgs {
+    FilterArgs {
+        fresh: false,
+        no_expiry: true,
+        ..typed.as_patterns()
     }
 }
 

@@ -3,7 +3,8 @@
 use anyhow::Result;
 use ecache_core::transfer::Records;
 
-use super::request::filter;
+use super::shared::collections::note_elsewhere;
+use super::shared::filter::{Unless, filter, note_unknown_datasets};
 use super::transfer::{lines, pour, to_file, to_stdout};
 use crate::cli::ExportArgs;
 use crate::context::Context;
@@ -11,14 +12,17 @@ use crate::error::Exit;
 
 pub(crate) fn run(context: &Context, args: ExportArgs) -> Result<Exit> {
     let now = context.now();
-    let filter = filter(context, &args.filter, args.policy, now)?;
+    let filter = filter(context, &args.filter, Unless::AnyPolicy, now)?;
     let backend = context.reader()?;
     let write = |out: &mut dyn std::io::Write| {
         let records = Records::in_any_order(backend.as_ref(), &filter, now)?;
         pour(context, "exporting", None, records, lines(out))
     };
-    match &args.output {
+    let exit = match &args.output {
         Some(path) => to_file(path, write),
         None => to_stdout(context, write),
-    }
+    }?;
+    note_unknown_datasets(context, backend.as_ref(), &filter)?;
+    note_elsewhere(context, backend.as_ref(), &filter.into(), now)?;
+    Ok(exit)
 }

@@ -17,6 +17,7 @@ pub(super) enum Field {
     KeyType,
     DatasetId,
     DatasetName,
+    Collection,
     Policy,
     CreatedAt,
     UpdatedAt,
@@ -37,12 +38,13 @@ pub(super) enum Field {
 
 impl Field {
     /// All fields, the value last.
-    pub(super) const ALL: [Self; 21] = [
+    pub(super) const ALL: [Self; 22] = [
         Self::StoreName,
         Self::Key,
         Self::KeyType,
         Self::DatasetId,
         Self::DatasetName,
+        Self::Collection,
         Self::Policy,
         Self::CreatedAt,
         Self::UpdatedAt,
@@ -81,6 +83,7 @@ impl Field {
             Self::KeyType => "key_type",
             Self::DatasetId => "dataset_id",
             Self::DatasetName => "dataset_name",
+            Self::Collection => "collection",
             Self::Policy => "policy",
             Self::CreatedAt => "created_at",
             Self::UpdatedAt => "updated_at",
@@ -138,6 +141,7 @@ impl Field {
             Self::DatasetName => {
                 Cell::from(datasets.name(entry.address.store.dataset_id.as_deref()))
             }
+            Self::Collection => Cell::from(&*entry.address.store.collection),
             Self::Policy => Cell::from(entry.policy.as_str()),
             Self::CreatedAt => Cell::Time(entry.created_at.as_millis()),
             Self::UpdatedAt => time(entry.updated_at),
@@ -202,4 +206,11 @@ pub(super) fn json(value: &Value) -> String {
 pub(super) fn text(bytes: Vec<u8>) -> String {
     String::from_utf8(bytes)
         .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+}
+
+/// Adds the collection to the fields of a list that may mix several, unless it is there.
+pub(super) fn add_collection(fields: &mut Vec<Field>) {
+    if !fields.contains(&Field::Collection) {
+        fields.push(Field::Collection);
+    }
 }

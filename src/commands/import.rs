@@ -13,8 +13,8 @@ use ecache_core::interchange::{ReadError, Reader};
 use ecache_core::location;
 
 use super::removal::counting;
-use super::request::check_name;
-use super::transfer::{open_records, report};
+use super::shared::filter::{Unless, filter};
+use super::transfer::{Sieve, open_records, report};
 use crate::cli::ImportArgs;
 use crate::context::Context;
 use crate::error::Exit;
@@ -26,10 +26,11 @@ const HANDFUL_SIZE: usize = 1 << 20;
 const HANDFULS_AHEAD: usize = 4;
 
 pub(crate) fn run(context: &Context, args: ImportArgs) -> Result<Exit> {
-    let collection = check_name("collection", &context.collection)?;
+    let now = context.now();
+    let filter = filter(context, &args.filter, Unless::AnyCollection, now)?;
     let input = open_records(&args.file)?;
     // Read before the store is created: a file that is none of these leaves no trace.
-    let records = Reader::new(input, collection, context.now())
+    let records = Reader::new(input, context.usual_collection(), now)
         .map_err(|error| Error::Input(Box::new(error)))?;
     let (path, _) = context.location()?;
     let backend = match args.dry_run && !path.exists() {
@@ -43,12 +44,18 @@ pub(crate) fn run(context: &Context, args: ImportArgs) -> Result<Exit> {
     };
     signals::finish_batches()?;
     let mut bar = context.progress("importing", None);
+    let mut sieve = Sieve::new(filter, now);
+    let mut records = read_ahead(records).filter(|record| match record {
+        Ok(record) => sieve.takes(record),
+        Err(_) => true,
+    });
     let imported = backend.import(
-        &mut read_ahead(records),
+        &mut records,
         args.on_conflict.into(),
         commit,
         &mut counting(&mut bar),
     );
+    drop(records);
     bar.finish();
     let attempt = |error: Error| {
         let what = match (commit, &error) {
@@ -69,6 +76,7 @@ pub(crate) fn run(context: &Context, args: ImportArgs) -> Result<Exit> {
         Commit::Whole | Commit::Every(_) => "imported",
     };
     report(context, verb, imported.map_err(attempt)?);
+    sieve.note(context);
     Ok(Exit::Done)
 }
 

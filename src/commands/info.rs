@@ -3,9 +3,10 @@
 use anyhow::Result;
 use ecache_core::filter::{Filter, Freshness};
 use ecache_core::location;
+use ecache_core::scope::DEFAULT_COLLECTION;
 
 use crate::cli::InfoArgs;
-use crate::context::{Context, Origin};
+use crate::context::{Collections, Context, Origin};
 use crate::error::Exit;
 use crate::output::{Cell, Column, Format};
 
@@ -13,8 +14,13 @@ pub(crate) fn run(context: &Context, args: InfoArgs) -> Result<Exit> {
     let (path, origin) = context.location()?;
     let backend = context.reader()?;
     let store = backend.describe()?;
+    let collection = match &context.collections {
+        Collections::Default => Some(DEFAULT_COLLECTION.to_owned()),
+        Collections::Named(names) => Some(names.join(", ")),
+        Collections::All => None,
+    };
     let expired = Filter {
-        collection: context.collection.clone(),
+        collections: Vec::new(),
         freshness: Some(Freshness::Expired),
         ..Filter::default()
     };
@@ -40,12 +46,13 @@ pub(crate) fn run(context: &Context, args: InfoArgs) -> Result<Exit> {
             }),
         ),
         ("exists", Cell::Bool(is_there)),
-        ("collection", Cell::from(context.collection.as_str())),
+        ("collection", collection.map_or(Cell::Null, Cell::from)),
         (
             "collection_from",
-            Cell::from(match context.is_collection_named {
-                true => "--collection",
-                false => "default",
+            Cell::from(match context.collections {
+                Collections::Named(_) => "--collection",
+                Collections::All => "--all-collections",
+                Collections::Default => "default",
             }),
         ),
         ("file_size", Cell::Size(store.file_size)),

@@ -5,7 +5,8 @@ use ecache_core::backend::{Direction, Row, Scan, Sort, Values, read_value};
 
 use super::fields::{self, Field};
 use super::removal::entries;
-use super::request::filter;
+use super::shared::collections::note_elsewhere;
+use super::shared::filter::{Unless, filter, note_unknown_datasets};
 use crate::cli::LsArgs;
 use crate::context::Context;
 use crate::error::Exit;
@@ -16,16 +17,19 @@ pub(crate) fn run(context: &Context, args: LsArgs) -> Result<Exit> {
     let format = context.format(args.format);
     // JSON is for programs, which want to see all there is.
     let datasets = context.datasets()?;
-    let fields = match (format, args.fields.as_slice()) {
+    let mut fields = match (format, args.fields.as_slice()) {
         (Format::Json | Format::Jsonl, []) => fields::parse(&["all".into()], &datasets)?,
         (_, names) => fields::parse(names, &datasets)?,
     };
+    if args.fields.is_empty() && context.may_mix_collections() {
+        fields::add_collection(&mut fields);
+    }
     let values = match fields.contains(&Field::Value) {
         true => Values::Include,
         false => Values::Omit,
     };
     let scan = Scan {
-        filter: filter(context, &args.filter, args.policy, now)?,
+        filter: filter(context, &args.filter, Unless::AnyPolicy, now)?,
         sort: args.sort.map_or(Sort::Stored, Sort::from),
         direction: match args.reverse {
             true => Direction::Descending,
@@ -73,6 +77,8 @@ pub(crate) fn run(context: &Context, args: LsArgs) -> Result<Exit> {
             entries(foreign)
         ));
     }
+    note_unknown_datasets(context, backend.as_ref(), &scan.filter)?;
+    note_elsewhere(context, backend.as_ref(), &scan.filter.into(), now)?;
     if count == 0 && context.terminal.stdout_is_terminal {
         context.note("no entries");
     }

@@ -30,6 +30,7 @@ mod request;
 mod rm;
 mod run;
 mod set;
+mod shared;
 mod show;
 mod stats;
 mod stores;

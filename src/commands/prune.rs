@@ -5,25 +5,29 @@ use std::time::Duration;
 use anyhow::Result;
 use ecache_core::backend::{Backend, Dimension};
 use ecache_core::entry::Policy;
-use ecache_core::filter::{Capacity, DatasetPattern, Filter, Freshness, Pattern, Selection, Usage};
+use ecache_core::filter::{Capacity, Filter, Freshness, Selection, Usage};
 use ecache_core::time::Timestamp;
 
 use super::live::Live;
 use super::removal::{Run, amount, open, remove_documents, remove_with};
-use super::request::check_name;
+use super::shared::collections::note_elsewhere;
+use super::shared::filter::{Unless, check_possible, filter, note_unknown_datasets};
 use crate::cli::PruneArgs;
+use crate::cli::filter::{FilterArgs, PolicyChoice};
 use crate::context::Context;
-use crate::error::Exit;
+use crate::error::{Exit, usage};
 use crate::output::human;
 use crate::units::Moment;
 
 pub(crate) fn run(context: &Context, args: PruneArgs) -> Result<Exit> {
     let now = context.now();
     let run = Run::from(args.dry_run);
+    let scope = scope(context, &args, now)?;
     let backend = open(context, run)?;
-    let scope = scope(context, &args)?;
+    note_unknown_datasets(context, backend.as_ref(), &scope)?;
     let orphans = orphans(context, &args, backend.as_ref(), &scope)?;
     let selection = selection(&args, scope, orphans.clone(), now);
+    selection.any_of.iter().try_for_each(check_possible)?;
     // What had not expired that long ago is not expired then; the other limits are points in time already.
     let stale = Duration::from_millis(args.keep_stale.unwrap_or(0));
     let then = now.saturating_sub(stale);
@@ -38,7 +42,7 @@ pub(crate) fn run(context: &Context, args: PruneArgs) -> Result<Exit> {
         None => Ok(0),
     };
     remove_with(context, backend.as_ref(), &selection, run, then, documents)?;
-    if let Some(orphans) = orphans {
+    if let Some(orphans) = orphans.filter(|orphans| orphans.policy == Some(Policy::Evict)) {
         note_persistent(context, backend.as_ref(), orphans, now)?;
     }
     if run == Run::Wet {
@@ -48,6 +52,7 @@ pub(crate) fn run(context: &Context, args: PruneArgs) -> Result<Exit> {
         }
         note_limits(context, backend.as_ref(), &selection, now)?;
     }
+    note_elsewhere(context, backend.as_ref(), &selection, then)?;
     if args.vacuum && run == Run::Wet {
         let before = backend.describe()?;
         backend.compact(now)?;
@@ -117,62 +122,85 @@ fn orphans(
     let datasets = backend.names(Dimension::Dataset)?;
     let live = Live::find(context, backend, args.live_datasets.as_deref())?;
     let live = live.ok_or_else(Live::unknown)?;
-    let evictable = Filter {
-        policy: Some(Policy::Evict),
-        ..scope.clone()
+    Ok(live.orphans(datasets, &evictable(args, scope)))
+}
+
+/// Builds the filter of what may be pruned. Conditions that are reasons to go by themselves are
+/// none of it.
+fn scope(context: &Context, args: &PruneArgs, now: Timestamp) -> Result<Filter> {
+    let narrowing = FilterArgs {
+        expired: false,
+        older_than: None,
+        unused_for: None,
+        ..args.filter.clone()
     };
-    Ok(live.orphans(datasets, &evictable))
+    let scope = filter(context, &narrowing, Unless::AnyPolicy, now)?;
+    let keeps_persistent = matches!(args.filter.policy, None | Some(PolicyChoice::Evict));
+    if args.has_capacity() && !keeps_persistent {
+        return Err(usage(
+            "--max-size and --max-entries remove entries of policy evict alone: leave out --policy",
+        ));
+    }
+    if args.is_of_expired() && scope.is_fresh_only() {
+        return Err(usage(
+            "what is expired is removed here, which contradicts the filter: add --older-than, --unused-for, --max-size or --max-entries",
+        ));
+    }
+    Ok(scope)
 }
 
-/// What is pruned.
-fn scope(context: &Context, args: &PruneArgs) -> Result<Filter> {
-    Ok(Filter {
-        collection: check_name("collection", &context.collection)?.to_owned(),
-        stores: args.store.iter().map(Pattern::exact).collect(),
-        datasets: args
-            .dataset
-            .iter()
-            .map(|dataset| DatasetPattern::Id(Pattern::exact(dataset)))
-            .collect(),
-        ..Filter::default()
-    })
+impl PruneArgs {
+    fn has_capacity(&self) -> bool {
+        self.max_size.is_some() || self.max_entries.is_some()
+    }
+
+    /// Reports whether entries go because they are expired.
+    fn is_of_expired(&self) -> bool {
+        let has_limit = self.has_capacity()
+            || self.orphaned
+            || self.filter.older_than.is_some()
+            || self.filter.unused_for.is_some();
+        self.filter.expired || !has_limit
+    }
 }
 
-/// What the limits take: each by itself is a reason to go.
+/// Returns what may go by a limit: of policy `evict`, unless another was typed.
+fn evictable(args: &PruneArgs, scope: &Filter) -> Filter {
+    let typed = args.filter.policy.unwrap_or(PolicyChoice::Evict);
+    Filter {
+        policy: typed.policy(),
+        ..scope.clone()
+    }
+}
+
+/// Returns what the limits take: each by itself is a reason to go.
 fn selection(
     args: &PruneArgs,
     scope: Filter,
     orphans: Option<Filter>,
     now: Timestamp,
 ) -> Selection {
-    let evictable = Filter {
-        policy: Some(Policy::Evict),
-        ..scope.clone()
-    };
     let time = |moment: Moment| Some(Timestamp::from_millis(moment.resolve(now.as_millis())));
-    let has_capacity = args.max_size.is_some() || args.max_entries.is_some();
-    let has_limit =
-        has_capacity || args.orphaned || args.older_than.is_some() || args.unused_for.is_some();
     let mut any_of = Vec::from_iter(orphans);
-    if args.expired || !has_limit {
+    if args.is_of_expired() {
         any_of.push(Filter {
             freshness: Some(Freshness::Expired),
             ..scope.clone()
         });
     }
-    if let Some(moment) = args.older_than {
+    if let Some(moment) = args.filter.older_than {
         any_of.push(Filter {
             written_before: time(moment),
-            ..evictable.clone()
+            ..evictable(args, &scope)
         });
     }
-    if let Some(moment) = args.unused_for {
+    if let Some(moment) = args.filter.unused_for {
         any_of.push(Filter {
             unused_since: time(moment),
-            ..evictable
+            ..evictable(args, &scope)
         });
     }
-    let beyond = has_capacity.then_some(Capacity {
+    let beyond = args.has_capacity().then_some(Capacity {
         scope,
         max_size: args.max_size,
         max_entries: args.max_entries,

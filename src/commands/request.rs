@@ -1,11 +1,10 @@
-//! From what was typed to what the core is asked for: addresses and filters.
+//! From what was typed to the address of an entry.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use ecache_core::entry::Entry;
-use ecache_core::filter::{DatasetPattern, Filter, Freshness, Pattern};
 use ecache_core::key::{CallScopes, Key, preimage};
 use ecache_core::python_json::Json;
 use ecache_core::scope::{self, Address, STORE_KEY, Scopes, StoreAddress};
@@ -13,7 +12,6 @@ use ecache_core::time::Timestamp;
 use ecache_core::typed_name;
 
 use crate::cli::entry::{EntryArgs, ScopeArgs};
-use crate::cli::filter::{FilterArgs, PolicyChoice};
 use crate::cli::value::Ttl;
 use crate::context::Context;
 use crate::datasets::{Datasets, is_id};
@@ -107,7 +105,7 @@ pub(super) fn store_address(
         None => None,
     };
     Ok(StoreAddress {
-        collection: check_name("collection", &context.collection)?.into(),
+        collection: check_name("collection", context.collection()?)?.into(),
         store_name: check_store(store)?.into(),
         dataset_id,
     })
@@ -140,31 +138,7 @@ pub(super) fn dataset_id(named: &str, datasets: &dyn Fn() -> Result<Datasets>) -
     datasets()?.id(named)
 }
 
-/// The datasets that were typed to select entries.
-fn dataset_patterns(
-    args: &FilterArgs,
-    datasets: &dyn Fn() -> Result<Datasets>,
-) -> Result<Vec<DatasetPattern>> {
-    let mut patterns = Vec::new();
-    for named in &args.dataset {
-        let exact = |id: Arc<str>| DatasetPattern::Id(Pattern::exact(&*id));
-        if !args.glob {
-            patterns.push(exact(dataset_id(named, datasets)?));
-            continue;
-        }
-        let pattern = Pattern::glob(named).map_err(|error| usage(error.to_string()))?;
-        if let Pattern::Glob(glob) = &pattern {
-            patterns.extend(datasets()?.matching(glob).into_iter().map(exact));
-        }
-        patterns.push(DatasetPattern::Id(pattern));
-    }
-    if args.no_dataset {
-        patterns.push(DatasetPattern::Unlinked);
-    }
-    Ok(patterns)
-}
-
-pub(super) fn check_name<'a>(what: &str, name: &'a str) -> Result<&'a str> {
+pub(in crate::commands) fn check_name<'a>(what: &str, name: &'a str) -> Result<&'a str> {
     scope::check_name(name).map_err(|error| usage(format!("invalid {what} {name:.80?}: {error}")))
 }
 
@@ -210,75 +184,6 @@ pub(super) fn scopes(scope: &ScopeArgs, token: Option<&str>) -> Scopes {
         operator_uri: name(&scope.operator),
         prompt_id: name(&scope.prompt),
         jwt_sha256: token.map(scope::token_hash),
-    }
-}
-
-/// The filter that was typed.
-pub(super) fn filter(
-    context: &Context,
-    args: &FilterArgs,
-    policy: PolicyChoice,
-    now: Timestamp,
-) -> Result<Filter> {
-    filter_among(context, args, policy, now, &|| context.datasets())
-}
-
-/// The filter that was typed for entries of these datasets, which are asked for if one is called by its name.
-pub(super) fn filter_among(
-    context: &Context,
-    args: &FilterArgs,
-    policy: PolicyChoice,
-    now: Timestamp,
-    datasets: &dyn Fn() -> Result<Datasets>,
-) -> Result<Filter> {
-    let pattern = |text: &String| match args.glob {
-        true => Pattern::glob(text).map_err(|error| usage(error.to_string())),
-        false => Ok(Pattern::exact(text)),
-    };
-    let patterns = |texts: &[String]| texts.iter().map(pattern).collect::<Result<Vec<_>>>();
-    let freshness = match (args.expired, args.fresh, args.no_expiry) {
-        (true, ..) => Some(Freshness::Expired),
-        (_, true, _) => Some(Freshness::Fresh),
-        (.., true) => Some(Freshness::Endless),
-        _ => None,
-    };
-    let moment = |moment: Option<crate::units::Moment>| {
-        moment.map(|moment| Timestamp::from_millis(moment.resolve(now.as_millis())))
-    };
-    Ok(Filter {
-        collection: check_name("collection", &context.collection)?.to_owned(),
-        stores: patterns(&args.store)?,
-        datasets: dataset_patterns(args, datasets)?,
-        keys: patterns(&args.key)?,
-        users: patterns(&args.user)?,
-        operators: patterns(&args.operator)?,
-        prompts: patterns(&args.prompt)?,
-        arguments: patterns(&args.arg)?,
-        policy: policy.policy(),
-        freshness,
-        written_before: moment(args.older_than),
-        written_after: moment(args.newer_than),
-        unused_since: moment(args.unused_for),
-        expires_by: args
-            .expiring_within
-            .map(|millis| now.saturating_add(Duration::from_millis(millis))),
-        larger_than: args.larger_than,
-        jobs: None,
-    })
-}
-
-/// Refuses a filter that means everything, unless that was asked for.
-pub(super) fn require_narrowed(filter: &Filter, all: bool, verb: &str) -> Result<()> {
-    let narrowed = Filter {
-        policy: None,
-        ..filter.clone()
-    };
-    match (narrowed.is_narrowed(), all) {
-        (false, false) => Err(usage(format!(
-            "without a filter this would {verb} every entry: name some with --store, --dataset, --user …, or add --all"
-        ))),
-        (true, true) => Err(usage("--all and a filter contradict each other")),
-        _ => Ok(()),
     }
 }
 

@@ -9,7 +9,8 @@ use ecache_core::filter::Filter;
 use ecache_core::scope::Scopes;
 use ecache_core::time::Timestamp;
 
-use super::request::filter;
+use super::shared::collections::note_elsewhere;
+use super::shared::filter::{Unless, filter, note_unknown_datasets};
 use super::uncached::Uncached;
 use crate::cli::{GroupBy, StatsArgs};
 use crate::context::Context;
@@ -18,13 +19,12 @@ use crate::output::{Cell, Column, Secrets};
 
 pub(crate) fn run(context: &Context, args: StatsArgs) -> Result<Exit> {
     let now = context.now();
-    let filter = filter(context, &args.filter, args.policy, now)?;
+    let filter = filter(context, &args.filter, Unless::AnyPolicy, now)?;
     if args.calls {
         return calls(context, &args, &filter);
     }
-    let groups = context
-        .reader()?
-        .groups(&filter, Dimension::from(args.by), now)?;
+    let backend = context.reader()?;
+    let groups = backend.groups(&filter, Dimension::from(args.by), now)?;
     let datasets = context.datasets()?;
     let is_named = args.by == GroupBy::Dataset && datasets.are_known();
     let mut columns = vec![
@@ -53,6 +53,8 @@ pub(crate) fn run(context: &Context, args: StatsArgs) -> Result<Exit> {
     if groups.is_empty() && context.terminal.stdout_is_terminal {
         context.note("no entries");
     }
+    note_unknown_datasets(context, backend.as_ref(), &filter)?;
+    note_elsewhere(context, backend.as_ref(), &filter.into(), now)?;
     let (path, _) = context.location()?;
     let store = context.beside(&path).unwrap_or(path);
     let plural = |count| if count == 1 { "" } else { "s" };
@@ -74,6 +76,7 @@ pub(crate) fn run(context: &Context, args: StatsArgs) -> Result<Exit> {
 
 fn name_column(by: GroupBy) -> Column {
     Column::text(match by {
+        GroupBy::Collection => "collection",
         GroupBy::Store => "store_name",
         GroupBy::Dataset => "dataset_id",
         GroupBy::User => "user_id",
@@ -85,16 +88,15 @@ fn name_column(by: GroupBy) -> Column {
 /// What calls came to, also where no entry is left of them.
 fn calls(context: &Context, args: &StatsArgs, filter: &Filter) -> Result<Exit> {
     let by = Dimension::from(args.by);
-    if !matches!(by, Dimension::Store | Dimension::Dataset) {
-        return Err(usage("calls are counted by store and dataset alone"));
+    if !matches!(
+        by,
+        Dimension::Collection | Dimension::Store | Dimension::Dataset
+    ) {
+        return Err(usage(
+            "calls are counted by collection, store and dataset alone",
+        ));
     }
-    let stores = Filter {
-        collection: filter.collection.clone(),
-        stores: filter.stores.clone(),
-        datasets: filter.datasets.clone(),
-        ..Filter::default()
-    };
-    if *filter != stores {
+    if !filter.means_whole_stores() {
         return Err(usage(
             "calls are counted by store and dataset: no other filter can select some",
         ));

@@ -6,25 +6,31 @@ use ecache_core::filter::Freshness;
 
 use super::lifetime::LifetimeChange;
 use super::removal::{Run, Verb, batches, forecast, open};
-use super::request::{filter, require_narrowed};
+use super::shared::collections::note_elsewhere;
+use super::shared::filter::{Unless, filter, note_unknown_datasets, require_narrowed};
 use crate::cli::TouchArgs;
-use crate::cli::filter::PolicyChoice;
 use crate::context::Context;
-use crate::error::Exit;
+use crate::error::{Exit, usage};
 
 pub(crate) fn run(context: &Context, args: TouchArgs) -> Result<Exit> {
     let now = context.now();
-    let change = LifetimeChange::new(args.ttl, args.policy)?;
+    let change = LifetimeChange::new(args.ttl, args.new_policy)?;
     let touch = change.touch(now)?;
-    let mut filter = filter(context, &args.filter, PolicyChoice::Any, now)?;
+    let mut filter = filter(context, &args.filter, Unless::AnyPolicy, now)?;
     require_narrowed(&filter, args.all, "change")?;
     // What has expired is gone for readers, and comes back only if it is asked for with --expired.
     filter.freshness = filter.freshness.or(Some(Freshness::Fresh));
     if change.is_for_evictable() {
+        if filter.policy == Some(Policy::Persist) {
+            return Err(usage(
+                "--policy keep gives no lifetime to entries of policy persist: leave out --if-policy",
+            ));
+        }
         filter.policy = Some(Policy::Evict);
     }
     let run = Run::from(args.dry_run);
     let backend = open(context, run)?;
+    note_unknown_datasets(context, backend.as_ref(), &filter)?;
     let selection = filter.into();
     let lifetime = change
         .told(now)
@@ -39,5 +45,6 @@ pub(crate) fn run(context: &Context, args: TouchArgs) -> Result<Exit> {
             backend.touch(&selection, touch, now, progress)
         })?,
     };
+    note_elsewhere(context, backend.as_ref(), &selection, now)?;
     Ok(Exit::Done)
 }

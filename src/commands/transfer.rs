@@ -1,6 +1,7 @@
 //! What export, import and copy have in common: files that appear when they are complete, the loop over what is
 //! found, and the report.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, BufReader, BufWriter, LineWriter, Read, Seek, Write};
 use std::path::{Path, PathBuf};
@@ -8,11 +9,13 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use ecache_core::backend::{Imported, Record};
 use ecache_core::error::Error;
-use ecache_core::filter::Usage;
-use ecache_core::transfer::{Found, write_record};
+use ecache_core::filter::{Filter, Usage};
+use ecache_core::time::Timestamp;
+use ecache_core::transfer::{Found, matches, write_record};
 
 use super::partial;
 use super::removal::entries;
+use super::shared::collections;
 use crate::context::Context;
 use crate::error::{Exit, usage};
 use crate::output::{JsonToTerminal, stdin, stdout};
@@ -20,6 +23,48 @@ use crate::signals;
 
 /// Number of entries left out that are named one by one.
 const NAMED: u64 = 20;
+/// Takes the records of a file that a filter means.
+pub(super) struct Sieve {
+    filter: Filter,
+    /// The filter, for any collection
+    anywhere: Filter,
+    now: Timestamp,
+    /// Entries that were left out for their collection alone
+    elsewhere: BTreeMap<String, u64>,
+}
+
+impl Sieve {
+    pub(super) fn new(filter: Filter, now: Timestamp) -> Self {
+        Self {
+            anywhere: Filter {
+                collections: Vec::new(),
+                ..filter.clone()
+            },
+            filter,
+            now,
+            elsewhere: BTreeMap::new(),
+        }
+    }
+
+    /// Reports whether a record is to be taken.
+    pub(super) fn takes(&mut self, record: &Record) -> bool {
+        if matches(&self.filter, record, self.now) {
+            return true;
+        }
+        if let Record::Entry(entry, _) = record
+            && matches(&self.anywhere, record, self.now)
+        {
+            let collection = entry.address.store.collection.to_string();
+            *self.elsewhere.entry(collection).or_default() += 1;
+        }
+        false
+    }
+
+    /// Notes how many entries were left out for their collection.
+    pub(super) fn note(self, context: &Context) {
+        collections::note(context, self.elsewhere);
+    }
+}
 
 /// Hands what is found to `take`, with progress, until it is all there or the user stops it.
 ///

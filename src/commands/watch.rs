@@ -14,8 +14,8 @@ use ecache_core::watch::{Change, Watch};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::fields::{self, Field};
-use super::request::filter;
-use crate::cli::filter::{FilterArgs, PolicyChoice};
+use super::shared::filter::{Unless, filter, note_unknown_datasets};
+use crate::cli::filter::FilterArgs;
 use crate::cli::{WatchArgs, WatchFormat};
 use crate::context::Context;
 use crate::datasets::Datasets;
@@ -28,20 +28,26 @@ pub(crate) fn run(context: &Context, args: WatchArgs) -> Result<Exit> {
         None => Format::Plain,
     };
     let interval = Duration::from_millis(args.interval);
-    let filter = filter(context, &lasting(&args)?, PolicyChoice::Any, context.now())?;
+    check_lasting(&args.filter)?;
+    let filter = filter(context, &args.filter, Unless::AnyPolicy, context.now())?;
     let mut place = Place::of(context)?;
     let is_there = place.is_there();
-    let mut watch = Watch::new(context.reader()?, context.shared_clock(), filter);
+    let backend = context.reader()?;
+    note_unknown_datasets(context, backend.as_ref(), &filter)?;
+    let mut watch = Watch::new(backend, context.shared_clock(), filter);
     if !is_there {
         context.note("there is no store yet; waiting for it");
     }
     watch.poll()?;
     context.detail("watching");
     let datasets = context.datasets()?;
-    let fields = match format {
+    let mut fields = match format {
         Format::Jsonl => fields::parse(&["all".into()], &datasets)?,
         _ => vec![Field::StoreName, Field::Key, Field::DatasetId, Field::Size],
     };
+    if context.may_mix_collections() {
+        fields::add_collection(&mut fields);
+    }
     let mut columns = vec![Column::whole("change"), Column::whole("seen_at")];
     columns.extend(fields.iter().map(|field| field.column()));
     let mut left = args.count;
@@ -80,25 +86,21 @@ pub(crate) fn run(context: &Context, args: WatchArgs) -> Result<Exit> {
     }
 }
 
-/// What names entries for as long as they are there; a time, a size or a policy does not.
-fn lasting(args: &WatchArgs) -> Result<FilterArgs> {
-    let named = FilterArgs {
-        store: args.filter.store.clone(),
-        dataset: args.filter.dataset.clone(),
-        no_dataset: args.filter.no_dataset,
-        user: args.filter.user.clone(),
-        operator: args.filter.operator.clone(),
-        prompt: args.filter.prompt.clone(),
-        key: args.filter.key.clone(),
-        arg: args.filter.arg.clone(),
-        glob: args.filter.glob,
-        ..FilterArgs::default()
-    };
-    match named == args.filter {
-        true => Ok(named),
-        false => Err(usage(
-            "entries are watched by what they are called, not by time or size: choose with --store, --dataset, --user, --operator, --prompt, --key or --arg",
-        )),
+/// Refuses conditions on times, which come to be true without any change.
+fn check_lasting(filter: &FilterArgs) -> Result<()> {
+    let times = [
+        ("--expired", filter.expired),
+        ("--fresh", filter.fresh),
+        ("--older-than", filter.older_than.is_some()),
+        ("--newer-than", filter.newer_than.is_some()),
+        ("--unused-for", filter.unused_for.is_some()),
+        ("--expiring-within", filter.expiring_within.is_some()),
+    ];
+    match times.into_iter().find(|(_, is_set)| *is_set) {
+        None => Ok(()),
+        Some((option, _)) => Err(usage(format!(
+            "{option} comes to be true without any change, so it cannot be watched: choose entries by their names, kind, size, cost or policy"
+        ))),
     }
 }
 
@@ -193,6 +195,7 @@ fn cells<'a>(
         (Change::Deleted(address), Field::DatasetId) => {
             Cell::from(address.store.dataset_id.as_deref())
         }
+        (Change::Deleted(address), Field::Collection) => Cell::from(&*address.store.collection),
         (Change::Deleted(address), Field::DatasetName) => {
             Cell::from(datasets.name(address.store.dataset_id.as_deref()))
         }

@@ -10,7 +10,9 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::backend::{Backend, Content, Foreign, Progress, Row, Scan, Trouble, Values, read_value};
+use crate::backend::{
+    Backend, Content, Foreign, Lookup, Progress, Row, Scan, Trouble, Values, read_value,
+};
 use crate::entry::{Entry, Policy};
 use crate::error::{Error, Result};
 use crate::filter::{Filter, Pattern, Selection, Usage};
@@ -221,18 +223,21 @@ pub struct Examination {
     pub usage: Usage,
 }
 
-/// Looks at every entry of a collection.
+/// Looks at every entry of a collection that `filter` means, whose own collections do not matter.
 ///
-/// `live` are the datasets that exist; without them nothing is [`Check::Orphaned`].
+/// Conditions on entries hide a part of each store, so that nothing is [`Check::SharedStores`] or
+/// [`Check::OldVersions`] then. `live` are the datasets that exist; without them nothing is [`Check::Orphaned`].
 ///
 /// ```
 /// use ecache_core::backend::{memory::MemoryBackend, no_progress};
 /// use ecache_core::doctor::examine;
+/// use ecache_core::filter::Filter;
 /// use ecache_core::scope::DEFAULT_COLLECTION;
 /// use ecache_core::time::Timestamp;
 ///
 /// let now = Timestamp::from_millis(1_795_415_570_948);
-/// let healthy = examine(&MemoryBackend::new(), DEFAULT_COLLECTION, None, now, &mut no_progress)?;
+/// let (store, all) = (MemoryBackend::new(), Filter::default());
+/// let healthy = examine(&store, DEFAULT_COLLECTION, &all, None, now, &mut no_progress)?;
 /// assert!(healthy.findings.is_empty());
 /// # Ok::<(), ecache_core::error::Error>(())
 /// ```
@@ -242,17 +247,18 @@ pub struct Examination {
 pub fn examine(
     backend: &dyn Backend,
     collection: &str,
+    filter: &Filter,
     live: Option<&HashSet<Arc<str>>>,
     now: Timestamp,
     progress: Progress<'_>,
 ) -> Result<Examination> {
     let filter = Filter {
-        collection: collection.to_owned(),
-        ..Filter::default()
+        collections: vec![Pattern::exact(collection)],
+        ..filter.clone()
     };
     let scan = Scan {
         values: Values::Include,
-        ..Scan::new(filter)
+        ..Scan::new(filter.clone())
     };
     let mut chart = Chart::new(live, now);
     for row in backend.scan(&scan, now)? {
@@ -287,15 +293,18 @@ pub fn examine(
         }
     }
     for store in backend.stores()? {
-        let is_here = *store.address.collection == *collection;
-        if is_here && store.metadata.is_some() && chart.is_orphaned(&store.address) {
+        let policy = store.metadata.as_ref().map(|metadata| metadata.policy);
+        let is_meant = policy.is_some() && filter.matches_document(&store.address, policy);
+        if is_meant && chart.is_orphaned(&store.address) {
             chart.find_document(Check::Orphaned, store.address.document());
         }
     }
     for trouble in backend.troubles(collection)? {
         match trouble {
             Trouble::PersistExpiry(address, size) => {
-                chart.find(Check::PersistExpiry, &address, size, None);
+                if !filter.is_narrowed() || is_meant(backend, &filter, &address, now)? {
+                    chart.find(Check::PersistExpiry, &address, size, None);
+                }
             }
             Trouble::MissingIndex(fields) => {
                 let usage = chart.usage;
@@ -313,7 +322,25 @@ pub fn examine(
             }
         }
     }
+    if filter.means_whole_stores() {
+        chart.note_stores();
+    }
     Ok(chart.finish())
+}
+
+/// Reports whether a filter means the entry of an address.
+fn is_meant(
+    backend: &dyn Backend,
+    filter: &Filter,
+    address: &Address,
+    now: Timestamp,
+) -> Result<bool> {
+    Ok(match backend.lookup(address, now)? {
+        Lookup::Hit(entry, _) | Lookup::Stale(entry) | Lookup::Foreign(entry, _) => {
+            filter.matches(&entry, now)
+        }
+        Lookup::Missing | Lookup::Damaged(_) => false,
+    })
 }
 
 /// Returns why FiftyOne's decorator raises on a value.
@@ -477,8 +504,8 @@ impl<'a> Chart<'a> {
         }
     }
 
-    /// What whole stores have, now that all entries were seen.
-    fn finish(mut self) -> Examination {
+    /// Finds what is wrong with whole stores, once all their entries were seen.
+    fn note_stores(&mut self) {
         let stores = std::mem::take(&mut self.stores);
         for (name, store) in &stores {
             if store.functions.len() > 1 {
@@ -491,7 +518,12 @@ impl<'a> Chart<'a> {
             let reason = format!("store {name:?}: the latest is {current:?}");
             self.find_store(Check::OldVersions, name, &stores[name], reason);
         }
-        let mut growth: Vec<Growth> = stores
+        self.stores = stores;
+    }
+
+    fn finish(self) -> Examination {
+        let mut growth: Vec<Growth> = self
+            .stores
             .into_iter()
             .map(|(store_name, store)| Growth {
                 store_name,
@@ -586,6 +618,7 @@ mod tests {
         examine(
             &backend,
             DEFAULT_COLLECTION,
+            &Filter::default(),
             live.as_ref(),
             NOW,
             &mut no_progress,
@@ -699,7 +732,15 @@ mod tests {
         let examine = |live: Option<&[&str]>| {
             let live = live.map(|live| live.iter().map(|id| Arc::from(*id)).collect());
             let (live, progress) = (live.as_ref(), &mut no_progress);
-            examine(&backend, DEFAULT_COLLECTION, live, NOW, progress).expect("it is read")
+            examine(
+                &backend,
+                DEFAULT_COLLECTION,
+                &Filter::default(),
+                live,
+                NOW,
+                progress,
+            )
+            .expect("it is read")
         };
         assert_eq!(examine(None).findings, []);
         let findings = examine(Some(&["here"])).findings;

@@ -322,7 +322,7 @@ fn nearest(backend: &dyn Backend, question: &Question, now: Timestamp) -> Result
     }
     let store = &question.address.store;
     let filter = Filter {
-        collection: store.collection.to_string(),
+        collections: vec![Pattern::exact(&*store.collection)],
         stores: vec![Pattern::exact(&*store.store_name)],
         ..Filter::default()
     };

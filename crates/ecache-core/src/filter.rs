@@ -8,6 +8,7 @@ use crate::glob::{Glob, GlobError};
 use crate::python_json::Json;
 use crate::scope::{DEFAULT_COLLECTION, StoreAddress};
 use crate::time::Timestamp;
+use crate::value::Kind;
 
 /// A name to compare with: exact, or a shell pattern.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,8 +100,8 @@ pub enum Jobs {
 /// An empty list, and a `None`, mean any.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Filter {
-    /// The collection; always exactly one
-    pub collection: String,
+    /// Collections
+    pub collections: Vec<Pattern>,
     /// Store names
     pub stores: Vec<Pattern>,
     /// Datasets
@@ -115,6 +116,8 @@ pub struct Filter {
     pub prompts: Vec<Pattern>,
     /// One of the recorded positional arguments: a string by its text, anything else by its JSON
     pub arguments: Vec<Pattern>,
+    /// Kinds of value
+    pub kinds: Vec<Kind>,
     /// The policy
     pub policy: Option<Policy>,
     /// Fresh, expired or without expiry
@@ -132,13 +135,17 @@ pub struct Filter {
     pub larger_than: Option<u64>,
     /// Records of transient jobs
     pub jobs: Option<Jobs>,
+    /// Values shorter than that, in bytes
+    pub smaller_than: Option<u64>,
+    /// Results that took longer than that to compute, in milliseconds, as far as known
+    pub cost_above: Option<u64>,
 }
 
 impl Default for Filter {
-    /// Every entry of the default collection.
+    /// Means every entry of the default collection.
     fn default() -> Self {
         Self {
-            collection: DEFAULT_COLLECTION.into(),
+            collections: vec![Pattern::exact(DEFAULT_COLLECTION)],
             stores: Vec::new(),
             datasets: Vec::new(),
             keys: Vec::new(),
@@ -146,6 +153,7 @@ impl Default for Filter {
             operators: Vec::new(),
             prompts: Vec::new(),
             arguments: Vec::new(),
+            kinds: Vec::new(),
             policy: None,
             freshness: None,
             written_before: None,
@@ -154,6 +162,8 @@ impl Default for Filter {
             expires_by: None,
             larger_than: None,
             jobs: None,
+            smaller_than: None,
+            cost_above: None,
         }
     }
 }
@@ -162,17 +172,17 @@ impl Filter {
     /// Every entry of one store.
     pub fn store(store: &StoreAddress) -> Self {
         Self {
-            collection: store.collection.to_string(),
+            collections: vec![Pattern::exact(&*store.collection)],
             stores: vec![Pattern::exact(&*store.store_name)],
             datasets: vec![DatasetPattern::exact(store.dataset_id.as_deref())],
             ..Self::default()
         }
     }
 
-    /// Whether any condition but the collection is set.
+    /// Reports whether any condition but the collections is set.
     pub fn is_narrowed(&self) -> bool {
         let whole = Self {
-            collection: self.collection.clone(),
+            collections: self.collections.clone(),
             ..Self::default()
         };
         *self != whole
@@ -183,9 +193,59 @@ impl Filter {
         matches!(self.jobs, Some(Jobs::Only | Jobs::Running))
     }
 
-    /// Whether a store's entries can be meant at all.
+    /// Returns the filter without its conditions on entries: collections, stores and datasets stay.
+    pub fn place(&self) -> Self {
+        Self {
+            collections: self.collections.clone(),
+            stores: self.stores.clone(),
+            datasets: self.datasets.clone(),
+            ..Self::default()
+        }
+    }
+
+    /// Reports whether the filter means fresh entries alone.
+    pub fn is_fresh_only(&self) -> bool {
+        self.expires_by.is_some()
+            || matches!(self.freshness, Some(Freshness::Fresh | Freshness::Endless))
+    }
+
+    /// Returns the part of the filter that is in one store.
+    pub fn within(&self, store: &StoreAddress) -> Self {
+        let place = Self::store(store);
+        Self {
+            collections: place.collections,
+            stores: place.stores,
+            datasets: place.datasets,
+            ..self.clone()
+        }
+    }
+
+    /// Returns the part of the filter that tells entries by their names: no sizes, times, policies or
+    /// kinds, which change while an entry stays.
+    pub fn names(&self) -> Self {
+        Self {
+            keys: self.keys.clone(),
+            users: self.users.clone(),
+            operators: self.operators.clone(),
+            prompts: self.prompts.clone(),
+            arguments: self.arguments.clone(),
+            ..self.place()
+        }
+    }
+
+    /// Reports whether the filter means all entries of the stores that it means any of.
+    pub fn means_whole_stores(&self) -> bool {
+        *self == self.place()
+    }
+
+    /// Reports whether entries of a collection can be meant at all.
+    pub fn matches_collection(&self, collection: &str) -> bool {
+        any_of(&self.collections, |pattern| pattern.matches(collection))
+    }
+
+    /// Reports whether a store's entries can be meant at all.
     pub fn matches_store(&self, store: &StoreAddress) -> bool {
-        *self.collection == *store.collection
+        self.matches_collection(&store.collection)
             && any_of(&self.stores, |pattern| pattern.matches(&store.store_name))
             && any_of(&self.datasets, |pattern| {
                 pattern.matches(store.dataset_id.as_deref())
@@ -198,11 +258,8 @@ impl Filter {
     /// datasets and a policy means any. The policy of a damaged document is unknown.
     pub fn matches_document(&self, store: &StoreAddress, policy: Option<Policy>) -> bool {
         let whole_stores = Self {
-            collection: self.collection.clone(),
-            stores: self.stores.clone(),
-            datasets: self.datasets.clone(),
             policy: self.policy,
-            ..Self::default()
+            ..self.place()
         };
         *self == whole_stores
             && self.matches_store(store)
@@ -223,6 +280,7 @@ impl Filter {
             && named(&self.operators, scopes.operator_uri.as_deref())
             && named(&self.prompts, scopes.prompt_id.as_deref())
             && !self.means_only_jobs()
+            && any_of(&self.kinds, |kind| entry.kind == *kind)
             && self.policy.is_none_or(|policy| entry.policy == policy)
             && self.freshness.is_none_or(|freshness| match freshness {
                 Freshness::Fresh => entry.is_fresh(now),
@@ -242,6 +300,10 @@ impl Filter {
                 entry.is_fresh(now) && entry.expires_at.is_some_and(|expires| expires <= t)
             })
             && self.larger_than.is_none_or(|size| entry.size > size)
+            && self.smaller_than.is_none_or(|size| entry.size < size)
+            && self
+                .cost_above
+                .is_none_or(|cost| entry.cost_ms.is_some_and(|ms| ms > cost))
             && arguments_match(&self.arguments, entry.args.as_deref())
     }
 }

@@ -82,7 +82,7 @@ impl<'a> Records<'a> {
         sort: Sort,
     ) -> Result<Self> {
         let mut stores = Vec::new();
-        if names_whole_stores(filter) {
+        if filter.means_whole_stores() {
             stores = backend.stores()?;
             stores.retain(|store| store.metadata.is_some() && filter.matches_store(&store.address));
         }
@@ -165,22 +165,11 @@ fn found_foreign(foreign: Foreign) -> Found {
     Found::Foreign(foreign.entry.address, foreign.reason)
 }
 
-/// Whether the filter names stores and datasets only: then the stores' metadata goes along.
-fn names_whole_stores(filter: &Filter) -> bool {
-    let stores = Filter {
-        collection: filter.collection.clone(),
-        stores: filter.stores.clone(),
-        datasets: filter.datasets.clone(),
-        ..Filter::default()
-    };
-    *filter == stores
-}
-
 /// Whether a copy of what `filter` means takes that record along: as [`Records`] does, for records of a file.
 pub fn matches(filter: &Filter, record: &Record, now: Timestamp) -> bool {
     match record {
         Record::Entry(entry, _) => filter.matches(entry, now),
-        Record::Store(store) => names_whole_stores(filter) && filter.matches_store(&store.address),
+        Record::Store(store) => filter.means_whole_stores() && filter.matches_store(&store.address),
     }
 }
 

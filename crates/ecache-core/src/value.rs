@@ -35,6 +35,9 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// Every kind.
+    pub const ALL: [Self; 4] = [Self::Json, Self::Text, Self::Bytes, Self::Command];
+
     /// The word for it in listings and exports.
     pub fn as_str(self) -> &'static str {
         match self {

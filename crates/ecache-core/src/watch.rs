@@ -71,7 +71,10 @@ impl Change {
 pub struct Watch {
     backend: Arc<dyn Backend>,
     clock: Arc<dyn Clock>,
+    /// What is reported
     filter: Filter,
+    /// What is looked at: all entries that may come to be meant, or are meant no longer
+    names: Filter,
     /// How long the last poll took
     cost: Duration,
     /// `None` until the first poll
@@ -91,10 +94,14 @@ enum Following {
 
 impl Watch {
     /// Watches what `filter` means, from the first poll on.
+    ///
+    /// A change is reported if the entry is meant before or after it. Conditions on times are judged
+    /// when an entry is looked at: that one comes to be true is no change.
     pub fn new(backend: Arc<dyn Backend>, clock: Arc<dyn Clock>, filter: Filter) -> Self {
         Self {
             backend,
             clock,
+            names: filter.names(),
             filter,
             cost: Duration::ZERO,
             seen: None,
@@ -171,10 +178,10 @@ impl Watch {
         let generations = self.generations(stores.cloned())?;
         let started = self.clock.now();
         let mut found = Found::default();
-        if !self.find(&self.filter, started, &generations, &mut found, goes_on)? {
+        if !self.find(&self.names, started, &generations, &mut found, goes_on)? {
             return Ok(Vec::new());
         }
-        let before = self.seen.iter().flat_map(|seen| seen.marks.keys());
+        let before = self.seen.iter().flat_map(|seen| &seen.marks);
         let changes = found.changes(before);
         self.seen = Some(Snapshot {
             token,
@@ -188,7 +195,7 @@ impl Watch {
     /// Looks at what is at these addresses.
     fn look_at(&mut self, addresses: &BTreeSet<Address>) -> Result<Vec<Change>> {
         let mut keys: BTreeMap<Arc<StoreAddress>, Vec<Pattern>> = BTreeMap::new();
-        let meant = |address: &&Address| self.filter.matches_store(&address.store);
+        let meant = |address: &&Address| self.names.matches_store(&address.store);
         for Address { store, key } in addresses.iter().filter(meant) {
             let keys = keys.entry(Arc::clone(store)).or_default();
             keys.push(Pattern::exact(key.as_str()));
@@ -206,7 +213,7 @@ impl Watch {
         let seen = self.seen.as_mut().expect("everything was looked at before");
         let before = addresses
             .iter()
-            .filter(|address| seen.marks.contains_key(address));
+            .filter_map(|address| seen.marks.get_key_value(address));
         let changes = found.changes(before);
         seen.marks.retain(|address, _| !addresses.contains(address));
         seen.marks.extend(found.marks);
@@ -240,11 +247,14 @@ impl Watch {
                 row => row,
             };
             match row {
-                Row::Entry(entry, _) if self.filter.matches(&entry, now) => {
-                    let mark = Mark::from(&*entry);
+                Row::Entry(entry, _) if self.names.matches(&entry, now) => {
+                    let mark = Mark {
+                        is_meant: self.filter.matches(&entry, now),
+                        look: Look::from(&*entry),
+                    };
                     found.marks.insert(entry.address.clone(), mark);
                     found.changes.extend(match &self.seen {
-                        Some(seen) => seen.change(entry, generations),
+                        Some(seen) => seen.change(entry, mark, generations),
                         None => None,
                     });
                 }
@@ -262,8 +272,13 @@ impl Watch {
     /// Returns the entries touched since the last poll, as far as the engine reports them.
     fn touched(&mut self) -> Result<Touched> {
         if let Following::NotAsked = self.following {
-            // Before the first scan, so that nothing happens in between.
-            self.following = match self.backend.follow(&self.filter.collection)? {
+            // Before the first scan, so that nothing happens in between. A collection that does not
+            // exist yet cannot be followed, so only a single one that is named is.
+            let follow = match &*self.filter.collections {
+                [Pattern::Exact(collection)] => self.backend.follow(collection)?,
+                _ => None,
+            };
+            self.following = match follow {
                 Some(follow) => Following::Told(follow),
                 None => Following::Untold,
             };
@@ -288,16 +303,30 @@ struct Found {
 
 impl Found {
     /// Returns all changes since `before`: deletions first.
-    fn changes<'a>(&mut self, before: impl Iterator<Item = &'a Address>) -> Vec<Change> {
-        let deleted = before.filter(|address| !self.marks.contains_key(*address));
-        let deleted = deleted.cloned().map(Change::Deleted);
+    fn changes<'a>(
+        &mut self,
+        before: impl Iterator<Item = (&'a Address, &'a Mark)>,
+    ) -> Vec<Change> {
+        let is_deleted = |(address, mark): &(&Address, &Mark)| {
+            mark.is_meant && !self.marks.contains_key(*address)
+        };
+        let deleted = before.filter(is_deleted);
+        let deleted = deleted.map(|(address, _)| Change::Deleted(address.clone()));
         deleted.chain(std::mem::take(&mut self.changes)).collect()
     }
 }
 
+/// The record of an entry that was seen.
+#[derive(Clone, Copy, Debug)]
+struct Mark {
+    /// Whether the filter meant it when it was looked at
+    is_meant: bool,
+    look: Look,
+}
+
 /// The version of an entry; each write makes another one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Mark {
+struct Look {
     created_at: Timestamp,
     written_at: Timestamp,
     expires_at: Option<Timestamp>,
@@ -306,7 +335,7 @@ struct Mark {
     size: u64,
 }
 
-impl From<&Entry> for Mark {
+impl From<&Entry> for Look {
     fn from(entry: &Entry) -> Self {
         Self {
             created_at: entry.created_at,
@@ -341,19 +370,23 @@ impl Snapshot {
     fn change(
         &self,
         entry: Box<Entry>,
+        now: Mark,
         generations: &BTreeMap<Arc<StoreAddress>, u64>,
     ) -> Option<Change> {
         let Some(before) = self.marks.get(&entry.address) else {
-            return Some(Change::Created(entry));
+            return now.is_meant.then_some(Change::Created(entry));
         };
+        if !before.is_meant && !now.is_meant {
+            return None;
+        }
         let store = &entry.address.store;
-        let is_young = self.scanned.contains(&before.written_at);
+        let is_young = self.scanned.contains(&before.look.written_at);
         // Of a store that was new then, the generation before that scan is not known.
         let is_as_it_was = || {
             let now = generations.get(store);
             now.is_some() && now == self.generations.get(store)
         };
         let overwritten_unseen = is_young && !is_as_it_was();
-        (*before != Mark::from(&*entry) || overwritten_unseen).then_some(Change::Updated(entry))
+        (before.look != now.look || overwritten_unseen).then_some(Change::Updated(entry))
     }
 }

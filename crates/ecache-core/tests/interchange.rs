@@ -15,7 +15,7 @@ use ecache_core::time::Timestamp;
 use ecache_core::value::{Kind, Value};
 use proptest::prelude::*;
 
-const COLLECTION: &str = "c";
+const COLLECTION: &str = "execution_store";
 
 /// When the files are read.
 const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
@@ -830,7 +830,7 @@ fn an_entry_too_large_for_a_line_is_refused_by_name() {
     let error = write_entry(&entry, b"", &mut out).expect_err("it is too large");
     assert_eq!(
         error.to_string(),
-        "key \"k\" in store \"s\" in collection \"c\" is too large for a line: its value has 1073741825 bytes, and a line holds at most 1 GiB"
+        "key \"k\" in store \"s\" is too large for a line: its value has 1073741825 bytes, and a line holds at most 1 GiB"
     );
     assert_eq!(out, b"");
 }
@@ -940,6 +940,24 @@ fn any_value() -> impl Strategy<Value = Value> {
 }
 
 /// A name, or none.
+#[test]
+fn a_document_is_in_the_collection_that_is_asked_for_and_a_line_in_its_own() {
+    let collection = |line: &str| {
+        let mut records = Reader::new(line.as_bytes(), "asked", NOW).expect("these are lines");
+        match records.next() {
+            Some(Ok((_, Record::Entry(entry, _)))) => entry.address.store.collection.to_string(),
+            other => panic!("no entry: {other:?}"),
+        }
+    };
+    let document = r#"{"store_name": "s", "key": "k", "value": "v"}"#;
+    assert_eq!(collection(document), "asked");
+    let line = r#"{"store_name": "s", "key": "k", "kind": "text", "value": "v"}"#;
+    assert_eq!(collection(line), "execution_store");
+    let line =
+        r#"{"store_name": "s", "key": "k", "collection": "c", "kind": "text", "value": "v"}"#;
+    assert_eq!(collection(line), "c");
+}
+
 fn any_name() -> impl Strategy<Value = Option<Arc<str>>> {
     prop::option::of(".+".prop_map(Arc::from))
 }
@@ -949,9 +967,13 @@ fn any_time() -> impl Strategy<Value = Timestamp> {
 }
 
 prop_compose! {
-    fn any_store()(store_name in ".+", dataset_id in any_name()) -> StoreAddress {
+    fn any_store()(
+        collection in prop_oneof![Just(COLLECTION.to_owned()), ".+"],
+        store_name in ".+",
+        dataset_id in any_name(),
+    ) -> StoreAddress {
         StoreAddress {
-            collection: COLLECTION.into(),
+            collection: collection.into(),
             store_name: store_name.into(),
             dataset_id,
         }

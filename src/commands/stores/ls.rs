@@ -1,8 +1,8 @@
 //! `ecache stores ls`: lists stores, with their entries and metadata.
 
 use anyhow::Result;
-use ecache_core::filter::Filter;
 
+use super::super::shared::filter::{Unless, filter, note_unknown_datasets};
 use crate::cli::StoresListArgs;
 use crate::context::Context;
 use crate::error::Exit;
@@ -24,18 +24,24 @@ const COLUMNS: [Column; 7] = [
 pub(super) fn run(context: &Context, args: StoresListArgs) -> Result<Exit> {
     let backend = context.reader()?;
     let now = context.now();
+    let filter = filter(context, &args.filter, Unless::AnyCollection, now)?;
+    note_unknown_datasets(context, backend.as_ref(), &filter)?;
     let mut stores = backend.stores()?;
-    if context.is_collection_named {
-        stores.retain(|store| *store.address.collection == *context.collection);
-    }
+    stores.retain(|store| filter.matches_store(&store.address));
     let datasets = context.datasets()?;
     let mut columns = COLUMNS.to_vec();
     if !datasets.are_known() {
         columns.remove(DATASET_NAME);
     }
     let mut rows = context.rows(context.format(args.format), &columns)?;
+    let mut is_empty = true;
     for store in &stores {
-        let usage = backend.usage(&Filter::store(&store.address).into(), now)?;
+        let usage = backend.usage(&filter.within(&store.address).into(), now)?;
+        // A condition on entries selects the stores that have such.
+        if usage.entries == 0 && !filter.means_whole_stores() {
+            continue;
+        }
+        is_empty = false;
         let metadata = store.metadata.as_ref();
         let dataset_id = store.address.dataset_id.as_deref();
         let mut cells = vec![
@@ -55,7 +61,7 @@ pub(super) fn run(context: &Context, args: StoresListArgs) -> Result<Exit> {
         rows.row(&cells)?;
     }
     rows.finish()?;
-    if stores.is_empty() && context.terminal.stdout_is_terminal {
+    if is_empty && context.terminal.stdout_is_terminal {
         context.note("no stores");
     }
     Ok(Exit::Done)

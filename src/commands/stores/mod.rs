@@ -12,6 +12,7 @@ use ecache_core::scope::StoreAddress;
 
 use super::request::store_address;
 use crate::cli::entry::ScopeArgs;
+use crate::cli::filter::FilterArgs;
 use crate::cli::{LinkArgs, StoresArgs, StoresVerb};
 use crate::context::Context;
 use crate::error::{Exit, usage};
@@ -25,8 +26,13 @@ pub(crate) fn run(context: &Context, args: StoresArgs) -> Result<Exit> {
             "name the --format after the verb: ecache stores ls --format json",
         ));
     }
+    if args.list.filter != FilterArgs::default() {
+        return Err(usage(
+            "name filters after the verb: ecache stores ls --dataset ID",
+        ));
+    }
     match verb {
-        StoresVerb::Ls(args) => ls::run(context, args),
+        StoresVerb::Ls(args) => ls::run(context, *args),
         StoresVerb::Show(args) => show::run(context, args),
         StoresVerb::Create(args) => document::create(context, args),
         StoresVerb::Set(args) => document::set(context, args),

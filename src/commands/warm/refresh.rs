@@ -10,10 +10,11 @@ use ecache_core::python_json::Json;
 use ecache_core::secrets::mask_json;
 use ecache_core::value::Kind;
 
-use super::super::request::{filter, require_narrowed};
-use crate::cli::filter::PolicyChoice;
+use super::super::shared::collections::note_elsewhere;
+use super::super::shared::filter::{Unless, filter, note_unknown_datasets, require_narrowed};
 use crate::cli::{WarmArgs, WarmOrder};
 use crate::context::Context;
+use crate::error::usage;
 use crate::output::Secrets;
 
 /// The commands that the filter selects, in the order in which they are to be run.
@@ -24,15 +25,20 @@ pub(super) fn recorded(
 ) -> Result<Vec<Entry>> {
     let now = context.now();
     // `persist` is what the cache may not change by itself.
-    let filter = filter(context, &args.filter, PolicyChoice::Evict, now)?;
+    let mut filter = filter(context, &args.filter, Unless::Evictable, now)?;
     require_narrowed(&filter, args.all, "run")?;
+    if filter.kinds.iter().any(|kind| *kind != Kind::Command) {
+        return Err(usage("only entries of kind command can be run again"));
+    }
+    filter.kinds = vec![Kind::Command];
+    note_unknown_datasets(context, backend, &filter)?;
     let (sort, direction) = match args.order.unwrap_or_default() {
         WarmOrder::Expiry => (Sort::Expires, Direction::Ascending),
         WarmOrder::Cost => (Sort::Cost, Direction::Descending),
         WarmOrder::Hits => (Sort::Hits, Direction::Descending),
     };
     let scan = Scan {
-        filter,
+        filter: filter.clone(),
         sort,
         direction,
         limit: None,
@@ -41,11 +47,12 @@ pub(super) fn recorded(
     let mut entries = Vec::new();
     for row in backend.scan(&scan, now)? {
         match row? {
-            Row::Entry(entry, _) if entry.kind == Kind::Command => entries.push(*entry),
-            Row::Entry(..) | Row::Foreign(_) => {}
+            Row::Entry(entry, _) => entries.push(*entry),
+            Row::Foreign(_) => {}
             Row::Damaged(address) => context.warn(&format!("{address} is damaged and left out")),
         }
     }
+    note_elsewhere(context, backend, &filter.into(), now)?;
     Ok(entries)
 }
 

@@ -579,6 +579,8 @@ pub type Rows<'a> = Box<dyn Iterator<Item = Result<Row>> + 'a>;
 /// What entries are grouped by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dimension {
+    /// The collection
+    Collection,
     /// The store's name
     Store,
     /// The dataset
@@ -595,6 +597,7 @@ impl Dimension {
     /// The name that an entry of that store and those scopes has in it.
     pub fn name(self, store: &StoreAddress, scopes: &Scopes) -> Option<Arc<str>> {
         match self {
+            Self::Collection => Some(store.collection.clone()),
             Self::Store => Some(store.store_name.clone()),
             Self::Dataset => store.dataset_id.clone(),
             Self::User => scopes.user_id.clone(),

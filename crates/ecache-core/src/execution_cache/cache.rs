@@ -1,6 +1,6 @@
 //! The cache that calls share: its store, its clock, and what it does about trouble.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -431,19 +431,12 @@ impl Cache {
     /// If the store cannot be opened, or fails.
     pub fn prune(&self) -> Result<Usage> {
         let (backend, now) = (self.backend()?, self.now());
-        let stores = backend.stores()?.into_iter();
-        let collections: BTreeSet<String> = stores
-            .map(|store| store.address.collection.to_string())
-            .collect();
-        let mut removed = Usage::default();
-        for collection in collections {
-            let expired = Filter {
-                collection,
-                freshness: Some(Freshness::Expired),
-                ..Filter::default()
-            };
-            removed += backend.remove(&expired.into(), now, &mut no_progress)?;
-        }
+        let expired = Filter {
+            collections: Vec::new(),
+            freshness: Some(Freshness::Expired),
+            ..Filter::default()
+        };
+        let removed = backend.remove(&expired.into(), now, &mut no_progress)?;
         backend.collect_garbage(now)?;
         Ok(removed)
     }

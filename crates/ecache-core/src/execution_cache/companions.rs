@@ -126,7 +126,7 @@ impl ExecutionCache {
             });
         }
         let filter = Filter {
-            collection: self.store.collection.to_string(),
+            collections: vec![Pattern::exact(&*self.store.collection)],
             stores: vec![Pattern::exact(&*self.store.store_name)],
             datasets: match datasets {
                 Datasets::All => Vec::new(),

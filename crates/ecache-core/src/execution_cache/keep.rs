@@ -181,7 +181,7 @@ impl Call<'_> {
             return Ok(());
         }
         let expired = Filter {
-            collection: function.store.collection.to_string(),
+            collections: vec![Pattern::exact(&*function.store.collection)],
             stores: vec![Pattern::exact(&*function.store.store_name)],
             freshness: Some(Freshness::Expired),
             ..Filter::default()

@@ -144,7 +144,7 @@ impl ExecutionStores {
 
     fn global(&self) -> Filter {
         Filter {
-            collection: self.collection.to_string(),
+            collections: vec![Pattern::exact(&*self.collection)],
             ..Filter::default()
         }
     }

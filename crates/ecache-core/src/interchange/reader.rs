@@ -135,7 +135,8 @@ pub struct Reader<R> {
 }
 
 impl<R: BufRead> Reader<R> {
-    /// Begins to read `input`, whose records belong to `collection`.
+    /// Begins to read `input`, whose documents belong to `collection`; our own
+    /// lines say theirs.
     ///
     /// A document that does not say when it was created was created at `now`.
     ///

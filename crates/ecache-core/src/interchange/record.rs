@@ -12,7 +12,9 @@ use crate::key::{Key, KeyError};
 use crate::mongo_types::extended_json::{self, ExtendedJsonError, Form, is_hex};
 use crate::mongo_types::timestamp;
 use crate::python_json::Json;
-use crate::scope::{Address, NameError, STORE_KEY, Scopes, StoreAddress, check_name};
+use crate::scope::{
+    Address, DEFAULT_COLLECTION, NameError, STORE_KEY, Scopes, StoreAddress, check_name,
+};
 use crate::time::Timestamp;
 use crate::value::{Kind, Value};
 
@@ -134,7 +136,7 @@ impl LastName {
 }
 
 impl Recorder {
-    /// Makes records in `collection`; an entry that does not say when it was created was at `now`.
+    /// Makes records of documents in `collection`; our own lines say theirs. An entry that does not say when it was created was at `now`.
     pub(super) fn new(collection: &str, now: Timestamp) -> Self {
         Self {
             collection: collection.into(),
@@ -153,7 +155,17 @@ impl Recorder {
         let store_name = fields.store_name.ok_or(missing("store_name"))?;
         let key = fields.key.ok_or(missing("key"))?;
         let value = fields.value.ok_or(missing("value"))?;
-        let store = self.store(&store_name, fields.dataset_id.as_deref());
+        let collection = match (&fields.collection, fields.kind) {
+            (Some(collection), _) => collection.as_ref(),
+            // A line of ecache's own says its collection unless it is FiftyOne's.
+            (None, Some(_)) => DEFAULT_COLLECTION,
+            (None, None) => &self.collection,
+        };
+        let collection: Arc<str> = match &self.store {
+            Some(last) if *last.collection == *collection => last.collection.clone(),
+            _ => collection.into(),
+        };
+        let store = self.store(collection, &store_name, fields.dataset_id.as_deref());
         let created_at = fields.created_at.or(fields.id_made_at);
         let created_at = created_at.unwrap_or(self.now);
         let policy = match (fields.policy, fields.expires_at) {
@@ -205,14 +217,23 @@ impl Recorder {
         Ok(Record::Entry(Box::new(entry), bytes))
     }
 
-    fn store(&mut self, name: &str, dataset_id: Option<&str>) -> Arc<StoreAddress> {
+    fn store(
+        &mut self,
+        collection: Arc<str>,
+        name: &str,
+        dataset_id: Option<&str>,
+    ) -> Arc<StoreAddress> {
         match &self.store {
-            Some(last) if *last.store_name == *name && last.dataset_id.as_deref() == dataset_id => {
+            Some(last)
+                if *last.store_name == *name
+                    && last.dataset_id.as_deref() == dataset_id
+                    && last.collection == collection =>
+            {
                 last.clone()
             }
             _ => {
                 let store = Arc::new(StoreAddress {
-                    collection: self.collection.clone(),
+                    collection,
                     store_name: name.into(),
                     dataset_id: dataset_id.map(Arc::from),
                 });
@@ -228,6 +249,7 @@ struct Fields<'a> {
     store_name: Option<Cow<'a, str>>,
     key: Option<Cow<'a, str>>,
     dataset_id: Option<Cow<'a, str>>,
+    collection: Option<Cow<'a, str>>,
     policy: Option<Policy>,
     /// The time in the document's `_id`
     id_made_at: Option<Timestamp>,
@@ -261,6 +283,7 @@ impl<'a> Fields<'a> {
                 "store_name" => fields.store_name = name("store_name", given)?,
                 "key" => fields.key = string("key", given)?,
                 "dataset_id" => fields.dataset_id = dataset("dataset_id", given)?,
+                "collection" => fields.collection = name("collection", given)?,
                 "policy" => fields.policy = policy("policy", given)?,
                 "created_at" => fields.created_at = time("created_at", given)?,
                 "updated_at" => fields.updated_at = time("updated_at", given)?,

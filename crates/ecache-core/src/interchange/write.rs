@@ -8,7 +8,7 @@ use crate::entry::Entry;
 use crate::key::hex;
 use crate::mongo_types::timestamp;
 use crate::python_json::{write_integer, write_string};
-use crate::scope::{Address, STORE_KEY, StoreAddress};
+use crate::scope::{Address, DEFAULT_COLLECTION, STORE_KEY, StoreAddress};
 use crate::time::Timestamp;
 use crate::value::{Kind, write_stored};
 
@@ -124,6 +124,10 @@ impl<'a> Members<'a> {
         let mut members = Self(out);
         members.text("key", Some(key));
         members.text("dataset_id", store.dataset_id.as_deref());
+        // Documents of FiftyOne's have no such field, so its own collection goes without saying.
+        if *store.collection != *DEFAULT_COLLECTION {
+            members.text("collection", Some(&store.collection));
+        }
         members
     }
 

@@ -124,16 +124,29 @@ prop_compose! {
             patterns(),
             select(vec!["1", "{\"b\": 1}"]).prop_map(Pattern::exact),
         ]),
+        collections in prop_oneof![
+            6 => Just(Filter::default().collections),
+            1 => Just(Vec::new()),
+            1 => Just(vec![Pattern::exact("other")]),
+            1 => few(select(vec![crate::scope::DEFAULT_COLLECTION, "other", "none"])
+                .prop_map(Pattern::exact)),
+            1 => Just(vec![Pattern::Glob(Glob::new("o*").expect("a well-formed pattern"))]),
+        ],
+        kinds in few(select(vec![Kind::Json, Kind::Text, Kind::Bytes, Kind::Command])),
         policy in rarely(select(vec![Policy::Persist, Policy::Evict])),
         freshness in rarely(select(vec![Freshness::Fresh, Freshness::Expired, Freshness::Endless])),
         (written_before, written_after) in (rarely(time()), rarely(time())),
         (unused_since, expires_by) in (rarely(time()), rarely(time())),
         larger_than in rarely(select(vec![0, 2, 65_535, 65_536, u64::MAX])),
+        (smaller_than, cost_above) in (
+            rarely(select(vec![0, 2, 65_537, u64::MAX])),
+            rarely(select(vec![0, 3, 8, u64::MAX])),
+        ),
     ) -> Filter {
         Filter {
-            stores, datasets, keys, users, operators, prompts, arguments, policy, freshness,
-            written_before, written_after, unused_since, expires_by, larger_than,
-            ..Filter::default()
+            collections, stores, datasets, keys, users, operators, prompts, arguments, kinds, policy,
+            freshness, written_before, written_after, unused_since, expires_by, larger_than,
+            smaller_than, cost_above, jobs: None,
         }
     }
 }
@@ -252,18 +265,16 @@ pub(crate) fn fill(backend: &dyn Backend, records: &[Record]) {
     imported.expect("an import");
 }
 
-/// The entries of both collections, with values.
+/// Returns the entries of all collections, with values.
 fn contents(backend: &dyn Backend) -> Vec<(Entry, Option<Content>)> {
-    let other = Scan {
+    let all = Scan {
         values: Values::Include,
         ..Scan::new(Filter {
-            collection: "other".into(),
+            collections: Vec::new(),
             ..Filter::default()
         })
     };
-    let mut all = everything(backend);
-    all.extend(scan(backend, &other));
-    all
+    scan(backend, &all)
 }
 
 const SORTS: [Sort; 9] = [
@@ -277,7 +288,8 @@ const SORTS: [Sort; 9] = [
     Sort::Hits,
     Sort::Cost,
 ];
-const DIMENSIONS: [Dimension; 5] = [
+const DIMENSIONS: [Dimension; 6] = [
+    Dimension::Collection,
     Dimension::Store,
     Dimension::Dataset,
     Dimension::User,
@@ -322,7 +334,7 @@ proptest! {
     ) {
         let sqlite = TemporarySqlite::new();
         fill(&*sqlite, &records);
-        let all: Vec<Entry> = everything(&*sqlite).into_iter().map(|(entry, _)| entry).collect();
+        let all: Vec<Entry> = contents(&*sqlite).into_iter().map(|(entry, _)| entry).collect();
         for filter in filters {
             let expected: Vec<&Entry> = all.iter().filter(|e| filter.matches(e, NOW)).collect();
             let found = scan(&*sqlite, &Scan::new(filter.clone()));

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::backend::{
-    Counters, Dimension, Group, Lookup, OnExistingStore, StoreMetadata, StoreRecord, Use,
+    Counters, Dimension, Group, Lookup, OnExistingStore, Sort, StoreMetadata, StoreRecord, Use,
 };
 use crate::entry::MAX_COUNT;
 use crate::entry::Policy;
@@ -96,7 +96,7 @@ fn documents(backend: &dyn Backend) {
         ..Filter::default()
     };
     let other = Filter {
-        collection: "other".into(),
+        collections: vec![Pattern::exact("other")],
         ..s()
     };
     let keyed = Filter {
@@ -321,14 +321,68 @@ fn collections(backend: &dyn Backend) {
         }
     }
     let filter = |collection: &str| Filter {
-        collection: collection.into(),
+        collections: vec![Pattern::exact(collection)],
         ..Filter::default()
     };
     let count = |collection| scan(backend, &Scan::new(filter(collection))).len();
     assert_eq!([count("one"), count("two"), count("three")], [1, 2, 0]);
+    several_collections(backend);
     let remove = backend.remove(&filter("two").into(), NOW, &mut crate::backend::no_progress);
     assert_eq!(remove.expect("a removal").entries, 2);
     assert_eq!([count("one"), count("two")], [1, 0]);
+}
+
+/// Reads three entries in two collections as one.
+fn several_collections(backend: &dyn Backend) {
+    let glob = Pattern::glob("t*").expect("a well-formed pattern");
+    let named = |names: &[&str]| names.iter().copied().map(Pattern::exact).collect();
+    for (collections, expected) in [
+        (named(&["one", "two"]), 3),
+        (named(&["two", "three"]), 2),
+        (vec![glob], 2),
+        (Vec::new(), 3),
+    ] {
+        let filter = Filter {
+            collections,
+            ..Filter::default()
+        };
+        let usage = backend.usage(&filter.clone().into(), NOW).expect("a count");
+        assert_eq!(usage.entries, expected, "{filter:?}");
+        for sort in [
+            Sort::Any,
+            Sort::Stored,
+            Sort::Key,
+            Sort::Created,
+            Sort::Size,
+        ] {
+            for values in [Values::Omit, Values::Include] {
+                let sorted = Scan {
+                    sort,
+                    values,
+                    ..Scan::new(filter.clone())
+                };
+                let rows = scan(backend, &sorted);
+                assert_eq!(rows.len() as u64, expected, "{sorted:?}");
+                let limited = Scan {
+                    limit: Some(2),
+                    ..sorted
+                };
+                assert_eq!(scan(backend, &limited).len(), 2, "{limited:?}");
+                if sort == Sort::Key {
+                    let keys = rows.iter().map(|(entry, _)| entry.address.key.as_str());
+                    assert!(keys.is_sorted(), "{rows:?}");
+                }
+            }
+        }
+        let groups = backend.groups(&filter, Dimension::Collection, NOW);
+        let groups = groups.expect("groups").into_iter();
+        let counts: Vec<u64> = groups.map(|group| group.usage.entries).collect();
+        let apart = if expected == 3 { vec![1, 2] } else { vec![2] };
+        assert_eq!(counts, apart, "{filter:?}");
+    }
+    let names = backend.names(Dimension::Collection).expect("the names");
+    let is_ours = |name: &Arc<str>| matches!(&**name, "one" | "two");
+    assert_eq!(names.into_iter().filter(is_ours).count(), 2);
 }
 
 fn groups(backend: &dyn Backend) {

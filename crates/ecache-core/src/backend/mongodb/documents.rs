@@ -25,22 +25,27 @@ pub(super) fn read(backend: &MongoBackend, store: &StoreAddress) -> Result<Optio
 
 /// Counts the documents that a filter means.
 pub(super) fn count(backend: &MongoBackend, filter: &Filter) -> Result<u64> {
-    Ok(meant(backend, filter)?.len() as u64)
+    let mut count = 0;
+    for collection in backend.meant_collections(filter)? {
+        count += meant(backend, &collection, filter)?.len() as u64;
+    }
+    Ok(count)
 }
 
 /// Removes the documents that a filter means, unless they were written meanwhile.
 pub(super) fn remove(backend: &MongoBackend, filter: &Filter) -> Result<u64> {
     backend.check_writable()?;
     let mut removed = 0;
-    for batch in meant(backend, filter)?.chunks(BATCH) {
-        removed += delete(backend, batch, None)?.entries;
+    for collection in backend.meant_collections(filter)? {
+        for batch in meant(backend, &collection, filter)?.chunks(BATCH) {
+            removed += delete(backend, batch, None)?.entries;
+        }
     }
     Ok(removed)
 }
 
-/// Finds the documents that a filter means.
-fn meant(backend: &MongoBackend, filter: &Filter) -> Result<Vec<Meant>> {
-    let collection = &*filter.collection;
+/// Finds the documents of one collection that a filter means.
+fn meant(backend: &MongoBackend, collection: &str, filter: &Filter) -> Result<Vec<Meant>> {
     let mut stores = Stores::of(collection);
     let mut meant: Vec<Meant> = Vec::new();
     let whole = Filter {

@@ -19,10 +19,14 @@ use crate::scope::{DEFAULT_COLLECTION, STORE_KEY, StoreAddress};
 use crate::time::Timestamp;
 
 impl MongoBackend {
-    /// The collections that are execution stores: FiftyOne's own, those that ecache wrote to, and those with FiftyOne's
-    /// index.
+    /// Returns the collections that are execution stores: FiftyOne's own, those that ecache wrote to,
+    /// and those with FiftyOne's unique index.
+    ///
+    /// An application's own collection must never be taken for one, whatever its documents look
+    /// like: all of these may be removed from at once. Views have no indexes.
     pub(super) fn collections(&self) -> Result<Vec<String>> {
-        let names = self.run(self.database.list_collection_names())?;
+        let names = self.database.list_collection_names();
+        let names = self.run(names.filter(doc! { "type": "collection" }))?;
         let names: BTreeSet<String> = names.into_iter().collect();
         let mut collections = Vec::new();
         for name in &names {
@@ -42,9 +46,22 @@ impl MongoBackend {
     }
 
     fn has_store_index(&self, collection: &str) -> Result<bool> {
-        let documents = self.database.collection::<Document>(collection);
-        let names = self.run(documents.list_index_names())?;
-        Ok(names.iter().any(|name| name == write::UNIQUE_INDEX))
+        let documents = self.database.collection::<RawDocumentBuf>(collection);
+        let expected = write::indexes();
+        let unique = |index: &&Document| {
+            index
+                .get_str("name")
+                .is_ok_and(|name| name == write::UNIQUE_INDEX)
+        };
+        let unique = expected.iter().find(unique).expect("it is one of them");
+        let mut is_there = false;
+        self.each(documents.list_indexes().batch(), |index| {
+            if let Ok(index) = Document::try_from(index) {
+                let same = |field| index.get(field) == unique.get(field);
+                is_there |= ["name", "key", "unique"].into_iter().all(same);
+            }
+        })?;
+        Ok(is_there)
     }
 }
 
@@ -117,6 +134,10 @@ pub(super) fn groups(
 
 pub(super) fn names(backend: &MongoBackend, of: Dimension) -> Result<Vec<Arc<str>>> {
     let (field, of_notes) = match of {
+        Dimension::Collection => {
+            let collections = backend.collections()?.into_iter();
+            return Ok(collections.map(Arc::from).collect());
+        }
         Dimension::Store => ("store_name", false),
         Dimension::Dataset => ("dataset_id", false),
         Dimension::User => ("user_id", true),

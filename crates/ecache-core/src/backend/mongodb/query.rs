@@ -184,9 +184,13 @@ fn datasets(patterns: &[DatasetPattern]) -> Option<Document> {
     Some(doc! { "dataset_id": { "$in": exact } })
 }
 
-/// Whether documents alone tell what a filter means, and no note.
+/// Reports whether documents alone tell what a filter means, without notes and sizes.
 pub(super) fn is_told_by_documents(filter: &Filter) -> bool {
-    notes(filter).is_none() && filter.unused_since.is_none() && filter.larger_than.is_none()
+    notes(filter).is_none()
+        && filter.kinds.is_empty()
+        && filter.unused_since.is_none()
+        && filter.larger_than.is_none()
+        && filter.smaller_than.is_none()
 }
 
 /// The notes that may be on what is meant, if the filter asks for what only notes say.
@@ -202,6 +206,10 @@ pub(super) fn notes(filter: &Filter) -> Option<Document> {
         .collect();
     if !filter.arguments.is_empty() {
         all.push(doc! { "args": { "$type": "string" } });
+    }
+    if let Some(cost) = filter.cost_above {
+        let cost = i64::try_from(cost).unwrap_or(i64::MAX);
+        all.push(doc! { "cost_ms": { "$gt": cost } });
     }
     (!all.is_empty()).then(|| doc! { "$and": all })
 }

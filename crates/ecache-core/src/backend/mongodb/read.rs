@@ -1,7 +1,7 @@
 //! Reading entries: look-ups and scans.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use mongodb::bson::oid::ObjectId;
@@ -16,7 +16,7 @@ use super::{BATCH, MongoBackend, query};
 use crate::backend::{Content, Direction, Foreign, Lookup, Row, Rows, Scan, Sort, Values};
 use crate::entry::Entry;
 use crate::error::{Error, Result};
-use crate::filter::Filter;
+use crate::filter::{Filter, Pattern};
 use crate::key::Key;
 use crate::scope::{Address, StoreAddress};
 use crate::time::Timestamp;
@@ -60,18 +60,35 @@ impl MongoBackend {
         Ok(read.remove(&document).unwrap_or_default())
     }
 
-    /// What a filter means, page by page, in that order if there is one.
+    /// Returns the collections that a filter can mean: those it names, or else the known ones that
+    /// it matches.
+    pub(super) fn meant_collections(&self, filter: &Filter) -> Result<Vec<String>> {
+        let exact = filter.collections.iter().map(|pattern| match pattern {
+            Pattern::Exact(name) => Some(name.clone()),
+            Pattern::Glob(_) => None,
+        });
+        match exact.collect::<Option<BTreeSet<String>>>() {
+            Some(named) if !named.is_empty() => Ok(named.into_iter().collect()),
+            _ => {
+                let mut known = self.collections()?;
+                known.retain(|name| filter.matches_collection(name));
+                Ok(known)
+            }
+        }
+    }
+
+    /// Returns what a filter means in one collection, page by page, in that order if there is one.
     ///
     /// With a filter on what only notes say, the documents come in no order.
     pub(super) fn matching(
         &self,
+        collection: &str,
         filter: &Filter,
         now: Timestamp,
         order: ServerOrder,
         values: Values,
         limit: Option<usize>,
     ) -> Result<Matching<'_>> {
-        let collection = &*filter.collection;
         let documents = query::documents(filter, now);
         let (filters, order) = match query::notes(filter) {
             None => (vec![documents], order),
@@ -117,15 +134,36 @@ impl MongoBackend {
         })
     }
 
-    /// The entries that a filter means, without values.
+    /// Returns what a filter means in each of its collections, one after the other.
+    pub(super) fn items(
+        &self,
+        filter: &Filter,
+        now: Timestamp,
+        order: ServerOrder,
+        values: Values,
+        limit: Option<usize>,
+    ) -> Result<impl Iterator<Item = Result<Listed>> + '_> {
+        let collections = self.meant_collections(filter)?.into_iter();
+        let filter = filter.clone();
+        let items = collections.flat_map(move |collection| {
+            let pages = self.matching(&collection, &filter, now, order.clone(), values, limit);
+            let (pages, failed) = match pages {
+                Ok(pages) => (Some(flat(pages)), None),
+                Err(error) => (None, Some(Err(error))),
+            };
+            pages.into_iter().flatten().chain(failed)
+        });
+        Ok(items)
+    }
+
+    /// Returns the entries that a filter means, without values.
     pub(super) fn entries(
         &self,
         filter: &Filter,
         now: Timestamp,
         order: ServerOrder,
     ) -> Result<impl Iterator<Item = Result<Listed>> + '_> {
-        let pages = self.matching(filter, now, order, Values::Omit, None)?;
-        Ok(flat(pages))
+        self.items(filter, now, order, Values::Omit, None)
     }
 
     /// The documents that have such notes.
@@ -138,25 +176,42 @@ impl MongoBackend {
     }
 
     /// Reads listed entries again, with their values, as they are now.
-    fn with_values(
+    fn with_values(&self, listed: &[Listed], filter: &Filter, now: Timestamp) -> Result<Vec<Row>> {
+        let place = |listed: &Listed| {
+            let collection = &listed.entry.address.store.collection;
+            (collection.clone(), listed.found.id.clone())
+        };
+        let mut by_place = HashMap::new();
+        let mut ids: BTreeMap<Arc<str>, Vec<DocumentId>> = BTreeMap::new();
+        for (collection, id) in listed.iter().map(place) {
+            ids.entry(collection).or_default().push(id);
+        }
+        for (collection, ids) in ids {
+            for (id, row) in self.rows_of(&collection, &ids, filter, now)? {
+                by_place.insert((collection.clone(), id), row);
+            }
+        }
+        let places = listed.iter().map(place);
+        Ok(places.filter_map(|place| by_place.remove(&place)).collect())
+    }
+
+    /// Reads documents of one collection with their values.
+    fn rows_of(
         &self,
         collection: &str,
-        listed: &[Listed],
+        ids: &[DocumentId],
         filter: &Filter,
         now: Timestamp,
-    ) -> Result<Vec<Row>> {
-        let ids = listed.iter().map(|listed| listed.found.id.clone());
-        let ids: Vec<DocumentId> = ids.collect();
+    ) -> Result<Vec<(DocumentId, Row)>> {
         let pages = self.pages(Queries {
             documents: self.documents(collection)?,
             notes: self.notes(collection)?,
-            filters: vec![doc! { "_id": { "$in": &ids } }],
+            filters: vec![doc! { "_id": { "$in": ids } }],
             order: None,
             form: Form::Whole,
             values: Values::Include,
             batch: BATCH,
         });
-        let mut by_id = HashMap::new();
         let again = Matching {
             stores: Stores::of(collection),
             pages,
@@ -164,11 +219,11 @@ impl MongoBackend {
             now,
             values: Values::Include,
         };
-        for item in flat(again) {
-            let listed = item?;
-            by_id.insert(listed.found.id.clone(), row(listed));
-        }
-        Ok(ids.iter().filter_map(|id| by_id.remove(id)).collect())
+        let read = flat(again).map(|listed| {
+            let listed = listed?;
+            Ok((listed.found.id.clone(), row(listed)))
+        });
+        read.collect()
     }
 }
 
@@ -291,8 +346,9 @@ pub(super) fn stored(direction: i32) -> ServerOrder {
     Some(doc! { "store_name": direction })
 }
 
-/// The order that the server itself can bring documents into; `None` if it is to be made here.
-fn server_order(scan: &Scan) -> Option<ServerOrder> {
+/// Returns the order that the server itself can bring documents into; `None` if they are to be
+/// sorted here, as those of several collections are.
+fn server_order(scan: &Scan, is_one_collection: bool) -> Option<ServerOrder> {
     if query::notes(&scan.filter).is_some() {
         return None;
     }
@@ -303,6 +359,7 @@ fn server_order(scan: &Scan) -> Option<ServerOrder> {
     match scan.sort {
         Sort::Any => Some(None),
         Sort::Stored => Some(stored(direction)),
+        _ if !is_one_collection => None,
         Sort::Key => Some(Some(doc! { "key": direction })),
         Sort::Created => Some(Some(doc! { "created_at": direction, "_id": direction })),
         _ => None,
@@ -322,12 +379,13 @@ fn order(listed: &Listed, sort: Sort) -> Order {
 pub(super) fn scan<'a>(backend: &'a MongoBackend, scan: &Scan, now: Timestamp) -> Result<Rows<'a>> {
     let limit = usize::try_from(scan.limit.unwrap_or(u64::MAX)).unwrap_or(usize::MAX);
     let filter = scan.filter.clone();
-    if let Some(order) = server_order(scan) {
-        let pages = backend.matching(&filter, now, order, scan.values, Some(limit))?;
-        return Ok(Box::new(flat(pages).take(limit).map(|item| item.map(row))));
+    let is_one = backend.meant_collections(&filter)?.len() == 1;
+    if let Some(order) = server_order(scan, is_one) {
+        let items = backend.items(&filter, now, order, scan.values, Some(limit))?;
+        return Ok(Box::new(items.take(limit).map(|item| item.map(row))));
     }
     let mut listed = Vec::new();
-    for item in flat(backend.matching(&filter, now, None, Values::Omit, None)?) {
+    for item in backend.items(&filter, now, None, Values::Omit, None)? {
         listed.push(item?);
     }
     match scan.direction {
@@ -350,7 +408,7 @@ pub(super) fn scan<'a>(backend: &'a MongoBackend, scan: &Scan, now: Timestamp) -
             size = item.entry.size.saturating_add(size);
             chunk.push(item);
         }
-        Some(backend.with_values(&filter.collection, &chunk, &filter, now))
+        Some(backend.with_values(&chunk, &filter, now))
     });
     let rows = chunks.flat_map(|chunk| match chunk {
         Ok(rows) => rows.into_iter().map(Ok).collect(),

@@ -15,7 +15,7 @@ use super::{BATCH, MongoBackend, counters, query};
 use crate::backend::{Progress, STAGED_FOR, Touch};
 use crate::entry::Policy;
 use crate::error::{Error, Result};
-use crate::filter::{Capacity, Filter, Selection, Usage};
+use crate::filter::{Capacity, Filter, Pattern, Selection, Usage};
 use crate::scope::StoreAddress;
 use crate::time::Timestamp;
 
@@ -168,7 +168,8 @@ impl Removal<'_> {
     fn all(&mut self, selection: &Selection, now: Timestamp) -> Result<()> {
         let backend = self.backend;
         let mut batch: Vec<Meant> = Vec::new();
-        for filter in &selection.any_of {
+        for filter in of_one_collection(backend, &selection.any_of)? {
+            let filter = &filter;
             let condition =
                 query::is_told_by_documents(filter).then(|| query::documents(filter, now));
             // Removed entries are not listed again, so nothing is counted twice.
@@ -187,8 +188,13 @@ impl Removal<'_> {
         }
         if let Some(capacity) = &selection.beyond {
             let mut beyond = beyond(backend, capacity, &[], now)?;
-            while !beyond.is_empty() {
-                let rest = beyond.split_off(beyond.len().min(REMOVED));
+            // A batch is one collection's.
+            beyond.sort_by(|one, two| one.store.collection.cmp(&two.store.collection));
+            while let Some(first) = beyond.first() {
+                let collection = first.store.collection.clone();
+                let is_other = |meant: &Meant| meant.store.collection != collection;
+                let end = beyond.iter().position(is_other).unwrap_or(beyond.len());
+                let rest = beyond.split_off(end.min(REMOVED));
                 self.batch(&mut beyond, None)?;
                 beyond = rest;
             }
@@ -227,6 +233,20 @@ impl Removal<'_> {
             false => Ok(()),
         }
     }
+}
+
+/// Returns filters that mean the same, each in one collection.
+fn of_one_collection(backend: &MongoBackend, filters: &[Filter]) -> Result<Vec<Filter>> {
+    let mut split = Vec::new();
+    for filter in filters {
+        for collection in backend.meant_collections(filter)? {
+            split.push(Filter {
+                collections: vec![Pattern::exact(collection)],
+                ..filter.clone()
+            });
+        }
+    }
+    Ok(split)
 }
 
 /// Returns the documents of a batch that still exist.

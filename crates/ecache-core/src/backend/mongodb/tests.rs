@@ -14,13 +14,15 @@ use proptest::prelude::*;
 
 use super::{MongoBackend, note, query};
 use crate::backend::conformance::random::{fill, filters, records};
-use crate::backend::conformance::{EVERY, NOW, check, entry, everything, inline, scan};
+use crate::backend::conformance::{EVERY, NOW, check, entry, inline, scan};
 use crate::backend::sqlite::Access;
-use crate::backend::{Backend, Condition, Content, Lookup, Put, Record, Scan, Use, no_progress};
+use crate::backend::{
+    Backend, Condition, Content, Dimension, Lookup, Put, Record, Scan, Use, no_progress,
+};
 use crate::entry::{Entry, Policy};
 use crate::error::Error;
 use crate::filter::{DatasetPattern, Filter, Freshness, Pattern, Usage};
-use crate::scope::{DEFAULT_COLLECTION, Scopes};
+use crate::scope::{DEFAULT_COLLECTION, Scopes, StoreAddress};
 use crate::time::Timestamp;
 use crate::value::Kind;
 
@@ -113,7 +115,8 @@ proptest! {
         let backend = TemporaryDatabase::new();
         let records: Vec<Record> = records.into_iter().map(with_datasets_of_fiftyones).collect();
         fill(&*backend, &records);
-        let all = everything(&*backend);
+        let any_collection = Filter { collections: Vec::new(), ..Filter::default() };
+        let all = scan(&*backend, &Scan::new(any_collection));
         for filter in filters.into_iter().map(means_datasets_of_fiftyones) {
             let mut expected: Vec<&Entry> =
                 all.iter().map(|(entry, _)| entry).filter(|entry| filter.matches(entry, NOW)).collect();
@@ -128,6 +131,61 @@ proptest! {
             let usage = backend.usage(&filter.clone().into(), NOW).expect("a count");
             prop_assert_eq!(usage, Usage { entries, bytes });
         }
+    }
+}
+
+#[test]
+#[ignore = "needs a MongoDB server: tests/mongodb/with"]
+fn collections_of_other_applications_are_no_stores() {
+    let backend = TemporaryDatabase::new();
+    write(&backend, &full(), "1");
+    let mut elsewhere = full();
+    elsewhere.address = StoreAddress {
+        collection: "mine".into(),
+        ..StoreAddress::new("s")
+    }
+    .entry(full().address.key);
+    write(&backend, &elsewhere, "1");
+    // One that FiftyOne made, others that look similar, and a view.
+    let likeness = doc! { "store_name": "s", "key": "k", "dataset_id": null, "value": 1 };
+    let index =
+        |key: Document| doc! { "key": key, "name": super::write::UNIQUE_INDEX, "unique": true };
+    let fields = doc! { "store_name": 1, "key": 1, "dataset_id": 1 };
+    for (name, key) in [
+        ("fiftyones", fields),
+        ("similar", doc! { "store_name": 1, "key": 1 }),
+        ("plain", doc! { "value": 1 }),
+    ] {
+        let documents: Collection<Document> = backend.database.collection(name);
+        backend
+            .run(documents.insert_one(&likeness))
+            .expect("a document");
+        let create = doc! { "createIndexes": name, "indexes": [index(key)] };
+        backend
+            .run(backend.database.run_command(create))
+            .expect("an index");
+    }
+    let view = doc! { "create": "view", "viewOn": "fiftyones", "pipeline": [] };
+    backend
+        .run(backend.database.run_command(view))
+        .expect("a view");
+    let names = backend.names(Dimension::Collection).expect("the names");
+    let names: Vec<&str> = names.iter().map(|name| &**name).collect();
+    assert_eq!(names, ["execution_store", "fiftyones", "mine"]);
+    let all = Filter {
+        collections: Vec::new(),
+        ..Filter::default()
+    };
+    let removed = backend.remove(&all.into(), NOW, &mut no_progress);
+    assert_eq!(removed.expect("a removal").entries, 3);
+    for name in ["similar", "plain"] {
+        let documents: Collection<Document> = backend.database.collection(name);
+        assert_eq!(
+            backend
+                .run(documents.count_documents(doc! {}))
+                .expect("a count"),
+            1
+        );
     }
 }
 

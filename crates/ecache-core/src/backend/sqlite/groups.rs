@@ -42,7 +42,7 @@ fn group(
     now: Timestamp,
 ) -> rusqlite::Result<Vec<Group>> {
     let column = match by {
-        Dimension::Store | Dimension::Dataset => "e.store",
+        Dimension::Collection | Dimension::Store | Dimension::Dataset => "e.store",
         Dimension::User => "e.user",
         Dimension::Operator => "e.operator",
         Dimension::Prompt => "e.prompt",
@@ -60,6 +60,7 @@ fn group(
     for (id, group) in by_id {
         let store = |id| readable(names.store(connection, id));
         let name = match (by, id) {
+            (Dimension::Collection, Some(id)) => store(id)?.map(|store| store.collection.clone()),
             (Dimension::Store, Some(id)) => store(id)?.map(|store| store.store_name.clone()),
             (Dimension::Dataset, Some(id)) => store(id)?.and_then(|store| store.dataset_id.clone()),
             _ => readable(names.name(connection, id))?.flatten(),

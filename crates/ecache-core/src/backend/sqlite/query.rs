@@ -12,7 +12,7 @@ use rusqlite::types::{ToSql, ToSqlOutput, Value as SqlValue, ValueRef};
 use rusqlite::{Connection, params_from_iter};
 
 use super::names::{self, NameKind, verified_name, verified_store};
-use super::row::readable;
+use super::row::{kind_number, readable};
 use super::salvage::intact;
 use super::schema::LARGE;
 use crate::entry::{CLOCK_SKEW, Policy};
@@ -91,12 +91,7 @@ pub(super) enum Conditions {
 
 impl Conditions {
     fn of(filter: &Filter) -> Self {
-        let place = Filter {
-            collection: filter.collection.clone(),
-            stores: filter.stores.clone(),
-            datasets: filter.datasets.clone(),
-            ..Filter::default()
-        };
+        let place = filter.place();
         let is_named = |pattern: &Pattern| matches!(pattern, Pattern::Exact(_));
         if *filter == place {
             Self::Nothing
@@ -440,6 +435,16 @@ impl Plan {
                 self.and("e.size >= 65536");
             }
         }
+        if let Some(size) = filter.smaller_than {
+            self.compare("e.size <", i64::try_from(size).unwrap_or(i64::MAX));
+        }
+        if let Some(cost) = filter.cost_above {
+            self.compare("e.cost_ms >", i64::try_from(cost).unwrap_or(i64::MAX));
+        }
+        if !filter.kinds.is_empty() {
+            let kinds = filter.kinds.iter().map(|kind| kind_number(*kind));
+            self.narrow_by_ids("e.kind", kinds.map(SqlValue::Integer).collect());
+        }
     }
 
     /// Implements [`Entry::is_written_before`](crate::entry::Entry::is_written_before) as two
@@ -514,17 +519,19 @@ fn matching_stores(
     Ok(Some(meant.map(|(id, _)| id).collect()))
 }
 
-/// Looks up the stores of a filter that names each of them, by their index. Returns `None` if the
-/// filter does not name them, or if a row fails verification.
+/// Looks up the stores of a filter that names each of them and their collections, by their index.
+/// Returns `None` if the filter does not name them, or if a row fails verification.
 fn named_stores(connection: &Connection, filter: &Filter) -> rusqlite::Result<Option<Vec<i64>>> {
-    let Some(names) = exact(&filter.stores).filter(|names| !names.is_empty()) else {
+    let named = |patterns| exact(patterns).filter(|names| !names.is_empty());
+    let (Some(collections), Some(names)) = (named(&filter.collections), named(&filter.stores))
+    else {
         return Ok(None);
     };
     let sql = "SELECT checksum, id, collection, name, dataset FROM stores \
-               WHERE collection = ?1 AND name IN rarray(?2)";
+               WHERE collection IN rarray(?1) AND name IN rarray(?2)";
     let read = (|| -> rusqlite::Result<Vec<i64>> {
         let mut statement = connection.prepare_cached(sql)?;
-        let mut rows = statement.query((&filter.collection, Rc::new(names)))?;
+        let mut rows = statement.query((Rc::new(collections), Rc::new(names)))?;
         let mut ids = Vec::new();
         while let Some(row) = rows.next()? {
             let (id, store) = verified_store(row)?;

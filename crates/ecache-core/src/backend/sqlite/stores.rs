@@ -84,7 +84,7 @@ impl SqliteBackend {
         let connection = self.connection()?;
         let read = || -> rusqlite::Result<BTreeSet<Arc<str>>> {
             let kind = match of {
-                Dimension::Store | Dimension::Dataset => {
+                Dimension::Collection | Dimension::Store | Dimension::Dataset => {
                     let stores = names::stores(&connection)?.into_iter();
                     let names =
                         stores.filter_map(|(_, store)| of.name(&store?, &Scopes::default()));

@@ -93,6 +93,42 @@ fn filters() -> Vec<(Filter, &'static str)> {
         ),
         (
             Filter {
+                smaller_than: Some(5),
+                ..any()
+            },
+            by_row,
+        ),
+        (
+            Filter {
+                cost_above: Some(5),
+                ..any()
+            },
+            by_row,
+        ),
+        (
+            Filter {
+                kinds: vec![Kind::Text],
+                ..any()
+            },
+            by_row,
+        ),
+        (
+            Filter {
+                kinds: vec![Kind::Text, Kind::Command],
+                stores: exactly("a"),
+                ..any()
+            },
+            by_row,
+        ),
+        (
+            Filter {
+                collections: Vec::new(),
+                ..any()
+            },
+            by_row,
+        ),
+        (
+            Filter {
                 keys: exactly("k"),
                 ..any()
             },
@@ -154,6 +190,14 @@ fn filters() -> Vec<(Filter, &'static str)> {
                 ..any()
             },
             "SEARCH e USING INDEX entries_large (store=? AND size>?)",
+        ),
+        (
+            Filter {
+                larger_than: Some(LARGE),
+                smaller_than: Some(2 * LARGE),
+                ..any()
+            },
+            "SEARCH e USING INDEX entries_large (store=? AND size>? AND size<?)",
         ),
         (
             Filter {

@@ -1,0 +1,98 @@
+//! Tells of entries in collections that a command did not look at.
+
+use anyhow::Result;
+use ecache_core::backend::{Backend, Dimension, Row, Scan, Sort};
+use ecache_core::filter::{Filter, Pattern, Selection};
+use ecache_core::scope::DEFAULT_COLLECTION;
+use ecache_core::time::Timestamp;
+
+use super::super::removal::entries;
+use crate::context::{Collections, Context};
+
+/// So many entries of a collection are counted: it is enough to know that there are some.
+const COUNTED: u64 = 1000;
+
+/// So many collections are named.
+const NAMED: usize = 3;
+
+/// Notes entries that `selection` means but for their collection, unless collections were named.
+pub(in crate::commands) fn note_elsewhere(
+    context: &Context,
+    backend: &dyn Backend,
+    selection: &Selection,
+    now: Timestamp,
+) -> Result<()> {
+    if context.collections != Collections::Default || context.quiet {
+        return Ok(());
+    }
+    let mut others = Vec::new();
+    for collection in backend.names(Dimension::Collection)? {
+        if &*collection != DEFAULT_COLLECTION {
+            let count = count(backend, &collection, selection, now)?;
+            others.push((collection.to_string(), count));
+        }
+    }
+    note(context, others);
+    Ok(())
+}
+
+/// Notes how many entries of other collections were left out.
+pub(in crate::commands) fn note(
+    context: &Context,
+    others: impl IntoIterator<Item = (String, u64)>,
+) {
+    let others: Vec<(String, u64)> = others.into_iter().filter(|(_, count)| *count > 0).collect();
+    for (collection, count) in others.iter().take(NAMED) {
+        let are = if *count == 1 { "is" } else { "are" };
+        let more = if *count > COUNTED {
+            format!("more than {COUNTED} more entries")
+        } else {
+            entries(*count).replacen(' ', " more ", 1)
+        };
+        context.note(&format!(
+            "{more} {are} in collection {collection}: add --all-collections, or name it with --collection"
+        ));
+    }
+    if others.len() > NAMED {
+        context.note(&format!(
+            "more entries are in {} further collections: add --all-collections",
+            others.len() - NAMED
+        ));
+    }
+}
+
+/// Counts the entries of another collection, no further than is needed.
+fn count(
+    backend: &dyn Backend,
+    collection: &str,
+    selection: &Selection,
+    now: Timestamp,
+) -> Result<u64> {
+    let there = selection.any_of.iter().map(|filter| Filter {
+        collections: vec![Pattern::exact(collection)],
+        ..filter.clone()
+    });
+    let there: Vec<Filter> = there.collect();
+    let mut count = 0;
+    for (index, filter) in there.iter().enumerate() {
+        let scan = Scan {
+            sort: Sort::Any,
+            limit: Some(COUNTED + 1),
+            ..Scan::new(filter.clone())
+        };
+        for row in backend.scan(&scan, now)? {
+            let is_counted = match row? {
+                Row::Entry(entry, _) => there[..index].iter().any(|f| f.matches(&entry, now)),
+                Row::Foreign(foreign) => there[..index]
+                    .iter()
+                    .any(|f| f.matches(&foreign.entry, now)),
+                Row::Damaged(_) => index > 0,
+            };
+            count += u64::from(!is_counted);
+        }
+        if count > COUNTED {
+            break;
+        }
+    }
+    Ok(count)
+}

@@ -1,0 +1,234 @@
+//! From the filter that was typed to the one that the core knows: built here for every verb.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Result;
+use ecache_core::backend::{Backend, Dimension};
+use ecache_core::filter::{DatasetPattern, Filter, Freshness, Pattern};
+use ecache_core::time::Timestamp;
+
+use super::super::request::{check_name, dataset_id};
+use crate::cli::filter::{FilterArgs, PolicyChoice};
+use crate::context::{Collections, Context};
+use crate::datasets::Datasets;
+use crate::error::usage;
+use crate::units::Moment;
+
+/// What a verb means where nothing is typed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::commands) enum Unless {
+    /// Entries of policy `evict`, of the default collection
+    Evictable,
+    /// Entries of both policies, of the default collection
+    AnyPolicy,
+    /// Entries of both policies, of all collections
+    AnyCollection,
+    /// Entries of policy `evict`, of all collections
+    EvictableOfAnyCollection,
+}
+
+impl Unless {
+    fn policy(self) -> PolicyChoice {
+        match self {
+            Self::Evictable | Self::EvictableOfAnyCollection => PolicyChoice::Evict,
+            Self::AnyPolicy | Self::AnyCollection => PolicyChoice::Any,
+        }
+    }
+
+    fn is_everywhere(self) -> bool {
+        matches!(self, Self::AnyCollection | Self::EvictableOfAnyCollection)
+    }
+}
+
+/// Builds the filter that was typed.
+pub(in crate::commands) fn filter(
+    context: &Context,
+    args: &FilterArgs,
+    unless: Unless,
+    now: Timestamp,
+) -> Result<Filter> {
+    filter_among(context, args, unless, now, &|| context.datasets())
+}
+
+/// Builds the filter that was typed for entries of these datasets, which are asked for if one is
+/// called by its name.
+pub(in crate::commands) fn filter_among(
+    context: &Context,
+    args: &FilterArgs,
+    unless: Unless,
+    now: Timestamp,
+    datasets: &dyn Fn() -> Result<Datasets>,
+) -> Result<Filter> {
+    let pattern = |text: &String| {
+        if args.glob {
+            Pattern::glob(text).map_err(|error| usage(error.to_string()))
+        } else {
+            Ok(Pattern::exact(text))
+        }
+    };
+    let patterns = |texts: &[String]| texts.iter().map(pattern).collect::<Result<Vec<_>>>();
+    let moment = |moment: Option<Moment>| {
+        moment.map(|moment| Timestamp::from_millis(moment.resolve(now.as_millis())))
+    };
+    check_names(args)?;
+    let filter = Filter {
+        collections: collections(context, unless)?,
+        stores: patterns(&args.store)?,
+        datasets: dataset_patterns(args, datasets)?,
+        keys: patterns(&args.key)?,
+        users: patterns(&args.user)?,
+        operators: patterns(&args.operator)?,
+        prompts: patterns(&args.prompt)?,
+        arguments: patterns(&args.arg)?,
+        kinds: args.kind.clone(),
+        policy: args.policy.unwrap_or(unless.policy()).policy(),
+        freshness: match (args.expired, args.fresh, args.no_expiry) {
+            (true, ..) => Some(Freshness::Expired),
+            (_, true, _) => Some(Freshness::Fresh),
+            (.., true) => Some(Freshness::Endless),
+            _ => None,
+        },
+        written_before: moment(args.older_than),
+        written_after: moment(args.newer_than),
+        unused_since: moment(args.unused_for),
+        expires_by: args
+            .expiring_within
+            .map(|millis| now.saturating_add(Duration::from_millis(millis))),
+        larger_than: args.larger_than,
+        smaller_than: args.smaller_than,
+        cost_above: args.cost_above,
+        jobs: None,
+    };
+    check_possible(&filter)?;
+    Ok(filter)
+}
+
+/// Returns the collections that were named, or those that the verb means unless some are.
+pub(in crate::commands) fn collections(context: &Context, unless: Unless) -> Result<Vec<Pattern>> {
+    match &context.collections {
+        Collections::Default if !unless.is_everywhere() => Ok(Filter::default().collections),
+        Collections::Default | Collections::All => Ok(Vec::new()),
+        Collections::Named(names) => {
+            let exact = |name: &String| Ok(Pattern::exact(check_name("collection", name)?));
+            names.iter().map(exact).collect()
+        }
+    }
+}
+
+/// Refuses names that no entry can have, as an unset variable leaves them.
+fn check_names(args: &FilterArgs) -> Result<()> {
+    for (option, names) in [
+        ("--dataset", &args.dataset),
+        ("--user", &args.user),
+        ("--operator", &args.operator),
+        ("--prompt", &args.prompt),
+    ] {
+        if names.iter().any(String::is_empty) {
+            return Err(usage(format!(
+                "{option} is empty: no entry has such a name"
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Refuses conditions that no entry meets.
+pub(in crate::commands) fn check_possible(filter: &Filter) -> Result<()> {
+    let contradict = |one: &str, other: &str| {
+        usage(format!(
+            "{one} and {other} contradict each other: no entry meets both"
+        ))
+    };
+    if let (Some(above), Some(below)) = (filter.larger_than, filter.smaller_than)
+        && below <= above.saturating_add(1)
+    {
+        return Err(contradict("--larger-than", "--smaller-than"));
+    }
+    if let Some(after) = filter.written_after {
+        for (before, option) in [
+            (filter.written_before, "--older-than"),
+            (filter.unused_since, "--unused-for"),
+        ] {
+            if before.is_some_and(|before| before <= after) {
+                return Err(contradict("--newer-than", option));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The datasets that were typed to select entries.
+fn dataset_patterns(
+    args: &FilterArgs,
+    datasets: &dyn Fn() -> Result<Datasets>,
+) -> Result<Vec<DatasetPattern>> {
+    let mut patterns = Vec::new();
+    for named in &args.dataset {
+        let exact = |id: Arc<str>| DatasetPattern::Id(Pattern::exact(&*id));
+        if !args.glob {
+            patterns.push(exact(dataset_id(named, datasets)?));
+            continue;
+        }
+        let pattern = Pattern::glob(named).map_err(|error| usage(error.to_string()))?;
+        if let Pattern::Glob(glob) = &pattern {
+            patterns.extend(datasets()?.matching(glob).into_iter().map(exact));
+        }
+        patterns.push(DatasetPattern::Id(pattern));
+    }
+    if args.no_dataset {
+        patterns.push(DatasetPattern::Unlinked);
+    }
+    Ok(patterns)
+}
+
+/// Says so where a dataset was named that nothing is known of: it may be misspelt.
+///
+/// Where datasets have names, a name that none has is an error; an id may be that of a deleted one.
+pub(in crate::commands) fn note_unknown_datasets(
+    context: &Context,
+    backend: &dyn Backend,
+    filter: &Filter,
+) -> Result<()> {
+    let id = |pattern: &DatasetPattern| match pattern {
+        DatasetPattern::Id(Pattern::Exact(id)) => Some(id.clone()),
+        _ => None,
+    };
+    let mut ids: Vec<String> = filter.datasets.iter().filter_map(id).collect();
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let linked = backend.names(Dimension::Dataset)?;
+    ids.retain(|id| !linked.iter().any(|linked| **linked == **id));
+    let Some(first) = ids.first() else {
+        return Ok(());
+    };
+    let datasets = Datasets::new(backend.datasets()?);
+    let names = if datasets.are_known() {
+        ids.retain(|id| datasets.name(Some(id)).is_none());
+        ""
+    } else if crate::datasets::is_id(first) {
+        ""
+    } else {
+        "; in a file, datasets are known by their ids alone"
+    };
+    for id in ids {
+        context.note(&format!("no entry is linked to dataset {id:?}{names}"));
+    }
+    Ok(())
+}
+
+/// Refuses a filter that means everything, unless that was asked for.
+pub(in crate::commands) fn require_narrowed(filter: &Filter, all: bool, verb: &str) -> Result<()> {
+    let narrowed = Filter {
+        policy: None,
+        ..filter.clone()
+    };
+    match (narrowed.is_narrowed(), all) {
+        (false, false) => Err(usage(format!(
+            "without a filter this would {verb} every entry: name some with --store, --dataset, --user …, or add --all"
+        ))),
+        (true, true) => Err(usage("--all and a filter contradict each other")),
+        _ => Ok(()),
+    }
+}

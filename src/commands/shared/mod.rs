@@ -1,0 +1,4 @@
+//! What several commands share.
+
+pub(super) mod collections;
+pub(super) mod filter;

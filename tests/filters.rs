@@ -1,0 +1,741 @@
+//! Filters and collections: every verb takes the same, and selects what `Filter::matches` says.
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
+use std::time::Duration;
+
+use ecache_core::backend::Record;
+use ecache_core::entry::{Entry, Policy};
+use ecache_core::filter::{DatasetPattern, Filter, Freshness, Pattern, Usage};
+use ecache_core::interchange::Reader;
+use ecache_core::scope::DEFAULT_COLLECTION;
+use ecache_core::time::Timestamp;
+use ecache_core::value::Kind;
+use support::{NOW, Session};
+
+/// [`NOW`] as a number.
+const NOW_MS: i64 = 1_795_415_571_000;
+
+const fn now() -> Timestamp {
+    Timestamp::from_millis(NOW_MS)
+}
+
+fn after(seconds: i64) -> Timestamp {
+    Timestamp::from_millis(NOW_MS + seconds * 1000)
+}
+
+/// Entries that differ in everything that a filter asks for.
+const LINES: &str = r#"
+{"store_name": "s", "key": "k1", "created_at": "2026-11-23T06:00:00Z", "policy": "evict", "kind": "json", "value": [1, 2]}
+{"store_name": "s", "key": "k2", "created_at": "2026-11-23T02:00:00Z", "policy": "persist", "kind": "text", "value": "large enough"}
+{"store_name": "s", "key": "k3", "created_at": "2026-11-23T02:00:00Z", "last_used_at": "2026-11-23T06:30:00Z", "hits": 1, "policy": "evict", "expires_at": "2026-11-23T07:00:00Z", "kind": "text", "value": "t"}
+{"store_name": "s", "key": "k4", "created_at": "2026-11-23T02:00:00Z", "policy": "evict", "expires_at": "2026-11-23T06:30:00Z", "kind": "bytes", "value": {"_cls": "bytes", "value": "AAEC"}}
+{"store_name": "s2", "key": "k1", "created_at": "2026-11-23T06:20:00Z", "policy": "evict", "kind": "json", "user_id": "ann", "operator_uri": "@a/b", "prompt_id": "p1", "args": ["x", 1], "cost_ms": 9, "value": 12345}
+{"store_name": "s2", "key": "k5", "dataset_id": "d1", "created_at": "2026-11-23T06:25:00Z", "policy": "evict", "expires_at": "2026-12-23T06:30:00Z", "kind": "json", "user_id": "bob", "cost_ms": 3, "value": null}
+{"store_name": "echo", "key": "k6", "created_at": "2026-11-23T06:25:00Z", "policy": "evict", "kind": "command", "function": "/usr/bin/echo", "args": ["x", {"stdin": "/dev/null"}], "cost_ms": 33, "user_id": "ann", "value": {"_cls": "bytes", "value": "AgEBAAAAA2hpCgAA"}}
+{"store_name": "echo", "key": "k7", "dataset_id": "d1", "created_at": "2026-11-23T02:00:00Z", "policy": "evict", "expires_at": "2026-11-23T09:00:00Z", "kind": "command", "function": "/usr/bin/echo", "args": ["y", {"stdin": "/dev/null"}], "cost_ms": 2, "value": {"_cls": "bytes", "value": "AgEBAAAAA2hpCgAA"}}
+{"collection": "other", "store_name": "s", "key": "k1", "created_at": "2026-11-23T06:25:00Z", "policy": "evict", "kind": "text", "value": "one"}
+{"collection": "other", "store_name": "echo", "key": "k8", "dataset_id": "d1", "created_at": "2026-11-23T06:25:00Z", "policy": "evict", "kind": "command", "function": "/usr/bin/echo", "args": ["z", {"stdin": "/dev/null"}], "operator_uri": "@a/b", "value": {"_cls": "bytes", "value": "AgEBAAAAA2hpCgAA"}}
+"#;
+
+fn entries() -> Vec<Entry> {
+    let records = Reader::new(LINES.trim_start().as_bytes(), DEFAULT_COLLECTION, now());
+    let records = records.expect("these are lines");
+    let entry = |record| match record {
+        Ok((_, Record::Entry(entry, _))) => *entry,
+        other => panic!("no entry: {other:?}"),
+    };
+    records.map(entry).collect()
+}
+
+/// A session with these entries in its store and in `lines.jsonl`.
+fn filled() -> Session {
+    let session = Session::new();
+    std::fs::write(session.path("lines.jsonl"), LINES.trim_start()).expect("a file");
+    session
+        .run("import lines.jsonl")
+        .notes("imported 10 entries (10 new, 0 replaced)\n");
+    session
+}
+
+/// What an option makes of a filter.
+type Change = fn(Filter) -> Filter;
+
+/// Each option that filters, and its meaning. A verb that leaves one out fails.
+const OPTIONS: &[(&str, Change)] = &[
+    ("--store s", |f| Filter {
+        stores: exact(&["s"]),
+        ..f
+    }),
+    ("--store s --store echo", |f| Filter {
+        stores: exact(&["s", "echo"]),
+        ..f
+    }),
+    ("--glob --store s*", |f| Filter {
+        stores: vec![glob("s*")],
+        ..f
+    }),
+    ("--dataset d1", |f| Filter {
+        datasets: vec![DatasetPattern::exact(Some("d1"))],
+        ..f
+    }),
+    ("--no-dataset", |f| Filter {
+        datasets: vec![DatasetPattern::Unlinked],
+        ..f
+    }),
+    ("--user ann", |f| Filter {
+        users: exact(&["ann"]),
+        ..f
+    }),
+    ("--operator @a/b", |f| Filter {
+        operators: exact(&["@a/b"]),
+        ..f
+    }),
+    ("--prompt p1", |f| Filter {
+        prompts: exact(&["p1"]),
+        ..f
+    }),
+    ("--key k1", |f| Filter {
+        keys: exact(&["k1"]),
+        ..f
+    }),
+    ("--arg x", |f| Filter {
+        arguments: exact(&["x"]),
+        ..f
+    }),
+    ("--kind text", |f| Filter {
+        kinds: vec![Kind::Text],
+        ..f
+    }),
+    ("--kind command", |f| Filter {
+        kinds: vec![Kind::Command],
+        ..f
+    }),
+    ("--expired", |f| Filter {
+        freshness: Some(Freshness::Expired),
+        ..f
+    }),
+    ("--fresh", |f| Filter {
+        freshness: Some(Freshness::Fresh),
+        ..f
+    }),
+    ("--no-expiry", |f| Filter {
+        freshness: Some(Freshness::Endless),
+        ..f
+    }),
+    ("--older-than 1h", |f| Filter {
+        written_before: Some(after(-3600)),
+        ..f
+    }),
+    ("--newer-than 20m", |f| Filter {
+        written_after: Some(after(-1200)),
+        ..f
+    }),
+    ("--unused-for 1h", |f| Filter {
+        unused_since: Some(after(-3600)),
+        ..f
+    }),
+    ("--expiring-within 6h", |f| Filter {
+        expires_by: Some(after(6 * 3600)),
+        ..f
+    }),
+    ("--larger-than 5", |f| Filter {
+        larger_than: Some(5),
+        ..f
+    }),
+    ("--smaller-than 5", |f| Filter {
+        smaller_than: Some(5),
+        ..f
+    }),
+    ("--cost-above 3ms", |f| Filter {
+        cost_above: Some(3),
+        ..f
+    }),
+    ("--policy evict", |f| Filter {
+        policy: Some(Policy::Evict),
+        ..f
+    }),
+    ("--policy persist", |f| Filter {
+        policy: Some(Policy::Persist),
+        ..f
+    }),
+    ("--policy any", |f| Filter { policy: None, ..f }),
+    ("--collection other", |f| Filter {
+        collections: exact(&["other"]),
+        ..f
+    }),
+    ("--collection other --collection execution_store", |f| {
+        Filter {
+            collections: exact(&["other", DEFAULT_COLLECTION]),
+            ..f
+        }
+    }),
+    ("--all-collections", |f| Filter {
+        collections: Vec::new(),
+        ..f
+    }),
+];
+
+fn exact(names: &[&str]) -> Vec<Pattern> {
+    names.iter().copied().map(Pattern::exact).collect()
+}
+
+fn glob(pattern: &str) -> Pattern {
+    Pattern::glob(pattern).expect("a well-formed pattern")
+}
+
+/// How a verb tells what it selects.
+enum Tells {
+    /// Keys, one a line
+    Keys,
+    /// Keys in JSON lines
+    Lines,
+    /// The sum of a field of JSON lines
+    Sum,
+    /// `would … 3 entries (12 B)`
+    Usage,
+    /// `would … 3 entries (…`
+    Count,
+}
+
+struct Verb {
+    words: &'static str,
+    tells: Tells,
+    /// What the verb means where nothing is typed
+    means: Change,
+    /// Options that it takes for something else, or refuses
+    without: &'static [&'static str],
+}
+
+const ONLY_FRESH: Change = |f| Filter {
+    freshness: Some(Freshness::Fresh),
+    ..f
+};
+const ONLY_EVICT: Change = |f| Filter {
+    policy: Some(Policy::Evict),
+    ..f
+};
+const EVERYWHERE: Change = |f| Filter {
+    collections: Vec::new(),
+    ..f
+};
+const AS_IT_IS: Change = |f| f;
+
+const VERBS: &[Verb] = &[
+    Verb {
+        words: "ls --fields key",
+        tells: Tells::Keys,
+        means: AS_IT_IS,
+        without: &[],
+    },
+    Verb {
+        words: "export",
+        tells: Tells::Lines,
+        means: AS_IT_IS,
+        without: &[],
+    },
+    Verb {
+        words: "stats --format jsonl",
+        tells: Tells::Sum,
+        means: AS_IT_IS,
+        without: &[],
+    },
+    Verb {
+        words: "stores --format jsonl",
+        tells: Tells::Sum,
+        means: EVERYWHERE,
+        without: &[],
+    },
+    Verb {
+        words: "copy @ -",
+        tells: Tells::Lines,
+        means: AS_IT_IS,
+        without: &[],
+    },
+    Verb {
+        words: "copy @ other.db -n",
+        tells: Tells::Count,
+        means: AS_IT_IS,
+        without: &[],
+    },
+    Verb {
+        words: "copy lines.jsonl -",
+        tells: Tells::Lines,
+        means: EVERYWHERE,
+        without: &[],
+    },
+    Verb {
+        words: "import lines.jsonl -n",
+        tells: Tells::Count,
+        means: EVERYWHERE,
+        without: &[],
+    },
+    // Its limits are conditions elsewhere, and each is a reason to go by itself.
+    Verb {
+        words: "prune -n --older-than 1ms",
+        tells: Tells::Usage,
+        means: ONLY_EVICT,
+        without: &["--older-than", "--unused-for", "--expired"],
+    },
+    Verb {
+        words: "clear -n",
+        tells: Tells::Usage,
+        means: ONLY_EVICT,
+        without: &[],
+    },
+    Verb {
+        words: "touch -n --ttl 1d",
+        tells: Tells::Usage,
+        means: ONLY_FRESH,
+        without: &[],
+    },
+    Verb {
+        words: "warm --refresh -n --format jsonl",
+        tells: Tells::Lines,
+        means: |f| Filter {
+            kinds: vec![Kind::Command],
+            policy: Some(Policy::Evict),
+            ..f
+        },
+        without: &["--kind text"],
+    },
+    Verb {
+        words: "doctor --format jsonl",
+        tells: Tells::Sum,
+        means: EVERYWHERE,
+        without: &[],
+    },
+];
+
+impl Verb {
+    /// Returns the words of one option for this verb, or `None` if it is none of its.
+    fn spells(&self, option: &str) -> Option<String> {
+        if self
+            .without
+            .iter()
+            .any(|without| option.starts_with(without))
+        {
+            return None;
+        }
+        // Without any other filter these verbs ask for --all.
+        let needs_all = ["clear", "touch", "warm"].contains(&self.name());
+        let is_no_filter = ["--policy", "--collection", "--all-"];
+        let all = match needs_all && is_no_filter.iter().any(|word| option.starts_with(word)) {
+            true => " --all",
+            false => "",
+        };
+        let option = match self.name() {
+            "touch" => option.replace("--policy", "--if-policy"),
+            _ => option.to_owned(),
+        };
+        Some(format!("{}{all} {option}", self.words))
+    }
+
+    fn name(&self) -> &str {
+        self.words.split(' ').next().expect("a verb")
+    }
+}
+
+#[test]
+fn every_verb_selects_what_its_filter_means() {
+    let session = filled();
+    let entries = entries();
+    for verb in VERBS {
+        for (option, change) in OPTIONS {
+            let Some(words) = verb.spells(option) else {
+                continue;
+            };
+            let filter = change((verb.means)(Filter::default()));
+            let meant: Vec<&Entry> = entries
+                .iter()
+                .filter(|e| filter.matches(e, now()))
+                .collect();
+            let usage = Usage {
+                entries: meant.len() as u64,
+                bytes: meant.iter().map(|entry| entry.size).sum(),
+            };
+            let ran = session.run(&words);
+            assert!(
+                ran.code == 0 || verb.name() == "doctor" && ran.code == 1,
+                "{words}: {ran:?}"
+            );
+            let amount = match usage.entries {
+                1 => "1 entry (".to_owned(),
+                entries => format!("{entries} entries ("),
+            };
+            let is_right = match verb.tells {
+                Tells::Keys => {
+                    let mut found: Vec<&str> = ran.text().lines().collect();
+                    let mut keys: Vec<&str> = meant
+                        .iter()
+                        .map(|entry| entry.address.key.as_str())
+                        .collect();
+                    found.sort_unstable();
+                    keys.sort_unstable();
+                    found == keys
+                }
+                Tells::Lines => ran.text().lines().count() as u64 == usage.entries,
+                Tells::Sum => sum(ran.text()) == usage.entries,
+                Tells::Usage => {
+                    let told = format!(" {amount}{} B)\n", usage.bytes);
+                    ran.stderr.starts_with("would ") && ran.stderr.contains(&told)
+                }
+                Tells::Count => ran.stderr.starts_with("would ") && ran.stderr.contains(&amount),
+            };
+            assert!(is_right, "{words}: {usage:?}, and not {ran:?}");
+        }
+    }
+}
+
+/// Adds up the entries that JSON lines tell; of the doctor those of its growth, which each is in.
+fn sum(lines: &str) -> u64 {
+    let rows = lines.lines().map(|line| {
+        let row: serde_json::Value = serde_json::from_str(line).expect("a line of JSON");
+        match row["check"].as_str() {
+            None | Some("growth") => row["entries"].as_u64().expect("a number"),
+            Some(_) => 0,
+        }
+    });
+    rows.sum()
+}
+
+#[test]
+fn the_tables_have_every_verb_and_every_option() {
+    let session = Session::new();
+    let help = session.run("ls --help").succeeds();
+    let (_, filters) = help.text().split_once("\nFilter:\n").expect("a section");
+    let (filters, _) = filters
+        .split_once("\nExamples:\n")
+        .expect("another section");
+    for word in filters
+        .split_whitespace()
+        .filter(|word| word.starts_with("--"))
+    {
+        let is_tested = OPTIONS
+            .iter()
+            .any(|(option, _)| option.split(' ').any(|w| w == word));
+        assert!(is_tested, "{word} is in no row of the table");
+    }
+    let verbs = session.run("--help").succeeds();
+    let (_, verbs) = verbs.text().split_once("\nCommands:\n").expect("a section");
+    let (verbs, _) = verbs.split_once("\n\n").expect("another section");
+    for verb in verbs
+        .lines()
+        .filter_map(|line| line.split_whitespace().next())
+    {
+        let help = session.run([verb, "--help"]);
+        let filters = help.code == 0 && help.text().contains("--smaller-than");
+        let is_tested = verb == "watch" || VERBS.iter().any(|tested| tested.name() == verb);
+        assert!(!filters || is_tested, "{verb} is in no row of the table");
+    }
+}
+
+#[test]
+fn watch_tells_of_what_its_filter_means() {
+    let entries = entries();
+    let refused = [
+        "--expired",
+        "--fresh",
+        "--older",
+        "--newer",
+        "--unused",
+        "--expiring",
+    ];
+    for (option, change) in OPTIONS {
+        if refused.iter().any(|refused| option.starts_with(refused)) {
+            continue;
+        }
+        let filter = change(Filter::default());
+        let meant = entries.iter().filter(|entry| filter.matches(entry, now()));
+        let address = |store: &str, key: &str| (store.to_owned(), key.to_owned());
+        let meant: BTreeSet<_> = meant
+            .map(|entry| address(&entry.address.store.store_name, entry.address.key.as_str()))
+            .collect();
+        let session = filled();
+        let count = entries
+            .iter()
+            .filter(|entry| filter.matches(entry, now()))
+            .count();
+        // Each is removed, and nothing else is told before, in between or behind.
+        let words = format!("watch -v --interval 5ms --count {count} {option}");
+        let mut child = session.command(&words);
+        child.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = child.spawn().expect("ecache starts");
+        let mut notes = BufReader::new(child.stderr.take().expect("it was piped")).lines();
+        let is_watching = |line: std::io::Result<String>| line.expect("UTF-8") == "watching";
+        assert!(notes.any(is_watching), "{words}");
+        session
+            .run("clear --all --policy any --all-collections -q")
+            .notes("");
+        let ran = support::Ran::from(child.wait_with_output().expect("it ends"));
+        let found: BTreeSet<_> = ran
+            .text()
+            .lines()
+            .map(|line| {
+                let words: Vec<&str> = line.split('\t').collect();
+                assert_eq!(words[0], "removed", "{line}");
+                address(words[2], words[3])
+            })
+            .collect();
+        assert_eq!(found, meant, "{words}");
+    }
+}
+
+#[test]
+fn an_entry_that_comes_to_be_meant_is_watched() {
+    let session = Session::new();
+    session.run("set s a small").notes("");
+    session.run("set s b large-enough").notes("");
+    // Later than what is there, which would be young otherwise.
+    session.set_clock("2026-11-23T06:33:00.000Z");
+    let mut child = session.command("watch -v --interval 5ms --count 3 --larger-than 5");
+    child.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = child.spawn().expect("ecache starts");
+    let mut notes = BufReader::new(child.stderr.take().expect("it was piped")).lines();
+    assert!(notes.any(|line| line.expect("UTF-8") == "watching"));
+    let mut lines = BufReader::new(child.stdout.take().expect("it was piped")).lines();
+    let mut told = || {
+        let line = lines.next().expect("a line").expect("UTF-8");
+        let words: Vec<&str> = line.split('\t').collect();
+        format!("{} {}", words[0], words[3])
+    };
+    session.set_clock("2026-11-23T06:34:00.000Z");
+    session.run("set s small x").notes("");
+    session.run("set s a larger-now").notes("");
+    assert_eq!(told(), "updated a");
+    // One that is meant no longer changed, and was not removed.
+    session.run("set s b tiny").notes("");
+    assert_eq!(told(), "updated b");
+    session.run("rm s b").notes("removed 1 entry (4 B)\n");
+    session.run("rm s a").notes("removed 1 entry (10 B)\n");
+    assert_eq!(told(), "removed a");
+    assert!(child.wait().expect("it ends").success());
+}
+
+#[test]
+fn conditions_that_no_entry_meets_are_refused() {
+    let session = filled();
+    for filter in [
+        "--larger-than 10 --smaller-than 10",
+        "--larger-than 10 --smaller-than 11",
+        "--newer-than 1h --older-than 2h",
+        "--newer-than 1h --unused-for 1d",
+        "--expired --fresh",
+        "--expired --expiring-within 1h",
+        "--no-expiry --expiring-within 1h",
+        "--user=",
+        "--dataset=",
+        "--glob --operator=",
+        "--glob --store [",
+        "--kind string",
+        "--cost-above 3",
+        "--smaller-than few",
+        "--larger-than 1 --larger-than 2",
+        "--collection other --all-collections",
+    ] {
+        for verb in [
+            "ls",
+            "clear -n",
+            "prune -n --max-entries 1",
+            "stores",
+            "import -n lines.jsonl",
+        ] {
+            if filter == "--cost-above 3" {
+                continue;
+            }
+            let ran = session.run(&format!("{verb} {filter}"));
+            assert_eq!(ran.code, 2, "{verb} {filter}: {ran:?}");
+            assert!(
+                !ran.stderr.is_empty() && ran.stdout.is_empty(),
+                "{verb} {filter}: {ran:?}"
+            );
+        }
+    }
+    // A window is no contradiction.
+    let window =
+        "ls --fields key --larger-than 3 --smaller-than 6 --newer-than 1h --older-than 10m";
+    session.run(window).succeeds();
+}
+
+#[test]
+fn prune_takes_more_than_limits() {
+    let session = filled();
+    let dry = |words: &str| session.run(&format!("prune -n --collection execution_store {words}"));
+    // Without a limit what is expired goes, narrowed by the filter.
+    dry("").notes("would remove 1 entry (3 B)\n");
+    dry("--kind text").notes("would remove 0 entries (0 B)\n");
+    dry("--older-than 1h --user bob").notes("would remove 0 entries (0 B)\n");
+    dry("--older-than 1m --user bob").notes("would remove 1 entry (4 B)\n");
+    // What is to persist goes if it is asked for.
+    dry("--older-than 1h --store s").notes("would remove 2 entries (4 B)\n");
+    dry("--older-than 1h --store s --policy any").notes("would remove 3 entries (16 B)\n");
+    dry("--older-than 1h --store s --policy persist").notes("would remove 1 entry (12 B)\n");
+    for words in [
+        "--max-size 1 --policy any",
+        "--fresh",
+        "--no-expiry",
+        "--expiring-within 1h",
+    ] {
+        assert_eq!(dry(words).code, 2, "{words}");
+    }
+    dry("--no-expiry --older-than 20m --store s").notes("would remove 1 entry (6 B)\n");
+}
+
+#[test]
+fn other_collections_are_named_where_they_are_left_out() {
+    let session = filled();
+    let two = "2 more entries are in collection other: add --all-collections, or name it with --collection\n";
+    let one = "1 more entry is in collection other: add --all-collections, or name it with --collection\n";
+    for (words, note) in [
+        ("ls", two),
+        ("stats", two),
+        ("export -o backup.jsonl", two),
+        ("copy @ copy.db", two),
+        ("copy @ copy.jsonl --store s", one),
+        ("clear --dataset d1 -n", one),
+        ("prune -n --older-than 1m --kind text", one),
+        ("touch --all --ttl 1d -n", two),
+        ("warm --refresh --all -n", one),
+        ("ls --collection execution_store", ""),
+        ("export --all-collections -o backup.jsonl", ""),
+        ("ls --user bob", ""),
+        ("ls --key nothing", ""),
+        ("stores", ""),
+        ("doctor --fail-on none", ""),
+        ("clear --all -n -q", ""),
+    ] {
+        let ran = session.run(words).succeeds();
+        assert!(ran.stderr.contains(note), "{words}: {ran:?}");
+        let is_told = ran.stderr.contains("in collection other");
+        assert_eq!(is_told, !note.is_empty(), "{words}: {ran:?}");
+    }
+    // Removed from one collection, the other is as it was.
+    session.run("clear --all --policy any").succeeds();
+    session
+        .run("ls --all-collections --fields collection,key")
+        .prints("other\tk1\nother\tk8\n");
+    session
+        .run("clear --all --all-collections")
+        .notes("removed 2 entries (15 B)\n");
+}
+
+#[test]
+fn a_backup_of_all_collections_keeps_their_names() {
+    let session = filled();
+    let lines = |words: &str| {
+        let ran = session.run(words).succeeds();
+        let mut lines: Vec<String> = ran.text().lines().map(str::to_owned).collect();
+        lines.sort();
+        lines
+    };
+    let all = lines("export --all-collections");
+    assert_eq!(all.len(), 10);
+    session.run("copy @ copied.db --all-collections").succeeds();
+    assert_eq!(lines("export --all-collections --db copied.db"), all);
+    session
+        .run("export --all-collections -o all.jsonl")
+        .succeeds();
+    session.run("import all.jsonl --db imported.db").succeeds();
+    assert_eq!(lines("export --all-collections --db imported.db"), all);
+    session.run("copy all.jsonl lines.db").succeeds();
+    assert_eq!(lines("export --all-collections --db lines.db"), all);
+    // One collection of a file, and what was left out.
+    session
+        .run("import all.jsonl --db one.db --collection other")
+        .notes(
+            "imported 2 entries (2 new, 0 replaced)\n\
+             8 more entries are in collection execution_store: add --all-collections, or name it with --collection\n",
+        );
+    assert_eq!(lines("ls --db one.db --all-collections").len(), 2);
+    // One collection is worked in where one entry is named.
+    for words in ["get s k1", "set s k1 x", "rm s k1", "has s k1", "show s k1"] {
+        for collections in ["--all-collections", "--collection a --collection b"] {
+            assert_eq!(
+                session.run(&format!("{words} {collections}")).code,
+                2,
+                "{words}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_dataset_that_nothing_is_known_of_is_said() {
+    let session = filled();
+    let note = "no entry is linked to dataset \"street\"; in a file, datasets are known by their ids alone\n";
+    for verb in [
+        "ls",
+        "stats",
+        "stores",
+        "export",
+        "clear -n",
+        "prune -n",
+        "touch -n --ttl 1d",
+    ] {
+        let ran = session
+            .run(&format!("{verb} --dataset street --dataset d1"))
+            .succeeds();
+        assert!(ran.stderr.contains(note), "{verb}: {ran:?}");
+        let ran = session.run(&format!("{verb} --dataset d1")).succeeds();
+        assert!(!ran.stderr.contains("linked"), "{verb}: {ran:?}");
+    }
+}
+
+#[test]
+fn doctor_advises_commands_for_what_it_looked_at() {
+    let session = filled();
+    let advised = |words: &str| {
+        let ran = session.run(&format!("doctor --format jsonl --fail-on none {words}"));
+        let rows = ran.text().lines().map(|line| {
+            let row: serde_json::Value = serde_json::from_str(line).expect("a line of JSON");
+            let text = |field: &str| row[field].as_str().expect("a text").to_owned();
+            (text("check"), text("command"))
+        });
+        rows.filter(|(check, _)| check != "growth")
+            .collect::<Vec<_>>()
+    };
+    let pair = |check: &str, command: &str| (check.to_owned(), command.to_owned());
+    assert_eq!(
+        advised("--store s --older-than 2026-11-23T05:00:00Z"),
+        [pair(
+            "expired",
+            "ecache prune --store s --expired --older-than 2026-11-23T05:00:00.000Z"
+        )]
+    );
+    assert_eq!(advised("--store s2 --dataset d1"), []);
+    assert_eq!(
+        advised("--kind json --user ann"),
+        [
+            pair(
+                "endless-prompts",
+                "ecache clear --user ann --prompt '*' --kind json --glob --no-expiry"
+            ),
+            pair(
+                "endless-users",
+                "ecache clear --user ann --kind json --glob --no-expiry"
+            ),
+        ]
+    );
+    // What is mended is what was found.
+    session
+        .run("doctor --fix expired --store s2 --fail-on none -q")
+        .succeeds();
+    assert_eq!(
+        session.run("ls --expired --fields key").succeeds().text(),
+        "k4\n"
+    );
+    session
+        .run("doctor --fix expired --store s --fail-on none -q")
+        .succeeds();
+    session.run("ls --expired --fields key").prints("");
+}
+
+#[test]
+fn a_set_clock_is_the_one_of_the_table() {
+    let time = Duration::from_millis(u64::try_from(NOW_MS).expect("after 1970"));
+    assert_eq!(NOW, "2026-11-23T06:32:51.000Z");
+    assert_eq!(time.as_secs() % 60, 51);
+}
