@@ -54,7 +54,7 @@ fn everything_can_be_read_whatever_is_left_beside_the_store() {
             wc -l < ran
             ecache has small k; echo $?
             ecache ls --store small --store big --fields key
-            ecache show small k | grep -c "^key"
+            ecache show small k | grep -cw "^key"
             ecache stores | wc -l
             ecache stats | wc -l
             ecache info --format json | grep -c '"entries":4'
