@@ -111,8 +111,13 @@ fn rarely<T: std::fmt::Debug>(value: impl Strategy<Value = T>) -> impl Strategy<
     proptest::option::weighted(0.15, value)
 }
 
+/// Filters, on the heap: what is generated of them nests deeper than a test's stack.
+pub(crate) fn filters() -> BoxedStrategy<Filter> {
+    any_filter().boxed()
+}
+
 prop_compose! {
-    pub(crate) fn filters()(
+    fn any_filter()(
         stores in few(patterns()),
         datasets in few(prop_oneof![
             Just(DatasetPattern::Unlinked),
