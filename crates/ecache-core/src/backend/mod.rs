@@ -47,12 +47,6 @@ pub fn no_progress(_: u64) -> ControlFlow<()> {
 /// Values of this many bytes are enough for one [`Backend::lookup_many`].
 pub const LOOKUP_SIZE: usize = 4 << 20;
 
-/// How [`Backend::put_call`] writes: always, keeping the policy that the result was given.
-pub const PUT_CALL: PutOptions = PutOptions {
-    condition: Condition::Always,
-    keep: Keep::POLICY,
-};
-
 /// Up to so many bytes, a value is verified whole before anything of it is read.
 pub const WHOLE_SIZE: u64 = 8 << 20;
 
@@ -173,7 +167,7 @@ pub trait Backend: Send + Sync {
 
     /// Writes the result of a cached call, whatever is there, and returns the store's generation for
     /// as long as it stays what was written, if that is wanted. The call is what `entry` records of
-    /// it. A result that was made `persist` stays so ([`PUT_CALL`]).
+    /// it. [`PutOptions::of_call`] says what becomes of the lifetime of the old entry.
     ///
     /// # Errors
     /// Those of [`Backend::put`].
@@ -188,7 +182,7 @@ pub trait Backend: Send + Sync {
             true => Some(self.generation(call.store)?),
             false => None,
         };
-        let put = self.put(entry, content, &PUT_CALL, now)?;
+        let put = self.put(entry, content, &PutOptions::of_call(entry), now)?;
         // Replacing moves the generation by one; if it moves by more, somebody else was there as well.
         Ok(generation.map(|generation| generation + u64::from(put == Put::Replaced)))
     }

@@ -177,6 +177,23 @@ impl From<Condition> for PutOptions {
     }
 }
 
+impl PutOptions {
+    /// Returns how [`Backend::put_call`](super::Backend::put_call) writes a result: always.
+    ///
+    /// A result with an expiry renews policy and expiry, since a TTL means `evict`. One without
+    /// names no lifetime and keeps the policy, such as one that `touch` made `persist`.
+    pub fn of_call(result: &Entry) -> Self {
+        let keep = match result.expires_at {
+            Some(_) => Keep::default(),
+            None => Keep::POLICY,
+        };
+        Self {
+            condition: Condition::Always,
+            keep,
+        }
+    }
+}
+
 /// Which parts of an entry's lifetime an overwrite keeps, because the writer did not name them.
 ///
 /// An expired entry is gone for its readers, so nothing of it is kept.

@@ -89,31 +89,36 @@ fn defect_04_a_ttl_ends_when_it_says() {
 }
 
 #[test]
-fn defect_05_overwriting_renews_the_expiry() {
+fn defect_05_overwriting_renews_expiry_and_policy() {
     let (ctx, clock) = with_clock(Cache::in_memory());
-    number(&ctx, "renewed", 1);
-    clock.advance(Duration::from_secs(59));
-    number::set_cache(&ctx, "renewed", 1, 7_u64).expect("kept");
     let backend = ctx.cache.backend().expect("a backend");
+    let make_persist = || {
+        let touch = ecache_core::backend::Touch {
+            policy: Some(Policy::Persist),
+            expires_at: Some(None),
+        };
+        let touched = backend.touch(&Filter::default().into(), touch, NOW, &mut no_progress);
+        assert_eq!(touched.expect("touched").entries, 1);
+    };
     let lifetime = || {
         let entry = entries(&**backend).remove(0);
         (entry.policy, entry.expires_at)
     };
+    number(&ctx, "renewed", 1);
+    make_persist();
+    clock.advance(Duration::from_secs(59));
+    number::set_cache(&ctx, "renewed", 1, 7_u64).expect("kept");
     let expected = NOW.saturating_add(Duration::from_secs(119));
     assert_eq!(lifetime(), (Policy::Evict, Some(expected)));
     clock.advance(Duration::from_secs(59));
     assert_eq!(number(&ctx, "renewed", 1), 7);
 
-    // A function names no policy, so one that was set with `touch` stays.
-    let touch = ecache_core::backend::Touch {
-        policy: Some(Policy::Persist),
-        expires_at: Some(None),
-    };
-    let touched = backend.touch(&Filter::default().into(), touch, NOW, &mut no_progress);
-    assert_eq!(touched.expect("touched").entries, 1);
-    number::set_cache(&ctx, "renewed", 1, 8_u64).expect("kept");
+    // A function without a TTL names no lifetime, so a policy that was set with `touch` stays.
+    number::clear_all_caches(&ctx, Datasets::All).expect("cleared");
+    nothing(&ctx);
+    make_persist();
+    nothing::set_cache(&ctx, None).expect("kept");
     assert_eq!(lifetime(), (Policy::Persist, None));
-    assert_eq!(number(&ctx, "renewed", 1), 8);
 }
 
 #[execution_cache(residency = "transient")]

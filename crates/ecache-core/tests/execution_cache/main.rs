@@ -8,7 +8,7 @@
 //! | 2 | keyword arguments are not in the key | `defects::defect_02_every_argument_is_in_the_key` |
 //! | 3 | functions with one store name share entries; scope and argument are mixed up | `defects::defect_03_functions_of_one_store_and_scopes_like_arguments_are_apart` |
 //! | 4 | a TTL is not enforced | `defects::defect_04_a_ttl_ends_when_it_says` |
-//! | 5 | overwriting does not renew the expiry | `defects::defect_05_overwriting_renews_the_expiry` |
+//! | 5 | overwriting renews neither expiry nor policy | `defects::defect_05_overwriting_renews_expiry_and_policy` |
 //! | 6 | a cached `None` is a miss | `defects::defect_06_a_cached_none_is_a_hit` |
 //! | 7 | a dict with its own `_cls` raises on every hit | `defects::defect_07_a_dict_with_its_own_cls_is_a_hit` |
 //! | 8 | a result that cannot be stored is lost | `codecs::defect_08_a_result_that_cannot_be_stored_is_returned` |

@@ -303,11 +303,17 @@ fn kept_call(backend: &dyn Backend) {
     let result = Entry {
         function: Some("f".into()),
         args: Some("[1]".into()),
-        expires_at: Some(at(DAY)),
         ..Entry::new(call.address(), Kind::Json, NOW)
     };
-    let write = || backend.put_call(&call, &result, &inline("1"), NOW);
-    write().expect("a write");
+    let write = |expires_at| {
+        let result = Entry {
+            expires_at,
+            ..result.clone()
+        };
+        let written = backend.put_call(&call, &result, &inline("1"), NOW);
+        written.expect("a write");
+    };
+    write(Some(at(DAY)));
     let lifetime = || {
         let entry = hit(backend, &call.address()).0;
         (entry.policy, entry.expires_at)
@@ -324,8 +330,10 @@ fn kept_call(backend: &dyn Backend) {
         &mut no_progress,
     );
     assert_eq!(touched.expect("a touch").entries, 1);
-    write().expect("a write");
+    write(None);
     assert_eq!(lifetime(), (Policy::Persist, None));
+    write(Some(at(DAY)));
+    assert_eq!(lifetime(), (Policy::Evict, Some(at(DAY))));
 }
 
 fn clock_skew(backend: &dyn Backend) {

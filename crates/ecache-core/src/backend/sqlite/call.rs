@@ -12,7 +12,7 @@ use super::checksum::Identity;
 use super::reclaim::Due;
 use super::row::{self, Kept, RowError, Uses};
 use super::write::Interned;
-use crate::backend::{CallIdentity, CallLookup, CallResult, Chunked, Content, PUT_CALL};
+use crate::backend::{CallIdentity, CallLookup, CallResult, Chunked, Content, PutOptions};
 use crate::entry::{self, Entry};
 use crate::error::Result;
 use crate::time::Timestamp;
@@ -149,7 +149,8 @@ impl SqliteBackend {
                     split: Some(call.split()),
                     ..Interned::new(&self.names, transaction, entry).map_err(sqlite)?
                 };
-                self.put_within(transaction, &interned, entry, content, &PUT_CALL, now)?;
+                let options = PutOptions::of_call(entry);
+                self.put_within(transaction, &interned, entry, content, &options, now)?;
                 match call.with_generation {
                     true => generation(transaction, interned.store)
                         .map(|generation| Some(self.generation_in_file(generation))),
