@@ -1,6 +1,7 @@
 //! A small operator over a CSV file, whose results `ecache` administers.
 //!
-//! Reads names of columns from standard input and prints what it makes of each, and whether that was computed:
+//! Reads names of columns from standard input and prints what it makes of each, and whether that
+//! was computed:
 //!
 //! ```console
 //! $ cargo run --example operator -- store.db cities.csv --user ann --operator @acme/count --prompt p1 --dataset d1

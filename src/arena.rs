@@ -1,10 +1,10 @@
 //! The one room for what makes short commands fast on musl: where their memory comes from.
 //!
-//! musl maps and unmaps pages for nearly every allocation of a short command: a hundred system calls and as
-//! many page faults. Here the first [`SIZE`] bytes come from a piece of the program itself, given out from front
-//! to back; only the piece that was given out last is taken back. A long command fills it once and goes on with
-//! the system's allocator. SQLite is told to allocate the same way. glibc keeps small pieces itself and gains
-//! nothing, so this is for musl alone.
+//! musl maps and unmaps pages for nearly every allocation of a short command: a hundred system
+//! calls and as many page faults. Here the first [`SIZE`] bytes come from a piece of the program
+//! itself, given out from front to back; only the piece that was given out last is taken back. A
+//! long command fills it once and goes on with the system's allocator. SQLite is told to allocate
+//! the same way. glibc keeps small pieces itself and gains nothing, so this is for musl alone.
 //!
 //! The pages that a hit uses are asked for at once, in place of thirty page faults: two to four per
 //! cent of a hit.
@@ -30,7 +30,8 @@ static ARENA: Arena<SIZE> = Arena::new();
 /// Makes SQLite allocate here as well, before anything else uses it.
 #[cfg(target_env = "musl")]
 pub(crate) fn install() {
-    // SAFETY: the pages are the arena's own, and stay as they are. Linux before 5.14 refuses, which costs only time.
+    // SAFETY: the pages are the arena's own, and stay as they are. Linux before 5.14 refuses, which
+    // costs only time.
     unsafe {
         libc::madvise(
             ARENA.base().cast(),
@@ -49,7 +50,8 @@ struct Arena<const SIZE: usize> {
     used: AtomicUsize,
 }
 
-// SAFETY: `memory` is only reached through the pieces that are given out, and `used` gives each out once.
+// SAFETY: `memory` is only reached through the pieces that are given out, and `used` gives each out
+// once.
 unsafe impl<const SIZE: usize> Sync for Arena<SIZE> {}
 
 impl<const SIZE: usize> Arena<SIZE> {
@@ -90,15 +92,16 @@ impl<const SIZE: usize> Arena<SIZE> {
 
     /// Moves the end of what is given out, unless another thread was faster.
     fn move_end(&self, from: usize, to: usize) -> Result<(), usize> {
-        // Whoever is given a piece that another thread gave back must see that thread's writes as past.
+        // Whoever is given a piece that another thread gave back must see that thread's writes as
+        // past.
         self.used
             .compare_exchange(from, to, Ordering::AcqRel, Ordering::Relaxed)
             .map(drop)
     }
 }
 
-// SAFETY: pieces are aligned as asked, do not overlap, and stay until they are given back; all else is the
-// system's allocator. A piece is told from the system's by its address.
+// SAFETY: pieces are aligned as asked, do not overlap, and stay until they are given back; all else
+// is the system's allocator. A piece is told from the system's by its address.
 unsafe impl<const SIZE: usize> GlobalAlloc for Arena<SIZE> {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         match self.take(layout) {
@@ -192,7 +195,8 @@ mod tests {
     fn pieces_keep_what_is_written_to_them_whatever_happens_to_others() {
         let arena = Arena::<10_000>::new();
         let mut pieces: Vec<Piece> = Vec::new();
-        // A fixed sequence that looks random (Knuth's multiplier) and outgrows the memory several times.
+        // A fixed sequence that looks random (Knuth's multiplier) and outgrows the memory several
+        // times.
         let mut random: u64 = 1;
         for step in 0..5000_u64 {
             random = random

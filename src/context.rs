@@ -156,11 +156,13 @@ impl Context {
         }
     }
 
-    /// Where a store is that was typed as an argument; `@` is the one that [`Context::location`] is.
+    /// Where a store is that was typed as an argument; `@` is the one that [`Context::location`]
+    /// is.
     pub(crate) fn location_of(&self, typed: &Path) -> Result<PathBuf> {
-        match typed.as_os_str() == "@" {
-            true => Ok(self.location()?.0),
-            false => self.by_name(without_password(typed)?),
+        if typed.as_os_str() == "@" {
+            Ok(self.location()?.0)
+        } else {
+            self.by_name(without_password(typed)?)
         }
     }
 
@@ -254,8 +256,8 @@ impl Context {
         }
     }
 
-    /// The store, and what it has under an address: what takes the least, where nothing but the backend, which is to be
-    /// dropped first, is needed to write.
+    /// The store, and what it has under an address: what takes the least, where nothing but the
+    /// backend, which is to be dropped first, is needed to write.
     pub(crate) fn glance(
         &self,
         address: &Address,
@@ -343,11 +345,12 @@ fn data_folder() -> Result<PathBuf> {
 
 /// A location that was typed where others can see it.
 fn without_password(typed: &Path) -> Result<PathBuf> {
-    match location::has_password(typed.as_os_str()) {
-        true => Err(usage(
+    if location::has_password(typed.as_os_str()) {
+        Err(usage(
             "a password on the command line can be read by others: put the location into ECACHE_DB, or into a file and name that with --db-file",
-        )),
-        false => Ok(typed.to_owned()),
+        ))
+    } else {
+        Ok(typed.to_owned())
     }
 }
 

@@ -58,9 +58,10 @@ fn tell(answer: &clap::Error) -> ExitCode {
         let text = styled(AutoStream::choice(&io::stderr()));
         // With standard error closed, the message has no reader.
         let _ = output::stderr().write_all(text.as_bytes());
-        return match Cli::is_run(std::env::args_os()) {
-            true => ExitCode::from(Exit::NOT_RUN.code()),
-            false => ExitCode::from(Exit::Usage.code()),
+        return if Cli::is_run(std::env::args_os()) {
+            ExitCode::from(Exit::NOT_RUN.code())
+        } else {
+            ExitCode::from(Exit::Usage.code())
         };
     }
     let text = styled(AutoStream::choice(&io::stdout()));

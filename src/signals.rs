@@ -36,7 +36,8 @@ pub(crate) fn finish_batches() -> io::Result<()> {
         .into_iter()
         .filter(|one| !is_ignored(*one))
     {
-        // In this order: the first signal finds the flag unset and sets it, the second finds it set.
+        // In this order: the first signal finds the flag unset and sets it, the second finds it
+        // set.
         flag::register_conditional_shutdown(signal, 128 + signal, seen.clone())?;
         flag::register(signal, seen.clone())?;
         flag::register_usize(signal, SIGNAL.clone(), signal as usize)?;
@@ -99,8 +100,8 @@ fn was_ignored(signal: c_int, is_ignored: bool) -> bool {
 /// Descriptor that the handler writes signal numbers to, one byte each.
 static BYTES: AtomicI32 = AtomicI32::new(-1);
 
-/// From here on, a signal that would end the process is a byte to be read: its number, or 0 if the terminal sent
-/// it, which sends it to every process in the foreground.
+/// From here on, a signal that would end the process is a byte to be read: its number, or 0 if the
+/// terminal sent it, which sends it to every process in the foreground.
 pub(crate) fn as_bytes() -> io::Result<UnixStream> {
     extern "C" fn hand_on(signal: c_int, info: *mut siginfo_t, _: *mut c_void) {
         // SAFETY: the system passes a valid pointer to the handler.
@@ -207,7 +208,8 @@ pub(crate) fn give_way() -> io::Result<()> {
     inherited::set_mask(libc::SIG_SETMASK, &before).map(drop)
 }
 
-/// Ends this process by a signal, as it ended the command: a shell stops a loop only if a command in it ends so.
+/// Ends this process by a signal, as it ended the command: a shell stops a loop only if a command
+/// in it ends so.
 ///
 /// Returns if the signal does not end processes.
 pub(crate) fn end_by(signal: u8) {
@@ -217,7 +219,8 @@ pub(crate) fn end_by(signal: u8) {
         rlim_max: 0,
     };
     let mut only = inherited::no_signals();
-    // SAFETY: plain calls with valid arguments. The command has left its core, and this process must not replace it.
+    // SAFETY: plain calls with valid arguments. The command has left its core, and this process
+    // must not replace it.
     unsafe {
         libc::setrlimit(libc::RLIMIT_CORE, &no_core);
         libc::signal(signal, libc::SIG_DFL);
@@ -242,7 +245,8 @@ fn send_pending() {
     if child > 0 {
         let pending = PENDING.swap(0, SeqCst);
         for signal in (1..=64).filter(|signal| pending & bit(*signal) != 0) {
-            // SAFETY: this touches no memory, and the command is not waited for yet, so its id is still its own.
+            // SAFETY: this touches no memory, and the command is not waited for yet, so its id is
+            // still its own.
             let _ = unsafe { libc::kill(child as libc::pid_t, signal) };
         }
     }

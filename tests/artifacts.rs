@@ -1,4 +1,5 @@
-//! `completions/` and `man/` are what the command prints, and their scripts are ones that shells can read.
+//! `completions/` and `man/` are what the command prints, and their scripts are ones that shells
+//! can read.
 //!
 //! `UPDATE=1 cargo test --test artifacts` writes them anew.
 

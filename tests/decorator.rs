@@ -1,4 +1,5 @@
-//! What functions cached, administered by the command while they run: a session with `examples/operator.rs`.
+//! What functions cached, administered by the command while they run: a session with
+//! `examples/operator.rs`.
 
 use std::io::{BufRead, BufReader, Lines, Write};
 use std::path::{Path, PathBuf};

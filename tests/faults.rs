@@ -1,7 +1,9 @@
-//! A disk that fails: every call on a file, one after the other, is made to fail once, and from there on for good.
+//! A disk that fails: every call on a file, one after the other, is made to fail once, and from
+//! there on for good.
 //!
-//! The calls fail in the C library, by a small library of ours that is loaded before it (`support/faults.c`); so these
-//! tests need a C compiler, as the build does, and a program that is linked dynamically, as tests are.
+//! The calls fail in the C library, by a small library of ours that is loaded before it
+//! (`support/faults.c`); so these tests need a C compiler, as the build does, and a program that is
+//! linked dynamically, as tests are.
 
 mod support;
 
@@ -46,8 +48,9 @@ impl Faults {
         Self { folder }
     }
 
-    /// Runs a command as often as it makes calls, each time with another one that fails; `check` is given the session
-    /// and how it ended. Every time it is run, the user's folder is as `prepare` leaves it.
+    /// Runs a command as often as it makes calls, each time with another one that fails; `check` is
+    /// given the session and how it ended. Every time it is run, the user's folder is as `prepare`
+    /// leaves it.
     fn each(&self, words: &str, prepare: impl Fn(&Session), check: impl Fn(&Session, &str, Ran)) {
         let mut failed = 0;
         for (kind, errors) in KINDS {

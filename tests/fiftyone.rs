@@ -1,5 +1,5 @@
-//! FiftyOne's own execution store, dumped by a real FiftyOne from a real MongoDB, in every form that MongoDB has
-//! for a dump.
+//! FiftyOne's own execution store, dumped by a real FiftyOne from a real MongoDB, in every form
+//! that MongoDB has for a dump.
 
 mod support;
 
@@ -81,8 +81,8 @@ fn call(fact: &Value) -> Call {
     }
 }
 
-/// FiftyOne's memory tier forgets the dataset: it answered these with the first dataset's value, and so never
-/// stored theirs.
+/// FiftyOne's memory tier forgets the dataset: it answered these with the first dataset's value,
+/// and so never stored theirs.
 fn was_never_stored(call: &Call) -> bool {
     call.store == "__main__.count_values" && call.dataset.as_deref() != Some(STREET)
 }
@@ -166,9 +166,10 @@ fn every_call_is_found_by_its_arguments_under_the_key_that_fiftyone_gave_it() {
         session.run(key).prints(format!("{}\n", call.key));
 
         let value = session.run(with_verb("get", &call.words));
-        match was_never_stored(&call) {
-            true => value.ends(1, ""),
-            false => assert!(!value.succeeds().stdout.is_empty(), "{:?}", call.words),
+        if was_never_stored(&call) {
+            value.ends(1, "")
+        } else {
+            assert!(!value.succeeds().stdout.is_empty(), "{:?}", call.words)
         }
     }
 }

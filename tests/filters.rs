@@ -323,9 +323,10 @@ impl Verb {
         // Without any other filter these verbs ask for --all.
         let needs_all = ["clear", "touch", "warm"].contains(&self.name());
         let is_no_filter = ["--policy", "--collection", "--all-"];
-        let all = match needs_all && is_no_filter.iter().any(|word| option.starts_with(word)) {
-            true => " --all",
-            false => "",
+        let all = if needs_all && is_no_filter.iter().any(|word| option.starts_with(word)) {
+            " --all"
+        } else {
+            ""
         };
         let option = match self.name() {
             "touch" => option.replace("--policy", "--if-policy"),

@@ -1,7 +1,7 @@
 //! `ecache` on a database of FiftyOne's, with a real server and a real FiftyOne.
 //!
-//! `tests/mongodb/with cargo test --features mongodb -- --ignored` starts the one and installs the other. Without them
-//! these tests fail; they do not pass by being skipped.
+//! `tests/mongodb/with cargo test --features mongodb -- --ignored` starts the one and installs the
+//! other. Without them these tests fail; they do not pass by being skipped.
 
 #![cfg(feature = "mongodb")]
 

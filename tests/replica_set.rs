@@ -1,7 +1,7 @@
 //! `ecache` on a replica set of which a member steps down, hangs or is gone.
 //!
-//! `tests/mongodb/with --replica-set cargo test --features mongodb --test replica_set -- --ignored --test-threads 1` starts
-//! three servers. One test at a time: what befalls them befalls all.
+//! `tests/mongodb/with --replica-set cargo test --features mongodb --test replica_set -- --ignored
+//! --test-threads 1` starts three servers. One test at a time: what befalls them befalls all.
 
 #![cfg(feature = "mongodb")]
 
@@ -94,8 +94,8 @@ fn pair(word: &str, key: &str) -> (String, String) {
     (word.to_owned(), key.to_owned())
 }
 
-/// What FiftyOne does is seen, also after another member became primary. With reads from secondaries, which may go back in
-/// time from one look to the next, that cannot be promised.
+/// What FiftyOne does is seen, also after another member became primary. With reads from
+/// secondaries, which may go back in time from one look to the next, that cannot be promised.
 #[test]
 #[ignore = "needs a replica set: tests/mongodb/with --replica-set"]
 fn a_watcher_sees_what_others_write_and_remove_across_a_stepdown() {

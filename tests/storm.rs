@@ -1,4 +1,5 @@
-//! Many processes on one store, and processes that die: nothing that was acknowledged is lost, and none is turned away.
+//! Many processes on one store, and processes that die: nothing that was acknowledged is lost, and
+//! none is turned away.
 
 mod support;
 
@@ -99,8 +100,8 @@ fn one_of_many_gets_a_lock() {
         .prints(winners[0].to_string());
 }
 
-/// Moments at which a process is killed, spread over its life: the same in every run, so that a failure can be
-/// looked for again.
+/// Moments at which a process is killed, spread over its life: the same in every run, so that a
+/// failure can be looked for again.
 fn moments(count: u64, longest: Duration) -> impl Iterator<Item = Duration> {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     (0..count).map(move |_| {

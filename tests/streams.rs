@@ -1,5 +1,5 @@
-//! Standard streams: data on one, messages on the other, nothing that acts on a terminal, and an end that says how
-//! it came about.
+//! Standard streams: data on one, messages on the other, nothing that acts on a terminal, and an
+//! end that says how it came about.
 
 mod support;
 
@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use support::{Ran, Session, code, run};
 
-/// Clears the screen, sets the clipboard, starts a C1 sequence, turns the line round, hides, overwrites, rings.
+/// Clears the screen, sets the clipboard, starts a C1 sequence, turns the line round, hides,
+/// overwrites, rings.
 const HOSTILE: &str = "a\x1b[2J\x1b]52;c;aGk=\x07\u{9b}31m\u{202e}evil\u{200b}\rover\x08";
 
 /// Has a hostile entry in a hostile store, by a hostile user.

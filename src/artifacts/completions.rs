@@ -1,8 +1,8 @@
 //! Completion scripts: clap's, and for some shells a few lines that offer the names in the store.
 //!
-//! clap knows the commands and options but cannot have a script ask for values, so those lines are written
-//! by hand. They go by the word before the cursor: an option such as `--store`, or a command whose first
-//! argument is a store.
+//! clap knows the commands and options but cannot have a script ask for values, so those lines are
+//! written by hand. They go by the word before the cursor: an option such as `--store`, or a
+//! command whose first argument is a store.
 
 use clap::{Arg, Args, Command, CommandFactory, ValueHint};
 use clap_complete::{Shell, generate};

@@ -63,7 +63,8 @@ fn page(title: &str, command: &Command, see_also: &[String]) -> io::Result<(Stri
     Ok((format!("{title}.1"), text))
 }
 
-/// Renders the sections of a help text: headings that end with a colon, above lines that are indented.
+/// Renders the sections of a help text: headings that end with a colon, above lines that are
+/// indented.
 fn sections(roff: &mut Roff, help: &str) {
     for section in help.split("\n\n") {
         let Some((heading, lines)) = section.split_once(":\n") else {

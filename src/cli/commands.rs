@@ -68,8 +68,8 @@ pub(crate) struct SetArgs {
     /// Store the value as this type
     #[arg(long = "type", value_name = "TYPE", value_enum, default_value_t = ValueType::Text)]
     pub(crate) kind: ValueType,
-    /// Expire after this long, as in 90s, 10m or 1d12h; `none` for never, `keep` for the expiry that
-    /// the entry has [default: none, or with --if-value keep]
+    /// Expire after this long, as in 90s, 10m or 1d12h; `none` for never, `keep` for the expiry
+    /// that the entry has [default: none, or with --if-value keep]
     #[arg(long, value_name = "DURATION", value_parser = parse_ttl_change)]
     pub(crate) ttl: Option<TtlChange>,
     /// Say whether the cache may drop the entry [default: keep; evict for a new entry, or with a
@@ -79,8 +79,8 @@ pub(crate) struct SetArgs {
     /// Set nothing, and exit with 1, if there is a fresh entry
     #[arg(long, conflicts_with = "if_value")]
     pub(crate) if_absent: bool,
-    /// Set nothing, and exit with 1, unless the entry has this value; numbers are compared by value,
-    /// as 1 and 1.0
+    /// Set nothing, and exit with 1, unless the entry has this value; numbers are compared by
+    /// value, as 1 and 1.0
     #[arg(long, value_name = "VALUE", allow_hyphen_values = true)]
     pub(crate) if_value: Option<String>,
     #[command(flatten)]

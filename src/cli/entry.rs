@@ -123,7 +123,8 @@ pub(crate) struct SurroundingsArgs {
     /// Tell runs with different values of this variable apart; may be repeated
     #[arg(long, value_name = "NAME", alias = "use-environment")]
     pub(crate) env: Vec<String>,
-    /// Tell runs apart by the content of this file, folder or quoted pattern (`src/**/*.rs`); may be repeated
+    /// Tell runs apart by the content of this file, folder or quoted pattern (`src/**/*.rs`); may
+    /// be repeated
     #[arg(long, value_name = "PATH", value_hint = clap::ValueHint::AnyPath)]
     pub(crate) file: Vec<OsString>,
     /// Tell runs apart by the modification time of this file, as bkt does; may be repeated

@@ -147,7 +147,8 @@ impl FilterArgs {
         }
     }
 
-    /// Returns the words that spell these conditions on a command line, each with a space before it.
+    /// Returns the words that spell these conditions on a command line, each with a space before
+    /// it.
     pub(crate) fn words(&self, quote: impl for<'a> Fn(&'a str) -> Cow<'a, str>) -> String {
         let mut words = String::new();
         for (option, names) in [

@@ -1,9 +1,9 @@
 //! What can be typed: clap types and their help, no behaviour.
 //!
-//! Subcommands are `defer`red: of twenty only the one that was asked for is built, which is most of what
-//! the parser costs a short command. What a command does is said on its variant in [`Command`], which is
-//! there before its arguments are; a type of arguments has no doc comment, since clap would put it in the
-//! place of that text.
+//! Subcommands are `defer`red: of twenty only the one that was asked for is built, which is most of
+//! what the parser costs a short command. What a command does is said on its variant in
+//! [`Command`], which is there before its arguments are; a type of arguments has no doc comment,
+//! since clap would put it in the place of that text.
 
 pub(crate) mod commands;
 pub(crate) mod entry;
@@ -56,7 +56,8 @@ impl Cli {
         shortcut::read(words).map_or_else(parse, Ok)
     }
 
-    /// Whether it is `run` that something is wrong with: like `env`, it has exit codes of its own for that.
+    /// Whether it is `run` that something is wrong with: like `env`, it has exit codes of its own
+    /// for that.
     pub(crate) fn is_run(words: impl Iterator<Item = OsString>) -> bool {
         let read = Self::command()
             .ignore_errors(true)
@@ -163,84 +164,92 @@ pub(crate) struct RevealArgs {
 pub(crate) enum Command {
     /// Print the value of an entry
     ///
-    /// Text, bytes and command output are printed as they are, secrets included, anything else as JSON. A miss prints
-    /// nothing and exits with 1.
+    /// Text, bytes and command output are printed as they are, secrets included, anything else as
+    /// JSON. A miss prints nothing and exits with 1.
     Get(GetArgs),
     /// Set the value of an entry
     ///
     /// Without VALUE, or with -, the value is read from standard input.
     ///
-    /// An entry that is overwritten keeps its policy unless --policy or --ttl names another one. Its
-    /// lifetime is renewed: it never expires unless --ttl says otherwise. With --if-value it keeps
-    /// its expiry, too.
+    /// An entry that is overwritten keeps its policy unless --policy or --ttl names another one.
+    /// Its lifetime is renewed: it never expires unless --ttl says otherwise. With --if-value it
+    /// keeps its expiry, too.
     Set(SetArgs),
     /// Exit with 0 if there is a fresh entry, else with 1
     Has(HasArgs),
     /// Run a command, or print what it printed the last time
     ///
-    /// What it printed comes back byte for byte, with its exit code, as long as it is the same program with the
-    /// same arguments, input and scopes; where both streams go to one place, also in the order in
-    /// which it was written. Of many that run the same at once, one does, and the others print what
-    /// it prints as it comes. Whatever is wrong with the cache, the command is run.
+    /// What it printed comes back byte for byte, with its exit code, as long as it is the same
+    /// program with the same arguments, input and scopes; where both streams go to one place, also
+    /// in the order in which it was written. Of many that run the same at once, one does, and the
+    /// others print what it prints as it comes. Whatever is wrong with the cache, the command is
+    /// run.
     ///
-    /// The exit code is the command's; 128 and the signal if a signal ended it, 127 if there is no such program, 126
-    /// if it cannot be run, and 125 if ecache refuses.
+    /// The exit code is the command's; 128 and the signal if a signal ended it, 127 if there is no
+    /// such program, 126 if it cannot be run, and 125 if ecache refuses.
     Run(RunArgs),
     /// Run a command for each line of the input, and keep what each prints
     ///
-    /// What is fresh already is not run; the rest is, several at a time, as `ecache run` with the same options would run
-    /// it with nothing to read, and is a hit for it from then on. Nothing of what is printed is shown. The item takes the
-    /// place of {} wherever it stands, or is the last argument; no shell is involved. With a command, --store, --dataset,
-    /// --user, --operator and --prompt say where results are kept and in which scopes commands run.
+    /// What is fresh already is not run; the rest is, several at a time, as `ecache run` with the
+    /// same options would run it with nothing to read, and is a hit for it from then on. Nothing of
+    /// what is printed is shown. The item takes the place of {} wherever it stands, or is the last
+    /// argument; no shell is involved. With a command, --store, --dataset, --user, --operator and
+    /// --prompt say where results are kept and in which scopes commands run.
     ///
-    /// With --refresh and no command, commands that were recorded are run again, as they were: THIS RUNS WHAT THE STORE
-    /// SAYS, also what was imported from elsewhere, so see what that is with --dry-run first. Each is run in the folder
-    /// that it was recorded in if that was a part of it (--cwd), else in the current one, and kept as long as before
-    /// unless there is a --ttl; entries of policy `persist` stay. A command that cannot be run as it was is left out and
-    /// listed: it read its input, a variable of it has another value now, its arguments were not recorded. If its program
-    /// or a file that it reads has changed, its result is a new entry, which is the one that `ecache run` looks for.
+    /// With --refresh and no command, commands that were recorded are run again, as they were: THIS
+    /// RUNS WHAT THE STORE SAYS, also what was imported from elsewhere, so see what that is with
+    /// --dry-run first. Each is run in the folder that it was recorded in if that was a part of it
+    /// (--cwd), else in the current one, and kept as long as before unless there is a --ttl;
+    /// entries of policy `persist` stay. A command that cannot be run as it was is left out and
+    /// listed: it read its input, a variable of it has another value now, its arguments were not
+    /// recorded. If its program or a file that it reads has changed, its result is a new entry,
+    /// which is the one that `ecache run` looks for.
     ///
-    /// Exits with 0 if all is kept now, with 1 if something failed or time was over, with 130 after Ctrl-C; whoever
-    /// runs it again goes on where it stopped. A failure that is kept is a failure until it expires, unless --no-failures.
+    /// Exits with 0 if all is kept now, with 1 if something failed or time was over, with 130 after
+    /// Ctrl-C; whoever runs it again goes on where it stopped. A failure that is kept is a failure
+    /// until it expires, unless --no-failures.
     Warm(Box<WarmArgs>),
     /// Print the key of a call, or of a command
     ///
-    /// The key is the one that FiftyOne's decorator makes of the same arguments and scopes. That of a command after
-    /// -- is the one that `ecache run` with the same options uses; standard input is part of it there, too.
+    /// The key is the one that FiftyOne's decorator makes of the same arguments and scopes. That of
+    /// a command after -- is the one that `ecache run` with the same options uses; standard input
+    /// is part of it there, too.
     Key(KeyArgs),
     /// Say why a command or a call is a hit or a miss
     ///
-    /// For a miss: whether its result is expired, damaged or in another store, and what is nearest to it among the
-    /// latest 1000 entries of stores of that name, and how those differ: an argument, the user, the program, a variable,
-    /// a file. A result that was removed leaves nothing to be found. A command is given after --, with the options of
-    /// `ecache run`. Exits with 0 if it is a hit, else with 1.
+    /// For a miss: whether its result is expired, damaged or in another store, and what is nearest
+    /// to it among the latest 1000 entries of stores of that name, and how those differ: an
+    /// argument, the user, the program, a variable, a file. A result that was removed leaves
+    /// nothing to be found. A command is given after --, with the options of `ecache run`. Exits
+    /// with 0 if it is a hit, else with 1.
     Why(Box<WhyArgs>),
     /// Print all that is known of an entry
     ///
-    /// What looks like a secret in what was recorded of the call is shown as ***, unless there is --reveal; the value is
-    /// shown as it is.
+    /// What looks like a secret in what was recorded of the call is shown as ***, unless there is
+    /// --reveal; the value is shown as it is.
     Show(ShowArgs),
     /// List entries
     ///
-    /// What looks like a secret in what was recorded of a call is shown as ***, unless there is --reveal.
+    /// What looks like a secret in what was recorded of a call is shown as ***, unless there is
+    /// --reveal.
     Ls(LsArgs),
     /// List, create, change, rename and remove stores
     ///
-    /// Without a verb, lists them: those of all collections, unless some are named, and with a filter
-    /// on entries those that have such entries. A store exists as long as it has entries or metadata;
-    /// its metadata is FiftyOne's `__store__` document. Verbs work on the store of one name that is
-    /// linked to no dataset, or to the one that --dataset names.
+    /// Without a verb, lists them: those of all collections, unless some are named, and with a
+    /// filter on entries those that have such entries. A store exists as long as it has entries or
+    /// metadata; its metadata is FiftyOne's `__store__` document. Verbs work on the store of one
+    /// name that is linked to no dataset, or to the one that --dataset names.
     Stores(StoresArgs),
     /// Count entries, bytes and hits
     Stats(StatsArgs),
     /// Print what becomes of entries, as it happens
     ///
-    /// A line for each entry that is created, updated or removed, by any process, until Ctrl-C. The store is looked at
-    /// every so often: several changes of an entry between two looks are one. An entry that expires is removed
-    /// when somebody removes it.
+    /// A line for each entry that is created, updated or removed, by any process, until Ctrl-C. The
+    /// store is looked at every so often: several changes of an entry between two looks are one. An
+    /// entry that expires is removed when somebody removes it.
     ///
-    /// A change is printed if the filter selects the entry before or after it. Conditions on times come to be true
-    /// without any change, and are refused.
+    /// A change is printed if the filter selects the entry before or after it. Conditions on times
+    /// come to be true without any change, and are refused.
     Watch(WatchArgs),
     /// Print where the store is, its size and its settings
     Info(InfoArgs),
@@ -250,53 +259,60 @@ pub(crate) enum Command {
     Rm(RmArgs),
     /// Remove the entries that a filter selects
     ///
-    /// Only entries of policy `evict`, unless --policy says otherwise. Different conditions must all hold, of
-    /// a repeated one any. Where whole stores are cleared, their metadata goes too, if it is of that
-    /// policy.
+    /// Only entries of policy `evict`, unless --policy says otherwise. Different conditions must
+    /// all hold, of a repeated one any. Where whole stores are cleared, their metadata goes too, if
+    /// it is of that policy.
     Clear(ClearArgs),
     /// Remove what is expired, old, unused or too much
     ///
-    /// Without a limit: what is expired, also if `ecache run --stale` might still print it. With several limits, an entry goes that is beyond any of them. Entries
-    /// of policy `persist` stay, unless --policy says otherwise. The other conditions of the filter must all hold.
+    /// Without a limit: what is expired, also if `ecache run --stale` might still print it. With
+    /// several limits, an entry goes that is beyond any of them. Entries of policy `persist` stay,
+    /// unless --policy says otherwise. The other conditions of the filter must all hold.
     Prune(PruneArgs),
     /// Change the lifetime or the policy of entries
     ///
-    /// A lifetime makes an entry one of policy `evict`; policy `persist` takes its lifetime away. Without --expired,
-    /// expired entries stay as they are. Since --policy is the new policy, --if-policy selects by the present one.
+    /// A lifetime makes an entry one of policy `evict`; policy `persist` takes its lifetime away.
+    /// Without --expired, expired entries stay as they are. Since --policy is the new policy,
+    /// --if-policy selects by the present one.
     Touch(TouchArgs),
     /// Write entries as JSON lines, for `ecache import`
     ///
-    /// Entries are written as they are: also what looks like a secret in their arguments, which `ecache ls` masks.
+    /// Entries are written as they are: also what looks like a secret in their arguments, which
+    /// `ecache ls` masks.
     Export(ExportArgs),
     /// Read entries from JSON lines, Extended JSON or a mongodump
     ///
-    /// Which of them a file is, is told by its content. JSON lines are those of `ecache export`, Extended JSON
-    /// is what mongoexport writes. A filter selects some of the entries. JSON lines stay in their collection; documents of
-    /// MongoDB's, which do not say theirs, go to the one that --collection names.
+    /// Which of them a file is, is told by its content. JSON lines are those of `ecache export`,
+    /// Extended JSON is what mongoexport writes. A filter selects some of the entries. JSON lines
+    /// stay in their collection; documents of MongoDB's, which do not say theirs, go to the one
+    /// that --collection names.
     Import(ImportArgs),
     /// Copy entries from one store, database or file to another
     ///
-    /// FROM is a store, a database, or a file that `ecache import` reads; TO is a store, a database, or a file of JSON
-    /// lines if its name ends in .jsonl. - is standard input or output, @ the store of --db or $ECACHE_DB. Entries are copied as they are, in batches: a copy that was stopped is
-    /// run again, and goes on.
+    /// FROM is a store, a database, or a file that `ecache import` reads; TO is a store, a
+    /// database, or a file of JSON lines if its name ends in .jsonl. - is standard input or output,
+    /// @ the store of --db or $ECACHE_DB. Entries are copied as they are, in batches: a copy that
+    /// was stopped is run again, and goes on.
     Copy(CopyArgs),
     /// Find what is wrong with the entries of a store, and the command that mends it
     ///
-    /// Looks at every entry that the filter selects, of every collection unless some are named with --collection. With
-    /// conditions on entries, shared-stores and old-versions are not checked. Exits with 1 if it
-    /// finds anything.
+    /// Looks at every entry that the filter selects, of every collection unless some are named with
+    /// --collection. With conditions on entries, shared-stores and old-versions are not checked.
+    /// Exits with 1 if it finds anything.
     ///
     /// damaged: the entry is not what was written. structure: pages or indexes of the file are
-    /// damaged. unreadable: FiftyOne's decorator raises on the value at every hit.
-    /// orphaned: the dataset was deleted. expired: expired, and still there. endless-prompts, endless-users: made
-    /// in a prompt or for a user, without expiry. shared-stores: several functions use one store. old-versions: a
-    /// newer version uses another store. near-limit: nearly too large for MongoDB. In MongoDB alone: persist-expiry: of
-    /// policy `persist`, but to be removed at an expiry. missing-indexes: FiftyOne's are not there. foreign: another
-    /// program wrote something that `export` and `copy` leave out, which is no fault.
+    /// damaged. unreadable: FiftyOne's decorator raises on the value at every hit. orphaned: the
+    /// dataset was deleted. expired: expired, and still there. endless-prompts, endless-users: made
+    /// in a prompt or for a user, without expiry. shared-stores: several functions use one store.
+    /// old-versions: a newer version uses another store. near-limit: nearly too large for MongoDB.
+    /// In MongoDB alone: persist-expiry: of policy `persist`, but to be removed at an expiry.
+    /// missing-indexes: FiftyOne's are not there. foreign: another program wrote something that
+    /// `export` and `copy` leave out, which is no fault.
     Doctor(DoctorArgs),
     /// Print a shell's completion script
     ///
-    /// In bash, zsh and fish it also completes the names of stores, datasets, users, operators and prompts.
+    /// In bash, zsh and fish it also completes the names of stores, datasets, users, operators and
+    /// prompts.
     Completions(CompletionsArgs),
     /// Write the manual pages to a folder
     Man(ManArgs),

@@ -31,7 +31,8 @@ pub(crate) struct RunArgs {
     /// Run it again if its result is older than this
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     pub(crate) max_age: Option<u64>,
-    /// Print a result whose time is over no longer ago than this, and run it again in the background
+    /// Print a result whose time is over no longer ago than this, and run it again in the
+    /// background
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     pub(crate) stale: Option<u64>,
     /// Print an old result instead, if there is one, where the command fails
@@ -49,7 +50,8 @@ pub(crate) struct RunArgs {
     /// Say how the cache is used [default: on, or as $ECACHE says]
     #[arg(long, value_enum, value_name = "MODE")]
     pub(crate) cache: Option<CacheMode>,
-    /// Wait this long for another process that runs the same and prints nothing, then run it without the cache
+    /// Wait this long for another process that runs the same and prints nothing, then run it
+    /// without the cache
     #[arg(long, value_name = "DURATION", value_parser = parse_duration, default_value = WAIT_TIMEOUT)]
     pub(crate) wait_timeout: u64,
     /// Say what is done while another process runs the same
@@ -103,12 +105,14 @@ impl RunArgs {
 // What is kept of a command that was run, and for how long.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct KeepArgs {
-    /// Keep a result for this long, as in 90s, 10m or 1d12h, until the next `boot`, for the terminal's `session`; `none` for ever
+    /// Keep a result for this long, as in 90s, 10m or 1d12h, until the next `boot`, for the
+    /// terminal's `session`; `none` for ever
     #[arg(long, value_name = "DURATION", value_parser = parse_lifetime, alias = "time-to-live")]
     pub(crate) ttl: Option<Lifetime>,
     #[command(flatten)]
     pub(crate) failures: FailureArgs,
-    /// Do not record the arguments, which `ls` and `show` print: only the key, which is a hash of them
+    /// Do not record the arguments, which `ls` and `show` print: only the key, which is a hash of
+    /// them
     #[arg(long)]
     pub(crate) no_record_args: bool,
     /// Do not keep a result that is larger than this

@@ -1,8 +1,9 @@
-//! The plainest forms of the verbs that loops are made of, read without building clap's parser, which takes a
-//! fifth of the time of a hit.
+//! The plainest forms of the verbs that loops are made of, read without building clap's parser,
+//! which takes a fifth of the time of a hit.
 //!
-//! Only `get STORE KEY`, `set STORE KEY VALUE` and `run -- COMMAND`, with a few options as separate words, are read here.
-//! Whatever else is typed or set, and whatever is wrong, is clap's: a test holds the two against each other.
+//! Only `get STORE KEY`, `set STORE KEY VALUE` and `run -- COMMAND`, with a few options as separate
+//! words, are read here. Whatever else is typed or set, and whatever is wrong, is clap's: a test
+//! holds the two against each other.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -153,7 +154,8 @@ fn common<'a>(
     }
 }
 
-/// A word that is a name or a value. About an empty one, and one that begins with a hyphen, clap has something to say.
+/// A word that is a name or a value. About an empty one, and one that begins with a hyphen, clap
+/// has something to say.
 fn plain(word: Option<OsString>) -> Option<String> {
     let word = word?.into_string().ok()?;
     (!word.is_empty() && !word.starts_with('-')).then_some(word)

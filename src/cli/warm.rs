@@ -23,7 +23,8 @@ Examples:
   ecache warm --refresh --store curl --expiring-within 10m --dry-run
   ecache warm --refresh --dataset 6b03de1228195dbc2df5c505 --order cost --max-time 5m")]
 pub(crate) struct WarmArgs {
-    /// The program, and its arguments, in which {} is the item; without any {} the item is the last argument
+    /// The program, and its arguments, in which {} is the item; without any {} the item is the last
+    /// argument
     #[arg(value_name = "COMMAND", last = true, required_unless_present = "refresh", value_hint = clap::ValueHint::CommandWithArguments)]
     pub(crate) command: Vec<OsString>,
     /// Read the items from this file [default: standard input]
@@ -35,7 +36,8 @@ pub(crate) struct WarmArgs {
     /// Items are lines of JSON: {name} is a field of an object, {} the whole item
     #[arg(long)]
     pub(crate) jsonl: bool,
-    /// Run also what is fresh; without a command: run again what a filter selects of what is recorded
+    /// Run also what is fresh; without a command: run again what a filter selects of what is
+    /// recorded
     #[arg(long)]
     pub(crate) refresh: bool,
     /// With --refresh and no command: run again all that is recorded, where there is no filter

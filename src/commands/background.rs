@@ -1,5 +1,5 @@
-//! `ecache run` beside the process that was typed: where it writes its status, and how it runs a command again in the
-//! background.
+//! `ecache run` beside the process that was typed: where it writes its status, and how it runs a
+//! command again in the background.
 
 use std::fs::File;
 use std::io;
@@ -32,7 +32,8 @@ pub(super) fn status(args: &RunArgs) -> Result<Option<File>> {
 }
 
 fn descriptor(number: i32) -> Result<File> {
-    // Standard input is the command's. SAFETY: this changes a flag of a descriptor, if there is one.
+    // Standard input is the command's. SAFETY: this changes a flag of a descriptor, if there is
+    // one.
     if number < 1 || unsafe { libc::fcntl(number, libc::F_SETFD, libc::FD_CLOEXEC) } == -1 {
         return Err(usage(format!(
             "file descriptor {number} is not open; open it in the shell, as in {number}> status.json"
@@ -84,11 +85,13 @@ pub(super) fn assume(input: &str, invocation: &mut Invocation) {
 
 /// From here on, the terminal's signals and its end are nothing to this process.
 pub(super) fn leave_terminal() {
-    // SAFETY: this touches no memory. It fails for the leader of a group, which whoever is started is not.
+    // SAFETY: this touches no memory. It fails for the leader of a group, which whoever is started
+    // is not.
     unsafe { libc::setsid() };
 }
 
-/// Closes what the caller has open beside the standard streams: it may be a pipe that somebody reads to its end.
+/// Closes what the caller has open beside the standard streams: it may be a pipe that somebody
+/// reads to its end.
 ///
 /// To be called before this process opens anything.
 pub(super) fn close_inherited() {

@@ -32,9 +32,12 @@ use crate::signals;
 
 pub(crate) fn run(context: &Context, args: CopyArgs) -> Result<Exit> {
     let now = context.now();
-    let place = |typed: &Path| match typed.as_os_str() == "-" {
-        true => Ok(typed.to_owned()),
-        false => context.location_of(typed),
+    let place = |typed: &Path| {
+        if typed.as_os_str() == "-" {
+            Ok(typed.to_owned())
+        } else {
+            context.location_of(typed)
+        }
     };
     let (from, to) = (place(&args.from)?, place(&args.to)?);
     let are_named = [&args.from, &args.to].map(|typed| typed.as_os_str() == "@");
@@ -57,11 +60,14 @@ pub(crate) fn run(context: &Context, args: CopyArgs) -> Result<Exit> {
         Some(source) => Ok(Datasets::new(source.datasets()?)),
         None => Ok(Datasets::new(None)),
     };
-    let there = || match location::is_url(to.as_os_str()) {
-        true => Ok(Datasets::new(
-            location::open(to.as_os_str(), Access::Read)?.datasets()?,
-        )),
-        false => Ok(Datasets::new(None)),
+    let there = || {
+        if location::is_url(to.as_os_str()) {
+            Ok(Datasets::new(
+                location::open(to.as_os_str(), Access::Read)?.datasets()?,
+            ))
+        } else {
+            Ok(Datasets::new(None))
+        }
     };
     let remap = remap(&args.remap_dataset, &here, &there)?;
     if is_same(&from, &to) && remap.is_chained() {
@@ -89,9 +95,10 @@ pub(crate) fn run(context: &Context, args: CopyArgs) -> Result<Exit> {
     };
     match &source {
         Some(source) => {
-            let total = match context.terminal.stderr_is_terminal {
-                true => Some(source.usage(&copy.filter.clone().into(), now)?.entries),
-                false => None,
+            let total = if context.terminal.stderr_is_terminal {
+                Some(source.usage(&copy.filter.clone().into(), now)?.entries)
+            } else {
+                None
             };
             if let Some(left) = copy.left() {
                 copy.left_out
@@ -209,9 +216,10 @@ impl Copy<'_> {
             (false, true) => to_stdout(self.context, write),
             (false, false) => to_file(to, write),
         }?;
-        let verb = match self.args.dry_run {
-            true => "would copy",
-            false => "copied",
+        let verb = if self.args.dry_run {
+            "would copy"
+        } else {
+            "copied"
         };
         self.context.note(&format!("{verb} {}", amount(usage)));
         Ok(exit)
@@ -249,9 +257,10 @@ impl Copy<'_> {
         let poured = self.pour_into(total, found, |record| Ok(importer.add(record)?));
         // What was read before something went wrong is written: a second copy begins behind it.
         let flushed = importer.flush();
-        let verb = match self.args.dry_run {
-            true => "would copy",
-            false => "copied",
+        let verb = if self.args.dry_run {
+            "would copy"
+        } else {
+            "copied"
         };
         report(self.context, verb, importer.done());
         if left_out > 0 {
@@ -260,9 +269,12 @@ impl Copy<'_> {
                 .warn(&format!("left out {left_out}, which TO cannot keep"));
         }
         let exit = poured.and_then(|exit| Ok(flushed.map(|()| exit)?));
-        let exit = exit.map_err(|error| match is_passing(&error) {
-            true => error.context("the copy stopped; run it again to go on"),
-            false => error.context("the copy stopped"),
+        let exit = exit.map_err(|error| {
+            if is_passing(&error) {
+                error.context("the copy stopped; run it again to go on")
+            } else {
+                error.context("the copy stopped")
+            }
         })?;
         Ok(match exit {
             Exit::Done if left_out > 0 => Exit::Failed,
@@ -314,9 +326,10 @@ impl Place {
         let kind = fs::metadata(path).with_context(attempt)?.file_type();
         // Reading from a pipe would take away what is read.
         Ok(
-            match kind.is_file() && is_database(path).with_context(attempt)? {
-                true => Self::Store,
-                false => Self::Lines,
+            if kind.is_file() && is_database(path).with_context(attempt)? {
+                Self::Store
+            } else {
+                Self::Lines
             },
         )
     }

@@ -35,9 +35,10 @@ pub(crate) fn run(context: &Context, args: DoctorArgs) -> Result<Exit> {
     let now = context.now();
     let run = Run::from(args.dry_run);
     let filter = filter(context, &args.filter, Unless::AnyCollection, now)?;
-    let backend = match args.fix.is_empty() {
-        true => context.reader()?,
-        false => open(context, run)?,
+    let backend = if args.fix.is_empty() {
+        context.reader()?
+    } else {
+        open(context, run)?
     };
     if !context.has_store()? {
         let (place, _) = context.location()?;
@@ -89,9 +90,10 @@ pub(crate) fn run(context: &Context, args: DoctorArgs) -> Result<Exit> {
     doctor.report(&patients)?;
     let fails = |finding: &Finding| doctor.fails(finding.check);
     let mut findings = patients.iter().flat_map(|(_, seen)| &seen.findings);
-    Ok(match findings.any(fails) {
-        true => Exit::No,
-        false => Exit::Done,
+    Ok(if findings.any(fails) {
+        Exit::No
+    } else {
+        Exit::Done
     })
 }
 
@@ -141,9 +143,10 @@ impl Doctor<'_> {
             FailOn::None => false,
             FailOn::Check(chosen) => *chosen == check,
         };
-        match self.args.fail_on.is_empty() {
-            true => check.is_fault(),
-            false => self.args.fail_on.iter().any(is_named),
+        if self.args.fail_on.is_empty() {
+            check.is_fault()
+        } else {
+            self.args.fail_on.iter().any(is_named)
         }
     }
 
@@ -518,12 +521,11 @@ fn endless(typed: &FilterArgs) -> FilterArgs {
 
 /// A few of those that have the trouble.
 fn samples(finding: &Finding) -> Vec<String> {
-    match finding.reasons.is_empty() {
-        true => {
-            let found = finding.entries.iter().chain(&finding.documents);
-            found.take(SAMPLES).map(ToString::to_string).collect()
-        }
-        false => finding.reasons.iter().take(SAMPLES).cloned().collect(),
+    if finding.reasons.is_empty() {
+        let found = finding.entries.iter().chain(&finding.documents);
+        found.take(SAMPLES).map(ToString::to_string).collect()
+    } else {
+        finding.reasons.iter().take(SAMPLES).cloned().collect()
     }
 }
 

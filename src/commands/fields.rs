@@ -119,8 +119,8 @@ impl Field {
         self != Self::DatasetName || datasets.are_known()
     }
 
-    /// Its value in an entry. The entry's value is given as JSON, if it was read, and shown as it is: what looks
-    /// like a secret is looked for in what was recorded of the call.
+    /// Its value in an entry. The entry's value is given as JSON, if it was read, and shown as it
+    /// is: what looks like a secret is looked for in what was recorded of the call.
     pub(super) fn cell<'a>(
         self,
         entry: &'a Entry,

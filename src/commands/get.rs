@@ -34,7 +34,8 @@ pub(crate) fn run(context: &Context, args: GetArgs) -> Result<Exit> {
                     drop(backend);
                     record(context, &[hit]);
                 }
-                // The process ends, and the kernel closes what is open in less time than SQLite does.
+                // The process ends, and the kernel closes what is open in less time than SQLite
+                // does.
                 None => std::mem::forget(backend),
             }
             Ok(Exit::Done)

@@ -28,12 +28,11 @@ const COLUMNS: [Column; 3] = [
 
 /// Looks up each line as a key, written as `ls` writes it to a pipe.
 pub(super) fn run(context: &Context, store: &StoreAddress, file: &Path) -> Result<Exit> {
-    let input: Box<dyn BufRead> = match file.as_os_str() == "-" {
-        true => Box::new(BufReader::new(stdin())),
-        false => {
-            let attempt = || format!("cannot read keys from {}", file.display());
-            Box::new(BufReader::new(File::open(file).with_context(attempt)?))
-        }
+    let input: Box<dyn BufRead> = if file.as_os_str() == "-" {
+        Box::new(BufReader::new(stdin()))
+    } else {
+        let attempt = || format!("cannot read keys from {}", file.display());
+        Box::new(BufReader::new(File::open(file).with_context(attempt)?))
     };
     let backend = context.reader()?;
     let now = context.now();

@@ -20,7 +20,8 @@ use crate::context::Context;
 use crate::error::Exit;
 use crate::signals;
 
-/// Records that are handed from one thread to the other at a time, or as many as have that many bytes.
+/// Records that are handed from one thread to the other at a time, or as many as have that many
+/// bytes.
 const HANDFUL: usize = 512;
 const HANDFUL_SIZE: usize = 1 << 20;
 const HANDFULS_AHEAD: usize = 4;
@@ -33,9 +34,10 @@ pub(crate) fn run(context: &Context, args: ImportArgs) -> Result<Exit> {
     let records = Reader::new(input, context.usual_collection(), now)
         .map_err(|error| Error::Input(Box::new(error)))?;
     let (path, _) = context.location()?;
-    let backend = match args.dry_run && !path.exists() {
-        true => location::empty(),
-        false => context.writer()?,
+    let backend = if args.dry_run && !path.exists() {
+        location::empty()
+    } else {
+        context.writer()?
     };
     let commit = match args.batch {
         _ if args.dry_run => Commit::Rehearse,
@@ -80,7 +82,8 @@ pub(crate) fn run(context: &Context, args: ImportArgs) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// Reads on a thread of its own: reading takes as long as writing, so that an import takes half the time.
+/// Reads on a thread of its own: reading takes as long as writing, so that an import takes half the
+/// time.
 ///
 /// Reads on the calling thread if there is no room for another one.
 fn read_ahead<R: BufRead + Send + 'static>(

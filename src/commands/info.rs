@@ -28,9 +28,12 @@ pub(crate) fn run(context: &Context, args: InfoArgs) -> Result<Exit> {
     // What is said of a store that is not there yet would be said of what stands in for it.
     let is_there = store.path.is_some() || location::is_url(path.as_os_str());
     let path = location::shown(path.as_os_str());
-    let version = |version| match is_there {
-        true => Cell::Integer(version),
-        false => Cell::Null,
+    let version = |version| {
+        if is_there {
+            Cell::Integer(version)
+        } else {
+            Cell::Null
+        }
     };
     let facts: [(&'static str, Cell<'_>); 18] = [
         ("version", Cell::from(env!("CARGO_PKG_VERSION"))),

@@ -28,8 +28,8 @@ use crate::error::{hindered, usage};
 use crate::inherited::is_closed;
 use crate::variables::{self, variable};
 
-/// After this long without a byte, standard input is taken for a pipe that nobody closes, as ssh and some CI systems
-/// leave it.
+/// After this long without a byte, standard input is taken for a pipe that nobody closes, as ssh
+/// and some CI systems leave it.
 const IDLE: Duration = Duration::from_secs(10);
 
 /// Maximum wait for the first byte of standard input when only a key is requested.
@@ -212,8 +212,8 @@ fn boot() -> Result<String> {
     Ok(id.trim_end().to_owned())
 }
 
-/// What tells the session of this terminal, or of this cron job, from any other: the process that leads it, which
-/// is a shell mostly, and when that was started.
+/// What tells the session of this terminal, or of this cron job, from any other: the process that
+/// leads it, which is a shell mostly, and when that was started.
 fn session() -> Result<String> {
     // SAFETY: this only asks, and does not fail for the calling process.
     let leader = unsafe { libc::getsid(0) };
@@ -236,13 +236,14 @@ pub(super) fn identity(
 ) -> Result<Identity> {
     let program = find(name)?;
     let value = |name: &String| (name.clone(), std::env::var_os(name));
-    let folder = match args.cwd {
-        true => Some(
+    let folder = if args.cwd {
+        Some(
             std::env::current_dir()
                 .context("cannot find the current folder, as --cwd needs")
                 .map_err(hindered)?,
-        ),
-        false => None,
+        )
+    } else {
+        None
     };
     let hash = |path: &OsString| {
         let content = hash_files(path);
@@ -294,9 +295,10 @@ pub(super) fn kept(keep: &KeepArgs, lifetime: Option<Lifetime>) -> Settings {
             Some(Lifetime::Boot | Lifetime::Session) | None => None,
         },
         failures: failures(keep.failures),
-        arguments: match keep.no_record_args {
-            true => Arguments::Forget,
-            false => Arguments::Record,
+        arguments: if keep.no_record_args {
+            Arguments::Forget
+        } else {
+            Arguments::Record
         },
         max_output: keep.max_output,
         ..Settings::default()
@@ -364,9 +366,10 @@ fn read(context: &Context, choice: StdinChoice) -> Result<Read> {
 /// Classifies standard input without consuming it.
 fn look() -> Read {
     let stdin = || io::stdin().as_fd().try_clone_to_owned();
-    let kind = match is_closed(0) {
-        true => InputKind::Closed,
-        false => input_kind(io::stdin()),
+    let kind = if is_closed(0) {
+        InputKind::Closed
+    } else {
+        input_kind(io::stdin())
     };
     match kind {
         InputKind::Closed => Read::keyed(Input::Inherited, InputKey::Closed),

@@ -42,7 +42,8 @@ impl LifetimeChange {
         }
     }
 
-    /// The parts of the lifetime that an overwrite keeps; a compare-and-set keeps what is not named.
+    /// The parts of the lifetime that an overwrite keeps; a compare-and-set keeps what is not
+    /// named.
     pub(super) fn keep(self, is_compare_and_set: bool) -> Keep {
         Keep {
             policy: self.policy.is_none(),
@@ -73,11 +74,12 @@ impl LifetimeChange {
             },
             policy: self.policy,
         };
-        match touch == Touch::default() {
-            true => Err(usage(
+        if touch == Touch::default() {
+            Err(usage(
                 "nothing would be changed: name a lifetime with --ttl, or another --policy",
-            )),
-            false => Ok(touch),
+            ))
+        } else {
+            Ok(touch)
         }
     }
 

@@ -25,8 +25,8 @@ pub(super) struct Live(HashSet<Arc<str>>);
 impl Live {
     /// Reads them from `source`, or else asks the store's own engine; `None` if neither knows.
     ///
-    /// A list that cannot be one of ids is refused: whatever was to write it failed, or every entry that is linked to
-    /// a dataset would be taken for dead.
+    /// A list that cannot be one of ids is refused: whatever was to write it failed, or every entry
+    /// that is linked to a dataset would be taken for dead.
     pub(super) fn find(
         context: &Context,
         backend: &dyn Backend,
@@ -36,24 +36,22 @@ impl Live {
         let Some(source) = source else {
             return Ok(backend.datasets()?.map(|known| Self(ids(known))));
         };
-        let live: HashSet<Arc<str>> = match is_server(source) {
-            true => {
-                let place = context.location_of(source)?;
-                let known = location::open(place.as_os_str(), Access::Read)?.datasets()?;
-                let known = known.ok_or_else(|| {
-                    let place = location::shown(place.as_os_str());
-                    usage(format!("{place} knows no datasets"))
-                })?;
-                ids(known)
-            }
-            false => {
-                let attempt = || format!("cannot read the datasets from {}", source.display());
-                let text = match source == OsStr::new("-") {
-                    true => io::read_to_string(stdin()),
-                    false => std::fs::read_to_string(source),
-                };
-                parse(&text.with_context(attempt)?).with_context(attempt)?
-            }
+        let live: HashSet<Arc<str>> = if is_server(source) {
+            let place = context.location_of(source)?;
+            let known = location::open(place.as_os_str(), Access::Read)?.datasets()?;
+            let known = known.ok_or_else(|| {
+                let place = location::shown(place.as_os_str());
+                usage(format!("{place} knows no datasets"))
+            })?;
+            ids(known)
+        } else {
+            let attempt = || format!("cannot read the datasets from {}", source.display());
+            let text = if source == OsStr::new("-") {
+                io::read_to_string(stdin())
+            } else {
+                std::fs::read_to_string(source)
+            };
+            parse(&text.with_context(attempt)?).with_context(attempt)?
         };
         let linked = backend.names(Dimension::Dataset)?;
         if !linked.is_empty() && !linked.iter().any(|dataset| live.contains(dataset)) {
@@ -77,7 +75,8 @@ impl Live {
 
     /// Narrows a filter to entries of those of some datasets that do not exist; `None` if all do.
     ///
-    /// Ask for the datasets before you find out which of them live: one that is made in between is no orphan.
+    /// Ask for the datasets before you find out which of them live: one that is made in between is
+    /// no orphan.
     pub(super) fn orphans(&self, mut datasets: Vec<Arc<str>>, filter: &Filter) -> Option<Filter> {
         datasets.retain(|dataset| {
             let is_meant = |pattern: &DatasetPattern| pattern.matches(Some(dataset));

@@ -24,16 +24,18 @@ pub(crate) fn run(context: &Context, args: LsArgs) -> Result<Exit> {
     if args.fields.is_empty() && context.may_mix_collections() {
         fields::add_collection(&mut fields);
     }
-    let values = match fields.contains(&Field::Value) {
-        true => Values::Include,
-        false => Values::Omit,
+    let values = if fields.contains(&Field::Value) {
+        Values::Include
+    } else {
+        Values::Omit
     };
     let scan = Scan {
         filter: filter(context, &args.filter, Unless::AnyPolicy, now)?,
         sort: args.sort.map_or(Sort::Stored, Sort::from),
-        direction: match args.reverse {
-            true => Direction::Descending,
-            false => Direction::Ascending,
+        direction: if args.reverse {
+            Direction::Descending
+        } else {
+            Direction::Ascending
         },
         limit: args.limit,
         values,

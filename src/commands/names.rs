@@ -1,6 +1,7 @@
 //! `ecache names`: what completion scripts offer.
 //!
-//! Someone waits for it with a half-typed line, so it is silent where there is any trouble, and never slow.
+//! Someone waits for it with a half-typed line, so it is silent where there is any trouble, and
+//! never slow.
 
 use std::io::Write;
 use std::sync::Arc;

@@ -28,7 +28,8 @@ pub(crate) fn run(context: &Context, args: PruneArgs) -> Result<Exit> {
     let orphans = orphans(context, &args, backend.as_ref(), &scope)?;
     let selection = selection(&args, scope, orphans.clone(), now);
     selection.any_of.iter().try_for_each(check_possible)?;
-    // What had not expired that long ago is not expired then; the other limits are points in time already.
+    // What had not expired that long ago is not expired then; the other limits are points in time
+    // already.
     let stale = Duration::from_millis(args.keep_stale.unwrap_or(0));
     let then = now.saturating_sub(stale);
     let documents = || match &orphans {

@@ -22,10 +22,7 @@ pub(super) enum Run {
 
 impl From<bool> for Run {
     fn from(dry_run: bool) -> Self {
-        match dry_run {
-            true => Self::Dry,
-            false => Self::Wet,
-        }
+        if dry_run { Self::Dry } else { Self::Wet }
     }
 }
 

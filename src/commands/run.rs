@@ -252,8 +252,8 @@ fn reads_unkept(args: &RunArgs) -> bool {
     args.identity.stdin == StdinChoice::Ignore && is_stream()
 }
 
-/// Maximum wait for a leader that is not followed, while standard output or standard error is a pipe: its reader may be
-/// waiting for this process before it reads on from the leader.
+/// Maximum wait for a leader that is not followed, while standard output or standard error is a
+/// pipe: its reader may be waiting for this process before it reads on from the leader.
 const SILENT_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Reports whether standard output or standard error is a pipe or a socket.
@@ -276,23 +276,26 @@ fn settings(args: &RunArgs, mode: CacheMode, lifetime: Option<Lifetime>) -> Sett
             (CacheMode::Readonly, false) => Mode::ReadOnly,
             (CacheMode::On, false) => Mode::On,
         },
-        on_miss: match args.no_exec {
-            true => OnMiss::Fail,
-            false => OnMiss::Run,
+        on_miss: if args.no_exec {
+            OnMiss::Fail
+        } else {
+            OnMiss::Run
         },
         // What nobody waits for is not to put a failure in the place of what is served.
-        failures: match args.background && args.keep.failures.failure_ttl.is_none() {
-            true => Failures::Forget,
-            false => kept.failures,
+        failures: if args.background && args.keep.failures.failure_ttl.is_none() {
+            Failures::Forget
+        } else {
+            kept.failures
         },
         max_age: args.max_age.map(Duration::from_millis),
         stale: args
             .stale
             .filter(|_| !args.background && !reads_unkept(args))
             .map(Duration::from_millis),
-        on_failure: match args.stale_if_error {
-            true => OnFailure::Stale,
-            false => OnFailure::Pass,
+        on_failure: if args.stale_if_error {
+            OnFailure::Stale
+        } else {
+            OnFailure::Pass
         },
         on_busy: match args.on_busy {
             _ if args.background => OnBusy::Fail,

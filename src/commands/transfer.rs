@@ -1,5 +1,5 @@
-//! What export, import and copy have in common: files that appear when they are complete, the loop over what is
-//! found, and the report.
+//! What export, import and copy have in common: files that appear when they are complete, the loop
+//! over what is found, and the report.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -138,17 +138,18 @@ pub(super) fn to_stdout(
     context: &Context,
     write: impl FnOnce(&mut dyn Write) -> Result<Exit>,
 ) -> Result<Exit> {
-    let mut out: Box<dyn Write> = match context.terminal.stdout_is_terminal {
-        true => Box::new(JsonToTerminal::new(LineWriter::new(stdout()))),
-        false => Box::new(BufWriter::with_capacity(1 << 16, stdout())),
+    let mut out: Box<dyn Write> = if context.terminal.stdout_is_terminal {
+        Box::new(JsonToTerminal::new(LineWriter::new(stdout())))
+    } else {
+        Box::new(BufWriter::with_capacity(1 << 16, stdout()))
     };
     let exit = write(&mut out)?;
     out.flush()?;
     Ok(exit)
 }
 
-/// Writes to a file that appears when it is complete, readable for its owner alone; what is no file, such as
-/// a device or a named pipe, is written to as it is.
+/// Writes to a file that appears when it is complete, readable for its owner alone; what is no
+/// file, such as a device or a named pipe, is written to as it is.
 pub(super) fn to_file(
     path: &Path,
     write: impl FnOnce(&mut dyn Write) -> Result<Exit>,
@@ -198,25 +199,25 @@ pub(super) fn to_file(
     Ok(exit)
 }
 
-/// Opens what records are read from; - is standard input. What comes through a pipe is put into a file first: a
-/// sender that stalls must not keep other writers waiting.
+/// Opens what records are read from; - is standard input. What comes through a pipe is put into a
+/// file first: a sender that stalls must not keep other writers waiting.
 pub(super) fn open_records(path: &Path) -> Result<BufReader<File>> {
-    let file = match path.as_os_str() == "-" {
-        true => spool(stdin()).context("cannot keep standard input in a temporary file")?,
-        false => {
-            let attempt = || format!("cannot read {}", path.display());
-            let file = File::open(path).with_context(attempt)?;
-            let kind = file.metadata()?.file_type();
-            if kind.is_dir() {
-                return Err(usage(format!(
-                    "cannot read {}: it is a folder; name a file in it",
-                    path.display()
-                )));
-            }
-            match kind.is_file() {
-                true => file,
-                false => spool(file).with_context(attempt)?,
-            }
+    let file = if path.as_os_str() == "-" {
+        spool(stdin()).context("cannot keep standard input in a temporary file")?
+    } else {
+        let attempt = || format!("cannot read {}", path.display());
+        let file = File::open(path).with_context(attempt)?;
+        let kind = file.metadata()?.file_type();
+        if kind.is_dir() {
+            return Err(usage(format!(
+                "cannot read {}: it is a folder; name a file in it",
+                path.display()
+            )));
+        }
+        if kind.is_file() {
+            file
+        } else {
+            spool(file).with_context(attempt)?
         }
     };
     Ok(BufReader::with_capacity(1 << 16, file))

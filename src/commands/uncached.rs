@@ -1,10 +1,10 @@
 //! Counts the runs without the cache. `ecache run` says nothing of them, `ecache stats` tells how
 //! many there were.
 //!
-//! A store in trouble cannot count, so each count is a file beside it: one byte is appended for each
-//! run, and the modification time is that of the last. Processes append at the same time without
-//! losing a byte, and on a full disk there mostly is room in the last block. Best effort: without a
-//! writable folder, nothing is counted.
+//! A store in trouble cannot count, so each count is a file beside it: one byte is appended for
+//! each run, and the modification time is that of the last. Processes append at the same time
+//! without losing a byte, and on a full disk there mostly is room in the last block. Best effort:
+//! without a writable folder, nothing is counted.
 
 use std::io::Write;
 use std::path::Path;

@@ -230,9 +230,10 @@ impl View<'_> {
             |from: Timestamp, to: Timestamp| human::duration(to.since(from).as_millis() as u64);
         let mut text = format!("written {} ago", span(entry.written_at(), self.now));
         if let Some(expires) = entry.expires_at {
-            let _ = match entry.is_expired(self.now) {
-                true => write!(text, ", expired {} ago", span(expires, self.now)),
-                false => write!(text, ", expires in {}", span(self.now, expires)),
+            let _ = if entry.is_expired(self.now) {
+                write!(text, ", expired {} ago", span(expires, self.now))
+            } else {
+                write!(text, ", expires in {}", span(self.now, expires))
             };
         }
         if let Some(cost) = entry.cost_ms {
@@ -244,12 +245,13 @@ impl View<'_> {
     /// A store as a message names it; that of the default collection, too, where ours is another.
     fn other_store(&self, address: &Address) -> String {
         let store = &address.store;
-        match store.collection == self.question.address.store.collection {
-            true => store.to_string(),
-            false => format!(
+        if store.collection == self.question.address.store.collection {
+            store.to_string()
+        } else {
+            format!(
                 "store {:?} of collection {:?}",
                 store.store_name, store.collection
-            ),
+            )
         }
     }
 
@@ -289,8 +291,8 @@ impl View<'_> {
         }
     }
 
-    /// What was asked and what is recorded, as it may be shown. Arguments are looked at together with their
-    /// neighbours: `--password` says what the next one is.
+    /// What was asked and what is recorded, as it may be shown. Arguments are looked at together
+    /// with their neighbours: `--password` says what the next one is.
     fn sides(&self, entry: &Entry, difference: &Difference) -> (Option<Json>, Option<Json>) {
         let (mut asked, mut recorded) = (difference.asked.clone(), difference.recorded.clone());
         if self.secrets == Secrets::Masked {

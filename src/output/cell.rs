@@ -1,4 +1,5 @@
-//! What one cell of a row holds; how it is spelled is the format's affair, but for what programs read.
+//! What one cell of a row holds; how it is spelled is the format's affair, but for what programs
+//! read.
 
 use std::borrow::Cow;
 
@@ -28,7 +29,8 @@ pub(crate) enum Cell<'a> {
 }
 
 impl Cell<'_> {
-    /// Appends the cell as programs read it: numbers in full, times to the millisecond, nothing for null.
+    /// Appends the cell as programs read it: numbers in full, times to the millisecond, nothing for
+    /// null.
     ///
     /// `push_text` appends what is text, in the way that the format needs.
     pub(super) fn push_exact(&self, out: &mut String, push_text: impl FnOnce(&mut String, &str)) {

@@ -67,8 +67,8 @@ pub(super) enum Header {
 
 /// Writes one row a line, its cells separated by tabs.
 ///
-/// Tab, line feed, carriage return and backslash in a cell are written `\t`, `\n`, `\r` and `\\`. To a pipe
-/// everything else is the data's own bytes.
+/// Tab, line feed, carriage return and backslash in a cell are written `\t`, `\n`, `\r` and `\\`.
+/// To a pipe everything else is the data's own bytes.
 pub(super) struct Tabs<W> {
     sink: W,
     audience: Audience,

@@ -1,13 +1,15 @@
 //! Shows data on a terminal without letting it act there.
 //!
-//! A key or a value can hold anything: sequences that clear the screen, set the clipboard or the title, or
-//! characters that reorder or hide the text around them. On a terminal all of these are shown escaped:
-//! `\x1b` for a control byte or a byte that is not UTF-8, `\u{202e}` for any other character. The escapes
-//! are for people and are not reversible, because a backslash in the data stays as it is.
+//! A key or a value can hold anything: sequences that clear the screen, set the clipboard or the
+//! title, or characters that reorder or hide the text around them. On a terminal all of these are
+//! shown escaped: `\x1b` for a control byte or a byte that is not UTF-8, `\u{202e}` for any other
+//! character. The escapes are for people and are not reversible, because a backslash in the data
+//! stays as it is.
 //!
-//! Nothing is ever removed, so two texts that differ look different. This is why the zero-width joiner is
-//! escaped too: a joined emoji shows its parts, which is the price for no invisible character in a key.
-//! Combining marks and the variation selectors of emoji only change the character before them, and stay.
+//! Nothing is ever removed, so two texts that differ look different. This is why the zero-width
+//! joiner is escaped too: a joined emoji shows its parts, which is the price for no invisible
+//! character in a key. Combining marks and the variation selectors of emoji only change the
+//! character before them, and stay.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -34,7 +36,8 @@ pub(crate) fn is_unsafe(c: char) -> bool {
             | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
-/// Whether `text` is printable ASCII: the common case, safe in every format but for quotes and backslashes.
+/// Whether `text` is printable ASCII: the common case, safe in every format but for quotes and
+/// backslashes.
 pub(crate) fn is_printable_ascii(text: &str) -> bool {
     // A fold without an early exit is compiled to vector instructions; `all` is not.
     text.bytes().fold(true, |printable, byte| {
@@ -45,9 +48,10 @@ pub(crate) fn is_printable_ascii(text: &str) -> bool {
 /// Quotes `text` as one word for a shell, if it needs that.
 pub(crate) fn shell(text: &str) -> Cow<'_, str> {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-./:@%+,=".contains(&byte);
-    match !text.is_empty() && text.bytes().all(is_plain) {
-        true => Cow::Borrowed(text),
-        false => Cow::Owned(format!("'{}'", text.replace('\'', "'\\''"))),
+    if !text.is_empty() && text.bytes().all(is_plain) {
+        Cow::Borrowed(text)
+    } else {
+        Cow::Owned(format!("'{}'", text.replace('\'', "'\\''")))
     }
 }
 
@@ -79,9 +83,10 @@ pub(crate) fn for_terminal(data: &[u8]) -> Cow<'_, str> {
     let mut shown = String::with_capacity(data.len() + 16);
     for chunk in data.utf8_chunks() {
         for c in chunk.valid().chars() {
-            match is_layout(c) {
-                true => shown.push(c),
-                false => push_safe(&mut shown, c),
+            if is_layout(c) {
+                shown.push(c)
+            } else {
+                push_safe(&mut shown, c)
             }
         }
         for &byte in chunk.invalid() {

@@ -20,10 +20,12 @@ pub(crate) fn is_rfc3339_time(ms: i64) -> bool {
     (YEAR_0000..YEAR_10000).contains(&ms)
 }
 
-/// Appends the time `ms` since the epoch as RFC 3339 in UTC, or as a bare number where that cannot say it.
+/// Appends the time `ms` since the epoch as RFC 3339 in UTC, or as a bare number where that cannot
+/// say it.
 ///
-/// The calendar is chrono's, the digits are written here: chrono's own formatting takes twice as long (120 ns
-/// against 60 ns) and allocates, which shows in a listing of a million rows with three times each.
+/// The calendar is chrono's, the digits are written here: chrono's own formatting takes twice as
+/// long (120 ns against 60 ns) and allocates, which shows in a listing of a million rows with three
+/// times each.
 pub(crate) fn push_time(out: &mut String, ms: i64, precision: Precision) {
     let time = DateTime::from_timestamp_millis(ms).filter(|_| is_rfc3339_time(ms));
     let Some(time) = time.map(|time| time.naive_utc()) else {
@@ -72,7 +74,8 @@ pub(crate) fn size(bytes: u64) -> String {
     format!("{value:.1} {}", UNITS[unit])
 }
 
-/// Prints a duration of `ms` milliseconds by its two largest units, as `350ms`, `1.5s`, `2m3s` or `1d12h`.
+/// Prints a duration of `ms` milliseconds by its two largest units, as `350ms`, `1.5s`, `2m3s` or
+/// `1d12h`.
 ///
 /// The text is valid as an option, and never exceeds the duration.
 pub(crate) fn duration(ms: u64) -> String {

@@ -1,7 +1,8 @@
 //! Rows as JSON: one array, or one object a line.
 //!
-//! Written by hand into one reused buffer: rows are flat, and a value that is JSON already must go out as it
-//! came, with what Python writes and RFC 8259 does not know (`NaN`, integers of any size, lone surrogates).
+//! Written by hand into one reused buffer: rows are flat, and a value that is JSON already must go
+//! out as it came, with what Python writes and RFC 8259 does not know (`NaN`, integers of any size,
+//! lone surrogates).
 
 use std::io::{self, Write};
 
@@ -143,7 +144,8 @@ fn push_string(out: &mut String, text: &str, audience: Audience) {
     out.push('"');
 }
 
-/// Whether there is a quote or a backslash, in vector instructions as [`escape::is_printable_ascii`].
+/// Whether there is a quote or a backslash, in vector instructions as
+/// [`escape::is_printable_ascii`].
 fn has_quotes(text: &str) -> bool {
     let quotes = |byte| matches!(byte, b'"' | b'\\');
     text.bytes().fold(false, |found, byte| found | quotes(byte))
@@ -151,8 +153,8 @@ fn has_quotes(text: &str) -> bool {
 
 /// Embeds JSON text, on one line.
 ///
-/// A control character can only be space between tokens and any other that is unsafe can only be part of a
-/// string, so neither the space nor the escape changes the value.
+/// A control character can only be space between tokens and any other that is unsafe can only be
+/// part of a string, so neither the space nor the escape changes the value.
 fn push_json(out: &mut String, json: &str, audience: Audience) {
     if escape::is_printable_ascii(json) {
         out.push_str(json);
@@ -166,11 +168,13 @@ fn push_json(out: &mut String, json: &str, audience: Audience) {
     }
 }
 
-/// Appends a character of a string; to a terminal what is unsafe there goes as an escape of the same value.
+/// Appends a character of a string; to a terminal what is unsafe there goes as an escape of the
+/// same value.
 fn push_beyond_control(out: &mut String, c: char, audience: Audience) {
-    match audience == Audience::Terminal && escape::is_unsafe(c) {
-        true => push_unicode_escape(out, c),
-        false => out.push(c),
+    if audience == Audience::Terminal && escape::is_unsafe(c) {
+        push_unicode_escape(out, c)
+    } else {
+        out.push(c)
     }
 }
 

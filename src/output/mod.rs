@@ -1,8 +1,9 @@
-//! The one way in which commands print rows: a command says what its columns are and streams rows, and the
-//! format decides how they look.
+//! The one way in which commands print rows: a command says what its columns are and streams rows,
+//! and the format decides how they look.
 //!
-//! Memory stays flat and the first rows come at once, however many follow. Data for a pipe is exact; data
-//! for a terminal never acts on it. A failed write, as to a closed pipe, is returned as the sink's own error.
+//! Memory stays flat and the first rows come at once, however many follow. Data for a pipe is
+//! exact; data for a terminal never acts on it. A failed write, as to a closed pipe, is returned as
+//! the sink's own error.
 
 mod cell;
 mod delimited;
@@ -54,9 +55,10 @@ pub(crate) enum Format {
 impl Format {
     /// The format when none is asked for: a table on a terminal, plain lines in a pipe.
     pub(crate) fn default_for(terminal: &Terminal) -> Self {
-        match terminal.stdout_is_terminal {
-            true => Format::Table,
-            false => Format::Plain,
+        if terminal.stdout_is_terminal {
+            Format::Table
+        } else {
+            Format::Plain
         }
     }
 }
@@ -141,8 +143,8 @@ pub(crate) struct Writer<'a>(Box<dyn Rows + 'a>);
 impl<'a> Writer<'a> {
     /// Starts the output on `sink`, which this buffers.
     ///
-    /// Nothing is printed of an empty table, so that the caller can say so on standard error; the other
-    /// formats stay well-formed when empty.
+    /// Nothing is printed of an empty table, so that the caller can say so on standard error; the
+    /// other formats stay well-formed when empty.
     pub(crate) fn new(
         format: Format,
         columns: &'a [Column],
@@ -150,9 +152,10 @@ impl<'a> Writer<'a> {
         terminal: &Terminal,
     ) -> io::Result<Self> {
         let sink = BufWriter::with_capacity(64 * 1024, sink);
-        let audience = match terminal.stdout_is_terminal {
-            true => Audience::Terminal,
-            false => Audience::Program,
+        let audience = if terminal.stdout_is_terminal {
+            Audience::Terminal
+        } else {
+            Audience::Program
         };
         let rows: Box<dyn Rows + 'a> = match format {
             Format::Table => Box::new(Table::new(sink, columns, terminal)),

@@ -1,4 +1,5 @@
-//! Progress of long work on standard error: only on a terminal that can redraw, and only if it takes long.
+//! Progress of long work on standard error: only on a terminal that can redraw, and only if it
+//! takes long.
 
 use std::fmt::Write;
 use std::time::{Duration, Instant};
@@ -33,7 +34,8 @@ fn rate(per_second: f64) -> String {
 
 /// A counter on standard error that appears when the work takes longer than half a second.
 ///
-/// It changes no mode of the terminal, so a signal that ends the process leaves nothing to be restored.
+/// It changes no mode of the terminal, so a signal that ends the process leaves nothing to be
+/// restored.
 pub(crate) struct Progress {
     bar: ProgressBar,
     /// Time at which the bar appears, until it has; `None` off a terminal
@@ -41,7 +43,8 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    /// Starts work that is called `verb`, as in `exporting`, on `total` things if their number is known.
+    /// Starts work that is called `verb`, as in `exporting`, on `total` things if their number is
+    /// known.
     pub(crate) fn new(terminal: &Terminal, verb: &'static str, total: Option<u64>) -> Self {
         let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::hidden());
         bar.set_message(verb);

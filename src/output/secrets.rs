@@ -35,9 +35,10 @@ impl Secrets {
 
 impl From<RevealArgs> for Secrets {
     fn from(args: RevealArgs) -> Self {
-        match args.reveal {
-            true => Self::Revealed,
-            false => Self::Masked,
+        if args.reveal {
+            Self::Revealed
+        } else {
+            Self::Masked
         }
     }
 }

@@ -1,8 +1,8 @@
 //! Rows as a table for people: a light header, columns two spaces apart, one line a row.
 //!
-//! Rows are laid out in pages, so that memory stays flat and the first page comes at once. A column is as
-//! wide as what was seen so far: a later page can only make it wider. Text that does not fit is cut in its
-//! middle, since ids and hashes tell apart at either end.
+//! Rows are laid out in pages, so that memory stays flat and the first page comes at once. A column
+//! is as wide as what was seen so far: a later page can only make it wider. Text that does not fit
+//! is cut in its middle, since ids and hashes tell apart at either end.
 
 use std::io::{self, Write};
 use std::mem;
@@ -38,9 +38,10 @@ impl<'a, W: Write> Table<'a, W> {
             sink,
             columns,
             line_width: terminal.line_width(),
-            header_style: match terminal.color {
-                true => Style::new().bold(),
-                false => Style::new(),
+            header_style: if terminal.color {
+                Style::new().bold()
+            } else {
+                Style::new()
             },
             widths: columns.iter().map(title_width).collect(),
             is_headed: false,
@@ -100,9 +101,10 @@ impl<W: Write> Rows for Table<'_, W> {
     fn row(&mut self, cells: &[Cell]) -> io::Result<()> {
         let shown = cells.iter().map(|cell| show(cell, self.line_width));
         self.page.push(shown.collect());
-        match self.page.len() < PAGE {
-            true => Ok(()),
-            false => self.print_page(),
+        if self.page.len() < PAGE {
+            Ok(())
+        } else {
+            self.print_page()
         }
     }
 
@@ -134,9 +136,10 @@ fn show(cell: &Cell, line_width: Option<usize>) -> String {
         Cell::Text(text) | Cell::Json(text) => {
             // Of a text that is far too long, its ends: they are all that can be seen of it.
             let longest = line_width.map_or(usize::MAX, |width| width * 8);
-            match text.len() > longest {
-                true => escape::for_line(&ends(text, longest / 2)).into_owned(),
-                false => escape::for_line(text).into_owned(),
+            if text.len() > longest {
+                escape::for_line(&ends(text, longest / 2)).into_owned()
+            } else {
+                escape::for_line(text).into_owned()
             }
         }
         Cell::Size(bytes) => human::size(*bytes),
@@ -200,7 +203,8 @@ fn shorten(text: String, width: usize) -> String {
     short
 }
 
-/// Takes width from the widest columns of text until a row fits into `limit`, or they are at their narrowest.
+/// Takes width from the widest columns of text until a row fits into `limit`, or they are at their
+/// narrowest.
 fn fit(widths: &[u16], columns: &[Column], limit: usize) -> Vec<u16> {
     let mut fitted = widths.to_vec();
     let gaps = usize::from(GAP) * widths.len().saturating_sub(1);

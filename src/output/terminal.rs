@@ -22,7 +22,8 @@ pub(crate) struct Terminal {
 impl Terminal {
     /// Reads the facts from the process's streams and environment.
     ///
-    /// Colour follows `NO_COLOR`, `CLICOLOR_FORCE`, `CLICOLOR` and `TERM` in the same way as clap's help.
+    /// Colour follows `NO_COLOR`, `CLICOLOR_FORCE`, `CLICOLOR` and `TERM` in the same way as clap's
+    /// help.
     pub(crate) fn from_environment() -> Self {
         const CLASSIC_WIDTH: usize = 80;
         Self {

@@ -41,7 +41,8 @@ fn rows() -> Vec<Vec<Cell<'static>>> {
     ]
 }
 
-/// Clears the screen, sets the clipboard, ends a string, colours by C1, reverses, joins, hides, separates.
+/// Clears the screen, sets the clipboard, ends a string, colours by C1, reverses, joins, hides,
+/// separates.
 const HOSTILE: &str =
     "\x1b[2J\x1b]52;c;aGk=\x07\0\u{9b}31m\u{202e}\u{200d}\u{feff}\u{2028}\u{e0041}\r\x7f";
 

@@ -68,7 +68,8 @@ fn damage_that_another_run_does_not_fill_is_an_error_and_then_a_hit() {
     let ran = memoized(&session, "", LINE);
     assert_eq!(ran.code, 125, "{}", ran.stderr);
     assert!(ran.stderr.contains("try again"), "{}", ran.stderr);
-    // Five chunks less the header of each frame: nothing of the sixth, and nothing of the other run.
+    // Five chunks less the header of each frame: nothing of the sixth, and nothing of the other
+    // run.
     assert!(whole.as_bytes().starts_with(&ran.stdout));
     assert!((5 << 20) - 1000 < ran.stdout.len() && ran.stdout.len() < 5 << 20);
     is(&memoized(&session, "", LINE), &numbers(10));

@@ -1,5 +1,5 @@
-//! Memoized commands: a hit is what the command did, a miss is as if there were no cache, and there is one run at a
-//! time.
+//! Memoized commands: a hit is what the command did, a miss is as if there were no cache, and there
+//! is one run at a time.
 
 #[path = "../support/mod.rs"]
 mod support;

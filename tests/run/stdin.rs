@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use super::*;
 
-/// A bash command that waits until the pipe on standard input has data or is at its end, so that the
-/// order of two processes does not matter.
+/// A bash command that waits until the pipe on standard input has data or is at its end, so that
+/// the order of two processes does not matter.
 const READY: &str = "until read -t 0; do sleep 0.01; done";
 
-/// Runs a line in which `RUN` stands for `ecache run --`, and `READY` for [`READY`], with and without
-/// the cache, and checks that the results agree. Returns the number of runs with the cache, which
-/// the command records in `ran`.
+/// Runs a line in which `RUN` stands for `ecache run --`, and `READY` for [`READY`], with and
+/// without the cache, and checks that the results agree. Returns the number of runs with the cache,
+/// which the command records in `ran`.
 #[track_caller]
 fn agrees(session: &Session, line: &str) -> usize {
     let bash = |run: &str| {

@@ -162,7 +162,8 @@ impl Session {
         pty::run(command)
     }
 
-    /// Runs `ecache` with its three streams on a terminal of 100 columns, and returns what the terminal got.
+    /// Runs `ecache` with its three streams on a terminal of 100 columns, and returns what the
+    /// terminal got.
     pub fn run_on_terminal(&self, words: impl Words) -> Shown {
         pty::run(self.command(words))
     }
@@ -319,7 +320,8 @@ pub type Fingerprint = (u32, u64, u64);
 
 /// The fingerprint of everything in a folder and below it.
 ///
-/// SQLite's `-shm` files are left out: they are shared memory, in which also readers say where they are.
+/// SQLite's `-shm` files are left out: they are shared memory, in which also readers say where they
+/// are.
 pub fn fingerprints(folder: &Path) -> BTreeMap<PathBuf, Fingerprint> {
     let mut found = BTreeMap::new();
     for file in std::fs::read_dir(folder).expect("the folder is there") {

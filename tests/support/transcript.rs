@@ -10,8 +10,8 @@
 //! @ 2026-11-24T00:00:00.000Z        moves the clock
 //! ```
 //!
-//! The home folder is written `~`. With `ECACHE_UPDATE_TRANSCRIPTS=1` in the environment a replay writes down
-//! what it saw; the difference is then to be read before it is committed.
+//! The home folder is written `~`. With `ECACHE_UPDATE_TRANSCRIPTS=1` in the environment a replay
+//! writes down what it saw; the difference is then to be read before it is committed.
 
 use std::fmt::Write as _;
 use std::path::Path;

@@ -36,9 +36,10 @@ impl Surrounding {
 
     /// Returns the session of a user with a store, in this surrounding.
     fn session(&self) -> Session {
-        let session = match self.is_unprivileged {
-            true => Session::unprivileged(),
-            false => Session::new(),
+        let session = if self.is_unprivileged {
+            Session::unprivileged()
+        } else {
+            Session::new()
         };
         session.run("set a b value").succeeds();
         session.run("set a large -").succeeds();

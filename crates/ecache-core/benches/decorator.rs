@@ -1,9 +1,9 @@
-//! The cost of a cached call, beside the least that it could cost and beside other caches: goals M1,
-//! M2 and M3.
+//! The cost of a cached call, beside the least that it could cost and beside other caches: goals
+//! M1, M2 and M3.
 //!
-//! `cargo bench -p ecache-core --bench decorator` prints medians and ratios of one run, in which the
-//! candidates take turns: a machine that slows down slows down all of them. Names of parts select
-//! them: `-- memory fills threads store misses`.
+//! `cargo bench -p ecache-core --bench decorator` prints medians and ratios of one run, in which
+//! the candidates take turns: a machine that slows down slows down all of them. Names of parts
+//! select them: `-- memory fills threads store misses`.
 
 use std::hint::black_box;
 use std::path::Path;

@@ -1,7 +1,8 @@
-//! What a program does that has the driver and nothing else: the peer that `benches/mongodb` measures against.
+//! What a program does that has the driver and nothing else: the peer that `benches/mongodb`
+//! measures against.
 //!
-//! Usage: mongodb_peer URI export|ls|get STORE KEY DATASET|clear|stats. The options of the driver are those that ecache has,
-//! as far as they are no choice of how to be fast.
+//! Usage: mongodb_peer URI export|ls|get STORE KEY DATASET|clear|stats. The options of the driver
+//! are those that ecache has, as far as they are no choice of how to be fast.
 
 use std::io::{self, BufWriter, Write};
 

@@ -1,9 +1,12 @@
-//! What is wrong, or will be, with the entries of a store: one pass over them, and what each trouble costs.
+//! What is wrong, or will be, with the entries of a store: one pass over them, and what each
+//! trouble costs.
 //!
-//! Nothing is changed here. A [`Finding`] names its entries, so that whoever mends it removes what was found.
+//! Nothing is changed here. A [`Finding`] names its entries, so that whoever mends it removes what
+//! was found.
 //!
-//! Weighed: a query for each check (each an own scan, and a backend would have to know all of them), and one
-//! scan with values that every check looks at (chosen: one pass, and any backend that can be scanned has a doctor).
+//! Weighed: a query for each check (each an own scan, and a backend would have to know all of
+//! them), and one scan with values that every check looks at (chosen: one pass, and any backend
+//! that can be scanned has a doctor).
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::ops::ControlFlow;
@@ -26,7 +29,8 @@ use crate::value::Kind;
 /// The largest document that MongoDB takes, in bytes.
 pub const DOCUMENT_SIZE: u64 = 16 << 20;
 
-/// A value of this many bytes is near that: the arguments and names of an entry need some room, too.
+/// A value of this many bytes is near that: the arguments and names of an entry need some room,
+/// too.
 pub const NEAR_LIMIT: u64 = DOCUMENT_SIZE / 4 * 3;
 
 /// A finding names so many of its entries at the most.
@@ -179,8 +183,8 @@ impl Finding {
         named.filter_map(dataset).collect()
     }
 
-    /// The entries that it names, unless they were written since `examined`; whatever their policy if
-    /// they are damaged, and otherwise those of policy `evict`.
+    /// The entries that it names, unless they were written since `examined`; whatever their policy
+    /// if they are damaged, and otherwise those of policy `evict`.
     pub fn selection(&self, examined: Timestamp) -> Selection {
         let mut stores: BTreeMap<&StoreAddress, Vec<Pattern>> = BTreeMap::new();
         for entry in &self.entries {
@@ -226,7 +230,8 @@ pub struct Examination {
 /// Looks at every entry of a collection that `filter` means, whose own collections do not matter.
 ///
 /// Conditions on entries hide a part of each store, so that nothing is [`Check::SharedStores`] or
-/// [`Check::OldVersions`] then. `live` are the datasets that exist; without them nothing is [`Check::Orphaned`].
+/// [`Check::OldVersions`] then. `live` are the datasets that exist; without them nothing is
+/// [`Check::Orphaned`].
 ///
 /// ```
 /// use ecache_core::backend::{memory::MemoryBackend, no_progress};
@@ -550,8 +555,8 @@ impl<'a> Chart<'a> {
 
 /// Stores `name#v…` of which another version was written later, and that version.
 ///
-/// Which version is the newest nobody says: the one that was written last is taken for it, and one that was
-/// written lately for one that is in use. Only what begins with a digit is a version.
+/// Which version is the newest nobody says: the one that was written last is taken for it, and one
+/// that was written lately for one that is in use. Only what begins with a digit is a version.
 fn old_versions(
     stores: &BTreeMap<Arc<str>, Store>,
     since: Timestamp,

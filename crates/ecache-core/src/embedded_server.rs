@@ -1,8 +1,8 @@
 //! Finds the MongoDB server that FiftyOne starts for itself where no URI is configured.
 //!
 //! That server listens on a port of its own choice. Its lock file, in the folder of its data, holds
-//! its process id, and the system lists the ports on which a process listens. Nothing is believed of
-//! a process that does not hold the lock file open: the number may be that of a server that was
+//! its process id, and the system lists the ports on which a process listens. Nothing is believed
+//! of a process that does not hold the lock file open: the number may be that of a server that was
 //! killed, and belong to another program by now.
 
 use std::collections::HashSet;
@@ -144,12 +144,15 @@ impl Search<'_> {
         pid: u32,
         lock: &Identity,
     ) -> Result<HashSet<String>, NotFound> {
-        let failed = |path: &Path, error: io::Error| match is_absent(&error) {
-            true => self.not_running(),
-            false => NotFound::Unreadable {
-                path: path.to_owned(),
-                error,
-            },
+        let failed = |path: &Path, error: io::Error| {
+            if is_absent(&error) {
+                self.not_running()
+            } else {
+                NotFound::Unreadable {
+                    path: path.to_owned(),
+                    error,
+                }
+            }
         };
         let user = fs::metadata(process)
             .map_err(|error| failed(process, error))?
@@ -157,13 +160,14 @@ impl Search<'_> {
         if user != self.user {
             // The number of a server that was killed may be any program's now.
             let name = fs::read_to_string(process.join("comm")).unwrap_or_default();
-            return Err(match name.trim() == "mongod" {
-                true => NotFound::OtherUser {
+            return Err(if name.trim() == "mongod" {
+                NotFound::OtherUser {
                     folder: self.folder.to_owned(),
                     pid,
                     user,
-                },
-                false => self.not_running(),
+                }
+            } else {
+                self.not_running()
             });
         }
         let descriptors = process.join("fd");
@@ -188,9 +192,10 @@ impl Search<'_> {
                 holds_lock |= file.is_ok_and(|file| identity(&file) == *lock);
             }
         }
-        match holds_lock {
-            true => Ok(sockets),
-            false => Err(self.not_running()),
+        if holds_lock {
+            Ok(sockets)
+        } else {
+            Err(self.not_running())
         }
     }
 
@@ -200,12 +205,13 @@ impl Search<'_> {
             let path = process.join("ns/net");
             fs::read_link(&path).map_err(|error| NotFound::Unreadable { path, error })
         };
-        match network(process)? == network(&self.processes.join("self"))? {
-            true => Ok(()),
-            false => Err(NotFound::OtherNetwork {
+        if network(process)? == network(&self.processes.join("self"))? {
+            Ok(())
+        } else {
+            Err(NotFound::OtherNetwork {
                 folder: self.folder.to_owned(),
                 pid,
-            }),
+            })
         }
     }
 

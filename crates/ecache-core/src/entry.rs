@@ -76,7 +76,8 @@ pub struct Entry {
     pub expires_at: Option<Timestamp>,
     /// When it last was a hit, to a few minutes; `None` as long as it was none
     pub last_used_at: Option<Timestamp>,
-    /// How many hits were recorded; a lower bound, since not every hit is a write. At most [`MAX_COUNT`]
+    /// How many hits were recorded; a lower bound, since not every hit is a write. At most
+    /// [`MAX_COUNT`]
     pub hits: u64,
     /// The scopes it was made in
     pub scopes: Scopes,
@@ -89,7 +90,8 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// An entry written at `now`, of policy `evict`, without expiry and with nothing else known of it.
+    /// An entry written at `now`, of policy `evict`, without expiry and with nothing else known of
+    /// it.
     pub fn new(address: Address, kind: Kind, now: Timestamp) -> Self {
         Self {
             address,
@@ -108,7 +110,8 @@ impl Entry {
         }
     }
 
-    /// Refuses an entry whose names a backend does not keep; see [`check_name`](crate::scope::check_name).
+    /// Refuses an entry whose names a backend does not keep; see
+    /// [`check_name`](crate::scope::check_name).
     ///
     /// # Errors
     /// [`Error::Name`] for the first one that is empty or too long.
@@ -160,16 +163,17 @@ impl Entry {
 
     /// Reports whether the entry may be served.
     ///
-    /// An entry with an expiry that was written in the future is neither expired nor fresh: the clock
-    /// was wrong then or is now, so how much of its time is left is not known. It is not served, and
-    /// not removed either.
+    /// An entry with an expiry that was written in the future is neither expired nor fresh: the
+    /// clock was wrong then or is now, so how much of its time is left is not known. It is not
+    /// served, and not removed either.
     pub fn is_fresh(&self, now: Timestamp) -> bool {
         is_fresh(self.written_at(), self.expires_at, now)
     }
 
     /// Reports whether the entry may belong to this call: no recorded field contradicts it.
     ///
-    /// `args` is JSON with sorted keys. What is not recorded, as in FiftyOne's own documents, says nothing.
+    /// `args` is JSON with sorted keys. What is not recorded, as in FiftyOne's own documents, says
+    /// nothing.
     pub fn is_of_call(&self, function: &Arc<str>, scopes: &Scopes, args: &str) -> bool {
         let same_args = |recorded: &String| same_args(recorded, args);
         self.function.as_ref().is_none_or(|name| name == function)
@@ -195,7 +199,8 @@ fn is_credible(time: Timestamp, now: Timestamp) -> bool {
     time <= now.saturating_add(CLOCK_SKEW)
 }
 
-/// Whether recorded arguments are `args`, which is JSON with sorted keys; theirs may be in another order.
+/// Whether recorded arguments are `args`, which is JSON with sorted keys; theirs may be in another
+/// order.
 pub(crate) fn same_args(recorded: &str, args: &str) -> bool {
     recorded == args
         || Json::parse(recorded.as_bytes()).is_ok_and(|json| json.dumps_sorted() == args)

@@ -298,8 +298,8 @@ impl Error {
 
     /// The error that a stream of a store failed with, if it did.
     ///
-    /// A [`ContentReader`](crate::backend::ContentReader) can only fail with an `io::Error`; this says what is
-    /// within.
+    /// A [`ContentReader`](crate::backend::ContentReader) can only fail with an `io::Error`; this
+    /// says what is within.
     ///
     /// ```
     /// use std::io;

@@ -1,8 +1,10 @@
-//! Why a call is a hit or a miss: what is kept under its key, and if there is nothing, what is nearest to it.
+//! Why a call is a hit or a miss: what is kept under its key, and if there is nothing, what is
+//! nearest to it.
 //!
-//! The work is bounded: no more entries are read than [`CANDIDATES`], the latest of the stores of that name (whose ids
-//! alone are gone through for that), and the key is looked for in as many other stores. Nothing is kept of what was removed, so a call that is in none of these
-//! was never kept, or it was removed.
+//! The work is bounded: no more entries are read than [`CANDIDATES`], the latest of the stores of
+//! that name (whose ids alone are gone through for that), and the key is looked for in as many
+//! other stores. Nothing is kept of what was removed, so a call that is in none of these was never
+//! kept, or it was removed.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -259,7 +261,8 @@ fn beside(
     })
 }
 
-/// What an entry under the same key has otherwise; a scope or a function that it does not say is no difference.
+/// What an entry under the same key has otherwise; a scope or a function that it does not say is no
+/// difference.
 fn contradictions(question: &Question, entry: &Entry) -> Vec<Difference> {
     let mut found = of_scopes(question, entry);
     found.retain(|difference| difference.recorded.is_some());
@@ -455,7 +458,8 @@ fn of_arguments(question: &Question, entry: &Entry) -> Vec<Difference> {
     found
 }
 
-/// The arguments of a command, and the object that says what else identifies it; those of any other call are all.
+/// The arguments of a command, and the object that says what else identifies it; those of any other
+/// call are all.
 fn split(call: &[Json]) -> (&[Json], Option<&Json>) {
     match call.split_last() {
         Some((context, arguments))

@@ -1,7 +1,7 @@
 //! Which entries are meant: one filter for every verb.
 //!
-//! [`Filter::matches`] is the definition. A backend turns a filter into a query of its own, and a test
-//! holds the two against each other on random stores.
+//! [`Filter::matches`] is the definition. A backend turns a filter into a query of its own, and a
+//! test holds the two against each other on random stores.
 
 use crate::entry::{Entry, Policy};
 use crate::glob::{Glob, GlobError};
@@ -220,8 +220,8 @@ impl Filter {
         }
     }
 
-    /// Returns the part of the filter that tells entries by their names: no sizes, times, policies or
-    /// kinds, which change while an entry stays.
+    /// Returns the part of the filter that tells entries by their names: no sizes, times, policies
+    /// or kinds, which change while an entry stays.
     pub fn names(&self) -> Self {
         Self {
             keys: self.keys.clone(),

@@ -56,7 +56,8 @@ impl Glob {
     /// Reads a pattern.
     ///
     /// # Errors
-    /// If a class is not closed, the pattern ends in a backslash, or is longer than [`MAX_PATTERN`].
+    /// If a class is not closed, the pattern ends in a backslash, or is longer than
+    /// [`MAX_PATTERN`].
     pub fn new(pattern: &str) -> Result<Self, GlobError> {
         if pattern.chars().nth(MAX_PATTERN).is_some() {
             return Err(GlobError::TooLong);

@@ -1,8 +1,9 @@
-//! What an entry is called: the key of a call, byte for byte FiftyOne's, or any text that was chosen.
+//! What an entry is called: the key of a call, byte for byte FiftyOne's, or any text that was
+//! chosen.
 //!
-//! A call's key is the SHA-256 of its *preimage*, a JSON list of the arguments and then of the scopes that
-//! have a value. Nothing says which scope a value belongs to: that is FiftyOne's, and an entry's recorded
-//! identity tells such calls apart.
+//! A call's key is the SHA-256 of its *preimage*, a JSON list of the arguments and then of the
+//! scopes that have a value. Nothing says which scope a value belongs to: that is FiftyOne's, and
+//! an entry's recorded identity tells such calls apart.
 
 use std::any::type_name;
 use std::borrow::Borrow;
@@ -211,8 +212,8 @@ impl<'a> Scope<'a> {
 
 /// The scopes that a cached function declares, for one call.
 ///
-/// Only [`resolve`](DeclaredScopes::resolve) makes [`CallScopes`] of them, so that no call gets a key that
-/// FiftyOne would not cache.
+/// Only [`resolve`](DeclaredScopes::resolve) makes [`CallScopes`] of them, so that no call gets a
+/// key that FiftyOne would not cache.
 ///
 /// ```
 /// use ecache_core::key::{DeclaredScopes, Scope};
@@ -235,8 +236,8 @@ pub struct DeclaredScopes<'a> {
 impl<'a> DeclaredScopes<'a> {
     /// Returns the values that go into the key, or `None` if the call must not be cached.
     ///
-    /// It must not when the user or the JWT is declared and unknown: what it returns would be served to
-    /// everybody. An unknown operator or prompt only leaves its part of the key out.
+    /// It must not when the user or the JWT is declared and unknown: what it returns would be
+    /// served to everybody. An unknown operator or prompt only leaves its part of the key out.
     pub fn resolve(self) -> Option<CallScopes<'a>> {
         if self.user_request_token.lacks_value() || self.user_id.lacks_value() {
             return None;
@@ -252,8 +253,8 @@ impl<'a> DeclaredScopes<'a> {
 
 /// Returns the text that the key of a call hashes.
 ///
-/// The arguments are taken as they are; [`parse_arguments`] has ordered the members of their sets. The
-/// scopes are in the text in clear, a JWT too.
+/// The arguments are taken as they are; [`parse_arguments`] has ordered the members of their sets.
+/// The scopes are in the text in clear, a JWT too.
 pub fn preimage(arguments: &[Json], scopes: &CallScopes<'_>) -> String {
     let mut preimage = Preimage::default();
     for argument in arguments {
@@ -321,7 +322,8 @@ impl Preimage {
     ///
     /// # Errors
     ///
-    /// Fails when the argument has no stored form (see [`stored::write()`]); the call has no key then.
+    /// Fails when the argument has no stored form (see [`stored::write()`]); the call has no key
+    /// then.
     pub fn push<T: Serialize + ?Sized>(&mut self, argument: &T) -> Result<(), StoredError> {
         stored::write_argument(argument, self.next())
     }
@@ -331,8 +333,8 @@ impl Preimage {
         argument.write_sorted_to(self.next());
     }
 
-    /// Adds what a `key_fn` made of the arguments, as FiftyOne does: the elements of a list or tuple one by one, and
-    /// anything else as one.
+    /// Adds what a `key_fn` made of the arguments, as FiftyOne does: the elements of a list or
+    /// tuple one by one, and anything else as one.
     ///
     /// # Errors
     ///
@@ -371,8 +373,8 @@ impl Preimage {
         self.push(&format!("{name}#{:016x}", hasher.finish()))
     }
 
-    /// The length of the arguments' text so far: it tells calls apart whose text is the same but for which
-    /// part of it is an argument and which a scope.
+    /// The length of the arguments' text so far: it tells calls apart whose text is the same but
+    /// for which part of it is an argument and which a scope.
     pub fn arguments_length(&self) -> usize {
         self.text.len()
     }
@@ -424,8 +426,8 @@ pub enum ArgumentsError {
 
 /// Reads the positional arguments of a call from a JSON list in stored form.
 ///
-/// The members of sets are put into canonical order: FiftyOne hashes them in whatever order Python has them,
-/// which makes a key per process.
+/// The members of sets are put into canonical order: FiftyOne hashes them in whatever order Python
+/// has them, which makes a key per process.
 ///
 /// # Errors
 ///

@@ -326,8 +326,8 @@ pub use execution_cache::{
 ///
 /// The companions belong to an empty type with the function's name. Those of a method are methods
 /// beside it, with its name as a prefix: `expensive_operation_uncached`,
-/// `expensive_operation_clear_cache` and so on. `execution_cache` returns the cache itself. Those of
-/// an `async fn` that read or write the store are `async` as well.
+/// `expensive_operation_clear_cache` and so on. `execution_cache` returns the cache itself. Those
+/// of an `async fn` that read or write the store are `async` as well.
 ///
 /// # Storage and lifetime
 ///

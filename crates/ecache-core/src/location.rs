@@ -41,11 +41,12 @@ pub fn default(variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
 /// Name of the default store's file in the [`data_folder`].
 pub const DEFAULT_FILE: &str = "store.db";
 
-/// Opens the store at a location: a path, or the URL of a database as in `mongodb://localhost:27017/fiftyone`.
+/// Opens the store at a location: a path, or the URL of a database as in
+/// `mongodb://localhost:27017/fiftyone`.
 ///
 /// # Errors
-/// [`Error::Location`] for a URL of an engine that this build does not have (that of MongoDB is behind the feature
-/// `mongodb`); otherwise those of [`SqliteBackend::open`].
+/// [`Error::Location`] for a URL of an engine that this build does not have (that of MongoDB is
+/// behind the feature `mongodb`); otherwise those of [`SqliteBackend::open`].
 pub fn open(location: &OsStr, access: Access) -> Result<Arc<dyn Backend>> {
     #[cfg(feature = "mongodb")]
     if is_mongodb(location) {
@@ -85,8 +86,9 @@ pub fn open_within(
     }
 }
 
-/// Opens the store at a location to read it, and looks up one entry: what takes the least where a process does nothing
-/// else. Nothing in the process may write to the store before the backend is dropped.
+/// Opens the store at a location to read it, and looks up one entry: what takes the least where a
+/// process does nothing else. Nothing in the process may write to the store before the backend is
+/// dropped.
 ///
 /// # Errors
 /// Those of [`open_within`] and [`Backend::lookup_unread`].

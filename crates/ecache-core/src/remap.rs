@@ -1,8 +1,8 @@
 //! Gives the entries of one dataset to another one, as FiftyOne does for a clone.
 //!
-//! Like FiftyOne's `store/clone.py`, this replaces the old dataset's id where it is the whole key, a
-//! whole text or an ObjectId in the value, or a name in one of its dicts. A value is changed in its
-//! text, so that everything else in it stays as it was written.
+//! Like FiftyOne's `store/clone.py`, this replaces the old dataset's id where it is the whole key,
+//! a whole text or an ObjectId in the value, or a name in one of its dicts. A value is changed in
+//! its text, so that everything else in it stays as it was written.
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -1,4 +1,5 @@
-//! Whose an entry is: the store it lives in, and the user, operator, prompt or token it was made for.
+//! Whose an entry is: the store it lives in, and the user, operator, prompt or token it was made
+//! for.
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,7 +15,8 @@ pub const DEFAULT_COLLECTION: &str = "execution_store";
 /// The key under which FiftyOne keeps a store's own document.
 pub const STORE_KEY: &str = "__store__";
 
-/// The length of the longest name of a store, dataset, user, operator, prompt or function, in bytes.
+/// The length of the longest name of a store, dataset, user, operator, prompt or function, in
+/// bytes.
 pub const MAX_NAME_LENGTH: usize = 4096;
 
 /// A text cannot name a store, nor anything else that entries are told apart by.

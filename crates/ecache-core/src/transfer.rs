@@ -3,10 +3,10 @@
 //! [`Records`] is what a backend has to give, [`Importer`] writes what comes to another one, and
 //! [`write_record`] to a file, which [`Reader`](crate::interchange::Reader) reads.
 //!
-//! Weighed for a copy from store to store: one transaction (all or nothing, but it would hold the lock of one
-//! store for as long as the other takes to be read), and batches that are read before the lock is taken, each of
-//! which stands by itself (chosen: a copy that was stopped is run again, and
-//! [`OnConflict::Newer`] leaves what is there already).
+//! Weighed for a copy from store to store: one transaction (all or nothing, but it would hold the
+//! lock of one store for as long as the other takes to be read), and batches that are read before
+//! the lock is taken, each of which stands by itself (chosen: a copy that was stopped is run again,
+//! and [`OnConflict::Newer`] leaves what is there already).
 
 use std::collections::HashMap;
 use std::vec;
@@ -36,7 +36,8 @@ pub enum Found {
 
 /// What a filter means in a backend: the metadata of stores, then entries with their values.
 ///
-/// Metadata goes along if the filter names nothing but stores and datasets. One value at a time is in memory.
+/// Metadata goes along if the filter names nothing but stores and datasets. One value at a time is
+/// in memory.
 ///
 /// ```
 /// use ecache_core::backend::Backend;
@@ -59,7 +60,8 @@ pub struct Records<'a> {
 }
 
 impl<'a> Records<'a> {
-    /// Begins to read what `filter` means at `now`, store by store: what writes it elsewhere is much faster then.
+    /// Begins to read what `filter` means at `now`, store by store: what writes it elsewhere is
+    /// much faster then.
     ///
     /// # Errors
     /// Those of [`Backend::stores`] and [`Backend::scan`].
@@ -113,7 +115,8 @@ impl<'a> Records<'a> {
             }
             match read_value(self.backend, entry.kind, content) {
                 Ok(value) => return Ok(Some(Found::Record(Record::Entry(entry, value.bytes)))),
-                // A large value was replaced while it was read: what is there now is as good, unless it is gone.
+                // A large value was replaced while it was read: what is there now is as good,
+                // unless it is gone.
                 Err(Error::Replaced) => match self.again(&entry.address)? {
                     Some(Row::Entry(now, Some(there))) => (entry, content) = (now, there),
                     Some(Row::Damaged(address)) => return Ok(Some(Found::Damaged(address))),
@@ -165,7 +168,8 @@ fn found_foreign(foreign: Foreign) -> Found {
     Found::Foreign(foreign.entry.address, foreign.reason)
 }
 
-/// Whether a copy of what `filter` means takes that record along: as [`Records`] does, for records of a file.
+/// Whether a copy of what `filter` means takes that record along: as [`Records`] does, for records
+/// of a file.
 pub fn matches(filter: &Filter, record: &Record, now: Timestamp) -> bool {
     match record {
         Record::Entry(entry, _) => filter.matches(entry, now),
@@ -192,7 +196,8 @@ pub type OnRefused<'a> = &'a mut dyn FnMut(&Address, &Error);
 
 /// Writes records to a backend in batches, which it holds in memory until they are large enough.
 ///
-/// A record that the backend does not keep, such as a value that is too large for it, is told of and left out.
+/// A record that the backend does not keep, such as a value that is too large for it, is told of
+/// and left out.
 pub struct Importer<'a> {
     backend: &'a dyn Backend,
     on_conflict: OnConflict,
@@ -324,15 +329,14 @@ impl<'a> Importer<'a> {
             rehearsed.insert(entry.address.clone(), written_at);
             return Ok(false);
         };
-        match self
+        if self
             .on_conflict
             .keeps(|| entry.address.clone(), *before, written_at)?
         {
-            true => self.done.kept += 1,
-            false => {
-                self.done.replaced += 1;
-                *before = written_at;
-            }
+            self.done.kept += 1
+        } else {
+            self.done.replaced += 1;
+            *before = written_at;
         }
         Ok(true)
     }

@@ -2,9 +2,10 @@
 //!
 //! FiftyOne takes any value for a key: `store.set(0, …)`, `store.set(True, …)`. Everywhere else in
 //! ecache a name is a text. A value of another type is named by its *typed name*, `bson:` and its
-//! JSON: `bson:0`, `bson:1.5`, `bson:true`, `bson:null`, `bson:{"$bson": {"$oid": "…"}}`. A string stands for
-//! itself, unless it is spelled like a typed name; then its own typed name is used, `bson:"bson:0"`.
-//! So `0` is the string and `bson:0` the number, and each value has exactly one name.
+//! JSON: `bson:0`, `bson:1.5`, `bson:true`, `bson:null`, `bson:{"$bson": {"$oid": "…"}}`. A string
+//! stands for itself, unless it is spelled like a typed name; then its own typed name is used,
+//! `bson:"bson:0"`. So `0` is the string and `bson:0` the number, and each value has exactly one
+//! name.
 //!
 //! Only MongoDB's backend and the files of other tools know types. Filters, columns, files, SQLite
 //! and the command line see texts that can be compared, sorted, printed and pasted.
@@ -16,8 +17,9 @@
 //!   each of them would need an escape.
 //! - One prefix that is improbable as the beginning of a string, before the JSON (chosen).
 //!
-//! Numbers keep their type: `bson:1` and `bson:1.0` are two names. MongoDB's unique index takes them
-//! for one key, so both lead to the document that is there; `bson:true` is another key for both.
+//! Numbers keep their type: `bson:1` and `bson:1.0` are two names. MongoDB's unique index takes
+//! them for one key, so both lead to the document that is there; `bson:true` is another key for
+//! both.
 //!
 //! What has no JSON, such as a text that is not UTF-8, is named by the document it is in, as in
 //! `bson:?6b03de1228195dbc2df5c505`.
@@ -42,9 +44,10 @@ const NAMELESS: &str = "bson:?";
 /// assert_eq!(of_text("bson: for beginners"), "bson: for beginners");
 /// ```
 pub fn of_text(text: &str) -> Cow<'_, str> {
-    match is_typed(text) {
-        true => Cow::Owned(of_json(&Json::from(text))),
-        false => Cow::Borrowed(text),
+    if is_typed(text) {
+        Cow::Owned(of_json(&Json::from(text)))
+    } else {
+        Cow::Borrowed(text)
     }
 }
 

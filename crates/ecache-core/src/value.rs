@@ -1,9 +1,9 @@
 //! Values: opaque bytes, and the kind of content they have.
 //!
-//! Values are never re-encoded: JSON is kept as the text it came as. Two designs were weighed for values
-//! that are larger than memory should be: SQLite's incremental blob handles (they hold a read
-//! transaction while a pipe blocks, and cannot grow), and chunks of [`CHUNK_SIZE`] (chosen: each is read
-//! and verified by itself, in a transaction of its own).
+//! Values are never re-encoded: JSON is kept as the text it came as. Two designs were weighed for
+//! values that are larger than memory should be: SQLite's incremental blob handles (they hold a
+//! read transaction while a pipe blocks, and cannot grow), and chunks of [`CHUNK_SIZE`] (chosen:
+//! each is read and verified by itself, in a transaction of its own).
 
 use std::fmt;
 use std::io::{self, Read, Write};
@@ -108,8 +108,8 @@ impl Value {
         })
     }
 
-    /// The value that FiftyOne's stored form stands for: a string is text, `{"_cls": "bytes", …}` is
-    /// bytes, and everything else is JSON.
+    /// The value that FiftyOne's stored form stands for: a string is text, `{"_cls": "bytes", …}`
+    /// is bytes, and everything else is JSON.
     pub fn from_stored(stored: &Json) -> Self {
         Self::opaque(stored).unwrap_or_else(|| Self {
             kind: Kind::Json,
@@ -127,7 +127,8 @@ impl Value {
                     if (class.as_str(), kind.as_str(), name.as_str())
                         == (Some("_cls"), Some("bytes"), Some("value")) =>
                 {
-                    // This engine refuses missing padding and stray bits, so what it reads it would write.
+                    // This engine refuses missing padding and stray bits, so what it reads it would
+                    // write.
                     BASE64.decode(base64.as_str()?).ok().map(Self::bytes)
                 }
                 _ => None,
@@ -136,7 +137,8 @@ impl Value {
         }
     }
 
-    /// The stored form that FiftyOne would keep of this value; the reverse of [`Value::from_stored`].
+    /// The stored form that FiftyOne would keep of this value; the reverse of
+    /// [`Value::from_stored`].
     ///
     /// # Errors
     /// If this is JSON that was damaged, so that it does not parse.
@@ -166,8 +168,8 @@ impl Value {
         encode::document_of(name, &stored).map_err(|error| error.to_string())
     }
 
-    /// Reports whether the two are equal as FiftyOne's `compare_and_set` compares values: by Python's
-    /// `==` ([`Json::equals`]), so that `1` and `1.0` are.
+    /// Reports whether the two are equal as FiftyOne's `compare_and_set` compares values: by
+    /// Python's `==` ([`Json::equals`]), so that `1` and `1.0` are.
     pub fn equals(&self, other: &Self) -> bool {
         match (self.kind, other.kind) {
             (Kind::Json, _) | (_, Kind::Json) => match (self.to_stored(), other.to_stored()) {
@@ -218,9 +220,9 @@ impl fmt::Debug for Value {
 
 /// Appends the stored form of a value to `out`, on one line.
 ///
-/// Text is a JSON string, bytes and what commands left are FiftyOne's `{"_cls": "bytes", "value": base64}`. JSON
-/// is the text that it is, except that a line break in it becomes a space: in valid JSON only whitespace can
-/// be one.
+/// Text is a JSON string, bytes and what commands left are FiftyOne's `{"_cls": "bytes", "value":
+/// base64}`. JSON is the text that it is, except that a line break in it becomes a space: in valid
+/// JSON only whitespace can be one.
 pub fn write_stored(kind: Kind, value: &[u8], out: &mut Vec<u8>) {
     match kind {
         Kind::Json => {
@@ -299,9 +301,10 @@ fn check_text(pending: &mut Vec<u8>, chunk: &[u8]) -> io::Result<()> {
         io::Error::new(io::ErrorKind::InvalidData, message)
     };
     if chunk.is_empty() {
-        return match pending.is_empty() {
-            true => Ok(()),
-            false => Err(not_text()),
+        return if pending.is_empty() {
+            Ok(())
+        } else {
+            Err(not_text())
         };
     }
     // A character may be cut at a chunk's end: complete the pending one byte by byte first.

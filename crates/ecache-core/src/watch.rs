@@ -1,21 +1,23 @@
 //! Changes of the entries that a filter selects, made by any process.
 //!
-//! Designs weighed: a log of changes in the store (every writer pays a page for readers that mostly are not
-//! there, and somebody has to prune it), triggers (the same, and a file with triggers is refused as not
-//! ours), SQLite's update hook (it tells of the own connection's changes only), and polling (chosen): a
-//! [change token](crate::backend::Backend::change_token) that costs microseconds, and only where it
-//! changed, a scan without values that is compared with the one before.
+//! Designs weighed: a log of changes in the store (every writer pays a page for readers that mostly
+//! are not there, and somebody has to prune it), triggers (the same, and a file with triggers is
+//! refused as not ours), SQLite's update hook (it tells of the own connection's changes only), and
+//! polling (chosen): a [change token](crate::backend::Backend::change_token) that costs
+//! microseconds, and only where it changed, a scan without values that is compared with the one
+//! before.
 //!
-//! Where the engine itself [tells](crate::backend::Backend::follow) what was touched, that alone is looked at; what it tells is
-//! compared with the same snapshot, so that nothing which it tells twice, late or not at all is reported wrongly.
+//! Where the engine itself [tells](crate::backend::Backend::follow) what was touched, that alone is
+//! looked at; what it tells is compared with the same snapshot, so that nothing which it tells
+//! twice, late or not at all is reported wrongly.
 //!
-//! A poll cannot see whether an overwrite within the millisecond in which a scan read the entry came before
-//! or after that. Git meets the same question with its index and file times, and answers it the same way:
-//! what is that young counts as changed. So when the generation of its store says that something was replaced
-//! or removed, an entry that was written while the last scan ran is reported as updated: once too often
-//! rather than once too rarely. What escapes is an overwrite with the same time stamp,
-//! length, kind and lifetime that reaches the store after a scan in a later millisecond, since its writer
-//! had to wait for the lock.
+//! A poll cannot see whether an overwrite within the millisecond in which a scan read the entry
+//! came before or after that. Git meets the same question with its index and file times, and
+//! answers it the same way: what is that young counts as changed. So when the generation of its
+//! store says that something was replaced or removed, an entry that was written while the last scan
+//! ran is reported as updated: once too often rather than once too rarely. What escapes is an
+//! overwrite with the same time stamp, length, kind and lifetime that reaches the store after a
+//! scan in a later millisecond, since its writer had to wait for the lock.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
@@ -36,7 +38,8 @@ use crate::value::Kind;
 pub enum Change {
     /// It was not there before; this is what is known of it now
     Created(Box<Entry>),
-    /// It was written again, its lifetime or policy was changed, or it was deleted and created again
+    /// It was written again, its lifetime or policy was changed, or it was deleted and created
+    /// again
     Updated(Box<Entry>),
     /// It was removed
     Deleted(Address),
@@ -95,8 +98,8 @@ enum Following {
 impl Watch {
     /// Watches what `filter` means, from the first poll on.
     ///
-    /// A change is reported if the entry is meant before or after it. Conditions on times are judged
-    /// when an entry is looked at: that one comes to be true is no change.
+    /// A change is reported if the entry is meant before or after it. Conditions on times are
+    /// judged when an entry is looked at: that one comes to be true is no change.
     pub fn new(backend: Arc<dyn Backend>, clock: Arc<dyn Clock>, filter: Filter) -> Self {
         Self {
             backend,
@@ -123,17 +126,17 @@ impl Watch {
         }
     }
 
-    /// How long to wait until the next poll that is to come after `interval`: watching a large store that changes
-    /// all the time is to take a tenth of a processor and not a whole one. Half a minute at most: a look may have taken
-    /// long because it waited for a server.
+    /// How long to wait until the next poll that is to come after `interval`: watching a large
+    /// store that changes all the time is to take a tenth of a processor and not a whole one. Half
+    /// a minute at most: a look may have taken long because it waited for a server.
     pub fn rest(&self, interval: Duration) -> Duration {
         const REST: u32 = 9;
         const MAX_REST: Duration = Duration::from_secs(30);
         interval.max(self.cost.saturating_mul(REST).min(MAX_REST))
     }
 
-    /// The changes since the last poll, deletions first. After an error, the next one compares with the same
-    /// snapshot.
+    /// The changes since the last poll, deletions first. After an error, the next one compares with
+    /// the same snapshot.
     ///
     /// # Errors
     /// Those of [`Backend::scan`].
@@ -350,8 +353,8 @@ impl From<&Entry> for Look {
 
 /// The entries as one poll saw them.
 struct Snapshot {
-    /// Read before the scan, so that a change during the scan makes the next poll look again; `None` if it is to look
-    /// again anyhow
+    /// Read before the scan, so that a change during the scan makes the next poll look again;
+    /// `None` if it is to look again anyhow
     token: Option<u64>,
     /// Those of the stores that were there before, read before the scan as well
     generations: BTreeMap<Arc<StoreAddress>, u64>,

@@ -677,9 +677,10 @@ fn last_length(bson: &[u8]) -> usize {
     let mut rest = bson;
     loop {
         let length = i32::from_le_bytes(*rest.first_chunk().expect("a length")) as usize;
-        match rest.len() == length {
-            true => return length,
-            false => rest = &rest[length..],
+        if rest.len() == length {
+            return length;
+        } else {
+            rest = &rest[length..]
         }
     }
 }

@@ -29,7 +29,8 @@ fn count(backend: &dyn Backend) -> u64 {
     backend.usage(&all(), NOW).expect("a count").entries
 }
 
-/// What each of many writers does: entries of its own, and one that only a single writer can create.
+/// What each of many writers does: entries of its own, and one that only a single writer can
+/// create.
 fn write_some(path: &Path, writer: &str) -> u64 {
     let store = write(path);
     let mut created = 0;

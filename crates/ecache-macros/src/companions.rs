@@ -66,9 +66,10 @@ impl Expansion<'_> {
     fn call_companion_item(&self) -> TokenStream {
         let (krate, function, output) = (self.krate, self.function, &self.output);
         let (vis, name) = (&function.item.vis, self.companion("call"));
-        let lifetime = match function.takes_context() {
-            true => Lifetime::new("'ecache", Span::mixed_site()),
-            false => Lifetime::new("'static", Span::mixed_site()),
+        let lifetime = if function.takes_context() {
+            Lifetime::new("'ecache", Span::mixed_site())
+        } else {
+            Lifetime::new("'static", Span::mixed_site())
         };
         let mut generics = function.item.sig.generics.clone();
         if function.takes_context() {
@@ -232,9 +233,10 @@ impl Expansion<'_> {
                 &[],
                 syn::parse_quote!(#krate::error::Result<#krate::filter::Usage>),
             ),
-            match self.is_async() {
-                true => quote!(#call.clear_cache_async().await),
-                false => quote!(#call.clear_cache()),
+            if self.is_async() {
+                quote!(#call.clear_cache_async().await)
+            } else {
+                quote!(#call.clear_cache())
             },
         )
     }
@@ -245,15 +247,14 @@ impl Expansion<'_> {
             self.companion("clear_all_caches"),
             self.call_companion("execution_cache"),
         );
-        let (parameter, context) = match self.function.takes_context() {
-            true => (
+        let (parameter, context) = if self.function.takes_context() {
+            (
                 quote!(context: &(impl #krate::execution_cache::CacheContext + ?Sized),),
                 quote!(context),
-            ),
-            false => {
-                let context = self.call_companion("execution_context");
-                (quote!(), quote!(#context()))
-            }
+            )
+        } else {
+            let context = self.call_companion("execution_context");
+            (quote!(), quote!(#context()))
         };
         let doc = self.doc(
             "Forgets the results of `{}` for one dataset, for none or for all; returns how many \
@@ -325,14 +326,16 @@ impl Expansion<'_> {
         let list = Ident::new("options", Span::mixed_site());
         let fields = self.options.fields.iter();
         let fields = fields.map(|(name, value)| quote!(#list.#name = #value;));
-        let set = match self.options.fields.is_empty() {
-            true => quote!(#krate::__macro::as_default),
-            false => quote!(|#list| { #(#fields)* }),
+        let set = if self.options.fields.is_empty() {
+            quote!(#krate::__macro::as_default)
+        } else {
+            quote!(|#list| { #(#fields)* })
         };
         let is_method = self.in_impl;
-        let of = match is_method {
-            true => Ident::new("Companion", Span::call_site()),
-            false => self.function.item.sig.ident.clone(),
+        let of = if is_method {
+            Ident::new("Companion", Span::call_site())
+        } else {
+            self.function.item.sig.ident.clone()
         };
         let declared = is_method.then(|| quote!(enum #of {}));
         quote! {
@@ -358,9 +361,10 @@ impl Expansion<'_> {
     /// Returns the attribute that allows a companion to be unused; those of a free function have it
     /// on their `impl`.
     fn may_be_unused(&self) -> TokenStream {
-        match self.in_impl {
-            true => quote!(#[allow(dead_code, clippy::too_many_arguments, clippy::unit_arg)]),
-            false => TokenStream::new(),
+        if self.in_impl {
+            quote!(#[allow(dead_code, clippy::too_many_arguments, clippy::unit_arg)])
+        } else {
+            TokenStream::new()
         }
     }
 

@@ -1,9 +1,9 @@
 //! From an attribute and its function to the functions that take their place.
 //!
-//! The body moves as it is into `uncached`, and the function becomes one call into the core. A free function's
-//! companions are the associated functions of an empty type of its name: unlike a module, it may stand
-//! wherever a function may, and names in it mean what they mean beside it. A method's companions
-//! are methods beside it.
+//! The body moves as it is into `uncached`, and the function becomes one call into the core. A free
+//! function's companions are the associated functions of an empty type of its name: unlike a
+//! module, it may stand wherever a function may, and names in it mean what they mean beside it. A
+//! method's companions are methods beside it.
 
 use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
@@ -135,17 +135,16 @@ impl<'a> Expansion<'a> {
     fn body(&self) -> TokenStream {
         let (krate, call) = (self.krate, self.call());
         if self.options.stale.is_none() {
-            return match self.is_async() {
-                true => self.computing("call"),
-                false => {
-                    let uncached = self.uncached();
-                    let result = Ident::new("result", Span::mixed_site());
-                    let pending = Ident::new("pending", Span::mixed_site());
-                    quote! {
-                        match #call.begin() {
-                            ::core::result::Result::Ok(#result) => #result,
-                            ::core::result::Result::Err(#pending) => #pending.finish(#uncached),
-                        }
+            return if self.is_async() {
+                self.computing("call")
+            } else {
+                let uncached = self.uncached();
+                let result = Ident::new("result", Span::mixed_site());
+                let pending = Ident::new("pending", Span::mixed_site());
+                quote! {
+                    match #call.begin() {
+                        ::core::result::Result::Ok(#result) => #result,
+                        ::core::result::Result::Err(#pending) => #pending.finish(#uncached),
                     }
                 }
             };
@@ -164,9 +163,10 @@ impl<'a> Expansion<'a> {
     /// Returns a call of the core's `method`, with what computes the result.
     pub(crate) fn computing(&self, method: &str) -> TokenStream {
         let uncached = self.uncached();
-        let compute = match self.is_async() {
-            true => uncached,
-            false => quote!(|| #uncached),
+        let compute = if self.is_async() {
+            uncached
+        } else {
+            quote!(|| #uncached)
         };
         self.method(method, compute)
     }
@@ -297,21 +297,24 @@ impl<'a> Expansion<'a> {
         }
     }
 
-    /// The name of a companion where it is defined: `uncached`, or `render_uncached` beside a method `render`.
+    /// The name of a companion where it is defined: `uncached`, or `render_uncached` beside a
+    /// method `render`.
     pub(crate) fn companion(&self, what: &str) -> Ident {
         let name = &self.function.item.sig.ident;
-        match self.in_impl {
-            true => Ident::new(&format!("{}_{what}", self.function.name()), name.span()),
-            false => Ident::new(what, name.span()),
+        if self.in_impl {
+            Ident::new(&format!("{}_{what}", self.function.name()), name.span())
+        } else {
+            Ident::new(what, name.span())
         }
     }
 
     /// The path of a companion.
     pub(crate) fn call_companion(&self, what: &str) -> TokenStream {
         let (companion, name) = (self.companion(what), &self.function.item.sig.ident);
-        match self.in_impl {
-            true => quote!(Self::#companion),
-            false => quote!(#name::#companion),
+        if self.in_impl {
+            quote!(Self::#companion)
+        } else {
+            quote!(#name::#companion)
         }
     }
 

@@ -132,9 +132,10 @@ impl Parameter {
             (Role::Context | Role::First, _) => (quote!(#name), quote!(&#name)),
             (Role::Reference, Type::Reference(reference)) => {
                 let target = &reference.elem;
-                let given = match self.hides_its_type {
-                    true => quote!(&#name),
-                    false => quote!(::core::borrow::Borrow::<#target>::borrow(&#name)),
+                let given = if self.hides_its_type {
+                    quote!(&#name)
+                } else {
+                    quote!(::core::borrow::Borrow::<#target>::borrow(&#name))
                 };
                 (quote!(#name), given)
             }
@@ -268,7 +269,8 @@ impl Function {
         generics.const_params().map(|parameter| &parameter.ident)
     }
 
-    /// Its type and const parameters in a call, as in `::<T, N>`, in the order in which they are declared.
+    /// Its type and const parameters in a call, as in `::<T, N>`, in the order in which they are
+    /// declared.
     pub(crate) fn turbofish(&self) -> Option<TokenStream> {
         let parameters = self.item.sig.generics.params.iter();
         let names = parameters.filter_map(|parameter| match parameter {

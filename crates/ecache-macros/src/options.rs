@@ -422,9 +422,10 @@ fn cache_err(argument: &Argument, krate: &syn::Path) -> Result<CacheErr> {
         let lifetime = duration(argument.value()?, krate)?;
         return Ok(CacheErr::For(name.clone(), lifetime));
     }
-    Ok(match argument.flag()? {
-        true => CacheErr::All(Some(name.clone())),
-        false => CacheErr::None,
+    Ok(if argument.flag()? {
+        CacheErr::All(Some(name.clone()))
+    } else {
+        CacheErr::None
     })
 }
 

@@ -74,9 +74,10 @@ fn find(
             places.push(place);
         }
     }
-    let elsewhere = match places.is_empty() {
-        true => String::new(),
-        false => format!("; there is one {}", places.join(", ")),
+    let elsewhere = if places.is_empty() {
+        String::new()
+    } else {
+        format!("; there is one {}", places.join(", "))
     };
     context.note(&format!(
         "cannot {attempt} {address}: there is no such store{elsewhere}"

@@ -31,9 +31,10 @@ pub(super) fn run(context: &Context, args: StoresRenameArgs) -> Result<Exit> {
         return Ok(Exit::No);
     }
     let has_document = backend.document(&old)?.is_some();
-    let on_existing = match args.merge {
-        true => OnExistingStore::Merge,
-        false => OnExistingStore::Fail,
+    let on_existing = if args.merge {
+        OnExistingStore::Merge
+    } else {
+        OnExistingStore::Fail
     };
     let keeps_document = backend.document(&new)?.is_some();
     let renamed = match run {

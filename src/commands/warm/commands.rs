@@ -78,13 +78,14 @@ impl<'a> Commands<'a> {
             Err(why) => return Prepared::Fail(why),
         };
         // What it reads may have changed since the item before this.
-        let now = match self.reads_files() {
-            true => identity(
+        let now = if self.reads_files() {
+            identity(
                 &self.args.command[0],
                 &self.args.surroundings,
                 self.lifetime,
-            ),
-            false => Ok(self.identity.clone()),
+            )
+        } else {
+            Ok(self.identity.clone())
         };
         let identity = match now {
             Ok(now) => Identity { arguments, ..now },
@@ -118,7 +119,8 @@ impl<'a> Commands<'a> {
         }
     }
 
-    /// An item as it is shown. One that is masked in the command, as in `--token {}`, is masked here, too.
+    /// An item as it is shown. One that is masked in the command, as in `--token {}`, is masked
+    /// here, too.
     pub(super) fn shown(&self, item: &Item) -> String {
         let Ok(bytes) = &item.bytes else {
             return String::new();
@@ -172,10 +174,11 @@ fn scope_of(filter: &FilterArgs, jwt_file: Option<PathBuf>) -> Result<(Option<&s
         prompt: Vec::new(),
         ..filter.clone()
     };
-    match rest == FilterArgs::default() {
-        true => Ok((one("--store", &filter.store)?.map(String::as_str), scope)),
-        false => Err(usage(
+    if rest == FilterArgs::default() {
+        Ok((one("--store", &filter.store)?.map(String::as_str), scope))
+    } else {
+        Err(usage(
             "a filter selects recorded commands, so it goes with --refresh and no command",
-        )),
+        ))
     }
 }

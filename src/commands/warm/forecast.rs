@@ -129,7 +129,8 @@ impl Forecast {
         }
     }
 
-    /// Says what was counted. Of what was never run, the average of `usual`: cost, size, and of how many.
+    /// Says what was counted. Of what was never run, the average of `usual`: cost, size, and of how
+    /// many.
     fn print(&self, context: &Context, jobs: usize, pace_ms: u64, usual: (u64, u64, u64)) {
         let mut text = format!("would run {} of {}", self.runs, self.items);
         if self.skipped > 0 {

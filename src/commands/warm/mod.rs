@@ -38,9 +38,10 @@ pub(crate) fn run(context: &Context, args: WarmArgs) -> Result<Exit> {
         context.note(&format!("ECACHE={}: nothing is warmed", mode.display()));
         return Ok(Exit::Done);
     }
-    match args.command.is_empty() {
-        true => again(context, &args),
-        false => each(context, &args),
+    if args.command.is_empty() {
+        again(context, &args)
+    } else {
+        each(context, &args)
     }
 }
 
@@ -51,9 +52,10 @@ fn each(context: &Context, args: &WarmArgs) -> Result<Exit> {
     let prepare = |item: &Item| commands.prepare(item);
     let shown = |item: &Item| commands.shown(item);
     let name = |item: &Item| commands.name(item);
-    match args.dry_run {
-        true => forecast(context, args, items, prepare, shown, Some(&commands.store)),
-        false => warm(context, args, items, prepare, shown, name),
+    if args.dry_run {
+        forecast(context, args, items, prepare, shown, Some(&commands.store))
+    } else {
+        warm(context, args, items, prepare, shown, name)
     }
 }
 
@@ -96,9 +98,10 @@ fn again(context: &Context, args: &WarmArgs) -> Result<Exit> {
     if entries.is_empty() {
         context.note("no recorded command is selected");
     }
-    match args.dry_run {
-        true => forecast(context, args, entries.into_iter(), prepare, shown, None),
-        false => warm(context, args, entries.into_iter(), prepare, shown, name),
+    if args.dry_run {
+        forecast(context, args, entries.into_iter(), prepare, shown, None)
+    } else {
+        warm(context, args, entries.into_iter(), prepare, shown, name)
     }
 }
 
@@ -179,9 +182,10 @@ fn workers(args: &WarmArgs) -> NonZeroUsize {
 fn settings(context: &Context, args: &WarmArgs, lifetime: Option<Lifetime>) -> Settings {
     Settings {
         access: context.access,
-        mode: match args.refresh {
-            true => Mode::Refresh,
-            false => Mode::On,
+        mode: if args.refresh {
+            Mode::Refresh
+        } else {
+            Mode::On
         },
         patience: Duration::from_millis(args.wait_timeout),
         ..kept(&args.keep, lifetime)

@@ -56,7 +56,8 @@ pub(super) fn recorded(
     Ok(entries)
 }
 
-/// The command of an entry, to be run again and kept as long as before unless a lifetime was asked for.
+/// The command of an entry, to be run again and kept as long as before unless a lifetime was asked
+/// for.
 pub(super) fn prepare(
     entry: &Entry,
     token: Option<&str>,

@@ -1,4 +1,5 @@
-//! What is said of the work: a row an item for who asks for it, progress, and in the end the failures.
+//! What is said of the work: a row an item for who asks for it, progress, and in the end the
+//! failures.
 
 use std::io;
 use std::time::Duration;

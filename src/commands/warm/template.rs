@@ -1,6 +1,7 @@
 //! From a command with placeholders and an item to the arguments of a command.
 //!
-//! Arguments are made as bytes and go to the program as they are: there is no shell, and nothing to quote.
+//! Arguments are made as bytes and go to the program as they are: there is no shell, and nothing to
+//! quote.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -25,7 +26,8 @@ enum Piece {
 }
 
 impl Template {
-    /// Reads what was typed after the program's name. Without a placeholder, the item is the last argument.
+    /// Reads what was typed after the program's name. Without a placeholder, the item is the last
+    /// argument.
     pub(super) fn new(words: &[OsString], syntax: Syntax) -> Result<Self> {
         let (program, arguments) = words.split_first().expect("clap requires a word");
         if pieces(program.as_bytes(), syntax)
@@ -75,9 +77,10 @@ impl Template {
                     },
                 }
             }
-            match argument.contains(&0) {
-                true => Err("an argument cannot have a NUL byte".to_owned()),
-                false => Ok(OsString::from_vec(argument)),
+            if argument.contains(&0) {
+                Err("an argument cannot have a NUL byte".to_owned())
+            } else {
+                Ok(OsString::from_vec(argument))
             }
         };
         self.0.iter().map(fill).collect()

@@ -1,7 +1,7 @@
 //! Entries in memory: the contract in its simplest form, and an empty store where there is no file.
 //!
-//! It refuses to be fast: every verb walks all entries and asks [`Filter::matches`]. That makes it the
-//! model that other backends are compared with.
+//! It refuses to be fast: every verb walks all entries and asks [`Filter::matches`]. That makes it
+//! the model that other backends are compared with.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;

@@ -1,12 +1,13 @@
 //! The contract between the cache and where it keeps its entries.
 //!
-//! A backend stores opaque values under addresses and answers filters. It never reads the clock: `now` is
-//! passed in. What every backend must do is written down as tests in `conformance`.
+//! A backend stores opaque values under addresses and answers filters. It never reads the clock:
+//! `now` is passed in. What every backend must do is written down as tests in `conformance`.
 //!
-//! Designs weighed: a minimal key-value trait with filters evaluated above it (every verb would read the
-//! whole store), a query language handed through (each backend would differ in what it understands), and
-//! this one: one [`Filter`] type whose [`Filter::matches`] is the definition, and whole verbs in the trait, so
-//! that a backend can answer each with one indexed query or one transaction.
+//! Designs weighed: a minimal key-value trait with filters evaluated above it (every verb would
+//! read the whole store), a query language handed through (each backend would differ in what it
+//! understands), and this one: one [`Filter`] type whose [`Filter::matches`] is the definition, and
+//! whole verbs in the trait, so that a backend can answer each with one indexed query or one
+//! transaction.
 
 #[cfg(test)]
 mod conformance;
@@ -83,10 +84,12 @@ pub trait Backend: Send + Sync {
     /// Looks up one entry and verifies its value.
     fn lookup(&self, address: &Address, now: Timestamp) -> Result<Lookup>;
 
-    /// As [`Backend::lookup`], for whoever reads the value once from its beginning: of one above [`WHOLE_SIZE`] a
-    /// backend need not verify the bytes before each of them is read, which a [`ContentReader`] does.
+    /// As [`Backend::lookup`], for whoever reads the value once from its beginning: of one above
+    /// [`WHOLE_SIZE`] a backend need not verify the bytes before each of them is read, which a
+    /// [`ContentReader`] does.
     ///
-    /// What is damaged is found when something of the value was used, then. Whoever cannot bear that looks it up.
+    /// What is damaged is found when something of the value was used, then. Whoever cannot bear
+    /// that looks it up.
     fn lookup_unread(&self, address: &Address, now: Timestamp) -> Result<Lookup> {
         self.lookup(address, now)
     }
@@ -97,13 +100,15 @@ pub trait Backend: Send + Sync {
         false
     }
 
-    /// Looks up the result of a cached call; what one hit costs most of, so a backend may read less for it than
-    /// [`Backend::lookup`] does.
+    /// Looks up the result of a cached call; what one hit costs most of, so a backend may read less
+    /// for it than [`Backend::lookup`] does.
     fn lookup_call(&self, call: &CallIdentity<'_>, now: Timestamp) -> Result<CallLookup> {
-        // Read before the entry: what changes in between makes it look older than it is, never newer.
-        let generation = match call.with_generation {
-            true => Some(self.generation(call.store)?),
-            false => None,
+        // Read before the entry: what changes in between makes it look older than it is, never
+        // newer.
+        let generation = if call.with_generation {
+            Some(self.generation(call.store)?)
+        } else {
+            None
         };
         Ok(match self.lookup(&call.address(), now)? {
             Lookup::Hit(entry, content)
@@ -124,10 +129,11 @@ pub trait Backend: Send + Sync {
         })
     }
 
-    /// Looks up the first of many entries of any stores, in the order of `addresses`, as of one moment.
+    /// Looks up the first of many entries of any stores, in the order of `addresses`, as of one
+    /// moment.
     ///
-    /// As many as there are, but no more than the one with which their values exceed [`LOOKUP_SIZE`]: at least
-    /// one. Whoever wants the others asks again.
+    /// As many as there are, but no more than the one with which their values exceed
+    /// [`LOOKUP_SIZE`]: at least one. Whoever wants the others asks again.
     fn lookup_many(&self, addresses: &[Address], now: Timestamp) -> Result<Vec<Lookup>>;
 
     /// Stages a value's bytes until a [`Backend::put`] names them.
@@ -150,13 +156,15 @@ pub trait Backend: Send + Sync {
     fn read_chunk(&self, chunked: &Chunked, index: u64, bytes: &mut Vec<u8>) -> Result<()>;
 
     /// Writes an entry. Its size is its content's. An overwrite keeps `created_at` and the recorded
-    /// hits of the old entry, and of its lifetime what [`PutOptions::keep`] says; everything else is
-    /// the new entry's. A new entry has no hits.
+    /// hits of the old entry, and of its lifetime what [`PutOptions::keep`] says; everything else
+    /// is the new entry's. A new entry has no hits.
     ///
-    /// A staged value belongs to one entry only, and one that is refused or fails to be written is dropped.
+    /// A staged value belongs to one entry only, and one that is refused or fails to be written is
+    /// dropped.
     ///
     /// # Errors
-    /// [`Error::Replaced`](crate::error::Error::Replaced) if the staged value is no longer there, [`Error::Name`](crate::error::Error::Name) as [`Entry::check`] says.
+    /// [`Error::Replaced`](crate::error::Error::Replaced) if the staged value is no longer there,
+    /// [`Error::Name`](crate::error::Error::Name) as [`Entry::check`] says.
     fn put(
         &self,
         entry: &Entry,
@@ -165,9 +173,9 @@ pub trait Backend: Send + Sync {
         now: Timestamp,
     ) -> Result<Put>;
 
-    /// Writes the result of a cached call, whatever is there, and returns the store's generation for
-    /// as long as it stays what was written, if that is wanted. The call is what `entry` records of
-    /// it. [`PutOptions::of_call`] says what becomes of the lifetime of the old entry.
+    /// Writes the result of a cached call, whatever is there, and returns the store's generation
+    /// for as long as it stays what was written, if that is wanted. The call is what `entry`
+    /// records of it. [`PutOptions::of_call`] says what becomes of the lifetime of the old entry.
     ///
     /// # Errors
     /// Those of [`Backend::put`].
@@ -178,12 +186,14 @@ pub trait Backend: Send + Sync {
         content: &Content,
         now: Timestamp,
     ) -> Result<Option<u64>> {
-        let generation = match call.with_generation {
-            true => Some(self.generation(call.store)?),
-            false => None,
+        let generation = if call.with_generation {
+            Some(self.generation(call.store)?)
+        } else {
+            None
         };
         let put = self.put(entry, content, &PutOptions::of_call(entry), now)?;
-        // Replacing moves the generation by one; if it moves by more, somebody else was there as well.
+        // Replacing moves the generation by one; if it moves by more, somebody else was there as
+        // well.
         Ok(generation.map(|generation| generation + u64::from(put == Put::Replaced)))
     }
 
@@ -209,8 +219,8 @@ pub trait Backend: Send + Sync {
 
     /// Removes the entries that `selection` means, and returns how many and how large they were.
     ///
-    /// On an unchanged store this removes exactly what [`Backend::usage`] counts for the same selection. Large
-    /// removals are many short transactions; `progress` may stop them in between.
+    /// On an unchanged store this removes exactly what [`Backend::usage`] counts for the same
+    /// selection. Large removals are many short transactions; `progress` may stop them in between.
     fn remove(
         &self,
         selection: &Selection,
@@ -230,11 +240,12 @@ pub trait Backend: Send + Sync {
 
     /// Records hits; those of entries that are gone are dropped.
     ///
-    /// Does not wait long for other writers: it fails with [`Error::Busy`](crate::error::Error::Busy) then, and
-    /// may be tried again.
+    /// Does not wait long for other writers: it fails with
+    /// [`Error::Busy`](crate::error::Error::Busy) then, and may be tried again.
     fn record_uses(&self, uses: &[Use]) -> Result<()>;
 
-    /// Adds to the counters of stores, which stay whatever becomes of their entries and go into no export.
+    /// Adds to the counters of stores, which stay whatever becomes of their entries and go into no
+    /// export.
     ///
     /// Waits no longer than [`Backend::record_uses`] does.
     ///
@@ -281,7 +292,8 @@ pub trait Backend: Send + Sync {
 
     /// Removes the stores' own documents that `filter` means, and returns how many.
     ///
-    /// On an unchanged store these are as many as [`Backend::count_documents`] counts. Entries stay.
+    /// On an unchanged store these are as many as [`Backend::count_documents`] counts. Entries
+    /// stay.
     fn remove_documents(&self, filter: &Filter) -> Result<u64> {
         let mut removed = 0;
         for store in documents(self.stores()?, filter) {
@@ -291,16 +303,17 @@ pub trait Backend: Send + Sync {
         Ok(removed)
     }
 
-    /// Gives a store another name: its entries with all that is known of them, and its own document.
-    /// Returns the usage of the entries.
+    /// Gives a store another name: its entries with all that is known of them, and its own
+    /// document. Returns the usage of the entries.
     ///
     /// All or nothing, where the engine has transactions. Otherwise a renaming that stopped can be
     /// continued with [`OnExistingStore::Merge`]. What calls came to stays with the old name.
     ///
     /// # Errors
-    /// [`Error::StoreExists`](crate::error::Error::StoreExists) if there is a store of the new name,
-    /// [`Error::Conflict`](crate::error::Error::Conflict) if a key is in both stores, and
-    /// [`Error::DamagedEntry`](crate::error::Error::DamagedEntry) if anything of the store is damaged.
+    /// [`Error::StoreExists`](crate::error::Error::StoreExists) if there is a store of the new
+    /// name, [`Error::Conflict`](crate::error::Error::Conflict) if a key is in both stores, and
+    /// [`Error::DamagedEntry`](crate::error::Error::DamagedEntry) if anything of the store is
+    /// damaged.
     fn rename_store(
         &self,
         from: &StoreAddress,
@@ -312,8 +325,8 @@ pub trait Backend: Send + Sync {
     /// Groups what `filter` means, by name, entries without a name first.
     fn groups(&self, filter: &Filter, by: Dimension, now: Timestamp) -> Result<Vec<Group>>;
 
-    /// The names that a dimension has anywhere in the backend, in order; it may have some whose entries are
-    /// gone.
+    /// The names that a dimension has anywhere in the backend, in order; it may have some whose
+    /// entries are gone.
     fn names(&self, of: Dimension) -> Result<Vec<Arc<str>>>;
 
     /// A number that grows whenever an entry of the store is replaced or removed, by any process.
@@ -327,7 +340,8 @@ pub trait Backend: Send + Sync {
         true
     }
 
-    /// Follows what becomes of a collection from now on, whoever does it; `None` where the engine does not tell.
+    /// Follows what becomes of a collection from now on, whoever does it; `None` where the engine
+    /// does not tell.
     fn follow(&self, _collection: &str) -> Result<Option<Box<dyn Follow>>> {
         Ok(None)
     }
@@ -351,7 +365,8 @@ pub trait Follow: Send {
     /// What was touched since it was last asked, as far as it is known by now.
     ///
     /// # Errors
-    /// If nothing can be heard at the moment; what is missed meanwhile is told of as [`Touched::Any`] afterwards.
+    /// If nothing can be heard at the moment; what is missed meanwhile is told of as
+    /// [`Touched::Any`] afterwards.
     fn touched(&mut self) -> Result<Touched>;
 }
 

@@ -20,7 +20,8 @@ use crate::value::{CHUNK_SIZE, Kind, Value};
 pub enum Content {
     /// The whole value
     Inline(Vec<u8>),
-    /// A value above [`CHUNK_SIZE`] that stays in the store; [`ContentReader`](super::ContentReader) reads it
+    /// A value above [`CHUNK_SIZE`] that stays in the store;
+    /// [`ContentReader`](super::ContentReader) reads it
     Chunked(Chunked),
 }
 
@@ -87,15 +88,18 @@ pub struct CallIdentity<'a> {
 impl<'a> CallIdentity<'a> {
     /// The arguments as JSON text with sorted keys.
     pub fn args(&self) -> Cow<'a, str> {
-        match self.preimage.len() == self.arguments_length + 1 {
-            true => Cow::Borrowed(self.preimage),
-            false => Cow::Owned([&self.preimage[..self.arguments_length], "]"].concat()),
+        if self.preimage.len() == self.arguments_length + 1 {
+            Cow::Borrowed(self.preimage)
+        } else {
+            Cow::Owned([&self.preimage[..self.arguments_length], "]"].concat())
         }
     }
 
-    /// How the preimage is to be read, as one number: how much of it is arguments, and which scopes the rest are.
+    /// How the preimage is to be read, as one number: how much of it is arguments, and which scopes
+    /// the rest are.
     ///
-    /// What the preimage does not say of itself: calls of one function with the same hash and the same split are the same.
+    /// What the preimage does not say of itself: calls of one function with the same hash and the
+    /// same split are the same.
     pub(super) fn split(&self) -> i64 {
         let scopes = self.scopes;
         let is_known = [
@@ -361,7 +365,8 @@ pub struct StoreRecord {
 /// Damage to a collection that no entry shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Trouble {
-    /// An entry of policy `persist` with an expiry, at which the engine removes it all the same; its length in bytes
+    /// An entry of policy `persist` with an expiry, at which the engine removes it all the same;
+    /// its length in bytes
     PersistExpiry(Address, u64),
     /// An index that queries count on is not there
     MissingIndex(String),
@@ -433,7 +438,8 @@ pub enum OnConflict {
 }
 
 impl OnConflict {
-    /// Whether what is there at an address, written at `old`, stays and what was written at `new` is left out.
+    /// Whether what is there at an address, written at `old`, stays and what was written at `new`
+    /// is left out.
     pub(crate) fn keeps(
         self,
         address: impl FnOnce() -> Address,

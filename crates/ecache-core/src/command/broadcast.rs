@@ -1,17 +1,19 @@
 //! What a running command prints, for the processes that wait for it, while it runs.
 //!
-//! Whoever runs a command and holds its lock appends what it prints to a file in a folder beside the store,
-//! `store.db-flights`, that has the flight's name, in the frames of [`recording`](super::recording). Others read the
-//! file as it grows, every ten milliseconds at most. That it is gone, or sealed (mode 0400, which needs no space on a
-//! full disk), says that no more will come.
+//! Whoever runs a command and holds its lock appends what it prints to a file in a folder beside
+//! the store, `store.db-flights`, that has the flight's name, in the frames of
+//! [`recording`](super::recording). Others read the file as it grows, every ten milliseconds at
+//! most. That it is gone, or sealed (mode 0400, which needs no space on a full disk), says that no
+//! more will come.
 //!
-//! A killed process leaves its file behind, complete perhaps, and days old. So its writer holds a lock on it, which the
-//! kernel drops with the writer, and nobody begins to read a file that is not locked. The next writer removes it.
+//! A killed process leaves its file behind, complete perhaps, and days old. So its writer holds a
+//! lock on it, which the kernel drops with the writer, and nobody begins to read a file that is not
+//! locked. The next writer removes it.
 //!
-//! Weighed: a socket that the runner listens on (it would have to keep all that was printed for whoever comes
-//! late, and to serve while it runs; a reader that is slow would hold up the others), frames as rows in the store (a
-//! transaction for each, and a log that grows), inotify in the place of polling (a descriptor and a limit per user,
-//! for a few milliseconds).
+//! Weighed: a socket that the runner listens on (it would have to keep all that was printed for
+//! whoever comes late, and to serve while it runs; a reader that is slow would hold up the others),
+//! frames as rows in the store (a transaction for each, and a log that grows), inotify in the place
+//! of polling (a descriptor and a limit per user, for a few milliseconds).
 
 use std::fs::{self, File, Permissions};
 use std::io::{self, Write};
@@ -114,7 +116,8 @@ pub(super) fn frame(stream: Stream, bytes: &[u8]) -> Vec<u8> {
 
 /// Removes what killed processes left. It may be large, and its flight need not come again.
 ///
-/// One that is just being made is not locked yet: its flight is heard of when it is over, as without any file.
+/// One that is just being made is not locked yet: its flight is heard of when it is over, as
+/// without any file.
 fn remove_orphans(folder: &Path) {
     for file in fs::read_dir(folder).into_iter().flatten().flatten() {
         let path = file.path();

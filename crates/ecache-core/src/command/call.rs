@@ -1,6 +1,7 @@
 //! A command line as one call: the program with its inputs, and the entry that holds the result.
 //!
-//! `run`, `warm`, `why` and `key` all make a [`Call`], so that they agree on the key of a command line.
+//! `run`, `warm`, `why` and `key` all make a [`Call`], so that they agree on the key of a command
+//! line.
 
 use std::ffi::OsString;
 use std::path::PathBuf;

@@ -23,7 +23,8 @@ pub(super) enum InputUse {
 /// Standard input of a running command, and its terminal.
 pub(super) struct Feed {
     source: Source,
-    /// Sees reads from the controlling terminal, through which a command may ask whatever its standard input is
+    /// Sees reads from the controlling terminal, through which a command may ask whatever its
+    /// standard input is
     terminal: Option<TerminalWatch>,
 }
 

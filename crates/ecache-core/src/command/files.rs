@@ -1,10 +1,11 @@
 //! What a command reads from files: a file, a folder or a pattern, by content, as one hash.
 //!
-//! Every byte is read for every look-up. Weighed against it: a memory from a file's inode, size and times to the
-//! hash it had. It could be right where the time of the last change (ctime, which nobody can put back) is well before
-//! it was noted, as git has it, but not across a clock that is set back. It would be a second store, with its own
-//! locks and its own full disk, written to by hits, to save what SHA-256 takes (a millisecond for a megabyte or two).
-//! For large inputs `--env` of a version, or a file with their checksums, is the better key.
+//! Every byte is read for every look-up. Weighed against it: a memory from a file's inode, size and
+//! times to the hash it had. It could be right where the time of the last change (ctime, which
+//! nobody can put back) is well before it was noted, as git has it, but not across a clock that is
+//! set back. It would be a second store, with its own locks and its own full disk, written to by
+//! hits, to save what SHA-256 takes (a millisecond for a megabyte or two). For large inputs `--env`
+//! of a version, or a file with their checksums, is the better key.
 
 use std::ffi::OsStr;
 use std::fs::{self, File, FileType, Metadata, OpenOptions};

@@ -1,5 +1,5 @@
-//! What a run printed, read frame by frame: from the file that it is told in while it runs, or from the value that is kept
-//! of it.
+//! What a run printed, read frame by frame: from the file that it is told in while it runs, or from
+//! the value that is kept of it.
 
 use std::fs::File;
 use std::io;
@@ -85,7 +85,8 @@ impl Frames {
         }
     }
 
-    /// Reads what is at the offset; less than there is room for at the end, and before what is damaged.
+    /// Reads what is at the offset; less than there is room for at the end, and before what is
+    /// damaged.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let (backend, chunked) = match &self.source {
             Source::Told(file) => return file.read_at(buffer, self.offset),

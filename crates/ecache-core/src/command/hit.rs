@@ -47,8 +47,8 @@ impl Memo<'_> {
     ///
     /// A value too long for memory is verified chunk by chunk, each before it is printed.
     /// Alternatives considered: reading all of it twice (every hit takes twice as long, and it can
-    /// still be removed in between), and failing where it breaks (the next attempt would fail at the
-    /// same place).
+    /// still be removed in between), and failing where it breaks (the next attempt would fail at
+    /// the same place).
     pub(super) fn replay(
         &self,
         backend: &Arc<dyn Backend>,

@@ -14,8 +14,8 @@ use crate::value::Value;
 
 /// All that the output of a command is said to depend on.
 ///
-/// Values of variables and the content of files are secrets for all that is known: only their SHA-256 is part of
-/// the identity, and of what is recorded.
+/// Values of variables and the content of files are secrets for all that is known: only their
+/// SHA-256 is part of the identity, and of what is recorded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
     /// The program that is run

@@ -27,7 +27,8 @@ use crate::single_flight::FlightLock;
 use crate::time::Clock;
 use crate::value::Kind;
 
-/// How long other processes that write to the store are waited for: a command is not to be held up by its cache.
+/// How long other processes that write to the store are waited for: a command is not to be held up
+/// by its cache.
 const STORE_PATIENCE: Duration = Duration::from_secs(2);
 
 /// A command that is to be replayed or run.
@@ -51,7 +52,8 @@ pub struct Memo<'a> {
     pub on_stale: &'a dyn Fn(&str),
     /// Called with the PID of a stopped leader, which is then not waited for
     pub on_stopped: &'a dyn Fn(i32),
-    /// Starts a process that runs the same with the same input, apart from this one and its terminal, and returns at once
+    /// Starts a process that runs the same with the same input, apart from this one and its
+    /// terminal, and returns at once
     pub refresh: &'a dyn Fn(&Input) -> io::Result<()>,
 }
 
@@ -109,7 +111,8 @@ impl<'a> Memo<'a> {
     /// Replays the command, or runs it.
     ///
     /// # Errors
-    /// If it cannot be run, or cannot print. Trouble with the cache is no error, unless `on_trouble` makes it one.
+    /// If it cannot be run, or cannot print. Trouble with the cache is no error, unless
+    /// `on_trouble` makes it one.
     pub fn run(&self, streams: Streams<'_>) -> Result<Report, CommandError> {
         let mut ports = Ports {
             input: streams.input,
@@ -322,9 +325,9 @@ impl<'a> Memo<'a> {
         location::open_within(path.as_os_str(), access, STORE_PATIENCE)
     }
 
-    /// Reports whether the first look is a glance, beside which this process cannot write. It is not
-    /// if others in the process use the store, or if an old result, read beside a writer, may be of
-    /// use.
+    /// Reports whether the first look is a glance, beside which this process cannot write. It is
+    /// not if others in the process use the store, or if an old result, read beside a writer, may
+    /// be of use.
     fn glances(&self) -> bool {
         self.call.settings.company == Company::Alone && !self.call.settings.uses_old()
     }

@@ -1,4 +1,5 @@
-//! Memoized commands: what identifies one, running it while it is recorded, and replaying what it did.
+//! Memoized commands: what identifies one, running it while it is recorded, and replaying what it
+//! did.
 //!
 //! | file | its job |
 //! |---|---|
@@ -25,9 +26,9 @@
 //! | `warm`, `queue` | many commands, several at a time |
 //! | `recorded` | a command again, from what is recorded of it |
 //!
-//! A command is a function: its store has the program's name, its arguments are the rest of the command line and
-//! one object more, for all else that its output depends on. Nothing here prints or reads the environment; the
-//! caller passes in where output goes and what the variables are.
+//! A command is a function: its store has the program's name, its arguments are the rest of the
+//! command line and one object more, for all else that its output depends on. Nothing here prints
+//! or reads the environment; the caller passes in where output goes and what the variables are.
 //!
 //! Alternatives considered for the output: a pseudo-terminal (the command would format its output
 //! for a person), temporary files (nothing would be printed before the end), and two pipes watched
@@ -138,8 +139,8 @@ pub enum CommandError {
     /// What was recorded could not be replayed to its end.
     #[error("cannot replay what was recorded: {0}")]
     Replay(io::Error),
-    /// Another run printed something else than what is printed already of one that was killed, or is damaged from there
-    /// on.
+    /// Another run printed something else than what is printed already of one that was killed, or
+    /// is damaged from there on.
     #[error(
         "what is printed is the beginning of a run whose rest is lost, and another run printed something else; try again"
     )]

@@ -163,7 +163,8 @@ impl Memo<'_> {
 
     /// Has the command run again elsewhere, unless somebody is at it.
     ///
-    /// The process that is started takes the lock and looks again, so that of several that are started by chance one runs.
+    /// The process that is started takes the lock and looks again, so that of several that are
+    /// started by chance one runs.
     pub(super) fn refresh_elsewhere(&self, store: &Path, ports: &Ports<'_>) -> Result<()> {
         if self.call.settings.mode != Mode::On || self.call.settings.on_miss == OnMiss::Fail {
             return Ok(());

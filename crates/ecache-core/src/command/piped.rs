@@ -8,12 +8,13 @@
 //! | succeeded before anything arrived, or received end of file at once | [`InputKey::Empty`] | an empty stream at end of file |
 //! | anything else, if the whole input is known | [`InputKey::Stream`] | the same input |
 //!
-//! Other runs are not kept. A command that was seen to read has a [`Profile`] instead of the first entry. A look-up takes
-//! nothing from the stream before it has found the entry, except the verified beginning of an input that is too long to
-//! be peeked.
+//! Other runs are not kept. A command that was seen to read has a [`Profile`] instead of the first
+//! entry. A look-up takes nothing from the stream before it has found the entry, except the
+//! verified beginning of an input that is too long to be peeked.
 //!
-//! Followers wait for the leader instead of replaying its live output, since only the finished entry says how much to
-//! take. Stale results are served only if the whole input can be peeked, so that a background process can have a copy.
+//! Followers wait for the leader instead of replaying its live output, since only the finished
+//! entry says how much to take. Stale results are served only if the whole input can be peeked, so
+//! that a background process can have a copy.
 
 use std::borrow::Cow;
 use std::path::Path;
@@ -33,7 +34,8 @@ use crate::error::Result;
 use crate::time::Clock;
 use crate::value::Kind;
 
-/// Maximum wait for an end of file that is about to come: in `true | ecache run -- date` it may be late.
+/// Maximum wait for an end of file that is about to come: in `true | ecache run -- date` it may be
+/// late.
 const END_PATIENCE: Duration = Duration::from_millis(5);
 
 /// The same if a result is there for an empty stream.
@@ -70,7 +72,8 @@ impl<'a> Memo<'a> {
                 StreamContent::Whole(sha256) => Some(sha256),
                 StreamContent::Unknown => None,
             },
-            // A command that finds nothing may still read what arrives later, so no result answers for an open stream.
+            // A command that finds nothing may still read what arrives later, so no result answers
+            // for an open stream.
             None => match stream.wait_for_end(END_PATIENCE)? {
                 Lies::Idle => return self.look_for_empty(backend, stream),
                 Lies::Ended | Lies::Something => stream.whole()?,
@@ -94,7 +97,8 @@ impl<'a> Memo<'a> {
         Ok(Answer::of(Cow::Owned(call), kept))
     }
 
-    /// Looks for the result of a run without input, which answers if the end of the stream is about to come.
+    /// Looks for the result of a run without input, which answers if the end of the stream is about
+    /// to come.
     fn look_for_empty(
         &self,
         backend: &Arc<dyn Backend>,

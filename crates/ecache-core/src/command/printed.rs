@@ -1,10 +1,12 @@
 //! What was printed already of a run that did not come to its end here.
 //!
-//! Whoever follows a run that is killed has printed a part of it, and so has whoever replays a large result whose rest is
-//! damaged. The next run begins anew, here or elsewhere: what it prints first is compared with what is printed already, byte by byte, and not printed again. Where they
-//! differ on standard output there is no way to be right: it would be neither run's output. That is an error
-//! ([`CommandError::Differs`](super::CommandError::Differs)), after the new run has ended and was kept, so that
-//! the next attempt is a hit. On standard error, which is for people, the new run goes on from there.
+//! Whoever follows a run that is killed has printed a part of it, and so has whoever replays a
+//! large result whose rest is damaged. The next run begins anew, here or elsewhere: what it prints
+//! first is compared with what is printed already, byte by byte, and not printed again. Where they
+//! differ on standard output there is no way to be right: it would be neither run's output. That is
+//! an error ([`CommandError::Differs`](super::CommandError::Differs)), after the new run has ended
+//! and was kept, so that the next attempt is a hit. On standard error, which is for people, the new
+//! run goes on from there.
 
 use std::io::{self, Write};
 
@@ -45,7 +47,8 @@ impl<'a> Printed<'a> {
         }
     }
 
-    /// What is written from here on is of another run, which can be read again there if it is not this process's.
+    /// What is written from here on is of another run, which can be read again there if it is not
+    /// this process's.
     pub(super) fn begin(&mut self, source: Option<Source>) {
         // The longest one has all that is printed.
         if let Some(current) = self.current.take()
@@ -75,7 +78,8 @@ impl<'a> Printed<'a> {
         self.position < self.length
     }
 
-    /// The next bytes of `bytes` that are printed already, at least one; `None` if the next one is another.
+    /// The next bytes of `bytes` that are printed already, at least one; `None` if the next one is
+    /// another.
     fn agreed(&mut self, bytes: &[u8]) -> Option<usize> {
         let left = usize::try_from(self.length - self.position).unwrap_or(usize::MAX);
         let past = self.past.as_mut()?;
@@ -175,7 +179,8 @@ mod tests {
         Source::Told(Arc::new(file))
     }
 
-    /// Prints the beginnings of runs that are told in files, and then a last one; whether that differed.
+    /// Prints the beginnings of runs that are told in files, and then a last one; whether that
+    /// differed.
     fn printed(stream: Stream, runs: &[&str], last: &str) -> (String, bool) {
         let mut sink = Vec::new();
         let mut printed = Printed::new(stream, &mut sink);

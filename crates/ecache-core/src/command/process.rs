@@ -1,4 +1,5 @@
-//! Runs a command: its output is passed on as it comes and recorded, signals reach it, and its end is the end.
+//! Runs a command: its output is passed on as it comes and recorded, signals reach it, and its end
+//! is the end.
 //!
 //! One pipe is used where both streams go to one place, which records writes in their order.
 //! Otherwise, one thread watches both pipes, so the recording has the order in which output
@@ -25,7 +26,8 @@ use super::telling::Telling;
 use super::{Call, CommandError, Input};
 use crate::limits::is_exhausted;
 
-/// How long output is still awaited after a command has ended: what `>(tee log)` prints comes a little later.
+/// How long output is still awaited after a command has ended: what `>(tee log)` prints comes a
+/// little later.
 const GRACE: Duration = Duration::from_millis(100);
 
 /// As much as is read from a pipe at once: what a pipe holds.
@@ -276,7 +278,8 @@ struct Watch<'a> {
 }
 
 impl Watch<'_> {
-    /// Passes output on until the command has ended, which is not waited for yet: until then its id stays its own.
+    /// Passes output on until the command has ended, which is not waited for yet: until then its id
+    /// stays its own.
     fn follow(mut self, child: &Child) -> io::Result<Self> {
         let end = end_of(child)?;
         let mut ended_at = None;

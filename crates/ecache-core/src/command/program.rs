@@ -34,10 +34,12 @@ pub struct Program {
 }
 
 impl Program {
-    /// Finds a program: at a path if `name` has a slash, else in the folders of `search`, the value of `PATH`.
+    /// Finds a program: at a path if `name` has a slash, else in the folders of `search`, the value
+    /// of `PATH`.
     ///
     /// # Errors
-    /// [`CommandError::NotFound`], or [`CommandError::NotExecutable`] if all that is found cannot be run.
+    /// [`CommandError::NotFound`], or [`CommandError::NotExecutable`] if all that is found cannot
+    /// be run.
     pub fn find(name: &OsStr, search: Option<&OsStr>) -> Result<Self, CommandError> {
         let mut found = CommandError::NotFound { name: name.into() };
         if name.is_empty() {

@@ -1,5 +1,5 @@
-//! What the workers of a [`Warm`](super::Warm) share: the items that wait, when the next may start, the commands
-//! that run, and why no more is started.
+//! What the workers of a [`Warm`](super::Warm) share: the items that wait, when the next may start,
+//! the commands that run, and why no more is started.
 
 use std::collections::VecDeque;
 use std::io::{self, Read};
@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 use super::Signals;
 use super::warm::Stop;
 
-/// So many items are read before they are needed: enough to know how many there are, where they are not too many.
+/// So many items are read before they are needed: enough to know how many there are, where they are
+/// not too many.
 const AHEAD: usize = 1 << 16;
 
 /// A queue that is filled by one thread and emptied by many, until it is stopped.
@@ -169,8 +170,8 @@ impl<T> Queue<T> {
         self.state().stop
     }
 
-    /// Sends signals on to the commands that run, each of which ends the work. A byte is the number of one, 0 for one that
-    /// the terminal sent, to them as well.
+    /// Sends signals on to the commands that run, each of which ends the work. A byte is the number
+    /// of one, 0 for one that the terminal sent, to them as well.
     pub(super) fn pass_on(&self, mut signals: &UnixStream) {
         let mut buffer = [0; 64];
         loop {
@@ -228,7 +229,8 @@ impl<T> State<T> {
 
 /// Sends a signal to a process that is not waited for yet.
 fn send(child: u32, signal: u8) {
-    // SAFETY: this touches no memory. The terminal's, which is 0 here, only asks whether there is such a process.
+    // SAFETY: this touches no memory. The terminal's, which is 0 here, only asks whether there is
+    // such a process.
     let _ = unsafe { libc::kill(child as libc::pid_t, i32::from(signal)) };
 }
 

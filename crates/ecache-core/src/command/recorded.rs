@@ -1,7 +1,8 @@
 //! A command again, from what its entry records of it.
 //!
-//! What was recorded is given to no shell and to no parser of command lines: each argument goes to the program as it
-//! was. But it decides what is run, so whoever repeats commands trusts whoever wrote the entries.
+//! What was recorded is given to no shell and to no parser of command lines: each argument goes to
+//! the program as it was. But it decides what is run, so whoever repeats commands trusts whoever
+//! wrote the entries.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -86,15 +87,16 @@ pub enum NotRepeatable {
 pub struct Repeated {
     /// The command, under the key that it has now
     pub call: Call,
-    /// What changed, so that this is another key than the entry's: its program, or files by their path
+    /// What changed, so that this is another key than the entry's: its program, or files by their
+    /// path
     pub changed: Vec<String>,
 }
 
 /// Makes the command of an entry again.
 ///
-/// `token` is the request token and `variable` returns the value of a variable; both are kept as hashes alone, so they
-/// have to be what they were. A program or a file may have changed: the result is another one then, under another key, which
-/// is the one that is looked for from now on.
+/// `token` is the request token and `variable` returns the value of a variable; both are kept as
+/// hashes alone, so they have to be what they were. A program or a file may have changed: the
+/// result is another one then, under another key, which is the one that is looked for from now on.
 ///
 /// # Errors
 /// [`NotRepeatable`], if it would be another command, or there is no telling.

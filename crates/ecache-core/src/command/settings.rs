@@ -78,8 +78,8 @@ pub enum OnFailure {
     /// Its output and exit code are the result
     #[default]
     Pass,
-    /// An old result is replayed in its place, however old, and stays; what the command prints is kept back until it
-    /// has ended
+    /// An old result is replayed in its place, however old, and stays; what the command prints is
+    /// kept back until it has ended
     Stale,
 }
 
@@ -106,7 +106,8 @@ pub struct Settings {
     pub failures: Failures,
     /// A result older than this is no hit, nor is one from the future, whose age is unknown
     pub max_age: Option<Duration>,
-    /// A result whose time was over no longer ago than this is replayed, and the command is run again elsewhere
+    /// A result whose time was over no longer ago than this is replayed, and the command is run
+    /// again elsewhere
     pub stale: Option<Duration>,
     /// What is done where the command fails
     pub on_failure: OnFailure,
@@ -118,8 +119,8 @@ pub struct Settings {
     pub max_output: u64,
     /// How long another process that runs the same is waited for while it prints nothing
     pub patience: Duration,
-    /// Maximum wait for a leader whose output cannot be followed. Such a follower prints nothing meanwhile, so that a
-    /// program that reads from both in turn would wait for ever.
+    /// Maximum wait for a leader whose output cannot be followed. Such a follower prints nothing
+    /// meanwhile, so that a program that reads from both in turn would wait for ever.
     pub silent_patience: Duration,
     /// What else in this process uses the store
     pub company: Company,
@@ -128,8 +129,8 @@ pub struct Settings {
 }
 
 impl Default for Settings {
-    /// The cache is on, everything is kept for ever but what is larger than 100 MiB, and others are waited for ten
-    /// minutes.
+    /// The cache is on, everything is kept for ever but what is larger than 100 MiB, and others are
+    /// waited for ten minutes.
     fn default() -> Self {
         Self {
             mode: Mode::default(),
@@ -167,8 +168,8 @@ pub enum Company {
     /// Anything may
     #[default]
     Others,
-    /// Nothing does: a hit may be looked up in the way that takes the least, beside which nothing in the process could
-    /// write (see [`location::glance`](crate::location::glance))
+    /// Nothing does: a hit may be looked up in the way that takes the least, beside which nothing
+    /// in the process could write (see [`location::glance`](crate::location::glance))
     Alone,
 }
 

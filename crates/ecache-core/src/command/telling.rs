@@ -1,9 +1,11 @@
-//! When others are told what a command prints: once it has run for a moment or printed much, or where it ended before that,
-//! its result is not kept, and somebody waits for it.
+//! When others are told what a command prints: once it has run for a moment or printed much, or
+//! where it ended before that, its result is not kept, and somebody waits for it.
 //!
-//! A file beside the store is a large part of a quick command, whose result is in the store before anybody would have
-//! opened the file. What is not in the store has to be told all the same: who waits says so by a lock that others can
-//! see ([`FlightLocks::wait`](crate::single_flight::FlightLocks)), and is given the time to open the file.
+//! A file beside the store is a large part of a quick command, whose result is in the store before
+//! anybody would have opened the file. What is not in the store has to be told all the same: who
+//! waits says so by a lock that others can see
+//! ([`FlightLocks::wait`](crate::single_flight::FlightLocks)), and is given the time to open the
+//! file.
 
 use std::fs;
 use std::path::PathBuf;
@@ -19,7 +21,8 @@ const QUICK: Duration = Duration::from_millis(20);
 /// As much is held in memory until then.
 const HELD: usize = 1 << 16;
 
-/// So long is waited until those who wait have opened the file of a command that is over; they look every ten milliseconds.
+/// So long is waited until those who wait have opened the file of a command that is over; they look
+/// every ten milliseconds.
 const HANDING_OVER: Duration = Duration::from_millis(100);
 
 /// What a running command prints, for other processes.

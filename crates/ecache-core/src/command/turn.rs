@@ -65,7 +65,8 @@ impl<'a> Console<'a> {
         }
     }
 
-    /// What is printed from here on is another run's, which can be read again there if it is not this process's.
+    /// What is printed from here on is another run's, which can be read again there if it is not
+    /// this process's.
     pub(super) fn begin(&mut self, source: Option<Source>) {
         self.stdout.begin(source.clone());
         self.stderr.begin(source);
@@ -78,9 +79,10 @@ impl<'a> Console<'a> {
 
     /// Says whether what is printed is what the run printed that is over now.
     pub(super) fn finish(&self) -> Result<(), CommandError> {
-        match self.stdout.differs() || self.stdout.is_short() {
-            true => Err(CommandError::Differs),
-            false => Ok(()),
+        if self.stdout.differs() || self.stdout.is_short() {
+            Err(CommandError::Differs)
+        } else {
+            Ok(())
         }
     }
 }
@@ -178,10 +180,12 @@ impl Memo<'_> {
                         (self.on_stopped)(pid);
                         return Ok(Turn::Theirs);
                     }
-                    // Whoever runs it sees that it is waited for. Where that cannot be, there is the store.
-                    waiting = match wait == Wait::Following && !listener.is_hearing() {
-                        true => waiting.or_else(|| locks.wait(&flight).ok()),
-                        false => None,
+                    // Whoever runs it sees that it is waited for. Where that cannot be, there is
+                    // the store.
+                    waiting = if wait == Wait::Following && !listener.is_hearing() {
+                        waiting.or_else(|| locks.wait(&flight).ok())
+                    } else {
+                        None
                     };
                     std::thread::sleep(pause);
                     pause = (pause * 2).min(PAUSE[1]);

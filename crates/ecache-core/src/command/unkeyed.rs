@@ -1,4 +1,5 @@
-//! Finds arguments that name a pipe, a socket or a descriptor, whose content cannot be part of a key.
+//! Finds arguments that name a pipe, a socket or a descriptor, whose content cannot be part of a
+//! key.
 //!
 //! A shell puts `/dev/fd/63` in the place of `<(command)`, whatever the command prints.
 
@@ -34,9 +35,9 @@ impl fmt::Display for UnkeyedInput {
 
 /// Returns the first word of a command that names such an input.
 ///
-/// Words are looked at whole, and behind an option's name or sign: `--file=/dev/fd/63`, `-f/dev/fd/63`, `@fifo`. Of
-/// longer texts, as of `sh -c`, only the names of descriptors are recognised. The standard streams for output are not
-/// inputs.
+/// Words are looked at whole, and behind an option's name or sign: `--file=/dev/fd/63`,
+/// `-f/dev/fd/63`, `@fifo`. Of longer texts, as of `sh -c`, only the names of descriptors are
+/// recognised. The standard streams for output are not inputs.
 pub fn unkeyed_input<'a>(
     words: impl IntoIterator<Item = &'a OsString>,
     folder: Option<&Path>,
@@ -90,7 +91,8 @@ fn special_file(path: &OsStr, folder: Option<&Path>) -> Option<&'static str> {
     }
 }
 
-/// Reports whether a text names a descriptor to read: `/dev/stdin`, `/dev/fd/N` or `/proc/PID/fd/N`.
+/// Reports whether a text names a descriptor to read: `/dev/stdin`, `/dev/fd/N` or
+/// `/proc/PID/fd/N`.
 fn names_descriptor(text: &[u8]) -> bool {
     let mut rest = text;
     while let Some(slash) = rest.iter().position(|byte| *byte == b'/') {

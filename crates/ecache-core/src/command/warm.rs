@@ -1,11 +1,13 @@
-//! Runs many commands, each unless it is kept already: several at a time, in one process, on one open store.
+//! Runs many commands, each unless it is kept already: several at a time, in one process, on one
+//! open store.
 //!
-//! A hit costs a look-up: no process, no file that is opened. Of the commands that run at the same time, one at a
-//! time is kept, so that they do not wait for each other by SQLite's clock.
+//! A hit costs a look-up: no process, no file that is opened. Of the commands that run at the same
+//! time, one at a time is kept, so that they do not wait for each other by SQLite's clock.
 //!
-//! Designs weighed: a process for each (what `xargs` would do: starting one costs a hundred look-ups), looking all up
-//! first (an input without an end would never start), and workers that take the next item from a queue (chosen). The
-//! items are read by a thread that is left behind when the work is stopped: an input may never end.
+//! Designs weighed: a process for each (what `xargs` would do: starting one costs a hundred
+//! look-ups), looking all up first (an input without an end would never start), and workers that
+//! take the next item from a queue (chosen). The items are read by a thread that is left behind
+//! when the work is stopped: an input may never end.
 
 use std::cell::RefCell;
 use std::io::{self, Write};
@@ -56,7 +58,8 @@ const HEAD: usize = 1024;
 /// So many results wait to be reported.
 const BACKLOG: usize = 256;
 
-/// Results are reported this often, or when so many wait. To be woken for each took the processor from a command.
+/// Results are reported this often, or when so many wait. To be woken for each took the processor
+/// from a command.
 const REPORTING: Duration = Duration::from_millis(10);
 
 impl Call {
@@ -257,8 +260,8 @@ pub struct Warm<'a> {
     pub pace: Duration,
     /// Nothing is started after this; what runs then is finished
     pub max_time: Option<Duration>,
-    /// Signals that are to reach the commands, and end the work: a byte that comes is the number of one, or 0 for one that
-    /// the terminal sent, to the commands as well
+    /// Signals that are to reach the commands, and end the work: a byte that comes is the number of
+    /// one, or 0 for one that the terminal sent, to the commands as well
     pub signals: Option<UnixStream>,
     /// Called on each command before it starts, to restore inherited state that `std` does not pass
     /// on
@@ -268,8 +271,8 @@ pub struct Warm<'a> {
 impl Warm<'_> {
     /// Warms all items, and says why it ended if that was before their end.
     ///
-    /// `prepare` makes a command of an item, several at a time; `on_done` is told of each that is done, one by one, and
-    /// of how many items there are once that is known.
+    /// `prepare` makes a command of an item, several at a time; `on_done` is told of each that is
+    /// done, one by one, and of how many items there are once that is known.
     ///
     /// # Errors
     /// The first one of the store; what runs then is finished. That a command fails is no error.
@@ -340,7 +343,8 @@ impl Warm<'_> {
                 }
             }
             if let Some(signals) = &self.signals {
-                // The thread that reads them is at its end then. It cannot fail for a socket that is open.
+                // The thread that reads them is at its end then. It cannot fail for a socket that
+                // is open.
                 let _ = signals.shutdown(Shutdown::Both);
             }
             reported
@@ -560,7 +564,8 @@ impl<T> Work<'_, T> {
         })
     }
 
-    /// What is kept of a command, unless it is to be run whatever is. Looking is no use of it that is recorded.
+    /// What is kept of a command, unless it is to be run whatever is. Looking is no use of it that
+    /// is recorded.
     fn look_up(&self, call: &Call) -> Result<Option<Done>, CommandError> {
         if call.settings.mode == Mode::Refresh {
             return Ok(None);

@@ -271,9 +271,10 @@ impl<C, O> Attributed<'_, C, O> {
             .find_or_compute(&call, &self.codec, Old::Refused, compute);
         match found {
             Ok(found) => {
-                let status = match is_computed && !found.is_old {
-                    true => Status::COMPUTED,
-                    false => call.status(found.is_old),
+                let status = if is_computed && !found.is_old {
+                    Status::COMPUTED
+                } else {
+                    call.status(found.is_old)
                 };
                 (O::unite(Ok(found.value)), status)
             }

@@ -25,7 +25,8 @@ pub const DEFAULT_COHERENCE: Duration = Duration::from_millis(100);
 /// How long a caller waits for another one's computation before it computes by itself.
 pub const DEFAULT_PATIENCE: Duration = Duration::from_secs(60);
 
-/// How long other processes that write to the store are waited for: a function is not to be held up by its cache.
+/// How long other processes that write to the store are waited for: a function is not to be held up
+/// by its cache.
 const STORE_PATIENCE: Duration = Duration::from_secs(2);
 
 /// A store that could not be opened is tried again after this long.
@@ -53,9 +54,10 @@ pub enum Trouble {
 
 /// A store and how calls use it. One for a program, in an [`Arc`], is usual.
 ///
-/// A call never fails over its cache. Opening the store is put off to the first call that needs it, and trouble is
-/// counted ([`Cache::troubles`]), logged once and passed over, unless [`Trouble::Panic`] is asked for. A store that another
-/// process writes to is waited for, but no longer than two seconds: the result is returned then and not kept.
+/// A call never fails over its cache. Opening the store is put off to the first call that needs it,
+/// and trouble is counted ([`Cache::troubles`]), logged once and passed over, unless
+/// [`Trouble::Panic`] is asked for. A store that another process writes to is waited for, but no
+/// longer than two seconds: the result is returned then and not kept.
 pub struct Cache {
     pub(super) id: u64,
     /// The file, unless the backend was open already
@@ -90,7 +92,8 @@ impl Cache {
         Self::new(Some(path.as_ref().into()), OnceLock::new())
     }
 
-    /// A cache on a backend that is open already. Processes do not wait for each other's computations then.
+    /// A cache on a backend that is open already. Processes do not wait for each other's
+    /// computations then.
     #[must_use]
     pub fn on(backend: Arc<dyn Backend>) -> Self {
         Self::new(None, OnceLock::from(backend))
@@ -135,7 +138,8 @@ impl Cache {
         self
     }
 
-    /// The same, but a removal by another process is noticed within `coherence`; with zero, at every hit.
+    /// The same, but a removal by another process is noticed within `coherence`; with zero, at
+    /// every hit.
     #[must_use]
     pub fn with_coherence(mut self, coherence: Duration) -> Self {
         self.coherence = coherence;
@@ -317,8 +321,8 @@ impl Cache {
         is_news
     }
 
-    /// The locks that keep processes from computing the same, if the store is a file: beside a database there is no place
-    /// for them.
+    /// The locks that keep processes from computing the same, if the store is a file: beside a
+    /// database there is no place for them.
     pub(super) fn locks(&self) -> Option<&FlightLocks> {
         let open = || {
             let path = self.path.as_deref()?;
@@ -347,8 +351,8 @@ impl Cache {
         looked_at == 0 || u128::from(now.saturating_sub(looked_at)) >= self.coherence.as_millis()
     }
 
-    /// A number that moves when something in the store may have changed, looked at often enough for the
-    /// coherence that was promised.
+    /// A number that moves when something in the store may have changed, looked at often enough for
+    /// the coherence that was promised.
     pub(super) fn epoch(&self) -> u64 {
         let now = self.looks_clock();
         if self.is_look_due(now)
@@ -443,8 +447,9 @@ impl Cache {
 
     /// Writes what was counted to the store, where `ecache stats` and `--unused-for` see it.
     ///
-    /// Happens by itself every minute and when the cache is dropped. One in a `static` is never dropped: a program that has
-    /// it there calls this before it ends, or loses what was counted since the last minute.
+    /// Happens by itself every minute and when the cache is dropped. One in a `static` is never
+    /// dropped: a program that has it there calls this before it ends, or loses what was counted
+    /// since the last minute.
     pub fn flush(&self) {
         // What is wrong with a store that cannot be opened is counted until it can be.
         let Some(backend) = self.backend.get() else {

@@ -58,7 +58,8 @@ pub(super) enum Step<'a, T> {
 /// A result that was found.
 pub(super) struct Found<T> {
     pub(super) value: T,
-    /// Whether it is to be refreshed: its time to live is over, but not yet the time for which it is served
+    /// Whether it is to be refreshed: its time to live is over, but not yet the time for which it
+    /// is served
     pub(super) is_old: bool,
 }
 
@@ -90,16 +91,20 @@ const QUICK_TO_COPY: u64 = 1 << 20;
 pub(super) struct Troubled;
 
 impl<'a> Call<'a> {
-    /// The call, whether or not the cache is on; `None` if it is not to be cached for want of a scope.
+    /// The call, whether or not the cache is on; `None` if it is not to be cached for want of a
+    /// scope.
     pub(super) fn new(
         function: &'a ExecutionCache,
         ctx: &'a ExecutionContext,
         arguments: Preimage,
     ) -> Option<Self> {
         let options = &function.options;
-        let scope = |is_on: bool, value: &'a Option<Arc<str>>| match is_on {
-            true => Scope::On(value.as_deref()),
-            false => Scope::Off,
+        let scope = |is_on: bool, value: &'a Option<Arc<str>>| {
+            if is_on {
+                Scope::On(value.as_deref())
+            } else {
+                Scope::Off
+            }
         };
         let scopes = DeclaredScopes {
             operator_uri: scope(options.operator_scoped, &ctx.operator_uri),
@@ -115,9 +120,10 @@ impl<'a> Call<'a> {
             ctx,
             key: MemoryKey {
                 cache: ctx.cache.id,
-                dataset_id: match options.link_to_dataset {
-                    true => ctx.dataset_id.clone(),
-                    false => None,
+                dataset_id: if options.link_to_dataset {
+                    ctx.dataset_id.clone()
+                } else {
+                    None
                 },
                 hash: Sha256::digest(&preimage).into(),
                 arguments_length,
@@ -285,9 +291,10 @@ impl<'a> Call<'a> {
     ) -> Step<'a, T> {
         let looked = self.look(codec, old);
         if let Ok(Some(found)) = looked {
-            return match self.function.is_verified() && !found.is_old {
-                true => Step::Verify(found.value),
-                false => Step::Hit(found),
+            return if self.function.is_verified() && !found.is_old {
+                Step::Verify(found.value)
+            } else {
+                Step::Hit(found)
             };
         }
         // Who comes after a clear does not wait for a computation from before it.

@@ -42,8 +42,8 @@ impl Datasets {
 }
 
 impl ExecutionCache {
-    /// Keeps a result without computing it, as FiftyOne's `set_cache`; returns whether it did, since it does not
-    /// where the cache is switched off or calls are not cached in this context.
+    /// Keeps a result without computing it, as FiftyOne's `set_cache`; returns whether it did,
+    /// since it does not where the cache is switched off or calls are not cached in this context.
     ///
     /// # Errors
     /// If the arguments or the result have no stored form, or the store failed.
@@ -101,8 +101,8 @@ impl ExecutionCache {
         self.remove(ctx, filter)
     }
 
-    /// Forgets all results of the function that belong to `datasets`, in every tier; returns how many there were and how
-    /// large those in the store.
+    /// Forgets all results of the function that belong to `datasets`, in every tier; returns how
+    /// many there were and how large those in the store.
     ///
     /// Memory of other processes follows within the coherence of their caches.
     ///

@@ -7,7 +7,8 @@ use std::sync::{Arc, LazyLock, OnceLock};
 use super::Cache;
 use crate::location;
 
-/// FiftyOne's `ExecutionContext`, as far as caching needs it: a cache, and the scopes that are known.
+/// FiftyOne's `ExecutionContext`, as far as caching needs it: a cache, and the scopes that are
+/// known.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -201,7 +202,8 @@ impl fmt::Debug for ExecutionContext {
     }
 }
 
-/// What the first argument of a cached function must be able to do; a program's own context can be one.
+/// What the first argument of a cached function must be able to do; a program's own context can be
+/// one.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a context",
     label = "does not implement `CacheContext`",

@@ -54,9 +54,10 @@ impl Declaration {
     /// Returns the default options of the function.
     pub fn options(&self) -> Options {
         let (id, name) = (self.companion)();
-        let names = match self.is_method {
-            true => self.method_names(name),
-            false => self.function_names(name),
+        let names = if self.is_method {
+            self.method_names(name)
+        } else {
+            self.function_names(name)
         };
         self.options_of(names, id)
     }
@@ -85,12 +86,11 @@ impl Declaration {
         let implemented = within.and_then(|rest| rest.strip_prefix("<impl ")?.strip_suffix('>'));
         let owner = implemented.unwrap_or(enclosing);
         let bare = without_parameters(owner);
-        let readable = match bare.starts_with('<') {
-            true => {
-                let last = bare.rsplit("::").next().unwrap_or(bare);
-                format!("{module}::{last}::{}", self.name)
-            }
-            false => format!("{bare}::{}", self.name),
+        let readable = if bare.starts_with('<') {
+            let last = bare.rsplit("::").next().unwrap_or(bare);
+            format!("{module}::{last}::{}", self.name)
+        } else {
+            format!("{bare}::{}", self.name)
         };
         Names {
             path: format!("{enclosing}::{}", self.name),

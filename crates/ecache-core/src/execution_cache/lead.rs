@@ -64,9 +64,10 @@ impl<'a> Lead<'a> {
         call: &Call<'_>,
         codec: &impl Codec<T>,
     ) -> Result<Self, T> {
-        let looked = match self.is_troubled {
-            true => Err(Troubled),
-            false => call.look(codec, Old::Refused),
+        let looked = if self.is_troubled {
+            Err(Troubled)
+        } else {
+            call.look(codec, Old::Refused)
         };
         self.unless_found(call, looked)
     }
@@ -132,9 +133,10 @@ impl Lead<'static> {
         T: Clone + Send + Sync + 'static,
         C: Codec<T> + Send + Sync + 'static,
     {
-        let looked = match self.is_troubled {
-            true => Err(Troubled),
-            false => call.look_async(function, codec, Old::Refused).await,
+        let looked = if self.is_troubled {
+            Err(Troubled)
+        } else {
+            call.look_async(function, codec, Old::Refused).await
         };
         self.unless_found(call, looked)
     }
@@ -161,8 +163,9 @@ impl Lead<'static> {
 
 fn locks<'a>(call: &'a Call<'_>) -> Option<&'a FlightLocks> {
     let cache = &call.ctx.cache;
-    match call.function.options.residency.has_store() && cache.is_open() {
-        true => cache.locks(),
-        false => None,
+    if call.function.options.residency.has_store() && cache.is_open() {
+        cache.locks()
+    } else {
+        None
     }
 }

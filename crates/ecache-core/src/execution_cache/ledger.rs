@@ -1,7 +1,7 @@
 //! What calls came to, counted until it is written to the store: no call is a write.
 //!
-//! A hit in memory counts where its slot says and takes no lock. All else is counted under one: it comes with a look at
-//! the store, beside which that is nothing.
+//! A hit in memory counts where its slot says and takes no lock. All else is counted under one: it
+//! comes with a look at the store, beside which that is nothing.
 
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasherDefault, Hasher};

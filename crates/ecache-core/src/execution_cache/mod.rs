@@ -1,7 +1,8 @@
-//! FiftyOne's `execution_cache`: a function's results, kept by its arguments and the scopes of its caller.
+//! FiftyOne's `execution_cache`: a function's results, kept by its arguments and the scopes of its
+//! caller.
 //!
-//! One [`ExecutionCache`] stands beside a function, usually put there by `#[execution_cache]`; a [`Cache`] is the
-//! store that calls share, and an [`ExecutionContext`] says whose call it is.
+//! One [`ExecutionCache`] stands beside a function, usually put there by `#[execution_cache]`; a
+//! [`Cache`] is the store that calls share, and an [`ExecutionContext`] says whose call it is.
 //!
 //! ```
 //! use std::sync::{Arc, LazyLock};
@@ -24,12 +25,13 @@
 //!
 //! # How a call goes
 //!
-//! Memory is asked first, then the store; then one caller of a key computes while the others wait, among the threads
-//! and tasks of this process and, where the store is a file, among processes. What was computed before something was cleared is
-//! returned but not kept. A computation that panics, or whose process is killed, lets the next caller in at once.
+//! Memory is asked first, then the store; then one caller of a key computes while the others wait,
+//! among the threads and tasks of this process and, where the store is a file, among processes.
+//! What was computed before something was cleared is returned but not kept. A computation that
+//! panics, or whose process is killed, lets the next caller in at once.
 //!
-//! A key that matches is not enough: an entry records the function, arguments and scopes that it was made of, and where they
-//! are other ones it is a miss.
+//! A key that matches is not enough: an entry records the function, arguments and scopes that it
+//! was made of, and where they are other ones it is a miss.
 
 mod arguments;
 mod asynchronous;
@@ -125,9 +127,10 @@ pub struct ExecutionCache {
 impl ExecutionCache {
     /// The cache of a function.
     pub fn new(options: Options) -> Self {
-        let max_size = match options.residency.has_memory() {
-            true => options.max_size,
-            false => 0,
+        let max_size = if options.residency.has_memory() {
+            options.max_size
+        } else {
+            0
         };
         Self {
             store: Arc::new(StoreAddress {
@@ -160,10 +163,12 @@ impl ExecutionCache {
 
     /// The result of a call: from the cache, or else computed and kept.
     ///
-    /// The arguments and the scopes make the key; a call whose arguments have no stored form is not cached.
+    /// The arguments and the scopes make the key; a call whose arguments have no stored form is not
+    /// cached.
     ///
     /// # Panics
-    /// If `compute` does; and over trouble with the cache if that was asked for ([`Trouble::Panic`]).
+    /// If `compute` does; and over trouble with the cache if that was asked for
+    /// ([`Trouble::Panic`]).
     pub fn call<T: Clone + Send + Sync + 'static>(
         &self,
         ctx: &(impl CacheContext + ?Sized),
@@ -178,7 +183,8 @@ impl ExecutionCache {
 
     /// The same for a computation that may turn out not to be kept: an `Err` is returned as it is.
     ///
-    /// Callers that waited for a computation which came to an `Err` compute by themselves, one after the other.
+    /// Callers that waited for a computation which came to an `Err` compute by themselves, one
+    /// after the other.
     ///
     /// # Errors
     /// That of `compute`.
@@ -218,11 +224,11 @@ impl ExecutionCache {
         ctx: &'a ExecutionContext,
         arguments: Result<Preimage, StoredError>,
     ) -> Option<Call<'a>> {
-        let call = match ctx.cache.is_on() {
-            true => self
-                .attempt(ctx, "make a key of the arguments", arguments)
-                .and_then(|arguments| Call::new(self, ctx, arguments)),
-            false => None,
+        let call = if ctx.cache.is_on() {
+            self.attempt(ctx, "make a key of the arguments", arguments)
+                .and_then(|arguments| Call::new(self, ctx, arguments))
+        } else {
+            None
         };
         if call.is_none() {
             self.count(ctx, Event::Bypass);
@@ -275,7 +281,8 @@ impl ExecutionCache {
         self.clears.load(Ordering::Acquire)
     }
 
-    /// While this is held, whoever clears waits, unless something was cleared since there had been `clears`; `None` then.
+    /// While this is held, whoever clears waits, unless something was cleared since there had been
+    /// `clears`; `None` then.
     fn keep_since(&self, clears: u64) -> Option<RwLockReadGuard<'_, ()>> {
         let keeping = self.keeping.read().unwrap_or_else(PoisonError::into_inner);
         (self.clears() == clears).then_some(keeping)

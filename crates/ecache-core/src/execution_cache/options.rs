@@ -65,7 +65,8 @@ pub struct Options {
     /// How long a result is good
     pub ttl: Option<Duration>,
     /// How much longer it is served while it is refreshed, by calls that can do that
-    /// ([`ExecutionCache::call_refreshing`](super::ExecutionCache::call_refreshing)); of no use without a `ttl`
+    /// ([`ExecutionCache::call_refreshing`](super::ExecutionCache::call_refreshing)); of no use
+    /// without a `ttl`
     pub stale: Option<Duration>,
     /// Time after the `ttl` in which a result is served if recomputing it returns an `Err`; has no
     /// effect without a `ttl`

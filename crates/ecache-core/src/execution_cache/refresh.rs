@@ -21,12 +21,13 @@ use crate::single_flight::Joined;
 use crate::stored::StoredError;
 
 impl ExecutionCache {
-    /// [`ExecutionCache::call`] that does not make its caller wait for a result that is old: for as long after its `ttl` as
-    /// [`Options::stale`](super::Options::stale) says, it returns what there is, while a thread computes it anew,
-    /// once, however many ask and in however many processes.
+    /// [`ExecutionCache::call`] that does not make its caller wait for a result that is old: for as
+    /// long after its `ttl` as [`Options::stale`](super::Options::stale) says, it returns what
+    /// there is, while a thread computes it anew, once, however many ask and in however many
+    /// processes.
     ///
-    /// `prepare` makes the computation, which must be able to outlive the call. A refresh that panics or ends with the process
-    /// leaves the old result where it is.
+    /// `prepare` makes the computation, which must be able to outlive the call. A refresh that
+    /// panics or ends with the process leaves the old result where it is.
     ///
     /// ```
     /// use std::sync::{Arc, LazyLock};

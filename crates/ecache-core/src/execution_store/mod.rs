@@ -1,4 +1,5 @@
-//! FiftyOne's `ExecutionStore` on any backend: keys and values that last, for one dataset or for none.
+//! FiftyOne's `ExecutionStore` on any backend: keys and values that last, for one dataset or for
+//! none.
 //!
 //! Its words and rules are FiftyOne's, and these of its faults are mended:
 //!
@@ -55,7 +56,8 @@ pub use subscription::{Change, POLL_INTERVAL, Subscription};
 /// How often a large value is looked up again because it was replaced while it was read.
 const READ_ATTEMPTS: usize = 3;
 
-/// How long an entry is to last. A TTL implies the policy `evict`, so there is no `persist` with one.
+/// How long an entry is to last. A TTL implies the policy `evict`, so there is no `persist` with
+/// one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Lifetime {
     /// Policy `persist`: until it is removed
@@ -96,7 +98,8 @@ fn expiry(ttl: Duration, now: Timestamp) -> Result<Timestamp> {
     }
 }
 
-/// What is to be known of an entry beside its value; every write renews it, but for [`SetOptions::keep`].
+/// What is to be known of an entry beside its value; every write renews it, but for
+/// [`SetOptions::keep`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SetOptions {
     /// How long it is to last
@@ -138,8 +141,8 @@ impl From<Lifetime> for SetOptions {
 
 /// One execution store: a name, within a collection, for one dataset or for none.
 ///
-/// Its methods fail with [`Error::ReservedKey`] where they are given the key [`STORE_KEY`], and with
-/// [`Error::TtlTooShort`] where a TTL is less than a millisecond.
+/// Its methods fail with [`Error::ReservedKey`] where they are given the key [`STORE_KEY`], and
+/// with [`Error::TtlTooShort`] where a TTL is less than a millisecond.
 ///
 /// ```
 /// # use ecache_core::backend::sqlite::{Access, SqliteBackend};
@@ -298,8 +301,8 @@ impl ExecutionStore {
         self.backend.put(&entry, &content, &options, now)
     }
 
-    /// Gives a fresh entry that TTL from now on, which makes it `evict`, or with `None` takes its expiry
-    /// away and leaves its policy; returns whether there was one.
+    /// Gives a fresh entry that TTL from now on, which makes it `evict`, or with `None` takes its
+    /// expiry away and leaves its policy; returns whether there was one.
     pub fn update_ttl(&self, key: &Key, ttl: Option<Duration>) -> Result<bool> {
         let now = self.clock.now();
         let expires_at = ttl.map(|ttl| expiry(ttl, now)).transpose()?;
@@ -312,8 +315,8 @@ impl ExecutionStore {
 
     /// Changes the policy of a fresh entry; returns whether there was one.
     ///
-    /// `persist` takes its expiry away: FiftyOne's rule is that a TTL always means `evict`, so an entry
-    /// that is to be kept has none.
+    /// `persist` takes its expiry away: FiftyOne's rule is that a TTL always means `evict`, so an
+    /// entry that is to be kept has none.
     pub fn update_policy(&self, key: &Key, policy: Policy) -> Result<bool> {
         let touch = Touch {
             expires_at: match policy {
@@ -337,7 +340,8 @@ impl ExecutionStore {
         stores::delete(&*self.backend, filter, self.clock.now())
     }
 
-    /// Removes the entries of policy `evict`, fresh or not, and the metadata if it is of that policy.
+    /// Removes the entries of policy `evict`, fresh or not, and the metadata if it is of that
+    /// policy.
     pub fn clear_cache(&self) -> Result<Usage> {
         let filter = Filter {
             policy: Some(Policy::Evict),
@@ -384,8 +388,8 @@ impl ExecutionStore {
         self.backend.set_metadata(&self.address, Some(&metadata))
     }
 
-    /// Calls `callback` for every change of an entry by any process, from now on until the subscription
-    /// is dropped; see [`Subscription`].
+    /// Calls `callback` for every change of an entry by any process, from now on until the
+    /// subscription is dropped; see [`Subscription`].
     ///
     /// # Errors
     /// If the store cannot be read now. What goes wrong later is given to the callback.

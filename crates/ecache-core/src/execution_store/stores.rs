@@ -68,8 +68,8 @@ impl ExecutionStores {
 
     /// Makes a store exist without entries, with metadata or a JSON `null`.
     ///
-    /// Returns `false`, and changes nothing, if it has metadata already. Of two processes that create a
-    /// store at the same time, the later one's metadata may stay.
+    /// Returns `false`, and changes nothing, if it has metadata already. Of two processes that
+    /// create a store at the same time, the later one's metadata may stay.
     pub fn create_store(&self, name: &str, metadata: Option<&Json>) -> Result<bool> {
         let store = self.store(name);
         if store.metadata()?.is_some() {
@@ -108,7 +108,8 @@ impl ExecutionStores {
         })
     }
 
-    /// Removes all of these stores, with all entries and metadata: what is left of a dataset that is gone.
+    /// Removes all of these stores, with all entries and metadata: what is left of a dataset that
+    /// is gone.
     ///
     /// Made for no dataset, this means the stores that are linked to none.
     pub fn cleanup(&self) -> Result<Usage> {

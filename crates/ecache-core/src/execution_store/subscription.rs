@@ -16,18 +16,18 @@ pub const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Keeps a callback informed of one store's changes until it is dropped.
 ///
-/// The changes are those of every process, this one included. Between two polls, several changes of an
-/// entry are one, and one that was created and deleted again was never there; deletions come first, and then
-/// the others as the store keeps them. An entry that expires has not changed: it is deleted when
-/// somebody removes it. Hits and the store's metadata are no changes. An entry that was written in the
-/// very millisecond of a poll may be reported as updated once too often.
+/// The changes are those of every process, this one included. Between two polls, several changes of
+/// an entry are one, and one that was created and deleted again was never there; deletions come
+/// first, and then the others as the store keeps them. An entry that expires has not changed: it is
+/// deleted when somebody removes it. Hits and the store's metadata are no changes. An entry that
+/// was written in the very millisecond of a poll may be reported as updated once too often.
 ///
-/// The callback runs in a thread of its own. An error is given to it once, however long it lasts, and
-/// changes go on when it is over. A callback that panics ends the subscription.
+/// The callback runs in a thread of its own. An error is given to it once, however long it lasts,
+/// and changes go on when it is over. A callback that panics ends the subscription.
 ///
-/// Dropping it waits for a callback that is running, so do not hold a lock then that the callback takes;
-/// a callback may drop its own subscription. None is called afterwards. The thread keeps a key and some
-/// 50 bytes for each of the store's entries, and no transaction.
+/// Dropping it waits for a callback that is running, so do not hold a lock then that the callback
+/// takes; a callback may drop its own subscription. None is called afterwards. The thread keeps a
+/// key and some 50 bytes for each of the store's entries, and no transaction.
 ///
 /// ```
 /// # use ecache_core::backend::sqlite::{Access, SqliteBackend};
@@ -196,7 +196,8 @@ mod tests {
             }
         }
 
-        /// The next poll's changes; each poll and whatever follows it have a millisecond of their own.
+        /// The next poll's changes; each poll and whatever follows it have a millisecond of their
+        /// own.
         fn poll(&mut self) -> Vec<String> {
             self.clock.advance(Duration::from_millis(1));
             let changes = self.watcher.poll().expect("the store can be read");

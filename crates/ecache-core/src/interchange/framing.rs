@@ -5,9 +5,11 @@ use std::io::{self, BufRead, Read};
 use super::reader::{Position, Problem, ReadError};
 use crate::mongo_types::bson;
 
-/// The size of the longest line, and of the largest element of an array, that is read or written, in bytes.
+/// The size of the longest line, and of the largest element of an array, that is read or written,
+/// in bytes.
 ///
-/// A store keeps larger values than MongoDB does, whose limit is 16 MiB, and a line is held in memory as a whole.
+/// A store keeps larger values than MongoDB does, whose limit is 16 MiB, and a line is held in
+/// memory as a whole.
 pub const MAX_LINE_SIZE: usize = 1 << 30;
 
 /// The size of the largest BSON document that is read, in bytes.
@@ -95,7 +97,8 @@ fn next_line(
     }
 }
 
-/// Reads the next element of an array; `element` is the number of the one before, `line` the current line.
+/// Reads the next element of an array; `element` is the number of the one before, `line` the
+/// current line.
 fn next_element(
     input: &mut impl BufRead,
     buffer: &mut Vec<u8>,
@@ -181,7 +184,8 @@ fn copy_element(
     }
 }
 
-/// Reads the next BSON document; `document` and `offset` are how many, and how many bytes, came before.
+/// Reads the next BSON document; `document` and `offset` are how many, and how many bytes, came
+/// before.
 fn next_bson(
     input: &mut impl BufRead,
     buffer: &mut Vec<u8>,

@@ -1,7 +1,7 @@
 //! Takes the text of a document apart, without building what can stay the text that it is.
 //!
-//! Most of a file is values, and most values are only checked. The grammar of the parser finds where each part
-//! ends, so what is taken apart here is exactly the JSON objects.
+//! Most of a file is values, and most values are only checked. The grammar of the parser finds
+//! where each part ends, so what is taken apart here is exactly the JSON objects.
 
 use std::borrow::Cow;
 
@@ -67,17 +67,19 @@ impl<'a> Given<'a> {
         }
         let (value, after) = text.split_at(value_length(text.as_bytes())?);
         let value = value.trim_ascii_end();
-        let given = match may_mean_more(value) {
-            true => Given::Parsed {
+        let given = if may_mean_more(value) {
+            Given::Parsed {
                 json: Json::parse_all(value.as_bytes()).ok()?,
                 text: Some(value),
-            },
-            false => Given::Plain(value),
+            }
+        } else {
+            Given::Plain(value)
         };
         Some((given, after))
     }
 
-    /// The string that is the name of a member; a lone surrogate in it is replaced, since no field has one.
+    /// The string that is the name of a member; a lone surrogate in it is replaced, since no field
+    /// has one.
     fn into_name(self) -> Option<Cow<'a, str>> {
         match self {
             Given::Text(text) => Some(Cow::Borrowed(text)),

@@ -99,15 +99,16 @@ impl Problem {
 /// An iterator over the records of a file, each with where it was.
 ///
 /// Tells by the content which form a file has:
-/// - JSON, one object a line: ecache's own lines, or MongoDB Extended JSON in any version (`mongoexport`);
+/// - JSON, one object a line: ecache's own lines, or MongoDB Extended JSON in any version
+///   (`mongoexport`);
 /// - one JSON array of such objects (`mongoexport --jsonArray`), which is read element by element;
 /// - BSON documents one after the other (`mongodump`).
 ///
 /// A byte order mark, blank lines and `\r\n` are fine; a file without documents is empty. Memory
 /// grows with the largest document, which has at most [`MAX_LINE_SIZE`].
 ///
-/// After an error in one document the next one follows. After one that leaves no way to find the next, such
-/// as a document that is cut off or too long, the iterator ends.
+/// After an error in one document the next one follows. After one that leaves no way to find the
+/// next, such as a document that is cut off or too long, the iterator ends.
 ///
 /// ```
 /// use ecache_core::backend::Record;

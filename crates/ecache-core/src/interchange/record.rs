@@ -46,7 +46,8 @@ pub enum DocumentError {
         /// What it is
         found: &'static str,
     },
-    /// There is a field that neither FiftyOne nor ecache has; FiftyOne cannot read such documents either.
+    /// There is a field that neither FiftyOne nor ecache has; FiftyOne cannot read such documents
+    /// either.
     #[error("unknown field {}", Excerpt(name))]
     UnknownField {
         /// The field
@@ -108,8 +109,8 @@ impl fmt::Display for Excerpt<'_> {
 
 /// Makes the records of one file.
 ///
-/// Entries that follow each other mostly share their store and their scopes. Remembering the last of each
-/// saves an import the allocations, and a backend the look-ups.
+/// Entries that follow each other mostly share their store and their scopes. Remembering the last
+/// of each saves an import the allocations, and a backend the look-ups.
 pub(super) struct Recorder {
     collection: Arc<str>,
     now: Timestamp,
@@ -136,7 +137,8 @@ impl LastName {
 }
 
 impl Recorder {
-    /// Makes records of documents in `collection`; our own lines say theirs. An entry that does not say when it was created was at `now`.
+    /// Makes records of documents in `collection`; our own lines say theirs. An entry that does not
+    /// say when it was created was at `now`.
     pub(super) fn new(collection: &str, now: Timestamp) -> Self {
         Self {
             collection: collection.into(),
@@ -273,7 +275,8 @@ impl<'a> Fields<'a> {
     /// Reads every field but the value, whose kind may follow it.
     ///
     /// `_id` and `size` are not kept: a database gives the one, and the value has the other. A
-    /// document that does not say when it was created was when its `_id` was made, as in a database.
+    /// document that does not say when it was created was when its `_id` was made, as in a
+    /// database.
     fn read(parts: Parts<'a>) -> Result<Self> {
         let mut fields = Fields::default();
         for (member, given) in parts.members {

@@ -39,9 +39,10 @@ impl TooLarge {
 /// # Errors
 /// If the value alone exceeds [`MAX_LINE_SIZE`].
 pub fn check_size(entry: &Entry) -> Result<(), TooLarge> {
-    match entry.size > MAX_LINE_SIZE as u64 {
-        true => Err(TooLarge::new(entry)),
-        false => Ok(()),
+    if entry.size > MAX_LINE_SIZE as u64 {
+        Err(TooLarge::new(entry))
+    } else {
+        Ok(())
     }
 }
 
@@ -50,8 +51,8 @@ pub fn check_size(entry: &Entry) -> Result<(), TooLarge> {
 /// The collection is not in it: whoever reads the line says which one it belongs to.
 ///
 /// # Errors
-/// If the line would exceed [`MAX_LINE_SIZE`], which base64 and escapes can make a smaller value do; `out` is as it
-/// was then.
+/// If the line would exceed [`MAX_LINE_SIZE`], which base64 and escapes can make a smaller value
+/// do; `out` is as it was then.
 pub fn write_entry(entry: &Entry, value: &[u8], out: &mut Vec<u8>) -> Result<(), TooLarge> {
     check_size(entry)?;
     let start = out.len();
@@ -92,7 +93,8 @@ pub fn write_store(store: &StoreRecord, out: &mut Vec<u8>) {
 
 /// Appends the members of an entry's JSON object, without its braces and its value.
 ///
-/// Times are RFC 3339 in UTC, outside the years 1970 to 9999 milliseconds; what is not known is `null`.
+/// Times are RFC 3339 in UTC, outside the years 1970 to 9999 milliseconds; what is not known is
+/// `null`.
 pub fn write_fields(entry: &Entry, out: &mut Vec<u8>) {
     let Entry { scopes, .. } = entry;
     let mut members = Members::begin(&entry.address.store, entry.address.key.as_str(), out);
@@ -163,9 +165,10 @@ impl<'a> Members<'a> {
 
     fn time(&mut self, name: &str, time: Option<Timestamp>) {
         self.member(name, time, |time, out| {
-            match timestamp::has_rfc_3339(time.as_millis()) {
-                true => write!(out, "\"{time}\"").expect("memory takes every write"),
-                false => write_integer(time.as_millis(), out),
+            if timestamp::has_rfc_3339(time.as_millis()) {
+                write!(out, "\"{time}\"").expect("memory takes every write")
+            } else {
+                write_integer(time.as_millis(), out)
             }
         });
     }

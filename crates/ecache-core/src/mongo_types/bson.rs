@@ -133,9 +133,10 @@ struct Decoder<'a> {
 impl<'a> Decoder<'a> {
     /// Returns `decoded` if nothing follows it.
     fn finish<T>(&self, decoded: T) -> Result<T> {
-        match self.at == self.bytes.len() {
-            true => Ok(decoded),
-            false => Err(self.fault(BsonFault::Length)),
+        if self.at == self.bytes.len() {
+            Ok(decoded)
+        } else {
+            Err(self.fault(BsonFault::Length))
         }
     }
 
@@ -177,7 +178,8 @@ impl<'a> Decoder<'a> {
 
     fn text(&mut self, kind: u8, depth: usize) -> Result<String> {
         let rest = &self.bytes[self.at..];
-        // The text of a document or an array is about as long as its bytes, which begin with their length.
+        // The text of a document or an array is about as long as its bytes, which begin with their
+        // length.
         let length = match (kind, rest.first_chunk()) {
             (kind::DOCUMENT | kind::ARRAY, Some(length)) => i32::from_le_bytes(*length),
             _ => 64,
@@ -419,12 +421,13 @@ impl<'a> Decoder<'a> {
     }
 
     fn check_length(&self, start: usize, length: usize) -> Result<()> {
-        match self.at - start == length {
-            true => Ok(()),
-            false => Err(BsonError {
+        if self.at - start == length {
+            Ok(())
+        } else {
+            Err(BsonError {
                 offset: start,
                 fault: BsonFault::Length,
-            }),
+            })
         }
     }
 

@@ -15,9 +15,10 @@ const MAX_EXPONENT: i64 = 6111;
 /// Bits that no decimal is written as, such as a NaN with a sign, are written in hexadecimal.
 pub(super) fn to_text(bytes: [u8; 16]) -> String {
     let text = to_string(bytes);
-    match parse(&text) == Some(bytes) {
-        true => text,
-        false => format!("{:#034x}", u128::from_le_bytes(bytes)),
+    if parse(&text) == Some(bytes) {
+        text
+    } else {
+        format!("{:#034x}", u128::from_le_bytes(bytes))
     }
 }
 
@@ -100,7 +101,8 @@ fn to_string(bytes: [u8; 16]) -> String {
     format!("{sign}{}", place_point(&digits, exponent))
 }
 
-/// Writes `digits * 10^exponent`, in scientific notation where the plain one would need more than six zeros.
+/// Writes `digits * 10^exponent`, in scientific notation where the plain one would need more than
+/// six zeros.
 fn place_point(digits: &str, exponent: i32) -> String {
     let point = digits.len() as i32 + exponent;
     if exponent > 0 || point < -5 {

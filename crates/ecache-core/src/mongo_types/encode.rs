@@ -158,8 +158,9 @@ pub(super) fn string(text: &str, out: &mut Vec<u8>) -> Result<()> {
 }
 
 fn deeper(depth: usize) -> Result<usize> {
-    match depth < MAX_NESTING {
-        true => Ok(depth + 1),
-        false => Err(EncodeError::Depth),
+    if depth < MAX_NESTING {
+        Ok(depth + 1)
+    } else {
+        Err(EncodeError::Depth)
     }
 }

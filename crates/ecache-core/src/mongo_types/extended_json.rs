@@ -1,4 +1,5 @@
-//! Reads Extended JSON of other tools as ecache's text form: version 2, relaxed and canonical, and version 1.
+//! Reads Extended JSON of other tools as ecache's text form: version 2, relaxed and canonical, and
+//! version 1.
 //!
 //! An object is a type if its names and its content are those of the type. Any other object is a
 //! document, and is escaped where ecache's own form would read it as a wrapper.
@@ -78,7 +79,8 @@ fn document(json: &mut Json) -> Form {
     form
 }
 
-/// Returns the ObjectId of `{"$oid": ..}` in lower-case hexadecimal, `None` if `json` is something else.
+/// Returns the ObjectId of `{"$oid": ..}` in lower-case hexadecimal, `None` if `json` is something
+/// else.
 pub(crate) fn object_id(
     field: &'static str,
     json: &Json,

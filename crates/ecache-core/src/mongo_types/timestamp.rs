@@ -15,7 +15,8 @@ pub(crate) fn parse(text: &str) -> Option<i64> {
         .ok()
 }
 
-/// Writes `millis` as MongoDB's relaxed form does: three digits of fraction, or none when it is zero.
+/// Writes `millis` as MongoDB's relaxed form does: three digits of fraction, or none when it is
+/// zero.
 ///
 /// `None` outside the years 1970 to 9999, for which that form has only the number.
 pub(crate) fn format(millis: i64) -> Option<String> {

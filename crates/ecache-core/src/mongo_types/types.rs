@@ -21,7 +21,8 @@ pub(super) enum Typed<'a> {
     Code(&'a str, &'a Json),
 }
 
-/// Returns the type that an object stands for; `None` unless its names and its content are those of one.
+/// Returns the type that an object stands for; `None` unless its names and its content are those of
+/// one.
 ///
 /// Beyond the standard, the bits of a double or a decimal may be given in hexadecimal.
 pub(super) fn typed(json: &Json) -> Option<Typed<'_>> {

@@ -5,9 +5,9 @@ use super::{Json, PyString};
 impl Json {
     /// Reports whether Python's `==` holds between the two.
     ///
-    /// Numbers are equal by value, whatever their type: `1 == 1.0 == True`, and a large integer equals
-    /// a float only if it is exactly that number. `NaN` equals nothing. The order of keys in a dict
-    /// does not matter.
+    /// Numbers are equal by value, whatever their type: `1 == 1.0 == True`, and a large integer
+    /// equals a float only if it is exactly that number. `NaN` equals nothing. The order of keys in
+    /// a dict does not matter.
     ///
     /// ```
     /// use ecache_core::python_json::Json;

@@ -1,14 +1,15 @@
 //! The language that Python's `json.loads` accepts, as a machine that takes the text in pieces.
 //!
-//! There is one grammar: [`Json::parse`](super::Json::parse) and [`Validator`](super::Validator) differ only
-//! in the [`Sink`] that listens, so they cannot disagree. The machine keeps no text and does not recurse.
+//! There is one grammar: [`Json::parse`](super::Json::parse) and [`Validator`](super::Validator)
+//! differ only in the [`Sink`] that listens, so they cannot disagree. The machine keeps no text and
+//! does not recurse.
 
 use thiserror::Error;
 
 /// How deep lists and dicts may nest in a text.
 ///
-/// Python gives up at about 1000, depending on its stack. This is less, so that walking a parsed value
-/// recursively fits every thread's stack, and whatever is accepted here is accepted there.
+/// Python gives up at about 1000, depending on its stack. This is less, so that walking a parsed
+/// value recursively fits every thread's stack, and whatever is accepted here is accepted there.
 pub const MAX_DEPTH: usize = 512;
 
 /// A text is not JSON as Python understands it.
@@ -153,7 +154,8 @@ impl<S: Sink> Grammar<S> {
         self.check()
     }
 
-    /// Takes one value and the whitespace around it off the beginning of a text, and returns how much that is.
+    /// Takes one value and the whitespace around it off the beginning of a text, and returns how
+    /// much that is.
     ///
     /// `None` if there is no value. Only for a machine that has taken nothing yet.
     pub(super) fn take_value(mut self, text: &[u8]) -> Option<usize> {
@@ -163,7 +165,8 @@ impl<S: Sink> Grammar<S> {
         complete.then_some(taken)
     }
 
-    /// Takes a text up to its end, or else up to the first byte that does not belong, which becomes the failure.
+    /// Takes a text up to its end, or else up to the first byte that does not belong, which becomes
+    /// the failure.
     fn take(&mut self, text: &[u8]) -> usize {
         let mut at = 0;
         while at < text.len() {
@@ -199,7 +202,8 @@ impl<S: Sink> Grammar<S> {
         }
     }
 
-    /// Takes what changes no state: characters of a string, digits, whitespace; returns how much that is.
+    /// Takes what changes no state: characters of a string, digits, whitespace; returns how much
+    /// that is.
     ///
     /// Most of a text is that, and is passed on in one piece.
     #[inline(always)]
@@ -449,9 +453,10 @@ pub(crate) fn plain_length(text: &[u8]) -> usize {
     let (_, rest) = text.split_at(plain_blocks * 16);
     let length = plain_blocks * 16 + rest.iter().take_while(|byte| is_plain(byte)).count();
     let run = &text[..length];
-    match run.is_ascii() {
-        true => length,
-        false => std::str::from_utf8(run).map_or_else(|error| error.valid_up_to(), str::len),
+    if run.is_ascii() {
+        length
+    } else {
+        std::str::from_utf8(run).map_or_else(|error| error.valid_up_to(), str::len)
     }
 }
 

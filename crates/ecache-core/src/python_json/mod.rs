@@ -1,8 +1,9 @@
 //! JSON as Python reads and writes it: the text that FiftyOne hashes and stores.
 //!
-//! Python's `json` accepts and produces more than RFC 8259: `NaN`, `Infinity`, integers of any size, lone
-//! surrogates. `serde_json` loses some of these and writes floats differently, so this module has its own
-//! model, parser and writer; nothing else in the crate knows how JSON is spelled.
+//! Python's `json` accepts and produces more than RFC 8259: `NaN`, `Infinity`, integers of any
+//! size, lone surrogates. `serde_json` loses some of these and writes floats differently, so this
+//! module has its own model, parser and writer; nothing else in the crate knows how JSON is
+//! spelled.
 
 mod equal;
 mod grammar;

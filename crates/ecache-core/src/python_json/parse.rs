@@ -7,10 +7,11 @@ use super::{Json, PyString};
 impl Json {
     /// Parses one JSON text as Python's `json.loads` does.
     ///
-    /// Beyond RFC 8259 that accepts `NaN`, `Infinity` and `-Infinity`, integers of any size (Python's own
-    /// limit of 4300 digits can be lifted there, so it is not copied), floats that overflow to an infinity,
-    /// and escapes of lone surrogates. Of a key that repeats, the last value wins at the first one's place.
-    /// A byte order mark is refused, as Python refuses it in a `str`.
+    /// Beyond RFC 8259 that accepts `NaN`, `Infinity` and `-Infinity`, integers of any size
+    /// (Python's own limit of 4300 digits can be lifted there, so it is not copied), floats that
+    /// overflow to an infinity, and escapes of lone surrogates. Of a key that repeats, the last
+    /// value wins at the first one's place. A byte order mark is refused, as Python refuses it in a
+    /// `str`.
     ///
     /// # Errors
     ///

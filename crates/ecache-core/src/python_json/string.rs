@@ -9,7 +9,8 @@ use super::write::write_string;
 
 /// A Python string: Unicode text that may also hold lone surrogates.
 ///
-/// Kept as WTF-8, so that comparing the bytes is comparing by code point, which is how Python sorts.
+/// Kept as WTF-8, so that comparing the bytes is comparing by code point, which is how Python
+/// sorts.
 #[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PyString(Box<[u8]>);
 
@@ -93,8 +94,8 @@ impl fmt::Debug for PyString {
 
 /// Appends the UTF-16 code unit of a `\u` escape to WTF-8 text.
 ///
-/// A low surrogate joins a high one directly before it. Bytes of surrogates come from escapes alone, so the
-/// end of the text tells whether there is one.
+/// A low surrogate joins a high one directly before it. Bytes of surrogates come from escapes
+/// alone, so the end of the text tells whether there is one.
 pub(super) fn push_unit(text: &mut Vec<u8>, unit: u16) {
     let code_point = match (unit, text.as_slice()) {
         (0xDC00..=0xDFFF, [.., 0xED, second @ 0xA0..=0xAF, third]) => {

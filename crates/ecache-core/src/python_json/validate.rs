@@ -48,7 +48,8 @@ impl Validator {
     }
 }
 
-/// Returns how many bytes of `text` its first value takes up with the whitespace around it; `None` if it has none.
+/// Returns how many bytes of `text` its first value takes up with the whitespace around it; `None`
+/// if it has none.
 pub(crate) fn value_length(text: &[u8]) -> Option<usize> {
     Grammar::new(Ignore).take_value(text)
 }

@@ -15,8 +15,8 @@ pub(crate) enum KeyOrder {
 impl Json {
     /// Writes the value as Python's `json.dumps(value)` does.
     ///
-    /// Like dropping and comparing it, this recurses as deep as the value nests. Parsed values are bounded by
-    /// [`MAX_DEPTH`](super::MAX_DEPTH); a caller that builds one must ensure it.
+    /// Like dropping and comparing it, this recurses as deep as the value nests. Parsed values are
+    /// bounded by [`MAX_DEPTH`](super::MAX_DEPTH); a caller that builds one must ensure it.
     ///
     /// ```
     /// use ecache_core::python_json::Json;
@@ -154,9 +154,9 @@ fn write_unit(unit: u32, out: &mut Vec<u8>) {
 
 /// Writes a float as Python's `repr` does.
 ///
-/// Both print the shortest digits that read back as the same float, and of those the nearest, which std's
-/// own formatting does not when two are equally near. What is left is layout: Python writes an exponent
-/// below 1e-4 rather than 1e-5, and in two digits at least.
+/// Both print the shortest digits that read back as the same float, and of those the nearest, which
+/// std's own formatting does not when two are equally near. What is left is layout: Python writes
+/// an exponent below 1e-4 rather than 1e-5, and in two digits at least.
 pub(crate) fn write_float(float: f64, out: &mut Vec<u8>) {
     let mut buffer = zmij::Buffer::new();
     let text = match float {

@@ -1,8 +1,9 @@
-//! What looks like a secret in what was recorded of a call, so that whoever lists entries does not show it.
+//! What looks like a secret in what was recorded of a call, so that whoever lists entries does not
+//! show it.
 //!
-//! For display alone: what is stored stays as it is, and so does what `export` and `get` hand out. It is a matter
-//! of looks, so it misses secrets that look like nothing in particular; what must not be kept at all should
-//! not be an argument.
+//! For display alone: what is stored stays as it is, and so does what `export` and `get` hand out.
+//! It is a matter of looks, so it misses secrets that look like nothing in particular; what must
+//! not be kept at all should not be an argument.
 //!
 //! | file | its job |
 //! |---|---|
@@ -56,7 +57,8 @@ fn masked(text: &str, mut secrets: Vec<Range<usize>>) -> Cow<'_, str> {
     Cow::Owned(masked)
 }
 
-/// Replaces the passwords of URLs by [`MASK`], and nothing else: for messages that name what was typed.
+/// Replaces the passwords of URLs by [`MASK`], and nothing else: for messages that name what was
+/// typed.
 ///
 /// ```
 /// use ecache_core::secrets::mask_urls;
@@ -71,15 +73,19 @@ pub fn mask_urls(text: &str) -> Cow<'_, str> {
     masked(text, secrets)
 }
 
-/// Masks the arguments of a call: texts anywhere in them, and what follows an argument such as `--password`.
+/// Masks the arguments of a call: texts anywhere in them, and what follows an argument such as
+/// `--password`.
 ///
 /// `arguments` is JSON; the result is JSON too, or what [`mask`] makes of a text that is none.
 pub fn mask_arguments(arguments: &str) -> Cow<'_, str> {
     match Json::parse(arguments.as_bytes()) {
-        Ok(mut json) => match mask_json(&mut json) {
-            true => Cow::Owned(json.dumps()),
-            false => Cow::Borrowed(arguments),
-        },
+        Ok(mut json) => {
+            if mask_json(&mut json) {
+                Cow::Owned(json.dumps())
+            } else {
+                Cow::Borrowed(arguments)
+            }
+        }
         Err(_) => mask(arguments),
     }
 }

@@ -44,7 +44,8 @@ const PREFIXES: [(&str, usize); 38] = [
     ("AIDA", 16),
 ];
 
-/// A word of so many characters after `Bearer` is a token, and one with a digit from half of that on.
+/// A word of so many characters after `Bearer` is a token, and one with a digit from half of that
+/// on.
 const BEARER: usize = 16;
 
 /// Finds private keys, tokens, and passwords in URLs.
@@ -76,7 +77,8 @@ fn private_keys(text: &str, secrets: &mut Vec<Range<usize>>) {
     }
 }
 
-/// Finds passwords in URLs that have so many slashes after their scheme; one of MongoDB may have none.
+/// Finds passwords in URLs that have so many slashes after their scheme; one of MongoDB may have
+/// none.
 pub(super) fn urls(text: &str, least: usize, secrets: &mut Vec<Range<usize>>) {
     for (index, _) in text.match_indices(':') {
         let rest = &text[index + 1..];

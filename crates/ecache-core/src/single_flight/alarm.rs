@@ -1,4 +1,5 @@
-//! Waking tasks at a point in time without a runtime's clock: one thread for all who wait, as long as anybody does.
+//! Waking tasks at a point in time without a runtime's clock: one thread for all who wait, as long
+//! as anybody does.
 
 use std::collections::BTreeMap;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};

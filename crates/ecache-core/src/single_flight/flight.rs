@@ -1,8 +1,8 @@
 //! Flights within a process.
 //!
-//! A caller that computes may need another key, whose leader may need this one: they would wait for each
-//! other. So whoever waits says from which flight, and waiting that would close a circle is refused; the
-//! caller then computes by itself.
+//! A caller that computes may need another key, whose leader may need this one: they would wait for
+//! each other. So whoever waits says from which flight, and waiting that would close a circle is
+//! refused; the caller then computes by itself.
 
 use std::cell::Cell;
 use std::collections::HashMap;
@@ -52,7 +52,8 @@ enum State<V> {
 pub enum Landed<V> {
     /// With a value
     Value(V),
-    /// Without: it failed, panicked, or its value is not to be shared. Whoever needs it tries by itself
+    /// Without: it failed, panicked, or its value is not to be shared. Whoever needs it tries by
+    /// itself
     Nothing,
 }
 
@@ -183,7 +184,8 @@ impl<V: Clone> Flight<V> {
         }
     }
 
-    /// Waits for the flight to end as a future of any runtime, no longer than `patience`; `None` if it has not ended then.
+    /// Waits for the flight to end as a future of any runtime, no longer than `patience`; `None` if
+    /// it has not ended then.
     ///
     /// Also `None`, at once, if waiting would close a circle.
     pub async fn landed(&self, patience: Duration) -> Option<Landed<V>> {

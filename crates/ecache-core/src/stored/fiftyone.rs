@@ -1,4 +1,5 @@
-//! What FiftyOne makes of a stored form: its `auto_deserialize`, release 1.22.1, as far as it raises.
+//! What FiftyOne makes of a stored form: its `auto_deserialize`, release 1.22.1, as far as it
+//! raises.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -11,8 +12,8 @@ const SAMPLE: &str = "fiftyone.core.sample.Sample";
 
 /// Says why FiftyOne raises whenever it reads this value, if it does.
 ///
-/// A dict with a `_cls` of its own is stored by FiftyOne like any other, and fails each time that it is to be
-/// served. The fields of a sample are not looked into.
+/// A dict with a `_cls` of its own is stored by FiftyOne like any other, and fails each time that
+/// it is to be served. The fields of a sample are not looked into.
 ///
 /// ```
 /// use ecache_core::python_json::Json;
@@ -41,18 +42,22 @@ fn why_class_raises(class: &Json, value: &Json) -> Option<String> {
     let Some(class) = class.as_str() else {
         return own();
     };
-    let malformed = |is_well_formed| match is_well_formed {
-        true => None,
-        false => Some(format!("a {class} is malformed")),
+    let malformed = |is_well_formed| {
+        if is_well_formed {
+            None
+        } else {
+            Some(format!("a {class} is malformed"))
+        }
     };
     match class {
         SAMPLE => None,
         "tuple" | "set" => match value.get("values") {
             Some(Json::Array(members)) => {
                 members.iter().find_map(why_fiftyone_raises).or_else(|| {
-                    match class == "set" && !members.iter().all(is_hashable) {
-                        true => Some("a set has a member that cannot be hashed".into()),
-                        false => None,
+                    if class == "set" && !members.iter().all(is_hashable) {
+                        Some("a set has a member that cannot be hashed".into())
+                    } else {
+                        None
                     }
                 })
             }
@@ -69,7 +74,8 @@ fn why_class_raises(class: &Json, value: &Json) -> Option<String> {
                 .get("value")
                 .and_then(Json::as_str)
                 .is_some_and(|text| {
-                    // Python passes over what is no digit of base64, and is strict about the padding.
+                    // Python passes over what is no digit of base64, and is strict about the
+                    // padding.
                     let digits: Vec<u8> = text
                         .bytes()
                         .filter(|byte| byte.is_ascii_alphanumeric() || b"+/=".contains(byte))

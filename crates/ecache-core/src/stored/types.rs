@@ -1,7 +1,7 @@
 //! The Rust side of Python's dates and sets.
 //!
-//! Each is a newtype whose name tells the writer its class. To any other serde format it is a plain string
-//! or sequence.
+//! Each is a newtype whose name tells the writer its class. To any other serde format it is a plain
+//! string or sequence.
 
 use chrono::{FixedOffset, NaiveDate, NaiveDateTime, NaiveTime, TimeZone, Timelike, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
@@ -35,9 +35,9 @@ impl<'de> Deserialize<'de> for Date {
 
 /// A Python `datetime`: naive, or aware of its offset from UTC.
 ///
-/// It is written as Python's `isoformat` does. Python keeps microseconds; nanoseconds that are finer are
-/// written in nine digits, which Python 3.11 and newer reads by dropping the last three. As for a [`Date`],
-/// a year that Python does not have is an error, and so is a leap second.
+/// It is written as Python's `isoformat` does. Python keeps microseconds; nanoseconds that are
+/// finer are written in nine digits, which Python 3.11 and newer reads by dropping the last three.
+/// As for a [`Date`], a year that Python does not have is an error, and so is a leap second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum DateTime {
     /// Without an offset
@@ -77,7 +77,8 @@ impl<'de> Deserialize<'de> for DateTime {
     }
 }
 
-/// Parses what `isoformat` wrote. An offset is read as a time of day, for chrono knows none with seconds.
+/// Parses what `isoformat` wrote. An offset is read as a time of day, for chrono knows none with
+/// seconds.
 fn parse_datetime(text: &str) -> Result<DateTime, &'static str> {
     let time = text.find('T').ok_or("there is no time")?;
     let sign = text[time..]
@@ -155,8 +156,8 @@ impl TryFrom<DateTime> for chrono::DateTime<Utc> {
 
 /// A Python `set`: any collection that serde sees as a sequence.
 ///
-/// Members are written in the order of their canonical texts, each once. A Rust set alone is a list to
-/// serde, and is written as one.
+/// Members are written in the order of their canonical texts, each once. A Rust set alone is a list
+/// to serde, and is written as one.
 ///
 /// ```
 /// use std::collections::HashSet;

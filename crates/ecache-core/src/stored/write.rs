@@ -411,7 +411,8 @@ pub(super) struct Compound<'a> {
     coverage: Option<Coverage>,
 }
 
-/// What must be known of items in order to arrange them when all are written; each begins at an offset.
+/// What must be known of items in order to arrange them when all are written; each begins at an
+/// offset.
 enum Items {
     AsTheyCome,
     /// The members of a set, each written once

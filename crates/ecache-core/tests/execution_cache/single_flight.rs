@@ -172,15 +172,14 @@ fn functions_that_need_each_other_do_not_wait_for_ever() {
 /// Lets other tasks run once.
 async fn yield_now() {
     let mut yielded = false;
-    std::future::poll_fn(
-        |context: &mut Context<'_>| match std::mem::replace(&mut yielded, true) {
-            true => Poll::Ready(()),
-            false => {
-                context.waker().wake_by_ref();
-                Poll::Pending
-            }
-        },
-    )
+    std::future::poll_fn(|context: &mut Context<'_>| {
+        if std::mem::replace(&mut yielded, true) {
+            Poll::Ready(())
+        } else {
+            context.waker().wake_by_ref();
+            Poll::Pending
+        }
+    })
     .await;
 }
 

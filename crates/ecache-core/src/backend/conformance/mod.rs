@@ -1,7 +1,8 @@
 //! The contract of [`Backend`] as tests: what every backend must do, whatever it keeps entries in.
 //!
-//! A backend's own tests call [`check`] with a way to make an empty one; [`random`] holds two backends, and
-//! a backend and [`Filter::matches`](crate::filter::Filter::matches), against each other.
+//! A backend's own tests call [`check`] with a way to make an empty one; [`random`] holds two
+//! backends, and a backend and [`Filter::matches`](crate::filter::Filter::matches), against each
+//! other.
 
 mod call;
 mod import;
@@ -41,8 +42,8 @@ pub(crate) const EVERY: &[&[Behaviour]] = &[
     names::BEHAVIOURS,
 ];
 
-/// Behaviours of those that are not bound to what FiftyOne keeps: any text names a dataset or a collection, and large
-/// values are in chunks.
+/// Behaviours of those that are not bound to what FiftyOne keeps: any text names a dataset or a
+/// collection, and large values are in chunks.
 pub(crate) const UNBOUND: &[&[Behaviour]] = &[large::CHUNKED, names::ANY];
 
 /// Checks behaviours, each on a backend of its own.

@@ -1,4 +1,5 @@
-//! Random stores and random operations: SQLite against the definition of a filter, and against the model.
+//! Random stores and random operations: SQLite against the definition of a filter, and against the
+//! model.
 
 use proptest::prelude::*;
 use proptest::sample::select;

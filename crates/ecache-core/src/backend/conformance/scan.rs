@@ -18,7 +18,8 @@ pub(super) const BEHAVIOURS: &[Behaviour] = &[
     ),
 ];
 
-/// Three entries that differ in everything that can be sorted by: `b`, `a`, `c` are first, second, last.
+/// Three entries that differ in everything that can be sorted by: `b`, `a`, `c` are first, second,
+/// last.
 fn differing(backend: &dyn Backend) {
     for (rank, key) in [(1, "a"), (0, "b"), (2, "c")] {
         let entry = Entry {

@@ -109,7 +109,8 @@ async fn any_answer(
 /// What the URI leaves open.
 fn prepare(options: &mut ClientOptions, hurry: Option<Duration>) {
     options.app_name.get_or_insert_with(|| "ecache".into());
-    // Streaming takes two more connections to each server, and learns nothing that an operation does not find out.
+    // Streaming takes two more connections to each server, and learns nothing that an operation
+    // does not find out.
     options
         .server_monitoring_mode
         .get_or_insert(ServerMonitoringMode::Poll);

@@ -96,15 +96,17 @@ fn number(count: Option<i64>) -> u64 {
 fn update(backend: &MongoBackend, updates: &[Document]) -> Result<()> {
     for batch in updates.chunks(super::BATCH) {
         let refused = try_update(backend, batch)?;
-        // Two that count for the first time both insert, and one of them is told so: it counts that again.
+        // Two that count for the first time both insert, and one of them is told so: it counts that
+        // again.
         let indexes = refused.iter().filter_map(|error| {
             let index = error.as_document()?.get_i32("index").ok()?;
             usize::try_from(index).ok()
         });
         let again: Vec<Document> = indexes.filter_map(|i| batch.get(i).cloned()).collect();
-        let refused = match again.is_empty() {
-            true => refused,
-            false => try_update(backend, &again)?,
+        let refused = if again.is_empty() {
+            refused
+        } else {
+            try_update(backend, &again)?
         };
         if !refused.is_empty() {
             return Err(backend.write_error(&refused));

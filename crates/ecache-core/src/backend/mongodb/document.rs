@@ -1,8 +1,9 @@
 //! One document of FiftyOne's, and the entry that it is.
 //!
-//! Each document of the collection is an entry, whoever wrote it. FiftyOne reads the value alone and
-//! deletes by store, key and dataset, so a field of another type or name makes a document *foreign*:
-//! it is listed, counted and removed as any other, and left out where it would be changed.
+//! Each document of the collection is an entry, whoever wrote it. FiftyOne reads the value alone
+//! and deletes by store, key and dataset, so a field of another type or name makes a document
+//! *foreign*: it is listed, counted and removed as any other, and left out where it would be
+//! changed.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -347,12 +348,14 @@ impl Found {
         entry
     }
 
-    /// What FiftyOne has no word for, an entry that persists until it expires, is one if ecache made it so.
+    /// What FiftyOne has no word for, an entry that persists until it expires, is one if ecache
+    /// made it so.
     fn policy_of(&self, wrote: &Wrote) -> Policy {
         let same_word = self.policy_word == Some(wrote.policy);
-        match same_word && wrote.expires_at == self.expires_at {
-            true => wrote.policy,
-            false => self.policy,
+        if same_word && wrote.expires_at == self.expires_at {
+            wrote.policy
+        } else {
+            self.policy
         }
     }
 

@@ -1,9 +1,10 @@
 //! The driver, called from threads that block, and its cursors, a batch at a time.
 //!
-//! Weighed: the driver's own blocking interface, which starts a thread for each processor and turns to its runtime once
-//! a document (a hit took half as long again, a listing twice as long); no thread at all, so that nothing but the caller
-//! drives the driver (a twentieth faster for one hit, but whoever reads at leisure or calls once an hour has connections
-//! that nobody looks after); and one thread, which reads ahead while the caller works (chosen).
+//! Weighed: the driver's own blocking interface, which starts a thread for each processor and turns
+//! to its runtime once a document (a hit took half as long again, a listing twice as long); no
+//! thread at all, so that nothing but the caller drives the driver (a twentieth faster for one hit,
+//! but whoever reads at leisure or calls once an hour has connections that nobody looks after); and
+//! one thread, which reads ahead while the caller works (chosen).
 
 use std::collections::HashMap;
 use std::future::{Future, IntoFuture, poll_fn};
@@ -87,8 +88,8 @@ impl Drop for Driver {
 impl MongoBackend {
     /// Waits for what the driver does, and says what went wrong in our words.
     ///
-    /// An operation may take as long as it takes, but not with a server that says nothing else either: the driver itself
-    /// would wait for ever.
+    /// An operation may take as long as it takes, but not with a server that says nothing else
+    /// either: the driver itself would wait for ever.
     pub(super) fn run<T>(&self, action: impl IntoFuture<Output = DriverResult<T>>) -> Result<T> {
         self.driver.run(async {
             let mut action = pin!(action.into_future());
@@ -186,7 +187,8 @@ impl Queries {
         }
     }
 
-    /// Asks for the next batch with the notes on the last one, and for both while whoever reads works on the page before.
+    /// Asks for the next batch with the notes on the last one, and for both while whoever reads
+    /// works on the page before.
     async fn answer(self, pages: &mpsc::Sender<DriverResult<Page>>) -> DriverResult<()> {
         for filter in &self.filters {
             let mut cursor = self.ask(filter).await?;
@@ -213,8 +215,8 @@ impl Queries {
         let (Some(first), Some(last)) = (ids.iter().min(), ids.iter().max()) else {
             return Ok(Notes::new());
         };
-        // As they lie there, documents are neighbours by their ids as well, and most of FiftyOne's have no note: then one
-        // range says so for all of them.
+        // As they lie there, documents are neighbours by their ids as well, and most of FiftyOne's
+        // have no note: then one range says so for all of them.
         if self.is_as_it_lies()
             && let (DocumentId::Object(first), DocumentId::Object(last)) = (first, last)
         {

@@ -1,8 +1,9 @@
-//! Which entries were touched, by whomever, as the servers of a replica set tell it: FiftyOne's own writes, and what the
-//! TTL monitor removes.
+//! Which entries were touched, by whomever, as the servers of a replica set tell it: FiftyOne's own
+//! writes, and what the TTL monitor removes.
 //!
-//! Only the names of what was written come, and of what was removed not even those: MongoDB keeps nothing of a document
-//! that is gone. So whoever follows looks at what was written by its name, and at everything when something was removed.
+//! Only the names of what was written come, and of what was removed not even those: MongoDB keeps
+//! nothing of a document that is gone. So whoever follows looks at what was written by its name,
+//! and at everything when something was removed.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -95,9 +96,10 @@ impl Follow for Following {
             return Ok(Touched::Unknown);
         }
         let touched = std::mem::take(&mut heard.touched);
-        Ok(match std::mem::take(&mut heard.any) {
-            true => Touched::Any,
-            false => Touched::These(touched),
+        Ok(if std::mem::take(&mut heard.any) {
+            Touched::Any
+        } else {
+            Touched::These(touched)
         })
     }
 }

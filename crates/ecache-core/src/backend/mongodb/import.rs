@@ -1,7 +1,7 @@
 //! Writing many records exactly as they are.
 //!
-//! What is to be whole is read, checked and put by in a file first, since a single server has no transactions: only a
-//! server or a network that fails in the middle of the writing leaves a part.
+//! What is to be whole is read, checked and put by in a file first, since a single server has no
+//! transactions: only a server or a network that fails in the middle of the writing leaves a part.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
@@ -233,9 +233,10 @@ impl Import<'_> {
         let times = (entry.created_at, entry.updated_at);
         let document = document(id.clone(), address, encoded.value(), lifetime, times)
             .map_err(|error| error.of(address))?;
-        match is_there {
-            true => self.imported.replaced += 1,
-            false => self.imported.created += 1,
+        if is_there {
+            self.imported.replaced += 1
+        } else {
+            self.imported.created += 1
         }
         let written_at = new;
         self.pending
@@ -322,9 +323,10 @@ impl Import<'_> {
             write::write_metadata(self.backend, &store.document(), Some(&metadata))?;
             stores.insert(store);
         }
-        match stores.is_empty() {
-            true => Ok(()),
-            false => counters::bump(self.backend, &stores),
+        if stores.is_empty() {
+            Ok(())
+        } else {
+            counters::bump(self.backend, &stores)
         }
     }
 

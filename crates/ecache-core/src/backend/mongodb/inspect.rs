@@ -19,8 +19,8 @@ use crate::scope::{DEFAULT_COLLECTION, STORE_KEY, StoreAddress};
 use crate::time::Timestamp;
 
 impl MongoBackend {
-    /// Returns the collections that are execution stores: FiftyOne's own, those that ecache wrote to,
-    /// and those with FiftyOne's unique index.
+    /// Returns the collections that are execution stores: FiftyOne's own, those that ecache wrote
+    /// to, and those with FiftyOne's unique index.
     ///
     /// An application's own collection must never be taken for one, whatever its documents look
     /// like: all of these may be removed from at once. Views have no indexes.
@@ -117,9 +117,10 @@ pub(super) fn groups(
         groups.entry(name).or_default().merge(Group {
             name: None,
             usage,
-            expired: match entry.is_expired(now) {
-                true => usage,
-                false => Usage::default(),
+            expired: if entry.is_expired(now) {
+                usage
+            } else {
+                Usage::default()
             },
             persistent: u64::from(entry.policy == Policy::Persist),
             hits: entry.hits,
@@ -146,9 +147,10 @@ pub(super) fn names(backend: &MongoBackend, of: Dimension) -> Result<Vec<Arc<str
     };
     let mut names: BTreeSet<Arc<str>> = BTreeSet::new();
     for collection in backend.collections()? {
-        let documents = match of_notes {
-            true => backend.notes(&collection)?,
-            false => backend.documents(&collection)?,
+        let documents = if of_notes {
+            backend.notes(&collection)?
+        } else {
+            backend.documents(&collection)?
         };
         for name in backend.run(documents.distinct(field, doc! {}))? {
             match (name.as_str(), name.as_object_id()) {

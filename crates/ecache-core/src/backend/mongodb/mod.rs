@@ -1,33 +1,40 @@
 //! Entries in FiftyOne's own database.
 //!
-//! A collection of ours is a collection of FiftyOne's: an entry is one document with FiftyOne's fields and no others,
-//! since FiftyOne raises on a field that it does not know. What more is known of an entry (what kind of value it is,
-//! its scopes, arguments, hits) is its *note*, a document in the side collection `<collection>.ecache`.
+//! A collection of ours is a collection of FiftyOne's: an entry is one document with FiftyOne's
+//! fields and no others, since FiftyOne raises on a field that it does not know. What more is known
+//! of an entry (what kind of value it is, its scopes, arguments, hits) is its *note*, a document in
+//! the side collection `<collection>.ecache`.
 //!
-//! Designs weighed for what goes beside: a field of our own in the document (FiftyOne fails to read it); one note per
-//! entry, overwritten in place (a reader between the two writes would take the new value for what the old one was, and
-//! an entry of bytes for somebody's dict); and this one: **a note belongs to one version of one document**. It names
-//! the document's `_id`, the time of the write and a checksum of the value, is written before the document, and is
-//! removed after the next one. So whoever reads a document finds the note of exactly that version, or none; and when
-//! FiftyOne overwrites a document, which always moves `updated_at`, nothing of the note is believed any more. A
-//! document without a note is an entry all the same, as FiftyOne means it.
+//! Designs weighed for what goes beside: a field of our own in the document (FiftyOne fails to read
+//! it); one note per entry, overwritten in place (a reader between the two writes would take the
+//! new value for what the old one was, and an entry of bytes for somebody's dict); and this one:
+//! **a note belongs to one version of one document**. It names the document's `_id`, the time of
+//! the write and a checksum of the value, is written before the document, and is removed after the
+//! next one. So whoever reads a document finds the note of exactly that version, or none; and when
+//! FiftyOne overwrites a document, which always moves `updated_at`, nothing of the note is believed
+//! any more. A document without a note is an entry all the same, as FiftyOne means it.
 //!
-//! Designs weighed for filters: translating each one to MongoDB's query language (a second definition of which entries
-//! are meant, with joins for the scopes), and this one: a query that uses FiftyOne's indexes and selects at least what
-//! is meant, and [`Filter::matches`](crate::filter::Filter::matches) on what comes back. Values do not come back for it.
+//! Designs weighed for filters: translating each one to MongoDB's query language (a second
+//! definition of which entries are meant, with joins for the scopes), and this one: a query that
+//! uses FiftyOne's indexes and selects at least what is meant, and
+//! [`Filter::matches`](crate::filter::Filter::matches) on what comes back. Values do not come back
+//! for it.
 //!
-//! A single server has no transactions, and none are used. A write to one entry is atomic by the unique index and by
-//! repeating, in the update, what was read. A removal repeats its conditions, so what was renewed in between stays. An
-//! import that is to be whole is read and checked to its end before its first write.
+//! A single server has no transactions, and none are used. A write to one entry is atomic by the
+//! unique index and by repeating, in the update, what was read. A removal repeats its conditions,
+//! so what was renewed in between stays. An import that is to be whole is read and checked to its
+//! end before its first write.
 //!
-//! The collection `ecache` counts: changes of anything (what [`Backend::change_token`] tells), and of each store the
-//! generation and what calls came to. What FiftyOne itself writes, and what MongoDB removes when it expires, moves neither: a memory tier
-//! notices those no earlier than its own copy expires.
+//! The collection `ecache` counts: changes of anything (what [`Backend::change_token`] tells), and
+//! of each store the generation and what calls came to. What FiftyOne itself writes, and what
+//! MongoDB removes when it expires, moves neither: a memory tier notices those no earlier than its
+//! own copy expires.
 //!
-//! A backend that is opened for writing reads from the primary, whatever read preference the URI has:
-//! a decision to write or remove must not rest on what a secondary does not have yet.
+//! A backend that is opened for writing reads from the primary, whatever read preference the URI
+//! has: a decision to write or remove must not rest on what a secondary does not have yet.
 //!
-//! Calls block, and must not be made on a thread that drives tokio's tasks: `driver` has a runtime of its own.
+//! Calls block, and must not be made on a thread that drives tokio's tasks: `driver` has a runtime
+//! of its own.
 
 mod connection;
 mod counters;
@@ -148,11 +155,12 @@ fn check_collection(name: &str) -> Result<()> {
         && !name.ends_with('.')
         && !name.contains("..")
         && !name.starts_with("system.");
-    match is_possible && !is_ours {
-        true => Ok(()),
-        false => Err(Error::Unsupported(format!(
+    if is_possible && !is_ours {
+        Ok(())
+    } else {
+        Err(Error::Unsupported(format!(
             "MongoDB cannot keep an execution store in the collection {name:?}"
-        ))),
+        )))
     }
 }
 

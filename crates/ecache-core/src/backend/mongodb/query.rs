@@ -1,7 +1,7 @@
 //! From filters to queries that FiftyOne's indexes answer.
 //!
-//! A query selects at least what its filter means, never less; whoever asks it holds what comes back against the
-//! filter. Names are only ever values: each stands behind an operator of ours.
+//! A query selects at least what its filter means, never less; whoever asks it holds what comes
+//! back against the filter. Names are only ever values: each stands behind an operator of ours.
 
 use mongodb::bson::{Bson, DateTime, Document, doc};
 
@@ -18,8 +18,8 @@ pub(super) const SIZE: &str = "ecache_size";
 
 /// The documents that may be meant.
 pub(super) fn documents(filter: &Filter, now: Timestamp) -> Document {
-    // FiftyOne's index is on these three in this order. That a document is a store's own is left to whoever reads it: the
-    // server would have an index say so, one document after the other.
+    // FiftyOne's index is on these three in this order. That a document is a store's own is left to
+    // whoever reads it: the server would have an index say so, one document after the other.
     let mut all = Vec::new();
     all.extend(named("store_name", &filter.stores));
     all.extend(named("key", &filter.keys));
@@ -59,9 +59,10 @@ pub(super) fn documents(filter: &Filter, now: Timestamp) -> Document {
         Jobs::Running => running_job(now),
         Jobs::NotRunning => doc! { "$nor": [running_job(now)] },
     }));
-    match all.is_empty() {
-        true => doc! {},
-        false => doc! { "$and": all },
+    if all.is_empty() {
+        doc! {}
+    } else {
+        doc! { "$and": all }
     }
 }
 

@@ -24,7 +24,8 @@ use crate::time::Timestamp;
 /// Values of this many bytes are fetched at once, unless a single one has more.
 const VALUES_SIZE: u64 = 4 << 20;
 
-/// Documents of this many bytes, on the average, are read faster whole than the server leaves their values out.
+/// Documents of this many bytes, on the average, are read faster whole than the server leaves their
+/// values out.
 const SMALL: i64 = 4 << 10;
 
 /// An entry of a listing.
@@ -119,7 +120,8 @@ impl MongoBackend {
         })
     }
 
-    /// Whether the documents of a collection are small; where the server does not say, they are taken to be large.
+    /// Whether the documents of a collection are small; where the server does not say, they are
+    /// taken to be large.
     fn has_small_documents(&self, collection: &str) -> Result<bool> {
         let sizes = match self.run(self.database.run_command(doc! { "collStats": collection })) {
             Err(Error::Denied { .. } | Error::Server { .. }) => return Ok(false),
@@ -341,7 +343,8 @@ fn rank(entry: &Entry, sort: Sort) -> i64 {
     }
 }
 
-/// Store by store and oldest first, from FiftyOne's index on the name, which has documents of one name as they came.
+/// Store by store and oldest first, from FiftyOne's index on the name, which has documents of one
+/// name as they came.
 pub(super) fn stored(direction: i32) -> ServerOrder {
     Some(doc! { "store_name": direction })
 }
@@ -375,7 +378,8 @@ fn order(listed: &Listed, sort: Sort) -> Order {
     (key, rank(entry, sort), store, found.id.clone())
 }
 
-/// Reads entries. An order that only notes tell is made here, and takes memory for each entry that is meant.
+/// Reads entries. An order that only notes tell is made here, and takes memory for each entry that
+/// is meant.
 pub(super) fn scan<'a>(backend: &'a MongoBackend, scan: &Scan, now: Timestamp) -> Result<Rows<'a>> {
     let limit = usize::try_from(scan.limit.unwrap_or(u64::MAX)).unwrap_or(usize::MAX);
     let filter = scan.filter.clone();
@@ -425,12 +429,13 @@ fn row(listed: Listed) -> Row {
     };
     let reasons = listed.found.foreign().into_iter().chain(no_form);
     let reasons: Vec<String> = reasons.collect();
-    match reasons.is_empty() {
-        true => Row::Entry(listed.entry, content),
-        false => Row::Foreign(Box::new(Foreign {
+    if reasons.is_empty() {
+        Row::Entry(listed.entry, content)
+    } else {
+        Row::Foreign(Box::new(Foreign {
             entry: *listed.entry,
             content,
             reason: reasons.join("; "),
-        })),
+        }))
     }
 }

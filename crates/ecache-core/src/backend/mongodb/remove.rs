@@ -19,7 +19,8 @@ use crate::filter::{Capacity, Filter, Pattern, Selection, Usage};
 use crate::scope::StoreAddress;
 use crate::time::Timestamp;
 
-/// How many documents are removed at once: a tenth of a second, in which the server lets others in between.
+/// How many documents are removed at once: a tenth of a second, in which the server lets others in
+/// between.
 const REMOVED: usize = 5000;
 
 /// An entry that is meant.
@@ -228,9 +229,10 @@ impl Removal<'_> {
     }
 
     fn go_on(&mut self) -> Result<()> {
-        match (self.progress)(self.removed.entries).is_break() {
-            true => Err(Error::Interrupted { done: self.removed }),
-            false => Ok(()),
+        if (self.progress)(self.removed.entries).is_break() {
+            Err(Error::Interrupted { done: self.removed })
+        } else {
+            Ok(())
         }
     }
 }
@@ -263,7 +265,8 @@ fn stayed(backend: &MongoBackend, batch: &[Meant]) -> Result<HashSet<DocumentId>
     Ok(stayed)
 }
 
-/// Removes entries of one collection that still meet the condition, or else are still as they were found.
+/// Removes entries of one collection that still meet the condition, or else are still as they were
+/// found.
 pub(super) fn delete(
     backend: &MongoBackend,
     batch: &[Meant],
@@ -294,7 +297,8 @@ pub(super) fn delete(
         stores.insert(meant.store.clone());
         notes.extend_from_slice(&meant.notes);
     }
-    // A note that is not there yet is that of a writer, who will find the document gone and take it back.
+    // A note that is not there yet is that of a writer, who will find the document gone and take it
+    // back.
     if !notes.is_empty() {
         let on_these = doc! { "_id": { "$in": notes } };
         backend.run(backend.notes(collection)?.delete_many(on_these))?;
@@ -303,7 +307,8 @@ pub(super) fn delete(
     Ok(removed)
 }
 
-/// Removes documents that still meet the condition, or else are still as they were found, and returns how many.
+/// Removes documents that still meet the condition, or else are still as they were found, and
+/// returns how many.
 async fn delete_documents(
     backend: &MongoBackend,
     collection: &str,

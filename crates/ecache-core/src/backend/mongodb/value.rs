@@ -133,8 +133,9 @@ pub(super) fn decode_as(kind: Kind, element: RawBsonRef<'_>) -> Result<Vec<u8>> 
         Kind::Command => value.kind == Kind::Bytes,
         kind => value.kind == kind,
     };
-    match is_kind {
-        true => Ok(value.bytes),
-        false => Err(unrepresentable("it is of another kind")),
+    if is_kind {
+        Ok(value.bytes)
+    } else {
+        Err(unrepresentable("it is of another kind"))
     }
 }

@@ -106,8 +106,8 @@ impl MongoBackend {
         self.run(notes.delete_many(query)).map(drop)
     }
 
-    /// Writes a version of an entry with its note: over the old one if that is still as it was found, or else where
-    /// there is none. `None` if somebody else was faster.
+    /// Writes a version of an entry with its note: over the old one if that is still as it was
+    /// found, or else where there is none. `None` if somebody else was faster.
     fn write(
         &self,
         entry: &Entry,
@@ -168,7 +168,8 @@ fn old(backend: &MongoBackend, address: &Address) -> Result<Option<Old>> {
     let mut notes = backend.notes_on(collection, found.id.clone(), Values::Omit)?;
     let of_version = notes.iter().filter(|note| found.is_version_of(note));
     if of_version.count() > 1 {
-        // Within one millisecond the value tells which it is. The others are of writers who are about to write.
+        // Within one millisecond the value tells which it is. The others are of writers who are
+        // about to write.
         let document = backend.document(address)?;
         let value = document.as_ref().and_then(|raw| raw.get("value").ok()?);
         let current = value.and_then(|value| Some(found.note_on(&notes, value)?.id));
@@ -291,9 +292,10 @@ pub(super) fn record_uses(backend: &MongoBackend, uses: &[Use]) -> Result<()> {
             )?,
         }
     }
-    match uses.is_empty() {
-        true => Ok(()),
-        false => counters::bump(backend, &BTreeSet::new()),
+    if uses.is_empty() {
+        Ok(())
+    } else {
+        counters::bump(backend, &BTreeSet::new())
     }
 }
 

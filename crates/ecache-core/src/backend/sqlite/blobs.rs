@@ -56,7 +56,8 @@ impl SqliteBackend {
         match self.stage_chunks(id, first, second, value) {
             Ok(size) => Ok(Content::Chunked(Chunked { id, size })),
             Err(error) => {
-                // The first error says more than a failure to clean up; what stays is found as garbage.
+                // The first error says more than a failure to clean up; what stays is found as
+                // garbage.
                 let _ = self.discard(id);
                 Err(error)
             }

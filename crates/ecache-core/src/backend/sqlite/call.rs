@@ -1,8 +1,9 @@
 //! Results of cached calls: what a hit and a miss in a program cost most of.
 //!
-//! Every column that is read costs two per cent of a look-up, so one that only some results need is read for those alone,
-//! and none that no hit needs, as what is recorded of earlier ones. A result is mostly recognised by its function and its
-//! [split](CallIdentity::split); what came by another way, as an import, has none, and is compared in full.
+//! Every column that is read costs two per cent of a look-up, so one that only some results need is
+//! read for those alone, and none that no hit needs, as what is recorded of earlier ones. A result
+//! is mostly recognised by its function and its [split](CallIdentity::split); what came by another
+//! way, as an import, has none, and is compared in full.
 
 use rusqlite::Connection;
 use rusqlite::types::ValueRef;
@@ -57,9 +58,10 @@ impl SqliteBackend {
         let Some(store) = self.names.store_id(connection, call.store)? else {
             return Ok(CallLookup::Missing);
         };
-        let sql = match call.with_generation {
-            true => CALL_AND_GENERATION,
-            false => CALL,
+        let sql = if call.with_generation {
+            CALL_AND_GENERATION
+        } else {
+            CALL
         };
         let mut statement = connection.prepare_cached(sql)?;
         let mut rows = statement.query((store, &call.hash[..]))?;
@@ -112,9 +114,10 @@ impl SqliteBackend {
             content,
             expires_at,
             cost_ms: identity.cost_ms.map(|cost| cost.unsigned_abs()),
-            generation: match call.with_generation {
-                true => Some(self.generation_in_file(row.get(9)?)),
-                false => None,
+            generation: if call.with_generation {
+                Some(self.generation_in_file(row.get(9)?))
+            } else {
+                None
             },
         }))
     }
@@ -151,10 +154,11 @@ impl SqliteBackend {
                 };
                 let options = PutOptions::of_call(entry);
                 self.put_within(transaction, &interned, entry, content, &options, now)?;
-                match call.with_generation {
-                    true => generation(transaction, interned.store)
-                        .map(|generation| Some(self.generation_in_file(generation))),
-                    false => Ok(None),
+                if call.with_generation {
+                    generation(transaction, interned.store)
+                        .map(|generation| Some(self.generation_in_file(generation)))
+                } else {
+                    Ok(None)
                 }
                 .map_err(sqlite)
             })

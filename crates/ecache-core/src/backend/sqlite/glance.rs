@@ -1,16 +1,18 @@
 //! One look-up by a process that does nothing else with the file: a hit of a short command.
 //!
-//! A sixth of such a process was SQLite setting up the shared memory of the log: whoever is the first to open a
-//! file cuts `-shm` back, extends it page by page and fills it, here for one look. A glance reads the log into
-//! memory of its own instead, as SQLite does wherever it may not write to `-shm`. The locks are the same: the file
-//! stays open to others, and while it looks the log is neither moved into the file nor begun anew. A writer that
-//! has come in the meantime is seen, and then its shared memory is used.
+//! A sixth of such a process was SQLite setting up the shared memory of the log: whoever is the
+//! first to open a file cuts `-shm` back, extends it page by page and fills it, here for one look.
+//! A glance reads the log into memory of its own instead, as SQLite does wherever it may not write
+//! to `-shm`. The locks are the same: the file stays open to others, and while it looks the log is
+//! neither moved into the file nor begun anew. A writer that has come in the meantime is seen, and
+//! then its shared memory is used.
 //!
-//! Designs weighed: `immutable` (reads what a writer is just writing), `locking_mode=EXCLUSIVE` (shuts others out), no
-//! log at all (readers and writers wait for each other).
+//! Designs weighed: `immutable` (reads what a writer is just writing), `locking_mode=EXCLUSIVE`
+//! (shuts others out), no log at all (readers and writers wait for each other).
 //!
-//! Connections of one process share what they know of `-shm`: as long as a glance is open, no other connection
-//! of its process can write. Hence it is for processes that look and end, and not what [`Access::Read`] does.
+//! Connections of one process share what they know of `-shm`: as long as a glance is open, no other
+//! connection of its process can write. Hence it is for processes that look and end, and not what
+//! [`Access::Read`] does.
 
 use std::path::Path;
 use std::time::Duration;
@@ -26,8 +28,9 @@ use crate::time::Timestamp;
 
 impl SqliteBackend {
     /// Opens the store at `path` to read it, and looks up one entry as of that moment, as
-    /// [`Backend::lookup_unread`](crate::backend::Backend::lookup_unread) does, in less time than with [`Access::Read`]; in
-    /// return nothing in the process may write to the store before this is dropped.
+    /// [`Backend::lookup_unread`](crate::backend::Backend::lookup_unread) does, in less time than
+    /// with [`Access::Read`]; in return nothing in the process may write to the store before this
+    /// is dropped.
     ///
     /// # Errors
     /// Those of [`SqliteBackend::open_within`] and of the look-up.
@@ -48,8 +51,8 @@ impl SqliteBackend {
         Ok((backend, lookup))
     }
 
-    /// The same, unless there is any trouble, of which the usual way says what it is, or a large value, which is
-    /// read piece by piece later on.
+    /// The same, unless there is any trouble, of which the usual way says what it is, or a large
+    /// value, which is read piece by piece later on.
     fn try_glance(
         path: &Path,
         patience: Duration,

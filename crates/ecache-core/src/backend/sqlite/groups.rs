@@ -1,7 +1,7 @@
 //! Statistics: one pass over the entries, grouped here rather than in SQL.
 //!
-//! Measured on ten million entries, SQLite's GROUP BY takes fifteen times as long as reading the rows
-//! and adding them up.
+//! Measured on ten million entries, SQLite's GROUP BY takes fifteen times as long as reading the
+//! rows and adding them up.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;

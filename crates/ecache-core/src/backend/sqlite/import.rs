@@ -1,9 +1,10 @@
 //! Writing many entries exactly as they were elsewhere.
 //!
-//! One transaction holds the write lock for the whole import, so the caller must not hand in records that
-//! wait for a pipe. Into an empty file the indexes for filters are built last, from sorted rows: measured
-//! on a million entries, that is more than twice as fast. Records come as they come, but an entry is kept beside
-//! those of its store; so some thousands are taken at a time and written store by store.
+//! One transaction holds the write lock for the whole import, so the caller must not hand in
+//! records that wait for a pipe. Into an empty file the indexes for filters are built last, from
+//! sorted rows: measured on a million entries, that is more than twice as fast. Records come as
+//! they come, but an entry is kept beside those of its store; so some thousands are taken at a time
+//! and written store by store.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -30,7 +31,8 @@ const HANDFUL_BYTES: usize = 8 << 20;
 /// The log may grow to so many pages between checkpoints while an import runs.
 const CHECKPOINT_PAGES: i64 = 16_000;
 
-/// SQLite's page cache while an import runs, in KiB. Building an index takes as much again for sorting.
+/// SQLite's page cache while an import runs, in KiB. Building an index takes as much again for
+/// sorting.
 const CACHE_KIB: i64 = 20 * 1024;
 
 impl SqliteBackend {
@@ -142,7 +144,8 @@ impl<'a> Batch<'a> {
         }
     }
 
-    /// Takes the next records, no more than `most`, and puts those of a store side by side in their order.
+    /// Takes the next records, no more than `most`, and puts those of a store side by side in their
+    /// order.
     fn take(
         &mut self,
         records: &mut dyn Iterator<Item = Result<Record>>,

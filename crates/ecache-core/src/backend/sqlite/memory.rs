@@ -1,6 +1,7 @@
 //! Where SQLite's memory comes from.
 //!
-//! C's allocator, unless the process says otherwise: a library does not choose that for the program it is in.
+//! C's allocator, unless the process says otherwise: a library does not choose that for the program
+//! it is in.
 
 use std::alloc::{self, Layout};
 use std::ffi::{c_int, c_void};
@@ -10,7 +11,8 @@ use rusqlite::ffi;
 
 /// Makes SQLite allocate with Rust's global allocator, in the whole process.
 ///
-/// Has no effect once SQLite has been used. Meant for programs whose global allocator is faster than C's.
+/// Has no effect once SQLite has been used. Meant for programs whose global allocator is faster
+/// than C's.
 pub fn use_global_allocator() {
     let methods = ffi::sqlite3_mem_methods {
         xMalloc: Some(allocate),
@@ -22,28 +24,31 @@ pub fn use_global_allocator() {
         xShutdown: Some(shut_down),
         pAppData: std::ptr::null_mut(),
     };
-    // SAFETY: SQLite copies the methods. It refuses them, without harm, once it has been initialized.
+    // SAFETY: SQLite copies the methods. It refuses them, without harm, once it has been
+    // initialized.
     unsafe { ffi::sqlite3_config(ffi::SQLITE_CONFIG_MALLOC, &raw const methods) };
 }
 
 /// Makes SQLite begin with as little memory as a short program needs, in the whole process.
 ///
-/// Has no effect once SQLite has been used. Each page of memory that is not touched saves a microsecond.
+/// Has no effect once SQLite has been used. Each page of memory that is not touched saves a
+/// microsecond.
 pub fn begin_small() {
     let nowhere: *mut c_void = std::ptr::null_mut();
-    // SAFETY: SQLite takes integers, and a pointer that may be null. It refuses them, without harm, once it has been
-    // initialized.
+    // SAFETY: SQLite takes integers, and a pointer that may be null. It refuses them, without harm,
+    // once it has been initialized.
     unsafe {
         // Nobody asks how much memory is in use, which is counted under a lock.
         ffi::sqlite3_config(ffi::SQLITE_CONFIG_MEMSTATUS, 0);
         ffi::sqlite3_config(ffi::SQLITE_CONFIG_LOOKASIDE, SMALL.0, SMALL.1);
-        // Otherwise it begins with twenty pages of its cache at once, and writes to each; a hit reads nine.
+        // Otherwise it begins with twenty pages of its cache at once, and writes to each; a hit
+        // reads nine.
         ffi::sqlite3_config(ffi::SQLITE_CONFIG_PAGECACHE, nowhere, 0, 0);
     }
 }
 
-/// The size and number of SQLite's own small pieces, for each connection, which it touches all when it opens a file: the
-/// usual forty are twelve pages, and a hit needs ten pieces.
+/// The size and number of SQLite's own small pieces, for each connection, which it touches all when
+/// it opens a file: the usual forty are twelve pages, and a hit needs ten pieces.
 const SMALL: (c_int, c_int) = (1200, 10);
 
 /// What stands before each allocation: its size, which Rust wants to know again.
@@ -81,7 +86,8 @@ unsafe fn header(piece: *mut c_void) -> (*mut u8, usize) {
     }
 }
 
-// SAFETY, for the three below: SQLite passes sizes above zero, and pieces that it was given and has not freed.
+// SAFETY, for the three below: SQLite passes sizes above zero, and pieces that it was given and has
+// not freed.
 
 unsafe extern "C" fn allocate(size: c_int) -> *mut c_void {
     let size = size as usize;

@@ -22,8 +22,9 @@
 //! | `memory` | SQLite's allocator, and how much it begins with |
 //!
 //! Designs weighed: one connection behind a mutex (readers would wait for writers, which WAL makes
-//! needless), one per thread (a thread pool would keep as many open), and a pool that opens another when all
-//! are in use (chosen). The process's own connections coordinate through SQLite as other processes do.
+//! needless), one per thread (a thread pool would keep as many open), and a pool that opens another
+//! when all are in use (chosen). The process's own connections coordinate through SQLite as other
+//! processes do.
 
 mod blobs;
 mod call;
@@ -118,14 +119,14 @@ impl SqliteBackend {
     ///
     /// # Errors
     /// [`Error::Missing`] if there is none to read, [`Error::NotAStore`], [`Error::Foreign`],
-    /// [`Error::NewerSchema`], [`Error::Untrusted`] and [`Error::Permission`] if it is refused, which leaves the
-    /// file untouched, and [`Error::Damaged`] if SQLite cannot read it.
+    /// [`Error::NewerSchema`], [`Error::Untrusted`] and [`Error::Permission`] if it is refused,
+    /// which leaves the file untouched, and [`Error::Damaged`] if SQLite cannot read it.
     pub fn open(path: &Path, access: Access) -> Result<Self> {
         Self::open_within(path, access, BUSY_TIMEOUT)
     }
 
-    /// As [`SqliteBackend::open`], but waits for other processes' writes no longer than `patience`, where
-    /// [`BUSY_TIMEOUT`] is usual.
+    /// As [`SqliteBackend::open`], but waits for other processes' writes no longer than `patience`,
+    /// where [`BUSY_TIMEOUT`] is usual.
     ///
     /// # Errors
     /// Those of [`SqliteBackend::open`], and [`Error::Busy`].
@@ -158,7 +159,8 @@ impl SqliteBackend {
         having_waited(self.patience, open::sqlite_error(&self.path, error))
     }
 
-    /// Moves what is in the log to the file; a reader elsewhere may prevent that, which does no harm.
+    /// Moves what is in the log to the file; a reader elsewhere may prevent that, which does no
+    /// harm.
     ///
     /// While it waits for readers it holds the write lock, so it does not wait long.
     fn checkpoint(&self, connection: &Connection) {

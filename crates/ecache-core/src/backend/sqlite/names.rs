@@ -68,8 +68,8 @@ impl Names {
         Ok(id)
     }
 
-    /// The id of a store, which is made if it is not there. Within a write transaction that has made none before:
-    /// what is read there and then undone would be remembered for good.
+    /// The id of a store, which is made if it is not there. Within a write transaction that has
+    /// made none before: what is read there and then undone would be remembered for good.
     pub(super) fn intern_store(
         &self,
         connection: &Connection,
@@ -99,8 +99,8 @@ impl Names {
         }
     }
 
-    /// Returns the id of a user, an operator or a prompt, which is made if it is not there. Within a
-    /// write transaction.
+    /// Returns the id of a user, an operator or a prompt, which is made if it is not there. Within
+    /// a write transaction.
     pub(super) fn intern_name(
         &self,
         connection: &Connection,

@@ -1,7 +1,7 @@
 //! Opening the file: whether it may be trusted, whether it is ours, and how a connection is set up.
 //!
-//! Once there is a file, only SQLite itself opens it: closing a descriptor of one's own would drop the
-//! locks that other connections of this process hold on it (POSIX).
+//! Once there is a file, only SQLite itself opens it: closing a descriptor of one's own would drop
+//! the locks that other connections of this process hold on it (POSIX).
 
 use std::fs::{self, File, OpenOptions};
 use std::io::ErrorKind;
@@ -21,8 +21,8 @@ use crate::error::{Error, Result, SqliteError};
 use crate::limits;
 use crate::sidecar;
 
-/// How long a write waits for other writers: 32 processes that write with `synchronous=FULL` were seen to
-/// wait for 4.4 s.
+/// How long a write waits for other writers: 32 processes that write with `synchronous=FULL` were
+/// seen to wait for 4.4 s.
 pub const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How long is waited for other writers where it can be left for another time.
@@ -34,7 +34,8 @@ const OLDEST_SQLITE: i32 = 3_051_003;
 /// A writer that closes the file leaves a log of up to so many bytes, about two hundred pages.
 const LOG_LEFT: u64 = 800 << 10;
 
-/// Statements that a connection keeps prepared: more than a program that looks up and writes goes through.
+/// Statements that a connection keeps prepared: more than a program that looks up and writes goes
+/// through.
 const STATEMENTS: usize = 32;
 
 pub(super) const READ_ONLY: OpenFlags =
@@ -118,7 +119,8 @@ pub(super) fn open(path: &Path, access: Access, patience: Duration) -> Result<Co
 ///
 /// SQLite gives its own files (`-wal`, `-shm`) the mode of this one.
 fn create(path: &Path) -> Result<bool> {
-    /// Held until the new file's descriptor is closed, so that no other thread has locks on it by then.
+    /// Held until the new file's descriptor is closed, so that no other thread has locks on it by
+    /// then.
     static CREATING: Mutex<()> = Mutex::new(());
     let _creating = CREATING.lock().unwrap_or_else(PoisonError::into_inner);
     let denied = |error: std::io::Error| match error.kind() {
@@ -158,9 +160,12 @@ fn sync_home(path: &Path) {
 
 /// Refuses what is not a regular file, and what other users could have made or changed.
 pub(super) fn check_file(path: &Path) -> Result<()> {
-    let found = fs::symlink_metadata(path).and_then(|found| match found.is_symlink() {
-        true => Ok((fs::metadata(path)?, Some(found))),
-        false => Ok((found, None)),
+    let found = fs::symlink_metadata(path).and_then(|found| {
+        if found.is_symlink() {
+            Ok((fs::metadata(path)?, Some(found)))
+        } else {
+            Ok((found, None))
+        }
     });
     let (file, link) = match found {
         Ok(found) => found,
@@ -254,7 +259,8 @@ fn check_user(path: &Path, file: &fs::Metadata) -> Result<()> {
     }
 }
 
-/// A file or folder that others may write to cannot be trusted, except a sticky folder such as `/tmp`.
+/// A file or folder that others may write to cannot be trusted, except a sticky folder such as
+/// `/tmp`.
 fn check_owner(path: &Path, file: &fs::Metadata) -> Result<()> {
     const STICKY: u32 = 0o1000;
     let mode = file.mode();
@@ -330,12 +336,12 @@ fn open_read(path: &Path, patience: Duration) -> Result<Connection> {
     }
 }
 
-/// Closes a writer's connection; if the log has become long and nobody else has the file open, SQLite moves
-/// it into the file, without waiting for anybody.
+/// Closes a writer's connection; if the log has become long and nobody else has the file open,
+/// SQLite moves it into the file, without waiting for anybody.
 ///
-/// Processes that write once and end would let it grow for ever: that it is in the file already is forgotten
-/// with the last connection, so each would move all of it again and begin none anew, and each reader would
-/// read all of it first. A log of 1600 pages made a hit take four times as long.
+/// Processes that write once and end would let it grow for ever: that it is in the file already is
+/// forgotten with the last connection, so each would move all of it again and begin none anew, and
+/// each reader would read all of it first. A log of 1600 pages made a hit take four times as long.
 pub(super) fn close(connection: Connection, path: &Path) {
     if log_size(path) > LOG_LEFT {
         // Where it fails, the log stays as long as it is.
@@ -435,11 +441,11 @@ pub(super) fn configure(connection: &Connection, patience: Duration) -> rusqlite
         (DbConfig::SQLITE_DBCONFIG_DQS_DDL, false),
         (DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false),
         (DbConfig::SQLITE_DBCONFIG_ENABLE_VIEW, false),
-        // SQLite would otherwise prepare a statement anew each time that a value is bound which a partial
-        // index could depend on: ten times what a look-up costs.
+        // SQLite would otherwise prepare a statement anew each time that a value is bound which a
+        // partial index could depend on: ten times what a look-up costs.
         (DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true),
-        // A closing process would otherwise wait for the disk four times, and a file that is refused
-        // would have its log moved into it. The log is kept short by itself.
+        // A closing process would otherwise wait for the disk four times, and a file that is
+        // refused would have its log moved into it. The log is kept short by itself.
         (DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true),
     ] {
         connection.set_db_config(config, on)?;
@@ -501,17 +507,18 @@ fn header(connection: &Connection, path: &Path) -> Result<Header> {
 
 fn check_schema(connection: &Connection, path: &Path) -> Result<()> {
     let ours = schema::is_ours(connection).map_err(|error| sqlite_error(path, error))?;
-    match ours {
-        true => Ok(()),
-        false => Err(Error::Foreign {
+    if ours {
+        Ok(())
+    } else {
+        Err(Error::Foreign {
             path: path.into(),
             why: "its tables are not those of this release".into(),
-        }),
+        })
     }
 }
 
-/// Retries by hand: SQLite does not apply the busy timeout to this pragma, so two processes that create the
-/// same store would otherwise race.
+/// Retries by hand: SQLite does not apply the busy timeout to this pragma, so two processes that
+/// create the same store would otherwise race.
 fn enable_wal(connection: &Connection, path: &Path, patience: Duration) -> Result<()> {
     let started = Instant::now();
     let mode: String = connection
@@ -531,7 +538,8 @@ fn enable_wal(connection: &Connection, path: &Path, patience: Duration) -> Resul
                 std::thread::sleep(Duration::from_millis(2));
             }
             Ok(mode) if mode == "wal" => return Ok(()),
-            // As on a file system without shared memory. Other modes lock readers out, and lose more.
+            // As on a file system without shared memory. Other modes lock readers out, and lose
+            // more.
             Ok(mode) => {
                 return Err(Error::Unsupported(format!(
                     "the store {} cannot have a write-ahead log where it is (SQLite keeps to journal mode {mode})",

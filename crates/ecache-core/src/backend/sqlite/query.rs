@@ -1,9 +1,10 @@
 //! From a filter to SQL: which stores, which index, which conditions.
 //!
-//! Names are looked up first, so that a statement compares integers only. A plan is run once for each range
-//! of `id`: a store's entries are one range, and every index on a scope ends in the `id`, so that "this user in
-//! that store" is one contiguous piece of an index. The index is named (`INDEXED BY`), since SQLite has no
-//! statistics here and was seen to guess wrong by a factor of a hundred.
+//! Names are looked up first, so that a statement compares integers only. A plan is run once for
+//! each range of `id`: a store's entries are one range, and every index on a scope ends in the
+//! `id`, so that "this user in that store" is one contiguous piece of an index. The index is named
+//! (`INDEXED BY`), since SQLite has no statistics here and was seen to guess wrong by a factor of a
+//! hundred.
 
 use std::rc::Rc;
 
@@ -211,13 +212,15 @@ impl Plan {
             Some(index) => format!("INDEXED BY {index}"),
             None => "NOT INDEXED".into(),
         };
-        let store = match self.begins_with_store() {
-            true => "e.store = ?2 >> 32 AND ",
-            false => "",
+        let store = if self.begins_with_store() {
+            "e.store = ?2 >> 32 AND "
+        } else {
+            ""
         };
-        let range = match self.ordered {
-            true => "e.id > ?1 AND e.id <= ?2",
-            false => "+e.id > ?1 AND +e.id <= ?2",
+        let range = if self.ordered {
+            "e.id > ?1 AND e.id <= ?2"
+        } else {
+            "+e.id > ?1 AND +e.id <= ?2"
         };
         let condition = &self.condition;
         format!(
@@ -621,9 +624,10 @@ fn pattern(
 ) -> rusqlite::Result<std::sync::Arc<Pattern>> {
     context.get_or_create_aux(argument, |value| {
         let text = value.as_str()?;
-        Ok::<_, Box<dyn std::error::Error + Send + Sync>>(match glob {
-            true => Pattern::Glob(Glob::new(text)?),
-            false => Pattern::exact(text),
+        Ok::<_, Box<dyn std::error::Error + Send + Sync>>(if glob {
+            Pattern::Glob(Glob::new(text)?)
+        } else {
+            Pattern::exact(text)
         })
     })
 }

@@ -1,9 +1,10 @@
 //! Looking up single entries, and reading many page by page.
 //!
-//! No read transaction outlives a page: whoever prints to a pipe that blocks must not keep the write-ahead
-//! log from being reused. A page begins behind the last id of the one before; where the index does not
-//! give the entries in order of their id, the ids are collected first (8 bytes each), and for another order
-//! what they are sorted by (8 bytes more, 40 for a key that is a hash).
+//! No read transaction outlives a page: whoever prints to a pipe that blocks must not keep the
+//! write-ahead log from being reused. A page begins behind the last id of the one before; where the
+//! index does not give the entries in order of their id, the ids are collected first (8 bytes
+//! each), and for another order what they are sorted by (8 bytes more, 40 for a key that is a
+//! hash).
 
 use std::cmp::Ordering;
 use std::sync::Arc;
@@ -101,8 +102,8 @@ impl SqliteBackend {
         Ok(Lookup::Hit(Box::new(entry), content))
     }
 
-    /// Looks up entries in the order of the index, so that a batch of them shares its pages; `None` if their
-    /// values are too much at once.
+    /// Looks up entries in the order of the index, so that a batch of them shares its pages; `None`
+    /// if their values are too much at once.
     pub(super) fn lookup_sorted(
         &self,
         connection: &Connection,

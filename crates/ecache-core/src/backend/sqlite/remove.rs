@@ -1,9 +1,9 @@
 //! Removes and touches the entries of a selection, batch by batch.
 //!
-//! The ids are collected first and sorted (`select`), so that the table is walked once from front to
-//! back. The entries are then removed in transactions that hold the lock for a fraction of a second,
-//! each of which verifies its rows first (`verify`). A removal on a full disk gives up the reserve
-//! file (`reserve`) and continues in small steps, each of which gives space back.
+//! The ids are collected first and sorted (`select`), so that the table is walked once from front
+//! to back. The entries are then removed in transactions that hold the lock for a fraction of a
+//! second, each of which verifies its rows first (`verify`). A removal on a full disk gives up the
+//! reserve file (`reserve`) and continues in small steps, each of which gives space back.
 
 use std::time::{Duration, Instant};
 
@@ -118,7 +118,8 @@ impl SqliteBackend {
             let delete = || -> rusqlite::Result<Option<Usage>> {
                 let all: u64 =
                     transaction.query_row("SELECT count(*) FROM entries", (), |row| row.get(0))?;
-                // Without entries nothing would be gained, and what another process is staging would be lost.
+                // Without entries nothing would be gained, and what another process is staging
+                // would be lost.
                 if all == 0 || is_staged_since(transaction, oldest)? {
                     return Ok(None);
                 }

@@ -1,7 +1,7 @@
 //! A file beside the store that is given up when the disk is full.
 //!
-//! In WAL mode SQLite cannot delete on a full disk: a deletion is written to the log first. The reserve
-//! is the space for that log, so that clearing works when it is needed most.
+//! In WAL mode SQLite cannot delete on a full disk: a deletion is written to the log first. The
+//! reserve is the space for that log, so that clearing works when it is needed most.
 
 use std::fs;
 use std::io::{self, Write};

@@ -112,7 +112,8 @@ impl From<rusqlite::types::FromSqlError> for RowError {
 
 /// A number of a row whose other columns may be damaged, as this one may be.
 ///
-/// What counts and removes goes on over damaged rows: they must not keep a store from being cleared.
+/// What counts and removes goes on over damaged rows: they must not keep a store from being
+/// cleared.
 pub(super) fn number(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<i64>> {
     Ok(match row.get_ref(column)? {
         ValueRef::Integer(number) => Some(number),
@@ -311,8 +312,8 @@ pub(super) fn chunk_checksum(blob: i64, index: u64, bytes: &[u8]) -> i64 {
 
 /// Reads one chunk and verifies it; whether there is one. Without that, `bytes` means nothing.
 ///
-/// Not as a column: SQLite would read it into memory of its own first, anew for every chunk, and a page that is
-/// touched for the first time costs more than reading it does.
+/// Not as a column: SQLite would read it into memory of its own first, anew for every chunk, and a
+/// page that is touched for the first time costs more than reading it does.
 pub(super) fn chunk(
     connection: &Connection,
     chunked: &Chunked,
@@ -337,9 +338,10 @@ pub(super) fn chunk(
     }
     bytes.resize(blob.len(), 0);
     blob.read_at_exact(bytes, 0)?;
-    match chunk_checksum(chunked.id, index, bytes) == stored {
-        true => Ok(true),
-        false => Err(RowError::Damaged),
+    if chunk_checksum(chunked.id, index, bytes) == stored {
+        Ok(true)
+    } else {
+        Err(RowError::Damaged)
     }
 }
 

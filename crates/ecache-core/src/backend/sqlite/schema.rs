@@ -1,11 +1,12 @@
 //! What the file looks like, version by version.
 //!
-//! Measured on one to ten million entries before it was chosen: store names, datasets and scopes are
-//! interned, so that a dataset is a handful of integers; an entry's `id` is `store << 32 | sequence`, so that
-//! a store's entries are neighbours in the table and in every index on a scope (whose last column is the
-//! `id`); keys of 64 hex digits are kept as 32 bytes; the value is the last column, so that reading the others
-//! of a large entry does not touch its overflow pages. Conditions that select few entries (expiry, size,
-//! policy `persist`, age) have indexes that begin with the store.
+//! Measured on one to ten million entries before it was chosen: store names, datasets and scopes
+//! are interned, so that a dataset is a handful of integers; an entry's `id` is `store << 32 |
+//! sequence`, so that a store's entries are neighbours in the table and in every index on a scope
+//! (whose last column is the `id`); keys of 64 hex digits are kept as 32 bytes; the value is the
+//! last column, so that reading the others of a large entry does not touch its overflow pages.
+//! Conditions that select few entries (expiry, size, policy `persist`, age) have indexes that begin
+//! with the store.
 //!
 //! Columns have no types, since the checksums of a row cover the types of its values (see
 //! `checksum`), and each short command parses this text. `generation`, the counters and `uses` have
@@ -122,7 +123,8 @@ pub(super) fn is_ours(connection: &Connection) -> rusqlite::Result<bool> {
     let mut missing: Vec<&str> = statements().collect();
     while let Some(row) = rows.next()? {
         let sql = row.get_ref(0)?.as_str()?;
-        // Mostly the first: until the file is written anew, they stand in the order in which they were made.
+        // Mostly the first: until the file is written anew, they stand in the order in which they
+        // were made.
         match missing.iter().position(|known| *known == sql) {
             Some(place) => drop(missing.remove(place)),
             None => return Ok(false),

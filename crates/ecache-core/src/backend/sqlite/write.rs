@@ -96,13 +96,14 @@ impl Drop for Rollback<'_> {
 }
 
 impl SqliteBackend {
-    /// Runs `work` in a write transaction, which is taken at once: one that begins by reading could not
-    /// be made to wait when it turns to writing.
+    /// Runs `work` in a write transaction, which is taken at once: one that begins by reading could
+    /// not be made to wait when it turns to writing.
     pub(super) fn transaction<T>(&self, work: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
         self.transaction_on(&*self.writing_connection()?, work)
     }
 
-    /// The same, but gives up as [`Error::Busy`] when another process writes for longer than `patience`.
+    /// The same, but gives up as [`Error::Busy`] when another process writes for longer than
+    /// `patience`.
     pub(super) fn transaction_within<T>(
         &self,
         patience: Duration,
@@ -276,7 +277,8 @@ impl SqliteBackend {
             let row = rows.next()?.ok_or(RowError::Damaged)?;
             let fields = row::fields(row)?;
             let kind = row::kind(fields.kind).ok_or(RowError::Damaged)?;
-            // A large value is not read under the lock for nothing. Only JSON can be spelled in several ways.
+            // A large value is not read under the lock for nothing. Only JSON can be spelled in
+            // several ways.
             let may_differ = kind == Kind::Json || expected.kind == Kind::Json;
             if fields.size != expected.bytes.len() as i64 && !may_differ {
                 return Ok(false);
@@ -425,8 +427,8 @@ pub(super) fn last_id(connection: &Connection, store: i64) -> rusqlite::Result<i
 
 /// The id of a new entry of that store, whose last one is known; `None` if it has no more.
 ///
-/// Ids go up, so that an append touches the end of the table only. A store that has been through all four
-/// billion of them goes on below its oldest entry.
+/// Ids go up, so that an append touches the end of the table only. A store that has been through
+/// all four billion of them goes on below its oldest entry.
 pub(super) fn id_after(
     connection: &Connection,
     store: i64,

@@ -12,8 +12,9 @@ use super::InputKey;
 
 /// A regular file at an offset.
 ///
-/// The key covers the whole content, not only the rest: a command can reopen `/dev/stdin` at the beginning. An unchanged
-/// offset proves nothing, since a command may map the file or ask for its size.
+/// The key covers the whole content, not only the rest: a command can reopen `/dev/stdin` at the
+/// beginning. An unchanged offset proves nothing, since a command may map the file or ask for its
+/// size.
 #[derive(Debug)]
 pub struct FileInput {
     file: File,
@@ -104,8 +105,8 @@ impl FileInput {
 #[derive(Debug)]
 pub struct TerminalWatch(OwnedFd);
 
-/// Starts watching the controlling terminal, and standard input if that is a terminal; returns `None` if there is nothing
-/// to watch or inotify is unavailable.
+/// Starts watching the controlling terminal, and standard input if that is a terminal; returns
+/// `None` if there is nothing to watch or inotify is unavailable.
 pub fn watch_terminal(is_input: bool) -> Option<TerminalWatch> {
     const TERMINAL: &str = "/dev/tty";
     let has_terminal = File::open(TERMINAL).is_ok();

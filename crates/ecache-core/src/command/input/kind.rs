@@ -37,14 +37,17 @@ pub fn input_kind(fd: impl AsFd) -> InputKind {
     };
     let is_readable = !flags.contains(OFlags::PATH) && flags & OFlags::ACCMODE != OFlags::WRONLY;
     match (FileType::from_raw_mode(stat.st_mode), is_readable) {
-        (FileType::CharacterDevice, _) if is_null(stat.st_rdev) => match is_readable {
-            true => InputKind::NullDevice,
-            false => InputKind::NullForWriting,
-        },
+        (FileType::CharacterDevice, _) if is_null(stat.st_rdev) => {
+            if is_readable {
+                InputKind::NullDevice
+            } else {
+                InputKind::NullForWriting
+            }
+        }
         (FileType::CharacterDevice, true) if rustix::termios::isatty(fd) => InputKind::Terminal,
         (FileType::RegularFile, true) if !is_made_up(fd) => InputKind::File,
-        // The end of a named pipe is not final: another writer may open it. One that is open for writing too may be
-        // written to. `tee` would merge the packets of a pipe in packet mode.
+        // The end of a named pipe is not final: another writer may open it. One that is open for
+        // writing too may be written to. `tee` would merge the packets of a pipe in packet mode.
         (FileType::Fifo, true)
             if is_supported()
                 && flags & OFlags::ACCMODE == OFlags::RDONLY

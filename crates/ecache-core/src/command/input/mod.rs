@@ -1,7 +1,8 @@
 //! Standard input of a memoized command: how the command gets it, and how it enters the key.
 //!
-//! An entry answers for what a command *took* from its input, not for what lay there. So a command that reads nothing
-//! leaves its input to the next one, on a hit as on a miss, and a command that reads is told apart by what it read.
+//! An entry answers for what a command *took* from its input, not for what lay there. So a command
+//! that reads nothing leaves its input to the next one, on a hit as on a miss, and a command that
+//! reads is told apart by what it read.
 //!
 //! | standard input | the command gets | in the key |
 //! |---|---|---|
@@ -12,10 +13,13 @@
 //! | anything else, as a folder | the same | nothing: the command is run without the cache |
 //!
 //! Designs weighed for pipes:
-//! - read everything first and hash it (`--stdin hash`, and what bkt's users do by hand): a loop such as
-//!   `while read x; do ecache run -- echo $x; done` ends after one round, and `yes | ecache run -- head -1` never;
-//! - give the command the pipe itself and ask afterwards how much is gone: nothing is known of what it read;
-//! - `tee(2)` the pipe, hand out the copy, and take from the pipe what the command took from the copy (chosen).
+//! - read everything first and hash it (`--stdin hash`, and what bkt's users do by hand): a loop
+//!   such as `while read x; do ecache run -- echo $x; done` ends after one round, and `yes | ecache
+//!   run -- head -1` never;
+//! - give the command the pipe itself and ask afterwards how much is gone: nothing is known of what
+//!   it read;
+//! - `tee(2)` the pipe, hand out the copy, and take from the pipe what the command took from the
+//!   copy (chosen).
 
 mod file;
 mod kind;
@@ -101,7 +105,8 @@ pub enum InputKey {
     Read([u8; 32]),
     /// The SHA-256 of a regular file, and the offset at which reading starts
     File([u8; 32], u64),
-    /// A stream that the command does not read although there is something to read; also the address of a profile
+    /// A stream that the command does not read although there is something to read; also the
+    /// address of a profile
     Unread(Wire),
     /// A stream in which nothing arrived
     Empty(Wire),
@@ -134,7 +139,8 @@ impl InputKey {
         self.recorded().filter(|_| is_other)
     }
 
-    /// Returns the input whose result is used if this one has none: `--stdin none` answers for inputs without content.
+    /// Returns the input whose result is used if this one has none: `--stdin none` answers for
+    /// inputs without content.
     pub(super) fn fallback(&self) -> Option<Self> {
         match self {
             Self::NullDevice | Self::NullForWriting | Self::Terminal => Some(Self::Nothing),
@@ -155,8 +161,8 @@ impl InputKey {
         }
     }
 
-    /// Returns the key part with this recorded text if the command read nothing, so that it can run again with
-    /// `/dev/null` instead.
+    /// Returns the key part with this recorded text if the command read nothing, so that it can run
+    /// again with `/dev/null` instead.
     pub fn unread(recorded: &str) -> Option<Self> {
         let unread = [
             Self::NullDevice,

@@ -1,7 +1,8 @@
-//! A record of the inputs that a command read, which lets a look-up recognise one of them while it arrives.
+//! A record of the inputs that a command read, which lets a look-up recognise one of them while it
+//! arrives.
 //!
-//! A profile is an entry of kind JSON. Its address is that of the result of a command that reads nothing: a command has
-//! one or the other.
+//! A profile is an entry of kind JSON. Its address is that of the result of a command that reads
+//! nothing: a command has one or the other.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -162,7 +163,8 @@ impl Hasher {
         self.length <= seen.length && seen.marks.starts_with(&self.marks)
     }
 
-    /// Returns the length up to which the marks prove equality with every input that passes [`Hasher::may_become`].
+    /// Returns the length up to which the marks prove equality with every input that passes
+    /// [`Hasher::may_become`].
     pub(super) fn verified(&self) -> u64 {
         self.marks.len().checked_sub(1).map_or(0, place)
     }

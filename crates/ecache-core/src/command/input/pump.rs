@@ -1,8 +1,9 @@
-//! Gives a command a copy of a stream, and takes from the stream what the command took from the copy.
+//! Gives a command a copy of a stream, and takes from the stream what the command took from the
+//! copy.
 //!
-//! The command's own pipe is filled with what lies in the source. How much of it is left unread says how much the
-//! command took; as much is taken from the source. So the source is at every moment, and when the command ends, where
-//! the command itself would have left it.
+//! The command's own pipe is filled with what lies in the source. How much of it is left unread
+//! says how much the command took; as much is taken from the source. So the source is at every
+//! moment, and when the command ends, where the command itself would have left it.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -22,7 +23,8 @@ use super::stream::Spooled;
 /// Minimum and maximum polling interval while the command has unread input.
 const TICK: [Duration; 2] = [Duration::from_micros(50), Duration::from_millis(50)];
 
-/// Delay between the last byte and end of file: a command that wants no more, such as `head -1`, exits meanwhile.
+/// Delay between the last byte and end of file: a command that wants no more, such as `head -1`,
+/// exits meanwhile.
 const END_DELAY: Duration = Duration::from_millis(2);
 
 /// The same delay for a command that is busy or does not read.

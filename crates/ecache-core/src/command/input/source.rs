@@ -15,7 +15,8 @@ use rustix::pipe::{
 /// Maximum number of bytes peeked from a socket, which has no capacity to query.
 const SOCKET_WINDOW: usize = 1 << 18;
 
-/// A socket counts as full from this size on, since its real capacity depends on how the bytes were sent.
+/// A socket counts as full from this size on, since its real capacity depends on how the bytes were
+/// sent.
 const SOCKET_FULL: usize = 1 << 14;
 
 /// The kind of a stream. A command can tell the two apart, so the key does too.
@@ -80,7 +81,8 @@ impl Source {
         Ok(usize::try_from(count).unwrap_or(usize::MAX))
     }
 
-    /// Reports whether no more bytes can arrive. Call this before [`Source::available`], or bytes may be missed.
+    /// Reports whether no more bytes can arrive. Call this before [`Source::available`], or bytes
+    /// may be missed.
     pub(super) fn is_ended(&self) -> io::Result<bool> {
         let ended = PollFlags::HUP | PollFlags::RDHUP | PollFlags::ERR;
         Ok(poll_now(&self.fd, PollFlags::RDHUP)?.intersects(ended))
@@ -93,8 +95,8 @@ impl Source {
 
     /// Copies the available bytes, up to the capacity, and leaves them in the stream.
     ///
-    /// Returns whether the stream is full, so that no more can arrive before some are taken. A pipe is full once all of
-    /// its slots are in use, however short their content.
+    /// Returns whether the stream is full, so that no more can arrive before some are taken. A pipe
+    /// is full once all of its slots are in use, however short their content.
     pub(super) fn peek(&self, bytes: &mut Vec<u8>) -> io::Result<bool> {
         bytes.clear();
         let Some([reader, writer]) = &self.copy else {

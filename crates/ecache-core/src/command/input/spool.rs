@@ -1,4 +1,5 @@
-//! Spools standard input to a file, for `--stdin hash`: hashed for the key, and replayed to the command.
+//! Spools standard input to a file, for `--stdin hash`: hashed for the key, and replayed to the
+//! command.
 
 use std::fmt;
 use std::fs::File;

@@ -1,4 +1,5 @@
-//! Standard input that is a pipe or socket: recognises a known input without consuming an unknown one.
+//! Standard input that is a pipe or socket: recognises a known input without consuming an unknown
+//! one.
 
 use std::io::{self, PipeReader, Read, Seek, SeekFrom, Write};
 use std::os::fd::OwnedFd;
@@ -11,15 +12,15 @@ use super::pump::Pump;
 use super::source::{Source, Wire};
 use super::{InputKey, Profile};
 
-/// Maximum wait for the next byte of an input whose beginning is known, if the command itself reads to the end before it
-/// prints.
+/// Maximum wait for the next byte of an input whose beginning is known, if the command itself reads
+/// to the end before it prints.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Maximum wait for the first byte, for which the command would wait as well.
 const FIRST_PATIENCE: Duration = Duration::from_secs(1);
 
-/// Maximum wait for the next byte if no mark has been verified, or if the command printed before it had read everything:
-/// it may be one half of a dialogue.
+/// Maximum wait for the next byte if no mark has been verified, or if the command printed before it
+/// had read everything: it may be one half of a dialogue.
 const EARLY_PATIENCE: Duration = Duration::from_millis(200);
 
 /// Minimum and maximum polling interval.
@@ -184,8 +185,8 @@ impl StreamInput {
 
     /// Compares the content with the known inputs while it arrives.
     ///
-    /// Takes bytes only from a stream that is too long to be peeked, and only a beginning that the marks prove to be that
-    /// of an input which the command read to the end.
+    /// Takes bytes only from a stream that is too long to be peeked, and only a beginning that the
+    /// marks prove to be that of an input which the command read to the end.
     pub(in super::super) fn recognize(
         &mut self,
         profile: &Profile,
