@@ -251,7 +251,7 @@ _ecache() {
                     return 0
                     ;;
                 --kind)
-                    COMPREPLY=($(compgen -W "json text bytes command" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "json text bytes command job" -- "${cur}"))
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o nospace
                     fi
@@ -479,7 +479,7 @@ _ecache() {
                     return 0
                     ;;
                 --kind)
-                    COMPREPLY=($(compgen -W "json text bytes command" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "json text bytes command job" -- "${cur}"))
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o nospace
                     fi
@@ -678,7 +678,7 @@ _ecache() {
                     return 0
                     ;;
                 --kind)
-                    COMPREPLY=($(compgen -W "json text bytes command" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "json text bytes command job" -- "${cur}"))
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o nospace
                     fi
@@ -871,7 +871,7 @@ _ecache() {
                     return 0
                     ;;
                 --kind)
-                    COMPREPLY=($(compgen -W "json text bytes command" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "json text bytes command job" -- "${cur}"))
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o nospace
                     fi
@@ -1317,7 +1317,7 @@ _ecache() {
                     return 0
                     ;;
                 --kind)
-                    COMPREPLY=($(compgen -W "json text bytes command" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "json text bytes command job" -- "${cur}"))
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o nospace
                     fi
@@ -1745,7 +1745,7 @@ _ecache() {
                     return 0
                     ;;
                 --kind)
-                    COMPREPLY=($(compgen -W "json text bytes command" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "json text bytes command job" -- "${cur}"))
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o nospace
                     fi
@@ -1995,7 +1995,7 @@ _ecache() {
                     return 0
                     ;;
                 --kind)
-                    COMPREPLY=($(compgen -W "json text bytes command" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "json text bytes command job" -- "${cur}"))
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o nospace
                     fi
@@ -2835,7 +2835,7 @@ _ecache() {
                     return 0
                     ;;
                 --kind)
-                    COMPREPLY=($(compgen -W "json text bytes command" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "json text bytes command job" -- "${cur}"))
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o nospace
                     fi
@@ -3005,7 +3005,7 @@ _ecache() {
                     return 0
                     ;;
                 --kind)
-                    COMPREPLY=($(compgen -W "json text bytes command" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "json text bytes command job" -- "${cur}"))
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o nospace
                     fi
@@ -3210,7 +3210,7 @@ _ecache() {
                     return 0
                     ;;
                 --kind)
-                    COMPREPLY=($(compgen -W "json text bytes command" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "json text bytes command job" -- "${cur}"))
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o nospace
                     fi
@@ -3677,7 +3677,7 @@ _ecache() {
                     return 0
                     ;;
                 --kind)
-                    COMPREPLY=($(compgen -W "json text bytes command" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "json text bytes command job" -- "${cur}"))
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o nospace
                     fi
@@ -3969,7 +3969,7 @@ _ecache() {
                     return 0
                     ;;
                 --kind)
-                    COMPREPLY=($(compgen -W "json text bytes command" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "json text bytes command job" -- "${cur}"))
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o nospace
                     fi
@@ -4153,7 +4153,7 @@ _ecache() {
                     return 0
                     ;;
                 --kind)
-                    COMPREPLY=($(compgen -W "json text bytes command" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "json text bytes command job" -- "${cur}"))
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o nospace
                     fi

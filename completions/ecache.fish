@@ -200,10 +200,11 @@ complete -c ecache -n "__fish_ecache_using_subcommand warm" -l operator -d 'Entr
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -l prompt -d 'Entries made in this operator prompt' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -l key -d 'Entries of this key' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -l arg -d 'Entries of a call with this argument, as text or JSON' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand warm" -l kind -d 'Entries whose value is of this kind' -r -f -a "json\t''
+complete -c ecache -n "__fish_ecache_using_subcommand warm" -l kind -d 'Entries whose value is of this kind; in FiftyOne\'s database also records of jobs' -r -f -a "json\t''
 text\t''
 bytes\t''
-command\t''"
+command\t''
+job\t''"
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -l older-than -d 'Entries written before a time, or a duration ago' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -l newer-than -d 'Entries written since a time, or within a duration' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -l unused-for -d 'Entries neither written nor used since then' -r -f
@@ -345,10 +346,11 @@ complete -c ecache -n "__fish_ecache_using_subcommand ls" -l operator -d 'Entrie
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -l prompt -d 'Entries made in this operator prompt' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -l key -d 'Entries of this key' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -l arg -d 'Entries of a call with this argument, as text or JSON' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand ls" -l kind -d 'Entries whose value is of this kind' -r -f -a "json\t''
+complete -c ecache -n "__fish_ecache_using_subcommand ls" -l kind -d 'Entries whose value is of this kind; in FiftyOne\'s database also records of jobs' -r -f -a "json\t''
 text\t''
 bytes\t''
-command\t''"
+command\t''
+job\t''"
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -l older-than -d 'Entries written before a time, or a duration ago' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -l newer-than -d 'Entries written since a time, or within a duration' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -l unused-for -d 'Entries neither written nor used since then' -r -f
@@ -386,10 +388,11 @@ complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_see
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_seen_subcommand_from ls show create set rm rename" -l prompt -d 'Entries made in this operator prompt' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_seen_subcommand_from ls show create set rm rename" -l key -d 'Entries of this key' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_seen_subcommand_from ls show create set rm rename" -l arg -d 'Entries of a call with this argument, as text or JSON' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_seen_subcommand_from ls show create set rm rename" -l kind -d 'Entries whose value is of this kind' -r -f -a "json\t''
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_seen_subcommand_from ls show create set rm rename" -l kind -d 'Entries whose value is of this kind; in FiftyOne\'s database also records of jobs' -r -f -a "json\t''
 text\t''
 bytes\t''
-command\t''"
+command\t''
+job\t''"
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_seen_subcommand_from ls show create set rm rename" -l older-than -d 'Entries written before a time, or a duration ago' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_seen_subcommand_from ls show create set rm rename" -l newer-than -d 'Entries written since a time, or within a duration' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_seen_subcommand_from ls show create set rm rename" -l unused-for -d 'Entries neither written nor used since then' -r -f
@@ -428,10 +431,11 @@ complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_su
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from ls" -l prompt -d 'Entries made in this operator prompt' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from ls" -l key -d 'Entries of this key' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from ls" -l arg -d 'Entries of a call with this argument, as text or JSON' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from ls" -l kind -d 'Entries whose value is of this kind' -r -f -a "json\t''
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from ls" -l kind -d 'Entries whose value is of this kind; in FiftyOne\'s database also records of jobs' -r -f -a "json\t''
 text\t''
 bytes\t''
-command\t''"
+command\t''
+job\t''"
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from ls" -l older-than -d 'Entries written before a time, or a duration ago' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from ls" -l newer-than -d 'Entries written since a time, or within a duration' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from ls" -l unused-for -d 'Entries neither written nor used since then' -r -f
@@ -535,10 +539,11 @@ complete -c ecache -n "__fish_ecache_using_subcommand stats" -l operator -d 'Ent
 complete -c ecache -n "__fish_ecache_using_subcommand stats" -l prompt -d 'Entries made in this operator prompt' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand stats" -l key -d 'Entries of this key' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand stats" -l arg -d 'Entries of a call with this argument, as text or JSON' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand stats" -l kind -d 'Entries whose value is of this kind' -r -f -a "json\t''
+complete -c ecache -n "__fish_ecache_using_subcommand stats" -l kind -d 'Entries whose value is of this kind; in FiftyOne\'s database also records of jobs' -r -f -a "json\t''
 text\t''
 bytes\t''
-command\t''"
+command\t''
+job\t''"
 complete -c ecache -n "__fish_ecache_using_subcommand stats" -l older-than -d 'Entries written before a time, or a duration ago' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand stats" -l newer-than -d 'Entries written since a time, or within a duration' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand stats" -l unused-for -d 'Entries neither written nor used since then' -r -f
@@ -574,10 +579,11 @@ complete -c ecache -n "__fish_ecache_using_subcommand watch" -l operator -d 'Ent
 complete -c ecache -n "__fish_ecache_using_subcommand watch" -l prompt -d 'Entries made in this operator prompt' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand watch" -l key -d 'Entries of this key' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand watch" -l arg -d 'Entries of a call with this argument, as text or JSON' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand watch" -l kind -d 'Entries whose value is of this kind' -r -f -a "json\t''
+complete -c ecache -n "__fish_ecache_using_subcommand watch" -l kind -d 'Entries whose value is of this kind; in FiftyOne\'s database also records of jobs' -r -f -a "json\t''
 text\t''
 bytes\t''
-command\t''"
+command\t''
+job\t''"
 complete -c ecache -n "__fish_ecache_using_subcommand watch" -l older-than -d 'Entries written before a time, or a duration ago' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand watch" -l newer-than -d 'Entries written since a time, or within a duration' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand watch" -l unused-for -d 'Entries neither written nor used since then' -r -f
@@ -639,10 +645,11 @@ complete -c ecache -n "__fish_ecache_using_subcommand clear" -l operator -d 'Ent
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -l prompt -d 'Entries made in this operator prompt' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -l key -d 'Entries of this key' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -l arg -d 'Entries of a call with this argument, as text or JSON' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand clear" -l kind -d 'Entries whose value is of this kind' -r -f -a "json\t''
+complete -c ecache -n "__fish_ecache_using_subcommand clear" -l kind -d 'Entries whose value is of this kind; in FiftyOne\'s database also records of jobs' -r -f -a "json\t''
 text\t''
 bytes\t''
-command\t''"
+command\t''
+job\t''"
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -l older-than -d 'Entries written before a time, or a duration ago' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -l newer-than -d 'Entries written since a time, or within a duration' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -l unused-for -d 'Entries neither written nor used since then' -r -f
@@ -680,10 +687,11 @@ complete -c ecache -n "__fish_ecache_using_subcommand prune" -l operator -d 'Ent
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l prompt -d 'Entries made in this operator prompt' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l key -d 'Entries of this key' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l arg -d 'Entries of a call with this argument, as text or JSON' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand prune" -l kind -d 'Entries whose value is of this kind' -r -f -a "json\t''
+complete -c ecache -n "__fish_ecache_using_subcommand prune" -l kind -d 'Entries whose value is of this kind; in FiftyOne\'s database also records of jobs' -r -f -a "json\t''
 text\t''
 bytes\t''
-command\t''"
+command\t''
+job\t''"
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l newer-than -d 'Entries written since a time, or within a duration' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l expiring-within -d 'Fresh entries that expire within a duration' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l larger-than -d 'Entries larger than this, as in 500MB or 1GiB' -r -f
@@ -721,10 +729,11 @@ complete -c ecache -n "__fish_ecache_using_subcommand touch" -l operator -d 'Ent
 complete -c ecache -n "__fish_ecache_using_subcommand touch" -l prompt -d 'Entries made in this operator prompt' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand touch" -l key -d 'Entries of this key' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand touch" -l arg -d 'Entries of a call with this argument, as text or JSON' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand touch" -l kind -d 'Entries whose value is of this kind' -r -f -a "json\t''
+complete -c ecache -n "__fish_ecache_using_subcommand touch" -l kind -d 'Entries whose value is of this kind; in FiftyOne\'s database also records of jobs' -r -f -a "json\t''
 text\t''
 bytes\t''
-command\t''"
+command\t''
+job\t''"
 complete -c ecache -n "__fish_ecache_using_subcommand touch" -l older-than -d 'Entries written before a time, or a duration ago' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand touch" -l newer-than -d 'Entries written since a time, or within a duration' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand touch" -l unused-for -d 'Entries neither written nor used since then' -r -f
@@ -758,10 +767,11 @@ complete -c ecache -n "__fish_ecache_using_subcommand export" -l operator -d 'En
 complete -c ecache -n "__fish_ecache_using_subcommand export" -l prompt -d 'Entries made in this operator prompt' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand export" -l key -d 'Entries of this key' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand export" -l arg -d 'Entries of a call with this argument, as text or JSON' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand export" -l kind -d 'Entries whose value is of this kind' -r -f -a "json\t''
+complete -c ecache -n "__fish_ecache_using_subcommand export" -l kind -d 'Entries whose value is of this kind; in FiftyOne\'s database also records of jobs' -r -f -a "json\t''
 text\t''
 bytes\t''
-command\t''"
+command\t''
+job\t''"
 complete -c ecache -n "__fish_ecache_using_subcommand export" -l older-than -d 'Entries written before a time, or a duration ago' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand export" -l newer-than -d 'Entries written since a time, or within a duration' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand export" -l unused-for -d 'Entries neither written nor used since then' -r -f
@@ -797,10 +807,11 @@ complete -c ecache -n "__fish_ecache_using_subcommand import" -l operator -d 'En
 complete -c ecache -n "__fish_ecache_using_subcommand import" -l prompt -d 'Entries made in this operator prompt' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand import" -l key -d 'Entries of this key' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand import" -l arg -d 'Entries of a call with this argument, as text or JSON' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand import" -l kind -d 'Entries whose value is of this kind' -r -f -a "json\t''
+complete -c ecache -n "__fish_ecache_using_subcommand import" -l kind -d 'Entries whose value is of this kind; in FiftyOne\'s database also records of jobs' -r -f -a "json\t''
 text\t''
 bytes\t''
-command\t''"
+command\t''
+job\t''"
 complete -c ecache -n "__fish_ecache_using_subcommand import" -l older-than -d 'Entries written before a time, or a duration ago' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand import" -l newer-than -d 'Entries written since a time, or within a duration' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand import" -l unused-for -d 'Entries neither written nor used since then' -r -f
@@ -837,10 +848,11 @@ complete -c ecache -n "__fish_ecache_using_subcommand copy" -l operator -d 'Entr
 complete -c ecache -n "__fish_ecache_using_subcommand copy" -l prompt -d 'Entries made in this operator prompt' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand copy" -l key -d 'Entries of this key' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand copy" -l arg -d 'Entries of a call with this argument, as text or JSON' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand copy" -l kind -d 'Entries whose value is of this kind' -r -f -a "json\t''
+complete -c ecache -n "__fish_ecache_using_subcommand copy" -l kind -d 'Entries whose value is of this kind; in FiftyOne\'s database also records of jobs' -r -f -a "json\t''
 text\t''
 bytes\t''
-command\t''"
+command\t''
+job\t''"
 complete -c ecache -n "__fish_ecache_using_subcommand copy" -l older-than -d 'Entries written before a time, or a duration ago' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand copy" -l newer-than -d 'Entries written since a time, or within a duration' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand copy" -l unused-for -d 'Entries neither written nor used since then' -r -f
@@ -900,10 +912,11 @@ complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l operator -d 'En
 complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l prompt -d 'Entries made in this operator prompt' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l key -d 'Entries of this key' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l arg -d 'Entries of a call with this argument, as text or JSON' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l kind -d 'Entries whose value is of this kind' -r -f -a "json\t''
+complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l kind -d 'Entries whose value is of this kind; in FiftyOne\'s database also records of jobs' -r -f -a "json\t''
 text\t''
 bytes\t''
-command\t''"
+command\t''
+job\t''"
 complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l older-than -d 'Entries written before a time, or a duration ago' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l newer-than -d 'Entries written since a time, or within a duration' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l unused-for -d 'Entries neither written nor used since then' -r -f

@@ -1,6 +1,7 @@
 //! How many entries are named: the same conditions on every verb.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Arg, Args};
@@ -40,9 +41,9 @@ pub(crate) struct FilterArgs {
     /// Take names, keys and arguments for patterns: * ? [a-z]
     #[arg(long)]
     pub(crate) glob: bool,
-    /// Entries whose value is of this kind
+    /// Entries whose value is of this kind; in FiftyOne's database also records of jobs
     #[arg(long, value_name = "KIND", value_parser = kinds())]
-    pub(crate) kind: Vec<Kind>,
+    pub(crate) kind: Vec<KindChoice>,
     /// Entries that are expired
     #[arg(long, conflicts_with_all = ["fresh", "no_expiry", "expiring_within"])]
     pub(crate) expired: bool,
@@ -100,10 +101,39 @@ impl PolicyChoice {
     }
 }
 
-/// Parses the name of a kind of value.
-fn kinds() -> impl TypedValueParser<Value = Kind> {
-    PossibleValuesParser::new(Kind::ALL.map(Kind::as_str))
-        .map(|name| name.parse().expect("it is one of them"))
+/// A kind of entry as it is typed to select some.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum KindChoice {
+    /// Values of that kind
+    Value(Kind),
+    /// Records of FiftyOne's transient jobs
+    Job,
+}
+
+impl KindChoice {
+    /// The word for records of jobs.
+    const JOB: &str = "job";
+}
+
+impl fmt::Display for KindChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Value(kind) => kind.fmt(f),
+            Self::Job => f.write_str(Self::JOB),
+        }
+    }
+}
+
+/// Parses the name of a kind of entry.
+fn kinds() -> impl TypedValueParser<Value = KindChoice> {
+    let names = Kind::ALL.map(Kind::as_str).into_iter();
+    PossibleValuesParser::new(names.chain([KindChoice::JOB])).map(|name| {
+        if name == KindChoice::JOB {
+            KindChoice::Job
+        } else {
+            KindChoice::Value(name.parse().expect("it is one of them"))
+        }
+    })
 }
 
 /// Says in the help of `--policy` which entries a verb means without it.

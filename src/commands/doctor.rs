@@ -372,7 +372,7 @@ impl Doctor<'_> {
         }
     }
 
-    /// Returns FiftyOne's jobs that run, which are no trouble, and their size.
+    /// Returns FiftyOne's running jobs, which are no trouble, and their size.
     fn running_jobs(&self, collection: &str) -> Result<(Vec<Address>, Usage)> {
         let filter = Filter {
             collections: vec![Pattern::exact(collection)],
@@ -449,7 +449,7 @@ impl Doctor<'_> {
                     Cell::Count(usage.entries),
                     Cell::Size(usage.bytes),
                     Cell::Json(serde_json::to_string(&samples)?.into()),
-                    Cell::from(self.line(collection, "ls --fresh --policy evict")),
+                    Cell::from(self.line(collection, "ls --kind job")),
                 ])?;
             }
             for finding in &examination.findings {

@@ -16,16 +16,20 @@ fn may_run(context: &Context) -> Result<bool> {
     Ok(location::is_url(path.as_os_str()))
 }
 
-/// Returns the part of a filter that a removal takes: jobs that run stay.
+/// Returns the part of a filter that a removal takes: running jobs stay.
 pub(super) fn without_running(context: &Context, filter: &Filter) -> Result<Filter> {
-    let not_running = may_run(context)?.then_some(Jobs::NotRunning);
+    let jobs = match filter.jobs {
+        Some(Jobs::Only) => Some(Jobs::Idle),
+        None if may_run(context)? => Some(Jobs::NotRunning),
+        jobs => jobs,
+    };
     Ok(Filter {
-        jobs: filter.jobs.or(not_running),
+        jobs,
         ..filter.clone()
     })
 }
 
-/// Returns the part of a filter that jobs are which run.
+/// Returns the running jobs of a filter.
 fn running(filter: &Filter) -> Filter {
     Filter {
         jobs: Some(Jobs::Running),
@@ -33,7 +37,7 @@ fn running(filter: &Filter) -> Filter {
     }
 }
 
-/// Tells how many jobs that run a removal has left in place.
+/// Tells how many running jobs a removal has left in place.
 pub(super) fn note_running(
     context: &Context,
     backend: &dyn Backend,
@@ -53,7 +57,7 @@ pub(super) fn note_running(
     Ok(())
 }
 
-/// Returns the jobs of a collection that run, and their size.
+/// Returns the running jobs that a filter means, and their size.
 pub(super) fn find_running(
     context: &Context,
     backend: &dyn Backend,

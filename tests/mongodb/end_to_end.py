@@ -428,6 +428,11 @@ def jobs(dataset):
     running = [row for row in found if row["check"] == "running-jobs"]
     assert [row["entries"] for row in running] == [1], found
     assert "runs" in running[0]["samples"][0], running
+    listed = ecache("ls", "--kind", "job", *here, "--fields", "key").split()
+    assert sorted(listed) == [b"asked", b"done", b"runs"], listed
+    assert not ecache("ls", "--kind", "job", "--dataset", dataset.name, "--store", "copied")
+    said = ecache_says("clear", "--kind", "job", *here, "--dry-run")
+    assert "would remove 2" in said and "of running jobs left in place" in said, said
     said = ecache_says("clear", *here, "--dry-run")
     assert "would remove 2 entries" in said and "1 entry (" in said, said
     said = ecache_says("clear", *here)

@@ -91,6 +91,8 @@ pub enum Jobs {
     Only,
     /// Records of jobs that a worker owns, and nothing else
     Running,
+    /// Records of jobs that no worker owns, and nothing else
+    Idle,
     /// Everything but records of jobs that a worker owns
     NotRunning,
 }
@@ -190,7 +192,7 @@ impl Filter {
 
     /// Reports whether nothing but records of jobs is meant.
     pub fn means_only_jobs(&self) -> bool {
-        matches!(self.jobs, Some(Jobs::Only | Jobs::Running))
+        matches!(self.jobs, Some(Jobs::Only | Jobs::Running | Jobs::Idle))
     }
 
     /// Returns the filter without its conditions on entries: collections, stores and datasets stay.

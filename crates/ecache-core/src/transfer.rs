@@ -16,10 +16,11 @@ use crate::backend::{
     Values, no_progress, read_value,
 };
 use crate::error::{Error, Result};
-use crate::filter::{Filter, Pattern};
+use crate::filter::{Filter, Jobs, Pattern};
 use crate::interchange::{TooLarge, check_size, write_entry, write_store};
 use crate::scope::Address;
 use crate::time::Timestamp;
+use crate::transient_job::Job;
 
 /// Something that a backend has to give.
 #[derive(Clone, Debug, PartialEq)]
@@ -172,6 +173,13 @@ fn found_foreign(foreign: Foreign) -> Found {
 /// of a file.
 pub fn matches(filter: &Filter, record: &Record, now: Timestamp) -> bool {
     match record {
+        Record::Entry(entry, value) if filter.jobs == Some(Jobs::Only) => {
+            let whatever_it_is = Filter {
+                jobs: None,
+                ..filter.clone()
+            };
+            whatever_it_is.matches(entry, now) && Job::of(entry, value).is_some()
+        }
         Record::Entry(entry, _) => filter.matches(entry, now),
         Record::Store(store) => filter.means_whole_stores() && filter.matches_store(&store.address),
     }

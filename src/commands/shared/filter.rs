@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use anyhow::Result;
 use ecache_core::backend::{Backend, Dimension};
-use ecache_core::filter::{DatasetPattern, Filter, Freshness, Pattern};
+use ecache_core::filter::{DatasetPattern, Filter, Freshness, Jobs, Pattern};
+use ecache_core::location;
 use ecache_core::time::Timestamp;
 
 use super::super::request::{check_name, dataset_id};
-use crate::cli::filter::{FilterArgs, PolicyChoice};
+use crate::cli::filter::{FilterArgs, KindChoice, PolicyChoice};
 use crate::context::{Collections, Context};
 use crate::datasets::Datasets;
 use crate::error::usage;
@@ -48,7 +49,13 @@ pub(in crate::commands) fn filter(
     unless: Unless,
     now: Timestamp,
 ) -> Result<Filter> {
-    filter_among(context, args, unless, now, &|| context.datasets())
+    let filter = filter_among(context, args, unless, now, &|| context.datasets())?;
+    if filter.jobs.is_some() && !location::is_url(context.location()?.0.as_os_str()) {
+        return Err(usage(
+            "--kind job selects entries of FiftyOne's database alone: name it with --db",
+        ));
+    }
+    Ok(filter)
 }
 
 /// Builds the filter that was typed for entries of these datasets, which are asked for if one is
@@ -81,7 +88,14 @@ pub(in crate::commands) fn filter_among(
         operators: patterns(&args.operator)?,
         prompts: patterns(&args.prompt)?,
         arguments: patterns(&args.arg)?,
-        kinds: args.kind.clone(),
+        kinds: args
+            .kind
+            .iter()
+            .filter_map(|kind| match kind {
+                KindChoice::Value(kind) => Some(*kind),
+                KindChoice::Job => None,
+            })
+            .collect(),
         policy: args.policy.unwrap_or(unless.policy()).policy(),
         freshness: match (args.expired, args.fresh, args.no_expiry) {
             (true, ..) => Some(Freshness::Expired),
@@ -98,10 +112,23 @@ pub(in crate::commands) fn filter_among(
         larger_than: args.larger_than,
         smaller_than: args.smaller_than,
         cost_above: args.cost_above,
-        jobs: None,
+        jobs: jobs(args)?,
     };
     check_possible(&filter)?;
     Ok(filter)
+}
+
+/// Returns the condition on records of jobs. Only FiftyOne's database tells them from other entries.
+fn jobs(args: &FilterArgs) -> Result<Option<Jobs>> {
+    if !args.kind.contains(&KindChoice::Job) {
+        return Ok(None);
+    }
+    if args.kind.iter().any(|kind| *kind != KindChoice::Job) {
+        return Err(usage(
+            "--kind job and another --kind contradict each other: name one of them",
+        ));
+    }
+    Ok(Some(Jobs::Only))
 }
 
 /// Returns the collections that were named, or those that the verb means unless some are.

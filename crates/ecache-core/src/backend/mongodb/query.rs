@@ -57,6 +57,7 @@ pub(super) fn documents(filter: &Filter, now: Timestamp) -> Document {
     all.extend(filter.jobs.map(|jobs| match jobs {
         Jobs::Only => job(),
         Jobs::Running => running_job(now),
+        Jobs::Idle => doc! { "$and": [job(), { "$nor": [running_job(now)] }] },
         Jobs::NotRunning => doc! { "$nor": [running_job(now)] },
     }));
     if all.is_empty() {

@@ -89,6 +89,10 @@ fn jobs_are_told_from_other_entries_as_by_their_values() {
     );
     assert_eq!(keys(backend, means(Some(Jobs::Running))), ["runs"]);
     assert_eq!(
+        keys(backend, means(Some(Jobs::Idle))),
+        ["asked", "done", "lost"]
+    );
+    assert_eq!(
         keys(backend, means(Some(Jobs::NotRunning))),
         ["asked", "done", "kept", "list", "lost", "text", "unfenced"]
     );
