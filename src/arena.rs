@@ -92,8 +92,7 @@ impl<const SIZE: usize> Arena<SIZE> {
 
     /// Moves the end of what is given out, unless another thread was faster.
     fn move_end(&self, from: usize, to: usize) -> Result<(), usize> {
-        // Whoever is given a piece that another thread gave back must see that thread's writes as
-        // past.
+        // A thread that reuses a piece must see the writes of the thread that gave it back.
         self.used
             .compare_exchange(from, to, Ordering::AcqRel, Ordering::Relaxed)
             .map(drop)

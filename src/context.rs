@@ -55,7 +55,7 @@ pub(crate) struct Context {
     pub(crate) access: Access,
     db: Option<PathBuf>,
     db_file: Option<PathBuf>,
-    /// The store, if it is in a database: who is connected stays so
+    /// The store, if it is in a database; the connection is kept
     remote: OnceCell<Arc<dyn Backend>>,
     /// FiftyOne's database, once it was looked for and found
     fiftyone: OnceCell<Database>,
@@ -126,7 +126,7 @@ impl Context {
         self.collection().unwrap_or(DEFAULT_COLLECTION)
     }
 
-    /// The present.
+    /// Returns the current time.
     pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()
     }
@@ -141,13 +141,13 @@ impl Context {
         Arc::clone(&self.clock)
     }
 
-    /// Where the store is, and who said so.
+    /// Returns the location of the store, and the origin of that setting.
     pub(crate) fn location(&self) -> Result<(PathBuf, Origin)> {
         let (path, origin) = self.named_location()?;
         Ok((self.by_name(path)?, origin))
     }
 
-    /// The option that named the store on the command line, as it was typed.
+    /// Returns the option that named the store on the command line, and its value as typed.
     pub(crate) fn typed_location(&self) -> Option<(&'static str, &Path)> {
         match (self.named_location(), &self.db, &self.db_file) {
             (Ok((_, Origin::Flag)), Some(path), _) => Some(("--db", path)),
@@ -156,8 +156,8 @@ impl Context {
         }
     }
 
-    /// Where a store is that was typed as an argument; `@` is the one that [`Context::location`]
-    /// is.
+    /// Returns the location of a store that was typed as an argument; `@` is
+    /// [`Context::location`].
     pub(crate) fn location_of(&self, typed: &Path) -> Result<PathBuf> {
         if typed.as_os_str() == "@" {
             Ok(self.location()?.0)
@@ -194,7 +194,7 @@ impl Context {
         }
     }
 
-    /// The path beside which this host's processes say what they run, for a store that is no file.
+    /// Returns the base path of this host's sidecar files for a store that is no file.
     pub(crate) fn beside(&self, location: &Path) -> Option<PathBuf> {
         if !location::is_url(location.as_os_str()) {
             return None;
@@ -210,7 +210,7 @@ impl Context {
         Some(folder.join(name.as_str()))
     }
 
-    /// The store in a database, if that is where it is.
+    /// Returns the store if it is in a database. Connects once.
     fn remote(&self, path: &Path) -> Result<Option<Arc<dyn Backend>>> {
         if !location::is_url(path.as_os_str()) {
             return Ok(None);
@@ -225,7 +225,7 @@ impl Context {
         Ok(Some(self.remote.get_or_init(|| remote).clone()))
     }
 
-    /// The datasets that live beside the store; none where it is a file.
+    /// Returns the datasets of the database that the store is in; none for a file.
     pub(crate) fn datasets(&self) -> Result<Datasets> {
         let (path, _) = self.location()?;
         let known = match self.remote(&path)? {
@@ -241,7 +241,7 @@ impl Context {
         Ok(location::is_url(path.as_os_str()) || path.exists())
     }
 
-    /// The store, to be read. One that does not exist yet is an empty one.
+    /// Opens the store for reading. A store that does not exist yet is empty.
     pub(crate) fn reader(&self) -> Result<Arc<dyn Backend>> {
         let (path, _) = self.location()?;
         if let Some(remote) = self.remote(&path)? {
@@ -277,7 +277,7 @@ impl Context {
         }
     }
 
-    /// The store, to be written. It is created if it does not exist.
+    /// Opens the store for writing, and creates it if it does not exist.
     pub(crate) fn writer(&self) -> Result<Arc<dyn Backend>> {
         let (path, _) = self.location()?;
         match self.remote(&path)? {
@@ -286,7 +286,7 @@ impl Context {
         }
     }
 
-    /// The store, to remove from it. One that does not exist yet is an empty one, and stays away.
+    /// Opens the store for removals. A store that does not exist yet is empty, and is not created.
     pub(crate) fn remover(&self) -> Result<Arc<dyn Backend>> {
         let (path, _) = self.location()?;
         match path.try_exists() {
@@ -336,14 +336,14 @@ impl Context {
     }
 }
 
-/// Where ecache keeps what is its own, unless a file is named.
+/// Returns the folder of ecache's own files.
 fn data_folder() -> Result<PathBuf> {
     location::data_folder(|name| std::env::var_os(name)).ok_or_else(|| {
         usage("there is no home folder to keep the store in: set HOME or XDG_DATA_HOME, or name a file with --db")
     })
 }
 
-/// A location that was typed where others can see it.
+/// Refuses a typed location with a password, which other users can see.
 fn without_password(typed: &Path) -> Result<PathBuf> {
     if location::has_password(typed.as_os_str()) {
         Err(usage(
@@ -354,7 +354,7 @@ fn without_password(typed: &Path) -> Result<PathBuf> {
     }
 }
 
-/// The location that is in a file, on a line of its own.
+/// Reads the location from a file.
 fn location_in(file: &Path) -> Result<PathBuf> {
     let attempt = || format!("cannot read the location from {}", file.display());
     let text = std::fs::read_to_string(file).with_context(attempt)?;
@@ -367,7 +367,7 @@ fn location_in(file: &Path) -> Result<PathBuf> {
     }
 }
 
-/// The machine's clock, or for tests one that stands still.
+/// Returns the system's clock, or for tests one that stands still.
 fn clock() -> Result<Arc<dyn Clock>> {
     match std::env::var("ECACHE_TEST_NOW") {
         Ok(time) => {

@@ -9,10 +9,10 @@ use ecache_core::glob::Glob;
 
 use crate::error::usage;
 
-/// The length of an id of FiftyOne's.
+/// Length of FiftyOne's ids.
 const ID_LENGTH: usize = 24;
 
-/// What is known of datasets: nothing where the store is a file.
+/// The names of datasets by id; `None` for a store in a file.
 pub(crate) struct Datasets(Option<HashMap<Arc<str>, String>>);
 
 impl Datasets {
@@ -24,20 +24,20 @@ impl Datasets {
         Self(known.map(by_id))
     }
 
-    /// Whether there are names at all.
+    /// Reports whether names are known.
     pub(crate) fn are_known(&self) -> bool {
         self.0.is_some()
     }
 
-    /// The name of a dataset that is still there.
+    /// Returns the name of a dataset that exists.
     pub(crate) fn name(&self, id: Option<&str>) -> Option<&str> {
         Some(self.0.as_ref()?.get(id?)?.as_str())
     }
 
-    /// The id of a dataset that was named by either.
+    /// Returns the id of a dataset that was named by its id or its name.
     ///
     /// # Errors
-    /// If names are known, and none is that.
+    /// Fails if names are known, and none is that.
     pub(crate) fn id(&self, named: &str) -> Result<Arc<str>> {
         let Some(known) = &self.0 else {
             return Ok(named.into());
@@ -50,7 +50,7 @@ impl Datasets {
         })
     }
 
-    /// The ids of all datasets whose names match.
+    /// Returns the ids of all datasets whose names match.
     pub(crate) fn matching(&self, pattern: &Glob) -> Vec<Arc<str>> {
         let known = self.0.iter().flatten();
         known
@@ -60,7 +60,7 @@ impl Datasets {
     }
 }
 
-/// Whether a text is an id, whatever datasets there are: entries outlive theirs.
+/// Reports whether a text has the form of an id. The dataset need not exist: entries outlive it.
 pub(crate) fn is_id(text: &str) -> bool {
     let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
     text.len() == ID_LENGTH && text.bytes().all(is_digit)

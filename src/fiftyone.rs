@@ -14,7 +14,7 @@ use serde::Deserialize;
 #[cfg(feature = "mongodb")]
 use crate::error::usage;
 
-/// What `--db` calls it.
+/// Name of FiftyOne's database in `--db`.
 pub(crate) const NAME: &str = "fiftyone";
 
 /// Where FiftyOne keeps its files, in the home folder.

@@ -7,7 +7,6 @@
 //!
 //! `ecache run` forwards from the handler, since its only thread may be waiting for a reader of the
 //! output. A signal inherited as ignored, as under `nohup`, stays ignored here and in commands.
-//! that was inherited as ignored, as under `nohup`, stays ignored here and in commands.
 
 use std::io;
 use std::mem::MaybeUninit;

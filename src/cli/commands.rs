@@ -209,7 +209,7 @@ pub(crate) struct LsArgs {
     pub(crate) filter: FilterArgs,
 }
 
-/// What `ls` can sort by.
+/// A sort order of `ls`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum SortField {
     Key,
@@ -259,7 +259,7 @@ pub(crate) struct StatsArgs {
     pub(crate) filter: FilterArgs,
 }
 
-/// What `stats` groups by.
+/// A grouping of `stats`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum GroupBy {
     Collection,
@@ -467,7 +467,7 @@ pub(crate) struct CopyArgs {
     pub(crate) filter: FilterArgs,
 }
 
-/// What `import` and `copy` do with an entry that is there.
+/// Action of `import` and `copy` when the target already has an entry with the same key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ConflictChoice {
     /// Replace it
@@ -553,12 +553,12 @@ fn check(name: &str) -> Check {
     check.expect("it is one of the names")
 }
 
-/// What the doctor removes.
+/// The findings that `doctor --fix` removes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fix {
-    /// Whatever removing entries mends
+    /// All that can be fixed by removal
     All,
-    /// That
+    /// Those of one check
     Check(Check),
 }
 
@@ -581,14 +581,14 @@ impl Fix {
     }
 }
 
-/// What the doctor fails on.
+/// The findings that make `doctor` fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FailOn {
-    /// Whatever is found
+    /// All
     Any,
-    /// Nothing
+    /// None
     None,
-    /// That
+    /// Those of one check
     Check(Check),
 }
 

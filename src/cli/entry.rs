@@ -148,7 +148,7 @@ pub(crate) struct IdentityArgs {
     pub(crate) stdin: StdinChoice,
 }
 
-/// What is done with standard input.
+/// Handling of a command's standard input.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum StdinChoice {
     /// Leave it to the command, and tell runs apart by what it reads

@@ -1,9 +1,9 @@
-//! What can be typed: clap types and their help, no behaviour.
+//! The command line: clap types and their help, no behaviour.
 //!
-//! Subcommands are `defer`red: of twenty only the one that was asked for is built, which is most of
-//! what the parser costs a short command. What a command does is said on its variant in
-//! [`Command`], which is there before its arguments are; a type of arguments has no doc comment,
-//! since clap would put it in the place of that text.
+//! Subcommands are `defer`red: only the requested one of twenty is built, since building all of
+//! them is most of the parser's cost. The help of a command is the doc comment of its variant in
+//! [`Command`], which is built before its arguments. A type of arguments has no doc comment, since
+//! clap would replace the variant's text by it.
 
 pub(crate) mod commands;
 pub(crate) mod entry;
@@ -49,15 +49,15 @@ impl Cli {
     /// Reads the command line.
     ///
     /// # Errors
-    /// What is to be printed instead of running a command: help, the version, or what is wrong.
+    /// Returns the text to print instead of running a command: help, the version, or an error.
     pub(crate) fn read() -> Result<Self, clap::Error> {
         let words = std::env::args_os().skip(1);
         let parse = || Self::try_parse().map_err(refusal::escaped);
         shortcut::read(words).map_or_else(parse, Ok)
     }
 
-    /// Whether it is `run` that something is wrong with: like `env`, it has exit codes of its own
-    /// for that.
+    /// Reports whether a command line that was refused is one of `run`, which has exit codes of its
+    /// own for its errors, as `env` has.
     pub(crate) fn is_run(words: impl Iterator<Item = OsString>) -> bool {
         let read = Self::command()
             .ignore_errors(true)

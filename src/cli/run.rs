@@ -89,7 +89,7 @@ const MAX_OUTPUT: &str = "100MiB";
 const WAIT_TIMEOUT: &str = "10m";
 
 impl RunArgs {
-    /// What is meant where no option is typed.
+    /// Returns the arguments of a `run` without options.
     pub(super) fn plain() -> Self {
         Self {
             keep: KeepArgs {
@@ -131,7 +131,7 @@ pub(crate) struct FailureArgs {
     pub(crate) no_failures: bool,
 }
 
-/// What `run` does while another process runs the same.
+/// Action of `run` while another process runs the same command.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum BusyChoice {
     /// Print what it prints, as it comes

@@ -175,7 +175,7 @@ mod tests {
 
     use super::*;
 
-    /// What the shortcut makes of a command line; it must be what clap makes of it.
+    /// Reads a command line with the shortcut, and asserts that clap reads it alike.
     fn check(line: &[&str]) -> Option<Cli> {
         let short = read(line.iter().map(OsString::from))?;
         let long = Cli::try_parse_from([&["ecache"], line].concat());

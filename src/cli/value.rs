@@ -6,7 +6,7 @@ use clap::ValueEnum;
 use ecache_core::entry::Policy;
 use ecache_core::value::Kind;
 
-/// What a value that is set is.
+/// The type of a value that is set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ValueType {
     /// UTF-8 text, a string to FiftyOne

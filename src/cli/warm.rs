@@ -86,7 +86,7 @@ pub(crate) struct WarmArgs {
     pub(crate) filter: FilterArgs,
 }
 
-/// What `warm --refresh` begins with.
+/// The order in which `warm --refresh` runs commands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum WarmOrder {
     /// What expires first

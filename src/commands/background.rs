@@ -14,10 +14,10 @@ use crate::cli::RunArgs;
 use crate::error::usage;
 use crate::inherited;
 
-/// Where a script wants to be told what came of it.
+/// Opens the file or descriptor that the status is written to.
 pub(super) fn status(args: &RunArgs) -> Result<Option<File>> {
     match (&args.status_file, args.status_fd) {
-        // Whoever asked for it was told by the process that was typed.
+        // The foreground process writes the status.
         _ if args.background => Ok(None),
         // The status follows the command's output.
         (Some(path), _) if path.as_os_str() == "-" => descriptor(libc::STDOUT_FILENO).map(Some),
@@ -47,7 +47,7 @@ fn descriptor(number: i32) -> Result<File> {
         .into())
 }
 
-/// Runs what was typed once more, in a process of its own that this one does not wait for.
+/// Runs the typed command once more, in a process that this one does not wait for.
 ///
 /// # Errors
 /// Fails if the process cannot be started, or cannot read the same input.
@@ -83,17 +83,17 @@ pub(super) fn assume(input: &str, invocation: &mut Invocation) {
     }
 }
 
-/// From here on, the terminal's signals and its end are nothing to this process.
+/// Detaches this process from the terminal, so that its signals and its end do not reach it.
 pub(super) fn leave_terminal() {
-    // SAFETY: this touches no memory. It fails for the leader of a group, which whoever is started
-    // is not.
+    // SAFETY: this touches no memory. It fails for the leader of a process group, which a child
+    // process is not.
     unsafe { libc::setsid() };
 }
 
-/// Closes what the caller has open beside the standard streams: it may be a pipe that somebody
-/// reads to its end.
+/// Closes inherited descriptors other than the standard streams: one may be a pipe whose reader
+/// waits for its end.
 ///
-/// To be called before this process opens anything.
+/// Must be called before this process opens anything.
 pub(super) fn close_inherited() {
     // SAFETY: no descriptor from 3 on is in use here yet.
     #[cfg(target_os = "linux")]

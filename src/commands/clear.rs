@@ -27,7 +27,7 @@ pub(crate) fn run(context: &Context, args: ClearArgs) -> Result<Exit> {
     let selection = selection.into();
     let documents = || remove_documents(backend.as_ref(), &filter, run);
     let removed = remove_with(context, backend.as_ref(), &selection, run, now, documents)?;
-    // Who clears a user's part is to know that some of it cannot be told.
+    // FiftyOne's own entries of a user cannot be selected; the note prevents a wrong conclusion.
     if removed == (Usage::default(), 0) && names_what_fiftyone_hides(&filter) {
         context.note(
             "what FiftyOne itself cached records neither scopes nor arguments: name such a call with `ecache rm STORE -a ...`, or clear its store",
@@ -54,7 +54,8 @@ pub(crate) fn run(context: &Context, args: ClearArgs) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// Whether a filter asks for what FiftyOne's own documents have only in the hash of their key.
+/// Reports whether a filter selects by scopes or arguments, which FiftyOne's own documents contain
+/// only in the hash of their key.
 fn names_what_fiftyone_hides(filter: &Filter) -> bool {
     [
         &filter.users,

@@ -140,7 +140,7 @@ pub(crate) fn run(context: &Context, args: CopyArgs) -> Result<Exit> {
     }
 }
 
-/// How many entries that were left out are named one by one.
+/// Maximum number of left-out entries that are named one by one.
 const TOLD: u64 = 10;
 
 struct Copy<'a> {
@@ -162,7 +162,7 @@ impl Copy<'_> {
         })
     }
 
-    /// Copies what is found to its place.
+    /// Copies the records that were found to the target.
     fn pour(
         &self,
         total: Option<u64>,
@@ -296,7 +296,7 @@ impl Copy<'_> {
     }
 }
 
-/// Whether an error is no more there when the copy is run again.
+/// Reports whether an error is transient, so that running the copy again may succeed.
 fn is_passing(error: &anyhow::Error) -> bool {
     matches!(
         error.downcast_ref(),
@@ -304,7 +304,7 @@ fn is_passing(error: &anyhow::Error) -> bool {
     )
 }
 
-/// What is at the end of a path.
+/// The kind of a copy's source or target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
     /// A store, which [`location::open`] opens
@@ -314,7 +314,7 @@ enum Place {
 }
 
 impl Place {
-    /// Tells a store from a dump by its first bytes; what is neither says so when it is read.
+    /// Distinguishes a store from a dump by its first bytes. Any other file fails when it is read.
     fn of_source(path: &Path) -> Result<Self> {
         if location::is_url(path.as_os_str()) {
             return Ok(Self::Store);
@@ -324,7 +324,7 @@ impl Place {
         }
         let attempt = || format!("cannot copy from {}", path.display());
         let kind = fs::metadata(path).with_context(attempt)?.file_type();
-        // Reading from a pipe would take away what is read.
+        // Bytes read from a pipe could not be read again.
         Ok(
             if kind.is_file() && is_database(path).with_context(attempt)? {
                 Self::Store
@@ -334,7 +334,7 @@ impl Place {
         )
     }
 
-    /// A file of lines is told by its name, so that a store is not made by mistake.
+    /// Recognizes a file of lines by its name, so that no store is created by mistake.
     fn of_target(path: &Path) -> Result<Self> {
         if location::is_url(path.as_os_str()) {
             return Ok(Self::Store);
@@ -357,7 +357,7 @@ impl Place {
     }
 }
 
-/// Whether two paths lead to one place.
+/// Reports whether two paths lead to the same file or database.
 fn is_same(one: &Path, two: &Path) -> bool {
     let file = |path: &Path| {
         let there = fs::metadata(path).ok()?;

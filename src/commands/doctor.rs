@@ -25,10 +25,10 @@ use crate::error::Exit;
 use crate::output::escape::{for_line, shell};
 use crate::output::{Cell, Column, Format, human, stdout};
 
-/// So many entries or stores of a finding are shown.
+/// Maximum number of entries or stores shown for a finding.
 const SAMPLES: usize = 3;
 
-/// So many of the stores that grow fastest are shown.
+/// Maximum number of the fastest growing stores shown.
 const GROWING: usize = 5;
 
 pub(crate) fn run(context: &Context, args: DoctorArgs) -> Result<Exit> {
@@ -150,7 +150,7 @@ impl Doctor<'_> {
         }
     }
 
-    /// Removes what was found, as the command that is advised would.
+    /// Removes the entries of a finding, as the advised command would.
     fn mend(&self, collection: &str, finding: &Finding, run: Run) -> Result<()> {
         let selection = self.selection(collection, finding)?;
         self.context.note(&format!("{}:", finding.check.id()));
@@ -166,7 +166,7 @@ impl Doctor<'_> {
         Ok(())
     }
 
-    /// Removes the own documents that have a trouble, unless they were mended meanwhile.
+    /// Removes the stores' own documents of a finding, unless they were mended meanwhile.
     fn mend_documents(&self, finding: &Finding, selection: &Selection, run: Run) -> Result<u64> {
         let mut count = 0;
         match finding.check {
@@ -194,13 +194,13 @@ impl Doctor<'_> {
         Ok(count)
     }
 
-    /// What mending removes, the same as [`Doctor::command`] does.
+    /// Returns the entries that mending removes, the same as [`Doctor::command`] does.
     fn selection(&self, collection: &str, finding: &Finding) -> Result<Selection> {
         let any = Filter {
             collections: vec![Pattern::exact(collection)],
             ..self.filter.clone()
         };
-        // Nothing that is kept until it is removed by name is removed here.
+        // Entries of policy `persist` are only removed by name, never here.
         let evictable = Filter {
             policy: Some(Policy::Evict),
             ..any
@@ -221,7 +221,7 @@ impl Doctor<'_> {
             Check::Damaged | Check::Unreadable => return Ok(finding.selection(self.now)),
             Check::Orphaned => {
                 let datasets = finding.datasets();
-                // One that was made since has a cache to lose.
+                // Entries of a dataset that was created since the examination are no orphans.
                 let again = match self.args.live_datasets {
                     Some(_) => None,
                     None => Live::find(self.context, self.backend, None)?,
@@ -352,7 +352,7 @@ impl Doctor<'_> {
         self.line(collection, &format!("{verb}{}", filter.words(shell)))
     }
 
-    /// A command for the same store and collection.
+    /// Returns a command for the same store and collection.
     fn line(&self, collection: &str, what: &str) -> String {
         let mut line = format!("ecache {what}");
         if let Some((option, typed)) = self.context.typed_location() {

@@ -63,7 +63,7 @@ impl Field {
         Self::Value,
     ];
 
-    /// What a list shows unless other fields are asked for.
+    /// The default fields of a list.
     pub(super) const USUAL: [Self; 8] = [
         Self::StoreName,
         Self::Key,
@@ -75,7 +75,7 @@ impl Field {
         Self::ExpiresAt,
     ];
 
-    /// Its name, as JSON and `--fields` have it.
+    /// Returns the name of the field in JSON and `--fields`.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::StoreName => "store_name",
@@ -103,7 +103,7 @@ impl Field {
         }
     }
 
-    /// How a table lays it out.
+    /// Returns the column of the field.
     pub(super) fn column(self) -> Column {
         match self {
             Self::CreatedAt | Self::UpdatedAt | Self::ExpiresAt | Self::LastUsedAt => {
@@ -114,13 +114,13 @@ impl Field {
         }
     }
 
-    /// Whether there is anything to say in it: names of datasets are known in a database alone.
+    /// Reports whether the field can have a value: only a database knows the names of datasets.
     pub(super) fn is_known(self, datasets: &Datasets) -> bool {
         self != Self::DatasetName || datasets.are_known()
     }
 
-    /// Its value in an entry. The entry's value is given as JSON, if it was read, and shown as it
-    /// is: what looks like a secret is looked for in what was recorded of the call.
+    /// Returns the field of an entry as a cell. `value` is the entry's value as JSON, if it was
+    /// read. Secrets are masked in the recorded call, not in the value.
     pub(super) fn cell<'a>(
         self,
         entry: &'a Entry,
@@ -165,9 +165,9 @@ impl Field {
     }
 }
 
-/// The fields of `--fields`; those of [`Field::USUAL`] if there are none.
+/// Returns the fields of `--fields`; those of [`Field::USUAL`] if there are none.
 ///
-/// One that nothing is known of is there only if it was named.
+/// A field that cannot have a value is included only if it was named.
 pub(super) fn parse(names: &[String], datasets: &Datasets) -> anyhow::Result<Vec<Field>> {
     let known = |fields: &[Field]| -> Vec<Field> {
         let known = fields.iter().copied();

@@ -160,7 +160,7 @@ fn copy(backend: &dyn Backend, kind: Kind, content: Content, out: &mut impl Writ
     }
 }
 
-/// What the store says of a value that could not be read to its end.
+/// Returns the store's error for a value that could not be read to its end.
 fn unread(error: io::Error) -> anyhow::Error {
     match error.downcast::<Error>() {
         Ok(error) => error.into(),

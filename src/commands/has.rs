@@ -14,7 +14,7 @@ pub(crate) fn run(context: &Context, args: HasArgs) -> Result<Exit> {
     let now = context.now();
     let (backend, glanced) = context.glance(&request.address, now)?;
     let lookup = match glanced {
-        // Nobody is going to read it, and find that it is damaged.
+        // The chunks are not read here, so `lookup` must detect damage.
         Lookup::Hit(_, Content::Chunked(_)) => backend.lookup(&request.address, now)?,
         lookup => lookup,
     };

@@ -28,8 +28,8 @@ use crate::error::{hindered, usage};
 use crate::inherited::is_closed;
 use crate::variables::{self, variable};
 
-/// After this long without a byte, standard input is taken for a pipe that nobody closes, as ssh
-/// and some CI systems leave it.
+/// Time without a byte after which standard input counts as a pipe that is never closed, as ssh and
+/// some CI systems leave it.
 const IDLE: Duration = Duration::from_secs(10);
 
 /// Maximum wait for the first byte of standard input when only a key is requested.
@@ -169,7 +169,8 @@ impl Invocation {
     }
 }
 
-/// What else runs are told apart by.
+/// Returns the further parts of the key: the boot or session, the scope, and the modification times
+/// of files.
 fn marks(
     args: &SurroundingsArgs,
     lifetime: Option<Lifetime>,
@@ -188,7 +189,7 @@ fn marks(
         marks.insert("scope".into(), name);
     }
     for path in &args.modtime {
-        // As for bkt, a file that is not there is a state of it.
+        // As for bkt, a missing file is a state of its own.
         let modified = match file_metadata(path) {
             Ok(file) => format!("{}.{:09}", file.mtime(), file.mtime_nsec()),
             Err(error) if error.kind() == io::ErrorKind::NotFound => "none".to_owned(),
@@ -203,7 +204,7 @@ fn marks(
     Ok(marks)
 }
 
-/// What tells this run of the machine from any other.
+/// Returns the id of the current boot.
 fn boot() -> Result<String> {
     let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id");
     let id = id
@@ -212,12 +213,12 @@ fn boot() -> Result<String> {
     Ok(id.trim_end().to_owned())
 }
 
-/// What tells the session of this terminal, or of this cron job, from any other: the process that
-/// leads it, which is a shell mostly, and when that was started.
+/// Returns an id of the session of this terminal or cron job: the boot, and the PID and start time
+/// of the session leader, usually a shell.
 fn session() -> Result<String> {
     // SAFETY: this only asks, and does not fail for the calling process.
     let leader = unsafe { libc::getsid(0) };
-    // One that has ended, or is outside of this container, is known by its number alone.
+    // A leader that has ended, or is outside this container, is identified by its PID alone.
     let status = std::fs::read_to_string(format!("/proc/{leader}/stat")).unwrap_or_default();
     let fields = status.rsplit_once(") ").map(|(_, fields)| fields);
     let started = fields.and_then(|fields| fields.split(' ').nth(19));
@@ -228,7 +229,7 @@ fn find(name: &OsStr) -> Result<Program> {
     Ok(Program::find(name, std::env::var_os("PATH").as_deref())?)
 }
 
-/// What identifies a program that is run here, without arguments and without anything to read.
+/// Returns the identity of a program that is run here, without its arguments and its input.
 pub(super) fn identity(
     name: &OsStr,
     args: &SurroundingsArgs,
@@ -259,7 +260,7 @@ pub(super) fn identity(
     })
 }
 
-/// How long a result is one, as it was typed, or else as bkt's variable says.
+/// Returns the lifetime of results from the option, or else from bkt's variable.
 pub(super) fn lifetime(typed: Option<Lifetime>) -> Result<Option<Lifetime>> {
     if typed.is_some() {
         return Ok(typed);
@@ -287,7 +288,7 @@ pub(super) fn cache_mode(typed: Option<CacheMode>) -> Result<CacheMode> {
     }
 }
 
-/// What is kept of a command, by the options that `run` and `warm` share.
+/// Returns the settings for keeping results, from the options that `run` and `warm` share.
 pub(super) fn kept(keep: &KeepArgs, lifetime: Option<Lifetime>) -> Settings {
     Settings {
         ttl: match lifetime {
@@ -314,7 +315,7 @@ pub(super) fn failures(args: FailureArgs) -> Failures {
     }
 }
 
-/// The store that a program's results are kept in.
+/// Returns the store of a program's results.
 pub(super) fn store_name(store: Option<&str>, version: Option<&str>, program: &Program) -> String {
     let path = &program.path;
     let base_name = path.file_name().unwrap_or(path.as_os_str());

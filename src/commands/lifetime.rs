@@ -20,7 +20,7 @@ pub(super) struct LifetimeChange {
 }
 
 impl LifetimeChange {
-    /// What `--ttl` and `--policy` mean together.
+    /// Combines `--ttl` and `--policy`, and refuses contradictions.
     pub(super) fn new(ttl: Option<TtlChange>, named: Option<PolicyChange>) -> Result<Self> {
         let has_lifetime = matches!(ttl, Some(TtlChange::To(Ttl::Millis(_))));
         match (named, ttl) {

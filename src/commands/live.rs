@@ -25,8 +25,8 @@ pub(super) struct Live(HashSet<Arc<str>>);
 impl Live {
     /// Reads them from `source`, or else asks the store's own engine; `None` if neither knows.
     ///
-    /// A list that cannot be one of ids is refused: whatever was to write it failed, or every entry
-    /// that is linked to a dataset would be taken for dead.
+    /// Refuses a list that has no id of a dataset with entries: the program that was to write it
+    /// may have failed, and every entry linked to a dataset would be an orphan.
     pub(super) fn find(
         context: &Context,
         backend: &dyn Backend,
@@ -63,12 +63,12 @@ impl Live {
         Ok(Some(Self(live)))
     }
 
-    /// Neither a list nor the engine says which datasets exist.
+    /// Returns the error for a store whose datasets neither a list nor the engine knows.
     pub(super) fn unknown() -> anyhow::Error {
         usage("which datasets exist? Name a file with their ids, one a line, with --live-datasets")
     }
 
-    /// The datasets as a set of ids.
+    /// Returns the ids of the datasets.
     pub(super) fn ids(&self) -> &HashSet<Arc<str>> {
         &self.0
     }
@@ -96,12 +96,12 @@ impl Live {
     }
 }
 
-/// Whether a list of datasets is a database that knows them.
+/// Reports whether the datasets are to be read from a database, not from a list.
 fn is_server(source: &Path) -> bool {
     location::is_url(source.as_os_str()) || source == OsStr::new(fiftyone::NAME)
 }
 
-/// One id a line; what follows it, such as a name after a tab, is passed over.
+/// Reads one id per line. The rest of a line, such as a name after a tab, is ignored.
 fn parse(text: &str) -> Result<HashSet<Arc<str>>> {
     let mut live: HashSet<Arc<str>> = HashSet::new();
     for (index, line) in text.trim_start_matches('\u{feff}').lines().enumerate() {

@@ -1,4 +1,4 @@
-//! `ecache prune`: removes what is dead or too much.
+//! `ecache prune`: removes expired, unused and orphaned entries, and those beyond a quota.
 
 use std::time::Duration;
 
@@ -28,8 +28,8 @@ pub(crate) fn run(context: &Context, args: PruneArgs) -> Result<Exit> {
     let orphans = orphans(context, &args, backend.as_ref(), &scope)?;
     let selection = selection(&args, scope, orphans.clone(), now);
     selection.any_of.iter().try_for_each(check_possible)?;
-    // What had not expired that long ago is not expired then; the other limits are points in time
-    // already.
+    // Seen from `then`, an entry that expired later is still fresh. The other limits are points in
+    // time already.
     let stale = Duration::from_millis(args.keep_stale.unwrap_or(0));
     let then = now.saturating_sub(stale);
     let documents = || match &orphans {
@@ -47,7 +47,7 @@ pub(crate) fn run(context: &Context, args: PruneArgs) -> Result<Exit> {
         note_persistent(context, backend.as_ref(), orphans, now)?;
     }
     if run == Run::Wet {
-        // Large values whose writers died before an entry named them; there is a next time.
+        // Removes large values whose writers died before publishing them. Best effort.
         if let Err(error) = backend.collect_garbage(now) {
             context.detail(&format!("what nothing names was not collected: {error}"));
         }
@@ -110,7 +110,8 @@ fn note_persistent(
     Ok(())
 }
 
-/// The entries whose dataset was deleted, `None` if there are none or nobody asked for them.
+/// Returns the filter of entries whose dataset was deleted; `None` without such datasets or without
+/// `--orphaned`.
 fn orphans(
     context: &Context,
     args: &PruneArgs,
@@ -126,8 +127,8 @@ fn orphans(
     Ok(live.orphans(datasets, &evictable(args, scope)))
 }
 
-/// Builds the filter of what may be pruned. Conditions that are reasons to go by themselves are
-/// none of it.
+/// Builds the filter of the entries that may be pruned, without the conditions that are themselves
+/// reasons for removal.
 fn scope(context: &Context, args: &PruneArgs, now: Timestamp) -> Result<Filter> {
     let narrowing = FilterArgs {
         expired: false,
@@ -155,7 +156,7 @@ impl PruneArgs {
         self.max_size.is_some() || self.max_entries.is_some()
     }
 
-    /// Reports whether entries go because they are expired.
+    /// Reports whether entries are removed because they are expired.
     fn is_of_expired(&self) -> bool {
         let has_limit = self.has_capacity()
             || self.orphaned
@@ -165,7 +166,8 @@ impl PruneArgs {
     }
 }
 
-/// Returns what may go by a limit: of policy `evict`, unless another was typed.
+/// Returns the filter of entries that a limit may remove: of policy `evict`, unless another was
+/// typed.
 fn evictable(args: &PruneArgs, scope: &Filter) -> Filter {
     let typed = args.filter.policy.unwrap_or(PolicyChoice::Evict);
     Filter {
@@ -174,7 +176,7 @@ fn evictable(args: &PruneArgs, scope: &Filter) -> Filter {
     }
 }
 
-/// Returns what the limits take: each by itself is a reason to go.
+/// Returns the entries to remove: each limit by itself is a reason.
 fn selection(
     args: &PruneArgs,
     scope: Filter,

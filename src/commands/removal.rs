@@ -13,7 +13,7 @@ use crate::context::Context;
 use crate::output::{Progress, human};
 use crate::signals;
 
-/// Whether anything is changed.
+/// Distinguishes a dry run from a run that changes the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Run {
     Dry,
@@ -34,7 +34,7 @@ pub(super) fn open(context: &Context, run: Run) -> Result<Arc<dyn Backend>> {
     }
 }
 
-/// The words that tell of a change.
+/// The words of a change in progress and reports.
 #[derive(Clone, Copy)]
 pub(super) struct Verb<'a> {
     pub(super) doing: &'static str,
@@ -58,8 +58,8 @@ impl Verb<'_> {
         detail: None,
     };
 
-    /// Reports the affected entries, and the number of affected documents of stores; `word` is one
-    /// of its own.
+    /// Reports the affected entries, and the number of affected documents of stores; `word` is
+    /// `done` or `would`.
     fn report(&self, context: &Context, word: &str, usage: Usage, documents: u64) {
         let detail = self.detail.filter(|_| usage.entries > 0);
         let detail = detail.map_or_else(String::new, |detail| format!(": {detail}"));

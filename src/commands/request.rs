@@ -64,9 +64,10 @@ impl Request {
         })
     }
 
-    /// Whether what is recorded of an entry says that it is another one under the same key.
+    /// Reports whether the recorded scopes or arguments show that an entry with this key belongs to
+    /// another call.
     ///
-    /// Only what is known on both sides is compared: FiftyOne's documents record none of this.
+    /// Only values known on both sides are compared: FiftyOne's documents record none of them.
     pub(super) fn contradicts(&self, entry: &Entry) -> bool {
         fn differ<T: PartialEq>(asked: &Option<T>, recorded: &Option<T>) -> bool {
             matches!((asked, recorded), (Some(asked), Some(recorded)) if asked != recorded)

@@ -247,7 +247,8 @@ fn count_unkeyed(context: &Context, invocation: &Invocation) {
     }
 }
 
-/// Whether the command reads what another process could not read again, in the background.
+/// Reports whether the command reads a stream, which a refresh in the background could not read
+/// again.
 fn reads_unkept(args: &RunArgs) -> bool {
     args.identity.stdin == StdinChoice::Ignore && is_stream()
 }
@@ -281,7 +282,7 @@ fn settings(args: &RunArgs, mode: CacheMode, lifetime: Option<Lifetime>) -> Sett
         } else {
             OnMiss::Run
         },
-        // What nobody waits for is not to put a failure in the place of what is served.
+        // A failed refresh in the background must not replace the stale result.
         failures: if args.background && args.keep.failures.failure_ttl.is_none() {
             Failures::Forget
         } else {
@@ -315,7 +316,7 @@ fn settings(args: &RunArgs, mode: CacheMode, lifetime: Option<Lifetime>) -> Sett
     }
 }
 
-/// What `--status-file` and `--status-fd` get.
+/// The object written to `--status-file` and `--status-fd`.
 #[derive(Serialize)]
 struct Status<'a> {
     outcome: &'static str,

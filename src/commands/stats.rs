@@ -85,7 +85,7 @@ fn name_column(by: GroupBy) -> Column {
     })
 }
 
-/// What calls came to, also where no entry is left of them.
+/// Prints the counted calls of cached functions, also of those without remaining entries.
 fn calls(context: &Context, args: &StatsArgs, filter: &Filter) -> Result<Exit> {
     let by = Dimension::from(args.by);
     if !matches!(

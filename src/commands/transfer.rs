@@ -1,5 +1,5 @@
-//! What export, import and copy have in common: files that appear when they are complete, the loop
-//! over what is found, and the report.
+//! Shared parts of export, import and copy: files that appear once complete, the loop over the
+//! records, and the report.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -23,7 +23,7 @@ use crate::signals;
 
 /// Number of entries left out that are named one by one.
 const NAMED: u64 = 20;
-/// Takes the records of a file that a filter means.
+/// Takes the records of a file that match a filter.
 pub(super) struct Sieve {
     filter: Filter,
     /// The filter, for any collection
@@ -66,9 +66,9 @@ impl Sieve {
     }
 }
 
-/// Hands what is found to `take`, with progress, until it is all there or the user stops it.
+/// Passes the records to `take`, with progress, until the end or until the user interrupts it.
 ///
-/// What is damaged or too large is said and left out; the exit code tells of it.
+/// Damaged and oversized records are reported and left out, and change the exit code.
 pub(super) fn pour(
     context: &Context,
     verb: &'static str,
@@ -185,7 +185,7 @@ pub(super) fn to_file(
     };
     fs::metadata(&folder).with_context(attempt)?;
     signals::finish_batches()?;
-    // The error as it comes has the name of the temporary file, which nobody asked for.
+    // The original error names the temporary file, which the user does not know.
     let file = partial::create(&folder);
     let file = file.map_err(|error| io::Error::from(error.kind()));
     let mut file = file.with_context(attempt)?;
@@ -199,8 +199,8 @@ pub(super) fn to_file(
     Ok(exit)
 }
 
-/// Opens what records are read from; - is standard input. What comes through a pipe is put into a
-/// file first: a sender that stalls must not keep other writers waiting.
+/// Opens a file of records; `-` is standard input. The content of a pipe is spooled to a file
+/// first: a sender that stalls must not keep other writers waiting.
 pub(super) fn open_records(path: &Path) -> Result<BufReader<File>> {
     let file = if path.as_os_str() == "-" {
         spool(stdin()).context("cannot keep standard input in a temporary file")?
@@ -223,7 +223,7 @@ pub(super) fn open_records(path: &Path) -> Result<BufReader<File>> {
     Ok(BufReader::with_capacity(1 << 16, file))
 }
 
-/// Whether a file is one of SQLite's.
+/// Reports whether a file is a SQLite database.
 pub(super) fn is_database(path: &Path) -> io::Result<bool> {
     const MAGIC: &[u8] = b"SQLite format 3\0";
     let mut head = Vec::new();

@@ -68,7 +68,7 @@ pub(crate) fn run(context: &Context, args: WatchArgs) -> Result<Exit> {
         is_failing = false;
         let count = left.map_or(changes.len(), |left| changes.len().min(left));
         left = left.map(|left| left - count);
-        // One writer a poll: it hands on what it has when it is finished.
+        // One writer per poll: a writer flushes its rows when it is finished.
         let mut rows = context.rows(format, &columns)?;
         for change in &changes[..count] {
             rows.row(&cells(
@@ -110,7 +110,7 @@ fn look(context: &Context, place: &mut Place, watch: &mut Watch) -> Result<Vec<C
         let (path, _) = context.location()?;
         watch.continue_with(match location::open(path.as_os_str(), Access::Read) {
             Ok(backend) => backend,
-            // Also of a file that somebody is about to make a store of.
+            // Also returned for a file that is about to become a store.
             Err(Error::Missing { .. }) => {
                 place.file = None;
                 location::empty()
@@ -124,9 +124,9 @@ fn look(context: &Context, place: &mut Place, watch: &mut Watch) -> Result<Vec<C
     Ok(watch.poll()?)
 }
 
-/// The file that is watched, which may be made, removed or replaced by another one.
+/// The file that is watched, which may be created, removed or replaced.
 struct Place {
-    /// `None` for what is no file
+    /// `None` for a database
     path: Option<PathBuf>,
     file: Option<(u64, u64)>,
 }
@@ -144,7 +144,7 @@ impl Place {
         self.path.is_none() || self.file.is_some()
     }
 
-    /// Whether there is another file than the last time.
+    /// Reports whether the file was created, removed or replaced since the last call.
     fn has_moved(&mut self) -> Result<bool> {
         let Some(path) = &self.path else {
             return Ok(false);
@@ -158,7 +158,7 @@ impl Place {
     }
 }
 
-/// Waits for the next look, and ends like `tail -f` does when nobody reads any more.
+/// Waits for the next poll. Fails once the reader of standard output is gone, as `tail -f` does.
 fn rest(interval: Duration) -> Result<()> {
     let stdout = stdout();
     let mut fds = [PollFd::from_borrowed_fd(stdout.as_fd(), PollFlags::empty())];

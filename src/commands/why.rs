@@ -119,7 +119,7 @@ fn question(context: &Context, args: WhyArgs) -> Result<Result<Question, String>
     }))
 }
 
-/// How an explanation is told.
+/// Formats an explanation.
 struct View<'a> {
     question: &'a Question,
     now: Timestamp,
@@ -242,7 +242,7 @@ impl View<'_> {
         text
     }
 
-    /// A store as a message names it; that of the default collection, too, where ours is another.
+    /// Returns the name of a store in a message, with its collection if that is not ours.
     fn other_store(&self, address: &Address) -> String {
         let store = &address.store;
         if store.collection == self.question.address.store.collection {
@@ -291,8 +291,8 @@ impl View<'_> {
         }
     }
 
-    /// What was asked and what is recorded, as it may be shown. Arguments are looked at together
-    /// with their neighbours: `--password` says what the next one is.
+    /// Returns the requested and the recorded value, with secrets masked unless they are revealed.
+    /// All arguments are masked together: after `--password`, the next one is a secret.
     fn sides(&self, entry: &Entry, difference: &Difference) -> (Option<Json>, Option<Json>) {
         let (mut asked, mut recorded) = (difference.asked.clone(), difference.recorded.clone());
         if self.secrets == Secrets::Masked {
@@ -369,7 +369,7 @@ impl View<'_> {
 
     fn json_difference(&self, entry: &Entry, difference: &Difference) -> Value {
         let (asked, recorded) = self.sides(entry, difference);
-        // What only Python takes for JSON is text here.
+        // JSON that only Python accepts becomes a string.
         let value = |json: Json| {
             let text = json.dumps();
             serde_json::from_str(&text).unwrap_or(Value::String(text))
@@ -388,7 +388,7 @@ fn input_kind(input: &Json) -> Option<&str> {
     Some(input.split_once(": ").map_or(input, |(kind, _)| kind))
 }
 
-/// One of some arguments, after all of them were masked.
+/// Returns one of the arguments after all of them were masked.
 fn masked(arguments: Option<Json>, index: usize) -> Option<Json> {
     let mut arguments = arguments?;
     mask_json(&mut arguments);

@@ -1,5 +1,4 @@
-//! What one cell of a row holds; how it is spelled is the format's affair, but for what programs
-//! read.
+//! The cells of a row, and their text for programs. Formats for people spell them on their own.
 
 use std::borrow::Cow;
 

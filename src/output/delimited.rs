@@ -56,7 +56,7 @@ fn into_io_error(error: csv::Error) -> io::Error {
     }
 }
 
-/// Whether the first line has the names of the columns.
+/// Visibility of the first line with the names of the columns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Header {
     /// For people and for programs that read names

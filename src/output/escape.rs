@@ -36,8 +36,8 @@ pub(crate) fn is_unsafe(c: char) -> bool {
             | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
-/// Whether `text` is printable ASCII: the common case, safe in every format but for quotes and
-/// backslashes.
+/// Reports whether `text` is printable ASCII: the common case, safe in every format except for
+/// quotes and backslashes.
 pub(crate) fn is_printable_ascii(text: &str) -> bool {
     // A fold without an early exit is compiled to vector instructions; `all` is not.
     text.bytes().fold(true, |printable, byte| {

@@ -144,7 +144,7 @@ fn push_string(out: &mut String, text: &str, audience: Audience) {
     out.push('"');
 }
 
-/// Whether there is a quote or a backslash, in vector instructions as
+/// Reports whether `text` has a quote or a backslash, in vector instructions as
 /// [`escape::is_printable_ascii`].
 fn has_quotes(text: &str) -> bool {
     let quotes = |byte| matches!(byte, b'"' | b'\\');

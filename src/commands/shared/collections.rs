@@ -1,4 +1,4 @@
-//! Tells of entries in collections that a command did not look at.
+//! Notes about entries in collections that a command did not search.
 
 use anyhow::Result;
 use ecache_core::backend::{Backend, Dimension, Row, Scan, Sort};
@@ -9,13 +9,13 @@ use ecache_core::time::Timestamp;
 use super::super::removal::entries;
 use crate::context::{Collections, Context};
 
-/// So many entries of a collection are counted: it is enough to know that there are some.
+/// Maximum number of entries counted in a collection; beyond it, the note says "more than".
 const COUNTED: u64 = 1000;
 
-/// So many collections are named.
+/// Maximum number of collections named.
 const NAMED: usize = 3;
 
-/// Notes entries that `selection` means but for their collection, unless collections were named.
+/// Notes entries of other collections that `selection` would match, unless collections were named.
 pub(in crate::commands) fn note_elsewhere(
     context: &Context,
     backend: &dyn Backend,
@@ -61,7 +61,7 @@ pub(in crate::commands) fn note(
     }
 }
 
-/// Counts the entries of another collection, no further than is needed.
+/// Counts the selected entries of another collection, up to a little more than [`COUNTED`].
 fn count(
     backend: &dyn Backend,
     collection: &str,

@@ -1,4 +1,4 @@
-//! From the filter that was typed to the one that the core knows: built here for every verb.
+//! Builds the core's filter from the typed one, for every verb.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use crate::datasets::Datasets;
 use crate::error::usage;
 use crate::units::Moment;
 
-/// What a verb means where nothing is typed.
+/// The entries that a verb selects by default.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::commands) enum Unless {
     /// Entries of policy `evict`, of the default collection

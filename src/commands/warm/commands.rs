@@ -22,7 +22,7 @@ use crate::context::Context;
 use crate::error::usage;
 use crate::output::{Secrets, escape};
 
-/// What the commands have in common.
+/// The settings and the template that all commands share.
 pub(super) struct Commands<'a> {
     args: &'a WarmArgs,
     pub(super) syntax: Syntax,
@@ -67,7 +67,7 @@ impl<'a> Commands<'a> {
         })
     }
 
-    /// The command of an item, or why there is none.
+    /// Makes the command of an item, or returns the reason why it cannot be run.
     pub(super) fn prepare(&self, item: &Item) -> Prepared {
         let filled = match &item.bytes {
             Ok(bytes) => self.template.fill(bytes, self.syntax),
@@ -77,7 +77,7 @@ impl<'a> Commands<'a> {
             Ok(arguments) => arguments,
             Err(why) => return Prepared::Fail(why),
         };
-        // What it reads may have changed since the item before this.
+        // The files of the key may have changed since the previous item.
         let now = if self.reads_files() {
             identity(
                 &self.args.command[0],
@@ -107,7 +107,7 @@ impl<'a> Commands<'a> {
         !read.file.is_empty() || !read.modtime.is_empty()
     }
 
-    /// What an item is called in messages.
+    /// Returns the name of an item in messages.
     pub(super) fn name(&self, item: &Item) -> String {
         let what = match self.syntax {
             Syntax::Nul => "item",
@@ -119,8 +119,8 @@ impl<'a> Commands<'a> {
         }
     }
 
-    /// An item as it is shown. One that is masked in the command, as in `--token {}`, is masked
-    /// here, too.
+    /// Returns an item as it is shown. An item that is masked in the command, as in `--token {}`,
+    /// is masked here, too.
     pub(super) fn shown(&self, item: &Item) -> String {
         let Ok(bytes) = &item.bytes else {
             return String::new();
@@ -144,13 +144,13 @@ impl<'a> Commands<'a> {
     }
 }
 
-/// Whether a text is in one of some words.
+/// Reports whether one of the words contains a text.
 fn contains(words: &Json, text: &str) -> bool {
     let has = |word: &Json| word.as_str().is_some_and(|word| word.contains(text));
     matches!(words, Json::Array(words) if words.iter().any(has))
 }
 
-/// Where results are kept and in which scopes, from options that are filters elsewhere.
+/// Returns the store and the scopes of results, from options that are filters elsewhere.
 fn scope_of(filter: &FilterArgs, jwt_file: Option<PathBuf>) -> Result<(Option<&str>, ScopeArgs)> {
     fn one<'a>(flag: &str, names: &'a [String]) -> Result<Option<&'a String>> {
         match names {

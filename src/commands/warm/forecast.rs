@@ -1,4 +1,4 @@
-//! `ecache warm --dry-run`: what would be run, and how long that takes.
+//! `ecache warm --dry-run`: lists the commands that would be run, and estimates their time.
 
 use anyhow::Result;
 use ecache_core::backend::{Backend, Direction, Row, Scan};
@@ -13,10 +13,10 @@ use crate::context::Context;
 use crate::error::Exit;
 use crate::output::{Format, human};
 
-/// So many of the latest results tell what one costs that was never run.
+/// Number of latest results from which the cost of a command without a record is estimated.
 const SAMPLE: u64 = 1000;
 
-/// Lists what would be run, and says how long that takes.
+/// Lists the commands that would be run, and estimates their total time.
 pub(super) fn forecast<T>(
     context: &Context,
     args: &WarmArgs,
@@ -80,7 +80,7 @@ pub(super) fn forecast<T>(
     Ok(Exit::Done)
 }
 
-/// What the latest results of a store took and how large they are together, and how many there are.
+/// Returns the total cost and size of the latest results of a store, and their number.
 fn usual(
     context: &Context,
     backend: &dyn Backend,
@@ -106,20 +106,20 @@ fn usual(
     Ok(usual)
 }
 
-/// What a dry run counts.
+/// The totals of a dry run.
 #[derive(Default)]
 struct Forecast {
     items: u64,
     runs: u64,
     skipped: u64,
-    /// Milliseconds and bytes of those runs whose like is recorded
+    /// Milliseconds and bytes of the runs whose last cost and size are recorded
     cost_ms: u64,
     size: u64,
     known: u64,
 }
 
 impl Forecast {
-    /// Counts a run, of which perhaps the last cost and size are recorded.
+    /// Counts a run, with its last cost and size if they are recorded.
     fn add(&mut self, cost_ms: Option<u64>, size: Option<u64>) {
         self.runs += 1;
         if let (Some(cost), Some(size)) = (cost_ms, size) {
@@ -129,8 +129,8 @@ impl Forecast {
         }
     }
 
-    /// Says what was counted. Of what was never run, the average of `usual`: cost, size, and of how
-    /// many.
+    /// Prints the totals. Runs without a record are estimated by the average of `usual`, which is
+    /// the total cost, the total size, and the number of results.
     fn print(&self, context: &Context, jobs: usize, pace_ms: u64, usual: (u64, u64, u64)) {
         let mut text = format!("would run {} of {}", self.runs, self.items);
         if self.skipped > 0 {

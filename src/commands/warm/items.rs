@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result};
 
 use crate::output::stdin;
 
-/// No argument may be longer, so no item is kept that is.
+/// Maximum length of an item: the system allows no longer argument.
 const LONGEST: usize = 128 * 1024;
 
 /// How items are written.
@@ -22,12 +22,12 @@ pub(super) enum Syntax {
     Json,
 }
 
-/// What was read of an item.
+/// An item of the input.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Item {
-    /// Which line it is, or which item, counted from 1
+    /// Number of the line or item, counted from 1
     pub(super) number: u64,
-    /// Its bytes, or why there are none
+    /// The bytes, or the reason why there are none
     pub(super) bytes: Result<Vec<u8>, String>,
 }
 
@@ -66,7 +66,7 @@ impl Items {
         }
     }
 
-    /// The next item, empty or not; `None` at the end.
+    /// Returns the next item, empty or not; `None` at the end.
     fn read(&mut self) -> io::Result<Option<Result<Vec<u8>, String>>> {
         let mut bytes = Vec::new();
         let limit = LONGEST as u64 + 1;

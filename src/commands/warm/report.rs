@@ -1,5 +1,4 @@
-//! What is said of the work: a row an item for who asks for it, progress, and in the end the
-//! failures.
+//! The report of `warm`: one row per item with `--format`, progress, and at the end the failures.
 
 use std::io;
 use std::time::Duration;
@@ -10,10 +9,10 @@ use ecache_core::key::Key;
 use crate::context::Context;
 use crate::output::{Cell, Column, Format, Progress, Writer, escape, say};
 
-/// Failures that are listed; more are counted.
+/// Maximum number of failures listed; more are counted.
 const LISTED: usize = 20;
 
-/// Lines of standard error that are shown of each.
+/// Maximum number of lines of standard error shown for each failure.
 const LINES: usize = 3;
 
 const COLUMNS: [Column; 7] = [
@@ -39,7 +38,7 @@ pub(super) struct Line<'a> {
 }
 
 impl<'a> Line<'a> {
-    /// The line of an item that is done.
+    /// Makes the line of an item that is done.
     pub(super) fn of(input: &'a str, done: &'a Done) -> Self {
         let millis = |cost: Duration| u64::try_from(cost.as_millis()).unwrap_or(u64::MAX);
         Self {
@@ -91,26 +90,26 @@ impl<'a> Report<'a> {
     }
 }
 
-/// What came of all items.
+/// The outcomes of all items.
 #[derive(Default)]
 pub(super) struct Summary {
     hits: u64,
     ran: u64,
     skipped: u64,
-    /// What failed now, and what had failed before and is kept
+    /// Number of new failures and of hits that are cached failures
     failed: u64,
     failures: Vec<String>,
-    /// Why items were left out, which is no failure
+    /// Reasons why items were left out, which is no failure
     omissions: Vec<String>,
 }
 
 impl Summary {
-    /// Whether everything went well that was begun.
+    /// Reports whether no item failed.
     pub(super) fn is_good(&self) -> bool {
         self.failed == 0
     }
 
-    /// Notes what came of an item; `name` is what it is called where it is listed.
+    /// Counts the outcome of an item; `name` is its name in lists.
     pub(super) fn add(&mut self, done: &Done, name: impl FnOnce() -> String) {
         match done.outcome {
             Warmed::Hit if done.exit == Some(0) => self.hits += 1,
@@ -130,7 +129,7 @@ impl Summary {
         }
     }
 
-    /// Says what failed, and how many there were.
+    /// Prints the failures, and the number of items by outcome.
     pub(super) fn print(&self, context: &Context, progress: Progress, left_out: LeftOut) {
         progress.finish();
         for failure in &self.failures {
@@ -164,11 +163,11 @@ impl Summary {
     }
 }
 
-/// Whether what was not run is listed.
+/// The way in which left-out items are reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum LeftOut {
     Listed,
-    /// The reason is the same for all, and said once
+    /// The work was stopped, and the reason is printed once
     Counted,
 }
 
