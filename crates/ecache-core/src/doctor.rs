@@ -1,8 +1,8 @@
-//! What is wrong, or will be, with the entries of a store: one pass over them, and what each
-//! trouble costs.
+//! Finds faults in the entries of a store, present ones and coming ones, in one pass, and sums up
+//! the entries and bytes of each.
 //!
-//! Nothing is changed here. A [`Finding`] names its entries, so that whoever mends it removes what
-//! was found.
+//! Nothing is changed here. A [`Finding`] names its entries, so that a fix removes the entries that
+//! were found.
 //!
 //! Weighed: a query for each check (each an own scan, and a backend would have to know all of
 //! them), and one scan with values that every check looks at (chosen: one pass, and any backend
@@ -33,7 +33,7 @@ pub const DOCUMENT_SIZE: u64 = 16 << 20;
 /// too.
 pub const NEAR_LIMIT: u64 = DOCUMENT_SIZE / 4 * 3;
 
-/// A finding names so many of its entries at the most.
+/// Maximum number of entries that a finding names.
 const NAMED: usize = 100_000;
 
 /// Growth is what was written within this time.
@@ -62,7 +62,7 @@ pub enum Check {
     OldVersions,
     /// Nearly too large for MongoDB
     NearLimit,
-    /// Of policy `persist`, but MongoDB removes them at their expiry
+    /// The policy is `persist`, but MongoDB removes the entry when it expires
     PersistExpiry,
     /// Indexes that queries count on are not there
     MissingIndexes,
@@ -107,7 +107,7 @@ impl Check {
         }
     }
 
-    /// Whether removing entries mends it.
+    /// Reports whether removing the entries fixes it.
     pub fn is_mendable(self) -> bool {
         matches!(
             self,
@@ -125,7 +125,7 @@ impl Check {
         self != Self::Foreign
     }
 
-    /// What is wrong with the entries, as in `3 entries …`.
+    /// Describes the fault of the entries, as in `3 entries …`.
     pub fn explain(self) -> &'static str {
         match self {
             Self::Damaged => "are not what was written",
@@ -159,7 +159,7 @@ impl Check {
 /// One trouble, with all that has it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Finding {
-    /// What is wrong
+    /// The check that failed
     pub check: Check,
     /// How many entries have it, and how large they are
     pub usage: Usage,
@@ -169,9 +169,9 @@ pub struct Finding {
     pub entries: Vec<Address>,
     /// The stores' own documents that have it, which are no entries
     pub documents: Vec<Address>,
-    /// What it says of the first of them, or of stores: `why`
+    /// Details of the first entries, or of stores
     pub reasons: Vec<String>,
-    /// The stores whose every entry is meant, for a trouble that whole stores have
+    /// The stores all of whose entries have it, for a trouble of whole stores
     pub stores: BTreeSet<Arc<str>>,
 }
 
@@ -216,10 +216,10 @@ pub struct Growth {
     pub recent: Usage,
 }
 
-/// What was found in one collection.
+/// The result of examining one collection.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Examination {
-    /// What is wrong, in the order of [`Check::ALL`]; nothing that is right
+    /// The checks that found something, in the order of [`Check::ALL`]
     pub findings: Vec<Finding>,
     /// The stores, the one that grows fastest first
     pub growth: Vec<Growth>,
@@ -377,7 +377,7 @@ fn why_unreadable(
         .and_then(|json| why_fiftyone_raises(&json)))
 }
 
-/// What is known of a store after some of its entries.
+/// Totals of a store over the entries examined so far.
 struct Store {
     usage: Usage,
     persistent: u64,
@@ -386,7 +386,7 @@ struct Store {
     functions: BTreeSet<Arc<str>>,
 }
 
-/// What was found so far.
+/// The state of an examination: its parameters, and the findings so far.
 struct Chart<'a> {
     live: Option<&'a HashSet<Arc<str>>>,
     now: Timestamp,
@@ -555,8 +555,8 @@ impl<'a> Chart<'a> {
 
 /// Stores `name#v…` of which another version was written later, and that version.
 ///
-/// Which version is the newest nobody says: the one that was written last is taken for it, and one
-/// that was written lately for one that is in use. Only what begins with a digit is a version.
+/// The store does not record which version is the newest: the one that was written last is taken
+/// for it, and one that was written since `since` for one in use. A version begins with a digit.
 fn old_versions(
     stores: &BTreeMap<Arc<str>, Store>,
     since: Timestamp,

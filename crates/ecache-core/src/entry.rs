@@ -199,8 +199,8 @@ fn is_credible(time: Timestamp, now: Timestamp) -> bool {
     time <= now.saturating_add(CLOCK_SKEW)
 }
 
-/// Whether recorded arguments are `args`, which is JSON with sorted keys; theirs may be in another
-/// order.
+/// Reports whether recorded arguments equal `args`, which is JSON with sorted keys; the recorded
+/// keys may be in another order.
 pub(crate) fn same_args(recorded: &str, args: &str) -> bool {
     recorded == args
         || Json::parse(recorded.as_bytes()).is_ok_and(|json| json.dumps_sorted() == args)

@@ -122,7 +122,7 @@ pub enum Error {
     ForeignValue {
         /// The entry
         address: Box<Address>,
-        /// What is foreign of it
+        /// The reason why it cannot be read
         reason: String,
     },
     /// Damaged entries were left by a removal or change, since it is unknown if the filter matches

@@ -261,8 +261,8 @@ fn beside(
     })
 }
 
-/// What an entry under the same key has otherwise; a scope or a function that it does not say is no
-/// difference.
+/// Returns the differences between a call and an entry under the same key; a scope or a function
+/// that the entry does not record is no difference.
 fn contradictions(question: &Question, entry: &Entry) -> Vec<Difference> {
     let mut found = of_scopes(question, entry);
     found.retain(|difference| difference.recorded.is_some());

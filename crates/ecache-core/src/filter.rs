@@ -1,4 +1,4 @@
-//! Which entries are meant: one filter for every verb.
+//! Selects entries: one filter for every verb.
 //!
 //! [`Filter::matches`] is the definition. A backend turns a filter into a query of its own, and a
 //! test holds the two against each other on random stores.
@@ -33,7 +33,7 @@ impl Pattern {
         Glob::new(pattern).map(Self::Glob)
     }
 
-    /// Whether `name` is meant.
+    /// Reports whether the pattern matches `name`.
     pub fn matches(&self, name: &str) -> bool {
         match self {
             Self::Exact(exact) => exact == name,
@@ -42,7 +42,7 @@ impl Pattern {
     }
 }
 
-/// Which datasets are meant.
+/// Selects datasets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DatasetPattern {
     /// Entries that are linked to no dataset
@@ -60,7 +60,7 @@ impl DatasetPattern {
         }
     }
 
-    /// Whether an entry linked to `dataset` is meant.
+    /// Reports whether the pattern matches an entry that is linked to `dataset`.
     pub fn matches(&self, dataset: Option<&str>) -> bool {
         match (self, dataset) {
             (Self::Unlinked, None) => true,
@@ -70,7 +70,7 @@ impl DatasetPattern {
     }
 }
 
-/// Whether an entry's time is over.
+/// Selects entries by their expiry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Freshness {
     /// A reader would get it
@@ -81,7 +81,7 @@ pub enum Freshness {
     Endless,
 }
 
-/// Which records of FiftyOne's transient jobs are meant.
+/// Selects records of FiftyOne's transient jobs.
 ///
 /// The value tells a job from other entries, so the query of a backend decides. Workers run jobs in
 /// FiftyOne's own database alone: no other backend has any that runs.
@@ -190,7 +190,7 @@ impl Filter {
         *self != whole
     }
 
-    /// Reports whether nothing but records of jobs is meant.
+    /// Reports whether the filter can match nothing but records of jobs.
     pub fn means_only_jobs(&self) -> bool {
         matches!(self.jobs, Some(Jobs::Only | Jobs::Running | Jobs::Idle))
     }
@@ -254,7 +254,7 @@ impl Filter {
             })
     }
 
-    /// Reports whether a store's own document of that policy is meant.
+    /// Reports whether the filter matches a store's own document of that policy.
     ///
     /// A document belongs to the whole store, so only a filter that names nothing but stores,
     /// datasets and a policy means any. The policy of a damaged document is unknown.
@@ -268,7 +268,8 @@ impl Filter {
             && self.policy.is_none_or(|meant| policy == Some(meant))
     }
 
-    /// Whether `entry` is meant at `now`: the definition that every backend's query is held to.
+    /// Reports whether the filter matches `entry` at `now`. Every backend's query is tested against
+    /// this definition.
     pub fn matches(&self, entry: &Entry, now: Timestamp) -> bool {
         let named = |patterns: &[Pattern], name: Option<&str>| {
             any_of(patterns, |pattern| {
@@ -314,7 +315,7 @@ fn any_of<T>(patterns: &[T], matches: impl Fn(&T) -> bool) -> bool {
     patterns.is_empty() || patterns.iter().any(matches)
 }
 
-/// Whether one of the recorded arguments (a JSON array) matches one of the patterns.
+/// Reports whether one of the recorded arguments (a JSON array) matches one of the patterns.
 pub(crate) fn arguments_match(patterns: &[Pattern], args: Option<&str>) -> bool {
     if patterns.is_empty() {
         return true;
@@ -348,23 +349,23 @@ impl std::ops::AddAssign for Usage {
     }
 }
 
-/// The most that may stay within `scope`; what was used least recently goes first.
+/// Limits of the entries in `scope`; the least recently used ones are removed first.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Capacity {
-    /// What counts towards the limits; of it, only policy `evict` goes
+    /// The entries that count towards the limits; only those of policy `evict` are removed
     pub scope: Filter,
-    /// Bytes of values
+    /// Maximum number of bytes in values
     pub max_size: Option<u64>,
-    /// Entries
+    /// Maximum number of entries
     pub max_entries: Option<u64>,
 }
 
-/// The entries that one removal takes: what any of the filters means, and then what is too much.
+/// The entries that one removal takes: those that a filter matches, then those beyond a capacity.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Selection {
-    /// Entries that at least one of these means
+    /// Filters; an entry is taken if at least one matches
     pub any_of: Vec<Filter>,
-    /// Of what is left then, the least recently used beyond these limits
+    /// The capacity of the remaining entries; the least recently used ones beyond it are taken
     pub beyond: Option<Capacity>,
 }
 

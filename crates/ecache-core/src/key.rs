@@ -1,5 +1,4 @@
-//! What an entry is called: the key of a call, byte for byte FiftyOne's, or any text that was
-//! chosen.
+//! Keys of entries: that of a call, byte for byte FiftyOne's, or any text that was chosen.
 //!
 //! A call's key is the SHA-256 of its *preimage*, a JSON list of the arguments and then of the
 //! scopes that have a value. Nothing says which scope a value belongs to: that is FiftyOne's, and

@@ -318,7 +318,8 @@ pub use execution_cache::{
 /// expensive_query::clear_all_caches(&ctx, "6b03de1228195dbc2df5c505")?;
 /// expensive_query::clear_all_caches(&ctx, Datasets::Unlinked)?;
 /// expensive_query::clear_all_caches(&ctx, Datasets::All)?;
-/// // Hits, misses, computations and time saved, in this process; `ecache stats --calls` has those of all.
+/// // Hits, misses, computations and time saved, in this process; `ecache stats --calls` has those
+/// // of all.
 /// println!("{:?}", expensive_query::counters());
 /// # Ok(())
 /// # }

@@ -154,7 +154,7 @@ pub struct Scopes {
 }
 
 impl Scopes {
-    /// Whether none of these, as far as they are recorded, is another one than in `call`.
+    /// Reports whether each of these scopes that is recorded is the same in `call`.
     pub(crate) fn agrees(&self, call: &Self) -> bool {
         fn agrees<T: PartialEq>(recorded: &Option<T>, ours: &Option<T>) -> bool {
             recorded.is_none() || recorded == ours
@@ -166,7 +166,7 @@ impl Scopes {
     }
 }
 
-/// What is kept of a user's request token.
+/// Returns the SHA-256 of a user's request token, which is recorded in the token's place.
 pub fn token_hash(token: &str) -> [u8; 32] {
     Sha256::digest(token).into()
 }

@@ -35,7 +35,8 @@ pub enum Found {
     TooLarge(Address, u64),
 }
 
-/// What a filter means in a backend: the metadata of stores, then entries with their values.
+/// The records of a backend that a filter matches: the metadata of stores, then entries with their
+/// values.
 ///
 /// Metadata goes along if the filter names nothing but stores and datasets. One value at a time is
 /// in memory.
@@ -169,8 +170,8 @@ fn found_foreign(foreign: Foreign) -> Found {
     Found::Foreign(foreign.entry.address, foreign.reason)
 }
 
-/// Whether a copy of what `filter` means takes that record along: as [`Records`] does, for records
-/// of a file.
+/// Reports whether a copy with this `filter` includes the record: the rule of [`Records`], for
+/// records of a file.
 pub fn matches(filter: &Filter, record: &Record, now: Timestamp) -> bool {
     match record {
         Record::Entry(entry, value) if filter.jobs == Some(Jobs::Only) => {
@@ -204,13 +205,14 @@ pub type OnRefused<'a> = &'a mut dyn FnMut(&Address, &Error);
 
 /// Writes records to a backend in batches, which it holds in memory until they are large enough.
 ///
-/// A record that the backend does not keep, such as a value that is too large for it, is told of
-/// and left out.
+/// A record that the backend refuses, such as a value that is too large for it, is reported and
+/// left out.
 pub struct Importer<'a> {
     backend: &'a dyn Backend,
     on_conflict: OnConflict,
     on_refused: OnRefused<'a>,
-    /// What a rehearsal would have written, and when that was; `None` if this is none
+    /// The entries that a rehearsal would have written, and their write times; `None` if this is
+    /// none
     rehearsed: Option<HashMap<Address, Timestamp>>,
     batch: Vec<Record>,
     size: usize,
@@ -218,8 +220,9 @@ pub struct Importer<'a> {
 }
 
 impl<'a> Importer<'a> {
-    /// A batch has so many records at the most, or as many as have that many bytes.
+    /// Maximum number of records in a batch.
     const BATCH: usize = 1000;
+    /// Maximum number of bytes in the values of a batch, unless a single value is larger.
     const BATCH_SIZE: usize = 4 << 20;
 
     /// Begins to write to `backend`.
@@ -292,7 +295,7 @@ impl<'a> Importer<'a> {
         Ok(())
     }
 
-    /// What was done so far, in whole batches.
+    /// Returns the counts of the batches so far.
     pub fn done(&self) -> Imported {
         self.done
     }

@@ -21,7 +21,7 @@
 //! them for one key, so both lead to the document that is there; `bson:true` is another key for
 //! both.
 //!
-//! What has no JSON, such as a text that is not UTF-8, is named by the document it is in, as in
+//! A value that has no JSON, such as a text that is not UTF-8, is named by its document, as in
 //! `bson:?6b03de1228195dbc2df5c505`.
 
 use std::borrow::Cow;
@@ -31,7 +31,7 @@ use crate::python_json::Json;
 /// The beginning of each typed name.
 pub const PREFIX: &str = "bson:";
 
-/// The beginning of names that stand for what has no JSON.
+/// The beginning of names that stand for values without JSON.
 const NAMELESS: &str = "bson:?";
 
 /// Returns the name of a string: itself, unless it is spelled like a typed name.

@@ -1,7 +1,7 @@
 //! Changes of the entries that a filter selects, made by any process.
 //!
 //! Designs weighed: a log of changes in the store (every writer pays a page for readers that mostly
-//! are not there, and somebody has to prune it), triggers (the same, and a file with triggers is
+//! are not there, and the log must be pruned), triggers (the same, and a file with triggers is
 //! refused as not ours), SQLite's update hook (it tells of the own connection's changes only), and
 //! polling (chosen): a [change token](crate::backend::Backend::change_token) that costs
 //! microseconds, and only where it changed, a scan without values that is compared with the one
@@ -74,9 +74,9 @@ impl Change {
 pub struct Watch {
     backend: Arc<dyn Backend>,
     clock: Arc<dyn Clock>,
-    /// What is reported
+    /// The filter of the entries whose changes are reported
     filter: Filter,
-    /// What is looked at: all entries that may come to be meant, or are meant no longer
+    /// The filter of the scanned entries: all that the other one matches now, did, or may later
     names: Filter,
     /// How long the last poll took
     cost: Duration,
@@ -85,7 +85,7 @@ pub struct Watch {
     following: Following,
 }
 
-/// Whether the engine reports which entries were touched.
+/// The engine's reports of touched entries, if it has any.
 enum Following {
     /// It was not asked yet
     NotAsked,
@@ -96,10 +96,10 @@ enum Following {
 }
 
 impl Watch {
-    /// Watches what `filter` means, from the first poll on.
+    /// Watches the entries that `filter` matches, from the first poll on.
     ///
-    /// A change is reported if the entry is meant before or after it. Conditions on times are
-    /// judged when an entry is looked at: that one comes to be true is no change.
+    /// A change is reported if the filter matches the entry before or after it. Conditions on times
+    /// are checked when an entry is scanned: that one comes to be true is no change.
     pub fn new(backend: Arc<dyn Backend>, clock: Arc<dyn Clock>, filter: Filter) -> Self {
         Self {
             backend,
@@ -322,7 +322,7 @@ impl Found {
 /// The record of an entry that was seen.
 #[derive(Clone, Copy, Debug)]
 struct Mark {
-    /// Whether the filter meant it when it was looked at
+    /// Set if the filter matched the entry when it was scanned
     is_meant: bool,
     look: Look,
 }

@@ -27,7 +27,7 @@
 //! | `subscribe`, `unsubscribe` | [`ExecutionStore::subscribe`], and dropping what it returns |
 //! | `ExecutionStore.create(default_policy)` | missing: each write names its policy |
 //!
-//! Reading does not record a hit; that is for whoever knows that it was one, by
+//! Reading does not record a hit; a caller that used the value does so with
 //! [`Backend::record_uses`].
 
 mod stores;
@@ -98,7 +98,7 @@ fn expiry(ttl: Duration, now: Timestamp) -> Result<Timestamp> {
     }
 }
 
-/// What is to be known of an entry beside its value; every write renews it, but for
+/// The metadata of an entry; every write replaces it, except for the parts in
 /// [`SetOptions::keep`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SetOptions {
@@ -112,7 +112,7 @@ pub struct SetOptions {
     pub function: Option<Arc<str>>,
     /// The arguments as JSON text, an array
     pub args: Option<String>,
-    /// What computing it took
+    /// The time that its computation took
     pub cost: Option<Duration>,
 }
 
@@ -224,7 +224,7 @@ impl ExecutionStore {
         rows.next().map(entry_of).transpose()
     }
 
-    /// Whether there is a fresh entry; whether its value is intact shows when it is read.
+    /// Reports whether there is a fresh entry, without checking that its value is intact.
     pub fn has(&self, key: &Key) -> Result<bool> {
         let filter = fresh(self.one(key)?);
         Ok(self.usage(filter)?.entries > 0)

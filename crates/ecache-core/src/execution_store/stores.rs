@@ -13,7 +13,7 @@ use crate::time::{Clock, Timestamp};
 
 /// The execution stores of one dataset, or those of none; FiftyOne's `ExecutionStoreService`.
 ///
-/// What ends in `_global` is about all stores of the collection instead, whatever their dataset.
+/// Methods that end in `_global` are about all stores of the collection, whatever their dataset.
 /// A store exists as long as it has entries, expired ones included, or metadata.
 ///
 /// ```
@@ -89,7 +89,7 @@ impl ExecutionStores {
         Ok(self.list_stores()?.len())
     }
 
-    /// Whether there is a store of that name.
+    /// Reports whether there is a store of that name.
     pub fn has_store(&self, name: &str) -> Result<bool> {
         Ok(!list(&*self.backend, &named(name, self.linked()))?.is_empty())
     }
@@ -126,7 +126,7 @@ impl ExecutionStores {
         Ok(self.list_stores_global()?.len())
     }
 
-    /// Whether there is a store of that name for any dataset or for none.
+    /// Reports whether there is a store of that name for any dataset or for none.
     pub fn has_store_global(&self, name: &str) -> Result<bool> {
         Ok(!list(&*self.backend, &named(name, self.global()))?.is_empty())
     }

@@ -1,4 +1,4 @@
-//! Who wants to know of changes in a store: a thread that [watches](crate::watch) it.
+//! Subscriptions to changes of a store: a thread [watches](crate::watch) it and calls back.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,7 +19,7 @@ pub const POLL_INTERVAL: Duration = Duration::from_millis(100);
 /// The changes are those of every process, this one included. Between two polls, several changes of
 /// an entry are one, and one that was created and deleted again was never there; deletions come
 /// first, and then the others as the store keeps them. An entry that expires has not changed: it is
-/// deleted when somebody removes it. Hits and the store's metadata are no changes. An entry that
+/// deleted when it is removed. Hits and the store's metadata are no changes. An entry that
 /// was written in the very millisecond of a poll may be reported as updated once too often.
 ///
 /// The callback runs in a thread of its own. An error is given to it once, however long it lasts,
@@ -44,7 +44,7 @@ pub const POLL_INTERVAL: Duration = Duration::from_millis(100);
 /// let store = ExecutionStore::new(backend, Arc::new(SystemClock), StoreAddress::new("thumbnails"));
 /// let (sender, receiver) = mpsc::channel();
 /// let subscription = store.subscribe(move |change| {
-///     // It fails when nobody listens any more.
+///     // It fails when the receiver is gone.
 ///     let _ = sender.send(change);
 /// })?;
 ///
@@ -101,7 +101,7 @@ impl Drop for Subscription {
     }
 }
 
-/// What the thread of a subscription works with.
+/// The state of a subscription's thread.
 struct Watcher {
     watch: Watch,
     stopped: Arc<AtomicBool>,

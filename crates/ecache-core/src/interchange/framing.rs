@@ -246,7 +246,8 @@ fn skip_whitespace(input: &mut impl BufRead, line: &mut u64) -> io::Result<Optio
     }
 }
 
-/// What `input` has read and not yet given, empty only at the end.
+/// Returns the unread part of `input`'s buffer, which is filled first if it is empty. The result is
+/// empty only at the end.
 fn fill(input: &mut impl BufRead) -> io::Result<&[u8]> {
     while let Err(error) = input.fill_buf() {
         if error.kind() != io::ErrorKind::Interrupted {

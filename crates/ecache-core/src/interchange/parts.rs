@@ -108,7 +108,7 @@ impl<'a> Given<'a> {
         }
     }
 
-    /// What the text says.
+    /// Parses the text.
     pub(super) fn into_json(self) -> Json {
         match self {
             Given::Text(text) => Json::from(text),
@@ -139,7 +139,7 @@ fn plain_string(text: &str) -> Option<(&str, &str)> {
     Some((plain, after.strip_prefix('"')?))
 }
 
-/// Whether the value may be a text, FiftyOne's bytes, or hold one of MongoDB's types.
+/// Reports whether the value may be a text, FiftyOne's bytes, or hold one of MongoDB's types.
 ///
 /// Where there is an escape, any of the words may be hidden in it.
 fn may_mean_more(value: &str) -> bool {

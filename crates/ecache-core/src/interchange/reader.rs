@@ -50,11 +50,11 @@ impl fmt::Display for Position {
 pub struct ReadError {
     /// The document
     pub position: Position,
-    /// What is wrong with it
+    /// The problem with it
     pub problem: Problem,
 }
 
-/// What can be wrong with a document.
+/// A problem with a document.
 #[derive(Debug, thiserror::Error)]
 pub enum Problem {
     /// Reading failed.

@@ -27,7 +27,7 @@ pub enum DocumentError {
     /// It is no object.
     #[error("expected an object, found {found}")]
     NotAnObject {
-        /// What it is
+        /// The type that it has
         found: &'static str,
     },
     /// A field is missing.
@@ -41,9 +41,9 @@ pub enum DocumentError {
     WrongType {
         /// The field
         field: &'static str,
-        /// What it must be
+        /// The type or form that it must have
         expected: &'static str,
-        /// What it is
+        /// The type that it has
         found: &'static str,
     },
     /// There is a field that neither FiftyOne nor ecache has; FiftyOne cannot read such documents
@@ -76,7 +76,7 @@ pub enum DocumentError {
     Name {
         /// The field
         field: &'static str,
-        /// What is wrong with the name
+        /// The problem with the name
         error: NameError,
     },
     /// A field has a type of MongoDB that is misspelled.
@@ -245,7 +245,7 @@ impl Recorder {
     }
 }
 
-/// What a document says; what it does not say, or says is `null`, is `None`.
+/// The fields of a document; `None` if one is missing or `null`.
 #[derive(Default)]
 struct Fields<'a> {
     store_name: Option<Cow<'a, str>>,

@@ -48,7 +48,7 @@ pub fn check_size(entry: &Entry) -> Result<(), TooLarge> {
 
 /// Appends an entry and its value as one line, which [`Reader`](super::Reader) reads back the same.
 ///
-/// The collection is not in it: whoever reads the line says which one it belongs to.
+/// The line does not name the collection; its reader supplies it.
 ///
 /// # Errors
 /// If the line would exceed [`MAX_LINE_SIZE`], which base64 and escapes can make a smaller value

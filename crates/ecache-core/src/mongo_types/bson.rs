@@ -16,13 +16,13 @@ use crate::python_json::{Json, write_float, write_integer, write_string};
 /// How deep documents may nest, which is as deep as MongoDB stores them, and less than JSON may.
 const MAX_NESTING: usize = 200;
 
-/// What is wrong with a BSON document, and where.
+/// A fault in a BSON document, with its position.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a BSON document: {fault} at its byte {offset}")]
 pub struct BsonError {
     /// The offset in the document
     pub offset: usize,
-    /// What is wrong there
+    /// The fault at that offset
     pub fault: BsonFault,
 }
 

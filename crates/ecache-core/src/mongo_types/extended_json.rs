@@ -27,7 +27,7 @@ impl fmt::Display for ExtendedJsonError {
 
 impl std::error::Error for ExtendedJsonError {}
 
-/// Whether a value was in ecache's own form already.
+/// The result of a rewrite: reports whether the value was in ecache's own form already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Form {
     /// Nothing was to be done

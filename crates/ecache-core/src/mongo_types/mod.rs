@@ -13,7 +13,7 @@
 //! - A document that would read as a wrapper is *escaped* by one more mark, and so is one that
 //!   would read as an escape: `{"$bson": {"$bson": …}}` is a document whose only name is `$bson`.
 //!
-//! So every value that JSON has a form for is printed as Python's `json.dumps` prints it, and a
+//! Thus every value that JSON has a form for is printed as Python's `json.dumps` prints it, and a
 //! document that only looks like a type (`{"$oid": …}` in FiftyOne's `sample.to_dict()`,
 //! `{"$regex": …}` in a view) is a document wherever it goes. An object is a wrapper only if its
 //! content is that of a type: `{"$bson": 1}` and `{"$bson": {"$date": "x"}}` are documents.

@@ -26,7 +26,8 @@ pub(crate) fn format(millis: i64) -> Option<String> {
         .map(|time| time.to_rfc3339_opts(SecondsFormat::AutoSi, true))
 }
 
-/// Whether a time lies in the years 1970 to 9999, for which both MongoDB and ecache write RFC 3339.
+/// Reports whether a time lies in the years 1970 to 9999, for which both MongoDB and ecache write
+/// RFC 3339.
 pub(crate) fn has_rfc_3339(millis: i64) -> bool {
     (0..END_OF_RFC_3339).contains(&millis)
 }

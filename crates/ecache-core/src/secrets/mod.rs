@@ -1,9 +1,9 @@
-//! What looks like a secret in what was recorded of a call, so that whoever lists entries does not
-//! show it.
+//! Masks values that look like secrets in the recorded metadata of a call, so that listings do not
+//! show them.
 //!
-//! For display alone: what is stored stays as it is, and so does what `export` and `get` hand out.
-//! It is a matter of looks, so it misses secrets that look like nothing in particular; what must
-//! not be kept at all should not be an argument.
+//! For display alone: stored entries stay as they are, and `export` and `get` print them unmasked.
+//! The search goes by looks, so it misses secrets that look like nothing in particular; a value
+//! that must not be stored at all should not be an argument.
 //!
 //! | file | its job |
 //! |---|---|

@@ -1,7 +1,7 @@
 //! Flights within a process.
 //!
-//! A caller that computes may need another key, whose leader may need this one: they would wait for
-//! each other. So whoever waits says from which flight, and waiting that would close a circle is
+//! A leader may need another key, whose leader may need this one: they would wait for each other.
+//! Each wait is therefore recorded as a pair of flights, and one that would close a cycle is
 //! refused; the caller then computes by itself.
 
 use std::cell::Cell;
@@ -25,7 +25,7 @@ thread_local! {
 
 /// The computations that are going on, by key.
 ///
-/// `V` is what a computation hands to those who waited for it.
+/// `V` is the value that a leader hands to its followers.
 pub struct Flights<K, V> {
     going_on: Mutex<HashMap<K, Arc<Flight<V>>>>,
 }
@@ -41,7 +41,7 @@ enum State<V> {
     Flying {
         /// The tasks that wait
         wakers: Vec<Waker>,
-        /// Whether a thread waits; waking none would still cost a system call
+        /// Set when a thread waits; waking none would still cost a system call
         has_threads: bool,
     },
     Landed(Landed<V>),
@@ -52,16 +52,16 @@ enum State<V> {
 pub enum Landed<V> {
     /// With a value
     Value(V),
-    /// Without: it failed, panicked, or its value is not to be shared. Whoever needs it tries by
+    /// Without one: it failed, panicked, or its value is not to be shared. Each follower tries by
     /// itself
     Nothing,
 }
 
 /// The caller's role after joining a flight.
 pub enum Joined<'a, K: Clone + Eq + Hash, V: Clone> {
-    /// The one who computes
+    /// The caller computes
     Leader(Leader<'a, K, V>),
-    /// One who waits
+    /// The caller waits for the leader
     Follower(Arc<Flight<V>>),
 }
 

@@ -1,5 +1,4 @@
-//! What FiftyOne makes of a stored form: its `auto_deserialize`, release 1.22.1, as far as it
-//! raises.
+//! Predicts whether FiftyOne's `auto_deserialize`, release 1.22.1, raises on a stored form.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -91,7 +90,7 @@ fn reads<T: serde::de::DeserializeOwned>(value: &Json) -> Result<(), StoredError
     from_json::<T>(value).map(drop)
 }
 
-/// Whether Python can put a value into a set.
+/// Reports whether Python can put a value into a set.
 fn is_hashable(value: &Json) -> bool {
     match value {
         Json::Array(_) => false,

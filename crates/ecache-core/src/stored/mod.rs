@@ -126,7 +126,7 @@ pub(crate) fn from_text<T: DeserializeOwned>(text: String) -> Result<T, StoredEr
 
 /// Appends the text of a value's stored form: what Python's `json.dumps` would write.
 ///
-/// What was appended before an error stays.
+/// Text that was appended before an error stays.
 ///
 /// # Errors
 ///

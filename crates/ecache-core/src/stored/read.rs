@@ -19,7 +19,7 @@ use crate::python_json::{Json, PyString};
 #[derive(Clone, Copy)]
 pub(super) struct Reader<'de>(pub(super) &'de Json);
 
-/// What an object with one of FiftyOne's `_cls` holds.
+/// The content of an object with one of FiftyOne's `_cls`.
 enum Class<'de> {
     Date(&'de Json),
     Bytes(&'de str),

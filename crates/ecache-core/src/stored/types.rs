@@ -6,7 +6,7 @@
 use chrono::{FixedOffset, NaiveDate, NaiveDateTime, NaiveTime, TimeZone, Timelike, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
 
-/// What a newtype is called that is written as a `date`, a `datetime` or a `set`.
+/// Names of the newtypes that are written as a `date`, a `datetime` and a `set`.
 pub(super) const DATE: &str = "$ecache::Date";
 pub(super) const DATETIME: &str = "$ecache::DateTime";
 pub(super) const SET: &str = "$ecache::Set";

@@ -24,7 +24,7 @@ pub(super) struct Writer<'a> {
     extent: Option<Extent>,
 }
 
-/// What a sequence is written as.
+/// The form in which a sequence is written.
 #[derive(Clone, Copy)]
 enum Sequence {
     /// The form for the type of this name; serde has no other way to tell a `HashSet` from a `Vec`
@@ -411,8 +411,8 @@ pub(super) struct Compound<'a> {
     coverage: Option<Coverage>,
 }
 
-/// What must be known of items in order to arrange them when all are written; each begins at an
-/// offset.
+/// The data for arranging the items of a compound when all are written, such as the offsets at
+/// which they begin.
 enum Items {
     AsTheyCome,
     /// The members of a set, each written once

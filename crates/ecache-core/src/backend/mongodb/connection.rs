@@ -106,7 +106,7 @@ async fn any_answer(
     Ok(())
 }
 
-/// What the URI leaves open.
+/// Sets the options that the URI leaves open, and caps its timeouts at `hurry`.
 fn prepare(options: &mut ClientOptions, hurry: Option<Duration>) {
     options.app_name.get_or_insert_with(|| "ecache".into());
     // Streaming takes two more connections to each server, and learns nothing that an operation
@@ -194,7 +194,7 @@ fn selection_detail(message: &str) -> String {
     }
 }
 
-/// Whether a write failed because there is a document of that name already.
+/// Reports whether a write failed because a document of that name exists already.
 pub(super) fn is_duplicate(error: &DriverError) -> bool {
     match &*error.kind {
         ErrorKind::Write(WriteFailure::WriteError(write)) => write.code == 11000,

@@ -1,6 +1,6 @@
 //! One document of FiftyOne's, and the entry that it is.
 //!
-//! Each document of the collection is an entry, whoever wrote it. FiftyOne reads the value alone
+//! Each document of the collection is an entry, whatever wrote it. FiftyOne reads the value alone
 //! and deletes by store, key and dataset, so a field of another type or name makes a document
 //! *foreign*: it is listed, counted and removed as any other, and left out where it would be
 //! changed.
@@ -24,7 +24,7 @@ use crate::time::Timestamp;
 use crate::typed_name;
 use crate::value::Kind;
 
-/// What a document says of an entry, but for its value.
+/// An entry as its document describes it, without the value.
 pub(super) struct Found {
     pub id: DocumentId,
     pub address: Address,
@@ -36,16 +36,16 @@ pub(super) struct Found {
     pub size: u64,
     /// The policy's word, which a new version has to find unchanged
     policy_word: Option<Policy>,
-    /// What an entry of ours cannot have
+    /// The parts that an entry of ours cannot have, if there are any
     foreign: Option<Box<Foreign>>,
 }
 
-/// What a document has that an entry of ours cannot have.
+/// The parts of a document that an entry of ours cannot have.
 #[derive(Default)]
 struct Foreign {
     /// Times and the policy, where they are of other types
     fields: Vec<(&'static str, Bson)>,
-    /// What is foreign, for people
+    /// Descriptions of the foreign parts, for messages
     reasons: Vec<String>,
 }
 
@@ -85,7 +85,7 @@ impl Dataset {
 }
 
 impl Stores {
-    /// So many are remembered.
+    /// Maximum number of stores that are interned before they are forgotten.
     const MAX: usize = 10_000;
 
     pub(super) fn of(collection: &str) -> Self {
@@ -183,7 +183,7 @@ pub(super) fn read(raw: &RawDocument, stores: &mut Stores) -> Option<Found> {
     Some(found.of(id, address))
 }
 
-/// What does not name an entry.
+/// The fields of a document other than its id and the names of the entry.
 #[derive(Default)]
 struct Fields {
     created_at: Option<Timestamp>,
@@ -300,7 +300,7 @@ impl Found {
         notes.max_by_key(|note| note.id)
     }
 
-    /// Whether a note is on a version of that time.
+    /// Reports whether a note is on this version of the document.
     pub(super) fn is_version_of(&self, note: &Note) -> bool {
         note.entry == self.id && note.written_at == self.written_at()
     }
@@ -348,8 +348,9 @@ impl Found {
         entry
     }
 
-    /// What FiftyOne has no word for, an entry that persists until it expires, is one if ecache
-    /// made it so.
+    /// Returns the recorded policy if the document's policy and expiry are still as ecache wrote
+    /// them, and otherwise the document's. FiftyOne has no word for an entry that persists until it
+    /// expires, so only the record can say it.
     fn policy_of(&self, wrote: &Wrote) -> Policy {
         let same_word = self.policy_word == Some(wrote.policy);
         if same_word && wrote.expires_at == self.expires_at {
@@ -364,7 +365,7 @@ impl Found {
         self.address.key.as_str() == STORE_KEY
     }
 
-    /// Returns what an entry of ours cannot have, for people; `None` if there is nothing.
+    /// Describes the parts that an entry of ours cannot have; `None` if there are none.
     pub(super) fn foreign(&self) -> Option<String> {
         self.foreign
             .as_ref()
@@ -419,7 +420,7 @@ impl Found {
         }
     }
 
-    /// What the next version has to find as it is here.
+    /// Returns the conditions under which the document is still the version that was read.
     pub(super) fn unchanged(&self) -> Document {
         let time = |time: Option<Timestamp>| Bson::from(time.map(date));
         let mut unchanged = doc! {

@@ -3,8 +3,8 @@
 //! Weighed: the driver's own blocking interface, which starts a thread for each processor and turns
 //! to its runtime once a document (a hit took half as long again, a listing twice as long); no
 //! thread at all, so that nothing but the caller drives the driver (a twentieth faster for one hit,
-//! but whoever reads at leisure or calls once an hour has connections that nobody looks after); and
-//! one thread, which reads ahead while the caller works (chosen).
+//! but connections go unattended while a caller reads slowly or between two calls an hour apart);
+//! and one thread, which reads ahead while the caller works (chosen).
 
 use std::collections::HashMap;
 use std::future::{Future, IntoFuture, poll_fn};
@@ -78,7 +78,7 @@ impl Driver {
 
 impl Drop for Driver {
     fn drop(&mut self) {
-        // Nobody waits for a server that does not answer.
+        // A plain drop would wait for a server that does not answer.
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
         }
@@ -125,7 +125,7 @@ impl MongoBackend {
         let (sender, receiver) = mpsc::channel(2);
         self.driver.spawn(async move {
             if let Err(error) = queries.answer(&sender).await {
-                // Whoever asked may have had enough.
+                // The receiver is gone if the caller has stopped reading.
                 let _ = sender.send(Err(error)).await;
             }
         });
@@ -143,13 +143,13 @@ pub(super) struct Queries {
     pub filters: Vec<Document>,
     pub order: Option<Document>,
     pub form: Form,
-    /// Whether what is exact of values is wanted of notes
+    /// Selects notes with or without the exact bytes of values
     pub values: Values,
-    /// How many documents come together
+    /// Number of documents per batch
     pub batch: usize,
 }
 
-/// What comes of a document.
+/// The form in which a query returns documents.
 #[derive(Clone, Copy)]
 pub(super) enum Form {
     /// All of it
@@ -187,8 +187,8 @@ impl Queries {
         }
     }
 
-    /// Asks for the next batch with the notes on the last one, and for both while whoever reads
-    /// works on the page before.
+    /// Requests the next batch along with the notes on the last one, and both while the receiver
+    /// works on the previous page.
     async fn answer(self, pages: &mpsc::Sender<DriverResult<Page>>) -> DriverResult<()> {
         for filter in &self.filters {
             let mut cursor = self.ask(filter).await?;

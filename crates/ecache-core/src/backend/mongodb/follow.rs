@@ -1,9 +1,9 @@
-//! Which entries were touched, by whomever, as the servers of a replica set tell it: FiftyOne's own
-//! writes, and what the TTL monitor removes.
+//! Follows the changes of entries that a replica set reports: those of any client, FiftyOne
+//! included, and removals by the TTL monitor.
 //!
-//! Only the names of what was written come, and of what was removed not even those: MongoDB keeps
-//! nothing of a document that is gone. So whoever follows looks at what was written by its name,
-//! and at everything when something was removed.
+//! An event names the document that was written, but not one that was removed, since MongoDB keeps
+//! nothing of it. So a watch looks up written entries by name, and scans everything after a
+//! removal.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -23,17 +23,17 @@ use crate::backend::{Follow, Touched};
 use crate::error::Result;
 use crate::scope::Address;
 
-/// So many names are kept; where there are more, everything is looked at.
+/// Maximum number of buffered addresses; if there are more, everything is scanned.
 const MAX_TOUCHED: usize = 250;
 
-/// How long to wait before servers that failed are asked again.
+/// The delay before servers that failed are asked again.
 const AGAIN: Duration = Duration::from_secs(1);
 
-/// What a task has heard, and nobody asked for yet.
+/// The changes that the task received since the last poll.
 #[derive(Default)]
 struct Heard {
     touched: BTreeSet<Address>,
-    /// Something of which the name is not known
+    /// Something was touched that has no known address, or too much for `touched`
     any: bool,
     /// Why nothing is heard at the moment
     error: Option<DriverError>,
@@ -54,9 +54,9 @@ impl Drop for Following {
     }
 }
 
-/// Begins to follow a collection; `None` where the server does not tell, as one that is alone.
+/// Begins to follow a collection; `None` if the server has no change streams, as a standalone one.
 ///
-/// Nor where reads go to secondaries: what is told of may not be there yet.
+/// Also `None` if reads go to secondaries, which may not have the reported changes yet.
 pub(super) fn follow(backend: &MongoBackend, collection: &str) -> Result<Option<Box<dyn Follow>>> {
     let criteria = backend.database.selection_criteria();
     let is_primary = |criteria: &SelectionCriteria| {
@@ -150,7 +150,7 @@ async fn listen(
                 Err(_) => {}
             }
         };
-        // What was not heard in between is found by looking.
+        // A scan finds the changes that were missed in between.
         lock(&heard).any = true;
     }
 }
@@ -165,7 +165,7 @@ fn hear(event: &Document, stores: &mut Stores, heard: &mut Heard) {
     }
 }
 
-/// The address of what was written; `None` of what was removed, and of what is no entry.
+/// Returns the address of a written document; `None` for a removal and for what is no entry.
 fn address(event: &Document, stores: &mut Stores) -> Option<Address> {
     let document = event.get_document("fullDocument").ok()?;
     let raw = RawDocumentBuf::try_from(document).ok()?;

@@ -1,7 +1,7 @@
 //! Writing many records exactly as they are.
 //!
-//! What is to be whole is read, checked and put by in a file first, since a single server has no
-//! transactions: only a server or a network that fails in the middle of the writing leaves a part.
+//! An import that must be whole is first read, checked and spooled to a file, since a single server
+//! has no transactions: only a server or network failure during the writes leaves a part.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
@@ -26,7 +26,7 @@ use crate::scope::{Address, StoreAddress};
 use crate::time::Timestamp;
 use crate::typed_name;
 
-/// What is at an address: the document's id, and when it was written.
+/// The document at an address: its id, and when it was written.
 #[derive(Clone)]
 struct There {
     id: DocumentId,
@@ -63,7 +63,7 @@ struct Import<'a> {
     backend: &'a MongoBackend,
     on_conflict: OnConflict,
     imported: Imported,
-    /// What earlier records of this import made, as long as it is not written
+    /// The documents of earlier records of this import that are not written yet
     pending: HashMap<Address, There>,
     pending_metadata: HashMap<Arc<StoreAddress>, StoreMetadata>,
     /// Number of documents written, and of those that may have been: the server did not answer
@@ -277,7 +277,7 @@ impl Import<'_> {
         Ok(())
     }
 
-    /// What is at these addresses, in one question for each collection.
+    /// Finds the documents at these addresses, with one query per collection.
     fn there<'b>(
         &self,
         addresses: impl Iterator<Item = &'b Address>,
@@ -465,7 +465,7 @@ impl MongoBackend {
         }
     }
 
-    /// What a server says of writes that it refused.
+    /// Returns the server's reason for refusing writes.
     pub(super) fn write_error(&self, errors: &[Bson]) -> Error {
         let message = errors.first().and_then(Bson::as_document);
         let message = message.and_then(|error| error.get_str("errmsg").ok());

@@ -1,4 +1,4 @@
-//! What is asked of whole collections: which there are, what is in them, and how much.
+//! Inspects whole collections: lists them, their stores and names, and sums up their entries.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

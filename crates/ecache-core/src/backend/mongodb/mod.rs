@@ -6,19 +6,19 @@
 //! the side collection `<collection>.ecache`.
 //!
 //! Designs weighed for what goes beside: a field of our own in the document (FiftyOne fails to read
-//! it); one note per entry, overwritten in place (a reader between the two writes would take the
-//! new value for what the old one was, and an entry of bytes for somebody's dict); and this one:
+//! it); one note per entry, overwritten in place (a reader between the two writes would combine the
+//! new value with the old kind, and take bytes for an ordinary dict); and this one:
 //! **a note belongs to one version of one document**. It names the document's `_id`, the time of
 //! the write and a checksum of the value, is written before the document, and is removed after the
-//! next one. So whoever reads a document finds the note of exactly that version, or none; and when
-//! FiftyOne overwrites a document, which always moves `updated_at`, nothing of the note is believed
-//! any more. A document without a note is an entry all the same, as FiftyOne means it.
+//! next one. So a reader of a document finds the note of exactly that version, or none; and when
+//! FiftyOne overwrites a document, which always moves `updated_at`, the note is ignored from then
+//! on. A document without a note is an entry all the same, as FiftyOne means it.
 //!
 //! Designs weighed for filters: translating each one to MongoDB's query language (a second
 //! definition of which entries are meant, with joins for the scopes), and this one: a query that
-//! uses FiftyOne's indexes and selects at least what is meant, and
-//! [`Filter::matches`](crate::filter::Filter::matches) on what comes back. Values do not come back
-//! for it.
+//! uses FiftyOne's indexes and selects at least the matching entries, and
+//! [`Filter::matches`](crate::filter::Filter::matches) on its results, which are read without
+//! values.
 //!
 //! A single server has no transactions, and none are used. A write to one entry is atomic by the
 //! unique index and by repeating, in the update, what was read. A removal repeats its conditions,

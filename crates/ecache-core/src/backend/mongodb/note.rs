@@ -1,4 +1,4 @@
-//! What is known of one version of one document, in the collection beside it.
+//! Notes: metadata of one version of one document, in the side collection.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::scope::Scopes;
 use crate::time::Timestamp;
 use crate::value::Kind;
 
-/// What the name of a collection of notes ends in.
+/// The suffix of the name of a collection of notes.
 pub(super) const SUFFIX: &str = ".ecache";
 
 /// The collection of the notes on a collection.
@@ -30,19 +30,20 @@ pub(super) struct Note {
     pub entry: DocumentId,
     /// When the version was written
     pub written_at: Timestamp,
-    /// What was written; `None` for a document of FiftyOne's, on which there are hits alone
+    /// The version as ecache wrote it; `None` for a document of FiftyOne's, whose note has hits
+    /// only
     pub wrote: Option<Wrote>,
     pub last_used_at: Option<Timestamp>,
     pub hits: u64,
 }
 
-/// What is known of a version that ecache wrote.
+/// Metadata of a version that ecache wrote.
 #[derive(Clone, Debug)]
 pub(super) struct Wrote {
     pub kind: Kind,
     pub size: u64,
     pub checksum: i64,
-    /// The value itself, where what FiftyOne reads is spelled otherwise
+    /// The value's bytes, if the document's value does not decode to exactly these
     pub exact: Option<Vec<u8>>,
     pub policy: Policy,
     pub expires_at: Option<Timestamp>,

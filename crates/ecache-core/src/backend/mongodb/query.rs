@@ -1,7 +1,7 @@
 //! From filters to queries that FiftyOne's indexes answer.
 //!
-//! A query selects at least what its filter means, never less; whoever asks it holds what comes
-//! back against the filter. Names are only ever values: each stands behind an operator of ours.
+//! A query selects at least the entries that its filter matches, never fewer; the caller checks the
+//! results against the filter. Names are only ever values: each stands behind an operator of ours.
 
 use mongodb::bson::{Bson, DateTime, Document, doc};
 
@@ -16,10 +16,10 @@ use crate::typed_name;
 /// The field that the server computes in the place of a value.
 pub(super) const SIZE: &str = "ecache_size";
 
-/// The documents that may be meant.
+/// Returns the query for the documents that the filter may match.
 pub(super) fn documents(filter: &Filter, now: Timestamp) -> Document {
-    // FiftyOne's index is on these three in this order. That a document is a store's own is left to
-    // whoever reads it: the server would have an index say so, one document after the other.
+    // FiftyOne's index is on these three in this order. A store's own document is recognised after
+    // it is read: the server would check the index for it, one document after the other.
     let mut all = Vec::new();
     all.extend(named("store_name", &filter.stores));
     all.extend(named("key", &filter.keys));

@@ -120,8 +120,8 @@ impl MongoBackend {
         })
     }
 
-    /// Whether the documents of a collection are small; where the server does not say, they are
-    /// taken to be large.
+    /// Reports whether the documents of a collection are small on average; `false` if the server
+    /// refuses the statistics.
     fn has_small_documents(&self, collection: &str) -> Result<bool> {
         let sizes = match self.run(self.database.run_command(doc! { "collStats": collection })) {
             Err(Error::Denied { .. } | Error::Server { .. }) => return Ok(false),
@@ -237,7 +237,7 @@ fn decided(filter: &Filter) -> Filter {
     }
 }
 
-/// What a filter means, as the pages come that may have it.
+/// The entries that a filter matches, read page by page.
 pub(super) struct Matching<'a> {
     pages: Pages<'a>,
     stores: Stores,

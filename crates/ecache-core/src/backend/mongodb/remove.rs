@@ -23,12 +23,12 @@ use crate::time::Timestamp;
 /// between.
 const REMOVED: usize = 5000;
 
-/// An entry that is meant.
+/// An entry to be removed.
 pub(super) struct Meant {
     pub id: DocumentId,
     pub size: u64,
     pub store: Arc<StoreAddress>,
-    /// What it has to be like still
+    /// The conditions under which its document is still the version that was read
     pub unchanged: Document,
     /// The notes on it
     pub notes: Vec<ObjectId>,
@@ -59,7 +59,7 @@ fn one(size: u64) -> Usage {
     }
 }
 
-/// What the filter at `index` means, and none before it.
+/// Finds the entries that the filter at `index` matches and no earlier filter does.
 fn first_meant_by<'a>(
     backend: &'a MongoBackend,
     filters: &'a [Filter],
@@ -76,7 +76,7 @@ fn first_meant_by<'a>(
     }))
 }
 
-/// What is beyond a capacity once what the filters mean is gone.
+/// Finds the entries beyond a capacity, not counting those that one of `gone` matches.
 fn beyond(
     backend: &MongoBackend,
     capacity: &Capacity,

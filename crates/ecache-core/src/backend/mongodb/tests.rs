@@ -216,7 +216,7 @@ fn hit(backend: &MongoBackend) -> (Entry, Content) {
     }
 }
 
-/// What FiftyOne does to the collection, past the backend.
+/// Returns the collection, for writes that bypass the backend as FiftyOne does.
 fn theirs(backend: &MongoBackend) -> Collection<Document> {
     backend.database.collection(DEFAULT_COLLECTION)
 }
@@ -546,11 +546,11 @@ fn what_is_written_is_read_from_the_primary_before() {
 fn a_server_that_is_away_is_named_and_the_password_is_not() {
     let uri = "mongodb://ann:open-sesame@127.0.0.1:1/x?serverSelectionTimeoutMS=60000";
     let opened = MongoBackend::open(uri, Access::Write);
-    let error = opened.map(drop).expect_err("nobody is there");
+    let error = opened.map(drop).expect_err("no server listens there");
     let message = error.to_string();
     assert!(
         message.contains("refused"),
-        "nobody is waited for: {message}"
+        "fails without waiting: {message}"
     );
     assert!(matches!(error, Error::Unreachable { .. }), "{message}");
     assert!(

@@ -67,7 +67,7 @@ impl MongoBackend {
             };
             let mut indexes = vec![
                 doc! { "key": { "entry": 1 }, "name": "entry" },
-                // A note goes when its document does, if nobody cleans up after the server.
+                // The server expires a note with its document, unless a process removed it before.
                 doc! { "key": { "expires_at": 1 }, "name": "expires_at", "expireAfterSeconds": 0 },
             ];
             indexes.extend(["user_id", "operator_uri", "prompt_id"].map(known));
@@ -107,7 +107,7 @@ impl MongoBackend {
     }
 
     /// Writes a version of an entry with its note: over the old one if that is still as it was
-    /// found, or else where there is none. `None` if somebody else was faster.
+    /// found, or, without an old one, as a new document. `None` if another writer was faster.
     fn write(
         &self,
         entry: &Entry,
@@ -230,7 +230,7 @@ pub(super) fn put(
     Err(Error::Replaced)
 }
 
-/// Whether the version that was found has that value.
+/// Reports whether the version that was found has the expected value.
 fn has_value(
     backend: &MongoBackend,
     address: &Address,
