@@ -5,7 +5,6 @@
 //!
 //! A process that left its parents, such as a daemon, or that a service started for the command, is
 //! not recognized: it waits like any other follower until its patience runs out.
-//! the command, is not recognised: it waits like any other, until its patience is over.
 
 use std::fs;
 use std::time::{Duration, Instant};
@@ -111,7 +110,7 @@ mod tests {
         assert_eq!(
             leader(Some(own)),
             Leader::Stranger,
-            "nobody is its own parent"
+            "a process is not its own ancestor"
         );
         assert_eq!(leader(Some(0)), Leader::Unknown);
         let mut name = "self".to_owned();

@@ -1,19 +1,19 @@
-//! What a running command prints, for the processes that wait for it, while it runs.
+//! Publishes the live output of a running command to the processes that wait for it.
 //!
-//! Whoever runs a command and holds its lock appends what it prints to a file in a folder beside
-//! the store, `store.db-flights`, that has the flight's name, in the frames of
-//! [`recording`](super::recording). Others read the file as it grows, every ten milliseconds at
-//! most. That it is gone, or sealed (mode 0400, which needs no space on a full disk), says that no
-//! more will come.
+//! The leader, which holds the lock of the flight, appends the output to a file in a folder beside
+//! the store, `store.db-flights`. The file has the flight's name, and the frames of
+//! [`recording`](super::recording). Followers poll it as it grows, at most ten milliseconds apart.
+//! A file that is removed or sealed (mode 0400, which needs no space on a full disk) gets no more
+//! output.
 //!
-//! A killed process leaves its file behind, complete perhaps, and days old. So its writer holds a
-//! lock on it, which the kernel drops with the writer, and nobody begins to read a file that is not
-//! locked. The next writer removes it.
+//! A killed leader leaves its file behind, perhaps complete, perhaps days old. The leader therefore
+//! holds a lock on it, which the kernel releases when the process ends, and a follower ignores a
+//! file that is not locked. The next leader removes such an orphan.
 //!
-//! Weighed: a socket that the runner listens on (it would have to keep all that was printed for
-//! whoever comes late, and to serve while it runs; a reader that is slow would hold up the others),
-//! frames as rows in the store (a transaction for each, and a log that grows), inotify in the place
-//! of polling (a descriptor and a limit per user, for a few milliseconds).
+//! Alternatives considered: a socket that the leader listens on (it would have to buffer all output
+//! for late followers and serve them while the command runs; a slow reader would delay the others),
+//! frames as rows in the store (a transaction for each, and a log that grows), and inotify instead
+//! of polling (a descriptor and a limit per user, to save a few milliseconds).
 
 use std::fs::{self, File, Permissions};
 use std::io::{self, Write};
@@ -27,25 +27,25 @@ use crate::key::Key;
 use crate::sidecar::{self, Purpose, Sidecar};
 use crate::single_flight::{FlightLock, FlightLocks};
 
-/// As much as is read of a file at once.
+/// Maximum number of bytes read from a file at once.
 const READ: usize = 1 << 16;
 
-/// The mode of a file that grows no more although its command goes on.
+/// Mode of a file that gets no more output although its command is still running.
 const SEALED: u32 = 0o400;
 
-/// Where the file of a flight is.
+/// Returns the path of a flight's file.
 pub(super) fn place(store: &Path, flight: &[u8; 32]) -> PathBuf {
     Sidecar::Flights
         .path(store)
         .join(Key::of_hash(flight).as_str())
 }
 
-/// Where the locks of flights are.
+/// Returns the path of the lock file of all flights.
 pub(super) fn locks(store: &Path) -> PathBuf {
     Sidecar::Locks.path(store)
 }
 
-/// The file of a running command, for its writer. It is gone with this.
+/// The leader's end of a live output file, which is removed when this is dropped.
 pub(super) struct Broadcast {
     path: PathBuf,
     file: File,
@@ -54,10 +54,10 @@ pub(super) struct Broadcast {
 }
 
 impl Broadcast {
-    /// Makes the file of a flight whose lock this process holds.
+    /// Creates the file of a flight whose lock this process holds.
     ///
     /// # Errors
-    /// If it cannot be made, or others could write to its folder.
+    /// Fails if it cannot be created, or if other users could write to its folder.
     pub(super) fn start(path: PathBuf, flight: &[u8; 32]) -> io::Result<Self> {
         let folder = path.parent().expect("it is in the folder of flights");
         sidecar::make_folder(folder)?;
@@ -77,25 +77,25 @@ impl Broadcast {
         })
     }
 
-    /// Adds what came on a stream; where that cannot be, others are told to expect no more.
+    /// Appends output of a stream; seals the file if that fails.
     pub(super) fn send(&mut self, stream: Stream, bytes: &[u8]) {
         self.write(&frame(stream, bytes));
     }
 
-    /// Adds frames.
+    /// Appends frames; seals the file if that fails.
     pub(super) fn write(&mut self, frames: &[u8]) {
         if !self.is_sealed && self.file.write_all(frames).is_err() {
             self.seal();
         }
     }
 
-    /// Says that the command goes on, and no more of it will be told.
+    /// Marks the file as getting no more output, although the command is still running.
     pub(super) fn seal(&mut self) {
         self.is_sealed = true;
         let _ = self.file.set_permissions(Permissions::from_mode(SEALED));
     }
 
-    /// Says that this was all.
+    /// Appends the end of the run.
     pub(super) fn end(&mut self, exit: u8) {
         self.write(&[END, exit]);
     }
@@ -103,21 +103,22 @@ impl Broadcast {
 
 impl Drop for Broadcast {
     fn drop(&mut self) {
-        // What cannot be removed is not locked any more, so nobody reads it.
+        // A file that cannot be removed loses its lock, so followers ignore it.
         let _ = fs::remove_file(&self.path);
     }
 }
 
-/// What came on a stream, as a frame.
+/// Returns output of a stream as a frame.
 pub(super) fn frame(stream: Stream, bytes: &[u8]) -> Vec<u8> {
     let length = u32::try_from(bytes.len()).expect("a read from a pipe is shorter");
     [&[stream as u8][..], &length.to_be_bytes(), bytes].concat()
 }
 
-/// Removes what killed processes left. It may be large, and its flight need not come again.
+/// Removes the files of killed leaders. They may be large, and the same command may never run
+/// again.
 ///
-/// One that is just being made is not locked yet: its flight is heard of when it is over, as
-/// without any file.
+/// A file that another process has just created is not locked yet and may be removed as well. The
+/// followers of that flight then get the result at its end, as without a file.
 fn remove_orphans(folder: &Path) {
     for file in fs::read_dir(folder).into_iter().flatten().flatten() {
         let path = file.path();
@@ -129,12 +130,12 @@ fn remove_orphans(folder: &Path) {
     }
 }
 
-/// Whether the file's writer lives.
+/// Reports whether the leader that writes a file is alive.
 fn is_written(file: &File) -> io::Result<bool> {
     FlightLocks::new(file.try_clone()?).is_any_locked()
 }
 
-/// The file of a running command, for those who wait for it.
+/// A follower's end of a live output file.
 pub(super) struct Listener {
     path: PathBuf,
     current: Option<Current>,
@@ -146,15 +147,15 @@ struct Current {
     frames: Frames,
 }
 
-/// What there is to know of a running command.
+/// The next event of a running command.
 pub(super) enum Heard<'a> {
-    /// It began; what comes from now on is from its beginning
+    /// A run was found; its output follows from the beginning
     Beginning(&'a Arc<File>),
     /// It printed this
     Bytes(Stream, &'a [u8]),
     /// It ended with this exit code
     End(u8),
-    /// It goes on, but nothing more will be told of it
+    /// It is still running, but publishes no more output
     Sealed,
     /// Nothing for now
     Nothing,
@@ -169,19 +170,19 @@ impl Listener {
         }
     }
 
-    /// Whether there is a run that it hears.
+    /// Reports whether it is following a run.
     pub(super) fn is_hearing(&self) -> bool {
         self.current.is_some()
     }
 
-    /// What there is to know next.
+    /// Returns the next event.
     ///
     /// # Errors
-    /// If the file cannot be read, or is none of ours.
+    /// Fails if the file cannot be read, is malformed, or is not safe to use.
     pub(super) fn hear(&mut self) -> io::Result<Heard<'_>> {
         let Some(current) = &mut self.current else {
             self.current = begin(&self.path)?;
-            // Mostly there is nothing to be heard.
+            // Most commands publish nothing, so the buffer is allocated late.
             if self.current.is_some() {
                 self.buffer.resize(READ, 0);
             }
@@ -190,7 +191,7 @@ impl Listener {
                 None => Heard::Nothing,
             });
         };
-        // In this order: what is there once no more can come is all.
+        // The metadata is read first: a file sealed or removed by then has all its frames.
         let metadata = current.file.metadata()?;
         match current.frames.next(&mut self.buffer)? {
             Next::Bytes(stream, count) => Ok(Heard::Bytes(stream, &self.buffer[..count])),
@@ -226,7 +227,7 @@ mod tests {
 
     const FLIGHT: [u8; 32] = [7; 32];
 
-    /// All that is heard until there is nothing more for now.
+    /// Returns all events until there are none for now.
     fn heard(listener: &mut Listener) -> String {
         let mut all = String::new();
         loop {

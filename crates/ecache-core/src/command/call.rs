@@ -12,7 +12,7 @@ use crate::key::{CallScopes, Key, preimage};
 use crate::python_json::Json;
 use crate::scope::{Address, Scopes, StoreAddress};
 
-/// The mark of an entry that is beside a command's own.
+/// Name of the mark that identifies the entry beside a command's own.
 pub(super) const STREAMS_MARK: &str = "streams";
 
 /// A memoized command line.
@@ -42,7 +42,7 @@ pub struct CallEntry {
 }
 
 impl Call {
-    /// The call of a command with that identity, kept in a store.
+    /// Returns the call of a command with this identity, with its entry in this store.
     pub fn new(
         identity: Identity,
         store: &StoreAddress,
@@ -60,22 +60,22 @@ impl Call {
         }
     }
 
-    /// The file that is run.
+    /// Returns the program that is run.
     pub fn program(&self) -> &Program {
         &self.identity.program
     }
 
-    /// The arguments of the command.
+    /// Returns the arguments of the command.
     pub fn arguments(&self) -> &[OsString] {
         &self.identity.arguments
     }
 
-    /// The text that is hashed for the key.
+    /// Returns the text that is hashed for the key.
     pub fn preimage(&self) -> String {
         preimage(&self.identity.call(), &self.call_scopes())
     }
 
-    /// The same command line with another input.
+    /// Returns the same command line with another input.
     pub fn with_input(&self, input: InputKey) -> Self {
         let mut call = self.clone();
         call.identity.input = input;
@@ -87,7 +87,7 @@ impl Call {
         call
     }
 
-    /// The same command line with the entry beside its own, for what it prints to other places.
+    /// Returns the same command line with the entry beside its own, for the other output form.
     pub fn beside(&self) -> Self {
         let mut call = self.clone();
         let marks = &mut call.identity.marks;

@@ -1,11 +1,11 @@
-//! What a command reads from files: a file, a folder or a pattern, by content, as one hash.
+//! Hashes the files that a command reads: a file, a folder or a pattern, by content, as one hash.
 //!
-//! Every byte is read for every look-up. Weighed against it: a memory from a file's inode, size and
-//! times to the hash it had. It could be right where the time of the last change (ctime, which
-//! nobody can put back) is well before it was noted, as git has it, but not across a clock that is
-//! set back. It would be a second store, with its own locks and its own full disk, written to by
-//! hits, to save what SHA-256 takes (a millisecond for a megabyte or two). For large inputs `--env`
-//! of a version, or a file with their checksums, is the better key.
+//! Every look-up reads every byte. The alternative considered was a cache of hashes by a file's
+//! inode, size and times. As in git, such a hash is reliable if the time of the last change (ctime,
+//! which a program cannot set) is well before the hash was cached, but not if the clock is set
+//! back. It would be a second store, with its own locks and full disks, written to by hits, only to
+//! save the time of SHA-256 (a millisecond for a megabyte or two). For large inputs `--env` of a
+//! version, or a file with their checksums, is the better key.
 
 use std::ffi::OsStr;
 use std::fs::{self, File, FileType, Metadata, OpenOptions};
@@ -35,7 +35,7 @@ pub fn hash_files(typed: &OsStr) -> io::Result<[u8; 32]> {
     hash_files_in(Path::new("."), typed)
 }
 
-/// As [`hash_files`], of what was typed in that folder.
+/// Works as [`hash_files`] for a path or pattern relative to a folder.
 pub(super) fn hash_files_in(folder: &Path, typed: &OsStr) -> io::Result<[u8; 32]> {
     let path = folder.join(typed);
     match file_metadata(&path) {
@@ -128,7 +128,7 @@ fn kind_and_content(path: &Path, metadata: &Metadata) -> io::Result<(u8, [u8; 32
     })
 }
 
-/// No name contains a NUL, so that no two folders make the same bytes.
+/// Adds a file to a hash. Names contain no NUL, so different folders hash different bytes.
 fn add(hash: &mut Sha256, kind: u8, name: &[u8], content: [u8; 32]) {
     hash.update([kind]);
     hash.update(name);
@@ -199,7 +199,7 @@ fn expand(folder: &Path, parts: &[&OsStr], matches: &mut Vec<PathBuf>) -> io::Re
     }
     let any_depth = *first == "**";
     if any_depth {
-        // What is a file cannot be gone into.
+        // `**` also matches no folder at all; a trailing one works as `**/*`.
         let last = [*rest.first().unwrap_or(&OsStr::new("*"))];
         expand(folder, if rest.is_empty() { &last } else { rest }, matches)?;
     }
@@ -212,7 +212,7 @@ fn expand(folder: &Path, parts: &[&OsStr], matches: &mut Vec<PathBuf>) -> io::Re
             continue;
         }
         let is_folder = match any_depth {
-            // Links are not followed down here, or there might be no end.
+            // `**` follows no links, which may form a loop.
             true => path.symlink_metadata()?.is_dir(),
             false => path.is_dir(),
         };
@@ -244,7 +244,7 @@ fn characters(name: &OsStr) -> String {
 mod tests {
     use super::*;
 
-    /// A folder with some files, and the hash of what is typed, relative to it.
+    /// Returns a folder with some files, and a function that hashes a path or pattern in it.
     fn tree() -> (tempfile::TempDir, impl Fn(&str) -> Option<[u8; 32]>) {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().to_owned();

@@ -1,5 +1,4 @@
-//! What a run printed, read frame by frame: from the file that it is told in while it runs, or from
-//! the value that is kept of it.
+//! Reads the output of a run frame by frame, from its live output file or from the stored value.
 
 use std::fs::File;
 use std::io;
@@ -10,28 +9,28 @@ use super::recording::{BEGINNING, END, HEADER, INPUT, Stream};
 use crate::backend::{Backend, Chunked};
 use crate::value::CHUNK_SIZE;
 
-/// Where a run can be read again.
+/// The place where a run's output can be read again.
 #[derive(Clone)]
 pub(super) enum Source {
-    /// The file that it is told in, which may still grow
+    /// Its live output file, which may still grow
     Told(Arc<File>),
-    /// A value in chunks
+    /// A stored value in chunks
     Kept(Arc<dyn Backend>, Chunked),
 }
 
-/// The frames of a run.
+/// A reader of the frames of a run.
 pub(super) struct Frames {
     source: Source,
-    /// The last chunk that was read, and its index
+    /// The buffered chunk and its index, `None` if no chunk is buffered
     chunk: (Vec<u8>, Option<u64>),
     offset: u64,
     /// The stream of the frame that is being read, and how much of it is left
     frame: (Stream, usize),
 }
 
-/// What a run has next.
+/// The next part of a run.
 pub(super) enum Next {
-    /// So many bytes that came on a stream
+    /// Number of bytes read, and their stream
     Bytes(Stream, usize),
     /// The end, and the exit code
     End(u8),
@@ -40,7 +39,7 @@ pub(super) enum Next {
 }
 
 impl Frames {
-    /// The frames of a run from its beginning.
+    /// Returns a reader at the beginning of a run.
     pub(super) fn new(source: Source) -> Self {
         Self {
             offset: match source {
@@ -53,7 +52,7 @@ impl Frames {
         }
     }
 
-    /// Reads on, no more than fits into `buffer`.
+    /// Reads the next part, with at most as many bytes as fit into `buffer`.
     pub(super) fn next(&mut self, buffer: &mut [u8]) -> io::Result<Next> {
         while self.frame.1 == 0 {
             let mut header = [0; HEADER];
@@ -85,8 +84,8 @@ impl Frames {
         }
     }
 
-    /// Reads what is at the offset; less than there is room for at the end, and before what is
-    /// damaged.
+    /// Reads at the offset. Fills only a part of the buffer before the end and before a damaged
+    /// chunk.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let (backend, chunked) = match &self.source {
             Source::Told(file) => return file.read_at(buffer, self.offset),

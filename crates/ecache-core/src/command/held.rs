@@ -1,4 +1,4 @@
-//! What a command prints while it is not known whether anybody is to see it.
+//! Buffers output until the command is known to have succeeded.
 
 use std::cell::RefCell;
 use std::io::{self, BufReader, Write};
@@ -8,12 +8,12 @@ use super::settings::Outputs;
 use super::turn::Console;
 use super::{ReplayError, replay};
 
-/// Output that is kept back until the command has ended.
+/// The buffered output of a command that is still running.
 pub(super) struct Held {
     recorder: RefCell<Recorder>,
 }
 
-/// One of the streams.
+/// A writer that buffers one of the two streams.
 pub(super) struct HeldStream<'a> {
     held: &'a Held,
     stream: Stream,
@@ -26,12 +26,12 @@ impl Held {
         })
     }
 
-    /// Where the command prints to.
+    /// Returns the writer for one of the command's streams.
     pub(super) fn stream(&self, stream: Stream) -> HeldStream<'_> {
         HeldStream { held: self, stream }
     }
 
-    /// Prints what was kept back.
+    /// Prints the buffered output.
     pub(super) fn print(self, console: &mut Console<'_>) -> Result<(), ReplayError> {
         let recording = self.recorder.into_inner().finish(0);
         let recording = recording.map_err(|error| ReplayError::Read(io::Error::other(error)))?;

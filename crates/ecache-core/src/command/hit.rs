@@ -124,7 +124,7 @@ impl Memo<'_> {
     }
 }
 
-/// The exit code of a command whose reader went away: SIGPIPE would have ended it.
+/// Returns the exit code of a command whose reader went away: SIGPIPE would have ended it.
 pub(super) fn unread(error: io::Error) -> Result<u8, CommandError> {
     match error.kind() {
         io::ErrorKind::BrokenPipe => Ok(128 + libc::SIGPIPE as u8),
@@ -132,7 +132,7 @@ pub(super) fn unread(error: io::Error) -> Result<u8, CommandError> {
     }
 }
 
-/// A result that cannot be printed to its end, where there is nothing else to be printed.
+/// Returns the error for a damaged result that no other output can replace.
 pub(super) fn lost() -> CommandError {
     CommandError::Replay(io::Error::other("the rest of it is damaged"))
 }

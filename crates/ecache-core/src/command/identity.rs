@@ -1,4 +1,4 @@
-//! What identifies a command, beside its store and its scopes.
+//! The inputs that identify a command, apart from its store and its scopes.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -12,10 +12,10 @@ use crate::key::Key;
 use crate::python_json::{Json, PyString};
 use crate::value::Value;
 
-/// All that the output of a command is said to depend on.
+/// All inputs that the output of a command is declared to depend on.
 ///
-/// Values of variables and the content of files are secrets for all that is known: only their
-/// SHA-256 is part of the identity, and of what is recorded.
+/// Values of variables and the content of files may be secrets: only their SHA-256 is part of the
+/// key and of the recorded arguments.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
     /// The program that is run
@@ -30,7 +30,7 @@ pub struct Identity {
     pub files: BTreeMap<OsString, [u8; 32]>,
     /// The part of the key that stands for standard input
     pub input: InputKey,
-    /// Whatever else tells runs apart, by a name of its own, as the boot that it was run in
+    /// Other distinctions by name, such as the boot in which it is run
     pub marks: BTreeMap<OsString, String>,
 }
 
@@ -48,9 +48,10 @@ impl Identity {
         }
     }
 
-    /// The arguments of the call that a key is made of: those of the command, and one object.
+    /// Returns the arguments from which the key is made: those of the command, and one object.
     ///
-    /// What is not UTF-8 is FiftyOne's form of bytes, so that no two command lines are the same.
+    /// An argument that is not UTF-8 has FiftyOne's form of bytes, so that different command lines
+    /// never have the same key.
     pub fn call(&self) -> Vec<Json> {
         let arguments = self.arguments.iter().map(|argument| text(argument));
         arguments.chain([self.context()]).collect()
@@ -94,7 +95,7 @@ impl Identity {
     }
 }
 
-/// What is kept of the value of a variable.
+/// Returns the hash that is recorded in place of a variable's value.
 pub(super) fn hash_of(value: &OsStr) -> [u8; 32] {
     Sha256::digest(value.as_bytes()).into()
 }
@@ -108,7 +109,7 @@ fn integer(number: u64) -> Json {
     Json::from(i64::try_from(number).expect("no file is as long as that"))
 }
 
-/// In hexadecimal, as keys are.
+/// Returns a hash in hexadecimal, in the form of keys.
 fn hash(sha256: &[u8; 32]) -> Json {
     Json::from(Key::of_hash(sha256).as_str())
 }

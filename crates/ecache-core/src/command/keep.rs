@@ -76,7 +76,7 @@ impl Memo<'_> {
         let call = beside.as_ref().unwrap_or(self.call);
         let cost = report.cost.map(|cost| cost.as_millis());
         let policy = self.of(call).policy(backend, now);
-        // What is to persist has no lifetime.
+        // A persistent entry has no lifetime.
         let ttl = ttl.filter(|_| policy == Policy::Evict);
         let entry = Entry {
             policy,

@@ -27,8 +27,7 @@ use crate::single_flight::FlightLock;
 use crate::time::Clock;
 use crate::value::Kind;
 
-/// How long other processes that write to the store are waited for: a command is not to be held up
-/// by its cache.
+/// Maximum wait for other processes that write to the store: the cache must not delay a command.
 const STORE_PATIENCE: Duration = Duration::from_secs(2);
 
 /// A command that is to be replayed or run.
@@ -36,28 +35,28 @@ const STORE_PATIENCE: Duration = Duration::from_secs(2);
 pub struct Memo<'a> {
     /// The command to run and the entry of its result
     pub call: &'a Call,
-    /// The store's location, `None` where there is no place for one
+    /// Location of the store, `None` if there is no place for one
     pub store: Option<&'a Path>,
-    /// The path beside which this host's processes say what they run, unless it is the store's
+    /// Path beside which this host's processes keep locks and live output, if not the store's
     pub beside: Option<&'a Path>,
     /// Destination of the command's output streams
     pub outputs: Outputs,
     /// Tells the time
     pub clock: &'a dyn Clock,
-    /// Told of trouble with the cache, which is passed over unless this fails
+    /// Called with an error of the cache, which is ignored unless this fails
     pub on_trouble: &'a dyn Fn(Error) -> Result<()>,
-    /// Told why a result is not kept
+    /// Called with the reason why a result is not stored
     pub on_unkept: &'a dyn Fn(&str),
-    /// Told why an old result is replayed
+    /// Called with the reason why a stale result is replayed
     pub on_stale: &'a dyn Fn(&str),
     /// Called with the PID of a stopped leader, which is then not waited for
     pub on_stopped: &'a dyn Fn(i32),
-    /// Starts a process that runs the same with the same input, apart from this one and its
-    /// terminal, and returns at once
+    /// Starts a process that runs the same command with the same input, detached from this one and
+    /// its terminal, and returns at once
     pub refresh: &'a dyn Fn(&Input) -> io::Result<()>,
 }
 
-/// What a command is connected to, until it is run.
+/// The input, outputs and signals of a command that has not started yet.
 pub(super) struct Ports<'a> {
     pub(super) input: Input,
     pub(super) console: Console<'a>,
@@ -65,7 +64,7 @@ pub(super) struct Ports<'a> {
 }
 
 impl Ports<'_> {
-    /// What the command is connected to now that it is run.
+    /// Hands the streams to the command, which is about to start.
     pub(super) fn take(&mut self) -> Streams<'_> {
         self.console.begin(None);
         Streams {
@@ -111,8 +110,8 @@ impl<'a> Memo<'a> {
     /// Replays the command, or runs it.
     ///
     /// # Errors
-    /// If it cannot be run, or cannot print. Trouble with the cache is no error, unless
-    /// `on_trouble` makes it one.
+    /// Fails if the command cannot be run, or its output cannot be written. An error of the cache
+    /// is returned only if `on_trouble` returns it.
     pub fn run(&self, streams: Streams<'_>) -> Result<Report, CommandError> {
         let mut ports = Ports {
             input: streams.input,
@@ -126,7 +125,7 @@ impl<'a> Memo<'a> {
         // Which entry answers for a stream is known only after a look at both.
         let is_stream = matches!(ports.input, Input::Stream(_));
         let mut call = (!is_stream).then_some(Cow::Borrowed(self.call));
-        // The reader stays open: a writer that were alone would have to read the whole log again.
+        // The reader stays open: a writer alone would have to read the whole log again.
         let (mut old, mut reader) = (None, None);
         if settings.mode != Mode::Refresh {
             match self.first_look(path, &mut ports.input) {
@@ -245,7 +244,7 @@ impl<'a> Memo<'a> {
         match settings.on_busy {
             OnBusy::Run | OnBusy::Fail => Wait::Not,
             OnBusy::Stale if has_old => Wait::Not,
-            // A run that began before this was asked for is not what is asked for.
+            // A refresh cannot use a run that began before it was requested.
             _ if settings.mode == Mode::Refresh => Wait::Silently,
             // The amount to take from the input is known only once the leader's command has ended.
             _ if matches!(input, Input::File(_) | Input::Stream(_)) => Wait::Silently,
@@ -313,7 +312,7 @@ impl<'a> Memo<'a> {
         }
     }
 
-    /// The value of something that went well; otherwise trouble is told of.
+    /// Returns the value of a success; reports an error to `on_trouble` and returns `None`.
     pub(super) fn attempt<T>(&self, result: Result<T>) -> Result<Option<T>> {
         match result {
             Ok(value) => Ok(Some(value)),
@@ -377,7 +376,7 @@ impl<'a> Memo<'a> {
         }
     }
 
-    /// The path beside which locks and what running commands print are.
+    /// Returns the path beside which the locks and the live output of running commands are.
     pub(super) fn beside<'b>(&'b self, store: &'b Path) -> &'b Path {
         self.beside.unwrap_or(store)
     }
@@ -394,7 +393,7 @@ impl<'a> Memo<'a> {
         Ok(report)
     }
 
-    /// Runs it, whatever is kept.
+    /// Runs the command without looking it up.
     pub(super) fn execute(
         &self,
         streams: Streams<'_>,

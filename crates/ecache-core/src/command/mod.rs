@@ -10,21 +10,21 @@
 //! | `piped` | looking up and keeping a command whose standard input is a pipe |
 //! | `unkeyed` | arguments whose content cannot be part of the key |
 //! | `files` | files, folders and patterns, hashed by content |
-//! | `recording` | what a command printed, and how it ended, as bytes |
+//! | `recording` | the byte format of a command's output and exit code |
 //! | `feed` | connects a command to its standard input |
 //! | `process` | runs a command, passes its output on and records it |
-//! | `telling`, `broadcast` | what a running command prints, for other processes |
-//! | `frames` | that, and what is kept of a command, read piece by piece |
-//! | `printed` | what is printed already when another run begins |
-//! | `turn` | one run at a time, which the others follow |
+//! | `telling`, `broadcast` | publishes live output to followers |
+//! | `frames` | reads live output and stored results piece by piece |
+//! | `printed` | skips output that an earlier run printed |
+//! | `turn` | elects a leader, which the others follow |
 //! | `ancestry` | detects a leader that waits for this process |
 //! | `beside` | separate entries for merged and for separate output streams |
-//! | `old`, `held` | results whose time is over, and output that waits for the end |
-//! | `settings` | how a command is memoized, and what came of it |
-//! | `memo` | the one flow of a memoized command: look, take turns, look again, run |
+//! | `old`, `held` | stale results, and output buffered until the command has succeeded |
+//! | `settings` | settings and reports of a memoized command |
+//! | `memo` | the one flow of a memoized command: look up, take the lock, look up again, run |
 //! | `hit`, `keep` | replaying a result, and storing one |
 //! | `warm`, `queue` | many commands, several at a time |
-//! | `recorded` | a command again, from what is recorded of it |
+//! | `recorded` | makes a command again from its entry |
 //!
 //! A command is a function: its store has the program's name, its arguments are the rest of the
 //! command line and one object more, for all else that its output depends on. Nothing here prints
@@ -109,7 +109,7 @@ pub enum CommandError {
     NotExecutable {
         /// The file
         path: PathBuf,
-        /// What the system says
+        /// Error returned by the system
         source: io::Error,
     },
     /// The command could not be started or watched.
@@ -117,7 +117,7 @@ pub enum CommandError {
     Start {
         /// The program
         path: PathBuf,
-        /// What the system says
+        /// Error returned by the system
         source: io::Error,
     },
     /// The system has no room for another process, or for the descriptors needed to watch one.
@@ -133,22 +133,22 @@ pub enum CommandError {
         /// The command that was to be started
         command: Box<Command>,
     },
-    /// What it printed could not be passed on.
+    /// The command's output could not be written.
     #[error("cannot write what the command printed: {0}")]
     Output(io::Error),
-    /// What was recorded could not be replayed to its end.
+    /// A recorded result could not be replayed to its end.
     #[error("cannot replay what was recorded: {0}")]
     Replay(io::Error),
-    /// Another run printed something else than what is printed already of one that was killed, or
-    /// is damaged from there on.
+    /// The output already printed came from an interrupted run or a damaged result, and the rerun
+    /// printed something else.
     #[error(
         "what is printed is the beginning of a run whose rest is lost, and another run printed something else; try again"
     )]
     Differs,
-    /// Another process is running the same, and that is not to be.
+    /// Another process is running the command, and the settings make that an error.
     #[error("another process is running it")]
     Busy,
-    /// There is trouble with the cache, which is not to be passed over.
+    /// The cache failed, and the caller does not ignore that.
     #[error(transparent)]
     Cache(#[from] Error),
 }

@@ -1,4 +1,4 @@
-//! Results whose time is over: when one is served all the same, and what brings a new one.
+//! Stale results: decides when one is served, and starts the refresh.
 
 use std::io;
 use std::path::Path;
@@ -20,11 +20,11 @@ use crate::scope::Address;
 use crate::single_flight::FlightLocks;
 use crate::time::Timestamp;
 
-/// What is kept of a command.
+/// The result found for a command.
 pub(super) enum Kept {
     /// A result that is a hit
     Fresh(Box<Entry>, Content),
-    /// A result that has expired, or is older than it may be, and may yet be of use
+    /// A result that has expired or is older than the maximum age, but is still usable
     Old(Box<Entry>, Content),
     Nothing,
 }
@@ -36,11 +36,11 @@ pub(super) enum There {
     Other(Box<Entry>),
 }
 
-/// One of the look-ups that a backend has.
+/// One of the look-up methods of a backend.
 type LookUp = fn(&(dyn Backend + 'static), &Address, Timestamp) -> Result<Lookup>;
 
 impl Memo<'_> {
-    /// Looks the command up, in one of the ways that a backend has.
+    /// Looks the command up with one of a backend's look-up methods.
     pub(super) fn find(
         &self,
         backend: &Arc<dyn Backend>,
@@ -64,14 +64,14 @@ impl Memo<'_> {
             && let Some(expires) = entry.expires_at.filter(|_| entry.is_expired(now))
             && self.call.settings.uses_old()
         {
-            // As of its last moment, it is served as it was then.
+            // The look-up at the last moment before it expired returns its value.
             let then = expires.saturating_sub(Duration::from_millis(1));
             lookup = self.attempt(look_up(address, then))?;
         }
         Ok(lookup)
     }
 
-    /// What was found, as far as it is of use.
+    /// Returns the usable result of a look-up, possibly that of the entry beside it.
     pub(super) fn kept(
         &self,
         backend: &dyn Backend,
@@ -136,12 +136,12 @@ impl Memo<'_> {
         Ok(exit.is_none_or(|exit| exit == 0) || failures.allow(entry))
     }
 
-    /// Whether an entry is a result that is replayed without further ado.
+    /// Reports whether an entry is a fresh result of this command.
     pub(super) fn is_hit(&self, entry: &Entry, now: Timestamp) -> bool {
         self.is_ours(entry) && entry.is_fresh(now) && self.overdue(entry, now) == Duration::ZERO
     }
 
-    /// How long ago a result's time was over, by its expiry or by how old it may be.
+    /// Returns how long ago a result expired or exceeded the maximum age; zero if neither.
     fn overdue(&self, entry: &Entry, now: Timestamp) -> Duration {
         let expired = entry.expires_at.map_or(Duration::ZERO, |end| {
             let written = entry.known_written_at(now);
@@ -155,16 +155,16 @@ impl Memo<'_> {
         expired.max(too_old.unwrap_or_default())
     }
 
-    /// Whether an old result is served at once.
+    /// Reports whether a stale result is served at once.
     pub(super) fn is_served(&self, entry: &Entry, now: Timestamp) -> bool {
         let stale = self.call.settings.stale;
         stale.is_some_and(|stale| self.overdue(entry, now) <= stale)
     }
 
-    /// Has the command run again elsewhere, unless somebody is at it.
+    /// Starts a background process that runs the command again, unless one is running it already.
     ///
-    /// The process that is started takes the lock and looks again, so that of several that are
-    /// started by chance one runs.
+    /// The new process takes the lock and looks again, so that only one of several started at the
+    /// same time runs the command.
     pub(super) fn refresh_elsewhere(&self, store: &Path, ports: &Ports<'_>) -> Result<()> {
         if self.call.settings.mode != Mode::On || self.call.settings.on_miss == OnMiss::Fail {
             return Ok(());
@@ -179,7 +179,7 @@ impl Memo<'_> {
         self.attempt(started.map_err(Error::Io)).map(drop)
     }
 
-    /// Runs the command, and prints an old result in the place of what it prints if it fails.
+    /// Runs the command with its output buffered; prints a stale result instead if it fails.
     pub(super) fn run_or_replay(
         &self,
         backend: &Arc<dyn Backend>,
@@ -227,7 +227,7 @@ impl Memo<'_> {
 }
 
 impl super::Settings {
-    /// Whether a result whose time is over may be of use.
+    /// Reports whether stale results are usable.
     pub(super) fn uses_old(&self) -> bool {
         self.stale.is_some() || self.on_failure == OnFailure::Stale || self.on_busy == OnBusy::Stale
     }

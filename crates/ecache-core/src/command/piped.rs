@@ -38,7 +38,7 @@ use crate::value::Kind;
 /// late.
 const END_PATIENCE: Duration = Duration::from_millis(5);
 
-/// The same if a result is there for an empty stream.
+/// Maximum wait for an end of file if there is a result for an empty stream.
 const KNOWN_END_PATIENCE: Duration = Duration::from_millis(50);
 
 impl<'a> Memo<'a> {

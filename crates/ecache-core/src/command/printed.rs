@@ -1,34 +1,34 @@
-//! What was printed already of a run that did not come to its end here.
+//! Resumes output after a run that was printed only in part.
 //!
-//! Whoever follows a run that is killed has printed a part of it, and so has whoever replays a
-//! large result whose rest is damaged. The next run begins anew, here or elsewhere: what it prints
-//! first is compared with what is printed already, byte by byte, and not printed again. Where they
-//! differ on standard output there is no way to be right: it would be neither run's output. That is
-//! an error ([`CommandError::Differs`](super::CommandError::Differs)), after the new run has ended
-//! and was kept, so that the next attempt is a hit. On standard error, which is for people, the new
-//! run goes on from there.
+//! A follower of a leader that is killed has printed a part of its output; so has a process that
+//! replays a large result whose rest is damaged. The next run, here or in another process, starts
+//! from the beginning. Its output is compared with the printed bytes, and the part that agrees is
+//! not printed again. If standard output differs, no continuation is correct: the whole would be
+//! neither run's output. The result is [`CommandError::Differs`](super::CommandError::Differs), but
+//! only after the new run has ended and was stored, so that the next attempt is a hit. Standard
+//! error is for people: there, the output of the new run continues where it differs.
 
 use std::io::{self, Write};
 
 use super::frames::{Frames, Next, Source};
 use super::recording::Stream;
 
-/// As much as is compared at once.
+/// Maximum number of bytes compared at once.
 const PIECE: usize = 1 << 13;
 
-/// One of the streams that are printed to, over all runs of the command that are printed.
+/// One of this process's output streams, across all runs of the command printed to it.
 pub(super) struct Printed<'a> {
     stream: Stream,
     sink: &'a mut dyn Write,
-    /// So many bytes are printed
+    /// Number of bytes printed
     length: u64,
-    /// What is printed is the beginning of this
+    /// A run whose output starts with the printed bytes
     source: Option<Source>,
-    /// So many bytes came from the current run
+    /// Number of bytes received from the current run
     position: u64,
-    /// Where the current run can be read again, if it is not this process's
+    /// Where the current run can be read again, unless this process runs it
     current: Option<Source>,
-    /// What is printed, read again from where the current run is
+    /// Reader of the printed bytes, at the position of the current run
     past: Option<Past>,
     differs: bool,
 }
@@ -47,10 +47,10 @@ impl<'a> Printed<'a> {
         }
     }
 
-    /// What is written from here on is of another run, which can be read again there if it is not
-    /// this process's.
+    /// Starts another run, whose output is written from here on. It can be read again from
+    /// `source`, unless this process runs it.
     pub(super) fn begin(&mut self, source: Option<Source>) {
-        // The longest one has all that is printed.
+        // The current run has printed the most, so its output starts with all printed bytes.
         if let Some(current) = self.current.take()
             && self.position == self.length
         {
@@ -68,18 +68,18 @@ impl<'a> Printed<'a> {
         self.length > 0
     }
 
-    /// Whether the current run printed something else than was printed already.
+    /// Reports whether the current run differs from the output printed already.
     pub(super) fn differs(&self) -> bool {
         self.differs
     }
 
-    /// Whether the current run ended before it had printed what is printed already.
+    /// Reports whether the current run has less output than is printed already.
     pub(super) fn is_short(&self) -> bool {
         self.position < self.length
     }
 
-    /// The next bytes of `bytes` that are printed already, at least one; `None` if the next one is
-    /// another.
+    /// Returns how many of the first bytes of `bytes` are printed already, at least one; `None` if
+    /// the first one differs, or if the printed bytes cannot be read again.
     fn agreed(&mut self, bytes: &[u8]) -> Option<usize> {
         let left = usize::try_from(self.length - self.position).unwrap_or(usize::MAX);
         let past = self.past.as_mut()?;
@@ -109,7 +109,7 @@ impl Write for Printed<'_> {
                     self.differs = true;
                     return Ok(bytes.len());
                 }
-                // From here on, what is printed is this run's.
+                // The output of this run continues from here.
                 (None, Stream::Error) => self.length = self.position,
             }
         }
@@ -124,12 +124,12 @@ impl Write for Printed<'_> {
     }
 }
 
-/// What came on one stream of an earlier run.
+/// A reader of one stream of an earlier run.
 struct Past {
     frames: Frames,
     stream: Stream,
     buffer: Vec<u8>,
-    /// What is left in the buffer
+    /// The unread part of the buffer
     left: std::ops::Range<usize>,
 }
 
@@ -143,7 +143,7 @@ impl Past {
         }
     }
 
-    /// No more than so many bytes, at least one; `None` if they cannot be read.
+    /// Returns between one and `most` bytes; `None` if they cannot be read.
     fn read(&mut self, most: usize) -> Option<&[u8]> {
         while self.left.is_empty() {
             match self.frames.next(&mut self.buffer) {
@@ -167,7 +167,7 @@ mod tests {
 
     use super::*;
 
-    /// A file that tells a run.
+    /// Returns a live output file with these frames.
     fn told(pieces: &[(Stream, &str)]) -> Source {
         let mut file = tempfile::tempfile().expect("a file");
         for (stream, text) in pieces {

@@ -1,5 +1,5 @@
-//! Runs a command: its output is passed on as it comes and recorded, signals reach it, and its end
-//! is the end.
+//! Runs a command: passes its output on as it arrives, records it, and stops soon after the command
+//! exits.
 //!
 //! One pipe is used where both streams go to one place, which records writes in their order.
 //! Otherwise, one thread watches both pipes, so the recording has the order in which output
@@ -26,32 +26,32 @@ use super::telling::Telling;
 use super::{Call, CommandError, Input};
 use crate::limits::is_exhausted;
 
-/// How long output is still awaited after a command has ended: what `>(tee log)` prints comes a
-/// little later.
+/// Maximum wait for output after a command has ended: that of `>(tee log)` arrives a little later.
 const GRACE: Duration = Duration::from_millis(100);
 
-/// As much as is read from a pipe at once: what a pipe holds.
+/// Maximum number of bytes read from a pipe at once: the default capacity of a pipe.
 const READ: usize = 1 << 16;
 
-/// Signals that are to reach a command: whoever receives them sends them to it.
+/// Forwards signals to a command. The code that receives a signal sends it on.
 pub trait Signals {
-    /// From here on they are meant for a command that is about to start.
+    /// Begins to collect signals for a command that is about to start.
     ///
     /// # Errors
-    /// If it is not to start any more, or they cannot be received.
+    /// Fails if the command must not start any more, or if signals cannot be received.
     fn begin(&self) -> io::Result<()>;
 
     /// Restores in a command the signal state that this process inherited.
     fn prepare(&self, command: &mut Command);
 
-    /// It has started as this process: it is sent those that came since, and those that come.
+    /// Sends the signals collected since [`Signals::begin`], and all later ones, to this process.
     fn reach(&self, child: u32);
 
-    /// It has ended, and its id may soon be another's. Whether any were meant for it.
+    /// Stops sending signals to a process that has ended, whose ID may soon be reused. Returns
+    /// `true` if any signal was meant for it.
     fn end(&self, child: u32) -> bool;
 }
 
-/// There are none.
+/// Forwards no signals.
 impl Signals for () {
     fn begin(&self) -> io::Result<()> {
         Ok(())
@@ -66,43 +66,43 @@ impl Signals for () {
     }
 }
 
-/// What a command is connected to.
+/// The input, outputs and signals of a command.
 pub struct Streams<'a> {
-    /// What it reads
+    /// Its standard input
     pub input: Input,
     /// Where its standard output goes
     pub stdout: &'a mut dyn Write,
     /// Where its standard error goes
     pub stderr: &'a mut dyn Write,
-    /// What is to reach it while it runs
+    /// Signals forwarded to it while it runs
     pub signals: &'a dyn Signals,
 }
 
 /// How a command ended.
 pub(super) struct Ended {
     pub(super) status: ExitStatus,
-    /// Whether a signal was meant for it, even if it ended as if there had been none
+    /// `true` if a signal was meant for it, even if its exit status does not show that
     pub(super) interrupted: bool,
-    /// What it printed, if that was to be recorded
+    /// Its recorded output, if the run is recorded
     pub(super) records: Option<Records>,
     /// The command's use of its standard input
     pub(super) input: InputUse,
-    /// Its output could not be passed on, for another reason than a reader that went away
+    /// Error of writing its output, other than that of a reader that went away
     pub(super) failed: Option<io::Error>,
 }
 
 impl Ended {
-    /// Whether it printed all that it would have printed, as far as anybody knows.
+    /// Reports whether it exited on its own, so that its output is taken to be complete.
     pub(super) fn is_whole(&self) -> bool {
         self.status.code().is_some() && !self.interrupted
     }
 }
 
-/// What a command prints, for those who ask later and for those who wait.
+/// Receivers of a command's output besides its own streams.
 pub(super) struct Records {
-    /// For the store
+    /// Records it for the store
     pub(super) recorder: Result<Recorder, NotRecorded>,
-    /// For other processes, while it runs
+    /// Publishes it to followers while the command runs
     pub(super) telling: Option<Telling>,
 }
 
@@ -130,13 +130,13 @@ impl Records {
         }
     }
 
-    /// Nobody reads it any more, so that it will not come to its end.
+    /// Discards the recording: the reader went away, so the output will be incomplete.
     fn leave(&mut self) {
         self.recorder = Err(NotRecorded::Unread);
         self.telling = None;
     }
 
-    /// It came to its end.
+    /// Publishes the exit code.
     pub(super) fn end(&mut self, exit: u8) {
         if let Some(telling) = &mut self.telling {
             telling.end(exit);
@@ -144,7 +144,7 @@ impl Records {
     }
 }
 
-/// As the shell has it: 128 and the signal for a command that a signal ended.
+/// Returns the exit code as a shell does: 128 plus the signal for a command that a signal ended.
 pub(super) fn exit_code(status: ExitStatus) -> u8 {
     let code = status.code().or(status.signal().map(|signal| 128 + signal));
     // Neither is only possible for a process that was stopped, which is not waited for.
@@ -165,7 +165,7 @@ pub(super) fn run(
     let mut command = program.command();
     command.args(call.arguments());
     if let Some(folder) = &call.folder {
-        // Where programs look for their folder before they ask the system.
+        // Programs look at this variable for their folder before they ask the system.
         command.current_dir(folder).env("PWD", folder);
     }
     let mut feed = Feed::new(&mut command, streams.input, records.is_some());
@@ -228,7 +228,7 @@ pub(super) fn run(
         })
     });
     ended.map_err(|source| {
-        // Nobody would read what it prints from here on.
+        // This process reads none of its output from here on.
         let _ = child.kill();
         CommandError::Start {
             path: program.called.clone(),
@@ -263,10 +263,10 @@ fn start(
 
 struct Output<'a> {
     stream: Stream,
-    /// `None` once it is at its end, or nobody wants to read it
+    /// `None` at its end, or once the reader of the sink went away
     pipe: Option<File>,
     sink: &'a mut dyn Write,
-    /// What was in the pipe when the command ended, and is still to be passed on
+    /// Number of bytes that were in the pipe when the command ended and are not passed on yet
     owed: u64,
 }
 
@@ -278,8 +278,7 @@ struct Watch<'a> {
 }
 
 impl Watch<'_> {
-    /// Passes output on until the command has ended, which is not waited for yet: until then its id
-    /// stays its own.
+    /// Passes output on until the command has ended. Does not reap it, so its ID is not reused yet.
     fn follow(mut self, child: &Child) -> io::Result<Self> {
         let end = end_of(child)?;
         let mut ended_at = None;
@@ -330,7 +329,7 @@ impl Watch<'_> {
         Ok(self)
     }
 
-    /// Whether a command that ended that long ago may have printed what is not passed on yet.
+    /// Reports whether a command that ended this long ago may have output not passed on yet.
     fn is_owed_output(&self, since: Duration) -> bool {
         self.outputs
             .iter()
@@ -369,14 +368,14 @@ impl Watch<'_> {
 }
 
 impl Output<'_> {
-    /// Notes what the command left in the pipe: what comes after it is not the command's.
+    /// Notes how many bytes the command left in the pipe; later ones are not the command's.
     fn owe(&mut self) {
         let left = self.pipe.as_ref().map(ioctl_fionread);
         self.owed = left.and_then(Result::ok).unwrap_or(0);
     }
 }
 
-/// What can be read, or is at its end, when the command has ended.
+/// Returns a descriptor that is readable, or at its end, once the command has ended.
 fn end_of(child: &Child) -> io::Result<OwnedFd> {
     let id = Pid::from_child(child);
     #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -386,7 +385,7 @@ fn end_of(child: &Child) -> io::Result<OwnedFd> {
     waited_for(id)
 }
 
-/// The same where the system has no such thing, as Linux before 5.3: a thread waits.
+/// Replaces the pidfd on other systems, including Linux before 5.3: a thread waits.
 fn waited_for(id: Pid) -> io::Result<OwnedFd> {
     let (end, guard) = io::pipe()?;
     thread::Builder::new().spawn(move || {

@@ -14,10 +14,10 @@ use rustix::io::Errno;
 
 use super::CommandError;
 
-/// Where programs are if nobody says so.
+/// Search path used if `PATH` is not set.
 const DEFAULT_SEARCH: &str = "/usr/local/bin:/bin:/usr/bin";
 
-/// The file that is run, and what tells it from its next version.
+/// The file that is run, with a size and time that identify its version.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Program {
     /// Its absolute path

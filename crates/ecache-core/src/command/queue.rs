@@ -1,5 +1,5 @@
-//! What the workers of a [`Warm`](super::Warm) share: the items that wait, when the next may start,
-//! the commands that run, and why no more is started.
+//! The queue that the workers of a [`Warm`](super::Warm) share: pending items, the time of the next
+//! start, the running commands, and the reason to stop.
 
 use std::collections::VecDeque;
 use std::io::{self, Read};
@@ -11,8 +11,7 @@ use std::time::{Duration, Instant};
 use super::Signals;
 use super::warm::Stop;
 
-/// So many items are read before they are needed: enough to know how many there are, where they are
-/// not too many.
+/// Maximum number of items read ahead: enough to know the total early, unless there are very many.
 const AHEAD: usize = 1 << 16;
 
 /// A queue that is filled by one thread and emptied by many, until it is stopped.
@@ -28,12 +27,12 @@ pub(super) struct Queue<T> {
 
 struct State<T> {
     items: VecDeque<T>,
-    /// How many there were, and whether those are all
+    /// Number of items read so far, which is the total once `is_ended`
     read: u64,
     is_ended: bool,
     stop: Option<Stop>,
     next_start: Instant,
-    /// The processes that run, and whether a signal was meant for them
+    /// The running processes, each with `true` if a signal was meant for it
     running: Vec<(u32, bool)>,
     /// The last signal that came, 0 for one that the terminal sent
     signal: Option<u8>,
@@ -69,9 +68,9 @@ impl<T> Queue<T> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Appends items as they come, for as long as they are wanted.
+    /// Appends items as they arrive, until the work is stopped.
     pub(super) fn fill(&self, items: impl Iterator<Item = T>) {
-        // Whatever happens in the iterator, nobody waits for more.
+        // Ends the queue even if the iterator panics, so that no worker waits for more.
         let _end = End(self);
         for item in items {
             let mut state = self.state();
@@ -90,7 +89,7 @@ impl<T> Queue<T> {
         }
     }
 
-    /// The next item, as soon as there is one; `None` at the end, or once the work is stopped.
+    /// Waits for the next item and returns it; `None` at the end, or once the work is stopped.
     pub(super) fn take(&self) -> Option<T> {
         let mut state = self.state();
         loop {
@@ -111,18 +110,18 @@ impl<T> Queue<T> {
         }
     }
 
-    /// What was read and never taken.
+    /// Returns the items that were read but not taken.
     pub(super) fn rest(&self) -> VecDeque<T> {
         std::mem::take(&mut self.state().items)
     }
 
-    /// How many items there are, once that is known.
+    /// Returns the total number of items, `None` until all are read.
     pub(super) fn total(&self) -> Option<u64> {
         let state = self.state();
         state.is_ended.then_some(state.read)
     }
 
-    /// Waits until the next command may start, and says whether it still may.
+    /// Waits until the next command may start. Returns `false` if the work was stopped.
     pub(super) fn may_start(&self) -> bool {
         let mut state = self.state();
         let start = state.next_start.max(Instant::now());
@@ -137,7 +136,7 @@ impl<T> Queue<T> {
         }
     }
 
-    /// Waits for as long, unless the work is stopped, and says whether it is.
+    /// Waits for this long, or until the work is stopped. Returns `true` if it is stopped.
     pub(super) fn is_stopped_within(&self, pause: Duration) -> bool {
         let until = Instant::now() + pause;
         let mut state = self.state();
@@ -147,7 +146,7 @@ impl<T> Queue<T> {
         state.stop.is_some()
     }
 
-    /// Starts nothing more. The first reason counts.
+    /// Prevents further starts. The first reason counts.
     pub(super) fn stop(&self, why: Stop) {
         let mut state = self.state();
         state.stop.get_or_insert(why);
@@ -156,7 +155,7 @@ impl<T> Queue<T> {
         self.stopped.notify_all();
     }
 
-    /// Whether a signal came, with which nothing starts any more.
+    /// Reports whether a signal arrived, after which no command starts.
     pub(super) fn is_interrupted(&self) -> bool {
         self.state().signal.is_some()
     }
@@ -170,8 +169,8 @@ impl<T> Queue<T> {
         self.state().stop
     }
 
-    /// Sends signals on to the commands that run, each of which ends the work. A byte is the number
-    /// of one, 0 for one that the terminal sent, to them as well.
+    /// Forwards signals to the running commands. Each signal also stops the work. A byte is the
+    /// signal's number, or 0 if the terminal sent it, which sends it to the commands itself.
     pub(super) fn pass_on(&self, mut signals: &UnixStream) {
         let mut buffer = [0; 64];
         loop {
@@ -227,10 +226,10 @@ impl<T> State<T> {
     }
 }
 
-/// Sends a signal to a process that is not waited for yet.
+/// Sends a signal to a process that is not reaped yet.
 fn send(child: u32, signal: u8) {
-    // SAFETY: this touches no memory. The terminal's, which is 0 here, only asks whether there is
-    // such a process.
+    // SAFETY: this touches no memory. Signal 0, which stands for one from the terminal, only checks
+    // that the process exists.
     let _ = unsafe { libc::kill(child as libc::pid_t, i32::from(signal)) };
 }
 

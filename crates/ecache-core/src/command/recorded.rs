@@ -1,8 +1,8 @@
-//! A command again, from what its entry records of it.
+//! Makes a command again from the arguments recorded in its entry.
 //!
-//! What was recorded is given to no shell and to no parser of command lines: each argument goes to
-//! the program as it was. But it decides what is run, so whoever repeats commands trusts whoever
-//! wrote the entries.
+//! No shell and no parser of command lines sees the recorded arguments: each one goes to the
+//! program unchanged. But they decide which program is run, so repeat commands only from stores
+//! whose writers are trusted.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -27,25 +27,25 @@ pub enum NotRepeatable {
     /// Something else made the entry
     #[error("no command made it")]
     NoCommand,
-    /// There is no telling what it was
+    /// Its arguments were not recorded
     #[error("its arguments were not recorded")]
     Arguments,
-    /// What it read is not kept
+    /// It read standard input, whose content is not stored
     #[error("it read its standard input, which is not kept")]
     Input,
-    /// The token is not kept
+    /// The request token is not stored, and the right one was not given
     #[error("it was run with a request token; name its file with --jwt-file")]
     Token,
-    /// The value is not kept, and the present one is another
+    /// A variable's value is not stored, and its present value differs
     #[error("the variable {name} had another value")]
     Variable {
         /// The variable
         name: String,
     },
-    /// It was kept for a boot or a session, or by a modification time, which may be over
+    /// Its key depends on a boot, a session or a modification time, which may have changed
     #[error("it was kept by its {}, which may have changed", mark.display())]
     Mark {
-        /// What it was kept by
+        /// Name of that part of the key
         mark: OsString,
     },
     /// Its folder is not there
@@ -59,10 +59,10 @@ pub enum NotRepeatable {
     File {
         /// The file
         path: PathBuf,
-        /// What the system says
+        /// Error returned by the system
         source: io::Error,
     },
-    /// A file of that name is another one, perhaps because this is another folder
+    /// A file of this name has other content, perhaps because this is another folder
     #[error("{} is another file here, and which folder it was in is not recorded", path.display())]
     OtherFile {
         /// The file
@@ -82,24 +82,24 @@ pub enum NotRepeatable {
     Key,
 }
 
-/// A command that can be run again, and what of it is not as it was.
+/// A command that can be run again, and its changes since it was recorded.
 #[derive(Clone, Debug)]
 pub struct Repeated {
     /// The command, under the key that it has now
     pub call: Call,
-    /// What changed, so that this is another key than the entry's: its program, or files by their
-    /// path
+    /// Names of the changed inputs, which make the key another than the entry's: the program, or
+    /// files by their path
     pub changed: Vec<String>,
 }
 
 /// Makes the command of an entry again.
 ///
-/// `token` is the request token and `variable` returns the value of a variable; both are kept as
-/// hashes alone, so they have to be what they were. A program or a file may have changed: the
-/// result is another one then, under another key, which is the one that is looked for from now on.
+/// `token` is the request token, and `variable` returns the value of a variable. Both are recorded
+/// only as hashes, so they have to be unchanged. A program or a file may have changed: the command
+/// then has another key, which later look-ups use as well.
 ///
 /// # Errors
-/// [`NotRepeatable`], if it would be another command, or there is no telling.
+/// [`NotRepeatable`] if it would be another command, or if its entry records too little.
 pub fn repeat(
     entry: &Entry,
     token: Option<&str>,
@@ -144,7 +144,7 @@ pub fn repeat(
     })
 }
 
-/// What [`Identity::call`] made of a command.
+/// The recorded inputs of a command, parsed from the output of [`Identity::call`].
 struct Recorded {
     arguments: Vec<OsString>,
     program: PathBuf,
@@ -227,7 +227,7 @@ impl Recorded {
         })
     }
 
-    /// The identity that the command has now, and what changed.
+    /// Returns the present identity of the command, and the names of its changed inputs.
     fn now(
         self,
         variable: impl Fn(&str) -> Option<OsString>,

@@ -1,4 +1,4 @@
-//! What a command printed, in the order in which it came, and how it ended, as bytes.
+//! The byte format of a command's output, in order of arrival, and of its exit code.
 //!
 //! ```text
 //! version   1 byte: 2
@@ -37,13 +37,13 @@ pub(super) const INPUT: u8 = 3;
 /// Length of that frame's content.
 const INPUT_LENGTH: usize = 9;
 
-/// The stream of a frame and its length.
+/// Length of a frame's header: its stream and the length of its content.
 pub(super) const HEADER: usize = 5;
 
-/// So many bytes are kept in memory, the rest in a file.
+/// Maximum length of a recording in memory; a longer one is in a file.
 const IN_MEMORY: usize = 1 << 20;
 
-/// A frame is written when it has so many bytes.
+/// Length at which a frame is written.
 const FRAME: usize = 1 << 16;
 
 /// One of the two streams that a command prints to.
@@ -141,7 +141,7 @@ pub struct Ending {
     pub input: Option<InputLeft>,
 }
 
-/// Why there is no recording of what a command printed.
+/// The reason why a command's output is not recorded.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum NotRecorded {
     #[error("it printed more than {limit} bytes")]
@@ -152,7 +152,7 @@ pub(super) enum NotRecorded {
     Unread,
 }
 
-/// Writes a recording, which is in memory as long as it is short.
+/// Writes a recording, in memory as long as it is short.
 pub(super) struct Recorder {
     spool: SpooledTempFile,
     outputs: Outputs,
@@ -160,7 +160,7 @@ pub(super) struct Recorder {
     /// The frame that is being filled
     stream: Stream,
     frame: Vec<u8>,
-    /// How many more bytes of output may come
+    /// Number of bytes of output left until the limit
     left: u64,
     limit: u64,
     input: Option<InputLeft>,
@@ -188,7 +188,7 @@ impl Recorder {
         self.form
     }
 
-    /// Adds what came on a stream.
+    /// Adds output of a stream.
     pub(super) fn record(&mut self, stream: Stream, bytes: &[u8]) -> Result<(), NotRecorded> {
         let left = self.left.checked_sub(bytes.len() as u64);
         self.left = left.ok_or(NotRecorded::TooLarge { limit: self.limit })?;
@@ -211,7 +211,7 @@ impl Recorder {
         self.input = Some(left);
     }
 
-    /// Ends the recording, and hands it out to be read from its beginning.
+    /// Ends the recording, and returns a reader at its beginning.
     pub(super) fn finish(mut self, exit: u8) -> Result<impl Read, NotRecorded> {
         self.end_frame()?;
         if let Some(input) = self.input {
@@ -239,7 +239,7 @@ impl Recorder {
     }
 }
 
-/// A value is no recording of a command, or none that this release knows.
+/// The error of a value that is not a recording of a command, or has an unknown version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("it is not what a command printed")]
 pub struct Malformed;
@@ -247,23 +247,23 @@ pub struct Malformed;
 /// Why a replay ended early.
 #[derive(Debug, thiserror::Error)]
 pub enum ReplayError {
-    /// The value is no recording
+    /// The value is not a recording
     #[error(transparent)]
     Malformed(#[from] Malformed),
     /// The value could not be read
     #[error(transparent)]
     Read(io::Error),
-    /// One of the streams took no more
+    /// One of the output streams could not be written to
     #[error(transparent)]
     Write(io::Error),
 }
 
 /// Prints a recorded command's output again, and returns its ending.
 ///
-/// Holds no more in memory than `recording` does. Each stream is flushed after each of its frames.
+/// Buffers no more than `recording` does. Each stream is flushed after each of its frames.
 ///
 /// # Errors
-/// [`ReplayError`] tells them apart; output that precedes the error has been printed.
+/// See [`ReplayError`]. The output that precedes the error has been printed.
 pub fn replay(
     mut recording: impl BufRead,
     stdout: &mut dyn Write,
@@ -420,7 +420,7 @@ mod tests {
         bytes
     }
 
-    /// Both streams in one list, in the order in which they are written to.
+    /// Returns the replayed standard output, standard error and exit code.
     fn replayed(bytes: &[u8]) -> Result<(Vec<u8>, Vec<u8>, u8), ReplayError> {
         let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
         let ending = replay(bytes, &mut stdout, &mut stderr)?;

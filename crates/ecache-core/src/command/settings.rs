@@ -1,25 +1,25 @@
-//! How a command is memoized, and what came of it.
+//! Settings of a memoized command, and the report of its outcome.
 
 use std::time::Duration;
 
 use crate::entry::Entry;
 use crate::location::Access;
 
-/// How the cache is used.
+/// The way in which the cache is used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Mode {
-    /// What is there is replayed, what is not is run and recorded
+    /// A hit is replayed; on a miss, the command is run and recorded
     #[default]
     On,
-    /// What is there is replayed, nothing is recorded
+    /// A hit is replayed, and nothing is recorded
     ReadOnly,
-    /// Everything is run and recorded
+    /// The command is always run and recorded
     Refresh,
-    /// The cache is not touched
+    /// The cache is neither read nor written
     Off,
 }
 
-/// What is done where there is nothing to replay.
+/// The action on a miss.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OnMiss {
     /// The command is run
@@ -29,15 +29,15 @@ pub enum OnMiss {
     Fail,
 }
 
-/// What is done with a command that ends with another exit code than 0.
+/// The treatment of a command that ends with another exit code than 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Failures {
-    /// It is kept as a success is
+    /// It is stored like a success
     #[default]
     KeepAlike,
-    /// The failure is kept and replayed for this long, `None` for ever
+    /// The failure is stored and replayed for this long, `None` for ever
     KeepFor(Option<Duration>),
-    /// The failure is neither kept nor replayed
+    /// The failure is neither stored nor replayed
     Forget,
 }
 
@@ -58,79 +58,79 @@ impl Failures {
     }
 }
 
-/// What is done where another process runs the same.
+/// The action if another process is running the same command.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OnBusy {
-    /// What it prints is printed
+    /// Follow it, and print its output
     #[default]
     Wait,
-    /// The command is run, without the cache
+    /// Run the command without the cache
     Run,
-    /// An old result is replayed, however old; without one, as with [`OnBusy::Wait`]
+    /// Replay a stale result of any age; without one, as with [`OnBusy::Wait`]
     Stale,
-    /// That is an error
+    /// Return an error
     Fail,
 }
 
-/// What is done where a command fails.
+/// The action if the command fails.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OnFailure {
     /// Its output and exit code are the result
     #[default]
     Pass,
-    /// An old result is replayed in its place, however old, and stays; what the command prints is
-    /// kept back until it has ended
+    /// A stale result of any age is replayed instead, and stays in the store; the command's output
+    /// is buffered until it has ended
     Stale,
 }
 
-/// What is recorded of a command beside its result.
+/// The arguments that are recorded with a result.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Arguments {
-    /// Its arguments, and what else identifies it
+    /// All arguments and other inputs that identify the command
     #[default]
     Record,
-    /// Its program alone; the key is a hash of all the rest
+    /// The program alone; the other inputs are only part of the key, which is a hash
     Forget,
 }
 
-/// How a command is memoized.
+/// Settings of a memoized command.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// How the cache is used
+    /// Use of the cache
     pub mode: Mode,
-    /// What is done where there is nothing to replay
+    /// Action on a miss
     pub on_miss: OnMiss,
-    /// How long a success is kept, `None` for ever
+    /// Lifetime of a success, `None` for ever
     pub ttl: Option<Duration>,
-    /// What is done with failures
+    /// Treatment of failures
     pub failures: Failures,
-    /// A result older than this is no hit, nor is one from the future, whose age is unknown
+    /// Maximum age of a hit; a result from the future is no hit, as its age is unknown
     pub max_age: Option<Duration>,
-    /// A result whose time was over no longer ago than this is replayed, and the command is run
-    /// again elsewhere
+    /// Maximum time since a result became stale for it to be replayed, while a background process
+    /// refreshes it
     pub stale: Option<Duration>,
-    /// What is done where the command fails
+    /// Action if the command fails
     pub on_failure: OnFailure,
-    /// What is done where another process runs the same
+    /// Action if another process is running the same command
     pub on_busy: OnBusy,
-    /// What is recorded beside the result
+    /// Arguments recorded with the result
     pub arguments: Arguments,
-    /// A command that prints more bytes is not recorded
+    /// Maximum number of bytes of output; a command that prints more is not recorded
     pub max_output: u64,
-    /// How long another process that runs the same is waited for while it prints nothing
+    /// Maximum wait for a leader that prints nothing
     pub patience: Duration,
     /// Maximum wait for a leader whose output cannot be followed. Such a follower prints nothing
     /// meanwhile, so that a program that reads from both in turn would wait for ever.
     pub silent_patience: Duration,
-    /// What else in this process uses the store
+    /// Other uses of the store in this process
     pub company: Company,
     /// Mode in which the store is opened for writing
     pub access: Access,
 }
 
 impl Default for Settings {
-    /// The cache is on, everything is kept for ever but what is larger than 100 MiB, and others are
-    /// waited for ten minutes.
+    /// Turns the cache on, keeps results for ever unless their output exceeds 100 MiB, and waits up
+    /// to ten minutes for a silent leader.
     fn default() -> Self {
         Self {
             mode: Mode::default(),
@@ -162,53 +162,53 @@ pub enum Outputs {
     Merged,
 }
 
-/// What else in this process uses the store while a command is looked up and replayed.
+/// Other uses of the store in this process while a command is looked up and replayed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Company {
-    /// Anything may
+    /// Other code may use the store
     #[default]
     Others,
-    /// Nothing does: a hit may be looked up in the way that takes the least, beside which nothing
-    /// in the process could write (see [`location::glance`](crate::location::glance))
+    /// No other code uses the store: the fastest look-up may be used, beside which the process
+    /// cannot write (see [`location::glance`](crate::location::glance))
     Alone,
 }
 
-/// What came of a command.
+/// The outcome of a memoized command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// It was replayed
+    /// A fresh result was replayed, or the run of another process was followed to its end
     Hit,
-    /// It was replayed although its time was over
+    /// A stale result was replayed
     Stale,
-    /// It was not there, and was run unless that was forbidden
+    /// There was no usable result; the command was run unless that was forbidden
     Miss,
-    /// It was run because it was to be run again
+    /// It was run again because a refresh was requested
     Refreshed,
     /// It was run without the cache
     Bypass,
 }
 
-/// What came of a command, and what is known of it.
+/// The outcome and statistics of a memoized command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
-    /// What came of it
+    /// The outcome
     pub outcome: Outcome,
     /// The exit code
     pub exit: u8,
     /// The signal that ended it, if it was run and one did
     pub signal: Option<u8>,
-    /// How old the result is
+    /// Age of the result
     pub age: Duration,
-    /// How long it will be kept, if it has an end
+    /// Remaining lifetime of the result, `None` if it does not expire
     pub ttl_left: Option<Duration>,
-    /// How long the command took when it was run, if that is known
+    /// Run time of the command, if that is known
     pub cost: Option<Duration>,
-    /// How many bytes are kept of it, `None` if it is not kept
+    /// Size of the stored result in bytes, `None` if it is not stored
     pub size: Option<u64>,
 }
 
 impl Report {
-    /// How long nobody had to wait for the command, if that is known.
+    /// Returns the run time that a replay saved, if that is known.
     pub fn saved(&self) -> Option<Duration> {
         match self.outcome {
             Outcome::Hit | Outcome::Stale => self.cost,
@@ -216,7 +216,7 @@ impl Report {
         }
     }
 
-    /// Of a command that another process ran, to its end.
+    /// Returns the report of a command that another process ran to its end.
     pub(super) fn of_other(exit: u8) -> Self {
         Self {
             outcome: Outcome::Hit,
@@ -225,7 +225,7 @@ impl Report {
         }
     }
 
-    /// Of a command that is not there, and not to be run.
+    /// Returns the report of a command that has no result and must not be run.
     pub(super) fn of_nothing() -> Self {
         Self {
             outcome: Outcome::Miss,

@@ -1,11 +1,10 @@
-//! When others are told what a command prints: once it has run for a moment or printed much, or
-//! where it ended before that, its result is not kept, and somebody waits for it.
+//! Decides when the output of a running command is published to followers: once it has run for a
+//! moment or printed much, or at its end if its result is not stored and a follower waits for it.
 //!
-//! A file beside the store is a large part of a quick command, whose result is in the store before
-//! anybody would have opened the file. What is not in the store has to be told all the same: who
-//! waits says so by a lock that others can see
-//! ([`FlightLocks::wait`](crate::single_flight::FlightLocks)), and is given the time to open the
-//! file.
+//! Creating a file takes a large part of the time of a quick command, and its result is in the
+//! store before a follower would have opened the file. A result that is not stored has to be
+//! published all the same. A follower announces itself by a lock that the leader can see
+//! ([`FlightLocks::wait`](crate::single_flight::FlightLocks)), and gets the time to open the file.
 
 use std::fs;
 use std::path::PathBuf;
@@ -15,36 +14,36 @@ use super::broadcast::{Broadcast, frame};
 use super::recording::{END, Stream};
 use crate::single_flight::{FlightLock, FlightLocks};
 
-/// A command that has run for so long is told of as it goes on.
+/// Run time after which a command's output is published as it arrives.
 const QUICK: Duration = Duration::from_millis(20);
 
-/// As much is held in memory until then.
+/// Number of bytes buffered until then; more output is published at once.
 const HELD: usize = 1 << 16;
 
-/// So long is waited until those who wait have opened the file of a command that is over; they look
-/// every ten milliseconds.
+/// Maximum wait, after a command has ended, for its followers to open the file; they poll every ten
+/// milliseconds.
 const HANDING_OVER: Duration = Duration::from_millis(100);
 
-/// What a running command prints, for other processes.
+/// Publishes the output of a running command.
 pub(super) struct Telling {
     place: PathBuf,
     flight: [u8; 32],
     locks: FlightLocks,
     started: Instant,
     state: State,
-    /// Whether it ended, and nobody can find that in the store
+    /// `true` if the command ended and its result is not in the store
     is_owed: bool,
 }
 
 enum State {
     Held(Vec<u8>),
     Told(Broadcast),
-    /// It cannot be told: others wait for the end
+    /// Publishing failed: followers wait for the end
     Untold,
 }
 
 impl Telling {
-    /// Of a flight whose lock this process holds.
+    /// Buffers the output of a flight whose lock this process holds.
     pub(super) fn new(place: PathBuf, flight: [u8; 32], lock: &FlightLock) -> Self {
         Self {
             place,
@@ -56,20 +55,20 @@ impl Telling {
         }
     }
 
-    /// How long it may be held back, `None` if it is not any more.
+    /// Returns how much longer output may be buffered, `None` if it is not buffered any more.
     pub(super) fn due_in(&self) -> Option<Duration> {
         let is_held = matches!(self.state, State::Held(_));
         is_held.then(|| QUICK.saturating_sub(self.started.elapsed()))
     }
 
-    /// Begins to tell of it, if it is time.
+    /// Starts to publish if it is time.
     pub(super) fn tell_if_due(&mut self) {
         if self.due_in() == Some(Duration::ZERO) {
             self.tell();
         }
     }
 
-    /// Adds what came on a stream.
+    /// Adds output of a stream.
     pub(super) fn send(&mut self, stream: Stream, bytes: &[u8]) {
         match &mut self.state {
             State::Held(frames) => {
@@ -83,7 +82,7 @@ impl Telling {
         }
     }
 
-    /// Says that the command goes on, and no more of it will be told.
+    /// Publishes the output so far, and that no more follows although the command is running.
     pub(super) fn seal(&mut self) {
         self.tell();
         if let State::Told(broadcast) = &mut self.state {
@@ -91,18 +90,18 @@ impl Telling {
         }
     }
 
-    /// Says that this was all.
+    /// Adds the end of the run.
     pub(super) fn end(&mut self, exit: u8) {
         match &mut self.state {
             State::Held(frames) => frames.extend_from_slice(&[END, exit]),
             State::Told(broadcast) => broadcast.end(exit),
             State::Untold => return,
         }
-        // Also of what was told: who waits may not have looked since.
+        // Also if output was published: a follower may not have read the last part.
         self.is_owed = true;
     }
 
-    /// Whoever waits for it finds it in the store: there is no more to tell.
+    /// Drops the rest: followers find the result in the store.
     pub(super) fn settle(mut self) {
         self.is_owed = false;
     }
@@ -124,7 +123,7 @@ impl Telling {
 impl Drop for Telling {
     fn drop(&mut self) {
         if !self.is_owed || !self.locks.is_awaited(&self.flight) {
-            // That of a process that was killed may be there.
+            // A killed leader may have left its file.
             let _ = fs::remove_file(&self.place);
             return;
         }
@@ -143,7 +142,7 @@ mod tests {
 
     const FLIGHT: [u8; 32] = [7; 32];
 
-    /// A flight that this process has, the locks as another has them, and where it is told of.
+    /// Returns the lock of a flight, the locks as another process opens them, and the file's path.
     fn flight(folder: &tempfile::TempDir) -> (FlightLock, FlightLocks, PathBuf) {
         let open = || FlightLocks::open(&folder.path().join("locks")).expect("locks");
         let lock = open().try_lock(&FLIGHT).expect("locks work");
@@ -151,7 +150,7 @@ mod tests {
         (lock.expect("it is free"), open(), place)
     }
 
-    /// A run that is over before anybody has looked, and printed so much.
+    /// Returns a run that printed `size` bytes and ended before a follower looked.
     fn quick(lock: &FlightLock, place: &std::path::Path, size: usize) -> Telling {
         let mut telling = Telling::new(place.to_owned(), FLIGHT, lock);
         telling.send(Stream::Output, &vec![b'a'; size]);
@@ -166,7 +165,10 @@ mod tests {
         drop(quick(&lock, &place, 1));
         let waiting = others.wait(&FLIGHT).expect("locks work");
         quick(&lock, &place, 1).settle();
-        assert!(!folder.path().join("flights").exists(), "nobody needs it");
+        assert!(
+            !folder.path().join("flights").exists(),
+            "no follower needs it"
+        );
         drop(waiting);
         // The second is told before it ends.
         for size in [1, HELD + 1] {

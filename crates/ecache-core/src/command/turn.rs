@@ -24,34 +24,34 @@ use super::{CommandError, Memo};
 use crate::error::Error;
 use crate::single_flight::{FlightLock, FlightLocks};
 
-/// How long is waited between two looks at somebody else's run, at least and at most.
+/// Minimum and maximum pause between two looks at the leader's run.
 const PAUSE: [Duration; 2] = [Duration::from_millis(1), Duration::from_millis(10)];
 
 /// Maximum wait for a silent leader that may be waiting for this process.
 const DOUBTFUL: Duration = Duration::from_secs(5);
 
-/// How somebody else's run is waited for.
+/// The way in which a follower waits for the leader.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Wait {
-    /// It is not
+    /// Do not wait
     Not,
-    /// Until its end
+    /// Wait until the run has ended
     Silently,
-    /// What it prints is printed
+    /// Print the output of the run while waiting
     Following,
 }
 
-/// Whether this process is the one that runs a command.
+/// The outcome of the election.
 pub(super) enum Turn {
-    /// It is; nobody else begins for as long as there is a lock
+    /// This process runs the command; no other one starts while it holds the lock
     Ours(Option<FlightLock>),
-    /// Another one is at it, and no more is to be had from it
+    /// Another process is running it, and this one does not wait for it any longer
     Theirs,
-    /// Another one was, and ended with this exit code; what it printed is printed
+    /// Another process ran it; its output is printed, and this is its exit code
     Over(u8),
 }
 
-/// Where a command prints to, over all runs of it.
+/// Both output streams of this process, across all runs of the command.
 pub(super) struct Console<'a> {
     pub(super) stdout: Printed<'a>,
     pub(super) stderr: Printed<'a>,
@@ -65,8 +65,8 @@ impl<'a> Console<'a> {
         }
     }
 
-    /// What is printed from here on is another run's, which can be read again there if it is not
-    /// this process's.
+    /// Starts another run, whose output is printed from here on. It can be read again from
+    /// `source`, unless this process runs it.
     pub(super) fn begin(&mut self, source: Option<Source>) {
         self.stdout.begin(source.clone());
         self.stderr.begin(source);
@@ -77,7 +77,7 @@ impl<'a> Console<'a> {
         self.stdout.has_printed() || self.stderr.has_printed()
     }
 
-    /// Says whether what is printed is what the run printed that is over now.
+    /// Checks, at the end of a run, that exactly its standard output is printed.
     pub(super) fn finish(&self) -> Result<(), CommandError> {
         if self.stdout.differs() || self.stdout.is_short() {
             Err(CommandError::Differs)
@@ -87,19 +87,19 @@ impl<'a> Console<'a> {
     }
 }
 
-/// What is known of somebody else's run.
+/// The progress of the leader's run.
 enum Told {
     /// It printed something
     More,
-    /// It ended, or nobody wants to see more of it
+    /// It ended, or the reader of this process's output went away
     End(u8),
-    /// It goes on, untold
+    /// It is still running, but publishes no more output
     Sealed,
     Nothing,
 }
 
 impl Memo<'_> {
-    /// The locks of flights, if there is no trouble with them.
+    /// Opens the locks of flights; returns `None` if that fails and the error is ignored.
     pub(super) fn locks(&self, store: &Path) -> Result<Option<FlightLocks>, Error> {
         let locks = FlightLocks::open(&broadcast::locks(self.beside(store)));
         self.attempt(locks.map_err(|error| Error::of_system(store, error)))
@@ -122,7 +122,7 @@ impl Memo<'_> {
         }
     }
 
-    /// Takes the lock of the flight, as soon as nobody else has it.
+    /// Takes the lock of the flight as soon as it is free, and follows the leader meanwhile.
     pub(super) fn turn(
         &self,
         locks: Option<&FlightLocks>,
@@ -160,7 +160,7 @@ impl Memo<'_> {
                 Wait::Silently | Wait::Not => Told::Nothing,
             };
             match (lock, told) {
-                // Also where a runner was killed before it could keep what it had told to the end.
+                // Also if a leader published all its output, but was killed before it stored it.
                 (_, Told::End(exit)) => return Ok(Turn::Over(exit)),
                 (Some(Some(mut lock)), _) => {
                     lock.sign();
@@ -180,8 +180,8 @@ impl Memo<'_> {
                         (self.on_stopped)(pid);
                         return Ok(Turn::Theirs);
                     }
-                    // Whoever runs it sees that it is waited for. Where that cannot be, there is
-                    // the store.
+                    // Shows the leader that a follower waits. If that fails, the store has the
+                    // result at the end.
                     waiting = if wait == Wait::Following && !listener.is_hearing() {
                         waiting.or_else(|| locks.wait(&flight).ok())
                     } else {
@@ -195,7 +195,7 @@ impl Memo<'_> {
     }
 }
 
-/// Prints what somebody else's run printed since the last time.
+/// Prints the output that the leader published since the last call.
 fn tell(listener: &mut Listener, console: &mut Console<'_>) -> Result<Told, CommandError> {
     let mut told = Told::Nothing;
     loop {
@@ -208,7 +208,7 @@ fn tell(listener: &mut Listener, console: &mut Console<'_>) -> Result<Told, Comm
             Ok(Heard::Bytes(Stream::Error, bytes)) => console.stderr.write_all(bytes),
             Ok(Heard::End(exit)) => return console.finish().map(|()| Told::End(exit)),
             Ok(Heard::Sealed) => return Ok(Told::Sealed),
-            // What cannot be followed can be waited for.
+            // A run that cannot be followed can be waited for.
             Ok(Heard::Nothing) | Err(_) => return Ok(told),
         };
         if let Err(error) = printed {

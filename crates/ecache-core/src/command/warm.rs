@@ -1,13 +1,14 @@
-//! Runs many commands, each unless it is kept already: several at a time, in one process, on one
-//! open store.
+//! Runs many commands unless their results are stored already: several at a time, in one process,
+//! on one open store.
 //!
-//! A hit costs a look-up: no process, no file that is opened. Of the commands that run at the same
-//! time, one at a time is kept, so that they do not wait for each other by SQLite's clock.
+//! A hit costs a look-up: no process is started, and no file is opened. The results of commands
+//! that run at the same time are stored one after the other, under a lock of this process, so that
+//! they do not wait in SQLite's retry loop.
 //!
-//! Designs weighed: a process for each (what `xargs` would do: starting one costs a hundred
-//! look-ups), looking all up first (an input without an end would never start), and workers that
-//! take the next item from a queue (chosen). The items are read by a thread that is left behind
-//! when the work is stopped: an input may never end.
+//! Alternatives considered: a process for each command (as with `xargs`: starting one costs a
+//! hundred look-ups), looking up all commands first (an endless input would never start), and
+//! workers that take the next item from a queue (chosen). The thread that reads the items is left
+//! behind when the work is stopped, as the input may never end.
 
 use std::cell::RefCell;
 use std::io::{self, Write};
@@ -39,10 +40,10 @@ use crate::limits;
 use crate::single_flight::FlightLocks;
 use crate::time::Clock;
 
-/// Another process that runs the same is looked after this often.
+/// Pause between two looks at another process that runs the same command.
 const SLICE: Duration = Duration::from_millis(50);
 
-/// A command that finds no room is retried until this long after the last running one was seen.
+/// Maximum time without a running command for which one that finds no room is retried.
 const NO_ROOM: Duration = Duration::from_millis(250);
 
 /// Number of files a worker opens to start a command: its locks, a connection to the store, and
@@ -52,21 +53,21 @@ const WORKER_FILES: usize = 12;
 /// Number of files open regardless of workers, including the standard streams and the store.
 const OWN_FILES: usize = 16;
 
-/// As much is kept of what a command prints to standard error.
+/// Maximum number of standard error bytes kept per command.
 const HEAD: usize = 1024;
 
-/// So many results wait to be reported.
+/// Maximum number of results that wait to be reported.
 const BACKLOG: usize = 256;
 
-/// Results are reported this often, or when so many wait. To be woken for each took the processor
-/// from a command.
+/// Interval at which results are reported, unless the backlog is full earlier. Waking up for each
+/// result took processor time from the commands.
 const REPORTING: Duration = Duration::from_millis(10);
 
 impl Call {
-    /// Looks for what is kept of it.
+    /// Looks up the result of the command.
     ///
     /// # Errors
-    /// If the store cannot be read. A damaged entry is none.
+    /// Fails if the store cannot be read. A damaged entry counts as missing.
     pub fn find(&self, backend: &dyn Backend, clock: &dyn Clock) -> Result<Found> {
         let pass_over_damage = |error| match error {
             Error::DamagedEntry { .. } => Ok(()),
@@ -128,14 +129,14 @@ impl Call {
     }
 }
 
-/// What is kept of a command.
+/// The entry found for a command.
 #[derive(Clone, Debug)]
 pub enum Found {
-    /// A result that is replayed
+    /// A result that can be replayed
     Fresh(Box<Entry>, Content),
-    /// One that is not any more
+    /// An entry that cannot be replayed, such as a stale one
     Old(Box<Entry>),
-    /// None
+    /// No entry
     Nothing,
 }
 
@@ -150,35 +151,35 @@ pub enum Prepared {
     Skip(String),
 }
 
-/// What came of an item.
+/// The outcome of an item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Warmed {
-    /// It was kept already
+    /// Its result was stored already
     Hit,
-    /// It was run, and is kept
+    /// It was run, and its result is stored
     Ran,
-    /// It failed, could not be run, or is not kept
+    /// It failed, could not be run, or its result is not stored
     Failed,
     /// It was not run
     Skipped,
 }
 
-/// What came of an item, and what is known of it.
+/// The outcome and statistics of an item.
 #[derive(Clone, Debug)]
 pub struct Done {
-    /// What came of it
+    /// The outcome
     pub outcome: Warmed,
     /// Its key, if it is a command
     pub key: Option<Key>,
-    /// Its exit code, which is a hit's, too
+    /// Its exit code, recorded or new
     pub exit: Option<u8>,
-    /// How long it took when it was run
+    /// Run time of the command
     pub cost: Option<Duration>,
-    /// How many bytes are kept of it
+    /// Size of the stored result in bytes
     pub size: Option<u64>,
-    /// Why it is not kept, or was not run
+    /// The reason why it is not stored, or was not run
     pub problem: Option<String>,
-    /// How what it printed to standard error begins
+    /// The beginning of its standard error
     pub stderr: Vec<u8>,
 }
 
@@ -196,18 +197,18 @@ impl Done {
     }
 }
 
-/// Why the work ended before its items did.
+/// The reason why the work ended before its items did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stop {
     /// A signal, 0 for one that the terminal sent
     Signal(u8),
-    /// Its time was over
+    /// The maximum time had passed
     Time,
-    /// The store, or whoever is told, was in trouble
+    /// The store or the receiver of the results failed
     Trouble,
 }
 
-/// Where and how commands are warmed.
+/// Settings and resources for warming commands.
 ///
 /// ```
 /// use ecache_core::command::{Call, Identity, Prepared, Program, Settings, Warm, Warmed};
@@ -254,14 +255,14 @@ pub struct Warm<'a> {
     pub backend: &'a dyn Backend,
     /// Tells the time
     pub clock: &'a dyn Clock,
-    /// So many are run at a time
+    /// Maximum number of commands that run at a time
     pub workers: NonZeroUsize,
-    /// The least time between the starts of two
+    /// Minimum time between the starts of two commands
     pub pace: Duration,
-    /// Nothing is started after this; what runs then is finished
+    /// Time after which no command is started; running ones are finished
     pub max_time: Option<Duration>,
-    /// Signals that are to reach the commands, and end the work: a byte that comes is the number of
-    /// one, or 0 for one that the terminal sent, to the commands as well
+    /// Signals that are forwarded to the commands and stop the work. A byte is a signal's number,
+    /// or 0 if the terminal sent it, which sends it to the commands itself
     pub signals: Option<UnixStream>,
     /// Called on each command before it starts, to restore inherited state that `std` does not pass
     /// on
@@ -269,13 +270,14 @@ pub struct Warm<'a> {
 }
 
 impl Warm<'_> {
-    /// Warms all items, and says why it ended if that was before their end.
+    /// Warms all items. Returns the reason if it ended before they did.
     ///
-    /// `prepare` makes a command of an item, several at a time; `on_done` is told of each that is
-    /// done, one by one, and of how many items there are once that is known.
+    /// `prepare` makes a command of an item, on several threads at a time. `on_done` is called for
+    /// each finished item, one by one, with the total number of items once that is known.
     ///
     /// # Errors
-    /// The first one of the store; what runs then is finished. That a command fails is no error.
+    /// Returns the first error of the store, of `on_done` or of starting threads; running commands
+    /// are finished. A command that fails is no error.
     pub fn run<T: Send + 'static>(
         &self,
         items: impl Iterator<Item = T> + Send + 'static,
@@ -336,7 +338,7 @@ impl Warm<'_> {
                 };
                 if reported.is_ok() {
                     reported = on_done(item, done, queue.total());
-                    // Nobody reads what comes of the rest.
+                    // The receiver takes no more results.
                     if reported.is_err() {
                         queue.stop(Stop::Trouble);
                     }
@@ -380,11 +382,11 @@ impl Warm<'_> {
     }
 }
 
-/// Where a worker's results go, and the thread that reports them.
+/// The sender of a worker's results, and the thread that reports them.
 struct Results<'a, T>(Option<SyncSender<(T, Done)>>, &'a Thread);
 
 impl<T> Results<'_, T> {
-    /// Adds one, and says whether it is wanted.
+    /// Adds a result. Returns `false` if no more are wanted.
     fn add(&self, item: T, done: Done) -> bool {
         let Self(Some(sender), reporter) = self else {
             return false;
@@ -408,7 +410,7 @@ impl<T> Drop for Results<'_, T> {
     }
 }
 
-/// What the workers have.
+/// The state that the workers share.
 struct Work<'a, T> {
     warm: &'a Warm<'a>,
     queue: &'a Queue<T>,
@@ -501,7 +503,7 @@ impl<T> Work<'_, T> {
         let lock = loop {
             match memo.turn(Some(locks), warm.store, Wait::Not, &mut console)? {
                 Turn::Ours(lock) => break lock,
-                // What others print is not followed here, so that it does not end either.
+                // The output of others is not followed here, so `Over` is not returned either.
                 Turn::Theirs | Turn::Over(_) => {}
             }
             let leader = ancestry::leader(locks.leader(&flight));
@@ -519,13 +521,13 @@ impl<T> Work<'_, T> {
                 return Ok(not_started());
             }
         };
-        // It may have been kept while this one was on its way here.
+        // Another process may have stored it since the first look-up.
         if let Some(done) = self.look_up(call)? {
             return Ok(done);
         }
         let mut stderr = Head::default();
         let recorder = Recorder::new(memo.outputs, call.settings.max_output);
-        // A `run` of the same may wait for it.
+        // An `ecache run` of the same command may wait for it.
         let telling = lock
             .as_ref()
             .filter(|_| recorder.is_ok())
@@ -564,8 +566,8 @@ impl<T> Work<'_, T> {
         })
     }
 
-    /// What is kept of a command, unless it is to be run whatever is. Looking is no use of it that
-    /// is recorded.
+    /// Looks up the result of a command, unless it is to be refreshed. Does not count as a use of
+    /// the entry.
     fn look_up(&self, call: &Call) -> Result<Option<Done>, CommandError> {
         if call.settings.mode == Mode::Refresh {
             return Ok(None);

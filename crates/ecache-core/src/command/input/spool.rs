@@ -18,7 +18,7 @@ pub struct Spool {
     sha256: [u8; 32],
 }
 
-/// A stream that could not be kept, as on a full disk: whoever reads this misses nothing of it.
+/// A stream that could not be spooled, as on a full disk. Reading it yields all of its content.
 pub struct Unkept {
     stream: Box<dyn Read + Send>,
     why: io::Error,
@@ -28,9 +28,9 @@ impl Spool {
     /// Reads a stream to its end.
     ///
     /// # Errors
-    /// If it cannot be read or kept: then the stream is handed back, with all that was read of it.
+    /// Returns the stream, with all that was read of it, if it cannot be read or spooled.
     pub fn of(stream: File) -> Result<Self, Unkept> {
-        // Also one that does not block has more to come.
+        // A stream in non-blocking mode may have no data yet.
         let mut stream = Patient(stream);
         let mut file = match tempfile::tempfile() {
             Ok(file) => file,
@@ -61,17 +61,17 @@ impl Spool {
                 let read = file.take(kept).chain(Cursor::new(buffer));
                 Err(Unkept::new(read.chain(stream), why))
             }
-            // What is gone is gone; the command is told so by the same error where it reads on.
+            // The spooled bytes cannot be read again: only the rest is passed on.
             Err(why) => Err(Unkept::new(Cursor::new(buffer).chain(stream), why)),
         }
     }
 
-    /// The SHA-256 of all that was read.
+    /// Returns the SHA-256 of the stream's content.
     pub fn sha256(&self) -> [u8; 32] {
         self.sha256
     }
 
-    /// The stream, to be read again.
+    /// Returns the file, at its beginning.
     pub fn into_file(self) -> File {
         self.file
     }
@@ -83,7 +83,7 @@ impl Unkept {
         Self { stream, why }
     }
 
-    /// Why it could not be kept.
+    /// Returns the error for which it could not be spooled.
     pub fn why(&self) -> &io::Error {
         &self.why
     }
