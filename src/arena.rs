@@ -1,4 +1,4 @@
-//! The one room for what makes short commands fast on musl: where their memory comes from.
+//! An allocator that makes short commands fast on musl.
 //!
 //! musl maps and unmaps pages for nearly every allocation of a short command: a hundred system
 //! calls and as many page faults. Here the first [`SIZE`] bytes come from a piece of the program
@@ -66,7 +66,7 @@ impl<const SIZE: usize> Arena<SIZE> {
         self.memory.get().cast()
     }
 
-    /// Where in the memory a piece begins, if it is from here.
+    /// Returns the offset of a piece in the memory; `None` if it is from elsewhere.
     fn offset(&self, piece: *mut u8) -> Option<usize> {
         let offset = (piece as usize).checked_sub(self.base() as usize)?;
         (offset < SIZE).then_some(offset)

@@ -256,8 +256,8 @@ impl Context {
         }
     }
 
-    /// The store, and what it has under an address: what takes the least, where nothing but the
-    /// backend, which is to be dropped first, is needed to write.
+    /// Opens the store for reading, and looks up one entry, in the fastest way. The backend must be
+    /// dropped before this process writes to the store.
     pub(crate) fn glance(
         &self,
         address: &Address,
@@ -295,7 +295,7 @@ impl Context {
         }
     }
 
-    /// The format that was asked for, or else the one that suits standard output.
+    /// Returns the requested format, or else the one that suits standard output.
     pub(crate) fn format(&self, args: FormatArgs) -> Format {
         args.format
             .unwrap_or_else(|| Format::default_for(&self.terminal))
@@ -316,7 +316,7 @@ impl Context {
         Progress::new(terminal, verb, total)
     }
 
-    /// Says what was done, on standard error.
+    /// Prints a note on standard error, unless `--quiet`.
     pub(crate) fn note(&self, message: &str) {
         if !self.quiet {
             say(message);
@@ -330,7 +330,7 @@ impl Context {
         }
     }
 
-    /// Says what is wrong although the command goes on.
+    /// Prints a warning on standard error; the command continues.
     pub(crate) fn warn(&self, message: &str) {
         say(&format!("ecache: {message}"));
     }

@@ -14,7 +14,7 @@ use ecache_core::scope::STORE_KEY;
 #[derive(Debug)]
 pub(crate) struct Usage(String);
 
-/// An error of usage, exit code 2.
+/// Makes an error of usage, exit code 2.
 pub(crate) fn usage(message: impl Into<String>) -> anyhow::Error {
     Usage(message.into()).into()
 }
@@ -57,7 +57,7 @@ pub(crate) fn unreachable(error: &anyhow::Error) -> Option<&Error> {
 #[derive(Debug)]
 pub(crate) struct NotRun(anyhow::Error);
 
-/// An error of `ecache run`.
+/// Makes an error of `ecache run`.
 pub(crate) fn not_run(error: anyhow::Error) -> anyhow::Error {
     NotRun(error).into()
 }
@@ -106,7 +106,7 @@ impl Exit {
     /// `run` could not do its part, which is no fault of the command
     pub(crate) const NOT_RUN: Self = Self::Command(125);
 
-    /// The exit code.
+    /// Returns the exit code.
     pub(crate) fn code(self) -> u8 {
         match self {
             Self::Done => 0,
@@ -122,7 +122,7 @@ impl Exit {
     }
 }
 
-/// The exit code of an error, and what to try next.
+/// Returns the exit code of an error, and a hint.
 pub(crate) fn classify(error: &anyhow::Error) -> (Exit, Option<&'static str>) {
     if error.is::<Usage>() {
         return (Exit::Usage, None);
@@ -248,7 +248,7 @@ pub(crate) fn classify(error: &anyhow::Error) -> (Exit, Option<&'static str>) {
     }
 }
 
-/// Returns the exit code of a server of FiftyOne's that was not found, and what to try next.
+/// Returns the exit code of a server of FiftyOne's that was not found, and a hint.
 #[cfg(feature = "mongodb")]
 fn no_server(error: &NotFound) -> (Exit, Option<&'static str>) {
     match error {

@@ -47,7 +47,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Prints what was asked for, help or the version, or what is wrong with what was typed.
+/// Prints the requested help or version, or the error of the command line.
 fn tell(answer: &clap::Error) -> ExitCode {
     let text = answer.render();
     let styled = |choice| match choice {
@@ -71,7 +71,7 @@ fn tell(answer: &clap::Error) -> ExitCode {
     }
 }
 
-/// A reader that has seen enough, such as `head`, is no failure.
+/// Reports whether the reader of standard output, such as `head`, has closed it: not a failure.
 fn is_closed_pipe(error: &anyhow::Error) -> bool {
     error
         .downcast_ref::<io::Error>()

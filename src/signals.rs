@@ -44,7 +44,7 @@ pub(crate) fn finish_batches() -> io::Result<()> {
     Ok(())
 }
 
-/// The signal that asked for the end, if there was one.
+/// Returns the signal that requested the end, if there was one.
 pub(crate) fn interrupted() -> Option<u8> {
     u8::try_from(SIGNAL.load(Ordering::Relaxed))
         .ok()
@@ -99,8 +99,8 @@ fn was_ignored(signal: c_int, is_ignored: bool) -> bool {
 /// Descriptor that the handler writes signal numbers to, one byte each.
 static BYTES: AtomicI32 = AtomicI32::new(-1);
 
-/// From here on, a signal that would end the process is a byte to be read: its number, or 0 if the
-/// terminal sent it, which sends it to every process in the foreground.
+/// Turns signals that would end the process into bytes to be read: the signal's number, or 0 if the
+/// terminal sent it, which sends it to every foreground process.
 pub(crate) fn as_bytes() -> io::Result<UnixStream> {
     extern "C" fn hand_on(signal: c_int, info: *mut siginfo_t, _: *mut c_void) {
         // SAFETY: the system passes a valid pointer to the handler.
@@ -117,7 +117,7 @@ pub(crate) fn as_bytes() -> io::Result<UnixStream> {
         keeping_errno(|| unsafe { libc::write(BYTES.load(SeqCst), (&raw const number).cast(), 1) });
     }
     let (reader, writer) = UnixStream::pair()?;
-    // A handler must not wait; so many signals that they do not fit are one.
+    // A handler must not block. Signals that do not fit into the buffer are dropped.
     writer.set_nonblocking(true)?;
     BYTES.store(writer.into_raw_fd(), SeqCst);
     receive(

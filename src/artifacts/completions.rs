@@ -11,7 +11,7 @@ use crate::cli::{Cli, Global};
 
 const NAME: &str = env!("CARGO_PKG_NAME");
 
-/// The completion script of a shell.
+/// Returns the completion script of a shell.
 pub(crate) fn completion(shell: Shell) -> String {
     let mut script = Vec::new();
     generate(shell, &mut documented_commands(), NAME, &mut script);
@@ -24,7 +24,7 @@ pub(crate) fn completion(shell: Shell) -> String {
     }
 }
 
-/// The command line without hidden commands, which the generators do not leave out by themselves.
+/// Returns the command line without hidden commands, which the generators would include.
 fn documented_commands() -> Command {
     let mut cli = Cli::command();
     cli.build();

@@ -8,7 +8,7 @@ use clap_mangen::roff::{Roff, bold, roman};
 
 use crate::cli::Cli;
 
-/// The manual pages: name and text.
+/// Returns the manual pages: name and text.
 pub(crate) fn manual_pages() -> io::Result<Vec<(String, Vec<u8>)>> {
     let mut cli = Cli::command();
     cli.build();

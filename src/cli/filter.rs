@@ -141,7 +141,7 @@ pub(crate) fn evict_by_default(policy: Arg) -> Arg {
     policy.help("Entries of this policy [default: evict]")
 }
 
-/// A verb that gives entries a policy selects them by theirs with another option.
+/// Makes the option that selects entries by policy, for a verb whose --policy sets a new one.
 pub(crate) fn if_policy(policy: Arg) -> Arg {
     policy
         .long("if-policy")

@@ -138,7 +138,7 @@ fn run(mut words: impl Iterator<Item = OsString>, path: &mut Option<String>) -> 
     (!args.command.is_empty()).then_some(Command::Run(args))
 }
 
-/// Where the value of an option goes that all have.
+/// Returns the place for the value of an option that all commands have.
 fn common<'a>(
     flag: &str,
     scope: &'a mut ScopeArgs,
@@ -154,14 +154,14 @@ fn common<'a>(
     }
 }
 
-/// A word that is a name or a value. About an empty one, and one that begins with a hyphen, clap
-/// has something to say.
+/// Returns a word that is a name or a value. Leaves an empty word, and one that begins with a
+/// hyphen, to clap.
 fn plain(word: Option<OsString>) -> Option<String> {
     let word = word?.into_string().ok()?;
     (!word.is_empty() && !word.starts_with('-')).then_some(word)
 }
 
-/// Sets what was not set yet.
+/// Sets a value; `None` if it was set before.
 fn once<T>(slot: &mut Option<T>, value: T) -> Option<()> {
     match slot.replace(value) {
         Some(_) => None,

@@ -39,7 +39,7 @@ pub(crate) enum PolicyChange {
 }
 
 impl PolicyChange {
-    /// The new policy, `None` for the one that an entry has.
+    /// Returns the new policy; `None` to keep that of the entry.
     pub(crate) fn policy(self) -> Option<Policy> {
         match self {
             Self::Evict => Some(Policy::Evict),
@@ -88,7 +88,7 @@ pub(crate) fn parse_lifetime(text: &str) -> Result<Lifetime, ecache_core::units:
 }
 
 impl Ttl {
-    /// The duration, `None` for none.
+    /// Returns the duration; `None` for an entry that never expires.
     pub(crate) fn duration(self) -> Option<Duration> {
         match self {
             Self::Millis(millis) => Some(Duration::from_millis(millis)),

@@ -1,4 +1,4 @@
-//! `ecache clear`: removes the entries that a filter means.
+//! `ecache clear`: removes the entries that a filter selects.
 
 use anyhow::Result;
 use ecache_core::entry::Policy;

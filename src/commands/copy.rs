@@ -75,7 +75,7 @@ pub(crate) fn run(context: &Context, args: CopyArgs) -> Result<Exit> {
             "a dataset cannot be both OLD and NEW within one store: what is copied to it would be copied on; copy by way of a file",
         ));
     }
-    // A file of entries was written of what was asked for; a store has more than that.
+    // The entries of a file were selected when it was written; those of a store were not.
     let unless = match (&source, remap.is_empty()) {
         (Some(_), true) => Unless::AnyPolicy,
         (Some(_), false) => Unless::Evictable,
@@ -255,7 +255,7 @@ impl Copy<'_> {
         }
         signals::finish_batches()?;
         let poured = self.pour_into(total, found, |record| Ok(importer.add(record)?));
-        // What was read before something went wrong is written: a second copy begins behind it.
+        // Records read before an error are written, so that another copy can continue behind them.
         let flushed = importer.flush();
         let verb = if self.args.dry_run {
             "would copy"
@@ -282,7 +282,7 @@ impl Copy<'_> {
         })
     }
 
-    /// The store that is copied to. A dry run makes none.
+    /// Opens the store that is copied to. A dry run does not create it.
     fn target(&self) -> Result<Arc<dyn Backend>> {
         let to = self.to.as_os_str();
         if !self.args.dry_run {

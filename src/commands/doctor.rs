@@ -1,4 +1,4 @@
-//! `ecache doctor`: what is wrong with the content of a store, what mends it, and mending it.
+//! `ecache doctor`: finds problems in the content of a store, advises commands, and mends them.
 
 use std::collections::BTreeSet;
 use std::io::{LineWriter, Write};
@@ -381,7 +381,7 @@ impl Doctor<'_> {
         find_running(self.context, self.backend, &filter, self.now)
     }
 
-    /// A few lines for each finding, for people.
+    /// Prints a few lines for each finding, for people.
     fn tell(&self, patients: &[(String, Examination)]) -> Result<()> {
         let mut out = LineWriter::new(stdout());
         let mut count = 0;
@@ -425,7 +425,7 @@ impl Doctor<'_> {
         Ok(())
     }
 
-    /// One row a finding, for programs.
+    /// Prints one row per finding, for programs.
     fn list(&self, format: Format, patients: &[(String, Examination)]) -> Result<()> {
         let columns = [
             Column::whole("check"),
@@ -519,7 +519,7 @@ fn endless(typed: &FilterArgs) -> FilterArgs {
     }
 }
 
-/// A few of those that have the trouble.
+/// Returns the first few reasons of a finding, or else its first few entries and stores.
 fn samples(finding: &Finding) -> Vec<String> {
     if finding.reasons.is_empty() {
         let found = finding.entries.iter().chain(&finding.documents);

@@ -195,7 +195,7 @@ pub(super) fn parse(names: &[String], datasets: &Datasets) -> anyhow::Result<Vec
     Ok(fields)
 }
 
-/// A value as JSON on one line: FiftyOne's stored form.
+/// Formats a value as JSON on one line: FiftyOne's stored form.
 pub(super) fn json(value: &Value) -> String {
     let mut json = Vec::new();
     write_stored(value.kind, &value.bytes, &mut json);

@@ -113,7 +113,7 @@ fn print(
         return Ok(stdout.write_all(b"\n")?);
     }
     if is_terminal {
-        // What was cached must not act on the terminal.
+        // A cached value must not act on the terminal.
         let mut bytes = Vec::new();
         copy(backend, entry.kind, content, &mut bytes)?;
         stdout.write_all(escape::for_terminal(&bytes).as_bytes())?;
@@ -131,7 +131,7 @@ fn print(
     Ok(stdout.flush()?)
 }
 
-/// Copies a value; of a command, what it printed on its standard output.
+/// Copies a value; of a command, its recorded standard output.
 fn copy(backend: &dyn Backend, kind: Kind, content: Content, out: &mut impl Write) -> Result<()> {
     let mut reader = match (kind, content) {
         // Most are small, and in memory already.

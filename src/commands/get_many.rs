@@ -65,7 +65,7 @@ pub(super) fn run(context: &Context, store: &StoreAddress, file: &Path) -> Resul
     Ok(exit)
 }
 
-/// The keys of some lines; empty lines have none.
+/// Parses the keys of some lines; empty lines are skipped.
 fn addresses(
     store: &StoreAddress,
     lines: &mut dyn Iterator<Item = (u64, io::Result<String>)>,

@@ -25,7 +25,7 @@ pub(crate) fn run(context: &Context, args: InfoArgs) -> Result<Exit> {
         ..Filter::default()
     };
     let expired = backend.usage(&expired.into(), context.now())?;
-    // What is said of a store that is not there yet would be said of what stands in for it.
+    // For a missing store, these facts would be those of the empty store in its place.
     let is_there = store.path.is_some() || location::is_url(path.as_os_str());
     let path = location::shown(path.as_os_str());
     let version = |version| {

@@ -1,4 +1,4 @@
-//! From what was typed after `--` to what identifies a command.
+//! Makes the identity of a command from the words after `--` and the options.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;

@@ -42,8 +42,8 @@ impl LifetimeChange {
         }
     }
 
-    /// The parts of the lifetime that an overwrite keeps; a compare-and-set keeps what is not
-    /// named.
+    /// Returns the parts of the lifetime that an overwrite keeps. A compare-and-set keeps the parts
+    /// that were not named.
     pub(super) fn keep(self, is_compare_and_set: bool) -> Keep {
         Keep {
             policy: self.policy.is_none(),
@@ -54,7 +54,7 @@ impl LifetimeChange {
         }
     }
 
-    /// The new expiry, `Some(None)` for none, or `None` where an entry's stays.
+    /// Returns the new expiry: `Some(None)` for none, `None` to keep that of the entry.
     pub(super) fn expires_at(self, now: Timestamp) -> Option<Option<Timestamp>> {
         match self.ttl {
             Some(TtlChange::To(ttl)) => Some(expiry(now, Some(ttl))),
@@ -62,10 +62,10 @@ impl LifetimeChange {
         }
     }
 
-    /// The change as a backend makes it.
+    /// Returns the change for a backend.
     ///
     /// # Errors
-    /// If nothing would be changed.
+    /// Fails if nothing would be changed.
     pub(super) fn touch(self, now: Timestamp) -> Result<Touch> {
         let touch = Touch {
             expires_at: match self.policy {

@@ -1,7 +1,6 @@
-//! `ecache names`: what completion scripts offer.
+//! `ecache names`: prints the names that completion scripts offer.
 //!
-//! Someone waits for it with a half-typed line, so it is silent where there is any trouble, and
-//! never slow.
+//! A user waits for it with a half-typed line, so it is silent about errors and never slow.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -19,7 +18,7 @@ use crate::error::Exit;
 use crate::output::escape::is_unsafe;
 use crate::output::stdout;
 
-/// How long a store may take to answer. One that is locked or far away would hold up the shell.
+/// Maximum wait for the store. One that is locked or far away would hold up the shell.
 const PATIENCE: Duration = Duration::from_millis(80);
 
 pub(crate) fn run(context: &Context, args: NamesArgs) -> Result<Exit> {

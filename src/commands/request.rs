@@ -1,4 +1,4 @@
-//! From what was typed to the address of an entry.
+//! Resolves typed arguments to the address of an entry.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use crate::context::Context;
 use crate::datasets::{Datasets, is_id};
 use crate::error::{hindered, usage};
 
-/// One entry as it was asked for, and what is to be recorded of it.
+/// A requested entry, and the metadata to record with it.
 #[derive(Debug)]
 pub(super) struct Request {
     pub(super) address: Address,
@@ -27,7 +27,7 @@ pub(super) struct Request {
 }
 
 impl Request {
-    /// The entry that `args` name.
+    /// Resolves the entry that `args` name.
     pub(super) fn new(context: &Context, args: EntryArgs) -> Result<Self> {
         let call = match (args.key, args.call.0) {
             (Some(key), _) => Named::Key(key),
@@ -91,7 +91,7 @@ pub(super) enum Named {
     Call(Vec<Json>),
 }
 
-/// The store of one entry.
+/// Returns the address of the store of one entry.
 pub(super) fn store_address(
     context: &Context,
     store: &str,
@@ -112,7 +112,7 @@ pub(super) fn store_address(
     })
 }
 
-/// Checks the name of a store that is read: FiftyOne has stores without one.
+/// Checks the name of a store. An empty name is valid: FiftyOne has such stores.
 fn check_store(name: &str) -> Result<&str> {
     match name {
         "" => Ok(name),
@@ -120,7 +120,7 @@ fn check_store(name: &str) -> Result<&str> {
     }
 }
 
-/// Refuses an empty name for what is written: mostly it is that of a variable that is not set.
+/// Refuses an empty name for an entry that is written: most likely, a shell variable is not set.
 pub(super) fn check_written(what: &str, name: &str) -> Result<()> {
     match name {
         "" => Err(usage(format!(
@@ -130,7 +130,7 @@ pub(super) fn check_written(what: &str, name: &str) -> Result<()> {
     }
 }
 
-/// The id of a dataset that was named by its id or its name.
+/// Returns the id of a dataset that was named by its id or its name.
 pub(super) fn dataset_id(named: &str, datasets: &dyn Fn() -> Result<Datasets>) -> Result<Arc<str>> {
     // One of another type has no name.
     if is_id(named) || named.starts_with(typed_name::PREFIX) {
@@ -152,7 +152,7 @@ pub(super) fn parse_key(key: &str) -> Result<Key> {
     Key::new(key).map_err(|error| usage(error.to_string()))
 }
 
-/// The user's request token, which is read from a file so that it is in no list of processes.
+/// Reads the user's request token from a file, which keeps it out of process lists.
 pub(super) fn token(scope: &ScopeArgs) -> Result<Option<String>> {
     let Some(file) = &scope.jwt_file else {
         return Ok(None);
@@ -188,7 +188,7 @@ pub(super) fn scopes(scope: &ScopeArgs, token: Option<&str>) -> Scopes {
     }
 }
 
-/// When an entry written now with that lifetime expires.
+/// Returns the expiry of an entry that is written now with a lifetime.
 pub(super) fn expiry(now: Timestamp, ttl: Option<Ttl>) -> Option<Timestamp> {
     match ttl {
         Some(Ttl::Millis(millis)) => Some(now.saturating_add(Duration::from_millis(millis))),

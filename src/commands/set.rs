@@ -63,7 +63,7 @@ fn note_lifetime(context: &Context, backend: &dyn Backend, entry: Entry, keep: K
     }
     let entry = match keep == Keep::default() {
         true => entry,
-        // What was kept is known to the store alone.
+        // Only the store knows the kept policy and expiry.
         false => match backend.lookup_unread(&entry.address, context.now())? {
             Lookup::Hit(entry, _) | Lookup::Foreign(entry, _) | Lookup::Stale(entry) => *entry,
             Lookup::Damaged(_) | Lookup::Missing => return Ok(()),

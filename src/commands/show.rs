@@ -13,7 +13,7 @@ use crate::context::Context;
 use crate::error::Exit;
 use crate::output::{Cell, Column, Format, Secrets};
 
-/// A value that is shown to a person is cut to so many characters.
+/// Maximum number of characters of a value that are shown to a person.
 const PREVIEW: usize = 400;
 
 pub(crate) fn run(context: &Context, args: ShowArgs) -> Result<Exit> {

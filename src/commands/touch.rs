@@ -18,7 +18,7 @@ pub(crate) fn run(context: &Context, args: TouchArgs) -> Result<Exit> {
     let touch = change.touch(now)?;
     let mut filter = filter(context, &args.filter, Unless::AnyPolicy, now)?;
     require_narrowed(&filter, args.all, "change")?;
-    // What has expired is gone for readers, and comes back only if it is asked for with --expired.
+    // Expired entries are misses for readers; only --expired revives them.
     filter.freshness = filter.freshness.or(Some(Freshness::Fresh));
     if change.is_for_evictable() {
         if filter.policy == Some(Policy::Persist) {

@@ -148,8 +148,8 @@ pub(super) fn to_stdout(
     Ok(exit)
 }
 
-/// Writes to a file that appears when it is complete, readable for its owner alone; what is no
-/// file, such as a device or a named pipe, is written to as it is.
+/// Writes a file that appears once complete, readable only by its owner. A path that is not a
+/// regular file, such as a device or a named pipe, is written to directly.
 pub(super) fn to_file(
     path: &Path,
     write: impl FnOnce(&mut dyn Write) -> Result<Exit>,
@@ -239,7 +239,7 @@ fn spool(mut pipe: impl Read) -> io::Result<File> {
     Ok(spool)
 }
 
-/// Says what was written: `imported 3 entries (2 new, 1 replaced)`.
+/// Reports the written entries: `imported 3 entries (2 new, 1 replaced)`.
 pub(super) fn report(context: &Context, verb: &str, imported: Imported) {
     let mut message = format!(
         "{verb} {} ({} new, {} replaced",

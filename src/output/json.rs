@@ -168,8 +168,8 @@ fn push_json(out: &mut String, json: &str, audience: Audience) {
     }
 }
 
-/// Appends a character of a string; to a terminal what is unsafe there goes as an escape of the
-/// same value.
+/// Appends a character of a string. A character that is unsafe on a terminal is escaped there,
+/// which keeps its value.
 fn push_beyond_control(out: &mut String, c: char, audience: Audience) {
     if audience == Audience::Terminal && escape::is_unsafe(c) {
         push_unicode_escape(out, c)

@@ -53,7 +53,7 @@ pub(crate) enum Format {
 }
 
 impl Format {
-    /// The format when none is asked for: a table on a terminal, plain lines in a pipe.
+    /// Returns the default format: a table on a terminal, plain lines in a pipe.
     pub(crate) fn default_for(terminal: &Terminal) -> Self {
         if terminal.stdout_is_terminal {
             Format::Table
@@ -78,7 +78,7 @@ enum Layout {
 }
 
 impl Column {
-    /// Text, shortened where a row would not fit the terminal.
+    /// Makes a column of text, shortened where a row would not fit the terminal.
     pub(crate) const fn text(name: &'static str) -> Self {
         Self {
             name,
@@ -86,7 +86,7 @@ impl Column {
         }
     }
 
-    /// Text that is of no use in part, such as a time.
+    /// Makes a column of text that is never shortened, such as a time.
     pub(crate) const fn whole(name: &'static str) -> Self {
         Self {
             name,
@@ -99,7 +99,7 @@ impl Column {
         self.name
     }
 
-    /// Numbers, aligned to the right and never shortened.
+    /// Makes a column of numbers, aligned to the right and never shortened.
     pub(crate) const fn number(name: &'static str) -> Self {
         Self {
             name,
@@ -122,7 +122,7 @@ trait Rows {
     fn row(&mut self, cells: &[Cell]) -> io::Result<()>;
     /// Hands on the rows that are written, unless they are laid out together.
     fn flush(&mut self) -> io::Result<()>;
-    /// Writes what is left and flushes the sink.
+    /// Writes the remaining rows and flushes the sink.
     fn finish(&mut self) -> io::Result<()> {
         self.flush()
     }
@@ -178,7 +178,7 @@ impl<'a> Writer<'a> {
         self.0.flush()
     }
 
-    /// Writes what is left. Without this the output is incomplete.
+    /// Writes the remaining rows. Without this the output is incomplete.
     pub(crate) fn finish(mut self) -> io::Result<()> {
         self.0.finish()
     }

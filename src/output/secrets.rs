@@ -16,7 +16,7 @@ pub(crate) enum Secrets {
 }
 
 impl Secrets {
-    /// A text as it is shown.
+    /// Returns a text as it is shown.
     pub(crate) fn text(self, text: &str) -> Cow<'_, str> {
         match self {
             Self::Masked => secrets::mask(text),
@@ -24,7 +24,7 @@ impl Secrets {
         }
     }
 
-    /// The arguments of a call, JSON, as they are shown.
+    /// Returns the arguments of a call, which are JSON, as they are shown.
     pub(crate) fn arguments(self, arguments: &str) -> Cow<'_, str> {
         match self {
             Self::Masked => secrets::mask_arguments(arguments),

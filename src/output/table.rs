@@ -123,7 +123,7 @@ fn empty_page() -> comfy_table::Table {
     page
 }
 
-/// A column's title: a duration is shown with its unit, so the title needs none.
+/// Returns a column's title. Durations are shown with their units, so the title has none.
 fn title(name: &str) -> String {
     let name = name.strip_suffix("_ms").unwrap_or(name);
     name.replace('_', " ").to_uppercase()
@@ -157,7 +157,7 @@ fn show(cell: &Cell, line_width: Option<usize>) -> String {
     }
 }
 
-/// The first and the last so many bytes of a text, or a little less.
+/// Returns up to `bytes` bytes of the beginning of a text, and about as many of its end.
 fn ends(text: &str, bytes: usize) -> String {
     let boundary = |near: usize| (0..=near).rev().find(|index| text.is_char_boundary(*index));
     let (head, tail) = (boundary(bytes), boundary(text.len() - bytes));
@@ -172,7 +172,7 @@ fn width(text: &str) -> u16 {
     u16::try_from(text.width()).unwrap_or(u16::MAX)
 }
 
-/// A row whose cells fit into their columns.
+/// Makes a row whose cells fit into their columns.
 fn shortened(cells: impl Iterator<Item = String>, widths: &[u16]) -> Row {
     let mut row = Row::new();
     row.max_height(1);
@@ -182,7 +182,7 @@ fn shortened(cells: impl Iterator<Item = String>, widths: &[u16]) -> Row {
     row
 }
 
-/// Cuts the middle out of a text that is wider than that.
+/// Cuts the middle out of a text that is wider than `width`.
 fn shorten(text: String, width: usize) -> String {
     if text.width() <= width {
         return text;

@@ -39,7 +39,7 @@ impl Terminal {
         }
     }
 
-    /// The width that a line on standard output must keep to, if it must.
+    /// Returns the maximum width of a line on standard output; `None` off a terminal.
     pub(crate) fn line_width(&self) -> Option<usize> {
         self.stdout_is_terminal.then_some(self.width)
     }
@@ -56,7 +56,7 @@ impl Terminal {
         dumb: false,
     };
 
-    /// A terminal without colour, of `width` columns.
+    /// Makes a terminal without colour, of `width` columns.
     pub(crate) const fn of_width(width: usize) -> Self {
         Self {
             stdout_is_terminal: true,

@@ -185,7 +185,7 @@ pub(in crate::commands) fn check_possible(filter: &Filter) -> Result<()> {
     Ok(())
 }
 
-/// The datasets that were typed to select entries.
+/// Returns the patterns of the datasets that were typed to select entries.
 fn dataset_patterns(
     args: &FilterArgs,
     datasets: &dyn Fn() -> Result<Datasets>,

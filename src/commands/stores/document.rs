@@ -51,7 +51,7 @@ pub(super) fn set(context: &Context, args: StoresSetArgs) -> Result<Exit> {
         return Ok(Exit::No);
     }
     let old = match backend.document(&store) {
-        // What cannot be read is replaced by what is named in full.
+        // A damaged document may be replaced if new metadata is given.
         Err(Error::DamagedEntry { .. }) if value.is_some() => None,
         document => document?,
     };

@@ -41,7 +41,7 @@ pub(crate) fn run(context: &Context, args: StoresArgs) -> Result<Exit> {
     }
 }
 
-/// The store of that name and dataset.
+/// Returns the address of the store of that name and dataset.
 fn address(context: &Context, store: &str, link: &LinkArgs) -> Result<StoreAddress> {
     let scope = ScopeArgs {
         dataset: link.dataset.clone(),

@@ -59,7 +59,7 @@ fn each(context: &Context, args: &WarmArgs) -> Result<Exit> {
     }
 }
 
-/// Warms what is recorded.
+/// Reruns recorded commands.
 fn again(context: &Context, args: &WarmArgs) -> Result<Exit> {
     if args.input.is_some() || args.null || args.jsonl {
         return Err(usage(
@@ -105,7 +105,7 @@ fn again(context: &Context, args: &WarmArgs) -> Result<Exit> {
     }
 }
 
-/// Runs what is to be run, and reports it.
+/// Runs the prepared commands, and reports their outcomes.
 fn warm<T: Send + 'static>(
     context: &Context,
     args: &WarmArgs,
@@ -156,7 +156,7 @@ fn warm<T: Send + 'static>(
     Ok(match stop {
         Some(Stop::Signal(signal)) => {
             context.warn("interrupted; what was kept stays, so run it again to go on");
-            // The terminal's is Ctrl-C for all that can be told.
+            // The signal's number is unknown if the terminal sent it; Ctrl-C is the usual one.
             let signal = match signal {
                 0 => libc::SIGINT as u8,
                 sent => sent,
@@ -167,7 +167,7 @@ fn warm<T: Send + 'static>(
             context.warn("time is over; what was kept stays, so run it again to go on");
             Exit::No
         }
-        // Told of as an error.
+        // Already reported as an error.
         Some(Stop::Trouble) => Exit::Failed,
         None if summary.is_good() => Exit::Done,
         None => Exit::No,

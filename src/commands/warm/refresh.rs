@@ -17,14 +17,14 @@ use crate::context::Context;
 use crate::error::usage;
 use crate::output::Secrets;
 
-/// The commands that the filter selects, in the order in which they are to be run.
+/// Returns the entries of the selected commands, in the order in which they are to be run.
 pub(super) fn recorded(
     context: &Context,
     backend: &dyn Backend,
     args: &WarmArgs,
 ) -> Result<Vec<Entry>> {
     let now = context.now();
-    // `persist` is what the cache may not change by itself.
+    // The cache must not change entries of policy `persist` by itself.
     let mut filter = filter(context, &args.filter, Unless::Evictable, now)?;
     require_narrowed(&filter, args.all, "run")?;
     if filter.kinds.iter().any(|kind| *kind != Kind::Command) {
@@ -56,8 +56,8 @@ pub(super) fn recorded(
     Ok(entries)
 }
 
-/// The command of an entry, to be run again and kept as long as before unless a lifetime was asked
-/// for.
+/// Prepares the rerun of an entry's command. Its result is kept as long as before, unless a
+/// lifetime was typed.
 pub(super) fn prepare(
     entry: &Entry,
     token: Option<&str>,
@@ -73,7 +73,7 @@ pub(super) fn prepare(
             Some(_) => settings.ttl,
             None => before.filter(|ttl| *ttl > Duration::ZERO),
         },
-        // A failure is not to take the place of a result, unless that was asked for.
+        // A failure must not replace a result, unless failures are to be cached.
         failures: match args.keep.failures.failure_ttl {
             Some(_) => settings.failures,
             None => Failures::Forget,
@@ -86,7 +86,7 @@ pub(super) fn prepare(
     }
 }
 
-/// An entry's command as a line that people read, with quotes where a shell would need them.
+/// Formats an entry's command as a line for people, quoted as for a shell.
 pub(super) fn command_line(entry: &Entry, secrets: Secrets) -> String {
     let args = entry
         .args
@@ -95,7 +95,7 @@ pub(super) fn command_line(entry: &Entry, secrets: Secrets) -> String {
     let Some(Json::Array(mut words)) = args else {
         return format!("{:?}", entry.address.store.store_name);
     };
-    // What the command depends on beside its arguments.
+    // The last element holds the command's other dependencies.
     words.pop();
     let program = entry.function.as_deref().unwrap_or_default();
     words.insert(0, Json::from(program.rsplit('/').next().unwrap_or(program)));

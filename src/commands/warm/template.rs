@@ -1,4 +1,4 @@
-//! From a command with placeholders and an item to the arguments of a command.
+//! Makes the arguments of a command from a template with placeholders and an item.
 //!
 //! Arguments are made as bytes and go to the program as they are: there is no shell, and nothing to
 //! quote.
@@ -12,7 +12,7 @@ use ecache_core::python_json::Json;
 use super::items::Syntax;
 use crate::error::usage;
 
-/// The arguments of a command, with places for what an item has.
+/// The arguments of a command, with placeholders for an item or its fields.
 #[derive(Debug, PartialEq)]
 pub(super) struct Template(Vec<Vec<Piece>>);
 
@@ -26,7 +26,7 @@ enum Piece {
 }
 
 impl Template {
-    /// Reads what was typed after the program's name. Without a placeholder, the item is the last
+    /// Parses the typed program and arguments. Without a placeholder, the item is the last
     /// argument.
     pub(super) fn new(words: &[OsString], syntax: Syntax) -> Result<Self> {
         let (program, arguments) = words.split_first().expect("clap requires a word");
@@ -52,7 +52,7 @@ impl Template {
         Ok(Self(arguments))
     }
 
-    /// The arguments for an item, or why there are none.
+    /// Returns the arguments for an item, or the reason why there are none.
     pub(super) fn fill(&self, item: &[u8], syntax: Syntax) -> Result<Vec<OsString>, String> {
         let json = match syntax {
             Syntax::Lines | Syntax::Nul => None,
@@ -87,7 +87,7 @@ impl Template {
     }
 }
 
-/// A string is its text, anything else but null its JSON.
+/// Returns the text of a string, or the JSON of another value; refuses null.
 fn text(json: &Json, name: &str) -> Result<Vec<u8>, String> {
     match json {
         Json::Null => Err(format!("{name:?} is null")),
@@ -128,7 +128,7 @@ fn pieces(word: &[u8], syntax: Syntax) -> Vec<Piece> {
     pieces
 }
 
-/// The placeholder after a brace, and how long it is with the brace that closes it.
+/// Returns the placeholder after an opening brace, and its length including the closing brace.
 fn placeholder(after: &[u8], syntax: Syntax) -> Option<(Piece, usize)> {
     let length = after.iter().position(|byte| *byte == b'}')?;
     let name = str::from_utf8(&after[..length]).ok()?;
