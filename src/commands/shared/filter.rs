@@ -118,7 +118,8 @@ pub(in crate::commands) fn filter_among(
     Ok(filter)
 }
 
-/// Returns the condition on records of jobs. Only FiftyOne's database tells them from other entries.
+/// Returns the condition on records of jobs. Only FiftyOne's database distinguishes them from
+/// other entries.
 fn jobs(args: &FilterArgs) -> Result<Option<Jobs>> {
     if !args.kind.contains(&KindChoice::Job) {
         return Ok(None);
