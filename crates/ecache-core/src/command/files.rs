@@ -296,7 +296,7 @@ mod tests {
         assert_ne!(hash("src/**"), None);
         assert_eq!(hash("src/*.py"), None, "nothing matches");
         assert_eq!(hash("src/missing"), None);
-        // A file of that name comes before what it would stand for.
+        // A file whose name is the pattern itself takes precedence over the matches.
         fs::write(folder.path().join("src/*.rs"), "odd").expect("a file");
         assert_eq!(hash("src/*.rs"), Some(Sha256::digest("odd").into()));
     }

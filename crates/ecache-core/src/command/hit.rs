@@ -41,8 +41,8 @@ impl Memo<'_> {
         self.replay(backend, found, Outcome::Stale, ports)
     }
 
-    /// Prints a recorded result. Returns `None` if the rest of it is damaged, which is trouble with
-    /// the cache: the caller runs the command, and [`printed`](super::printed) compares its output
+    /// Prints a recorded result. Returns `None` if the rest of it is damaged and the error is
+    /// ignored: the caller runs the command, and [`printed`](super::printed) compares its output
     /// with the beginning that was printed already.
     ///
     /// A value too long for memory is verified chunk by chunk, each before it is printed.

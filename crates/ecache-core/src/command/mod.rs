@@ -1,5 +1,4 @@
-//! Memoized commands: what identifies one, running it while it is recorded, and replaying what it
-//! did.
+//! Memoized commands: identifies a command, runs and records it, and replays the recorded result.
 //!
 //! | file | its job |
 //! |---|---|
@@ -101,7 +100,7 @@ pub enum CommandError {
     /// There is no such program.
     #[error("{}: command not found", if name.is_empty() { "''".into() } else { name.to_string_lossy() })]
     NotFound {
-        /// As it was typed
+        /// Its name as typed
         name: OsString,
     },
     /// There is a file, but it cannot be run.

@@ -26,7 +26,7 @@ pub(super) struct Printed<'a> {
     source: Option<Source>,
     /// Number of bytes received from the current run
     position: u64,
-    /// Where the current run can be read again, unless this process runs it
+    /// Source of the current run to read it again, `None` if this process runs it
     current: Option<Source>,
     /// Reader of the printed bytes, at the position of the current run
     past: Option<Past>,
@@ -179,8 +179,8 @@ mod tests {
         Source::Told(Arc::new(file))
     }
 
-    /// Prints the beginnings of runs that are told in files, and then a last one; whether that
-    /// differed.
+    /// Prints the beginnings of runs from live output files, and then a last run. Returns the
+    /// output, and `true` if the last run differed.
     fn printed(stream: Stream, runs: &[&str], last: &str) -> (String, bool) {
         let mut sink = Vec::new();
         let mut printed = Printed::new(stream, &mut sink);

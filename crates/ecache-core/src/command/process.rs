@@ -70,15 +70,15 @@ impl Signals for () {
 pub struct Streams<'a> {
     /// Its standard input
     pub input: Input,
-    /// Where its standard output goes
+    /// Destination of its standard output
     pub stdout: &'a mut dyn Write,
-    /// Where its standard error goes
+    /// Destination of its standard error
     pub stderr: &'a mut dyn Write,
     /// Signals forwarded to it while it runs
     pub signals: &'a dyn Signals,
 }
 
-/// How a command ended.
+/// The result of running a command.
 pub(super) struct Ended {
     pub(super) status: ExitStatus,
     /// `true` if a signal was meant for it, even if its exit status does not show that

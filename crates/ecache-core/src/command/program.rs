@@ -1,4 +1,4 @@
-//! From a program's name to the file that is run, as `execvp` finds it.
+//! Finds the file of a program by its name, as `execvp` does.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};

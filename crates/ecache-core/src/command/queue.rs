@@ -264,7 +264,7 @@ impl<T> Signals for Queue<T> {
     }
 }
 
-/// Says that no more items come, when it is dropped.
+/// Marks the queue as complete when it is dropped.
 struct End<'a, T>(&'a Queue<T>);
 
 impl<T> Drop for End<'_, T> {

@@ -77,7 +77,7 @@ pub enum NotRepeatable {
     /// Its program cannot be run
     #[error(transparent)]
     Program(#[from] CommandError),
-    /// The entry was not made from what is recorded of it
+    /// The entry's key does not match its recorded arguments
     #[error("its key is not that of what is recorded")]
     Key,
 }
@@ -294,7 +294,7 @@ impl Recorded {
     }
 }
 
-/// A text, or what is not UTF-8 in FiftyOne's form of bytes.
+/// Parses a string, which has FiftyOne's form of bytes if it is not UTF-8.
 fn text(json: &Json) -> Option<OsString> {
     match json {
         Json::String(text) => text.as_str().map(OsString::from),

@@ -35,9 +35,9 @@ impl fmt::Display for UnkeyedInput {
 
 /// Returns the first word of a command that names such an input.
 ///
-/// Words are looked at whole, and behind an option's name or sign: `--file=/dev/fd/63`,
-/// `-f/dev/fd/63`, `@fifo`. Of longer texts, as of `sh -c`, only the names of descriptors are
-/// recognised. The standard streams for output are not inputs.
+/// Checks each whole word and the part behind an option's name or sign: `--file=/dev/fd/63`,
+/// `-f/dev/fd/63`, `@fifo`. In longer texts, such as a script for `sh -c`, only the names of
+/// descriptors are recognised. The standard streams for output are not inputs.
 pub fn unkeyed_input<'a>(
     words: impl IntoIterator<Item = &'a OsString>,
     folder: Option<&Path>,

@@ -597,7 +597,7 @@ fn with_source(error: &dyn std::error::Error) -> String {
     }
 }
 
-/// Keeps the beginning of what is written to it.
+/// A writer that keeps only the first bytes written to it.
 #[derive(Default)]
 struct Head(Vec<u8>);
 

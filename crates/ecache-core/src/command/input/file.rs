@@ -46,7 +46,7 @@ impl FileInput {
     /// Hashes a file, and leaves its offset where it is.
     ///
     /// # Errors
-    /// If it cannot be read.
+    /// Fails if it cannot be read.
     pub fn new(file: File) -> io::Result<Self> {
         let offset = seek(&file, SeekFrom::Current(0))?;
         let state = State::of(&file)?;
@@ -92,7 +92,7 @@ impl FileInput {
     /// Opens the file again at the original offset, for another process.
     ///
     /// # Errors
-    /// If it cannot be opened any more.
+    /// Fails if it cannot be opened any more.
     pub fn reopen(&self) -> io::Result<File> {
         use std::os::fd::AsRawFd;
         let file = File::open(format!("/proc/self/fd/{}", self.file.as_raw_fd()))?;

@@ -1,25 +1,25 @@
 //! Standard input of a memoized command: how the command gets it, and how it enters the key.
 //!
-//! An entry answers for what a command *took* from its input, not for what lay there. So a command
-//! that reads nothing leaves its input to the next one, on a hit as on a miss, and a command that
-//! reads is told apart by what it read.
+//! An entry answers for the input that a command *took*, not for all input that was available. A
+//! command that reads nothing leaves its input to the next command, on a hit as on a miss. For a
+//! command that reads, the content that it read is part of the key.
 //!
 //! | standard input | the command gets | in the key |
 //! |---|---|---|
 //! | a regular file | the same open file | the content of the whole file and the offset; a hit moves the offset |
-//! | a pipe, a FIFO or a stream socket | a pipe of its own, filled from a copy (`pump`) | what it took ([`StreamInput`]) |
+//! | a pipe, a FIFO or a stream socket | a pipe of its own, filled from a copy (`pump`) | the content that it took ([`StreamInput`]) |
 //! | a terminal | the terminal | that it is one; a run that read from it is not kept |
 //! | `/dev/null`, closed | the same | which of them |
-//! | anything else, as a folder | the same | nothing: the command is run without the cache |
+//! | anything else, such as a folder | the same | nothing: the command is run without the cache |
 //!
-//! Designs weighed for pipes:
-//! - read everything first and hash it (`--stdin hash`, and what bkt's users do by hand): a loop
+//! Alternatives considered for pipes:
+//! - read everything first and hash it (`--stdin hash`, and by hand with bkt): a loop
 //!   such as `while read x; do ecache run -- echo $x; done` ends after one round, and `yes | ecache
 //!   run -- head -1` never;
-//! - give the command the pipe itself and ask afterwards how much is gone: nothing is known of what
-//!   it read;
-//! - `tee(2)` the pipe, hand out the copy, and take from the pipe what the command took from the
-//!   copy (chosen).
+//! - give the command the pipe itself and check afterwards how much was read: the content that it
+//!   read stays unknown;
+//! - `tee(2)` the pipe, hand out the copy, and take from the pipe as many bytes as the command took
+//!   from the copy (chosen).
 
 mod file;
 mod kind;

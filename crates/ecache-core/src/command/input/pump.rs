@@ -1,9 +1,9 @@
-//! Gives a command a copy of a stream, and takes from the stream what the command took from the
-//! copy.
+//! Gives a command a copy of a stream, and takes from the stream the bytes that the command took
+//! from the copy.
 //!
-//! The command's own pipe is filled with what lies in the source. How much of it is left unread
-//! says how much the command took; as much is taken from the source. So the source is at every
-//! moment, and when the command ends, where the command itself would have left it.
+//! The command's own pipe is filled with a copy of the bytes available in the source. The number of
+//! bytes left unread shows how many the command took, and as many are taken from the source. At any
+//! moment, and at the end, the source is therefore where the command itself would have left it.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -65,7 +65,7 @@ pub(in super::super) struct Taken {
     pub(in super::super) wire: Wire,
     /// Number of bytes taken
     pub(in super::super) bytes: u64,
-    /// Something lay there before it started
+    /// Input was available before it started
     pub(in super::super) was_offered: bool,
     /// The command received end of file
     pub(in super::super) saw_end: bool,
@@ -128,12 +128,12 @@ impl Pump {
         }
     }
 
-    /// The command has started.
+    /// Notes the process of the command, which has started.
     pub(in super::super) fn begin(&mut self, child: u32) {
         self.child = Some(child);
     }
 
-    /// The command printed something.
+    /// Notes that the command printed something.
     pub(in super::super) fn note_output(&mut self) {
         self.is_early |= self.writer.is_some();
     }

@@ -48,8 +48,10 @@ pub(super) struct Source {
 }
 
 impl Source {
+    /// Wraps a stream without taking anything from it.
+    ///
     /// # Errors
-    /// If no pipe can be made to copy to.
+    /// Fails if no pipe for the copies can be created.
     pub(super) fn new(fd: OwnedFd, wire: Wire) -> io::Result<Self> {
         let (copy, capacity) = match wire {
             Wire::Socket => (None, SOCKET_WINDOW),
