@@ -1,7 +1,7 @@
 //! Entries in memory: the contract in its simplest form, and an empty store where there is no file.
 //!
-//! It refuses to be fast: every verb walks all entries and asks [`Filter::matches`]. That makes it
-//! the model that other backends are compared with.
+//! It does not try to be fast: every verb walks all entries and asks [`Filter::matches`]. That
+//! makes it the model that other backends are compared with.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
@@ -40,7 +40,7 @@ struct State {
 
 #[derive(Clone, Debug)]
 struct Store {
-    /// Stores are numbered in the order in which they came
+    /// Number of the store, in the order of creation
     number: usize,
     generation: u64,
     metadata: Option<StoreMetadata>,
@@ -49,7 +49,7 @@ struct Store {
 
 #[derive(Clone, Debug)]
 struct Stored {
-    /// The store's number, and the order in which entries came
+    /// Number of the store, and of the entry in the order of creation
     position: (usize, u64),
     entry: Entry,
     content: Content,
@@ -63,7 +63,7 @@ struct Blob {
 }
 
 impl MemoryBackend {
-    /// An empty store.
+    /// Returns an empty store.
     pub fn new() -> Self {
         Self::default()
     }
@@ -345,7 +345,7 @@ impl State {
         entries.filter(move |stored| filter.matches(&stored.entry, now))
     }
 
-    /// What a selection means, by the order in which it came.
+    /// Returns the entries that a selection means, by their position.
     fn selected(&self, selection: &Selection, now: Timestamp) -> BTreeMap<(usize, u64), &Entry> {
         let any_of = selection.any_of.iter();
         let mut selected: BTreeMap<_, _> = any_of
@@ -362,7 +362,7 @@ impl State {
     }
 }
 
-/// What of `left` is beyond a capacity.
+/// Returns the least recently used entries of `left` to evict so that the rest fits a capacity.
 fn beyond<'a>(capacity: &Capacity, mut left: Vec<&'a Stored>) -> Vec<((usize, u64), &'a Entry)> {
     left.sort_by_key(|stored| (stored.entry.used_at(), stored.position));
     let mut usage = usage(left.iter().map(|stored| &stored.entry));
@@ -395,7 +395,7 @@ fn usage<'a>(entries: impl Iterator<Item = &'a Entry>) -> Usage {
     usage
 }
 
-/// A number for each entry that sorts as `sort` says; keys are compared by themselves.
+/// Returns the number by which an entry sorts in the order `sort`; keys are compared separately.
 fn rank(entry: &Entry, sort: Sort) -> i64 {
     let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
     match sort {
@@ -476,7 +476,7 @@ impl Backend for MemoryBackend {
                 *state = draft;
             }
         }
-        // Nothing is left to be stopped.
+        // Everything is done, so there is nothing to stop.
         let _ = progress(done);
         Ok(imported)
     }
@@ -523,7 +523,7 @@ impl Backend for MemoryBackend {
         for address in addresses {
             state.discard(&address);
         }
-        // Nothing is left to be stopped.
+        // Everything is done, so there is nothing to stop.
         let _ = progress(removed.entries);
         Ok(removed)
     }

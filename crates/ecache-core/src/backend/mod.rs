@@ -1,4 +1,4 @@
-//! The contract between the cache and where it keeps its entries.
+//! The contract between the cache and the storage of its entries.
 //!
 //! A backend stores opaque values under addresses and answers filters. It never reads the clock:
 //! `now` is passed in. What every backend must do is written down as tests in `conformance`.
@@ -31,27 +31,27 @@ use crate::scope::{Address, StoreAddress};
 use crate::time::Timestamp;
 use crate::value::{Kind, Value};
 
-/// A value that was staged but is named by no entry after this long belongs to a process that died.
+/// Age from which a staged value that no entry names counts as abandoned by a process that died.
 const STAGED_FOR: Duration = Duration::from_secs(86_400);
 
 /// Time for which a replaced large value stays readable, unless its space is needed.
 const REPLACED_FOR: Duration = Duration::from_secs(60);
 
-/// Told how many entries are done; says whether to go on.
+/// A callback that is passed the number of entries done, and decides whether to continue.
 pub type Progress<'a> = &'a mut dyn FnMut(u64) -> ControlFlow<()>;
 
-/// Goes on whatever was done.
+/// Always continues.
 pub fn no_progress(_: u64) -> ControlFlow<()> {
     ControlFlow::Continue(())
 }
 
-/// Values of this many bytes are enough for one [`Backend::lookup_many`].
+/// Total size of values, in bytes, above which a [`Backend::lookup_many`] ends.
 pub const LOOKUP_SIZE: usize = 4 << 20;
 
-/// Up to so many bytes, a value is verified whole before anything of it is read.
+/// Maximum size, in bytes, of a value that is verified whole before any of it is read.
 pub const WHOLE_SIZE: u64 = 8 << 20;
 
-/// Looks up entries one after the other until their values are enough.
+/// Looks up entries one after the other until their values exceed [`LOOKUP_SIZE`].
 fn lookup_enough(
     addresses: &[Address],
     mut lookup: impl FnMut(&Address) -> Result<Lookup>,
@@ -71,7 +71,7 @@ fn lookup_enough(
     Ok(lookups)
 }
 
-/// Selects the stores whose own documents `filter` means.
+/// Selects the stores whose own documents `filter` matches.
 fn documents(stores: Vec<StoreRecord>, filter: &Filter) -> impl Iterator<Item = StoreRecord> {
     stores.into_iter().filter(|store| {
         let metadata = store.metadata.as_ref();
@@ -79,17 +79,17 @@ fn documents(stores: Vec<StoreRecord>, filter: &Filter) -> impl Iterator<Item = 
     })
 }
 
-/// Where entries are kept.
+/// A storage for entries.
 pub trait Backend: Send + Sync {
     /// Looks up one entry and verifies its value.
     fn lookup(&self, address: &Address, now: Timestamp) -> Result<Lookup>;
 
-    /// As [`Backend::lookup`], for whoever reads the value once from its beginning: of one above
-    /// [`WHOLE_SIZE`] a backend need not verify the bytes before each of them is read, which a
-    /// [`ContentReader`] does.
+    /// Looks up an entry like [`Backend::lookup`], for a caller that reads the value once, from its
+    /// beginning. A backend need not verify a value above [`WHOLE_SIZE`]: [`ContentReader`]
+    /// verifies each chunk as it is read.
     ///
-    /// What is damaged is found when something of the value was used, then. Whoever cannot bear
-    /// that looks it up.
+    /// Damage may then be found after part of the value was used. Call [`Backend::lookup`] if that
+    /// is unacceptable.
     fn lookup_unread(&self, address: &Address, now: Timestamp) -> Result<Lookup> {
         self.lookup(address, now)
     }
@@ -100,10 +100,10 @@ pub trait Backend: Send + Sync {
         false
     }
 
-    /// Looks up the result of a cached call; what one hit costs most of, so a backend may read less
-    /// for it than [`Backend::lookup`] does.
+    /// Looks up the result of a cached call. This is most of the cost of a hit, so a backend may
+    /// read less than for [`Backend::lookup`].
     fn lookup_call(&self, call: &CallIdentity<'_>, now: Timestamp) -> Result<CallLookup> {
-        // Read before the entry: what changes in between makes it look older than it is, never
+        // Read before the entry: a change in between makes the result look older than it is, never
         // newer.
         let generation = if call.with_generation {
             Some(self.generation(call.store)?)
@@ -132,8 +132,8 @@ pub trait Backend: Send + Sync {
     /// Looks up the first of many entries of any stores, in the order of `addresses`, as of one
     /// moment.
     ///
-    /// As many as there are, but no more than the one with which their values exceed
-    /// [`LOOKUP_SIZE`]: at least one. Whoever wants the others asks again.
+    /// Stops after the first one with which their values exceed [`LOOKUP_SIZE`], so at least one is
+    /// looked up. The caller asks again for the rest.
     fn lookup_many(&self, addresses: &[Address], now: Timestamp) -> Result<Vec<Lookup>>;
 
     /// Stages a value's bytes until a [`Backend::put`] names them.
@@ -173,9 +173,10 @@ pub trait Backend: Send + Sync {
         now: Timestamp,
     ) -> Result<Put>;
 
-    /// Writes the result of a cached call, whatever is there, and returns the store's generation
-    /// for as long as it stays what was written, if that is wanted. The call is what `entry`
-    /// records of it. [`PutOptions::of_call`] says what becomes of the lifetime of the old entry.
+    /// Writes the result of a cached call, unconditionally. Returns the store's generation, if it
+    /// is wanted: the result is unchanged for as long as the store has that generation. The call is
+    /// the one that `entry` records. [`PutOptions::of_call`] decides how much of the old entry's
+    /// lifetime stays.
     ///
     /// # Errors
     /// Those of [`Backend::put`].
@@ -192,7 +193,7 @@ pub trait Backend: Send + Sync {
             None
         };
         let put = self.put(entry, content, &PutOptions::of_call(entry), now)?;
-        // Replacing moves the generation by one; if it moves by more, somebody else was there as
+        // Replacing raises the generation by one; if it rises by more, another writer was there as
         // well.
         Ok(generation.map(|generation| generation + u64::from(put == Put::Replaced)))
     }
@@ -200,7 +201,7 @@ pub trait Backend: Send + Sync {
     /// Writes records exactly as they are, times and hits included.
     ///
     /// # Errors
-    /// [`Error::Conflict`](crate::error::Error::Conflict) if it is told to fail then,
+    /// [`Error::Conflict`](crate::error::Error::Conflict) on a conflict with [`OnConflict::Fail`],
     /// [`Error::Name`](crate::error::Error::Name) as [`Entry::check`] says, or
     /// [`Error::Entry`](crate::error::Error::Entry) around it.
     fn import(
@@ -244,8 +245,7 @@ pub trait Backend: Send + Sync {
     /// [`Error::Busy`](crate::error::Error::Busy) then, and may be tried again.
     fn record_uses(&self, uses: &[Use]) -> Result<()>;
 
-    /// Adds to the counters of stores, which stay whatever becomes of their entries and go into no
-    /// export.
+    /// Adds to the counters of stores, which outlive the stores' entries and are not exported.
     ///
     /// Waits no longer than [`Backend::record_uses`] does.
     ///
@@ -253,18 +253,18 @@ pub trait Backend: Send + Sync {
     /// [`Error::Name`](crate::error::Error::Name) as [`StoreAddress::check`] says.
     fn record_calls(&self, counters: &[(Arc<StoreAddress>, Counters)]) -> Result<()>;
 
-    /// The counters of stores of which something was counted, by collection, name and dataset.
+    /// Returns the counters of stores that have any, by collection, name and dataset.
     fn calls(&self) -> Result<Vec<(Arc<StoreAddress>, Counters)>>;
 
-    /// The stores that have entries or metadata, by collection, name and dataset.
+    /// Returns the stores that have entries or metadata, by collection, name and dataset.
     fn stores(&self) -> Result<Vec<StoreRecord>>;
 
-    /// The datasets that live beside the store, where the engine knows them.
+    /// Returns the datasets that live beside the store, where the engine knows them.
     fn datasets(&self) -> Result<Option<Vec<Dataset>>> {
         Ok(None)
     }
 
-    /// What is wrong with a collection that its entries do not show.
+    /// Returns the damage to a collection that its entries do not show.
     fn troubles(&self, _collection: &str) -> Result<Vec<Trouble>> {
         Ok(Vec::new())
     }
@@ -285,12 +285,12 @@ pub trait Backend: Send + Sync {
         Ok(store.and_then(|record| record.metadata))
     }
 
-    /// Counts the stores' own documents that `filter` means, by [`Filter::matches_document`].
+    /// Counts the stores' own documents that `filter` matches, by [`Filter::matches_document`].
     fn count_documents(&self, filter: &Filter) -> Result<u64> {
         Ok(documents(self.stores()?, filter).count() as u64)
     }
 
-    /// Removes the stores' own documents that `filter` means, and returns how many.
+    /// Removes the stores' own documents that `filter` matches, and returns their number.
     ///
     /// On an unchanged store these are as many as [`Backend::count_documents`] counts. Entries
     /// stay.
@@ -303,11 +303,11 @@ pub trait Backend: Send + Sync {
         Ok(removed)
     }
 
-    /// Gives a store another name: its entries with all that is known of them, and its own
-    /// document. Returns the usage of the entries.
+    /// Renames a store: moves its entries, with their recorded hits, and its own document. Returns
+    /// the usage of the entries.
     ///
     /// All or nothing, where the engine has transactions. Otherwise a renaming that stopped can be
-    /// continued with [`OnExistingStore::Merge`]. What calls came to stays with the old name.
+    /// continued with [`OnExistingStore::Merge`]. The counters of calls stay with the old name.
     ///
     /// # Errors
     /// [`Error::StoreExists`](crate::error::Error::StoreExists) if there is a store of the new
@@ -322,26 +322,29 @@ pub trait Backend: Send + Sync {
         progress: Progress<'_>,
     ) -> Result<Usage>;
 
-    /// Groups what `filter` means, by name, entries without a name first.
+    /// Groups the entries that `filter` matches, by name, entries without a name first.
     fn groups(&self, filter: &Filter, by: Dimension, now: Timestamp) -> Result<Vec<Group>>;
 
-    /// The names that a dimension has anywhere in the backend, in order; it may have some whose
+    /// Returns the names of a dimension anywhere in the backend, in order, possibly with some whose
     /// entries are gone.
     fn names(&self, of: Dimension) -> Result<Vec<Arc<str>>>;
 
-    /// A number that grows whenever an entry of the store is replaced or removed, by any process.
+    /// Returns a number that grows whenever an entry of the store is replaced or removed, by any
+    /// process.
     fn generation(&self, store: &StoreAddress) -> Result<u64>;
 
-    /// A number that changes whenever anything in the backend may have changed; cheap to ask for.
+    /// Returns a number that changes whenever anything in the backend may have changed; cheap to
+    /// ask for.
     fn change_token(&self) -> Result<u64>;
 
-    /// Whether [`Backend::change_token`] tells of every change: not where others write past it.
+    /// Reports whether [`Backend::change_token`] covers every change. It does not where other
+    /// programs write past it.
     fn tells_every_change(&self) -> bool {
         true
     }
 
-    /// Follows what becomes of a collection from now on, whoever does it; `None` where the engine
-    /// does not tell.
+    /// Follows the changes of a collection from now on, by any process. Returns `None` where the
+    /// engine does not report them.
     fn follow(&self, _collection: &str) -> Result<Option<Box<dyn Follow>>> {
         Ok(None)
     }
@@ -356,16 +359,16 @@ pub trait Backend: Send + Sync {
     /// system.
     fn compact(&self, now: Timestamp) -> Result<()>;
 
-    /// Facts about the backend.
+    /// Returns facts about the backend.
     fn describe(&self) -> Result<Description>;
 }
 
-/// Tells which entries were touched.
+/// Reports which entries were touched.
 pub trait Follow: Send {
-    /// What was touched since it was last asked, as far as it is known by now.
+    /// Returns the entries touched since the last call, as far as they are known by now.
     ///
     /// # Errors
-    /// If nothing can be heard at the moment; what is missed meanwhile is told of as
+    /// If changes cannot be received at the moment. Those missed meanwhile are reported as
     /// [`Touched::Any`] afterwards.
     fn touched(&mut self) -> Result<Touched>;
 }
@@ -409,7 +412,7 @@ impl BufRead for ContentReader<'_> {
             let (chunk, buffer) = (self.next_chunk, &mut self.buffer);
             self.position = 0;
             if let Err(error) = self.backend.read_chunk(chunked, chunk, buffer) {
-                // What is not verified is not handed out.
+                // Unverified bytes are not handed out.
                 buffer.clear();
                 return Err(io::Error::other(error));
             }

@@ -1,4 +1,4 @@
-//! What is asked of a backend, and what it answers.
+//! Requests to a backend, and its answers.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -35,14 +35,14 @@ pub struct Chunked {
 }
 
 impl Chunked {
-    /// How many chunks it has.
+    /// Returns the number of its chunks.
     pub fn chunks(&self) -> u64 {
         self.size.div_ceil(CHUNK_SIZE as u64)
     }
 }
 
 impl Content {
-    /// The value's length in bytes.
+    /// Returns the value's length in bytes.
     pub fn size(&self) -> u64 {
         match self {
             Self::Inline(bytes) => bytes.len() as u64,
@@ -51,7 +51,7 @@ impl Content {
     }
 }
 
-/// What a look-up found.
+/// The result of a look-up.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Lookup {
     /// A fresh entry and its verified value
@@ -79,14 +79,15 @@ pub struct CallIdentity<'a> {
     pub scopes: &'a Scopes,
     /// The call's preimage
     pub preimage: &'a str,
-    /// How much of the preimage is arguments, without the closing bracket; the rest is scopes
+    /// Length in bytes of the arguments in the preimage, without the closing bracket; the rest is
+    /// scopes
     pub arguments_length: usize,
-    /// Whether the store's generation is wanted with a result
+    /// Requests the store's generation together with a result
     pub with_generation: bool,
 }
 
 impl<'a> CallIdentity<'a> {
-    /// The arguments as JSON text with sorted keys.
+    /// Returns the arguments as JSON text with sorted keys.
     pub fn args(&self) -> Cow<'a, str> {
         if self.preimage.len() == self.arguments_length + 1 {
             Cow::Borrowed(self.preimage)
@@ -95,11 +96,11 @@ impl<'a> CallIdentity<'a> {
         }
     }
 
-    /// How the preimage is to be read, as one number: how much of it is arguments, and which scopes
-    /// the rest are.
+    /// Encodes in one number how the preimage is to be read: the length of its arguments, and which
+    /// scopes follow them.
     ///
-    /// What the preimage does not say of itself: calls of one function with the same hash and the
-    /// same split are the same.
+    /// The preimage alone does not tell. Calls of one function with the same hash and the same
+    /// split are the same.
     pub(super) fn split(&self) -> i64 {
         let scopes = self.scopes;
         let is_known = [
@@ -114,7 +115,7 @@ impl<'a> CallIdentity<'a> {
             .fold(length, |split, is_known| split << 1 | i64::from(is_known))
     }
 
-    /// Where the call's result is kept.
+    /// Returns the address of the call's result.
     pub fn address(&self) -> Address {
         Address {
             store: self.store.clone(),
@@ -123,7 +124,7 @@ impl<'a> CallIdentity<'a> {
     }
 }
 
-/// What a look-up of a call found.
+/// The result of a look-up of a call.
 #[derive(Clone, Debug, PartialEq)]
 pub enum CallLookup {
     /// A fresh result of this call, verified
@@ -136,22 +137,22 @@ pub enum CallLookup {
     Missing,
 }
 
-/// What a hit of a call needs to know of its entry.
+/// The fields of an entry that a hit of a call needs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CallResult {
-    /// What the value is
+    /// Kind of the value
     pub kind: Kind,
     /// The value
     pub content: Content,
-    /// From when on it is expired
+    /// Time at which it expires
     pub expires_at: Option<Timestamp>,
-    /// What computing it took, in milliseconds
+    /// Time that computing it took, in milliseconds
     pub cost_ms: Option<u64>,
     /// The store's generation, no newer than the result, if it was wanted
     pub generation: Option<u64>,
 }
 
-/// When a write takes place.
+/// The condition under which a write takes place.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Condition {
     /// Always
@@ -165,9 +166,9 @@ pub enum Condition {
 /// How a write treats the entry that has its address already.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PutOptions {
-    /// When the write takes place
+    /// Condition under which the write takes place
     pub condition: Condition,
-    /// What stays of the entry that is replaced
+    /// Parts of the replaced entry's lifetime that stay
     pub keep: Keep,
 }
 
@@ -182,7 +183,8 @@ impl From<Condition> for PutOptions {
 }
 
 impl PutOptions {
-    /// Returns how [`Backend::put_call`](super::Backend::put_call) writes a result: always.
+    /// Returns the options with which [`Backend::put_call`](super::Backend::put_call) writes a
+    /// result, unconditionally.
     ///
     /// A result with an expiry renews policy and expiry, since a TTL means `evict`. One without
     /// names no lifetime and keeps the policy, such as one that `touch` made `persist`.
@@ -200,7 +202,7 @@ impl PutOptions {
 
 /// Which parts of an entry's lifetime an overwrite keeps, because the writer did not name them.
 ///
-/// An expired entry is gone for its readers, so nothing of it is kept.
+/// An expired entry no longer exists for its readers, so no part of its lifetime is kept.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Keep {
     /// Keeps the policy; an entry that stays `persist` gets no expiry
@@ -238,12 +240,12 @@ impl Keep {
 /// A policy, and an expiry.
 pub(super) type Lifespan = (Policy, Option<Timestamp>);
 
-/// What a write did.
+/// The outcome of a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Put {
-    /// There was no entry
+    /// The entry is new
     Created,
-    /// There was one, and it is replaced
+    /// An existing entry was replaced
     Replaced,
     /// The condition did not hold, and nothing was written
     Refused,
@@ -263,17 +265,18 @@ pub struct Touch {
 pub struct Use {
     /// The entry
     pub address: Address,
-    /// When it was last hit
+    /// Time of its last hit
     pub used_at: Timestamp,
-    /// How many hits are recorded by this
+    /// Number of hits to add
     pub hits: u64,
 }
 
 impl Use {
-    /// A hit is recorded if the last one that was is older than this: not every hit is a write.
+    /// Minimum age of the last recorded hit before another one is recorded, so that not every hit
+    /// is a write.
     const RECORD_AFTER: Duration = Duration::from_secs(600);
 
-    /// The record of a hit at `now`, or `None` if one was recorded lately.
+    /// Returns the record of a hit at `now`, or `None` if one was recorded lately.
     pub fn due(entry: &Entry, now: Timestamp) -> Option<Self> {
         let is_recent = |used: Timestamp| used <= now && now.since(used) < Self::RECORD_AFTER;
         (!entry.last_used_at.is_some_and(is_recent)).then(|| Self {
@@ -284,7 +287,7 @@ impl Use {
     }
 }
 
-/// What calls of cached functions came to.
+/// Counts of the calls of cached functions, by outcome.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Counters {
@@ -292,7 +295,7 @@ pub struct Counters {
     pub memory_hits: u64,
     /// Calls answered from the store
     pub store_hits: u64,
-    /// Of these, answered with what was old and is refreshed
+    /// Hits of both kinds that served a stale result: while it is refreshed, or after an error
     pub stale_hits: u64,
     /// Calls answered by waiting for another one's computation
     pub shared: u64,
@@ -305,7 +308,7 @@ pub struct Counters {
     pub bypassed: u64,
     /// Hits that were computed again and came out differently
     pub mismatches: u64,
-    /// Times that something was wrong with the cache
+    /// Failures of the cache
     pub errors: u64,
     /// Milliseconds that the hits' first computations took
     pub saved_ms: u64,
@@ -328,14 +331,14 @@ impl Counters {
         ]
     }
 
-    /// Adds others to these.
+    /// Adds the counts of `other` to these.
     pub fn add(&mut self, mut other: Self) {
         for ((_, ours), (_, theirs)) in self.fields().into_iter().zip(other.fields()) {
             *ours = ours.saturating_add(*theirs).min(MAX_COUNT);
         }
     }
 
-    /// How many calls there were that might have been answered without a computation.
+    /// Returns the number of calls that might have been answered without a computation.
     pub fn calls(&self) -> u64 {
         let found = self.memory_hits.saturating_add(self.store_hits);
         found
@@ -344,7 +347,7 @@ impl Counters {
     }
 }
 
-/// What is imported: an entry exactly as it was elsewhere, or a store's metadata.
+/// A record to import: an entry exactly as it was elsewhere, or a store's metadata.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Record {
     /// An entry with its times, and its value
@@ -353,7 +356,7 @@ pub enum Record {
     Store(StoreRecord),
 }
 
-/// A store and what is known of it.
+/// A store and its metadata.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StoreRecord {
     /// The store
@@ -368,7 +371,7 @@ pub enum Trouble {
     /// An entry of policy `persist` with an expiry, at which the engine removes it all the same;
     /// its length in bytes
     PersistExpiry(Address, u64),
-    /// An index that queries count on is not there
+    /// An index that queries depend on is missing
     MissingIndex(String),
     /// The engine's own check of its pages and indexes found a fault
     Structure(String),
@@ -377,11 +380,11 @@ pub enum Trouble {
 /// Which entries of a collection were touched.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Touched {
-    /// What is at these addresses, if it still is
+    /// The entries at these addresses, some of which may be gone
     These(BTreeSet<Address>),
-    /// Something, or a great deal
+    /// Any entries: the engine did not say which
     Any,
-    /// It is not told any more
+    /// The engine has stopped reporting changes
     Unknown,
 }
 
@@ -399,16 +402,16 @@ pub struct Dataset {
 pub struct StoreMetadata {
     /// Any JSON
     pub value: String,
-    /// When the store was created
+    /// Time at which the store was created
     pub created_at: Timestamp,
-    /// When it was last changed, if it was
+    /// Time of its last change, if there was one
     pub updated_at: Option<Timestamp>,
     /// The document's policy
     pub policy: Policy,
 }
 
 impl Record {
-    /// Refuses what a backend does not keep.
+    /// Refuses a record with an invalid name.
     pub(super) fn check(&self) -> Result<()> {
         match self {
             Self::Entry(entry, _) => entry.check(),
@@ -418,18 +421,18 @@ impl Record {
 }
 
 impl StoreMetadata {
-    /// When it was last changed.
+    /// Returns the time of its last change, or else of its creation.
     pub fn written_at(&self) -> Timestamp {
         self.updated_at.unwrap_or(self.created_at)
     }
 }
 
-/// What an import does with an entry, or with a store's metadata, that is there already.
+/// The treatment of a conflict between an imported record and an existing one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnConflict {
     /// The imported one replaces it
     Replace,
-    /// It stays
+    /// The existing one stays
     Keep,
     /// The one that was written later stays
     Newer,
@@ -438,8 +441,8 @@ pub enum OnConflict {
 }
 
 impl OnConflict {
-    /// Whether what is there at an address, written at `old`, stays and what was written at `new`
-    /// is left out.
+    /// Reports whether the existing record of an address, written at `old`, stays and the imported
+    /// one, written at `new`, is skipped.
     pub(crate) fn keeps(
         self,
         address: impl FnOnce() -> Address,
@@ -458,35 +461,35 @@ impl OnConflict {
     }
 }
 
-/// What a renaming does if there is a store of the new name.
+/// The treatment of an existing store that has the new name of a renamed one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnExistingStore {
-    /// It fails
+    /// The renaming fails
     Fail,
-    /// The entries come to those that are there, unless a key is in both stores; of two own
-    /// documents the one that is there stays
+    /// The entries join the existing ones, unless a key is in both stores; of two own documents the
+    /// existing one stays
     Merge,
 }
 
-/// How much an import writes at once.
+/// The extent of an import's transactions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Commit {
     /// All or nothing
     Whole,
-    /// A transaction for each so many records
+    /// One transaction per this many records
     Every(usize),
-    /// Everything is done and then undone: what is returned is what an import would do
+    /// Dry run: nothing stays written, and the outcome of a real import is returned
     Rehearse,
 }
 
-/// What an import did.
+/// The outcome of an import.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Imported {
-    /// Entries that were not there
+    /// New entries
     pub created: u64,
-    /// Entries that were there and are replaced
+    /// Existing entries that were replaced
     pub replaced: u64,
-    /// Entries that were there and stay, and stores whose metadata does
+    /// Existing entries that stay, and stores whose existing metadata stays
     pub kept: u64,
     /// Stores whose metadata was written
     pub stores: u64,
@@ -507,7 +510,7 @@ pub enum Sort {
     /// The backend's own: store by store, oldest first; it streams
     #[default]
     Stored,
-    /// Whichever is the fastest
+    /// The fastest one
     Any,
     /// By key
     Key,
@@ -527,7 +530,7 @@ pub enum Sort {
     Cost,
 }
 
-/// Which way an order goes.
+/// The direction of an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Direction {
     /// Smallest, earliest first
@@ -537,7 +540,7 @@ pub enum Direction {
     Descending,
 }
 
-/// Whether a scan reads values.
+/// The parts of an entry that a scan reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Values {
     /// Metadata only
@@ -549,20 +552,21 @@ pub enum Values {
 /// A request to read entries.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Scan {
-    /// Which entries
+    /// Filter of the entries
     pub filter: Filter,
-    /// In which order
+    /// Order of the rows
     pub sort: Sort,
-    /// Which way round
+    /// Direction of the order
     pub direction: Direction,
-    /// How many at the most
+    /// Maximum number of rows
     pub limit: Option<u64>,
     /// With or without values
     pub values: Values,
 }
 
 impl Scan {
-    /// All entries that `filter` means, in the backend's own order, without values.
+    /// Returns a scan of all entries that `filter` matches, in the backend's own order, without
+    /// values.
     pub fn new(filter: Filter) -> Self {
         Self {
             filter,
@@ -592,14 +596,14 @@ pub struct Foreign {
     pub entry: Entry,
     /// The value, where the scan includes values and this one has a form
     pub content: Option<Content>,
-    /// What is foreign of it, as in `its created_at is no date`
+    /// The reason why it is foreign, as in `its created_at is no date`
     pub reason: String,
 }
 
 /// Rows as they come; no transaction is held between them.
 pub type Rows<'a> = Box<dyn Iterator<Item = Result<Row>> + 'a>;
 
-/// What entries are grouped by.
+/// The field by which entries are grouped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dimension {
     /// The collection
@@ -617,7 +621,7 @@ pub enum Dimension {
 }
 
 impl Dimension {
-    /// The name that an entry of that store and those scopes has in it.
+    /// Returns the name in this dimension of an entry with that store and those scopes.
     pub fn name(self, store: &StoreAddress, scopes: &Scopes) -> Option<Arc<str>> {
         match self {
             Self::Collection => Some(store.collection.clone()),
@@ -645,9 +649,9 @@ pub struct Group {
     pub hits: u64,
     /// Milliseconds that the recorded hits saved, by the recorded costs
     pub saved_ms: u64,
-    /// When the first was created
+    /// Time of the first creation
     pub oldest: Option<Timestamp>,
-    /// When the latest was written
+    /// Time of the latest write
     pub newest: Option<Timestamp>,
 }
 
@@ -675,7 +679,7 @@ pub struct UnnamedValues {
     pub replaced: Usage,
 }
 
-/// What a backend says of itself: name and value, in a fixed order.
+/// Facts about a backend.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Description {
     /// The engine, as in `SQLite 3.54.1`

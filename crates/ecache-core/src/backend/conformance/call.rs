@@ -23,7 +23,7 @@ pub(super) const BEHAVIOURS: &[Behaviour] = &[
     ),
 ];
 
-/// What a call is known by; its entry records the same.
+/// The identity of a call, and the entry that records it.
 struct Call {
     entry: Entry,
     hash: [u8; 32],
@@ -32,7 +32,7 @@ struct Call {
 }
 
 impl Call {
-    /// Of `f("a")` for user `ann`.
+    /// Returns the call `f("a")` for user `ann`.
     fn new() -> Self {
         let hash = [7; 32];
         let store = StoreAddress::new("f").with_dataset("6b03de1228195dbc2df5c505");
@@ -126,7 +126,7 @@ fn of_another_call(backend: &dyn Backend) {
         |entry| entry.scopes.prompt_id = name("ann"),
         |entry| entry.scopes.jwt_sha256 = Some([1; 32]),
         |entry| {
-            // `f("a", "ann")`, made for nobody: the same preimage.
+            // `f("a", "ann")` without a user: the same preimage.
             entry.scopes = Scopes::default();
             entry.args = Some(r#"["a", "ann"]"#.into());
         },

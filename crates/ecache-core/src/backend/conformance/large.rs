@@ -1,4 +1,4 @@
-//! Values whatever their length, and those above a chunk.
+//! Values of any length, and those above a chunk.
 
 use std::io::{self, Read};
 

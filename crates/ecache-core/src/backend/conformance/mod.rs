@@ -1,4 +1,4 @@
-//! The contract of [`Backend`] as tests: what every backend must do, whatever it keeps entries in.
+//! The contract of [`Backend`] as tests that every backend passes, whatever its storage.
 //!
 //! A backend's own tests call [`check`] with a way to make an empty one; [`random`] holds two
 //! backends, and a backend and [`Filter::matches`](crate::filter::Filter::matches), against each
@@ -42,7 +42,7 @@ pub(crate) const EVERY: &[&[Behaviour]] = &[
     names::BEHAVIOURS,
 ];
 
-/// Behaviours of those that are not bound to what FiftyOne keeps: any text names a dataset or a
+/// Behaviours of backends without FiftyOne's restrictions: any text names a dataset or a
 /// collection, and large values are in chunks.
 pub(crate) const UNBOUND: &[&[Behaviour]] = &[large::CHUNKED, names::ANY];
 
@@ -103,7 +103,7 @@ const DAY: i64 = 86_400 * SECOND;
 /// Two datasets as FiftyOne names them.
 const DATASETS: [&str; 2] = ["6b03de1228195dbc2df5c505", "6b03de1228195dbc2df5c682"];
 
-/// A moment that many milliseconds after [`NOW`].
+/// Returns the moment that many milliseconds after [`NOW`].
 fn at(millis: i64) -> Timestamp {
     Timestamp::from_millis(NOW.as_millis() + millis)
 }
@@ -112,7 +112,7 @@ fn address(store: &str, key: &str) -> Address {
     StoreAddress::new(store).entry(Key::new(key).expect("a valid key"))
 }
 
-/// An entry of bytes, written at [`NOW`].
+/// Returns an entry of bytes, written at [`NOW`].
 pub(crate) fn entry(store: &str, key: &str) -> Entry {
     Entry::new(address(store, key), Kind::Bytes, NOW)
 }
@@ -143,7 +143,7 @@ fn put_if(backend: &dyn Backend, entry: &Entry, condition: &Condition) -> Put {
         .expect("an entry is written")
 }
 
-/// The entries of a scan; none is damaged.
+/// Returns the entries of a scan; none is damaged.
 fn entries(rows: Rows<'_>) -> Vec<(Entry, Option<Content>)> {
     let entry = |row| match row {
         Ok(Row::Entry(entry, content)) => (*entry, content),
@@ -156,7 +156,7 @@ pub(crate) fn scan(backend: &dyn Backend, scan: &Scan) -> Vec<(Entry, Option<Con
     entries(backend.scan(scan, NOW).expect("a scan"))
 }
 
-/// Everything that a collection has, with values.
+/// Returns all entries of a collection, with values.
 pub(crate) fn everything(backend: &dyn Backend) -> Vec<(Entry, Option<Content>)> {
     let values = Values::Include;
     let all = Scan::new(Filter::default());

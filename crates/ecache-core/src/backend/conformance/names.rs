@@ -1,4 +1,4 @@
-//! Names that break what takes names for text, patterns or SQL.
+//! Names that break code which takes names for text, patterns or SQL.
 
 use super::*;
 use crate::backend::{Commit, Dimension, Lookup, OnConflict, Record, no_progress, read_value};

@@ -225,7 +225,7 @@ fn operations() -> impl Strategy<Value = Operation> {
     ]
 }
 
-/// Does one operation, and returns what it said, as text: errors cannot be compared.
+/// Runs one operation, and returns its result as text: errors cannot be compared.
 fn run(backend: &dyn Backend, operation: &Operation) -> String {
     match operation {
         Operation::Put(entry, value, options) => {
@@ -236,7 +236,7 @@ fn run(backend: &dyn Backend, operation: &Operation) -> String {
             let mut records = records.iter().cloned().map(Ok);
             let imported = backend.import(&mut records, *on_conflict, *commit, &mut no_progress);
             match imported {
-                // Of several conflicts, any may be named.
+                // Any of several conflicts may be named.
                 Err(Error::Conflict { .. }) => "a conflict".into(),
                 imported => format!("{imported:?}"),
             }

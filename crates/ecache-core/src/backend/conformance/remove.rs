@@ -1,4 +1,4 @@
-//! Removing, counting and touching what a selection means.
+//! Removing, counting and touching the entries of a selection.
 
 use std::ops::ControlFlow;
 

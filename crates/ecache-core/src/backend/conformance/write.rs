@@ -206,7 +206,7 @@ fn keep(backend: &dyn Backend) {
         policy: false,
         expiry: true,
     };
-    // What is kept; the old lifetime; the new one; and the one that results.
+    // The kept parts; the old lifetime; the new one; and the one that results.
     let cases = [
         (
             Keep::default(),

@@ -1,9 +1,9 @@
-//! Results of cached calls: what a hit and a miss in a program cost most of.
+//! Results of cached calls: most of the cost of a hit and of a miss in a program.
 //!
-//! Every column that is read costs two per cent of a look-up, so one that only some results need is
-//! read for those alone, and none that no hit needs, as what is recorded of earlier ones. A result
-//! is mostly recognised by its function and its [split](CallIdentity::split); what came by another
-//! way, as an import, has none, and is compared in full.
+//! Every column that is read costs two per cent of a look-up. A column that only some results need
+//! is therefore read for those alone, and one that no hit needs, such as the recorded hits, is not
+//! read. A result is mostly recognised by its function and its [split](CallIdentity::split); one
+//! that was written otherwise, as by an import, has none, and is compared in full.
 
 use rusqlite::Connection;
 use rusqlite::types::ValueRef;
@@ -36,7 +36,7 @@ const BY_ID: &str = concat!("SELECT ", row::columns!(), " FROM entries WHERE id 
 /// One result, by store and hash.
 const CALL: &str = select!("");
 
-/// The same with the store's generation as of the same moment.
+/// One result, with the store's generation as of the same moment.
 const CALL_AND_GENERATION: &str = select!(", (SELECT generation FROM stores WHERE id = ?1)");
 
 impl SqliteBackend {
@@ -137,7 +137,8 @@ impl SqliteBackend {
         Ok(entry.is_of_call(call.function, call.scopes, &call.args()))
     }
 
-    /// Writes a result whatever is there; the generation is as of the same transaction.
+    /// Writes a result unconditionally. Returns the generation as of the same transaction, if it is
+    /// wanted.
     pub(super) fn put_result(
         &self,
         call: &CallIdentity<'_>,
@@ -173,7 +174,7 @@ impl SqliteBackend {
     }
 }
 
-/// A number that grows whenever an entry of that store is replaced or removed.
+/// Returns a number that grows whenever an entry of that store is replaced or removed.
 pub(super) fn generation(connection: &Connection, store: i64) -> rusqlite::Result<u64> {
     connection
         .prepare_cached("SELECT generation FROM stores WHERE id = ?1")?

@@ -1,11 +1,11 @@
 //! One look-up by a process that does nothing else with the file: a hit of a short command.
 //!
-//! A sixth of such a process was SQLite setting up the shared memory of the log: whoever is the
-//! first to open a file cuts `-shm` back, extends it page by page and fills it, here for one look.
-//! A glance reads the log into memory of its own instead, as SQLite does wherever it may not write
-//! to `-shm`. The locks are the same: the file stays open to others, and while it looks the log is
-//! neither moved into the file nor begun anew. A writer that has come in the meantime is seen, and
-//! then its shared memory is used.
+//! A sixth of such a process was SQLite setting up the shared memory of the log: the first process
+//! to open a file truncates `-shm`, extends it page by page and fills it, here for one look-up. A
+//! glance reads the log into memory of its own instead, as SQLite does wherever it may not write to
+//! `-shm`. The locks are the same: other processes can use the file, and during the look-up the log
+//! is neither checkpointed nor restarted. If a writer has come in the meantime, it is noticed, and
+//! its shared memory is used.
 //!
 //! Designs weighed: `immutable` (reads what a writer is just writing), `locking_mode=EXCLUSIVE`
 //! (shuts others out), no log at all (readers and writers wait for each other).
@@ -51,8 +51,8 @@ impl SqliteBackend {
         Ok((backend, lookup))
     }
 
-    /// The same, unless there is any trouble, of which the usual way says what it is, or a large
-    /// value, which is read piece by piece later on.
+    /// Returns `None` on any problem, and for a large value, which is read chunk by chunk later.
+    /// The caller then opens the store normally, which reports the problem.
     fn try_glance(
         path: &Path,
         patience: Duration,

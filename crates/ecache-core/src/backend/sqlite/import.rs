@@ -1,9 +1,9 @@
-//! Writing many entries exactly as they were elsewhere.
+//! Writes many entries exactly as they were elsewhere.
 //!
 //! One transaction holds the write lock for the whole import, so the caller must not hand in
 //! records that wait for a pipe. Into an empty file the indexes for filters are built last, from
-//! sorted rows: measured on a million entries, that is more than twice as fast. Records come as
-//! they come, but an entry is kept beside those of its store; so some thousands are taken at a time
+//! sorted rows: measured on a million entries, that is more than twice as fast. Records come in any
+//! order, but an entry is stored beside those of its store; so some thousands are taken at a time
 //! and written store by store.
 
 use std::collections::HashMap;
@@ -24,11 +24,11 @@ use crate::scope::StoreAddress;
 use crate::time::Timestamp;
 use crate::value::CHUNK_SIZE;
 
-/// Records that are taken at a time, and the bytes of values at which it is enough.
+/// Maximum number of records taken at a time, and bytes of values at which there are enough.
 const HANDFUL: u64 = 8192;
 const HANDFUL_BYTES: usize = 8 << 20;
 
-/// The log may grow to so many pages between checkpoints while an import runs.
+/// Number of pages to which the log may grow between checkpoints while an import runs.
 const CHECKPOINT_PAGES: i64 = 16_000;
 
 /// SQLite's page cache while an import runs, in KiB. Building an index takes as much again for
@@ -108,7 +108,7 @@ impl SqliteBackend {
             }
             done += count;
         }
-        // Nothing is left to be stopped.
+        // Everything is done, so there is nothing to stop.
         let _ = progress(done);
         Ok(imported)
     }
@@ -119,7 +119,7 @@ fn is_empty(connection: &Connection) -> rusqlite::Result<bool> {
     connection.query_row(sql, (), |row| row.get(0))
 }
 
-/// One transaction of an import, and what is known of the store while it holds the lock.
+/// One transaction of an import, and the ids that are known while it holds the lock.
 struct Batch<'a> {
     backend: &'a SqliteBackend,
     transaction: &'a Transaction<'a>,
@@ -144,7 +144,7 @@ impl<'a> Batch<'a> {
         }
     }
 
-    /// Takes the next records, no more than `most`, and puts those of a store side by side in their
+    /// Takes up to `most` of the next records, and puts those of a store side by side in their
     /// order.
     fn take(
         &mut self,
@@ -281,7 +281,7 @@ impl<'a> Batch<'a> {
         }
     }
 
-    /// The id of a store, and that of its last entry.
+    /// Returns the id of a store, and that of its last entry.
     fn store(&mut self, address: &Arc<StoreAddress>) -> rusqlite::Result<(i64, i64)> {
         if let Some(known) = self.stores.get(address) {
             return Ok(*known);
@@ -292,7 +292,7 @@ impl<'a> Batch<'a> {
         Ok((store, last))
     }
 
-    /// The ids of an entry's names, and the next free id of its store.
+    /// Returns the ids of an entry's names, and the next free id of its store.
     fn intern(&mut self, entry: &Entry) -> rusqlite::Result<(Interned, Option<i64>)> {
         let store = self.store(&entry.address.store)?;
         let scopes = &entry.scopes;

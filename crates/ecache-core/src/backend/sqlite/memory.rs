@@ -1,7 +1,7 @@
-//! Where SQLite's memory comes from.
+//! The allocator that SQLite uses.
 //!
-//! C's allocator, unless the process says otherwise: a library does not choose that for the program
-//! it is in.
+//! It is C's, unless the process selects another one: a library does not choose the allocator of
+//! its program.
 
 use std::alloc::{self, Layout};
 use std::ffi::{c_int, c_void};
@@ -38,7 +38,7 @@ pub fn begin_small() {
     // SAFETY: SQLite takes integers, and a pointer that may be null. It refuses them, without harm,
     // once it has been initialized.
     unsafe {
-        // Nobody asks how much memory is in use, which is counted under a lock.
+        // The statistics of the memory in use are not read, and are counted under a lock.
         ffi::sqlite3_config(ffi::SQLITE_CONFIG_MEMSTATUS, 0);
         ffi::sqlite3_config(ffi::SQLITE_CONFIG_LOOKASIDE, SMALL.0, SMALL.1);
         // Otherwise it begins with twenty pages of its cache at once, and writes to each; a hit
@@ -47,11 +47,11 @@ pub fn begin_small() {
     }
 }
 
-/// The size and number of SQLite's own small pieces, for each connection, which it touches all when
-/// it opens a file: the usual forty are twelve pages, and a hit needs ten pieces.
+/// Size and number of the lookaside slots of each connection. SQLite touches all of them when it
+/// opens a file: the default forty are twelve pages, and a hit needs ten slots.
 const SMALL: (c_int, c_int) = (1200, 10);
 
-/// What stands before each allocation: its size, which Rust wants to know again.
+/// Length of the header before each allocation, which holds the size that Rust needs to free it.
 const HEADER: usize = size_of::<usize>();
 
 fn layout(size: usize) -> Layout {
@@ -74,7 +74,7 @@ unsafe fn with_header(start: *mut u8, size: usize) -> *mut c_void {
     }
 }
 
-/// The start and size of an allocation.
+/// Returns the start and size of an allocation.
 ///
 /// # Safety
 /// `piece` came from [`with_header`] and is alive.

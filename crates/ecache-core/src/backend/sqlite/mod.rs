@@ -125,8 +125,8 @@ impl SqliteBackend {
         Self::open_within(path, access, BUSY_TIMEOUT)
     }
 
-    /// As [`SqliteBackend::open`], but waits for other processes' writes no longer than `patience`,
-    /// where [`BUSY_TIMEOUT`] is usual.
+    /// Opens the store like [`SqliteBackend::open`], but waits for other processes' writes no
+    /// longer than `patience` instead of [`BUSY_TIMEOUT`].
     ///
     /// # Errors
     /// Those of [`SqliteBackend::open`], and [`Error::Busy`].
@@ -138,7 +138,7 @@ impl SqliteBackend {
         Ok(backend)
     }
 
-    /// A store that has no connection yet, at an absolute path.
+    /// Returns the store at an absolute path, without a connection yet.
     fn with(path: &Path, access: Access, patience: Duration) -> Self {
         Self {
             path: path.into(),
@@ -159,8 +159,7 @@ impl SqliteBackend {
         having_waited(self.patience, open::sqlite_error(&self.path, error))
     }
 
-    /// Moves what is in the log to the file; a reader elsewhere may prevent that, which does no
-    /// harm.
+    /// Moves the log into the file. A reader elsewhere may prevent that, which does no harm.
     ///
     /// While it waits for readers it holds the write lock, so it does not wait long.
     fn checkpoint(&self, connection: &Connection) {
@@ -187,7 +186,7 @@ impl Drop for SqliteBackend {
     }
 }
 
-/// Says how long it was that another process wrote.
+/// Adds the time waited for another process to [`Error::Busy`].
 fn having_waited(waited: Duration, error: Error) -> Error {
     match error {
         Error::Busy { .. } => Error::Busy { waited },

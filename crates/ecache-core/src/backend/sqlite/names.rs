@@ -16,7 +16,7 @@ use super::row::{is_damage, readable};
 use super::salvage::{intact, is_corrupt};
 use crate::scope::StoreAddress;
 
-/// What an interned name is a name of.
+/// The kinds of interned names, by the numbers that the file has for them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum NameKind {
     User = 1,
@@ -28,10 +28,10 @@ pub(super) enum NameKind {
 /// A name and its id.
 type Named = (Arc<str>, i64);
 
-/// What is known of the interned names; shared by all connections of a backend.
+/// A cache of the interned names, shared by all connections of a backend.
 #[derive(Default)]
 pub(super) struct Names {
-    /// In order: to hash names or a number takes longer than to find them
+    /// Sorted: hashing names or a number takes longer than finding them
     store_ids: RwLock<BTreeMap<StoreAddress, i64>>,
     stores: RwLock<HashMap<i64, Arc<StoreAddress>>>,
     names: RwLock<BTreeMap<i64, Arc<str>>>,
@@ -50,7 +50,7 @@ impl Names {
         self.last.iter().for_each(|last| *write(last) = None);
     }
 
-    /// The id of a store, if the file has it.
+    /// Returns the id of a store, if the file has it.
     pub(super) fn store_id(
         &self,
         connection: &Connection,
@@ -68,8 +68,8 @@ impl Names {
         Ok(id)
     }
 
-    /// The id of a store, which is made if it is not there. Within a write transaction that has
-    /// made none before: what is read there and then undone would be remembered for good.
+    /// Returns the id of a store, which is inserted if it is missing. Requires a write transaction
+    /// that has inserted none before: an id that was read and then rolled back would stay cached.
     pub(super) fn intern_store(
         &self,
         connection: &Connection,
@@ -81,7 +81,8 @@ impl Names {
         }
     }
 
-    /// The same for a function, whose name is never removed.
+    /// Returns the id of a function, which is inserted if it is missing, and is never removed.
+    /// Requires a write transaction, as for [`Names::intern_store`].
     pub(super) fn intern_function(
         &self,
         connection: &Connection,
@@ -99,8 +100,8 @@ impl Names {
         }
     }
 
-    /// Returns the id of a user, an operator or a prompt, which is made if it is not there. Within
-    /// a write transaction.
+    /// Returns the id of a user, an operator or a prompt, which is inserted if it is missing.
+    /// Requires a write transaction.
     pub(super) fn intern_name(
         &self,
         connection: &Connection,
@@ -120,7 +121,7 @@ impl Names {
         Ok(id)
     }
 
-    /// The store of that id.
+    /// Returns the store with that id.
     pub(super) fn store(
         &self,
         connection: &Connection,
@@ -158,7 +159,7 @@ impl Names {
         Ok(self.name(connection, Some(id))?.as_ref() == Some(name))
     }
 
-    /// The name of that id, whatever it is a name of.
+    /// Returns the name with that id, of any kind.
     pub(super) fn name(
         &self,
         connection: &Connection,
@@ -180,7 +181,7 @@ impl Names {
     }
 }
 
-/// A poisoned map is still a map of facts that do not change.
+/// Ignores poisoning: the maps hold facts that do not change.
 fn read<T>(lock: &RwLock<T>) -> std::sync::RwLockReadGuard<'_, T> {
     lock.read().unwrap_or_else(PoisonError::into_inner)
 }
@@ -189,7 +190,8 @@ fn write<T>(lock: &RwLock<T>) -> std::sync::RwLockWriteGuard<'_, T> {
     lock.write().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A store from the columns `collection, name, dataset`, the first of which is number `first`.
+/// Reads a store from the columns `collection, name, dataset`, the first of which is number
+/// `first`.
 fn store_address(row: &Row<'_>, first: usize) -> rusqlite::Result<StoreAddress> {
     let dataset: String = row.get(first + 2)?;
     Ok(StoreAddress {
@@ -313,7 +315,7 @@ fn store_key(store: &StoreAddress) -> (&str, &str, &str) {
     (&store.collection, &store.store_name, dataset)
 }
 
-/// The id of a store, which is made if it is not there. Within a write transaction.
+/// Returns the id of a store, which is inserted if it is missing. Requires a write transaction.
 pub(super) fn intern_store(connection: &Connection, store: &StoreAddress) -> rusqlite::Result<i64> {
     match select_store_id(connection, store)? {
         Some(id) => Ok(id),
@@ -334,7 +336,7 @@ fn insert_store(connection: &Connection, store: &StoreAddress) -> rusqlite::Resu
     Ok(id)
 }
 
-/// The id of a name, which is made if it is not there. Within a write transaction.
+/// Returns the id of a name, which is inserted if it is missing. Requires a write transaction.
 pub(super) fn intern_name(
     connection: &Connection,
     kind: NameKind,

@@ -1,4 +1,4 @@
-//! Opening the file: whether it may be trusted, whether it is ours, and how a connection is set up.
+//! Opens the file: checks that it can be trusted and is ours, and configures the connection.
 //!
 //! Once there is a file, only SQLite itself opens it: closing a descriptor of one's own would drop
 //! the locks that other connections of this process hold on it (POSIX).
@@ -21,21 +21,21 @@ use crate::error::{Error, Result, SqliteError};
 use crate::limits;
 use crate::sidecar;
 
-/// How long a write waits for other writers: 32 processes that write with `synchronous=FULL` were
-/// seen to wait for 4.4 s.
+/// Maximum time that a write waits for other writers: 32 processes that write with
+/// `synchronous=FULL` were seen to wait for 4.4 s.
 pub const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How long is waited for other writers where it can be left for another time.
+/// Maximum time to wait for other writers with work that can be left for another time.
 pub(super) const SHORT_WAIT: Duration = Duration::from_millis(50);
 
 /// SQLite before 3.51.3 can corrupt a database in WAL mode.
 const OLDEST_SQLITE: i32 = 3_051_003;
 
-/// A writer that closes the file leaves a log of up to so many bytes, about two hundred pages.
+/// Maximum length, in bytes, of the log that a closing writer leaves: about two hundred pages.
 const LOG_LEFT: u64 = 800 << 10;
 
-/// Statements that a connection keeps prepared: more than a program that looks up and writes goes
-/// through.
+/// Number of statements that a connection keeps prepared: more than a program that looks up and
+/// writes needs.
 const STATEMENTS: usize = 32;
 
 pub(super) const READ_ONLY: OpenFlags =
@@ -44,10 +44,10 @@ pub(super) const READ_ONLY: OpenFlags =
 /// Makes SQLite keep the log's index in its own memory, and write nothing to `-shm`.
 pub(super) const INDEX_IN_MEMORY: &str = "readonly_shm=1";
 
-/// The write-ahead log is cut back to this many bytes.
+/// Length, in bytes, to which the write-ahead log is truncated.
 const JOURNAL_SIZE_LIMIT: i64 = 4 << 20;
 
-/// Whether a store may be changed.
+/// The access that a store is opened with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
     /// Reads only; the file must be there, and the folder may be read-only
@@ -158,7 +158,7 @@ fn sync_home(path: &Path) {
     }
 }
 
-/// Refuses what is not a regular file, and what other users could have made or changed.
+/// Refuses a file that is not regular, or that other users could have created or changed.
 pub(super) fn check_file(path: &Path) -> Result<()> {
     let found = fs::symlink_metadata(path).and_then(|found| {
         if found.is_symlink() {
@@ -259,8 +259,8 @@ fn check_user(path: &Path, file: &fs::Metadata) -> Result<()> {
     }
 }
 
-/// A file or folder that others may write to cannot be trusted, except a sticky folder such as
-/// `/tmp`.
+/// Refuses a file or folder that belongs to another user or that others can write to, except a
+/// sticky folder such as `/tmp`.
 fn check_owner(path: &Path, file: &fs::Metadata) -> Result<()> {
     const STICKY: u32 = 0o1000;
     let mode = file.mode();
@@ -336,12 +336,13 @@ fn open_read(path: &Path, patience: Duration) -> Result<Connection> {
     }
 }
 
-/// Closes a writer's connection; if the log has become long and nobody else has the file open,
-/// SQLite moves it into the file, without waiting for anybody.
+/// Closes a writer's connection. If the log has become long and no other connection is open, SQLite
+/// moves it into the file, without waiting for other processes.
 ///
-/// Processes that write once and end would let it grow for ever: that it is in the file already is
-/// forgotten with the last connection, so each would move all of it again and begin none anew, and
-/// each reader would read all of it first. A log of 1600 pages made a hit take four times as long.
+/// Processes that write once and end would otherwise let it grow for ever. The record of what is in
+/// the file already is lost with the last connection, so each process would move all of the log
+/// again without restarting it, and each reader would read all of it first. A log of 1600 pages
+/// made a hit take four times as long.
 pub(super) fn close(connection: Connection, path: &Path) {
     if log_size(path) > LOG_LEFT {
         // Where it fails, the log stays as long as it is.
@@ -350,7 +351,7 @@ pub(super) fn close(connection: Connection, path: &Path) {
     drop(connection);
 }
 
-/// A log that is not empty holds entries that the file itself does not have yet.
+/// Reports whether there is a log that may hold entries which the file itself does not have yet.
 fn has_log(path: &Path) -> bool {
     log_size(path) > 0
 }
@@ -364,7 +365,7 @@ fn log_index(path: &Path) -> PathBuf {
     with_suffix(path, "-shm")
 }
 
-/// The path of a file that SQLite keeps beside the store.
+/// Returns the path of a file that SQLite keeps beside the store.
 pub(super) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
@@ -391,7 +392,7 @@ fn try_open_read(
     Ok(connection)
 }
 
-/// A path as a URI, which takes one of SQLite's parameters.
+/// Converts a path to a URI with one of SQLite's parameters.
 pub(super) fn uri(path: &Path, parameter: &str) -> String {
     let mut uri = String::from("file://");
     for byte in path.as_os_str().as_bytes() {
@@ -419,7 +420,7 @@ fn as_of_one_moment<T>(
     check(&snapshot, path)
 }
 
-/// Refuses what is not a store of this version. As of one moment.
+/// Refuses a file that is not a store of this version. Requires a transaction.
 pub(super) fn check_readable(connection: &Connection, path: &Path) -> Result<()> {
     match header(connection, path)? {
         Header::Empty => Err(Error::Missing { path: path.into() }),
@@ -455,7 +456,7 @@ pub(super) fn configure(connection: &Connection, patience: Duration) -> rusqlite
     Ok(())
 }
 
-/// Writes the file anew without its free pages.
+/// Rewrites the file without its free pages.
 pub(super) fn vacuum(connection: &Connection) -> rusqlite::Result<()> {
     // SQLite attaches the file that it writes to.
     connection.set_limit(Limit::SQLITE_LIMIT_ATTACHED, 1)?;
@@ -469,7 +470,7 @@ enum Header {
     Ours(i64),
 }
 
-/// Whose file it is. As of one moment.
+/// Identifies the format of the file, and refuses a foreign one. Requires a transaction.
 fn header(connection: &Connection, path: &Path) -> Result<Header> {
     let foreign = |why: String| Error::Foreign {
         path: path.into(),
@@ -517,8 +518,8 @@ fn check_schema(connection: &Connection, path: &Path) -> Result<()> {
     }
 }
 
-/// Retries by hand: SQLite does not apply the busy timeout to this pragma, so two processes that
-/// create the same store would otherwise race.
+/// Enables WAL mode, and retries by hand: SQLite does not apply the busy timeout to this pragma, so
+/// two processes that create the same store would otherwise race.
 fn enable_wal(connection: &Connection, path: &Path, patience: Duration) -> Result<()> {
     let started = Instant::now();
     let mode: String = connection

@@ -1,4 +1,4 @@
-//! From a filter to SQL: which stores, which index, which conditions.
+//! Translates a filter to SQL: its stores, its index and its conditions.
 //!
 //! Names are looked up first, so that a statement compares integers only. A plan is run once for
 //! each range of `id`: a store's entries are one range, and every index on a scope ends in the
@@ -23,19 +23,19 @@ use crate::key::hex;
 use crate::scope::StoreAddress;
 use crate::time::Timestamp;
 
-/// When an entry was last written, as `entries_written` has it.
+/// Time of an entry's last write, spelled as in the index `entries_written`.
 pub(super) const WRITTEN: &str = "coalesce(e.updated_at, e.created_at)";
 
-/// When an entry was last of use.
+/// Time of an entry's last write or hit.
 pub(super) const USED: &str = "max(coalesce(e.updated_at, e.created_at), coalesce(\
      (SELECT last_used_at FROM uses WHERE entry = e.id), e.updated_at, e.created_at))";
 
-/// A filter, made ready for one file as of one moment.
+/// A filter prepared for one snapshot of a file.
 #[derive(Debug)]
 pub(super) struct Plan {
     /// The index that leads to the entries; `None` where they are a range of the table
     pub(super) index: Option<&'static str>,
-    /// Whether the entries of a range come in order of their `id`
+    /// True if the entries of a range come in order of their `id`
     pub(super) ordered: bool,
     /// The stores to visit, in order; `None` for all in one range
     stores: Option<Vec<i64>>,
@@ -53,7 +53,7 @@ pub(super) enum Parameter {
 }
 
 impl Parameter {
-    /// A list of ids.
+    /// Returns a list of ids.
     pub(super) fn many(ids: impl IntoIterator<Item = i64>) -> Self {
         Self::Many(Rc::new(ids.into_iter().map(SqlValue::Integer).collect()))
     }
@@ -121,7 +121,7 @@ impl Range {
         self.after < id && id <= self.end
     }
 
-    /// The ids of one store's entries.
+    /// Returns the ids of one store's entries.
     pub(super) fn store(store: i64) -> Self {
         Self {
             after: (store << 32) - 1,
@@ -129,7 +129,7 @@ impl Range {
         }
     }
 
-    /// One id alone.
+    /// Returns the range of one id alone.
     pub(super) fn one(id: i64) -> Self {
         Self {
             after: id - 1,
@@ -189,7 +189,7 @@ impl Plan {
         Ok(plan)
     }
 
-    /// The ranges to visit, in order of `id`.
+    /// Returns the ranges to visit, in order of `id`.
     pub(super) fn ranges(&self) -> Vec<Range> {
         match &self.stores {
             None => vec![Range::ALL],
@@ -204,7 +204,7 @@ impl Plan {
         )
     }
 
-    /// `FROM … WHERE …` for one range, whose bounds are the parameters 1 and 2.
+    /// Returns `FROM … WHERE …` for one range, whose bounds are the parameters 1 and 2.
     ///
     /// SQLite leaves out the join where no column of it is used.
     pub(super) fn source(&self) -> String {
@@ -229,8 +229,8 @@ impl Plan {
         )
     }
 
-    /// Like `source`, but looks up one known id: a range search can begin on the previous page,
-    /// which may be damaged.
+    /// Returns the same for one known id, looked up by itself: a range search can begin on the
+    /// previous page, which may be damaged.
     pub(super) fn source_by_id(&self) -> String {
         let condition = &self.condition;
         format!(
@@ -239,7 +239,7 @@ impl Plan {
         )
     }
 
-    /// The conditions alone; their parameters follow the two bounds of a range.
+    /// Returns the conditions alone; their parameters follow the two bounds of a range.
     ///
     /// They do not name the stores: an id, whose upper half is the store, was selected with them.
     pub(super) fn condition(&self) -> &str {
@@ -256,7 +256,7 @@ impl Plan {
         self.conditions
     }
 
-    /// Adds that only entries of policy `evict` are meant, last used at `time` or before.
+    /// Restricts the plan to entries of policy `evict` that were last used at `time` or before.
     pub(super) fn narrow_to_least_used(&mut self, time: i64) {
         self.conditions = Conditions::Others;
         self.and("e.policy = 1");
@@ -297,7 +297,7 @@ impl Plan {
         })
     }
 
-    /// The parameters of [`Plan::source`] for one range.
+    /// Returns the parameters of [`Plan::source`] for one range.
     pub(super) fn bound(&self, range: Range) -> impl Iterator<Item = Parameter> {
         [range.after, range.end]
             .map(|id| Parameter::One(id.into()))
@@ -370,7 +370,7 @@ impl Plan {
         }
     }
 
-    /// Chooses an index for what is left, and adds the conditions on columns.
+    /// Chooses an index, unless there is one, and adds the conditions on columns.
     fn narrow_by_state(&mut self, filter: &Filter, now: Timestamp) {
         let expired = filter.freshness == Some(Freshness::Expired);
         let large = filter.larger_than.is_some_and(|size| size >= LARGE);
@@ -420,7 +420,7 @@ impl Plan {
             self.compare(&format!("{WRITTEN} <="), skewed);
         }
         if let Some(time) = filter.unused_since {
-            // What was not written before cannot be unused since; this half has an index.
+            // An entry unused since then was also written before then; this half has an index.
             self.narrow_to_written_before(time, skewed);
             let (time, skewed) = (self.bind(time.as_millis()), self.bind(skewed));
             self.and(&format!(
@@ -472,7 +472,7 @@ impl Plan {
     }
 }
 
-/// A key as it is kept: 64 lower-case hex digits as 32 bytes, anything else as text.
+/// Converts a key to its stored form: 64 lower-case hex digits to 32 bytes, anything else to text.
 pub(super) fn stored_key(key: &str) -> SqlValue {
     match hash_bytes(key) {
         Some(hash) => SqlValue::Blob(hash.to_vec()),
@@ -480,7 +480,7 @@ pub(super) fn stored_key(key: &str) -> SqlValue {
     }
 }
 
-/// The bytes of 64 lower-case hex digits.
+/// Returns the bytes of 64 lower-case hex digits.
 pub(super) fn hash_bytes(key: &str) -> Option<[u8; 32]> {
     fn digit(byte: u8) -> Option<u8> {
         match byte {
@@ -557,7 +557,7 @@ fn exact(patterns: &[Pattern]) -> Option<Vec<SqlValue>> {
     patterns.iter().map(text).collect()
 }
 
-/// The ids of the names that match.
+/// Returns the ids of the names that match.
 fn matching_names(
     connection: &Connection,
     kind: NameKind,
@@ -586,7 +586,7 @@ fn matching_names(
     Ok(ids)
 }
 
-/// A pattern as two bound values: whether it is a glob, and its text.
+/// Returns a pattern as two bound values: 1 for a glob or 0, and its text.
 fn spell(pattern: &Pattern) -> (i64, String) {
     match pattern {
         Pattern::Exact(text) => (0, text.clone()),
@@ -594,7 +594,7 @@ fn spell(pattern: &Pattern) -> (i64, String) {
     }
 }
 
-/// Gives SQL the comparisons that it has no words for.
+/// Registers the comparisons that SQL lacks.
 pub(super) fn register(connection: &Connection) -> rusqlite::Result<()> {
     rusqlite::vtab::array::load_module(connection)?;
     let flags = FunctionFlags::SQLITE_UTF8
@@ -616,7 +616,7 @@ pub(super) fn register(connection: &Connection) -> rusqlite::Result<()> {
     })
 }
 
-/// The pattern in an argument, read once for a statement.
+/// Returns the pattern in an argument, parsed once per statement.
 fn pattern(
     context: &Context<'_>,
     argument: i32,

@@ -1,10 +1,9 @@
 //! Looking up single entries, and reading many page by page.
 //!
-//! No read transaction outlives a page: whoever prints to a pipe that blocks must not keep the
-//! write-ahead log from being reused. A page begins behind the last id of the one before; where the
+//! No read transaction outlives a page: a process that prints to a blocked pipe must not keep the
+//! write-ahead log from being reused. A page begins behind the last id of the one before. Where the
 //! index does not give the entries in order of their id, the ids are collected first (8 bytes
-//! each), and for another order what they are sorted by (8 bytes more, 40 for a key that is a
-//! hash).
+//! each), and for another order also the sort keys (8 bytes more, 40 for a key that is a hash).
 
 use std::cmp::Ordering;
 use std::sync::Arc;
@@ -30,16 +29,17 @@ use crate::time::Timestamp;
 /// Placeholder for a name that cannot be read.
 pub(super) const UNREADABLE: &str = "(unreadable)";
 
-/// Entries read in one transaction, and how many bytes of their values, so that memory stays flat.
+/// Number of entries, and bytes of their values, at which a page is full, so that memory stays
+/// flat.
 const PAGE: usize = 1000;
 const PAGE_BYTES: usize = 4 << 20;
 
-/// Who verifies the chunks of a large value.
+/// The place where the chunks of a large value are verified.
 #[derive(Clone, Copy)]
 pub(super) enum Verified {
-    /// The look-up
+    /// In the look-up
     Here,
-    /// Whoever reads them, unless they are few
+    /// By the reader, if the value is above [`WHOLE_SIZE`]; otherwise in the look-up
     ByReader,
 }
 
@@ -102,8 +102,8 @@ impl SqliteBackend {
         Ok(Lookup::Hit(Box::new(entry), content))
     }
 
-    /// Looks up entries in the order of the index, so that a batch of them shares its pages; `None`
-    /// if their values are too much at once.
+    /// Looks up entries in the order of the index, so that a batch of them shares its pages.
+    /// Returns `None` if their values exceed [`LOOKUP_SIZE`].
     pub(super) fn lookup_sorted(
         &self,
         connection: &Connection,
@@ -212,7 +212,7 @@ impl Source {
         }
     }
 
-    /// Leaves what is behind the id `after` in `range` for later.
+    /// Puts the part of `range` behind the id `after` back for later.
     fn resume(&mut self, range: Range, after: i64) {
         if let Self::Ranges(ranges) = self {
             ranges.push(Range { after, ..range });
@@ -266,7 +266,7 @@ impl Page {
 }
 
 impl RowsOf<'_> {
-    /// The next rows; none at the end.
+    /// Returns the next rows; none at the end.
     fn next_page(&mut self) -> Result<Vec<Row>> {
         let connection = self.backend.connection()?;
         let snapshot = connection
@@ -460,7 +460,7 @@ impl RowsOf<'_> {
         Ok(Row::Entry(Box::new(entry), content))
     }
 
-    /// What can still be said of a row that is no entry.
+    /// Returns the address of a damaged row, as far as it can be read.
     fn damaged(&self, connection: &Connection, row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
         let key = row::key(row.get_ref(2)?).unwrap_or_else(salvage::unreadable);
         let store = row
@@ -471,7 +471,7 @@ impl RowsOf<'_> {
     }
 }
 
-/// The ids of a plan in the order of a scan, no more than it asks for.
+/// Returns the ids of a plan in the order of a scan, up to its limit.
 fn sorted_ids(connection: &Connection, plan: &Plan, scan: &Scan) -> rusqlite::Result<Vec<i64>> {
     let column = match scan.sort {
         // Ids alone, as in `ls --reverse` of millions of entries.
@@ -486,12 +486,13 @@ fn sorted_ids(connection: &Connection, plan: &Plan, scan: &Scan) -> rusqlite::Re
         Sort::Cost => "coalesce(e.cost_ms, -1)",
     };
     sorted_by(connection, plan, scan, column, |value| {
-        // What is damaged comes last.
+        // A damaged column sorts last.
         value.as_i64().unwrap_or(i64::MAX)
     })
 }
 
-/// The same, sorted by what `key` makes of a column, and then by id.
+/// Returns the ids of a plan, sorted by the `key` of a column and then by id, up to the scan's
+/// limit.
 fn sorted_by<K: Ord>(
     connection: &Connection,
     plan: &Plan,
@@ -506,7 +507,7 @@ fn sorted_by<K: Ord>(
     for range in plan.ranges() {
         plan.select_ids(connection, column, range, |id, value| {
             found.push((key(value), id));
-            // Of a long list, no more than twice what is asked for is kept at any time.
+            // No more than about twice the limit is buffered at any time.
             if found.len() / 2 > limit {
                 order(&mut found, scan.direction, limit);
             }
@@ -535,7 +536,7 @@ enum SortKey {
 }
 
 impl SortKey {
-    /// Of a column; one that is damaged comes first.
+    /// Makes the sort key of a column; that of a damaged one comes first.
     fn new(value: ValueRef<'_>) -> Self {
         if let ValueRef::Blob(bytes) = value
             && let Ok(hash) = bytes.try_into()

@@ -20,7 +20,7 @@ use crate::error::{Error, Result};
 use crate::filter::{Selection, Usage};
 use crate::time::Timestamp;
 
-/// How long a batch aims to hold the write lock.
+/// Time for which a batch aims to hold the write lock.
 const LOCK_TIME: Duration = Duration::from_millis(75);
 
 /// Entries in the first batch; [`SMALLEST_BATCH`] is that of every batch on a full disk.
@@ -28,10 +28,10 @@ const FIRST_BATCH: usize = 1000;
 const SMALLEST_BATCH: usize = 50;
 const LARGEST_BATCH: usize = 50_000;
 
-/// How a change is cut into transactions.
+/// The way in which a change is cut into transactions.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Pace {
-    /// By how long each holds the write lock
+    /// By the time for which each holds the write lock
     Timed,
     /// By the free space, which is replenished before it runs out
     Frugal,
@@ -230,7 +230,7 @@ impl SqliteBackend {
     }
 }
 
-/// How many entries the next batch takes, so that it holds the lock for [`LOCK_TIME`].
+/// Returns the number of entries for the next batch, so that it holds the lock for [`LOCK_TIME`].
 fn next_batch(count: usize, took: Duration) -> usize {
     let per_entry = took.as_secs_f64() / count as f64;
     let fitting = LOCK_TIME.as_secs_f64() / per_entry.max(1e-9);
@@ -240,7 +240,7 @@ fn next_batch(count: usize, took: Duration) -> usize {
     )
 }
 
-/// Whether there is a value that no entry names, but that its writer may still come for.
+/// Reports whether a value was staged at `oldest` or later; its writer may still write its entry.
 fn is_staged_since(connection: &Connection, oldest: Timestamp) -> rusqlite::Result<bool> {
     let sql = "SELECT 1 FROM blobs WHERE staged_at >= ?1";
     connection.prepare(sql)?.exists([oldest.as_millis()])

@@ -9,19 +9,19 @@ use std::path::Path;
 
 use crate::sidecar::{Purpose, Sidecar};
 
-/// Bytes put by; a batch of removals with its index pages fits.
+/// Size of the reserve in bytes; a batch of removals with its index pages fits.
 const SIZE: usize = 512 * 1024;
 
 /// Bytes of the reserve lent for opening the store: the size of the index of a full log.
 const LOAN: u64 = 64 * 1024;
 
-/// With less than this left, in bytes, the reserve would take what entries still need.
+/// Free space, in bytes, below which a reserve would take what entries still need.
 const SPARE: u64 = 2 * SIZE as u64;
 
-/// With less than this left, in bytes, a removal gives its space back before anything else.
+/// Free space, in bytes, below which a removal gives its space back before anything else.
 const LOW: u64 = 16 * 1024 * 1024;
 
-/// Whether the disk is so full that a removal may need the reserve.
+/// Reports whether the disk is so full that a removal may need the reserve.
 pub(super) fn is_needed(store: &Path) -> bool {
     !has_space(store, LOW)
 }
@@ -74,7 +74,7 @@ pub(super) fn lend(store: &Path) -> bool {
 
 /// Gives the reserve up.
 pub(super) fn release(store: &Path) {
-    // Where it cannot be removed, the removal that needs it says that the disk is full.
+    // If it cannot be removed, the removal that needs it reports that the disk is full.
     let _ = fs::remove_file(Sidecar::Reserve.path(store));
 }
 

@@ -29,7 +29,7 @@ pub(super) const SIZE: usize = 11;
 const ROW_CHECKSUM: usize = 19;
 const CHECKSUM: usize = 20;
 
-/// Number of columns, and so the index of the first one selected after them.
+/// Number of columns, and therefore the index of the first one selected after them.
 pub(super) const COLUMNS: usize = 21;
 
 /// The column of the value, where it is selected behind [`columns`].
@@ -38,7 +38,7 @@ const VALUE: usize = COLUMNS;
 /// The columns of `uses`, selected behind the value.
 pub(super) const USES: (&str, usize) = ("last_used_at, hits", 22);
 
-/// The numbers by which policies and kinds are kept.
+/// Returns the number that stands for a policy in the file.
 pub(super) fn policy_number(policy: Policy) -> i64 {
     match policy {
         Policy::Persist => 0,
@@ -69,7 +69,7 @@ pub(super) fn kind(number: i64) -> Option<Kind> {
         .find(|kind| kind_number(*kind) == number)
 }
 
-/// Why a row is no entry: SQLite failed, or what it holds makes no sense.
+/// The reason why a row yields no entry: SQLite failed, or the row is damaged.
 pub(super) enum RowError {
     Sqlite(rusqlite::Error),
     Damaged,
@@ -110,10 +110,9 @@ impl From<rusqlite::types::FromSqlError> for RowError {
     }
 }
 
-/// A number of a row whose other columns may be damaged, as this one may be.
+/// Returns a number of a row whose columns may be damaged; `None` if this one is.
 ///
-/// What counts and removes goes on over damaged rows: they must not keep a store from being
-/// cleared.
+/// Counts and removals continue past damaged rows, which must not keep a store from being cleared.
 pub(super) fn number(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<i64>> {
     Ok(match row.get_ref(column)? {
         ValueRef::Integer(number) => Some(number),
@@ -121,13 +120,13 @@ pub(super) fn number(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<i6
     })
 }
 
-/// The size that a row claims, or nothing where no value has such a size.
+/// Returns the size that a row claims, or 0 if no value can have that size.
 pub(super) fn size(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
     let size = number(row, column)?.and_then(|size| u64::try_from(size).ok());
     Ok(size.filter(|size| *size <= MAX_SIZE).unwrap_or(0))
 }
 
-/// The key of a row whose other columns may be damaged.
+/// Returns the key of a row whose columns may be damaged.
 pub(super) fn key(value: ValueRef<'_>) -> Option<Key> {
     match value {
         ValueRef::Blob(hash) if hash.len() == 32 => Key::new(hex(hash)).ok(),
@@ -136,13 +135,13 @@ pub(super) fn key(value: ValueRef<'_>) -> Option<Key> {
     }
 }
 
-/// A point in time.
+/// Reads a point in time.
 pub(super) fn time(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Timestamp>> {
     let millis: Option<i64> = row.get(column)?;
     Ok(millis.map(Timestamp::from_millis))
 }
 
-/// What is recorded of an entry's hits.
+/// The recorded hits of an entry.
 #[derive(Default)]
 pub(super) struct Uses {
     last_used_at: Option<Timestamp>,
@@ -150,7 +149,7 @@ pub(super) struct Uses {
 }
 
 impl Uses {
-    /// From two columns, which are empty where nothing is recorded.
+    /// Reads them from two columns, which are NULL where nothing is recorded.
     pub(super) fn of_row(row: &Row<'_>, first: usize) -> Result<Self, RowError> {
         Ok(Self {
             last_used_at: time(row, first)?,
@@ -158,7 +157,8 @@ impl Uses {
         })
     }
 
-    /// Of one entry. To prepare this and the entry's own statement takes half of what a join takes.
+    /// Selects those of one entry. Preparing this and the entry's own statement takes half as long
+    /// as preparing a join.
     pub(super) fn select(connection: &Connection, entry: i64) -> Result<Self, RowError> {
         let sql = "SELECT last_used_at, hits FROM uses WHERE entry = ?1";
         let mut statement = connection.prepare_cached(sql)?;
@@ -255,7 +255,7 @@ pub(super) fn content(
     Ok(content)
 }
 
-/// The same, but of a value in chunks only its name and size are verified.
+/// Reads the value likewise, but verifies only the name and size of a chunked one.
 pub(super) fn unread(fields: &Fields<'_>, row: &Row<'_>) -> Result<Content, RowError> {
     let size = u64::try_from(fields.size).map_err(|_| RowError::Damaged)?;
     let kept = Kept {
@@ -267,7 +267,7 @@ pub(super) fn unread(fields: &Fields<'_>, row: &Row<'_>) -> Result<Content, RowE
     kept.content()
 }
 
-/// A value as its row has it.
+/// A value as it is stored in its row.
 pub(super) struct Kept<'a> {
     pub(super) identity: Identity<'a>,
     pub(super) checksum: i64,
@@ -291,13 +291,13 @@ impl Kept<'_> {
     }
 }
 
-/// Up to so many chunks make a value: `chunks.id` is `blob << 20 | index`.
+/// Maximum number of chunks of a value: `chunks.id` is `blob << 20 | index`.
 pub(super) const MAX_CHUNKS: u64 = 1 << 20;
 
-/// The longest value, in bytes.
+/// Maximum length of a value, in bytes.
 pub(super) const MAX_SIZE: u64 = MAX_CHUNKS * CHUNK_SIZE as u64;
 
-/// The ids of a blob's chunks.
+/// Returns the id of a blob's chunk.
 pub(super) fn chunk_id(blob: i64, index: u64) -> i64 {
     (blob << 20) | index as i64
 }
@@ -310,10 +310,10 @@ pub(super) fn chunk_checksum(blob: i64, index: u64, bytes: &[u8]) -> i64 {
     hash.digest() as i64
 }
 
-/// Reads one chunk and verifies it; whether there is one. Without that, `bytes` means nothing.
+/// Reads one chunk and verifies it. Returns `false` if there is none; `bytes` is then unspecified.
 ///
-/// Not as a column: SQLite would read it into memory of its own first, anew for every chunk, and a
-/// page that is touched for the first time costs more than reading it does.
+/// Does not select the bytes as a column: SQLite would read them into memory of its own first, anew
+/// for every chunk, and touching a page for the first time costs more than reading it does.
 pub(super) fn chunk(
     connection: &Connection,
     chunked: &Chunked,
@@ -331,7 +331,7 @@ pub(super) fn chunk(
     if !is_blob {
         return Err(RowError::Damaged);
     }
-    // As of the same moment: the statement is not at its end yet.
+    // In the same snapshot: the statement is not at its end yet.
     let blob = connection.blob_open(MAIN_DB, c"chunks", c"bytes", id, true)?;
     if blob.len() > CHUNK_SIZE {
         return Err(RowError::Damaged);

@@ -1,4 +1,4 @@
-//! What the file looks like, version by version.
+//! The schema of the file, version by version.
 //!
 //! Measured on one to ten million entries before it was chosen: store names, datasets and scopes
 //! are interned, so that a dataset is a handful of integers; an entry's `id` is `store << 32 |
@@ -23,7 +23,7 @@ pub(super) const APPLICATION_ID: i32 = 0x6563_6368;
 /// The version that this release reads and writes.
 pub(super) const VERSION: i64 = MIGRATIONS.len() as i64;
 
-/// Sizes from here on are in the index of large entries.
+/// Minimum size, in bytes, of the entries in the index of large ones.
 pub(super) const LARGE: u64 = 64 * 1024;
 
 /// Step `n` brings a file from version `n` to `n + 1`.
@@ -113,8 +113,8 @@ pub(super) fn drop_filter_indexes(connection: &Connection) -> rusqlite::Result<(
     Ok(())
 }
 
-/// Whether the file has our tables and indexes and nothing else: no view, trigger, virtual table or
-/// generated column of somebody who wants to be run when we read.
+/// Reports whether the file has our tables and indexes and nothing else. A view, a trigger, a
+/// virtual table or a generated column could run foreign code when the file is read.
 pub(super) fn is_ours(connection: &Connection) -> rusqlite::Result<bool> {
     // Only the index of a UNIQUE constraint has no statement of its own.
     let mut statement =
@@ -133,9 +133,9 @@ pub(super) fn is_ours(connection: &Connection) -> rusqlite::Result<bool> {
     Ok(missing.is_empty())
 }
 
-/// The statements that the tables and indexes of a whole file have been created with.
+/// Returns the statements that create the tables and indexes of a whole file.
 fn statements() -> impl Iterator<Item = &'static str> {
-    /// What SQLite makes by itself for AUTOINCREMENT.
+    /// The table that SQLite itself creates for AUTOINCREMENT.
     const SEQUENCE: &str = "CREATE TABLE sqlite_sequence(name,seq)";
     VERSION_1
         .split(';')

@@ -100,7 +100,8 @@ pub(super) fn select(
     Ok(parts)
 }
 
-/// What is beyond a capacity, once the ids in `gone` (in order) are gone.
+/// Selects the least recently used entries to evict so that the rest fits a capacity, once the ids
+/// in `gone` (in order) are removed.
 fn beyond(
     connection: &Connection,
     capacity: &Capacity,
@@ -141,7 +142,7 @@ fn beyond(
         ids.push(id);
     }
     ids.sort_unstable();
-    // What is used in the meantime stays.
+    // An entry that is used in the meantime stays.
     plan.narrow_to_least_used(latest);
     Ok(Part { ids, plan })
 }

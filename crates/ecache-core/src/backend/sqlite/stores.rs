@@ -1,4 +1,4 @@
-//! Stores as such, what is recorded of hits, and the collection of what nothing refers to any more.
+//! Stores and their documents, recorded hits and counters, and garbage collection.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Writing single entries, and what an import writes them with.
+//! Writes single entries; imports share the statements.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,12 +39,12 @@ pub(super) struct Interned {
     pub(super) operator: Option<i64>,
     pub(super) prompt: Option<i64>,
     pub(super) function: Option<i64>,
-    /// That of the cached call whose result it is, if it is one
+    /// Split of the cached call whose result the entry is, if it is one
     pub(super) split: Option<i64>,
 }
 
 impl Interned {
-    /// Within a write transaction that has interned nothing before.
+    /// Interns the names of an entry. Requires a write transaction that has interned none before.
     pub(super) fn new(
         known: &Names,
         connection: &Connection,
@@ -96,13 +96,13 @@ impl Drop for Rollback<'_> {
 }
 
 impl SqliteBackend {
-    /// Runs `work` in a write transaction, which is taken at once: one that begins by reading could
-    /// not be made to wait when it turns to writing.
+    /// Runs `work` in a transaction that takes the write lock at once: one that begins by reading
+    /// could not wait for the lock later.
     pub(super) fn transaction<T>(&self, work: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
         self.transaction_on(&*self.writing_connection()?, work)
     }
 
-    /// The same, but gives up as [`Error::Busy`] when another process writes for longer than
+    /// Does the same, but gives up with [`Error::Busy`] when another process writes for longer than
     /// `patience`.
     pub(super) fn transaction_within<T>(
         &self,
@@ -163,7 +163,7 @@ impl SqliteBackend {
     /// Removes a staged value that no entry was given.
     pub(super) fn drop_staged(&self, content: &Content) {
         if let Content::Chunked(chunked) = content {
-            // What stays is found as garbage.
+            // Garbage collection finds a value that stays.
             let _ = self.discard(chunked.id);
         }
     }
@@ -352,7 +352,7 @@ pub(super) fn write_metadata(
     Ok(())
 }
 
-/// When the metadata of a store was last changed, `None` if it has none.
+/// Returns the time of the last change of a store's metadata, `None` if it has none.
 pub(super) fn metadata_written_at(
     connection: &Connection,
     store: &StoreAddress,
@@ -366,7 +366,7 @@ pub(super) fn metadata_written_at(
         .optional()
 }
 
-/// Tells the memory tiers of other processes that something of a store is no longer what it was.
+/// Raises a store's generation, which invalidates it in the memory tiers of other processes.
 pub(super) fn bump_generation(connection: &Connection, store: i64) -> rusqlite::Result<()> {
     connection
         .prepare_cached("UPDATE stores SET generation = generation + 1 WHERE id = ?1")?
@@ -374,7 +374,7 @@ pub(super) fn bump_generation(connection: &Connection, store: i64) -> rusqlite::
     Ok(())
 }
 
-/// What the store has under an entry's key.
+/// Returns the known fields of the stored entry with the key of `entry`, if there is one.
 pub(super) fn existing(
     connection: &Connection,
     store: i64,
@@ -412,7 +412,7 @@ pub(super) fn existing(
     }
 }
 
-/// The last id of a store's entries, or the one before its first.
+/// Returns the last id of a store's entries, or the one before its first possible id.
 pub(super) fn last_id(connection: &Connection, store: i64) -> rusqlite::Result<i64> {
     let Range { after, end } = Range::store(store);
     let last: Option<i64> = connection
@@ -425,7 +425,7 @@ pub(super) fn last_id(connection: &Connection, store: i64) -> rusqlite::Result<i
     }
 }
 
-/// The id of a new entry of that store, whose last one is known; `None` if it has no more.
+/// Returns the id of a new entry of the store whose last one is `last`; `None` if it has no more.
 ///
 /// Ids go up, so that an append touches the end of the table only. A store that has been through
 /// all four billion of them goes on below its oldest entry.
@@ -444,7 +444,7 @@ pub(super) fn id_after(
     Ok(Some(first - 1).filter(|id| *id > after))
 }
 
-/// Removes what is recorded of an entry's hits.
+/// Removes the recorded hits of an entry.
 pub(super) fn forget_uses(connection: &Connection, id: i64) -> rusqlite::Result<()> {
     connection
         .prepare_cached("DELETE FROM uses WHERE entry = ?1")?
@@ -452,7 +452,7 @@ pub(super) fn forget_uses(connection: &Connection, id: i64) -> rusqlite::Result<
     Ok(())
 }
 
-/// The error for a store that has no id left.
+/// Returns the error for a store that has no id left.
 pub(super) fn full_store(entry: &Entry) -> Error {
     Error::Unsupported(format!(
         "{} has had four billion entries and can take no more",
@@ -460,7 +460,7 @@ pub(super) fn full_store(entry: &Entry) -> Error {
     ))
 }
 
-/// How an entry is written; all take the same parameters.
+/// The statement that writes an entry; all take the same parameters.
 #[derive(Clone, Copy)]
 pub(super) enum Write {
     /// Adds it; fails if its key is there
@@ -498,7 +498,7 @@ impl Write {
     }
 }
 
-/// Writes an entry under an id, and returns how many rows were written.
+/// Writes an entry under an id, and returns the number of rows written.
 pub(super) fn write(
     connection: &Connection,
     how: Write,

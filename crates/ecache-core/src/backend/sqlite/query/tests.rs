@@ -1,4 +1,4 @@
-//! Which index each filter is answered from, as SQLite itself says.
+//! The index that answers each filter, according to SQLite itself.
 
 use super::*;
 use crate::backend::sqlite::{Access, SqliteBackend};
