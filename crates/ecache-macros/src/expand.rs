@@ -13,7 +13,7 @@ use crate::function::{Function, Parameter};
 use crate::options::{CacheErr, Options, SelfKey};
 use crate::place::Place;
 
-/// What the attribute makes of its function.
+/// Expands the attribute into the items that replace its function.
 pub(crate) fn expand(
     options: TokenStream,
     function: TokenStream,
@@ -117,7 +117,7 @@ impl<'a> Expansion<'a> {
         }
     }
 
-    /// The function itself.
+    /// Returns the function itself.
     fn cached(&self) -> TokenStream {
         let ItemFn {
             attrs, vis, sig, ..
@@ -160,7 +160,7 @@ impl<'a> Expansion<'a> {
         quote!(#call.attributed(#way).call_refreshing_async(#compute, #spawn).await)
     }
 
-    /// Returns a call of the core's `method`, with what computes the result.
+    /// Returns a call of the core's `method`, with the code that computes the result.
     pub(crate) fn computing(&self, method: &str) -> TokenStream {
         let uncached = self.uncached();
         let compute = if self.is_async() {
@@ -246,7 +246,7 @@ impl<'a> Expansion<'a> {
         quote_spanned!(name.span()=> #krate::__macro::#word::<#output>())
     }
 
-    /// A call of `uncached`.
+    /// Returns a call of `uncached`.
     pub(crate) fn uncached(&self) -> TokenStream {
         self.uncached_of(quote!(self), self.function.values())
     }
@@ -269,7 +269,8 @@ impl<'a> Expansion<'a> {
         }
     }
 
-    /// What prepares a computation that outlives the call: it has what was borrowed as its own.
+    /// Returns the closure that prepares a computation which outlives the call: it owns a copy of
+    /// each borrowed value.
     fn outliving(&self) -> TokenStream {
         let (owned, values): (Vec<_>, Vec<_>) = self
             .function
@@ -297,7 +298,7 @@ impl<'a> Expansion<'a> {
         }
     }
 
-    /// The name of a companion where it is defined: `uncached`, or `render_uncached` beside a
+    /// Returns the name of a companion where it is defined: `uncached`, or `render_uncached` beside a
     /// method `render`.
     pub(crate) fn companion(&self, what: &str) -> Ident {
         let name = &self.function.item.sig.ident;
@@ -308,7 +309,7 @@ impl<'a> Expansion<'a> {
         }
     }
 
-    /// The path of a companion.
+    /// Returns the path of a companion.
     pub(crate) fn call_companion(&self, what: &str) -> TokenStream {
         let (companion, name) = (self.companion(what), &self.function.item.sig.ident);
         if self.in_impl {
@@ -340,7 +341,7 @@ impl<'a> Expansion<'a> {
     }
 }
 
-/// Where a signature says `Self`, which only one within an `impl` can.
+/// Returns the first `Self` in a signature, which shows that the function is in an `impl`.
 fn names_self(tokens: TokenStream) -> Option<Ident> {
     tokens.into_iter().find_map(|token| match token {
         TokenTree::Ident(word) => (word == "Self").then_some(word),

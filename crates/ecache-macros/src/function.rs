@@ -1,4 +1,4 @@
-//! What the attribute has to know of the function that it stands on.
+//! The function under the attribute: its receiver, its parameters and their roles.
 
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
@@ -155,7 +155,7 @@ impl Parameter {
     }
 }
 
-/// The `T` of `impl AsRef<T>`.
+/// Returns the `T` of `impl AsRef<T>`.
 fn as_ref_target(ty: &Type) -> Option<Type> {
     let Type::ImplTrait(ty) = ty else { return None };
     ty.bounds.iter().find_map(|bound| match bound {
@@ -226,7 +226,7 @@ impl Function {
         first.is_some_and(|first| first.is_context() || first.may_be_context())
     }
 
-    /// Whether it takes `self` by reference.
+    /// Reports whether it takes `self` by reference.
     pub(crate) fn borrows_self(&self) -> bool {
         let receiver = self.item.sig.receiver();
         receiver.is_some_and(|receiver| match &receiver.kind {
@@ -236,12 +236,12 @@ impl Function {
         })
     }
 
-    /// The values that its parameters have, in their order.
+    /// Returns the names of its parameters, in their order.
     pub(crate) fn values(&self) -> impl Iterator<Item = &Ident> {
         self.parameters.iter().map(|parameter| &parameter.name)
     }
 
-    /// What its results are: `()` where it says nothing.
+    /// Returns the type of its results: `()` if it declares none.
     pub(crate) fn output(&self) -> Type {
         match &self.item.sig.output {
             ReturnType::Type(_, ty) => (**ty).clone(),
@@ -249,7 +249,7 @@ impl Function {
         }
     }
 
-    /// Where its results' type is written.
+    /// Returns the span of its results' type, or of its name if it declares none.
     pub(crate) fn output_span(&self) -> Span {
         match &self.item.sig.output {
             ReturnType::Type(_, ty) => ty.span(),
@@ -257,20 +257,20 @@ impl Function {
         }
     }
 
-    /// The names of its type parameters.
+    /// Returns the names of its type parameters.
     pub(crate) fn type_parameters(&self) -> impl Iterator<Item = &Ident> {
         let generics = &self.item.sig.generics;
         generics.type_params().map(|parameter| &parameter.ident)
     }
 
-    /// The names of its const parameters.
+    /// Returns the names of its const parameters.
     pub(crate) fn const_parameters(&self) -> impl Iterator<Item = &Ident> {
         let generics = &self.item.sig.generics;
         generics.const_params().map(|parameter| &parameter.ident)
     }
 
-    /// Its type and const parameters in a call, as in `::<T, N>`, in the order in which they are
-    /// declared.
+    /// Returns its type and const parameters as in a call, `::<T, N>`, in the order of their
+    /// declaration.
     pub(crate) fn turbofish(&self) -> Option<TokenStream> {
         let parameters = self.item.sig.generics.params.iter();
         let names = parameters.filter_map(|parameter| match parameter {
@@ -283,7 +283,7 @@ impl Function {
     }
 }
 
-/// The name of a parameter; one for a pattern that has none.
+/// Returns the name of a parameter; makes one for a pattern that has none.
 fn name(parameter: &PatType, index: usize) -> Ident {
     match &*parameter.pat {
         Pat::Ident(pattern) if pattern.subpat.is_none() => pattern.ident.clone(),

@@ -77,12 +77,12 @@ const ELSEWHERE: [(&str, &str); 13] = [
     ),
 ];
 
-/// Whose methods a method's key tells apart.
+/// The part of a method's key that its receiver determines.
 #[derive(Clone)]
 pub(crate) enum SelfKey {
-    /// Those of receivers with another value of that
+    /// The value of this expression
     Of(Box<Expr>),
-    /// Nobody's: all receivers share results, or there is none
+    /// Nothing: all receivers share results, or there is no receiver
     None,
 }
 
@@ -106,7 +106,7 @@ pub(crate) enum CacheErr {
     For(Ident, TokenStream),
 }
 
-/// What the attribute says.
+/// The options of one attribute.
 pub(crate) struct Options {
     /// Fields of the core's `Options` that differ from its defaults
     pub(crate) fields: Vec<(Ident, TokenStream)>,
@@ -155,7 +155,7 @@ impl Argument {
         self.value.as_ref().ok_or_else(missing)
     }
 
-    /// A flag alone is `true`.
+    /// Returns the value of a flag; a flag alone is `true`.
     fn flag(&self) -> Result<bool> {
         match &self.value {
             None => Ok(true),
@@ -455,7 +455,7 @@ fn unknown(name: &Ident) -> Error {
     Error::new_spanned(name.to_token_stream(), message)
 }
 
-/// How many letters have to be changed, added or left out to make one word of the other.
+/// Returns the number of letters to change, add or leave out to turn one word into the other.
 fn distance(one: &str, other: &str) -> usize {
     let mut row: Vec<usize> = (0..=other.len()).collect();
     for (i, a) in one.bytes().enumerate() {

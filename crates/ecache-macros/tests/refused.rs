@@ -1,4 +1,4 @@
-//! What the attribute refuses: each message, and the word that it points at.
+//! The uses that the attribute refuses: each message, and the word that it points at.
 //!
 //! `TRYBUILD=overwrite cargo test --package ecache-macros --test refused` writes them anew.
 

@@ -21,7 +21,7 @@ impl ExecutionCache {
     /// encode and decode results.
     ///
     /// # Panics
-    /// As [`ExecutionCache::call`].
+    /// Panics like [`ExecutionCache::call`].
     pub async fn call_async<T: Clone + Send + Sync + 'static>(
         &'static self,
         ctx: &(impl CacheContext + ?Sized),

@@ -19,17 +19,17 @@ use crate::sidecar::Sidecar;
 use crate::single_flight::FlightLocks;
 use crate::time::{Clock, SystemClock, Timestamp};
 
-/// How soon a removal by another process is noticed in memory.
+/// Default time within which a removal by another process is noticed in memory.
 pub const DEFAULT_COHERENCE: Duration = Duration::from_millis(100);
 
-/// How long a caller waits for another one's computation before it computes by itself.
+/// Default time that a follower waits for the leader before it computes by itself.
 pub const DEFAULT_PATIENCE: Duration = Duration::from_secs(60);
 
-/// How long other processes that write to the store are waited for: a function is not to be held up
-/// by its cache.
+/// Maximum wait for other processes that write to the store. It is short, because a cache must not
+/// hold up its function.
 const STORE_PATIENCE: Duration = Duration::from_secs(2);
 
-/// A store that could not be opened is tried again after this long.
+/// Time after which a store that could not be opened is tried again.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// Time for which reads or writes are paused after one timed out on a locked store.
@@ -41,26 +41,26 @@ const WARN_AGAIN_AFTER: Duration = Duration::from_secs(3600);
 /// The function concerned, if any, and the operation that failed.
 type TroubleKind = (Option<Arc<str>>, &'static str);
 
-/// What is done about trouble with the cache.
+/// The reaction to a failure of the cache.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Trouble {
-    /// It is counted, the first of each kind is logged as a warning, and the function is computed
+    /// Counts it, logs a warning at most once an hour for each kind, and computes the function
     #[default]
     Compute,
-    /// It panics: for tests that must notice a cache that does not work
+    /// Panics: for tests that must notice a cache that does not work
     Panic,
 }
 
 /// A store and how calls use it. One for a program, in an [`Arc`], is usual.
 ///
-/// A call never fails over its cache. Opening the store is put off to the first call that needs it,
-/// and trouble is counted ([`Cache::troubles`]), logged once and passed over, unless
-/// [`Trouble::Panic`] is asked for. A store that another process writes to is waited for, but no
-/// longer than two seconds: the result is returned then and not kept.
+/// A call never fails because of its cache. The first call that needs the store opens it. A failure
+/// is counted ([`Cache::troubles`]) and logged, and the call goes on without the cache, unless
+/// [`Trouble::Panic`] is set. While another process writes to the store, a call waits for at most
+/// two seconds; then it returns its result without storing it.
 pub struct Cache {
     pub(super) id: u64,
-    /// The file, unless the backend was open already
+    /// The location, unless the backend was open already
     path: Option<PathBuf>,
     clock: Arc<dyn Clock>,
     coherence: Duration,
@@ -75,7 +75,7 @@ pub struct Cache {
     writes: Pause,
     locks: OnceLock<Option<FlightLocks>>,
     epoch: AtomicU64,
-    /// Milliseconds after `started` when the store was last looked at, and one more
+    /// Milliseconds from `started` to the last check of the store, plus one
     looked_at: AtomicU64,
     token: Mutex<Option<u64>>,
     ledger: Ledger,
@@ -86,20 +86,19 @@ pub struct Cache {
 }
 
 impl Cache {
-    /// The cache in a file, which is made if it is not there.
+    /// Creates a cache in a file, which is created if it does not exist.
     #[must_use]
     pub fn at(path: impl AsRef<Path>) -> Self {
         Self::new(Some(path.as_ref().into()), OnceLock::new())
     }
 
-    /// A cache on a backend that is open already. Processes do not wait for each other's
-    /// computations then.
+    /// Creates a cache on an open backend. Its processes do not wait for each other's computations.
     #[must_use]
     pub fn on(backend: Arc<dyn Backend>) -> Self {
         Self::new(None, OnceLock::from(backend))
     }
 
-    /// A cache that ends with the process.
+    /// Creates a cache that ends with the process.
     #[must_use]
     pub fn in_memory() -> Self {
         Self::on(location::empty())
@@ -131,51 +130,50 @@ impl Cache {
         }
     }
 
-    /// The same with another clock.
+    /// Sets the clock.
     #[must_use]
     pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
         self
     }
 
-    /// The same, but a removal by another process is noticed within `coherence`; with zero, at
-    /// every hit.
+    /// Sets the time within which a removal by another process is noticed; with zero, at every hit.
     #[must_use]
     pub fn with_coherence(mut self, coherence: Duration) -> Self {
         self.coherence = coherence;
         self
     }
 
-    /// The same, but a caller waits no longer than `patience` for another one's computation.
+    /// Sets the maximum time that a follower waits for the leader.
     #[must_use]
     pub fn with_patience(mut self, patience: Duration) -> Self {
         self.patience = patience;
         self
     }
 
-    /// The same, but trouble is dealt with in that way.
+    /// Sets the reaction to failures of the cache.
     #[must_use]
     pub fn with_trouble(mut self, trouble: Trouble) -> Self {
         self.trouble = trouble;
         self
     }
 
-    /// The same, switched off: functions compute, while clearing still works.
+    /// Switches the cache off: functions compute, while clearing still works.
     #[must_use]
     pub fn switched_off(mut self) -> Self {
         self.is_on = false;
         self
     }
 
-    /// How often the cache was of no use because something was wrong with it.
+    /// Returns the number of operations of the cache that failed or were paused after a failure.
     pub fn troubles(&self) -> u64 {
         self.troubles.load(Ordering::Relaxed)
     }
 
-    /// The store, opened if it is not yet.
+    /// Returns the store, and opens it first if it is not open.
     ///
     /// # Errors
-    /// If it cannot be opened, as of [`location::open`].
+    /// Fails like [`location::open`].
     pub fn backend(&self) -> Result<&Arc<dyn Backend>> {
         match self.backend.get() {
             Some(backend) => Ok(backend),
@@ -261,7 +259,7 @@ impl Cache {
         are_paused
     }
 
-    /// The value of something that went well; otherwise the trouble is dealt with.
+    /// Returns the value of a successful operation; handles a failure as [`Trouble`] says.
     pub(super) fn attempt<T, E: fmt::Display>(
         &self,
         what: &'static str,
@@ -321,8 +319,8 @@ impl Cache {
         is_news
     }
 
-    /// The locks that keep processes from computing the same, if the store is a file: beside a
-    /// database there is no place for them.
+    /// Returns the locks that keep processes from computing the same result, if the store is a
+    /// file. A database server has no place for them.
     pub(super) fn locks(&self) -> Option<&FlightLocks> {
         let open = || {
             let path = self.path.as_deref()?;
@@ -351,8 +349,8 @@ impl Cache {
         looked_at == 0 || u128::from(now.saturating_sub(looked_at)) >= self.coherence.as_millis()
     }
 
-    /// A number that moves when something in the store may have changed, looked at often enough for
-    /// the coherence that was promised.
+    /// Returns a number that moves when something in the store may have changed; checks the store
+    /// as often as the coherence requires.
     pub(super) fn epoch(&self) -> u64 {
         let now = self.looks_clock();
         if self.is_look_due(now)
@@ -371,7 +369,7 @@ impl Cache {
         self.epoch.load(Ordering::Acquire)
     }
 
-    /// Has everything in memory checked again at its next use.
+    /// Makes each result in memory be checked again at its next use.
     pub(super) fn advance_epoch(&self) {
         self.epoch.fetch_add(1, Ordering::AcqRel);
     }
@@ -382,7 +380,7 @@ impl Cache {
             .get_or_init(|| Residents::new(self.id, self.clock.clone()))
     }
 
-    /// Where hits in memory of an entry are noted.
+    /// Returns the counter of an entry's hits in memory.
     pub(super) fn hits(
         &self,
         store: &Arc<StoreAddress>,
@@ -392,7 +390,7 @@ impl Cache {
         self.ledger.hits(store, hash, cost_ms)
     }
 
-    /// Notes a hit in the store.
+    /// Counts a hit in the store.
     pub(super) fn hit(
         &self,
         store: &Arc<StoreAddress>,
@@ -403,12 +401,12 @@ impl Cache {
         self.ledger.hit(store, hash, cost_ms, now);
     }
 
-    /// Counts what is no hit.
+    /// Counts an event other than a hit.
     pub(super) fn count(&self, store: &Arc<StoreAddress>, event: Event) {
         self.ledger.count(store, event);
     }
 
-    /// Flushes once a minute.
+    /// Flushes the counters once a minute.
     pub(super) fn flush_if_due(&self, now: Timestamp) {
         if self.ledger.is_due(now) {
             self.flush();
@@ -445,13 +443,13 @@ impl Cache {
         Ok(removed)
     }
 
-    /// Writes what was counted to the store, where `ecache stats` and `--unused-for` see it.
+    /// Writes the pending counters to the store, where `ecache stats` and `--unused-for` see them.
     ///
-    /// Happens by itself every minute and when the cache is dropped. One in a `static` is never
-    /// dropped: a program that has it there calls this before it ends, or loses what was counted
-    /// since the last minute.
+    /// Happens by itself every minute and when the cache is dropped. A cache in a `static` is never
+    /// dropped: a program that has it there calls this before it ends, or loses the counts of the
+    /// last minute.
     pub fn flush(&self) {
-        // What is wrong with a store that cannot be opened is counted until it can be.
+        // While the store cannot be opened, its counters stay pending.
         let Some(backend) = self.backend.get() else {
             return;
         };
@@ -503,7 +501,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Drop for Cache {
     fn drop(&mut self) {
-        // Nobody is left to be told of trouble.
+        // No caller is left that could handle a panic.
         self.trouble = Trouble::Compute;
         self.flush();
         if let Some(residents) = self.residents.get() {

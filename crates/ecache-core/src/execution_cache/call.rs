@@ -27,7 +27,7 @@ pub(super) struct Call<'a> {
     pub(super) ctx: &'a ExecutionContext,
     pub(super) key: MemoryKey,
     preimage: String,
-    /// How often something had been cleared when the call began
+    /// Number of clears when the call began
     pub(super) clears: u64,
     /// Hash under which the result is kept, if another function's result occupies its key
     place: OnceLock<[u8; 32]>,
@@ -43,23 +43,22 @@ pub(super) struct Parts {
     fallback: Option<Fallback>,
 }
 
-/// What a call does next.
+/// The next step of a call.
 pub(super) enum Step<'a, T> {
-    /// It has its result
+    /// Return the result
     Hit(Found<T>),
-    /// It has a result, which is to be computed again and compared
+    /// Recompute this result and compare
     Verify(T),
-    /// It computes, and others wait for it
+    /// Compute as the leader
     Lead(Lead<'a>),
-    /// It waits for another one
+    /// Wait for the leader
     Wait(Arc<Flight<Shared>>),
 }
 
 /// A result that was found.
 pub(super) struct Found<T> {
     pub(super) value: T,
-    /// Whether it is to be refreshed: its time to live is over, but not yet the time for which it
-    /// is served
+    /// Set if the result is stale: its `ttl` is over, but it may still be served
     pub(super) is_old: bool,
 }
 
@@ -73,26 +72,26 @@ impl<T> Found<T> {
     }
 }
 
-/// What is made of results that are to be refreshed.
+/// The use of stale results.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Old {
     /// They are served
     Served,
-    /// They are computed anew
+    /// They are recomputed
     Refused,
-    /// They are served after an error
+    /// They are served if recomputing them fails
     AfterError,
 }
 
 /// Largest result, in bytes, that is copied in well under a millisecond.
 const QUICK_TO_COPY: u64 = 1 << 20;
 
-/// The store was of no use to a call; that is counted and logged.
+/// The store failed during a call; the failure is already counted and logged.
 pub(super) struct Troubled;
 
 impl<'a> Call<'a> {
-    /// The call, whether or not the cache is on; `None` if it is not to be cached for want of a
-    /// scope.
+    /// Creates a call, even if the cache is off; `None` if the call is not cached because a required
+    /// scope has no value.
     pub(super) fn new(
         function: &'a ExecutionCache,
         ctx: &'a ExecutionContext,
@@ -199,17 +198,17 @@ impl<'a> Call<'a> {
         let _ = self.place.set(place);
     }
 
-    /// The store that has its result.
+    /// Returns the store of the result.
     pub(super) fn store(&self) -> Arc<StoreAddress> {
         self.function.store(self.ctx)
     }
 
-    /// Counts what became of it.
+    /// Counts an event of the call.
     pub(super) fn count(&self, event: Event) {
         self.function.count(self.ctx, event);
     }
 
-    /// The value of something that went well; otherwise the trouble is counted and dealt with.
+    /// Like [`ExecutionCache::attempt`], for this call.
     pub(super) fn attempt<T, E: fmt::Display>(
         &self,
         what: &'static str,
@@ -218,7 +217,7 @@ impl<'a> Call<'a> {
         self.function.attempt(self.ctx, what, result)
     }
 
-    /// Computes its result; returns also how many milliseconds that took.
+    /// Computes the result; also returns how many milliseconds that took.
     pub(super) fn compute<T, E>(
         &self,
         compute: impl FnOnce() -> std::result::Result<T, E>,
@@ -229,7 +228,7 @@ impl<'a> Call<'a> {
         Ok((value, elapsed_ms(started)))
     }
 
-    /// The same for a future.
+    /// Like [`Call::compute`], for a future.
     pub(super) async fn compute_async<T, E>(
         &self,
         compute: impl Future<Output = std::result::Result<T, E>>,
@@ -240,7 +239,7 @@ impl<'a> Call<'a> {
         Ok((value, elapsed_ms(started)))
     }
 
-    /// What another one's computation came to.
+    /// Returns a copy of the leader's result, if there is one, and counts it as shared.
     pub(super) fn landed<T: Clone + 'static>(&self, landed: Landed<Shared>) -> Option<T> {
         let Landed::Value(shared) = landed else {
             return None;
@@ -250,7 +249,7 @@ impl<'a> Call<'a> {
         Some(value)
     }
 
-    /// What its result is found and recognised by.
+    /// Returns the identity by which the store finds and verifies the result.
     pub(super) fn identity<'b>(
         &'b self,
         store: &'b Arc<StoreAddress>,
@@ -268,7 +267,7 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// The scopes it is made in: those that are part of its key.
+    /// Returns the scopes that are part of the key.
     pub(super) fn scopes(&self) -> Scopes {
         let options = &self.function.options;
         let scope = |is_on: bool, value: &Option<Arc<str>>| {
@@ -283,7 +282,7 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// Looks in memory and in the store, and else joins those who want the same.
+    /// Looks in memory and in the store; on a miss, becomes the leader or a follower.
     pub(super) fn step<T: Clone + Send + Sync + 'static>(
         &self,
         codec: &impl Codec<T>,
@@ -297,14 +296,14 @@ impl<'a> Call<'a> {
                 Step::Hit(found)
             };
         }
-        // Who comes after a clear does not wait for a computation from before it.
+        // A caller that arrives after a clear must not join a computation from before it.
         match self.function.flights.join(self.flight()) {
             Joined::Follower(flight) => Step::Wait(flight),
             Joined::Leader(leader) => Step::Lead(Lead::new(leader, looked.is_err())),
         }
     }
 
-    /// What tells its computation from others.
+    /// Returns the key of the flight, which calls that may share a computation have in common.
     pub(super) fn flight(&self) -> FlightKey {
         (self.key.clone(), self.clears)
     }
@@ -438,7 +437,7 @@ impl<'a> Call<'a> {
             self.count(Event::Error);
             return Err(Troubled);
         };
-        // Before the look-up: what changes from here on moves it.
+        // Read before the look-up, so that any later change moves it.
         let epoch = self.epoch();
         let (store, scopes) = (self.store(), self.scopes());
         let found = self.find(backend.as_ref(), (&store, &scopes), epoch.is_some(), now);
@@ -498,7 +497,7 @@ impl<'a> Call<'a> {
         Ok(Some(Found { value, is_old }))
     }
 
-    /// The cache's epoch, if results are kept in memory.
+    /// Returns the cache's epoch, if results are kept in memory.
     pub(super) fn epoch(&self) -> Option<u64> {
         let has_memory = self.function.options.residency.has_memory();
         has_memory.then(|| self.ctx.cache.epoch())

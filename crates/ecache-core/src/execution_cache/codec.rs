@@ -1,4 +1,4 @@
-//! Between a function's results and what is stored.
+//! Codecs: conversions between a function's results and stored values.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -14,16 +14,16 @@ use crate::value::{Kind, Value};
 
 /// Turns results into stored values and back.
 pub trait Codec<T> {
-    /// The value to store.
+    /// Encodes a result as a stored value.
     ///
     /// # Errors
-    /// If the result has no stored form; it is returned to the caller all the same.
+    /// If the result has no stored form; the caller still gets the result.
     fn encode(&self, result: &T) -> Result<Value, CodecError>;
 
-    /// The result of a stored value.
+    /// Decodes a stored value.
     ///
     /// # Errors
-    /// If the value is that of another type; it counts as a miss then.
+    /// If the value is not of this type, which makes the call a miss.
     fn decode(&self, value: Value) -> Result<T, CodecError>;
 
     /// Reports whether two results are equal; `None` if that is unknown.
@@ -68,12 +68,12 @@ impl<T, C: Codec<T>> Codec<T> for &C {
     }
 }
 
-/// Why a result cannot be stored, or a stored value is no result.
+/// The error of a result that cannot be stored, or of a stored value that cannot be decoded.
 #[derive(Debug)]
 pub struct CodecError(String);
 
 impl CodecError {
-    /// An error of that reason.
+    /// Creates an error with this reason.
     pub fn new(reason: impl fmt::Display) -> Self {
         Self(reason.to_string())
     }

@@ -1,4 +1,4 @@
-//! What can be done with a function's cache beside calling it.
+//! Stores and clears results of a function without calling it.
 
 use std::sync::Arc;
 
@@ -42,8 +42,8 @@ impl Datasets {
 }
 
 impl ExecutionCache {
-    /// Keeps a result without computing it, as FiftyOne's `set_cache`; returns whether it did,
-    /// since it does not where the cache is switched off or calls are not cached in this context.
+    /// Stores a result without computing it, like FiftyOne's `set_cache`. Reports whether it was
+    /// stored: it is not if the cache is switched off, or if calls in this context are not cached.
     ///
     /// # Errors
     /// If the arguments or the result have no stored form, or the store failed.
@@ -64,10 +64,11 @@ impl ExecutionCache {
         }
     }
 
-    /// Forgets the result of one call, in every tier; returns what the store had of it.
+    /// Removes the result of one call from every tier; returns the usage of the removed entries.
     ///
     /// # Errors
-    /// If the arguments have no stored form, or the store failed; memory is cleared all the same.
+    /// If the arguments have no stored form, or if the store failed; memory is cleared in that case
+    /// too.
     pub fn clear_cache(
         &self,
         ctx: &(impl CacheContext + ?Sized),
@@ -101,10 +102,10 @@ impl ExecutionCache {
         self.remove(ctx, filter)
     }
 
-    /// Forgets all results of the function that belong to `datasets`, in every tier; returns how
-    /// many there were and how large those in the store.
+    /// Removes all results of the function that belong to `datasets` from every tier; returns their
+    /// number, and the size of those in the store.
     ///
-    /// Memory of other processes follows within the coherence of their caches.
+    /// The memory of other processes follows within the coherence of their caches.
     ///
     /// # Errors
     /// If the store failed; memory is cleared all the same.
@@ -155,7 +156,7 @@ impl ExecutionCache {
     fn remove(&self, ctx: &ExecutionContext, filter: Filter) -> Result<Usage> {
         let backend = ctx.cache.backend()?;
         let removed = backend.remove(&filter.into(), ctx.cache.now(), &mut no_progress);
-        // Also results that were put into memory while this went on.
+        // Covers results that were put into memory during the removal.
         ctx.cache.advance_epoch();
         removed
     }

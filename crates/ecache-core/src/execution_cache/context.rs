@@ -1,4 +1,4 @@
-//! What a cached call is told beside its arguments: the cache, and whose call it is.
+//! The context of a cached call: the cache, and the scopes that the call is made in.
 
 use std::fmt;
 use std::ops::Deref;
@@ -37,7 +37,7 @@ pub struct ExecutionContext {
 }
 
 impl ExecutionContext {
-    /// A context in no scope.
+    /// Creates a context without scopes.
     #[must_use]
     pub fn new(cache: impl Into<CacheHandle>) -> Self {
         Self {
@@ -50,35 +50,35 @@ impl ExecutionContext {
         }
     }
 
-    /// The same for that dataset.
+    /// Sets the dataset.
     #[must_use]
     pub fn with_dataset(mut self, id: impl Into<Arc<str>>) -> Self {
         self.dataset_id = Some(id.into());
         self
     }
 
-    /// The same for that operator.
+    /// Sets the operator.
     #[must_use]
     pub fn with_operator(mut self, uri: impl Into<Arc<str>>) -> Self {
         self.operator_uri = Some(uri.into());
         self
     }
 
-    /// The same for that operator prompt.
+    /// Sets the operator prompt.
     #[must_use]
     pub fn with_prompt(mut self, id: impl Into<Arc<str>>) -> Self {
         self.prompt_id = Some(id.into());
         self
     }
 
-    /// The same for that user.
+    /// Sets the user.
     #[must_use]
     pub fn with_user(mut self, id: impl Into<Arc<str>>) -> Self {
         self.user_id = Some(id.into());
         self
     }
 
-    /// The same with that request token.
+    /// Sets the user's request token.
     #[must_use]
     pub fn with_user_request_token(mut self, token: impl Into<Arc<str>>) -> Self {
         self.user_request_token = Some(token.into());
@@ -202,15 +202,14 @@ impl fmt::Debug for ExecutionContext {
     }
 }
 
-/// What the first argument of a cached function must be able to do; a program's own context can be
-/// one.
+/// A type that can be the first argument of a cached function, such as a program's own context.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a context",
     label = "does not implement `CacheContext`",
     note = "implement `CacheContext` for it: return an `ExecutionContext` that it holds"
 )]
 pub trait CacheContext {
-    /// The cache and the scopes of this call.
+    /// Returns the cache and the scopes of this call.
     fn execution_context(&self) -> &ExecutionContext;
 }
 

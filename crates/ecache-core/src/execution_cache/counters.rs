@@ -1,28 +1,28 @@
-//! What a function's cache has been good for since the process began.
+//! The counters of a function's cache since the process began.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::backend::Counters;
 
-/// Counts without a lock what happens in a hit.
+/// The counters of one function; those that a hit changes need no lock.
 #[derive(Default)]
 pub(super) struct Counting {
     memory_hits: AtomicU64,
     store_hits: AtomicU64,
     saved_ms: AtomicU64,
-    /// All else
+    /// All other counters
     counters: Mutex<Counters>,
 }
 
-/// Where a hit was found.
+/// The tier that a hit was found in.
 #[derive(Clone, Copy)]
 pub(super) enum Tier {
     Memory,
     Store,
 }
 
-/// What can become of a call beside a hit, or with it.
+/// An event of a call that is counted, alone or in addition to a hit.
 #[derive(Clone, Copy)]
 pub(super) enum Event {
     StaleHit,
@@ -35,7 +35,7 @@ pub(super) enum Event {
 }
 
 impl Event {
-    /// The counter of it.
+    /// Returns the counter of the event.
     pub(super) fn of(self, counters: &mut Counters) -> &mut u64 {
         match self {
             Self::StaleHit => &mut counters.stale_hits,
@@ -50,7 +50,7 @@ impl Event {
 }
 
 impl Counting {
-    /// Counts a hit that saved a computation of that cost.
+    /// Counts a hit that saved a computation of this cost.
     pub(super) fn hit(&self, tier: Tier, cost_ms: u64) {
         let counter = match tier {
             Tier::Memory => &self.memory_hits,

@@ -30,7 +30,7 @@ pub struct Declaration {
     pub binary: Option<&'static str>,
     /// The [`companion`] type
     pub companion: fn() -> (TypeId, &'static str),
-    /// Whether it is a method, one of whose companion functions declares the type
+    /// Set for a method: one of its companion functions declares the companion type
     pub is_method: bool,
 }
 

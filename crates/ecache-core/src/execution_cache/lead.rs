@@ -1,4 +1,4 @@
-//! Computing a result for all who wait for it.
+//! Computes a result as the leader, on behalf of all followers.
 
 use std::sync::Arc;
 
@@ -8,12 +8,12 @@ use super::counters::Event;
 use super::{ExecutionCache, FlightKey, Shared};
 use crate::single_flight::{FlightLock, FlightLocks, Inside, Leader};
 
-/// The duty to compute for all who wait. Dropped without a value, it lets the next one in.
+/// The leadership of a computation. Dropped without a value, it lets the next caller compute.
 pub(super) struct Lead<'a> {
     leader: Leader<'a, FlightKey, Shared>,
     /// Held while computing, so that other processes wait
     lock: Option<FlightLock>,
-    /// Whether the first look came to trouble, so that there is no second
+    /// Set if the first look-up failed, so that there is no second one
     is_troubled: bool,
 }
 
@@ -95,7 +95,7 @@ impl<'a> Lead<'a> {
         self.leader.run(compute)
     }
 
-    /// The same for a future.
+    /// Like [`Lead::run`], for a future.
     pub(super) async fn run_async<T>(&self, compute: impl Future<Output = T>) -> T {
         self.leader.run_async(compute).await
     }
@@ -109,7 +109,7 @@ impl<'a> Lead<'a> {
         value: T,
         cost_ms: u64,
     ) -> T {
-        // A store that could not be opened has been complained of.
+        // A store that could not be opened has already been reported.
         let is_open = call.ctx.cache.is_open() || !call.function.options.residency.has_store();
         let kept = is_open.then(|| call.keep_or_complain(codec, &value, cost_ms));
         // One copy serves both memory and the followers.

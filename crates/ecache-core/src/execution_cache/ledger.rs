@@ -1,7 +1,8 @@
-//! What calls came to, counted until it is written to the store: no call is a write.
+//! Pending counters of calls: they are written to the store in batches, so that a hit is no write.
 //!
-//! A hit in memory counts where its slot says and takes no lock. All else is counted under one: it
-//! comes with a look at the store, beside which that is nothing.
+//! A hit in memory is counted without a lock, in the [`Hits`] that its slot refers to. Everything
+//! else is counted under a lock, whose cost is small beside that of the look at the store that
+//! comes with it.
 
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasherDefault, Hasher};
@@ -14,7 +15,7 @@ use crate::key::Key;
 use crate::scope::{Address, StoreAddress};
 use crate::time::Timestamp;
 
-/// What was counted is written to the store this often, in milliseconds.
+/// Time between two writes to the store, in milliseconds.
 const FLUSH_AFTER_MS: u64 = 60_000;
 
 /// The hits of one entry that are not in the store yet.
@@ -23,14 +24,14 @@ pub(super) struct Hits {
     count: AtomicU64,
     /// Milliseconds since the epoch
     used_at: AtomicI64,
-    /// What each saved, in milliseconds
+    /// Time that each hit saved, in milliseconds
     cost_ms: AtomicU64,
 }
 
 impl Hits {
     pub(super) fn note(&self, now: Timestamp) {
         self.used_at.store(now.as_millis(), Ordering::Relaxed);
-        // Released, so that whoever takes the count sees the time.
+        // Released, so that `take`, which acquires the count, sees the time.
         self.count.fetch_add(1, Ordering::Release);
     }
 
@@ -45,7 +46,7 @@ impl Hits {
     }
 }
 
-/// Takes the first bytes of a key for its hash: it is one.
+/// Uses the first bytes of a key as its hash, because the key is a hash already.
 #[derive(Default)]
 struct FirstBytes(u64);
 
@@ -60,18 +61,18 @@ impl Hasher for FirstBytes {
         }
     }
 
-    /// The length of an array, which all have in common.
+    /// Ignores the length of the array, which is the same for all keys.
     fn write_usize(&mut self, _: usize) {}
 }
 
-/// One store's part.
+/// The pending counters of one store.
 #[derive(Default)]
 struct Page {
-    /// All but hits in memory, and time saved
+    /// All counters except hits in memory and saved time
     counters: Counters,
-    /// What could not be written the last time
+    /// Counters that could not be written before
     unwritten: Counters,
-    /// By the hash that is an entry's key
+    /// Hits by the hash that is the entry's key
     hits: HashMap<[u8; 32], Arc<Hits>, BuildHasherDefault<FirstBytes>>,
 }
 
@@ -83,15 +84,15 @@ impl Page {
     }
 }
 
-/// What calls with one cache came to, by store.
+/// The pending counters of one cache, by store.
 pub(super) struct Ledger {
     // In order: there are few stores, and comparing their names takes less than hashing them.
     pages: Mutex<BTreeMap<Arc<StoreAddress>, Page>>,
-    /// When it was last written, or else first noted; milliseconds since the epoch
+    /// Time of the last write, or of the first check before it; milliseconds since the epoch
     flushed_at: AtomicI64,
 }
 
-/// The value of `flushed_at` before anything is noted.
+/// The value of `flushed_at` before the first check.
 const NEVER: i64 = i64::MIN;
 
 impl Default for Ledger {
@@ -103,7 +104,7 @@ impl Default for Ledger {
     }
 }
 
-/// Counters of stores, each with what is to be added.
+/// Stores, each with the numbers to add to its counters.
 pub(super) type StoreCounters = Vec<(Arc<StoreAddress>, Counters)>;
 
 impl Ledger {
@@ -120,7 +121,7 @@ impl Ledger {
         }
     }
 
-    /// Where hits in memory of an entry are noted.
+    /// Returns the counter of an entry's hits in memory.
     pub(super) fn hits(
         &self,
         store: &Arc<StoreAddress>,
@@ -130,7 +131,7 @@ impl Ledger {
         self.on_page(store, |page| page.hits(hash, cost_ms).clone())
     }
 
-    /// Notes a hit in the store.
+    /// Counts a hit in the store.
     pub(super) fn hit(
         &self,
         store: &Arc<StoreAddress>,
@@ -144,24 +145,24 @@ impl Ledger {
         });
     }
 
-    /// Counts what is no hit.
+    /// Counts an event other than a hit.
     pub(super) fn count(&self, store: &Arc<StoreAddress>, event: Event) {
         self.on_page(store, |page| *event.of(&mut page.counters) += 1);
     }
 
-    /// Whether it is time to write it, which the caller is then to do.
+    /// Reports whether a write is due; the caller that gets `true` must do it.
     pub(super) fn is_due(&self, now: Timestamp) -> bool {
         let (now, flushed_at) = (now.as_millis(), self.flushed_at.load(Ordering::Relaxed));
         if now.abs_diff(flushed_at) < FLUSH_AFTER_MS {
             return false;
         }
-        // One of those who come at once does it.
+        // One of several concurrent callers does it.
         let (order, flushed) = (Ordering::Relaxed, &self.flushed_at);
         let is_ours = flushed.compare_exchange(flushed_at, now, order, order);
         is_ours.is_ok() && flushed_at != NEVER
     }
 
-    /// What was noted since the last time: the hits of entries, and the counters of stores.
+    /// Takes what was counted since the last time: the hits of entries and the counters of stores.
     pub(super) fn take(&self) -> (Vec<Use>, StoreCounters) {
         let (mut uses, mut counters) = (Vec::new(), Vec::new());
         for (store, page) in self.pages().iter_mut() {
@@ -184,7 +185,7 @@ impl Ledger {
                 // Otherwise a slot in memory still counts here.
                 Arc::strong_count(hits) > 1
             });
-            // A hit in the store is one of its entry's as well.
+            // The hits of entries include those in the store.
             noted.memory_hits -= in_store;
             noted.add(std::mem::take(&mut page.unwritten));
             if noted != Counters::default() {
@@ -194,7 +195,7 @@ impl Ledger {
         (uses, counters)
     }
 
-    /// Notes again what could not be written.
+    /// Adds back counters that could not be written.
     pub(super) fn give_back(&self, counters: StoreCounters) {
         for (store, counters) in counters {
             self.on_page(&store, |page| page.unwritten.add(counters));

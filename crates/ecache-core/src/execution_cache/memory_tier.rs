@@ -20,12 +20,12 @@ use crate::time::Timestamp;
 /// collection follow from its options.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct MemoryKey {
-    /// Which cache: a program may have several
+    /// Number of the cache: a program may have several
     pub(super) cache: u64,
     pub(super) dataset_id: Option<Arc<str>>,
     /// SHA-256 of the preimage
     pub(super) hash: [u8; 32],
-    /// How much of the preimage is arguments; the rest is scopes
+    /// Length of the arguments in the preimage; the rest is scopes
     pub(super) arguments_length: usize,
     /// The scopes that have a value
     pub(super) scopes: [bool; 4],
@@ -78,24 +78,24 @@ pub(super) struct Slot {
     pub(super) expires_at: Option<Timestamp>,
     /// Time of the write, unless the result was read from the store
     pub(super) written_at: Option<Timestamp>,
-    /// What computing it took, in milliseconds
+    /// Time that the computation took, in milliseconds
     pub(super) cost_ms: u64,
     /// The entry in the store that it is a copy of
     pub(super) stored: Option<Stored>,
 }
 
-/// What is known of the entry that a result in memory is a copy of.
+/// The store's entry that a result in memory is a copy of.
 pub(super) struct Stored {
     /// The store's generation from before the entry was read
     pub(super) generation: u64,
     /// The cache's epoch when the generation was last checked
     pub(super) checked_at: AtomicU64,
-    /// Where its hits are noted
+    /// Counter of its hits
     pub(super) hits: Arc<Hits>,
 }
 
 impl Slot {
-    /// The value as a copy that the caller can do with as it likes.
+    /// Returns a copy of the value, or `None` if it is not a `T`.
     pub(super) fn copy<T: Clone + 'static>(&self) -> Option<T> {
         self.value.downcast_ref::<T>().cloned()
     }
@@ -194,7 +194,7 @@ impl MemoryTier {
         size <= self.largest && self.results.is_some()
     }
 
-    /// The slot of a key, if it has not expired.
+    /// Returns the slot of a key; removes it instead if it has expired.
     pub(super) fn get(&self, key: &MemoryKey, now: Timestamp) -> Option<Arc<Slot>> {
         let tier = self.results.as_ref()?;
         let slot = tier.get(key)?;
@@ -220,7 +220,7 @@ impl MemoryTier {
             .is_some_and(|tier| tier.remove(key).is_some())
     }
 
-    /// Removes what `goes` says, and returns how many that were.
+    /// Removes the results that `goes` selects, and returns their number.
     pub(super) fn remove_if(&self, mut goes: impl FnMut(&MemoryKey, &Slot) -> bool) -> u64 {
         let Some(tier) = &self.results else { return 0 };
         // Values are dropped outside of the tier's lock, because their `Drop` may do anything.

@@ -25,13 +25,13 @@
 //!
 //! # How a call goes
 //!
-//! Memory is asked first, then the store; then one caller of a key computes while the others wait,
-//! among the threads and tasks of this process and, where the store is a file, among processes.
-//! What was computed before something was cleared is returned but not kept. A computation that
-//! panics, or whose process is killed, lets the next caller in at once.
+//! A call looks in memory, then in the store. On a miss, one caller of a key computes while the
+//! others wait, among the threads and tasks of this process and, where the store is a file, among
+//! processes. A result whose computation began before a clear is returned but not kept. A
+//! computation that panics, or whose process is killed, lets the next caller in at once.
 //!
-//! A key that matches is not enough: an entry records the function, arguments and scopes that it
-//! was made of, and where they are other ones it is a miss.
+//! A matching key alone is no hit: an entry records the function, arguments and scopes of its call,
+//! and a difference in any of them is a miss.
 
 mod arguments;
 mod asynchronous;
@@ -97,10 +97,10 @@ use computation::Begun;
 use counters::{Counting, Event};
 use memory_tier::{MemoryKey, MemoryTier};
 
-/// A value that is shared among those who waited for it.
+/// A value that a leader shares with its followers.
 type Shared = Arc<dyn Any + Send + Sync>;
 
-/// What is computed once at a time: a call, and how often something had been cleared when it began.
+/// The key of a flight: a call, and the number of clears when it began.
 type FlightKey = (MemoryKey, u64);
 
 /// The cache of one function.
@@ -112,9 +112,9 @@ pub struct ExecutionCache {
     memory: Arc<MemoryTier>,
     flights: Flights<FlightKey, Shared>,
     counting: Counting,
-    /// How often something was cleared in this process
+    /// Number of clears in this process
     clears: AtomicU64,
-    /// Held while a result is kept, so that whoever clears waits
+    /// Locked for reading while a result is stored, so that a clear waits for it
     keeping: RwLock<()>,
     /// Number of results encoded, which selects those that are read back
     encoded: AtomicU64,
@@ -125,7 +125,7 @@ pub struct ExecutionCache {
 }
 
 impl ExecutionCache {
-    /// The cache of a function.
+    /// Creates the cache of a function.
     pub fn new(options: Options) -> Self {
         let max_size = if options.residency.has_memory() {
             options.max_size
@@ -151,24 +151,23 @@ impl ExecutionCache {
         }
     }
 
-    /// How the function is cached.
+    /// Returns the options of the function.
     pub fn options(&self) -> &Options {
         &self.options
     }
 
-    /// What the cache has been good for since the process began.
+    /// Returns the counters of the function since the process began.
     pub fn counters(&self) -> Counters {
         self.counting.read()
     }
 
-    /// The result of a call: from the cache, or else computed and kept.
+    /// Returns the result of a call from the cache, or computes and stores it.
     ///
     /// The arguments and the scopes make the key; a call whose arguments have no stored form is not
     /// cached.
     ///
     /// # Panics
-    /// If `compute` does; and over trouble with the cache if that was asked for
-    /// ([`Trouble::Panic`]).
+    /// If `compute` panics, or if the cache fails and is set to [`Trouble::Panic`].
     pub fn call<T: Clone + Send + Sync + 'static>(
         &self,
         ctx: &(impl CacheContext + ?Sized),
@@ -181,13 +180,13 @@ impl ExecutionCache {
         result.unwrap_or_else(|never| match never {})
     }
 
-    /// The same for a computation that may turn out not to be kept: an `Err` is returned as it is.
+    /// Like [`ExecutionCache::call`], for a fallible computation: an `Err` is returned, not kept.
     ///
-    /// Callers that waited for a computation which came to an `Err` compute by themselves, one
-    /// after the other.
+    /// If the leader's computation returns an `Err`, its followers compute by themselves, one after
+    /// the other.
     ///
     /// # Errors
-    /// That of `compute`.
+    /// The error of `compute`.
     pub fn try_call<T: Clone + Send + Sync + 'static, E>(
         &self,
         ctx: &(impl CacheContext + ?Sized),
@@ -204,7 +203,7 @@ impl ExecutionCache {
         }
     }
 
-    /// The result of a call that is to be cached, and whether it is an old one.
+    /// Finds or computes the result of a cached call; also tells whether the result is stale.
     fn find_or_compute<T: Clone + Send + Sync + 'static, E>(
         &self,
         call: &Call<'_>,
@@ -218,7 +217,7 @@ impl ExecutionCache {
         }
     }
 
-    /// The call, unless it is not to be cached.
+    /// Returns the call, or `None` if it is not cached, which counts as a bypass.
     fn cached<'a>(
         &'a self,
         ctx: &'a ExecutionContext,
@@ -236,7 +235,7 @@ impl ExecutionCache {
         call
     }
 
-    /// The store of the results of calls in that context.
+    /// Returns the store of the results of calls in this context.
     fn store(&self, ctx: &ExecutionContext) -> Arc<StoreAddress> {
         match &ctx.dataset_id {
             Some(dataset_id) if self.options.link_to_dataset => Arc::new(StoreAddress {
@@ -248,7 +247,7 @@ impl ExecutionCache {
         }
     }
 
-    /// Counts what became of a call, here and, where results are kept in the store, there.
+    /// Counts an event of a call in this process and, if results are kept in the store, there.
     fn count(&self, ctx: &ExecutionContext, event: Event) {
         self.counting.count(event);
         if self.options.residency.has_store() && ctx.cache.is_on() {
@@ -256,7 +255,8 @@ impl ExecutionCache {
         }
     }
 
-    /// The value of something that went well; otherwise the trouble is counted and dealt with.
+    /// Returns the value of a successful operation; counts a failure and handles it as the cache's
+    /// [`Trouble`] says.
     fn attempt<T, E: fmt::Display>(
         &self,
         ctx: &ExecutionContext,
@@ -269,7 +269,7 @@ impl ExecutionCache {
         ctx.cache.attempt_for(Some(&self.function), what, result)
     }
 
-    /// Whether the latest hit is one of those that are computed again.
+    /// Reports whether the latest hit is one of those that are recomputed and compared.
     fn is_verified(&self) -> bool {
         match self.options.verify_every {
             0 => false,
@@ -281,14 +281,14 @@ impl ExecutionCache {
         self.clears.load(Ordering::Acquire)
     }
 
-    /// While this is held, whoever clears waits, unless something was cleared since there had been
-    /// `clears`; `None` then.
+    /// Returns a guard that makes clears wait; `None` if something was cleared since the count of
+    /// clears was `clears`.
     fn keep_since(&self, clears: u64) -> Option<RwLockReadGuard<'_, ()>> {
         let keeping = self.keeping.read().unwrap_or_else(PoisonError::into_inner);
         (self.clears() == clears).then_some(keeping)
     }
 
-    /// From here on, no result of a computation that began before is kept.
+    /// Begins a clear: results of computations that began earlier are no longer kept.
     fn begin_clear(&self) {
         let _nobody_keeps = self.keeping.write().unwrap_or_else(PoisonError::into_inner);
         self.clears.fetch_add(1, Ordering::AcqRel);

@@ -19,18 +19,18 @@ pub enum Residency {
 }
 
 impl Residency {
-    /// Whether results are kept in memory.
+    /// Reports whether results are kept in memory.
     pub fn has_memory(self) -> bool {
         self != Self::Transient
     }
 
-    /// Whether results are kept in the store.
+    /// Reports whether results are kept in the store.
     pub fn has_store(self) -> bool {
         self != Self::Ephemeral
     }
 }
 
-/// Results that a function keeps in memory unless told otherwise.
+/// Default maximum number of results that a function keeps in memory.
 pub const DEFAULT_MAX_SIZE: usize = 1024;
 
 /// Default maximum number of bytes of results that a function keeps in memory.
@@ -51,8 +51,8 @@ pub const DEFAULT_MAX_BYTES: u64 = 256 << 20;
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Options {
-    /// The function's identity: recorded in its entries; entries that record another one are not
-    /// its own
+    /// The function's identity, recorded in its entries; entries that record another identity are
+    /// not its own
     pub function: Cow<'static, str>,
     /// The store; by default it is named after the function
     pub store_name: Option<Cow<'static, str>>,
@@ -62,31 +62,31 @@ pub struct Options {
     pub collection_name: Cow<'static, str>,
     /// Where results are kept
     pub residency: Residency,
-    /// How long a result is good
+    /// Time for which a result is fresh
     pub ttl: Option<Duration>,
-    /// How much longer it is served while it is refreshed, by calls that can do that
-    /// ([`ExecutionCache::call_refreshing`](super::ExecutionCache::call_refreshing)); of no use
-    /// without a `ttl`
+    /// Time after the `ttl` in which a result is served while it is refreshed, by calls that can do
+    /// that ([`ExecutionCache::call_refreshing`](super::ExecutionCache::call_refreshing)); has no
+    /// effect without a `ttl`
     pub stale: Option<Duration>,
     /// Time after the `ttl` in which a result is served if recomputing it returns an `Err`; has no
     /// effect without a `ttl`
     pub stale_if_error: Option<Duration>,
-    /// How many results are kept in memory; 0 for none
+    /// Maximum number of results in memory; 0 for none
     pub max_size: usize,
     /// Maximum total size of the stored forms in memory, in bytes; a result larger than a quarter
     /// of it is not kept there
     pub max_bytes: u64,
-    /// Whether results belong to the context's dataset
+    /// Links results to the context's dataset
     pub link_to_dataset: bool,
-    /// Whether the operator is part of the key
+    /// Makes the operator part of the key
     pub operator_scoped: bool,
-    /// Whether the operator prompt is part of the key
+    /// Makes the operator prompt part of the key
     pub prompt_scoped: bool,
-    /// Whether the user is part of the key; without one a call is not cached
+    /// Makes the user part of the key; a call without a user is not cached
     pub user_scoped: bool,
-    /// Whether the user's request token is part of the key; without one a call is not cached
+    /// Makes the user's request token part of the key; a call without a token is not cached
     pub jwt_scoped: bool,
-    /// Of so many hits one is computed again and compared; 0 for none
+    /// One in this many hits is recomputed and compared; 0 for none
     pub verify_every: u64,
     /// Default name of the store
     pub(super) readable_name: Cow<'static, str>,
@@ -126,12 +126,13 @@ impl Options {
         self.stale.max(self.stale_if_error).unwrap_or_default()
     }
 
-    /// How long a result is kept: as long as it is good, and then as long as it may be served.
+    /// Returns how long a result is kept: its `ttl`, and the time after it in which a stale result
+    /// may be served.
     pub fn lifetime(&self) -> Option<Duration> {
         Some(self.ttl?.saturating_add(self.extra_time()))
     }
 
-    /// The name of the store, version included.
+    /// Returns the name of the store, including the version.
     pub fn store(&self) -> String {
         let name = self.store_name.as_ref().unwrap_or(&self.readable_name);
         match &self.version {

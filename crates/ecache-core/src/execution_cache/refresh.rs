@@ -21,13 +21,12 @@ use crate::single_flight::Joined;
 use crate::stored::StoredError;
 
 impl ExecutionCache {
-    /// [`ExecutionCache::call`] that does not make its caller wait for a result that is old: for as
-    /// long after its `ttl` as [`Options::stale`](super::Options::stale) says, it returns what
-    /// there is, while a thread computes it anew, once, however many ask and in however many
-    /// processes.
+    /// Like [`ExecutionCache::call`], but serves a stale result at once, for the time that
+    /// [`Options::stale`](super::Options::stale) adds to its `ttl`. Meanwhile one thread recomputes
+    /// it, however many threads and processes call.
     ///
     /// `prepare` makes the computation, which must be able to outlive the call. A refresh that
-    /// panics or ends with the process leaves the old result where it is.
+    /// panics or ends with the process leaves the stale result where it is.
     ///
     /// ```
     /// use std::sync::{Arc, LazyLock};
@@ -55,7 +54,7 @@ impl ExecutionCache {
     /// ```
     ///
     /// # Panics
-    /// As [`ExecutionCache::call`].
+    /// Panics like [`ExecutionCache::call`].
     pub fn call_refreshing<T, C>(
         &'static self,
         ctx: &(impl CacheContext + ?Sized),
@@ -75,10 +74,11 @@ impl ExecutionCache {
         result.unwrap_or_else(|never| match never {})
     }
 
-    /// The same for a computation that may turn out not to be kept; an old result stays then.
+    /// Like [`ExecutionCache::call_refreshing`], for a fallible computation: an `Err` is not kept,
+    /// and leaves the stale result where it is.
     ///
     /// # Errors
-    /// That of the computation, if there is nothing to be returned in its place.
+    /// The error of the computation, if no result can be served in its place.
     pub fn try_call_refreshing<T, E, C>(
         &'static self,
         ctx: &(impl CacheContext + ?Sized),
@@ -105,7 +105,7 @@ impl ExecutionCache {
         Ok(found.value)
     }
 
-    /// Has the result of a call computed anew, unless somebody is at it.
+    /// Recomputes a result on a thread, unless another thread or process is already computing it.
     fn refresh<T, E, C>(
         &'static self,
         call: Call<'_>,

@@ -57,7 +57,7 @@ pub struct Called<'a, Output> {
     way: Box<dyn Calls<'a, Output> + 'a>,
 }
 
-/// What identifies a call.
+/// The identity of a call.
 struct CallOf<'a> {
     cache: &'static ExecutionCache,
     ctx: &'a ExecutionContext,
