@@ -1,4 +1,4 @@
-//! What functions cached, administered by the command while they run: a session with
+//! The command administers the cached results of a running program: a session with
 //! `examples/operator.rs`.
 
 use std::io::{BufRead, BufReader, Lines, Write};
@@ -39,14 +39,14 @@ impl Operator {
         }
     }
 
-    /// What it says of a column.
+    /// Asks for a column, and returns the answer.
     fn ask(&mut self, column: &str) -> String {
         writeln!(self.input, "{column}").expect("it listens");
         let line = self.output.next().expect("it answers");
         line.expect("text")
     }
 
-    /// Where it has its two results from.
+    /// Returns the origin of its two results: computed, or a tier of the cache.
     fn origin(&mut self) -> String {
         let answer = self.ask("country");
         assert!(
@@ -70,7 +70,7 @@ impl Operator {
     }
 }
 
-/// The program, which `cargo test --test decorator` alone does not build.
+/// Returns the path of the program; builds it, since `cargo test --test decorator` alone does not.
 fn example() -> PathBuf {
     let folder = Path::new(env!("CARGO_BIN_EXE_ecache"))
         .parent()
@@ -85,7 +85,7 @@ fn example() -> PathBuf {
     program
 }
 
-/// Runs the command; what it printed, and what it said.
+/// Runs the command; returns its standard output and standard error.
 fn ecache(folder: &Path, arguments: &[&str]) -> (String, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_ecache"))
         .env_clear()

@@ -61,7 +61,7 @@ fn filled() -> Session {
     session
 }
 
-/// What an option makes of a filter.
+/// The change of a filter that an option makes.
 type Change = fn(Filter) -> Filter;
 
 /// Each option that filters, and its meaning. A verb that leaves one out fails.
@@ -187,7 +187,7 @@ fn glob(pattern: &str) -> Pattern {
     Pattern::glob(pattern).expect("a well-formed pattern")
 }
 
-/// How a verb tells what it selects.
+/// The form in which a verb reports its selection.
 enum Tells {
     /// Keys, one a line
     Keys,
@@ -204,9 +204,9 @@ enum Tells {
 struct Verb {
     words: &'static str,
     tells: Tells,
-    /// What the verb means where nothing is typed
+    /// The filter of the verb without options
     means: Change,
-    /// Options that it takes for something else, or refuses
+    /// Options that the verb refuses, or that mean something else to it
     without: &'static [&'static str],
 }
 
@@ -311,7 +311,7 @@ const VERBS: &[Verb] = &[
 ];
 
 impl Verb {
-    /// Returns the words of one option for this verb, or `None` if it is none of its.
+    /// Returns the words of one option for this verb, or `None` if the verb does not have it.
     fn spells(&self, option: &str) -> Option<String> {
         if self
             .without
@@ -391,7 +391,7 @@ fn every_verb_selects_what_its_filter_means() {
     }
 }
 
-/// Adds up the entries that JSON lines tell; of the doctor those of its growth, which each is in.
+/// Adds up the numbers of entries in JSON lines; of the doctor's lines, only those of growth count.
 fn sum(lines: &str) -> u64 {
     let rows = lines.lines().map(|line| {
         let row: serde_json::Value = serde_json::from_str(line).expect("a line of JSON");

@@ -15,7 +15,7 @@ use support::{Session, lines};
 
 const REASON: &str = "tests/mongodb/with --replica-set names the servers";
 
-/// How long something may take that waits for another primary.
+/// Maximum wait for another primary.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Returns a location on the replica set; acknowledged writes have reached a majority.
@@ -48,7 +48,7 @@ fn python(database: &str, script: &str) {
     assert!(ran.status.success(), "{stderr}");
 }
 
-/// Another member becomes primary.
+/// Python code that makes another member the primary.
 const STEP_DOWN: &str = "
 try: client.admin.command('replSetStepDown', 5, secondaryCatchUpPeriodSecs=3, force=True)
 except pymongo.errors.AutoReconnect: pass
@@ -75,7 +75,7 @@ impl Watcher {
         watcher
     }
 
-    /// What happened, and to which key.
+    /// Returns the event of the next line, and its key.
     fn next(&self) -> (String, String) {
         let line = self.lines.recv_timeout(PATIENCE).expect("a line");
         let words: Vec<&str> = line.split('\t').collect();
@@ -94,8 +94,8 @@ fn pair(word: &str, key: &str) -> (String, String) {
     (word.to_owned(), key.to_owned())
 }
 
-/// What FiftyOne does is seen, also after another member became primary. With reads from
-/// secondaries, which may go back in time from one look to the next, that cannot be promised.
+/// A watcher sees FiftyOne's changes, even after another member became primary. Reads from
+/// secondaries may go back in time from one look to the next, so there this is not guaranteed.
 #[test]
 #[ignore = "needs a replica set: tests/mongodb/with --replica-set"]
 fn a_watcher_sees_what_others_write_and_remove_across_a_stepdown() {
@@ -125,7 +125,7 @@ fn a_watcher_sees_what_others_write_and_remove_across_a_stepdown() {
     assert_eq!(all, ["a", "b", "c"].map(|key| pair("removed", key)));
 }
 
-/// Conditions and removals go by what the primary has, wherever reads go.
+/// Conditions and removals use the primary, even if reads go to secondaries.
 #[test]
 #[ignore = "needs a replica set: tests/mongodb/with --replica-set"]
 fn reads_from_secondaries_break_no_promise() {
@@ -156,7 +156,7 @@ fn secondaries_answer_reads() {
     session.run("get s kept").prints("1");
 }
 
-/// What is under way when a primary steps down ends well or says what failed, within seconds.
+/// A removal during a step-down succeeds, or reports the failure with the host, within seconds.
 #[test]
 #[ignore = "needs a replica set: tests/mongodb/with --replica-set"]
 fn a_stepdown_amid_a_removal_is_survived_or_told() {

@@ -1,4 +1,4 @@
-//! Many commands at a time: what is fresh is not run, the rest is, and whoever stops it can go on.
+//! Many commands at a time: fresh ones are not run again, and an interrupted `warm` can be resumed.
 
 mod support;
 
@@ -18,7 +18,7 @@ fn warm(session: &Session, options: &str, line: &str, items: &str) -> Ran {
     run(command, items.as_bytes())
 }
 
-/// What `--format jsonl` printed, by item.
+/// Returns the lines that `--format jsonl` printed, sorted by item.
 fn lines(ran: &Ran) -> Vec<Value> {
     let mut lines: Vec<Value> = ran
         .text()
@@ -29,7 +29,7 @@ fn lines(ran: &Ran) -> Vec<Value> {
     lines
 }
 
-/// One member of each line.
+/// Returns one member of each line.
 fn members<'a>(lines: &'a [Value], name: &str) -> Vec<&'a str> {
     lines
         .iter()
@@ -37,7 +37,7 @@ fn members<'a>(lines: &'a [Value], name: &str) -> Vec<&'a str> {
         .collect()
 }
 
-/// How often commands that say so in the file `ran` were run.
+/// Returns the number of runs of commands that record each run in the file `ran`.
 fn runs(session: &Session) -> usize {
     let ran = std::fs::read(session.path("ran")).unwrap_or_default();
     ran.iter().filter(|byte| **byte == b'\n').count()

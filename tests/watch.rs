@@ -1,4 +1,4 @@
-//! `ecache watch`: what becomes of entries, told as it happens.
+//! `ecache watch`: changes of entries, reported as they happen.
 
 mod support;
 
@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 
 use support::{Session, lines, run};
 
-/// How long a line may take to come.
+/// Maximum wait for a line.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// A watcher that runs, and what it prints.
+/// A running watcher and its output.
 struct Watcher {
     child: Child,
     lines: Receiver<String>,
@@ -30,7 +30,7 @@ impl Watcher {
         }
     }
 
-    /// The words of the next line, without the time.
+    /// Returns the words of the next line, without the time.
     fn next(&self) -> Vec<String> {
         let line = self.lines.recv_timeout(PATIENCE).expect("a line");
         let mut words: Vec<String> = line.split('\t').map(str::to_owned).collect();
@@ -38,7 +38,7 @@ impl Watcher {
         words
     }
 
-    /// The next line on standard error.
+    /// Returns the next line on standard error.
     fn note(&self) -> String {
         self.notes.recv_timeout(PATIENCE).expect("a note")
     }

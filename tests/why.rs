@@ -1,4 +1,4 @@
-//! Why a command or a call is a hit or a miss.
+//! Explanations of why a command or a call is a hit or a miss.
 
 mod support;
 
@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use serde_json::Value;
 use support::{Ran, Session};
 
-/// A program of the session's own, so that all that is told of it is known.
+/// Creates a program in the session, so that everything reported about it is known.
 fn tool(session: &Session, text: &str) {
     let path = session.path("tool");
     std::fs::write(&path, text).expect("a file");
@@ -24,7 +24,7 @@ fn why(session: &Session, words: &str) -> Ran {
     session.run(format!("why --stdin none {words}").as_str())
 }
 
-/// What is said after the keys, which are hashes: a line each.
+/// Checks each line of the output, leaving out the keys, which are hashes.
 #[track_caller]
 fn explains(ran: &Ran, wanted: &[&str]) {
     assert_eq!(ran.stderr, "");

@@ -157,7 +157,7 @@ def what_ecache_sets_is_a_hit(dataset):
     ecache("set", *call("bytes"), "-", "--type", "bytes", stdin=payload)
     assert function(context(dataset), "bytes") == payload
     assert ecache("get", *call("bytes")) == payload
-    # A cached None is a hit to ecache, and a miss to FiftyOne whoever set it.
+    # A cached None is a hit to ecache and a miss to FiftyOne, even if FiftyOne set it.
     ecache("set", *call("none"), "null", "--type", "json")
     assert ecache("get", *call("none")) == b"null\n"
 

@@ -1,4 +1,4 @@
-//! What users of bkt are used to, and lifetimes that are no durations.
+//! Flags and variables of bkt, and lifetimes that are not durations.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! Of many that run the same at once one does.
+//! One of several processes that run the same command at once is the leader and runs it.
 
 use super::*;
 
@@ -67,7 +67,7 @@ fn a_command_may_run_itself() {
     memoized(&session, "--no-exec", other).prints("inner\n");
 }
 
-/// Waits until a process has printed so much.
+/// Waits until a process has printed `printed`.
 fn expect(child: &mut Child, printed: &str) {
     let mut beginning = vec![0; printed.len()];
     let stdout = child.stdout.as_mut().expect("it was piped");
@@ -75,14 +75,14 @@ fn expect(child: &mut Child, printed: &str) {
     assert_eq!(String::from_utf8_lossy(&beginning), printed);
 }
 
-/// Waits until a process has printed so much, and returns the rest when it has ended.
+/// Waits until a process has printed `printed`, calls `then`, and returns the rest at its end.
 fn after(mut child: Child, printed: &str, then: impl FnOnce()) -> Ran {
     expect(&mut child, printed);
     then();
     finish(child)
 }
 
-/// The files of running commands.
+/// Returns the number of files of running commands.
 fn flights(session: &Session) -> usize {
     let mut folder = session.store().into_os_string();
     folder.push("-flights");

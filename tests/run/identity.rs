@@ -1,4 +1,4 @@
-//! What tells one run from another.
+//! The parts of a run that are in its key.
 
 use super::*;
 

@@ -9,7 +9,7 @@ fn numbers(last: u32) -> String {
     (1..=last).map(|number| format!("{number}\n")).collect()
 }
 
-/// A session in which it was run once.
+/// Returns a session in which [`LINE`] was run once.
 fn session() -> (Session, String) {
     let session = Session::new();
     std::fs::write(session.path("last"), "1600000").expect("a file");
@@ -19,7 +19,7 @@ fn session() -> (Session, String) {
     (session, whole)
 }
 
-/// Changes a byte in a chunk of what is kept.
+/// Changes a byte in a chunk of the stored result.
 fn damage(session: &Session, chunk: u32) {
     let store = rusqlite::Connection::open(session.store()).expect("a store");
     let damage = "UPDATE chunks SET bytes = CAST(substr(bytes, 1, 99) || x'00' || substr(bytes, 101) AS BLOB) \

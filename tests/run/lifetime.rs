@@ -1,4 +1,4 @@
-//! How long a result is one.
+//! The lifetime of a result.
 
 use super::*;
 

@@ -44,7 +44,7 @@ fn finish(child: Child) -> Ran {
     child.wait_with_output().expect("it ends").into()
 }
 
-/// How often commands that say so in the file `ran` were run.
+/// Returns the number of runs of commands that record each run in the file `ran`.
 fn runs(session: &Session) -> usize {
     let ran = std::fs::read(session.path("ran")).unwrap_or_default();
     ran.iter().filter(|byte| **byte == b'\n').count()

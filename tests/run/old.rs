@@ -1,8 +1,8 @@
-//! Results whose time is over.
+//! Stale results, and their refresh in the background.
 
 use super::*;
 
-/// A command that says how often it was run, and fails if it is told to.
+/// A command that prints how often it was run, and fails if the file `fail` exists.
 const LINE: &str = "echo run >> ran; wc -l < ran; test ! -e fail";
 
 const LATER: &str = "2026-11-23T06:33:01.000Z";
@@ -184,7 +184,7 @@ fn a_failure_in_the_background_leaves_the_old_result() {
     session.set_clock(LATER);
     memoized(&session, "--ttl 5s --stale 1h", LINE).prints("1\n");
     wait_for("a run in the background", || runs(&session) == 2);
-    // Whoever asks next starts another one, which waits for the end of this.
+    // The next call starts another one, which waits for the end of this.
     wait_for("another run in the background", || {
         memoized(&session, "--ttl 5s --stale 1h", LINE).prints("1\n");
         runs(&session) > 2

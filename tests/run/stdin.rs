@@ -389,7 +389,7 @@ fn a_terminal_that_is_read_is_not_kept_whatever_standard_input_is() {
     for _ in 0..2 {
         session.run_on_terminal(words);
     }
-    // Nobody typed, so that nothing was read.
+    // There was no input on the terminal, so nothing was read.
     assert_eq!(runs(&session), 1);
 }
 

@@ -1,8 +1,7 @@
-//! What a program does that has the driver and nothing else: the peer that `benches/mongodb`
-//! measures against.
+//! The same operations with the MongoDB driver alone: `benches/mongodb` compares ecache with it.
 //!
 //! Usage: mongodb_peer URI export|ls|get STORE KEY DATASET|clear|stats. The options of the driver
-//! are those that ecache has, as far as they are no choice of how to be fast.
+//! are those that ecache sets, except the ones that it chooses for speed.
 
 use std::io::{self, BufWriter, Write};
 

@@ -1,4 +1,4 @@
-//! Reading the files of others and our own, by what a caller sees.
+//! Reads dumps of FiftyOne and files of our own through the public interface.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use proptest::prelude::*;
 
 const COLLECTION: &str = "execution_store";
 
-/// When the files are read.
+/// The time at which the files are read.
 const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
 
 fn fixture(name: &str) -> Vec<u8> {
@@ -27,7 +27,7 @@ fn fixture(name: &str) -> Vec<u8> {
     std::fs::read(path).expect("the fixture is part of the project")
 }
 
-/// What `input` holds; an error as its message.
+/// Returns the records in `input`; an error as its message.
 fn read(input: &[u8]) -> Vec<Result<(Position, Record), String>> {
     match Reader::new(input, COLLECTION, NOW) {
         Ok(reader) => reader
@@ -44,7 +44,7 @@ fn records(input: &[u8]) -> Vec<Record> {
         .collect()
 }
 
-/// The entries that `input` holds, with their values.
+/// Returns the entries in `input`, with their values.
 fn entries(input: &[u8]) -> Vec<(Entry, Value)> {
     let entry = |record| match record {
         Record::Entry(entry, bytes) => Some((
@@ -59,7 +59,7 @@ fn entries(input: &[u8]) -> Vec<(Entry, Value)> {
     records(input).into_iter().filter_map(entry).collect()
 }
 
-/// The lines of `records`.
+/// Writes `records` as lines.
 fn lines(records: &[Record]) -> Vec<u8> {
     let mut out = Vec::new();
     for record in records {
@@ -73,7 +73,7 @@ fn lines(records: &[Record]) -> Vec<u8> {
     out
 }
 
-/// An entry of which nothing more is known.
+/// Returns an entry with an address and a kind only.
 fn plain_entry(store_name: &str, key: &str, kind: Kind) -> Entry {
     let store = StoreAddress {
         collection: COLLECTION.into(),
@@ -92,13 +92,13 @@ fn error(input: &[u8]) -> String {
     }
 }
 
-/// One document with the value `value`, as it is read.
+/// Returns the value read from a document whose value is the JSON text `value`.
 fn value(value: &str) -> Value {
     let line = format!(r#"{{"store_name": "s", "key": "k", "value": {value}}}"#);
     entries(line.as_bytes()).remove(0).1
 }
 
-/// The message for a document that has `member` beside what it needs.
+/// Returns the error for a document that has `member` in addition to the required ones.
 fn field_error(member: &str) -> String {
     error(format!(r#"{{"store_name": "s", "key": "k", "value": 1, {member}}}"#).as_bytes())
 }
@@ -672,7 +672,7 @@ fn a_file_that_is_cut_off_is_an_error() {
     );
 }
 
-/// The length of the last document in `bson`.
+/// Returns the length of the last document in `bson`.
 fn last_length(bson: &[u8]) -> usize {
     let mut rest = bson;
     loop {

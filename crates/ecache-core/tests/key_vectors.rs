@@ -12,7 +12,7 @@ struct Vector {
     key: String,
 }
 
-/// Of each scope: nothing when it is off, an empty text when the context has no value.
+/// The value of each scope: `None` if it is off, an empty text if the context has no value.
 #[derive(Deserialize)]
 struct Scopes {
     operator_uri: Option<String>,

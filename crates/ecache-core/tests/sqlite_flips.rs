@@ -433,7 +433,7 @@ fn is_in_file(path: &Path, value: &[u8]) -> bool {
     let database = Connection::open(path).expect("the store");
     let checkpoint = "PRAGMA wal_checkpoint(TRUNCATE)";
     let blocked = database.query_row(checkpoint, (), |row| row.get(0));
-    assert_eq!(blocked, Ok(0), "nobody else has the file open");
+    assert_eq!(blocked, Ok(0), "no other connection is open");
     let file = fs::read(path).expect("the store");
     file.windows(value.len()).any(|bytes| bytes == value)
 }

@@ -1,4 +1,4 @@
-//! A look-up by a process that does nothing else: beside writers, and whatever they leave.
+//! A look-up by a process that does nothing else, beside writers and on the logs that they leave.
 
 mod common;
 
@@ -12,7 +12,7 @@ use ecache_core::backend::sqlite::{BUSY_TIMEOUT, SqliteBackend};
 use ecache_core::backend::{Backend, Content, Lookup};
 use ecache_core::value::CHUNK_SIZE;
 
-/// How often each writer of a storm writes.
+/// Number of writes of each writer.
 const ROUNDS: u64 = 300;
 
 fn glance(path: &Path, key: &str) -> (SqliteBackend, Lookup) {
@@ -20,7 +20,7 @@ fn glance(path: &Path, key: &str) -> (SqliteBackend, Lookup) {
     glanced.expect("a look-up")
 }
 
-/// The value of a key that is there.
+/// Returns the value of a key that exists.
 fn value(path: &Path, key: &str) -> Vec<u8> {
     match glance(path, key).1 {
         Lookup::Hit(_, Content::Inline(value)) => value,
@@ -75,7 +75,7 @@ fn a_large_value_can_be_read_piece_by_piece() {
     assert_eq!(get(&backend, "k").expect("a look-up"), Some(large));
 }
 
-/// The numbers that a writer says it has written.
+/// Returns the numbers whose writes a writer has acknowledged.
 fn acknowledgements(child: &mut Child) -> impl Iterator<Item = u64> + use<> {
     let output = BufReader::new(child.stdout.take().expect("its output"));
     output.lines().filter_map(|line| {
@@ -107,7 +107,7 @@ fn glances_beside_writers_that_come_and_go_see_all_that_was_acknowledged() {
     }
 }
 
-/// A number, in as many bytes as several pages have.
+/// Returns a number as a value that fills several pages.
 fn numbered(number: u64) -> Vec<u8> {
     number.to_le_bytes().repeat(2000)
 }

@@ -29,8 +29,8 @@ fn count(backend: &dyn Backend) -> u64 {
     backend.usage(&all(), NOW).expect("a count").entries
 }
 
-/// What each of many writers does: entries of its own, and one that only a single writer can
-/// create.
+/// Writes the entries of one writer, and tries to create entries that all writers compete for;
+/// returns the number of those that it created.
 fn write_some(path: &Path, writer: &str) -> u64 {
     let store = write(path);
     let mut created = 0;
@@ -145,8 +145,8 @@ fn removing_while_many_write_counts_every_entry_once() {
     assert_eq!(removed + count(&store), 4 * 200);
 }
 
-/// Runs a worker, has it killed after that many of its acknowledgements or a little later, and
-/// returns the last that it gave.
+/// Runs a worker, kills it after `after` acknowledgements and then `delay`, and returns the last
+/// acknowledgement.
 fn kill(mut command: Command, after: u64, delay: Duration) -> u64 {
     let mut child = command.spawn().expect("a process");
     let mut lines = BufReader::new(child.stdout.take().expect("its output")).lines();
@@ -284,7 +284,7 @@ fn import(store: &SqliteBackend, entries: u64, commit: Commit, mut told: impl Fn
     imported.expect("an import");
 }
 
-/// Fills a store until nothing more fits, and checks that it is still of use and can be cleared.
+/// Fills a store until nothing more fits, and checks that it still works and can be cleared.
 fn fill_and_clear(path: &Path, size: usize) {
     let store = write(path);
     let mut written = Vec::new();

@@ -1,4 +1,4 @@
-//! Which files are taken for a store, which are refused, and who else can read one.
+//! The files that are accepted as a store, the files that are refused, and the modes of new files.
 
 mod common;
 
@@ -19,7 +19,7 @@ fn set_mode(path: &Path, mode: u32) {
     fs::set_permissions(path, Permissions::from_mode(mode)).expect("a mode");
 }
 
-/// Checks that neither access is granted, and that not a byte of what is there changes.
+/// Checks that reading and writing are refused, and that no byte in the folder changes.
 ///
 /// The index of a log (`-shm`) is SQLite's place for locks and holds no data.
 fn is_refused(path: &Path, expected: impl Fn(&Error) -> bool) {
@@ -109,7 +109,7 @@ fn another_applications_file_is_refused() {
                 .pragma_update_and_check(None, "journal_mode", mode, |_| Ok(()))
                 .expect("a mode");
             theirs.execute_batch(mark).expect("a mark");
-            // In WAL mode, what was written is in the log as long as somebody has the file open.
+            // In WAL mode, what was written is in the log as long as a connection is open.
             is_refused(&path, foreign);
             drop(theirs);
             is_refused(&path, foreign);
@@ -176,7 +176,7 @@ fn a_file_that_others_can_write_to_is_refused() {
     set_mode(folder.path(), 0o777);
     is_refused(&path, untrusted);
     set_mode(folder.path(), 0o1777);
-    SqliteBackend::open(&path, Access::Read).expect("nobody can rename it in a sticky folder");
+    SqliteBackend::open(&path, Access::Read).expect("a sticky folder protects the file");
     set_mode(folder.path(), 0o700);
     if is_root() {
         chown(&path, Some(NOBODY), None).expect("another owner");

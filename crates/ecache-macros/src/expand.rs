@@ -298,8 +298,8 @@ impl<'a> Expansion<'a> {
         }
     }
 
-    /// Returns the name of a companion where it is defined: `uncached`, or `render_uncached` beside a
-    /// method `render`.
+    /// Returns the name of a companion where it is defined: `uncached`, or `render_uncached` beside
+    /// a method `render`.
     pub(crate) fn companion(&self, what: &str) -> Ident {
         let name = &self.function.item.sig.ident;
         if self.in_impl {

@@ -90,8 +90,8 @@ const QUICK_TO_COPY: u64 = 1 << 20;
 pub(super) struct Troubled;
 
 impl<'a> Call<'a> {
-    /// Creates a call, even if the cache is off; `None` if the call is not cached because a required
-    /// scope has no value.
+    /// Creates a call, even if the cache is off. Returns `None` if a scope that it requires has no
+    /// value: such a call is not cached.
     pub(super) fn new(
         function: &'a ExecutionCache,
         ctx: &'a ExecutionContext,

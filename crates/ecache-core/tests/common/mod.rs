@@ -1,4 +1,4 @@
-//! What the tests of the SQLite file share: a store to write to, and processes that use it.
+//! Helpers of the tests of the SQLite file: a store to write to, and processes that use it.
 
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
@@ -39,7 +39,7 @@ pub fn put(backend: &dyn Backend, key: &str, value: &[u8]) -> Result<Put> {
     backend.put(&entry, &content, &Condition::Always.into(), NOW)
 }
 
-/// The value of a key, `None` if it is a miss.
+/// Returns the value of a key, or `None` if it is a miss.
 pub fn get(backend: &dyn Backend, key: &str) -> Result<Option<Vec<u8>>> {
     let Lookup::Hit(entry, content) = backend.lookup(&address(key), NOW)? else {
         return Ok(None);
@@ -78,7 +78,7 @@ pub fn random(seed: &mut u64) -> usize {
     (*seed >> 33) as usize
 }
 
-/// Every file of a folder, with its bytes.
+/// Returns every file of a folder, with its bytes.
 pub fn snapshot(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     let mut files: Vec<_> = fs::read_dir(folder)
         .expect("a folder")
@@ -90,14 +90,14 @@ pub fn snapshot(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     files
 }
 
-/// What SQLite says of the whole file.
+/// Returns the result of SQLite's integrity check.
 pub fn integrity(path: &Path) -> String {
     let connection = rusqlite::Connection::open(path).expect("a database");
     let check = connection.query_row("PRAGMA integrity_check", (), |row| row.get(0));
     check.expect("a check")
 }
 
-/// Another process: this test program, of which it runs the ignored test `worker_process`.
+/// Returns a command that runs the ignored test `worker_process` in another process.
 pub fn worker(job: &str, path: &Path) -> Command {
     let mut command = Command::new(std::env::current_exe().expect("this program"));
     command
@@ -116,7 +116,7 @@ pub fn worker(job: &str, path: &Path) -> Command {
     command
 }
 
-/// What a worker is to do, and with which file.
+/// Returns the job of this worker, and the path of its file.
 pub fn job() -> (String, PathBuf) {
     let variable = |name| std::env::var_os(name).expect("set by `worker`");
     let job = variable("WORKER_JOB").into_string().expect("a word");

@@ -1,4 +1,4 @@
-//! What was removed, anywhere, does not come back out of memory.
+//! Results removed by any handle or process do not come back out of memory.
 
 use super::*;
 use ecache_core::backend::no_progress;

@@ -1,11 +1,11 @@
-//! What calls came to, in the process and in the store.
+//! The counters of calls, in the process and in the store.
 
 use super::*;
 use ecache_core::execution_cache::Counters;
 use ecache_core::scope::StoreAddress;
 use ecache_core::time::Timestamp;
 
-/// The counters of one store, which is the only one that has any.
+/// Returns the counters of the store `tests::function`, the only one that has any.
 fn counted(ctx: &ExecutionContext) -> Counters {
     let backend = ctx.cache.backend().expect("a backend");
     let counters = backend.calls().expect("counters");

@@ -1,4 +1,4 @@
-//! What a call is: its key, and what an entry records of it.
+//! The identity of a call: its key, and the parts of it that an entry records.
 
 use std::collections::HashSet;
 

@@ -1,6 +1,6 @@
 //! The decorator: calls, tiers, single flight, trouble, and the attribute.
 //!
-//! What FiftyOne gets wrong (FIFTYONE.md), and where it is shown that ecache does not:
+//! FiftyOne's defects (FIFTYONE.md), and the tests which show that ecache does not have them:
 //!
 //! | | FiftyOne's fault | test |
 //! |---|---|---|
@@ -92,7 +92,7 @@ impl Function {
         }))
     }
 
-    /// Calls it with one argument; `value` is what it would compute now.
+    /// Calls it with one argument; `value` is the result of a computation.
     fn call<T>(&self, ctx: &ExecutionContext, argument: &str, value: T) -> T
     where
         T: Serialize + DeserializeOwned + Clone + Send + Sync + 'static,
@@ -108,7 +108,7 @@ impl Function {
     }
 }
 
-/// The arguments of a call with that one.
+/// Returns the arguments of a call with one argument.
 fn one<T: Serialize + ?Sized>(argument: &T) -> Result<Preimage, StoredError> {
     Preimage::of_arguments(|arguments| arguments.push(argument))
 }
@@ -121,13 +121,13 @@ fn in_memory() -> ExecutionContext {
     context(Cache::in_memory())
 }
 
-/// A context whose clock stands at [`NOW`] and is moved by hand.
+/// Returns a context whose clock stands at [`NOW`] and is moved by hand.
 fn with_clock(cache: Cache) -> (ExecutionContext, Arc<ManualClock>) {
     let clock = Arc::new(ManualClock::new(NOW));
     (context(cache.with_clock(clock.clone())), clock)
 }
 
-/// What the store has, oldest first.
+/// Returns the entries of the store, oldest first.
 fn entries(backend: &dyn Backend) -> Vec<Entry> {
     let rows = backend.scan(&Scan::new(Filter::default()), NOW);
     rows.expect("a scan")
@@ -139,7 +139,7 @@ fn entries(backend: &dyn Backend) -> Vec<Entry> {
         .collect()
 }
 
-/// The keys of what the context's store has.
+/// Returns the keys of the entries in the context's store.
 fn keys(ctx: &ExecutionContext) -> Vec<String> {
     let backend = ctx.cache.backend().expect("a backend");
     let entries = entries(&**backend).into_iter();
@@ -155,7 +155,7 @@ struct Vector {
     key: String,
 }
 
-/// Of each scope: nothing when it is off, an empty text when the context has no value.
+/// The value of each scope: `None` if it is off, an empty text if the context has no value.
 #[derive(serde::Deserialize)]
 struct VectorScopes {
     operator_uri: Option<String>,
@@ -165,7 +165,7 @@ struct VectorScopes {
 }
 
 impl VectorScopes {
-    /// The context, and whether the function has the scopes: operator, prompt, token, user.
+    /// Returns the context, and the scopes that the function has: operator, prompt, token, user.
     fn context(&self) -> (ExecutionContext, [bool; 4]) {
         let mut ctx = in_memory();
         let scopes = [
@@ -189,7 +189,7 @@ fn worker_process() {
     processes::work(&job, &path);
 }
 
-/// A cache in a file that notices what others do at every hit.
+/// Returns a context with a cache in a file, which checks for changes by others at every hit.
 fn coherent(path: &Path) -> ExecutionContext {
     context(Cache::at(path).with_coherence(Duration::ZERO))
 }

@@ -9,7 +9,7 @@ use super::common::worker;
 use super::*;
 use ecache_core::execution_cache::Datasets;
 
-/// What another process does.
+/// Does the job of another process.
 pub(super) fn work(job: &str, path: &Path) {
     let (function, ctx) = (Function::of(Residency::Hybrid), context(Cache::at(path)));
     match job {
@@ -60,7 +60,7 @@ fn fill(function: &Function, ctx: &ExecutionContext) {
     }
     let value = function.call(ctx, "b", "y".repeat(100));
     let hit = function.call(ctx, "a", "z".repeat(100));
-    // What is printed goes to a pipe, which is no file.
+    // The output goes to a pipe, so the limit on files does not apply.
     println!("{} {} {}", &value[..1], &hit[..1], ctx.cache.troubles() > 0);
 }
 
@@ -72,7 +72,7 @@ fn spawn(job: &str, path: &Path) -> Child {
     worker(job, path).spawn().expect("a process")
 }
 
-/// What a process printed.
+/// Returns the output of a process.
 fn said(mut child: Child) -> String {
     let mut said = String::new();
     let mut out = child.stdout.take().expect("a pipe");

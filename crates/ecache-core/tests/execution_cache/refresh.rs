@@ -1,4 +1,4 @@
-//! Old results are served at once, while one thread computes new ones.
+//! Stale results are served at once, while one thread recomputes them.
 
 use std::path::Path;
 use std::sync::mpsc::{Sender, channel};
@@ -14,7 +14,7 @@ use super::*;
 
 const TTL: Duration = Duration::from_secs(10);
 
-/// A function whose results are good for 10 s and then served for 100 s more.
+/// Returns a function whose results are fresh for 10 s and then served stale for 100 s.
 fn refreshed(residency: Residency) -> &'static Function {
     Box::leak(Box::new(Function::new(options(
         "tests::refreshed",
@@ -27,7 +27,7 @@ fn refreshed(residency: Residency) -> &'static Function {
 }
 
 impl Function {
-    /// Calls it with the argument `"a"`; `value` is what it would compute now.
+    /// Calls it with the argument `"a"`; `value` is the result of a computation.
     fn call_refreshing(&'static self, ctx: &ExecutionContext, value: i32) -> i32 {
         self.cache.call_refreshing(ctx, StoredForm, one("a"), || {
             move || {
@@ -38,7 +38,7 @@ impl Function {
     }
 }
 
-/// Waits for what another thread is about to do.
+/// Waits for a condition that another thread is about to meet.
 fn until(is_done: impl Fn() -> bool) {
     let started = Instant::now();
     while !is_done() {
@@ -102,7 +102,7 @@ fn a_caller_does_not_wait_for_the_refresh() {
             }
         });
     assert_eq!(slow, 1);
-    // Nobody else begins, and nobody else waits.
+    // No other caller begins a refresh, and none waits for this one.
     assert_eq!(function.call_refreshing(&ctx, 3), 1);
     go_on.send(()).expect("the refresh listens");
     until(|| function.call_refreshing(&ctx, 4) == 2);
@@ -201,7 +201,7 @@ fn what_another_process_refreshes_is_not_refreshed_here() {
     until(|| function.call_refreshing(&ctx, 2) == 2);
 }
 
-/// The clock's hour, which is what the functions below compute.
+/// The hour in the results of the functions below.
 static HOUR: OnceLock<Mutex<u32>> = OnceLock::new();
 
 fn hour() -> &'static Mutex<u32> {

@@ -6,7 +6,7 @@ use super::*;
 use ecache_core::execution_cache::{Codec, CodecError, Datasets, Trouble};
 use ecache_core::value::Value;
 
-/// What a call makes of a store that cannot be opened: the result, and trouble.
+/// Checks that calls compute if the store cannot be opened, and that each counts as trouble.
 fn computes_without_a_store(path: &Path) {
     let (function, ctx) = (Function::of(Residency::Hybrid), context(Cache::at(path)));
     assert_eq!(function.call(&ctx, "a", 1), 1);
