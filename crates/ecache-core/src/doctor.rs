@@ -161,9 +161,9 @@ impl Check {
 pub struct Finding {
     /// The check that failed
     pub check: Check,
-    /// How many entries have it, and how large they are
+    /// Number of entries that have it, and the bytes of their values
     pub usage: Usage,
-    /// How many of them are of policy `persist`, which clearing and pruning leave in place
+    /// Number of these entries with policy `persist`, which clearing and pruning leave in place
     pub persistent: u64,
     /// The entries, up to 100,000 of them
     pub entries: Vec<Address>,
@@ -183,8 +183,8 @@ impl Finding {
         named.filter_map(dataset).collect()
     }
 
-    /// The entries that it names, unless they were written since `examined`; whatever their policy
-    /// if they are damaged, and otherwise those of policy `evict`.
+    /// Selects the entries that it names, unless they were written since `examined`; of any policy
+    /// if they are damaged, and otherwise of policy `evict` only.
     pub fn selection(&self, examined: Timestamp) -> Selection {
         let mut stores: BTreeMap<&StoreAddress, Vec<Pattern>> = BTreeMap::new();
         for entry in &self.entries {
@@ -205,14 +205,14 @@ impl Finding {
     }
 }
 
-/// How a store grows.
+/// The growth of a store.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Growth {
     /// The store
     pub store_name: Arc<str>,
     /// All of its entries
     pub usage: Usage,
-    /// Those that were written within [`RECENT`]
+    /// Its entries that were written within [`RECENT`]
     pub recent: Usage,
 }
 
@@ -223,11 +223,12 @@ pub struct Examination {
     pub findings: Vec<Finding>,
     /// The stores, the one that grows fastest first
     pub growth: Vec<Growth>,
-    /// All entries that were looked at
+    /// All entries that were examined
     pub usage: Usage,
 }
 
-/// Looks at every entry of a collection that `filter` means, whose own collections do not matter.
+/// Examines every entry of a collection that `filter` matches; the filter's own collections are
+/// ignored.
 ///
 /// Conditions on entries hide a part of each store, so that nothing is [`Check::SharedStores`] or
 /// [`Check::OldVersions`] then. `live` are the datasets that exist; without them nothing is
@@ -248,7 +249,7 @@ pub struct Examination {
 /// ```
 ///
 /// # Errors
-/// Those of [`Backend::scan`], and [`Error::Interrupted`] if `progress` says so.
+/// Those of [`Backend::scan`], and [`Error::Interrupted`] if `progress` breaks off.
 pub fn examine(
     backend: &dyn Backend,
     collection: &str,
@@ -444,7 +445,7 @@ impl<'a> Chart<'a> {
         {
             store.functions.insert(function.clone());
         }
-        // What is kept until it is removed by name is meant to be there.
+        // An entry of policy `persist` is intended to last until it is removed by name.
         let is_persistent = entry.policy == Policy::Persist;
         let is_endless = entry.expires_at.is_none() && !is_persistent;
         let scopes = &entry.scopes;

@@ -18,18 +18,18 @@ const LOCK: &str = "mongod.lock";
 /// The state of a listening socket in the system's tables.
 const LISTENING: &str = "0A";
 
-/// Where to look for a server, and as whom.
+/// The folder, process list and user with which to find a server.
 #[derive(Clone, Debug)]
 pub struct Search<'a> {
     /// The folder of the server's data, which FiftyOne calls `database_dir`
     pub folder: &'a Path,
-    /// Where the system lists processes: `/proc`
+    /// The folder in which the system lists processes: `/proc`
     pub processes: &'a Path,
     /// The user that the server must belong to
     pub user: u32,
 }
 
-/// Why no server was found.
+/// A reason why no server was found.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum NotFound {
@@ -71,7 +71,7 @@ pub enum NotFound {
     /// The system does not list its processes as Linux does.
     #[error("this system has no {} to find the server of {} with", processes.display(), folder.display())]
     NoProcesses {
-        /// Where processes would be listed
+        /// The folder in which processes would be listed
         processes: PathBuf,
         /// The folder of the data
         folder: PathBuf,

@@ -72,11 +72,11 @@ pub struct Entry {
     pub created_at: Timestamp,
     /// When it was last written; FiftyOne leaves this out in places
     pub updated_at: Option<Timestamp>,
-    /// From when on it is expired
+    /// The time from which on it is expired
     pub expires_at: Option<Timestamp>,
     /// When it last was a hit, to a few minutes; `None` as long as it was none
     pub last_used_at: Option<Timestamp>,
-    /// How many hits were recorded; a lower bound, since not every hit is a write. At most
+    /// Number of recorded hits; a lower bound, since not every hit is a write. At most
     /// [`MAX_COUNT`]
     pub hits: u64,
     /// The scopes it was made in

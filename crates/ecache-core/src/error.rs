@@ -17,7 +17,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[error(transparent)]
 pub struct SqliteError(pub(crate) rusqlite::Error);
 
-/// Why an operation on a store failed.
+/// An error of an operation on a store.
 ///
 /// Messages say what was attempted and on what; a program adds what to try next.
 #[derive(Debug, thiserror::Error)]
@@ -26,7 +26,7 @@ pub enum Error {
     /// There is no store there yet.
     #[error("there is no store at {}", path.display())]
     Missing {
-        /// Where it was looked for
+        /// The path where it was expected
         path: PathBuf,
     },
     /// The path names something that is not a regular file.
@@ -74,7 +74,7 @@ pub enum Error {
     /// Another process held the store's write lock past the busy timeout.
     #[error("the store is busy: another process has been writing to it for {waited:?}")]
     Busy {
-        /// How long this process waited
+        /// The time that this process waited
         waited: Duration,
     },
     /// No space is left where the store is.
@@ -156,7 +156,7 @@ pub enum Error {
     Entry {
         /// The entry
         address: Box<Address>,
-        /// Why it cannot be written
+        /// The error of writing it
         cause: Box<Error>,
     },
     /// The backend has no form for the value.

@@ -1,10 +1,9 @@
-//! Why a call is a hit or a miss: what is kept under its key, and if there is nothing, what is
-//! nearest to it.
+//! Explains why a call is a hit or a miss: reports the entry under its key or, without one, the
+//! entries nearest to the call.
 //!
-//! The work is bounded: no more entries are read than [`CANDIDATES`], the latest of the stores of
-//! that name (whose ids alone are gone through for that), and the key is looked for in as many
-//! other stores. Nothing is kept of what was removed, so a call that is in none of these was never
-//! kept, or it was removed.
+//! The work is bounded: at most [`CANDIDATES`] entries are read, the latest of the stores of that
+//! name (a scan of their ids finds them), and the key is looked up in as many other stores. Removed
+//! entries leave no trace, so a call that is in none of these was never stored, or it was removed.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -30,7 +29,7 @@ const NEAREST: usize = 3;
 /// A call that is asked about.
 #[derive(Clone, Debug)]
 pub struct Question {
-    /// Where it would be kept
+    /// The address at which it would be stored
     pub address: Address,
     /// The scopes it is made in
     pub scopes: Scopes,
@@ -73,11 +72,11 @@ pub struct Missing {
     pub elsewhere: Vec<Entry>,
     /// The nearest entries in stores of its name, nearest first
     pub nearest: Vec<Near>,
-    /// How many entries were read for that
+    /// Number of entries read to find these
     pub read: u64,
 }
 
-/// An entry that is like the one that was asked for.
+/// An entry that resembles the requested call.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Near {
     /// The entry
@@ -86,7 +85,7 @@ pub struct Near {
     pub differences: Vec<Difference>,
 }
 
-/// A part of what identifies a call, which an entry has otherwise.
+/// A part of a call's identity in which an entry differs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Difference {
     /// The kind of input that differs
@@ -107,7 +106,7 @@ impl Difference {
     }
 }
 
-/// A part of what identifies a call.
+/// A part of a call's identity.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Part {
@@ -155,7 +154,7 @@ pub enum Part {
     Mark(String),
 }
 
-/// As a message names it: `argument 2`, `dataset`, `variable LANG`, `file Cargo.lock`.
+/// Names the part as messages do: `argument 2`, `dataset`, `variable LANG`, `file Cargo.lock`.
 impl fmt::Display for Part {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -295,7 +294,7 @@ fn elsewhere(backend: &dyn Backend, question: &Question, now: Timestamp) -> Resu
     let own = &*question.address.store;
     let mut stores = backend.stores()?;
     stores.retain(|store| *store.address != *own);
-    // Those that differ least come first, so that they are among those that are looked into.
+    // The stores that differ least come first, so that the limit does not cut them off.
     stores.sort_by_key(|store| {
         let store = &store.address;
         (
@@ -317,7 +316,7 @@ fn elsewhere(backend: &dyn Backend, question: &Question, now: Timestamp) -> Resu
     Ok(found)
 }
 
-/// Looks for what differs least among the latest entries of the stores of that name.
+/// Finds the entries that differ least among the latest ones of the stores of that name.
 fn nearest(backend: &dyn Backend, question: &Question, now: Timestamp) -> Result<Missing> {
     let mut missing = Missing::default();
     if question.arguments.is_none() {
@@ -337,11 +336,11 @@ fn nearest(backend: &dyn Backend, question: &Question, now: Timestamp) -> Result
     for row in backend.scan(&scan, now)? {
         missing.read += 1;
         let Row::Entry(entry, _) = row? else { continue };
-        // What has the key is told of as being elsewhere.
+        // An entry with the same key is reported in `elsewhere`.
         if entry.address.key == question.address.key {
             continue;
         }
-        // Of what is not recorded there is no telling how near it is.
+        // Without recorded arguments the distance is unknown.
         if entry.args.is_none() {
             continue;
         }

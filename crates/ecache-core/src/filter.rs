@@ -97,9 +97,9 @@ pub enum Jobs {
     NotRunning,
 }
 
-/// Which entries are meant: all conditions must hold, and of each list one.
+/// Conditions that select entries: all must hold, and of each list at least one pattern.
 ///
-/// An empty list, and a `None`, mean any.
+/// An empty list and a `None` match every entry.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Filter {
     /// Collections
@@ -144,7 +144,7 @@ pub struct Filter {
 }
 
 impl Default for Filter {
-    /// Means every entry of the default collection.
+    /// Returns a filter that matches every entry of the default collection.
     fn default() -> Self {
         Self {
             collections: vec![Pattern::exact(DEFAULT_COLLECTION)],
@@ -171,7 +171,7 @@ impl Default for Filter {
 }
 
 impl Filter {
-    /// Every entry of one store.
+    /// Returns a filter that matches every entry of one store.
     pub fn store(store: &StoreAddress) -> Self {
         Self {
             collections: vec![Pattern::exact(&*store.collection)],
@@ -205,7 +205,7 @@ impl Filter {
         }
     }
 
-    /// Reports whether the filter means fresh entries alone.
+    /// Reports whether the filter matches fresh entries alone.
     pub fn is_fresh_only(&self) -> bool {
         self.expires_by.is_some()
             || matches!(self.freshness, Some(Freshness::Fresh | Freshness::Endless))
@@ -222,8 +222,8 @@ impl Filter {
         }
     }
 
-    /// Returns the part of the filter that tells entries by their names: no sizes, times, policies
-    /// or kinds, which change while an entry stays.
+    /// Returns the conditions on names alone, without those on sizes, times, policies and kinds,
+    /// which change while an entry stays.
     pub fn names(&self) -> Self {
         Self {
             keys: self.keys.clone(),
@@ -235,17 +235,17 @@ impl Filter {
         }
     }
 
-    /// Reports whether the filter means all entries of the stores that it means any of.
+    /// Reports whether the filter matches either all entries of a store or none.
     pub fn means_whole_stores(&self) -> bool {
         *self == self.place()
     }
 
-    /// Reports whether entries of a collection can be meant at all.
+    /// Reports whether the filter can match entries of a collection at all.
     pub fn matches_collection(&self, collection: &str) -> bool {
         any_of(&self.collections, |pattern| pattern.matches(collection))
     }
 
-    /// Reports whether a store's entries can be meant at all.
+    /// Reports whether the filter can match a store's entries at all.
     pub fn matches_store(&self, store: &StoreAddress) -> bool {
         self.matches_collection(&store.collection)
             && any_of(&self.stores, |pattern| pattern.matches(&store.store_name))
@@ -257,7 +257,7 @@ impl Filter {
     /// Reports whether the filter matches a store's own document of that policy.
     ///
     /// A document belongs to the whole store, so only a filter that names nothing but stores,
-    /// datasets and a policy means any. The policy of a damaged document is unknown.
+    /// datasets and a policy matches any. The policy of a damaged document is unknown.
     pub fn matches_document(&self, store: &StoreAddress, policy: Option<Policy>) -> bool {
         let whole_stores = Self {
             policy: self.policy,
@@ -332,7 +332,7 @@ pub(crate) fn arguments_match(patterns: &[Pattern], args: Option<&str>) -> bool 
     })
 }
 
-/// How many entries a verb met, and how large their values are.
+/// A number of entries, and the bytes of their values.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
     /// Entries

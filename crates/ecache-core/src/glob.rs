@@ -87,7 +87,7 @@ impl Glob {
     pub fn matches(&self, text: &str) -> bool {
         let mut characters = text.chars();
         let mut token = 0;
-        // Where to go on after the last run, should what follows it not match here.
+        // The position to resume from after the last run, if the tokens after it do not match here.
         let mut retry: Option<(usize, std::str::Chars<'_>)> = None;
         loop {
             if self.tokens.get(token) == Some(&Token::AnyRun) {

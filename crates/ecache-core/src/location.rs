@@ -56,7 +56,7 @@ pub fn open(location: &OsStr, access: Access) -> Result<Arc<dyn Backend>> {
     open_within(location, access, BUSY_TIMEOUT)
 }
 
-/// As [`open`], but waits for other processes, or for a server, no longer than `patience`.
+/// Opens as [`open`], but waits for other processes, or for a server, at most `patience`.
 ///
 /// # Errors
 /// Those of [`open`], and [`Error::Busy`].

@@ -1,6 +1,6 @@
 //! Moving entries from one place to another, exactly as they are: times, hits and scopes included.
 //!
-//! [`Records`] is what a backend has to give, [`Importer`] writes what comes to another one, and
+//! [`Records`] reads the records of a backend, [`Importer`] writes them to another one, and
 //! [`write_record`] to a file, which [`Reader`](crate::interchange::Reader) reads.
 //!
 //! Weighed for a copy from store to store: one transaction (all or nothing, but it would hold the
@@ -22,7 +22,7 @@ use crate::scope::Address;
 use crate::time::Timestamp;
 use crate::transient_job::Job;
 
-/// Something that a backend has to give.
+/// A record of a backend, or an entry that cannot be transferred.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Found {
     /// An entry with its value, or the metadata of a store
@@ -62,8 +62,8 @@ pub struct Records<'a> {
 }
 
 impl<'a> Records<'a> {
-    /// Begins to read what `filter` means at `now`, store by store: what writes it elsewhere is
-    /// much faster then.
+    /// Begins to read the records that `filter` matches at `now`, store by store: writing them
+    /// elsewhere is much faster in this order.
     ///
     /// # Errors
     /// Those of [`Backend::stores`] and [`Backend::scan`].
@@ -71,7 +71,7 @@ impl<'a> Records<'a> {
         Self::sorted(backend, filter, now, Sort::Stored)
     }
 
-    /// As [`Records::new`], but in whichever order is the fastest to read.
+    /// Begins to read as [`Records::new`] does, but in the order that is the fastest to read.
     ///
     /// # Errors
     /// Those of [`Records::new`].

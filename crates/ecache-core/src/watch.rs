@@ -7,9 +7,9 @@
 //! microseconds, and only where it changed, a scan without values that is compared with the one
 //! before.
 //!
-//! Where the engine itself [tells](crate::backend::Backend::follow) what was touched, that alone is
-//! looked at; what it tells is compared with the same snapshot, so that nothing which it tells
-//! twice, late or not at all is reported wrongly.
+//! If the engine itself [reports](crate::backend::Backend::follow) the touched entries, a poll
+//! looks up these alone. They are compared with the same snapshot, so that an event which comes
+//! twice, late or not at all causes no wrong report.
 //!
 //! A poll cannot see whether an overwrite within the millisecond in which a scan read the entry
 //! came before or after that. Git meets the same question with its index and file times, and
@@ -36,7 +36,7 @@ use crate::value::Kind;
 /// A change of an entry between two polls.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Change {
-    /// It was not there before; this is what is known of it now
+    /// It was not there before
     Created(Box<Entry>),
     /// It was written again, its lifetime or policy was changed, or it was deleted and created
     /// again
@@ -55,7 +55,8 @@ impl Change {
     }
 }
 
-/// Sees what became of the entries that a filter means, from one [`poll`](Watch::poll) to the next.
+/// Reports the changes of the entries that a filter matches, from one [`poll`](Watch::poll) to the
+/// next.
 ///
 /// It keeps an address and some 50 bytes for each of them, and no transaction.
 ///
@@ -78,7 +79,7 @@ pub struct Watch {
     filter: Filter,
     /// The filter of the scanned entries: all that the other one matches now, did, or may later
     names: Filter,
-    /// How long the last poll took
+    /// Duration of the last poll
     cost: Duration,
     /// `None` until the first poll
     seen: Option<Snapshot>,
@@ -126,17 +127,17 @@ impl Watch {
         }
     }
 
-    /// How long to wait until the next poll that is to come after `interval`: watching a large
-    /// store that changes all the time is to take a tenth of a processor and not a whole one. Half
-    /// a minute at most: a look may have taken long because it waited for a server.
+    /// Returns the pause until the next poll: `interval` or longer, so that watching a large store
+    /// that changes all the time takes a tenth of a processor and not a whole one. The extension is
+    /// half a minute at most, since a poll may have taken long because it waited for a server.
     pub fn rest(&self, interval: Duration) -> Duration {
         const REST: u32 = 9;
         const MAX_REST: Duration = Duration::from_secs(30);
         interval.max(self.cost.saturating_mul(REST).min(MAX_REST))
     }
 
-    /// The changes since the last poll, deletions first. After an error, the next one compares with
-    /// the same snapshot.
+    /// Returns the changes since the last poll, deletions first. After an error, the next poll
+    /// compares with the same snapshot.
     ///
     /// # Errors
     /// Those of [`Backend::scan`].
@@ -144,11 +145,11 @@ impl Watch {
         self.poll_while(&|| true)
     }
 
-    /// As [`Watch::poll`], but gives up when `goes_on` says so; then there are no changes.
+    /// Polls as [`Watch::poll`] does, but gives up without changes once `goes_on` returns `false`.
     pub(crate) fn poll_while(&mut self, goes_on: &dyn Fn() -> bool) -> Result<Vec<Change>> {
         let started = Instant::now();
         let polled = self.look(goes_on);
-        // One that failed has waited, and not worked.
+        // A failed poll has waited, and not worked.
         if polled.is_ok() {
             self.cost = started.elapsed();
         }
@@ -160,7 +161,7 @@ impl Watch {
         let token = match (&touched, self.backend.tells_every_change()) {
             (Touched::Unknown, true) => Some(self.backend.change_token()?),
             (Touched::Unknown, false) => None,
-            // It is told of what changes during the scan.
+            // The engine reports changes during the scan.
             _ => Some(0),
         };
         let seen = self.seen.as_ref().and_then(|seen| seen.token);
@@ -356,7 +357,7 @@ struct Snapshot {
     /// Read before the scan, so that a change during the scan makes the next poll look again;
     /// `None` if it is to look again anyhow
     token: Option<u64>,
-    /// Those of the stores that were there before, read before the scan as well
+    /// The generations of the stores that were there before, read before the scan as well
     generations: BTreeMap<Arc<StoreAddress>, u64>,
     /// When the scan ran
     scanned: RangeInclusive<Timestamp>,

@@ -53,11 +53,10 @@ pub use crate::scope::STORE_KEY;
 pub use stores::ExecutionStores;
 pub use subscription::{Change, POLL_INTERVAL, Subscription};
 
-/// How often a large value is looked up again because it was replaced while it was read.
+/// Maximum number of attempts to read a large value that is replaced in the meantime.
 const READ_ATTEMPTS: usize = 3;
 
-/// How long an entry is to last. A TTL implies the policy `evict`, so there is no `persist` with
-/// one.
+/// The lifetime of an entry. A TTL implies the policy `evict`, so there is no `persist` with one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Lifetime {
     /// Policy `persist`: until it is removed
@@ -70,7 +69,7 @@ pub enum Lifetime {
 }
 
 impl Lifetime {
-    /// That TTL, or else `otherwise`.
+    /// Returns the lifetime of that TTL, or else `otherwise`.
     fn from_ttl(ttl: Option<Duration>, otherwise: Self) -> Self {
         ttl.map_or(otherwise, Self::Expire)
     }
@@ -102,7 +101,7 @@ fn expiry(ttl: Duration, now: Timestamp) -> Result<Timestamp> {
 /// [`SetOptions::keep`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SetOptions {
-    /// How long it is to last
+    /// The lifetime of the entry
     pub lifetime: Lifetime,
     /// The parts of the lifetime that an overwrite keeps as they were
     pub keep: Keep,
@@ -117,7 +116,8 @@ pub struct SetOptions {
 }
 
 impl SetOptions {
-    /// That TTL, or else `lifetime` for a new entry, of which an overwrite keeps `keep`.
+    /// Returns options with that TTL; without one, with `lifetime`, of which an overwrite keeps
+    /// `keep` as it was.
     fn unnamed(ttl: Option<Duration>, lifetime: Lifetime, keep: Keep) -> Self {
         match ttl {
             Some(ttl) => Lifetime::Expire(ttl).into(),
@@ -359,7 +359,7 @@ impl ExecutionStore {
         rows.map(|row| Ok(entry_of(row)?.address.key)).collect()
     }
 
-    /// How many fresh entries there are.
+    /// Returns the number of fresh entries.
     pub fn count_keys(&self) -> Result<u64> {
         Ok(self.usage(fresh(Filter::store(&self.address)))?.entries)
     }
@@ -400,7 +400,7 @@ impl ExecutionStore {
         self.subscribe_every(POLL_INTERVAL, callback)
     }
 
-    /// As [`ExecutionStore::subscribe`], looking for changes at that interval.
+    /// Subscribes as [`ExecutionStore::subscribe`] does, but polls at that interval.
     pub fn subscribe_every(
         &self,
         interval: Duration,

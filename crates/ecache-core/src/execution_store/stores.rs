@@ -84,7 +84,7 @@ impl ExecutionStores {
         list(&*self.backend, &self.linked())
     }
 
-    /// How many stores there are.
+    /// Returns the number of stores.
     pub fn count_stores(&self) -> Result<usize> {
         Ok(self.list_stores()?.len())
     }
@@ -121,7 +121,7 @@ impl ExecutionStores {
         list(&*self.backend, &self.global())
     }
 
-    /// How many stores there are; the same name for two datasets counts twice.
+    /// Returns the number of stores; the same name for two datasets counts twice.
     pub fn count_stores_global(&self) -> Result<usize> {
         Ok(self.list_stores_global()?.len())
     }

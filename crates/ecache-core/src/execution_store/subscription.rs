@@ -11,7 +11,7 @@ use crate::filter::Filter;
 pub use crate::watch::Change;
 use crate::watch::Watch;
 
-/// How long a change goes unnoticed at the most, as long as the store is small.
+/// Maximum delay until a change is noticed, as long as the store is small.
 pub const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Keeps a callback informed of one store's changes until it is dropped.
@@ -19,8 +19,8 @@ pub const POLL_INTERVAL: Duration = Duration::from_millis(100);
 /// The changes are those of every process, this one included. Between two polls, several changes of
 /// an entry are one, and one that was created and deleted again was never there; deletions come
 /// first, and then the others as the store keeps them. An entry that expires has not changed: it is
-/// deleted when it is removed. Hits and the store's metadata are no changes. An entry that
-/// was written in the very millisecond of a poll may be reported as updated once too often.
+/// deleted when it is removed. Hits and the store's metadata are no changes. An entry that was
+/// written in the very millisecond of a poll may be reported as updated once too often.
 ///
 /// The callback runs in a thread of its own. An error is given to it once, however long it lasts,
 /// and changes go on when it is over. A callback that panics ends the subscription.

@@ -17,10 +17,10 @@ pub const MAX_LINE_SIZE: usize = 1 << 30;
 /// MongoDB's limit is a quarter of it. It keeps the fourth byte of a document below any of a text.
 pub(super) const MAX_BSON_SIZE: usize = 64 << 20;
 
-/// How many bytes tell BSON from text.
+/// Number of bytes that are needed to tell BSON from text.
 pub(super) const HEAD_SIZE: u64 = 5;
 
-/// How the documents of a stream follow each other, and how far it is read.
+/// The framing of the documents in a stream, and the position reached.
 pub(super) enum Framing {
     /// One JSON object a line
     Lines { line: u64 },

@@ -1,7 +1,7 @@
-//! Entries in files: reading those of others, reading and writing our own.
+//! Entries in files: reads those of other tools, and reads and writes our own.
 //!
 //! [`Reader`] takes MongoDB's exports in every form, and ecache's own lines; [`write_entry`] and
-//! [`write_store`] write these. Nothing here knows a backend: what is read is a
+//! [`write_store`] write these. Nothing here knows a backend: a reader returns a
 //! [`Record`](crate::backend::Record), and nothing that is read is ever executed.
 
 mod framing;

@@ -141,7 +141,7 @@ fn plain_string(text: &str) -> Option<(&str, &str)> {
 
 /// Reports whether the value may be a text, FiftyOne's bytes, or hold one of MongoDB's types.
 ///
-/// Where there is an escape, any of the words may be hidden in it.
+/// An escape may hide any of the words.
 fn may_mean_more(value: &str) -> bool {
     value.starts_with('"')
         || value.contains('\\')

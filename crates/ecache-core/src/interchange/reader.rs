@@ -11,7 +11,7 @@ use crate::mongo_types::bson::{self, BsonError};
 use crate::python_json::{Json, ParseError};
 use crate::time::Timestamp;
 
-/// Where in its file a document begins.
+/// The position in a file at which a document begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Position {
     /// The number of a line, from 1

@@ -18,7 +18,7 @@ use crate::scope::{
 use crate::time::Timestamp;
 use crate::value::{Kind, Value};
 
-/// How many characters of a file's own words a message repeats.
+/// Maximum number of characters that a message quotes from a file.
 pub(super) const EXCERPT_LENGTH: usize = 80;
 
 /// A JSON object or BSON document is not one of an execution store.

@@ -13,7 +13,7 @@ use super::types::{NAN, OLD_BINARY};
 use super::{decimal128, timestamp, wrapper};
 use crate::python_json::{Json, write_float, write_integer, write_string};
 
-/// How deep documents may nest, which is as deep as MongoDB stores them, and less than JSON may.
+/// Maximum nesting of documents: as deep as MongoDB stores them, and less than JSON may be.
 const MAX_NESTING: usize = 200;
 
 /// A fault in a BSON document, with its position.

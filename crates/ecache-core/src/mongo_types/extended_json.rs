@@ -30,9 +30,9 @@ impl std::error::Error for ExtendedJsonError {}
 /// The result of a rewrite: reports whether the value was in ecache's own form already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Form {
-    /// Nothing was to be done
+    /// The value was unchanged
     Own,
-    /// Something was rewritten
+    /// A part of the value was rewritten
     Rewritten,
 }
 

@@ -6,7 +6,7 @@
 
 use thiserror::Error;
 
-/// How deep lists and dicts may nest in a text.
+/// Maximum nesting of lists and dicts in a text.
 ///
 /// Python gives up at about 1000, depending on its stack. This is less, so that walking a parsed
 /// value recursively fits every thread's stack, and whatever is accepted here is accepted there.
@@ -81,7 +81,7 @@ impl Word {
         }
     }
 
-    /// The state after so many letters of the word.
+    /// Returns the state after `known` letters of the word.
     fn after(self, known: u8) -> State {
         State::Word { word: self, known }
     }
@@ -487,7 +487,7 @@ fn unescape(letter: u8) -> Option<u8> {
     })
 }
 
-/// How much text came before, for the error that may follow.
+/// The amount of text read so far, for the position in an error.
 #[derive(Default)]
 struct Position {
     offset: u64,

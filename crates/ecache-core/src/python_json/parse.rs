@@ -47,7 +47,7 @@ impl Json {
     }
 }
 
-/// Which values of a key that repeats are kept.
+/// Selects which values of a repeated key are kept.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Repeats {
     Last,

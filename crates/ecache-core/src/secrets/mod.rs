@@ -46,7 +46,7 @@ fn masked(text: &str, mut secrets: Vec<Range<usize>>) -> Cow<'_, str> {
     let mut masked = String::with_capacity(text.len());
     let mut end = None;
     for secret in secrets {
-        // Those that overlap or touch are one.
+        // Secrets that overlap or touch are masked as one.
         if end.is_none_or(|end| secret.start > end) {
             masked.push_str(&text[end.unwrap_or(0)..secret.start]);
             masked.push_str(MASK);

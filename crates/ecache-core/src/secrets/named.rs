@@ -149,7 +149,7 @@ fn is_header(name: &str) -> bool {
     name.ends_with("authorization") || name.ends_with("cookie")
 }
 
-/// How long a text is up to the quote that closes it, or as a whole if none does.
+/// Returns the length of a text up to the closing quote, or as a whole if there is none.
 fn closing(text: &str, quote: u8, is_escaped: bool) -> usize {
     let bytes = text.as_bytes();
     let mut index = 0;

@@ -1,8 +1,8 @@
-//! Secrets that are told by their shape.
+//! Finds secrets by their shape.
 
 use std::ops::Range;
 
-/// How a maker's tokens begin, and the least number of characters that follow.
+/// The prefixes of known makers' tokens, and the least number of characters that follow each.
 const PREFIXES: [(&str, usize); 38] = [
     ("ghp_", 30),
     ("gho_", 30),
@@ -44,8 +44,8 @@ const PREFIXES: [(&str, usize); 38] = [
     ("AIDA", 16),
 ];
 
-/// A word of so many characters after `Bearer` is a token, and one with a digit from half of that
-/// on.
+/// Minimum length of a word after `Bearer` that is taken for a token; half of that if the word has
+/// a digit.
 const BEARER: usize = 16;
 
 /// Finds private keys, tokens, and passwords in URLs.
@@ -77,8 +77,8 @@ fn private_keys(text: &str, secrets: &mut Vec<Range<usize>>) {
     }
 }
 
-/// Finds passwords in URLs that have so many slashes after their scheme; one of MongoDB may have
-/// none.
+/// Finds passwords in URLs that have at least `least` slashes after their scheme; one of MongoDB
+/// may have none.
 pub(super) fn urls(text: &str, least: usize, secrets: &mut Vec<Range<usize>>) {
     for (index, _) in text.match_indices(':') {
         let rest = &text[index + 1..];
@@ -143,7 +143,7 @@ fn token_at(text: &str, start: usize) -> Option<Range<usize>> {
     (length >= *least && has_digit(body)).then_some(start..start + prefix.len() + length)
 }
 
-/// How long the JWT is that a text begins with: a header and a body, and what signs them.
+/// Returns the length of the JWT that a text begins with: a header, a body and a signature.
 fn jwt(text: &str) -> Option<usize> {
     let mut parts = text.split('.').map(|part| run(part, word));
     let (header, body) = (parts.next()?, parts.next()?);

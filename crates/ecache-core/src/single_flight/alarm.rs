@@ -1,5 +1,5 @@
-//! Waking tasks at a point in time without a runtime's clock: one thread for all who wait, as long
-//! as anybody does.
+//! Wakes tasks at a point in time without a runtime's clock: one thread serves all waiting tasks,
+//! and ends when none is left.
 
 use std::collections::BTreeMap;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -7,7 +7,7 @@ use std::task::{Poll, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Those who wait, by when their time is over and by a number of their own.
+/// The waiting tasks, by their deadline and a number of their own.
 static WAITING: Mutex<Waiting> = Mutex::new(Waiting {
     wakers: BTreeMap::new(),
     next: 0,

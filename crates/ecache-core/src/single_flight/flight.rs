@@ -47,7 +47,7 @@ enum State<V> {
     Landed(Landed<V>),
 }
 
-/// How a flight ended.
+/// The end of a flight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Landed<V> {
     /// With a value

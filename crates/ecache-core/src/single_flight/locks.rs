@@ -228,7 +228,7 @@ const GET_LOCK: libc::c_int = libc::F_OFD_GETLK;
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 const GET_LOCK: libc::c_int = libc::F_GETLK;
 
-/// A lock of so many bytes, all that follow if that is 0.
+/// Describes a lock of `length` bytes from `offset` on, or of all that follow if `length` is 0.
 fn description(kind: libc::c_int, offset: i64, length: i64) -> libc::flock {
     // SAFETY: a `flock` of zeros is a valid value of this plain C struct.
     let mut lock: libc::flock = unsafe { std::mem::zeroed() };

@@ -17,7 +17,7 @@ use crate::python_json::{KeyOrder, MAX_DEPTH, write_float, write_integer, write_
 pub(super) struct Writer<'a> {
     out: &'a mut Vec<u8>,
     order: KeyOrder,
-    /// How many lists and dicts are open around the value
+    /// Number of lists and dicts that are open around the value
     depth: usize,
     sequence: Sequence,
     /// The memory extent of the value, if it must not leave out a field
@@ -401,7 +401,7 @@ pub(super) struct Compound<'a> {
     out: &'a mut Vec<u8>,
     order: KeyOrder,
     depth: usize,
-    /// Where the first item begins in `out`
+    /// The offset in `out` at which the first item begins
     start: usize,
     items: Items,
     closing: &'static str,

@@ -23,7 +23,7 @@ use crate::error::{Error, Result};
 /// FiftyOne's database, unless the URI names one.
 pub const DEFAULT_DATABASE: &str = "fiftyone";
 
-/// How long a server is waited for, unless the URI says.
+/// Time-out for reaching a server, unless the URI has one.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Connects, and waits until a server has answered.
@@ -184,7 +184,7 @@ impl MongoBackend {
     }
 }
 
-/// Why no server was selected: what the first of them failed with.
+/// Describes why no server was selected, with the first server's error.
 fn selection_detail(message: &str) -> String {
     let within = |text: &'static str| message.split_once(text).map(|(_, rest)| rest);
     let reason = within("Error: Kind: ").and_then(|rest| rest.split(", labels").next());

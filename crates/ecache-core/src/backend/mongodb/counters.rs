@@ -1,4 +1,4 @@
-//! How often something changed, and what calls came to: the collection `ecache`.
+//! Counters of changes and of the outcomes of calls, in the collection `ecache`.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -130,12 +130,12 @@ fn count(backend: &MongoBackend, id: Bson) -> Result<u64> {
     ))
 }
 
-/// The generation of a store.
+/// Returns the generation of a store.
 pub(super) fn generation(backend: &MongoBackend, store: &StoreAddress) -> Result<u64> {
     count(backend, generation_id(store).into())
 }
 
-/// How often anything changed.
+/// Returns the number of changes of anything.
 pub(super) fn changes(backend: &MongoBackend) -> Result<u64> {
     count(backend, CHANGES.into())
 }

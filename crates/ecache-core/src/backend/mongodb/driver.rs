@@ -29,10 +29,11 @@ use super::{BATCH, MongoBackend, query};
 use crate::backend::Values;
 use crate::error::{Error, Result};
 
-/// How long an operation takes until the server is asked whether it is still there.
+/// Interval at which a running operation checks whether the server still answers, and the time-out
+/// of that check.
 const SILENCE: Duration = Duration::from_secs(5);
 
-/// A client with what drives it.
+/// A client with the runtime that drives it.
 pub(super) struct Driver {
     pub client: Client,
     /// `None` once it is dropped
@@ -40,7 +41,7 @@ pub(super) struct Driver {
 }
 
 impl Driver {
-    /// Makes a client where its tasks will run.
+    /// Creates a client inside the runtime in which its tasks will run.
     pub(super) fn new<C>(connect: C) -> DriverResult<Self>
     where
         C: AsyncFnOnce() -> DriverResult<Client>,
@@ -62,12 +63,12 @@ impl Driver {
         self.runtime.as_ref().expect("it is there until the drop")
     }
 
-    /// Waits for what the driver does.
+    /// Waits for an operation of the driver.
     pub(super) fn run<T>(&self, action: impl IntoFuture<Output = T>) -> T {
         self.runtime().block_on(action.into_future())
     }
 
-    /// Has something done beside what is waited for.
+    /// Starts a task in the background.
     pub(super) fn spawn<T: Send + 'static>(
         &self,
         task: impl Future<Output = T> + Send + 'static,
@@ -86,10 +87,10 @@ impl Drop for Driver {
 }
 
 impl MongoBackend {
-    /// Waits for what the driver does, and says what went wrong in our words.
+    /// Waits for an operation of the driver, and converts its error to ours.
     ///
-    /// An operation may take as long as it takes, but not with a server that says nothing else
-    /// either: the driver itself would wait for ever.
+    /// An operation may take any time, as long as the server answers a ping meanwhile: the driver
+    /// itself would wait for ever.
     pub(super) fn run<T>(&self, action: impl IntoFuture<Output = DriverResult<T>>) -> Result<T> {
         self.driver.run(async {
             let mut action = pin!(action.into_future());

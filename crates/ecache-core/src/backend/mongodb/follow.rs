@@ -35,9 +35,9 @@ struct Heard {
     touched: BTreeSet<Address>,
     /// Something was touched that has no known address, or too much for `touched`
     any: bool,
-    /// Why nothing is heard at the moment
+    /// The error for which the stream is interrupted
     error: Option<DriverError>,
-    /// Nothing will be heard any more
+    /// Set if the stream has ended for good
     is_over: bool,
 }
 

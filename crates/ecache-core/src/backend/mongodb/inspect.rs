@@ -191,7 +191,7 @@ pub(super) fn stores(backend: &MongoBackend) -> Result<Vec<StoreRecord>> {
     Ok(stores.into_iter().map(record).collect())
 }
 
-/// Reads a store's own document; one that cannot be read says nothing.
+/// Reads a store's own document; `None` if it cannot be read.
 pub(super) fn own_document(
     backend: &MongoBackend,
     collection: &str,

@@ -25,10 +25,10 @@
 //! so what was renewed in between stays. An import that is to be whole is read and checked to its
 //! end before its first write.
 //!
-//! The collection `ecache` counts: changes of anything (what [`Backend::change_token`] tells), and
-//! of each store the generation and what calls came to. What FiftyOne itself writes, and what
-//! MongoDB removes when it expires, moves neither: a memory tier notices those no earlier than its
-//! own copy expires.
+//! The collection `ecache` has the counters: of all changes (for [`Backend::change_token`]), and of
+//! each store its generation and the outcomes of calls. FiftyOne's own writes and MongoDB's removal
+//! of expired documents move neither: a memory tier notices those no earlier than its own copy
+//! expires.
 //!
 //! A backend that is opened for writing reads from the primary, whatever read preference the URI
 //! has: a decision to write or remove must not rest on what a secondary does not have yet.
@@ -83,13 +83,13 @@ use driver::Driver;
 /// The longest value, in bytes: that of the longest document that MongoDB keeps.
 pub const MAX_SIZE: u64 = 16 << 20;
 
-/// How many documents are read, written or removed at once.
+/// Maximum number of documents in a batch.
 const BATCH: usize = 1000;
 
-/// How many bytes of documents are written at once.
+/// Maximum number of bytes of documents in a batch to write.
 const BATCH_SIZE: usize = 16 << 20;
 
-/// How often a write is tried against others that write the same entry.
+/// Maximum number of attempts at a write while others write the same entry.
 const ATTEMPTS: usize = 32;
 
 /// A database of a MongoDB server.
@@ -123,7 +123,7 @@ impl MongoBackend {
         connection::open(uri, access, Some(patience))
     }
 
-    /// The documents of a collection.
+    /// Returns the collection of that name, for its documents.
     fn documents(&self, collection: &str) -> Result<Collection<RawDocumentBuf>> {
         check_collection(collection)?;
         Ok(self.database.collection(collection))

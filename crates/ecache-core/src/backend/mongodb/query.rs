@@ -195,7 +195,8 @@ pub(super) fn is_told_by_documents(filter: &Filter) -> bool {
         && filter.smaller_than.is_none()
 }
 
-/// The notes that may be on what is meant, if the filter asks for what only notes say.
+/// Returns the query for the notes on matching documents, if the filter has conditions that only
+/// notes can meet.
 pub(super) fn notes(filter: &Filter) -> Option<Document> {
     let fields = [
         ("user_id", &filter.users),

@@ -378,8 +378,8 @@ fn order(listed: &Listed, sort: Sort) -> Order {
     (key, rank(entry, sort), store, found.id.clone())
 }
 
-/// Reads entries. An order that only notes tell is made here, and takes memory for each entry that
-/// is meant.
+/// Reads entries. An order that depends on notes is made here, and takes memory for each matching
+/// entry.
 pub(super) fn scan<'a>(backend: &'a MongoBackend, scan: &Scan, now: Timestamp) -> Result<Rows<'a>> {
     let limit = usize::try_from(scan.limit.unwrap_or(u64::MAX)).unwrap_or(usize::MAX);
     let filter = scan.filter.clone();

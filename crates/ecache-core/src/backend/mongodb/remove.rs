@@ -1,4 +1,4 @@
-//! Counting, removing and touching what a selection means.
+//! Counts, removes and touches the entries of a selection.
 
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
@@ -19,8 +19,8 @@ use crate::filter::{Capacity, Filter, Pattern, Selection, Usage};
 use crate::scope::StoreAddress;
 use crate::time::Timestamp;
 
-/// How many documents are removed at once: a tenth of a second, in which the server lets others in
-/// between.
+/// Number of documents removed at once: a tenth of a second, after which the server can serve
+/// others.
 const REMOVED: usize = 5000;
 
 /// An entry to be removed.
