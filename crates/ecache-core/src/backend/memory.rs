@@ -345,7 +345,7 @@ impl State {
         entries.filter(move |stored| filter.matches(&stored.entry, now))
     }
 
-    /// Returns the entries that a selection means, by their position.
+    /// Returns the entries that a selection matches, by their position.
     fn selected(&self, selection: &Selection, now: Timestamp) -> BTreeMap<(usize, u64), &Entry> {
         let any_of = selection.any_of.iter();
         let mut selected: BTreeMap<_, _> = any_of

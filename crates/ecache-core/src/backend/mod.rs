@@ -156,8 +156,8 @@ pub trait Backend: Send + Sync {
     fn read_chunk(&self, chunked: &Chunked, index: u64, bytes: &mut Vec<u8>) -> Result<()>;
 
     /// Writes an entry. Its size is its content's. An overwrite keeps `created_at` and the recorded
-    /// hits of the old entry, and of its lifetime what [`PutOptions::keep`] says; everything else
-    /// is the new entry's. A new entry has no hits.
+    /// hits of the old entry, and the parts of its lifetime that [`PutOptions::keep`] names;
+    /// everything else is the new entry's. A new entry has no hits.
     ///
     /// A staged value belongs to one entry only, and one that is refused or fails to be written is
     /// dropped.
@@ -215,10 +215,10 @@ pub trait Backend: Send + Sync {
     /// Reads entries.
     fn scan(&self, scan: &Scan, now: Timestamp) -> Result<Rows<'_>>;
 
-    /// Counts the entries that `selection` means.
+    /// Counts the entries that `selection` matches.
     fn usage(&self, selection: &Selection, now: Timestamp) -> Result<Usage>;
 
-    /// Removes the entries that `selection` means, and returns how many and how large they were.
+    /// Removes the entries that `selection` matches, and returns their number and size.
     ///
     /// On an unchanged store this removes exactly what [`Backend::usage`] counts for the same
     /// selection. Large removals are many short transactions; `progress` may stop them in between.
@@ -229,8 +229,8 @@ pub trait Backend: Send + Sync {
         progress: Progress<'_>,
     ) -> Result<Usage>;
 
-    /// Changes the lifetime or the policy of the selected entries, and returns how many and how
-    /// large they are. `progress` may stop it between two transactions, as in [`Backend::remove`].
+    /// Changes the lifetime or the policy of the selected entries, and returns their number and
+    /// size. `progress` may stop it between two transactions, as in [`Backend::remove`].
     fn touch(
         &self,
         selection: &Selection,

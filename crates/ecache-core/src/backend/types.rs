@@ -25,7 +25,7 @@ pub enum Content {
     Chunked(Chunked),
 }
 
-/// Names a value that is kept in chunks. It is immutable: replacing the entry makes another one.
+/// Names a value that is stored in chunks. It is immutable: replacing the entry makes another one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Chunked {
     /// The backend's own name for it
@@ -58,7 +58,7 @@ pub enum Lookup {
     Hit(Box<Entry>, Content),
     /// An entry that is not fresh: its expiry has passed, or it claims to be from the future
     Stale(Box<Entry>),
-    /// An entry whose value is not what was written; never served
+    /// An entry whose value or fields fail verification; never served
     Damaged(Address),
     /// A fresh entry of another program whose value has no form here, and why
     Foreign(Box<Entry>, String),
@@ -129,7 +129,7 @@ impl<'a> CallIdentity<'a> {
 pub enum CallLookup {
     /// A fresh result of this call, verified
     Hit(CallResult),
-    /// An entry whose value is not what was written; never served
+    /// An entry whose value or fields fail verification; never served
     Damaged(Address),
     /// A fresh result of another call with the same key, and the function of that call, if recorded
     Other(Option<Arc<str>>),
@@ -163,7 +163,7 @@ pub enum Condition {
     IfValue(Value),
 }
 
-/// How a write treats the entry that has its address already.
+/// The options of a write, for an entry that has its address already.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PutOptions {
     /// Condition under which the write takes place
@@ -200,7 +200,7 @@ impl PutOptions {
     }
 }
 
-/// Which parts of an entry's lifetime an overwrite keeps, because the writer did not name them.
+/// The parts of an entry's lifetime that an overwrite keeps, because the writer did not name them.
 ///
 /// An expired entry no longer exists for its readers, so no part of its lifetime is kept.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -377,7 +377,7 @@ pub enum Trouble {
     Structure(String),
 }
 
-/// Which entries of a collection were touched.
+/// The entries of a collection that were touched.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Touched {
     /// The entries at these addresses, some of which may be gone
@@ -583,7 +583,7 @@ impl Scan {
 pub enum Row {
     /// An entry, with its value where the scan includes values
     Entry(Box<Entry>, Option<Content>),
-    /// An entry that cannot be read, or whose value is not what was written
+    /// An entry that cannot be read or fails verification
     Damaged(Address),
     /// An entry of another program that cannot be kept elsewhere as it is
     Foreign(Box<Foreign>),

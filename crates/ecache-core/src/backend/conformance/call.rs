@@ -99,7 +99,7 @@ fn of_this_call(backend: &dyn Backend) {
             entry.scopes = Scopes::default();
             entry.args = None;
         },
-        // Python may have written them with other spaces.
+        // Python may have written them with different spaces.
         |entry| {
             entry.scopes = Scopes::default();
             entry.args = Some(r#"[ "a" ]"#.into());

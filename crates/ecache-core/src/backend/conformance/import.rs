@@ -224,7 +224,7 @@ fn metadata_conflicts(backend: &dyn Backend) {
             let set = backend.set_metadata(&address, old.metadata.as_ref());
             set.expect("metadata");
             let new = store("\"new\"", Some(at(written)));
-            // An entry before it is written or not, together with it.
+            // An entry before it in the same import is written only if the import succeeds.
             let key = format!("{on_conflict:?}{written}");
             let records = vec![
                 Ok(record(&entry("other", &key), b"value")),

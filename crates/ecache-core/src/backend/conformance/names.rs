@@ -76,7 +76,7 @@ fn hostile(longest: usize) -> Vec<String> {
         "a.b",
         ".",
         "__proto__",
-        // Names of values that are no strings, and strings that look so.
+        // Names of values that are not strings, and strings that look alike.
         "bson:0",
         "bson:1.5",
         "bson:true",
@@ -101,7 +101,7 @@ fn exactly(name: &str) -> Vec<Pattern> {
     vec![Pattern::exact(name)]
 }
 
-/// Checks that of entries told apart by `name` alone, each filter means its own.
+/// Checks that among entries that differ in `name` alone, each filter matches its own.
 fn each_means_its_own(
     backend: &dyn Backend,
     longest: usize,
@@ -128,7 +128,7 @@ fn each_means_its_own(
     }
 }
 
-/// Checks that a filter means an entry with an empty name, and not its neighbour.
+/// Checks that a filter matches an entry with an empty name, and not its neighbour.
 fn the_empty_one_is_told_apart(backend: &dyn Backend, empty: Entry, filter: &Filter) {
     for entry in [&empty, &entry("s", "k")] {
         let put = backend.put(entry, &inline("1"), &Condition::Always.into(), NOW);

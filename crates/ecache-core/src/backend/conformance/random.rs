@@ -112,7 +112,7 @@ fn rarely<T: std::fmt::Debug>(value: impl Strategy<Value = T>) -> impl Strategy<
     proptest::option::weighted(0.15, value)
 }
 
-/// Filters, on the heap: what is generated of them nests deeper than a test's stack.
+/// Filters, on the heap: the generated values nest deeper than a test's stack allows.
 pub(crate) fn filters() -> BoxedStrategy<Filter> {
     any_filter().boxed()
 }

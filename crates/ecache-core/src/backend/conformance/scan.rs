@@ -104,7 +104,7 @@ fn limited(backend: &dyn Backend) {
     }
 }
 
-/// Enough entries, and enough bytes, for several pages of whatever size.
+/// Enough entries, and enough bytes, for several pages of any size.
 fn fill(backend: &dyn Backend, count: usize, size: usize) -> Vec<String> {
     let keys: Vec<String> = (0..count).map(|number| format!("{number:05}")).collect();
     let mut records = keys.iter().map(|key| {
@@ -155,7 +155,7 @@ fn written_while_read(backend: &dyn Backend) {
     };
     let mut rows = backend.scan(&scan, NOW).expect("a scan");
     rows.by_ref().take(10).for_each(drop);
-    // A lock that the scan held would have these wait for it.
+    // If the scan held a lock, these would wait for it.
     put(backend, &entry("s", "new"));
     put(backend, &entry("s", &expected[0]));
     let removed = backend.remove(

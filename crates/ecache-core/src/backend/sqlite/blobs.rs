@@ -56,8 +56,8 @@ impl SqliteBackend {
         match self.stage_chunks(id, first, second, value) {
             Ok(size) => Ok(Content::Chunked(Chunked { id, size })),
             Err(error) => {
-                // The first error says more than a failure to clean up; what stays is found as
-                // garbage.
+                // The first error says more than a failure to clean up; garbage collection finds a
+                // value that stays.
                 let _ = self.discard(id);
                 Err(error)
             }
@@ -93,7 +93,7 @@ impl SqliteBackend {
     fn write_chunk(&self, blob: i64, index: u64, bytes: &[u8]) -> Result<()> {
         self.transaction(|transaction| {
             let sqlite = |error| self.error(error);
-            // A stream that paused for a day was taken for one whose process died.
+            // A stream that pauses for a day counts as abandoned, and its value is removed.
             if !exists(transaction, blob).map_err(sqlite)? {
                 return Err(Error::Replaced);
             }

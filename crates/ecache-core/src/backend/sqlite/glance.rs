@@ -10,9 +10,9 @@
 //! Designs weighed: `immutable` (reads what a writer is just writing), `locking_mode=EXCLUSIVE`
 //! (shuts others out), no log at all (readers and writers wait for each other).
 //!
-//! Connections of one process share what they know of `-shm`: as long as a glance is open, no other
-//! connection of its process can write. Hence it is for processes that look and end, and not what
-//! [`Access::Read`] does.
+//! Connections of one process share their state of `-shm`: as long as a glance is open, no other
+//! connection of its process can write. Hence it is for processes that look up one entry and end,
+//! and [`Access::Read`] does not use it.
 
 use std::path::Path;
 use std::time::Duration;

@@ -303,7 +303,7 @@ fn open_write(path: &Path, access: Access, patience: Duration) -> Result<Connect
         schema::migrate(&mut connection).map_err(sqlite)?;
     }
     check_schema(&connection, path)?;
-    // SQLite then refuses to write to a page whose cells are not where it says.
+    // `cell_size_check` makes SQLite refuse to write to a page with misplaced cells.
     let synchronous = match access {
         Access::WriteDurably => "FULL",
         Access::Read | Access::Write => "NORMAL",
@@ -345,7 +345,7 @@ fn open_read(path: &Path, patience: Duration) -> Result<Connection> {
 /// made a hit take four times as long.
 pub(super) fn close(connection: Connection, path: &Path) {
     if log_size(path) > LOG_LEFT {
-        // Where it fails, the log stays as long as it is.
+        // If it fails, the log keeps its length.
         let _ = connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false);
     }
     drop(connection);
@@ -539,8 +539,8 @@ fn enable_wal(connection: &Connection, path: &Path, patience: Duration) -> Resul
                 std::thread::sleep(Duration::from_millis(2));
             }
             Ok(mode) if mode == "wal" => return Ok(()),
-            // As on a file system without shared memory. Other modes lock readers out, and lose
-            // more.
+            // This happens on a file system without shared memory. Other modes lock readers out,
+            // and lose more.
             Ok(mode) => {
                 return Err(Error::Unsupported(format!(
                     "the store {} cannot have a write-ahead log where it is (SQLite keeps to journal mode {mode})",
@@ -623,7 +623,7 @@ mod tests {
         let path = folder.path().join("store.db");
         let mut longest = 0;
         for number in 0..150 {
-            // Each as a process of its own would: it is the only one to have the file open.
+            // Like a process of its own, each is the only one to have the file open.
             let backend = SqliteBackend::open(&path, Access::Write).expect("the store");
             let key = Key::new(number.to_string()).expect("a valid key");
             let entry = Entry::new(StoreAddress::new("s").entry(key), Kind::Bytes, NOW);

@@ -44,7 +44,7 @@ pub(super) struct Pool {
     looked_at: Option<Instant>,
 }
 
-/// When to check for another file.
+/// The occasion for a check for another file.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Look {
     /// At most once per interval

@@ -429,7 +429,8 @@ impl Plan {
             ));
         }
         if filter.means_only_jobs() {
-            // A constant would leave the index that the statement names without use: an error.
+            // A constant condition would leave the index that the statement names unused, which is
+            // an error.
             self.and("+e.policy < 0");
         }
         if let Some(size) = filter.larger_than {

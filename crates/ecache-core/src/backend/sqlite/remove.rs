@@ -167,7 +167,8 @@ impl SqliteBackend {
         done.finish()
     }
 
-    /// Runs `batch` over the selected ids and adds up what it did, whether it fails later or not.
+    /// Runs `batch` over the selected ids and adds up the results in `done`, even if a later batch
+    /// fails.
     fn change(
         &self,
         parts: &[Part],

@@ -66,7 +66,7 @@ pub(super) fn count_readable(connection: &Connection) -> rusqlite::Result<Usage>
     Ok(usage)
 }
 
-/// Collects the ids that a selection means; none is in two parts.
+/// Collects the ids that a selection matches; none is in two parts.
 pub(super) fn select(
     connection: &Connection,
     selection: &Selection,

@@ -108,7 +108,7 @@ impl SqliteBackend {
         if uses.is_empty() {
             return Ok(());
         }
-        // A reader must not be held up by an import.
+        // An import must not delay a reader.
         self.transaction_within(SHORT_WAIT, |transaction| {
             let write = || -> rusqlite::Result<()> {
                 let mut statement = transaction.prepare_cached(
@@ -194,7 +194,7 @@ impl SqliteBackend {
         self.reclaim_staged(now)?;
         self.reclaim(Due::By(now))?;
         self.transaction(|transaction| {
-            // Checks two places, so that one damaged one does not cost an entry its value.
+            // Checks two places, so that a single damaged one does not cost an entry its value.
             transaction
                 .execute_batch(
                     "DELETE FROM chunks WHERE id >> 20 NOT IN (SELECT id FROM blobs) AND id >> 20 \
@@ -257,7 +257,7 @@ pub(super) fn own_document(connection: &Connection, id: i64) -> rusqlite::Result
     )
 }
 
-/// Returns the ids of the stores whose own documents `filter` means, damaged ones included.
+/// Returns the ids of the stores whose own documents `filter` matches, damaged ones included.
 fn meant_documents(connection: &Connection, filter: &Filter) -> rusqlite::Result<Vec<i64>> {
     let mut meant = Vec::new();
     for (id, store) in names::stores(connection)? {

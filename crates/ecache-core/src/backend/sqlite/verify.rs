@@ -31,7 +31,7 @@ fn rows_sql(plan: &Plan, columns: &str, ids: &[i64]) -> (String, Vec<Parameter>)
     };
     let mut parameters: Vec<Parameter> = plan.bound(range).collect();
     parameters.push(Parameter::many(ids.iter().copied()));
-    // With the plus, SQLite takes the list and not the range to find them.
+    // The plus makes SQLite find the rows by the list, not by the range.
     let sql = format!(
         "SELECT {columns}, {} FROM entries AS e NOT INDEXED \
          WHERE +e.id > ?1 AND +e.id <= ?2 AND e.id IN rarray(?{})",

@@ -89,7 +89,7 @@ struct Rollback<'a>(&'a Connection);
 impl Drop for Rollback<'_> {
     fn drop(&mut self) {
         if !self.0.is_autocommit() {
-            // A connection that cannot do even that is not used again.
+            // A connection that cannot roll back is not used again.
             let _ = self.0.execute_batch("ROLLBACK");
         }
     }
@@ -198,7 +198,7 @@ impl SqliteBackend {
             .map_err(sqlite)?;
         if options.condition == Condition::Always {
             self.check_staged(transaction, content)?;
-            // Most are new, and SQLite itself sees whether this one is.
+            // Most entries are new, so SQLite itself detects an existing key on insertion.
             if let Some(id) = id {
                 let how = Write::InsertNew;
                 let written = write(transaction, how, id, interned, entry, content, None);
@@ -277,8 +277,8 @@ impl SqliteBackend {
             let row = rows.next()?.ok_or(RowError::Damaged)?;
             let fields = row::fields(row)?;
             let kind = row::kind(fields.kind).ok_or(RowError::Damaged)?;
-            // A large value is not read under the lock for nothing. Only JSON can be spelled in
-            // several ways.
+            // Avoids reading a large value under the lock in vain: only JSON has several spellings
+            // of one value.
             let may_differ = kind == Kind::Json || expected.kind == Kind::Json;
             if fields.size != expected.bytes.len() as i64 && !may_differ {
                 return Ok(false);

@@ -40,7 +40,7 @@ fn store(folder: &tempfile::TempDir) -> SqliteBackend {
     backend
 }
 
-/// How SQLite goes about a statement.
+/// Returns SQLite's plan of a statement.
 fn explain(connection: &Connection, plan: &Plan, sql: &str) -> String {
     let mut statement = connection
         .prepare(&format!("EXPLAIN QUERY PLAN {sql}"))
@@ -56,7 +56,7 @@ fn exactly(name: &str) -> Vec<Pattern> {
     vec![Pattern::exact(name)]
 }
 
-/// Filters by what they narrow, and how their entries are found.
+/// Filters on each field, and the plan by which their entries are found.
 fn filters() -> Vec<(Filter, &'static str)> {
     let any = Filter::default;
     let before = NOW;
