@@ -366,7 +366,7 @@ fn why_unreadable(
     }
     let value = match read_value(backend, entry.kind, content) {
         Ok(value) => value,
-        // What is there now was not there to be examined.
+        // The value was replaced after the scan; the new one is not examined.
         Err(Error::Replaced) => return Ok(None),
         Err(error) => return Err(error),
     };

@@ -76,12 +76,12 @@ pub enum NotFound {
         /// The folder of the data
         folder: PathBuf,
     },
-    /// A file that tells of the server cannot be read.
+    /// A file with information on the server cannot be read.
     #[error("cannot read {}: {error}", path.display())]
     Unreadable {
         /// The file
         path: PathBuf,
-        /// Why
+        /// The reason
         error: io::Error,
     },
 }
@@ -229,7 +229,7 @@ fn identity(file: &fs::Metadata) -> Identity {
     (file.dev(), file.ino())
 }
 
-/// Reports whether a file, or the process that it tells of, is not there.
+/// Reports whether a file, or the process that it describes, does not exist.
 fn is_absent(error: &io::Error) -> bool {
     matches!(
         error.kind(),

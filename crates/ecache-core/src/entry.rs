@@ -54,10 +54,10 @@ impl FromStr for Policy {
     }
 }
 
-/// The largest count that is kept of hits or milliseconds; what is beyond becomes this.
+/// Maximum count of hits or milliseconds that is stored; larger ones are clamped to it.
 pub const MAX_COUNT: u64 = i64::MAX as u64;
 
-/// Everything known of an entry but its value.
+/// The metadata of an entry.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Entry {
     /// Its store and key
@@ -172,8 +172,8 @@ impl Entry {
 
     /// Reports whether the entry may belong to this call: no recorded field contradicts it.
     ///
-    /// `args` is JSON with sorted keys. What is not recorded, as in FiftyOne's own documents, says
-    /// nothing.
+    /// `args` is JSON with sorted keys. A field without a record, as in FiftyOne's own documents,
+    /// contradicts nothing.
     pub fn is_of_call(&self, function: &Arc<str>, scopes: &Scopes, args: &str) -> bool {
         let same_args = |recorded: &String| same_args(recorded, args);
         self.function.as_ref().is_none_or(|name| name == function)
@@ -182,7 +182,7 @@ impl Entry {
     }
 }
 
-/// [`Entry::is_fresh`], of what it depends on alone.
+/// Computes [`Entry::is_fresh`] from the fields it depends on.
 pub(crate) fn is_fresh(
     written_at: Timestamp,
     expires_at: Option<Timestamp>,

@@ -170,7 +170,7 @@ pub enum Error {
         /// The reason why the name is refused
         error: NameError,
     },
-    /// An entry cannot be called what a store's own document is called.
+    /// An entry cannot have the key of a store's own document.
     #[error("the key \"__store__\" is the store's own document, and no entry's")]
     ReservedKey,
     /// An entry would be expired as soon as it is written.
@@ -193,7 +193,7 @@ pub enum Error {
         /// The store that has the name
         store: Box<StoreAddress>,
     },
-    /// The work was stopped in between; what was done is whole batches.
+    /// The work was stopped between two batches; earlier batches are done.
     #[error("interrupted after {} entries", done.entries)]
     Interrupted {
         /// The work done before
@@ -224,7 +224,7 @@ pub enum Error {
         /// Its scheme; the rest may contain a password
         scheme: String,
     },
-    /// The location is not what the engine's locations look like.
+    /// The location does not have the form of the engine's locations.
     #[error("the location is not of the form {expected}")]
     Address {
         /// The form of a valid one; the given one may hold a password
@@ -296,10 +296,10 @@ impl Error {
         }
     }
 
-    /// The error that a stream of a store failed with, if it did.
+    /// Returns the error with which a stream of a store failed, if it is one of ours.
     ///
     /// A [`ContentReader`](crate::backend::ContentReader) can only fail with an `io::Error`; this
-    /// says what is within.
+    /// unwraps it.
     ///
     /// ```
     /// use std::io;

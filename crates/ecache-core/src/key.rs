@@ -186,7 +186,7 @@ impl<'a> CallScopes<'a> {
     }
 }
 
-/// One scope of a cached function: whether it is declared, and what the call's context has for it.
+/// One scope of a cached function: its declaration, and its value in the call's context.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Scope<'a> {
     /// The function does not depend on it
@@ -235,8 +235,8 @@ pub struct DeclaredScopes<'a> {
 impl<'a> DeclaredScopes<'a> {
     /// Returns the values that go into the key, or `None` if the call must not be cached.
     ///
-    /// It must not when the user or the JWT is declared and unknown: what it returns would be
-    /// served to everybody. An unknown operator or prompt only leaves its part of the key out.
+    /// It must not when the user or the JWT is declared and unknown: its result would be served to
+    /// every user. An unknown operator or prompt only leaves its part of the key out.
     pub fn resolve(self) -> Option<CallScopes<'a>> {
         if self.user_request_token.lacks_value() || self.user_id.lacks_value() {
             return None;
@@ -372,8 +372,8 @@ impl Preimage {
         self.push(&format!("{name}#{:016x}", hasher.finish()))
     }
 
-    /// The length of the arguments' text so far: it tells calls apart whose text is the same but
-    /// for which part of it is an argument and which a scope.
+    /// Returns the length of the arguments' text so far. It distinguishes calls with the same text,
+    /// split differently into arguments and scopes.
     pub fn arguments_length(&self) -> usize {
         self.text.len()
     }

@@ -213,7 +213,7 @@ pub fn shown(location: &OsStr) -> String {
     }
 }
 
-/// An empty store that is nowhere: what a reader has where there is no store yet.
+/// Returns an empty store in memory, for a reader of a location without a store.
 pub fn empty() -> Arc<dyn Backend> {
     Arc::new(MemoryBackend::default())
 }

@@ -95,7 +95,7 @@ impl Remap {
     }
 
     /// Returns the id that takes the place of a text, if that is the id of a dataset that goes
-    /// elsewhere. What is no id of FiftyOne's may mean anything.
+    /// elsewhere. Only ids of FiftyOne's form are replaced.
     fn id(&self, text: &[u8]) -> Option<&str> {
         let text = std::str::from_utf8(text).ok()?;
         is_id(text)

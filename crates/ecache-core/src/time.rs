@@ -1,4 +1,4 @@
-//! Points in time, and who tells them: a backend never reads the clock, it is told `now`.
+//! Points in time and clocks. A backend never reads a clock; its caller passes `now`.
 
 use std::fmt;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -52,9 +52,9 @@ impl fmt::Display for Timestamp {
     }
 }
 
-/// Tells the time.
+/// A source of the current time.
 pub trait Clock: Send + Sync {
-    /// The present.
+    /// Returns the current time.
     fn now(&self) -> Timestamp;
 }
 

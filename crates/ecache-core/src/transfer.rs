@@ -200,7 +200,7 @@ pub fn write_record(record: &Record, out: &mut Vec<u8>) -> Result<(), TooLarge> 
     }
 }
 
-/// Told which record the backend does not take, and why.
+/// A callback for each record that the backend refuses, with the reason.
 pub type OnRefused<'a> = &'a mut dyn FnMut(&Address, &Error);
 
 /// Writes records to a backend in batches, which it holds in memory until they are large enough.
@@ -270,7 +270,7 @@ impl<'a> Importer<'a> {
         Ok(())
     }
 
-    /// Writes what is held in memory.
+    /// Writes the buffered batch.
     ///
     /// # Errors
     /// Those of [`Importer::add`].

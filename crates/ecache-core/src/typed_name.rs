@@ -73,7 +73,7 @@ pub fn value(name: &str) -> Option<Json> {
     (json.dumps() == text).then_some(json)
 }
 
-/// Returns the name of what has no JSON, from the id of its document.
+/// Returns the name of a value without JSON, from the id of its document.
 pub fn nameless(id: &str) -> String {
     format!("{NAMELESS}{id}")
 }
@@ -94,7 +94,7 @@ pub fn is_typed(text: &str) -> bool {
     }
 }
 
-/// Returns the type of what a name stands for, in MongoDB's words.
+/// Returns the type of the value that a name stands for, in MongoDB's words.
 ///
 /// ```
 /// use ecache_core::typed_name::type_of;

@@ -113,14 +113,14 @@ impl Watch {
         }
     }
 
-    /// Goes on with another backend: what is compared is what was seen before.
+    /// Goes on with another backend, and compares it with the last snapshot of the old one.
     pub fn continue_with(&mut self, backend: Arc<dyn Backend>) {
         self.backend = backend;
         self.following = Following::NotAsked;
         self.look_again();
     }
 
-    /// Has the next poll look at everything.
+    /// Makes the next poll scan everything.
     fn look_again(&mut self) {
         if let Some(seen) = &mut self.seen {
             seen.token = None;
@@ -175,7 +175,7 @@ impl Watch {
                 }
                 return changes;
             }
-            // Until it succeeds, since what was told is told once.
+            // Events come once, so the token stays unset until a scan succeeds.
             _ => self.look_again(),
         }
         let stores = self.seen.iter().flat_map(Snapshot::stores);
@@ -196,7 +196,7 @@ impl Watch {
         Ok(changes)
     }
 
-    /// Looks at what is at these addresses.
+    /// Looks up the entries at these addresses, and compares them with the snapshot.
     fn look_at(&mut self, addresses: &BTreeSet<Address>) -> Result<Vec<Change>> {
         let mut keys: BTreeMap<Arc<StoreAddress>, Vec<Pattern>> = BTreeMap::new();
         let meant = |address: &&Address| self.names.matches_store(&address.store);
@@ -233,7 +233,8 @@ impl Watch {
         stores.map(generation).collect()
     }
 
-    /// Scans what `filter` means, and compares what is watched of it; false if it was not to go on.
+    /// Scans the entries that `filter` matches, and collects those that are watched and their
+    /// changes. Returns `false` if `goes_on` did.
     fn find(
         &self,
         filter: &Filter,

@@ -1,7 +1,7 @@
-//! Takes the text of a document apart, without building what can stay the text that it is.
+//! Splits the text of a document into its members, and parses only those that must be.
 //!
 //! Most of a file is values, and most values are only checked. The grammar of the parser finds
-//! where each part ends, so what is taken apart here is exactly the JSON objects.
+//! where each part ends, so this splits exactly the texts that are JSON objects.
 
 use std::borrow::Cow;
 

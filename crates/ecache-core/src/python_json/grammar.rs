@@ -1,8 +1,8 @@
 //! The language that Python's `json.loads` accepts, as a machine that takes the text in pieces.
 //!
 //! There is one grammar: [`Json::parse`](super::Json::parse) and [`Validator`](super::Validator)
-//! differ only in the [`Sink`] that listens, so they cannot disagree. The machine keeps no text and
-//! does not recurse.
+//! differ only in their [`Sink`], so they cannot disagree. The machine keeps no text and does not
+//! recurse.
 
 use thiserror::Error;
 
@@ -26,7 +26,7 @@ pub struct ParseError {
     pub what: &'static str,
 }
 
-/// Hears what a text consists of, in its order.
+/// Receives the parts of a text, in their order.
 pub(super) trait Sink {
     /// A list or dict begins.
     fn open(&mut self, _container: Container) {}
@@ -126,7 +126,7 @@ enum State {
     ExponentDigits,
 }
 
-/// Reads a text in pieces and tells a sink what it consists of.
+/// Reads a text in pieces and passes its parts to a sink.
 pub(super) struct Grammar<S> {
     state: State,
     containers: Vec<Container>,

@@ -54,7 +54,7 @@ enum Repeats {
     All,
 }
 
-/// Builds a value from what the grammar hears.
+/// Builds a value from the events of the grammar.
 struct Builder {
     repeats: Repeats,
     /// The lists and dicts that are still open, outermost first

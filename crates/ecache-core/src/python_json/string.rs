@@ -50,7 +50,7 @@ impl PyString {
         &self.0
     }
 
-    /// Keeps what the parser has collected.
+    /// Creates a string of the bytes that the parser has collected.
     pub(super) fn from_wtf8(bytes: &[u8]) -> Self {
         PyString(bytes.into())
     }

@@ -8,7 +8,7 @@
 //! | file | its job |
 //! |---|---|
 //! | `named` | values of `password=`, `--token`, `Authorization:` and their like |
-//! | `shaped` | what is a secret by its shape: tokens of known makers, JWTs, keys, passwords in URLs |
+//! | `shaped` | secrets by their shape: tokens of known makers, JWTs, keys, passwords in URLs |
 
 mod named;
 mod shaped;
@@ -21,7 +21,7 @@ use crate::python_json::Json;
 /// The text shown in place of a secret.
 pub const MASK: &str = "***";
 
-/// Replaces what looks like a secret in a text by [`MASK`].
+/// Replaces each passage of a text that looks like a secret by [`MASK`].
 ///
 /// ```
 /// use ecache_core::secrets::mask;
@@ -57,8 +57,8 @@ fn masked(text: &str, mut secrets: Vec<Range<usize>>) -> Cow<'_, str> {
     Cow::Owned(masked)
 }
 
-/// Replaces the passwords of URLs by [`MASK`], and nothing else: for messages that name what was
-/// typed.
+/// Replaces the passwords of URLs by [`MASK`], and nothing else: for messages that quote the user's
+/// input.
 ///
 /// ```
 /// use ecache_core::secrets::mask_urls;

@@ -1,4 +1,4 @@
-//! Secrets that are told by the name before them.
+//! Finds secrets by the name before them.
 
 use std::ops::Range;
 
@@ -132,7 +132,7 @@ fn value_after(text: &str, separator: usize, name: &Name<'_>) -> Option<Range<us
         }
     };
     let value = &value[..end];
-    // `Bearer` and its like are no secret, what they are followed by is.
+    // The word after `Bearer` and its like is the secret.
     if is_header
         && let Some((scheme, secret)) = value.split_once(' ')
         && scheme.bytes().all(|byte| byte.is_ascii_alphabetic())

@@ -231,13 +231,13 @@ impl<K: Clone + Eq + Hash, V: Clone> Leader<'_, K, V> {
         Inside::enter(self.flight.id)
     }
 
-    /// Runs the computation, so that what it waits for is known to be waited for by this flight.
+    /// Runs the computation, and attributes the waits within it to this flight.
     pub fn run<T>(&self, compute: impl FnOnce() -> T) -> T {
         let _inside = self.enter();
         compute()
     }
 
-    /// The same for a future.
+    /// Runs a future as [`Leader::run`] does a function.
     pub async fn run_async<T>(&self, compute: impl Future<Output = T>) -> T {
         let mut compute = pin!(compute);
         std::future::poll_fn(|context| {
@@ -247,7 +247,7 @@ impl<K: Clone + Eq + Hash, V: Clone> Leader<'_, K, V> {
         .await
     }
 
-    /// Ends the flight with a value for those who wait.
+    /// Ends the flight, and publishes the value to the followers.
     pub fn land(self, value: V) {
         self.end(Landed::Value(value));
     }

@@ -250,7 +250,7 @@ impl<'de> Deserializer<'de> for TextReader {
 struct KeyReader<'de>(&'de PyString);
 
 impl<'de> KeyReader<'de> {
-    /// Visits what the text parses as, or else the text, which the visitor then refuses by name.
+    /// Visits the parsed text, or else the text itself, which the visitor then refuses by name.
     fn parsed<T: std::str::FromStr, V: Visitor<'de>>(
         self,
         visit: impl FnOnce(V, T) -> Result<V::Value, StoredError>,

@@ -142,7 +142,7 @@ impl MongoBackend {
         }
     }
 
-    /// Says what the driver says, as far as it can be acted on; the password is in none of it.
+    /// Converts an error of the driver to one that can be acted on, and never shows the password.
     pub(super) fn error(&self, error: DriverError) -> Error {
         let host = self.host.to_string();
         let denied = |code: i32| matches!(code, 13 | 18 | 8000);

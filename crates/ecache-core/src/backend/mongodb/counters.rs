@@ -115,7 +115,7 @@ fn update(backend: &MongoBackend, updates: &[Document]) -> Result<()> {
     Ok(())
 }
 
-/// Makes what updates it can, and returns what the server says of the others.
+/// Attempts all updates, and returns the errors of those that failed.
 fn try_update(backend: &MongoBackend, updates: &[Document]) -> Result<Vec<Bson>> {
     let command = doc! { "update": COLLECTION, "updates": updates, "ordered": false };
     let answer = backend.run(backend.database.run_command(command))?;

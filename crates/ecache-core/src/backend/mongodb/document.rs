@@ -318,7 +318,7 @@ impl Found {
         notes.filter(of_value).max_by_key(|note| note.id)
     }
 
-    /// The entry, with what a note says of it.
+    /// Returns the entry, with the metadata of a note.
     pub(super) fn entry(&self, note: Option<&Note>) -> Box<Entry> {
         let wrote = note.and_then(|note| note.wrote.as_ref());
         let mut entry = Box::new(Entry {

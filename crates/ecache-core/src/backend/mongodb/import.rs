@@ -185,7 +185,7 @@ fn next_batch(
 }
 
 impl Import<'_> {
-    /// Settles conflicts, and encodes what is to be written.
+    /// Resolves conflicts, and encodes the records to be written.
     fn prepare(&mut self, batch: Vec<Record>) -> Result<Vec<Prepared>> {
         let addresses = batch.iter().filter_map(|record| match record {
             Record::Entry(entry, _) => Some(&entry.address),
@@ -393,7 +393,7 @@ impl Import<'_> {
         Ok(count)
     }
 
-    /// Writes a batch: notes, then documents, and then away with the notes on what is replaced.
+    /// Writes a batch: the notes, then the documents; then removes the notes on replaced versions.
     fn write_batch(&self, batch: Vec<Prepared>) -> Result<()> {
         let mut by_collection: HashMap<Arc<str>, Vec<Prepared>> = HashMap::new();
         for prepared in batch {

@@ -320,7 +320,7 @@ impl Backend for MongoBackend {
     }
 
     fn compact(&self, now: Timestamp) -> Result<()> {
-        // The server reuses what is free by itself.
+        // The server reuses free space by itself.
         self.collect_garbage(now)
     }
 

@@ -121,7 +121,7 @@ pub(super) fn condition(field: &str, name: &str) -> Document {
     }
 }
 
-/// The fields by which FiftyOne tells documents apart.
+/// Returns the condition on the fields by which FiftyOne identifies a document.
 ///
 /// # Errors
 /// [`Error::Dataset`] if the dataset is none that FiftyOne could have.

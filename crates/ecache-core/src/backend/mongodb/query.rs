@@ -42,7 +42,7 @@ pub(super) fn documents(filter: &Filter, now: Timestamp) -> Document {
     if let Some(by) = filter.expires_by {
         all.push(doc! { "expires_at": { "$gt": date(now), "$lte": date(by) } });
     }
-    // What is unused since then was not written since either.
+    // An entry unused since then was not written since then either.
     let before = filter.written_before.into_iter().chain(filter.unused_since);
     let skewed = date(now.saturating_add(CLOCK_SKEW));
     if let Some(time) = before.min() {
@@ -95,12 +95,12 @@ fn written(condition: Document) -> Document {
     doc! { "$or": [{ "updated_at": condition }, { "updated_at": no_date() }] }
 }
 
-/// Selects what is no date, missing fields included, from the two ends of an index.
+/// Matches values that are no date, missing fields included, from the two ends of an index.
 fn no_date() -> Document {
     doc! { "$not": { "$gte": DateTime::MIN } }
 }
 
-/// The documents of which one field is named so.
+/// Returns the condition that a field has one of these names; `None` if it may have any.
 fn named(field: &str, patterns: &[Pattern]) -> Option<Document> {
     let is_typed = |pattern: &&Pattern| match pattern {
         Pattern::Exact(name) => typed_name::is_typed(name),
@@ -186,7 +186,7 @@ fn datasets(patterns: &[DatasetPattern]) -> Option<Document> {
     Some(doc! { "dataset_id": { "$in": exact } })
 }
 
-/// Reports whether documents alone tell what a filter means, without notes and sizes.
+/// Reports whether documents alone decide if a filter matches, without notes and sizes.
 pub(super) fn is_told_by_documents(filter: &Filter) -> bool {
     notes(filter).is_none()
         && filter.kinds.is_empty()

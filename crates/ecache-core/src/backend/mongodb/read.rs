@@ -49,7 +49,7 @@ impl MongoBackend {
         self.run(documents.find_one(identity(store, key.as_str())?))
     }
 
-    /// The notes on one document; what is exact of its value only where values are wanted.
+    /// Returns the notes on one document, with the exact bytes of its value if `values` says so.
     pub(super) fn notes_on(
         &self,
         collection: &str,
@@ -78,9 +78,10 @@ impl MongoBackend {
         }
     }
 
-    /// Returns what a filter means in one collection, page by page, in that order if there is one.
+    /// Finds the entries of one collection that a filter matches, page by page and in `order`, if
+    /// there is one.
     ///
-    /// With a filter on what only notes say, the documents come in no order.
+    /// With conditions that only notes can meet, the documents come in no order.
     pub(super) fn matching(
         &self,
         collection: &str,
@@ -136,7 +137,7 @@ impl MongoBackend {
         })
     }
 
-    /// Returns what a filter means in each of its collections, one after the other.
+    /// Finds the entries that a filter matches in each of its collections, one after the other.
     pub(super) fn items(
         &self,
         filter: &Filter,

@@ -348,7 +348,7 @@ pub(super) fn touch(
     }
     backend.check_writable()?;
     let filters = &selection.any_of;
-    // All of them are found first: what is touched may be meant no longer, or again.
+    // All of them are found first: a touched entry may no longer match, or match again.
     let mut meant: Vec<Meant> = Vec::new();
     for index in 0..filters.len() {
         for listed in first_meant_by(backend, filters, index, now)? {

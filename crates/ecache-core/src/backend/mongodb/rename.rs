@@ -141,7 +141,7 @@ fn move_all(
         }
         Ok(())
     })();
-    // Also after a failure: what was moved is not where it was.
+    // Also after a failure: some entries may have moved.
     let stores = BTreeSet::from([Arc::new(from.clone()), Arc::new(to.clone())]);
     let bumped = counters::bump(backend, &stores);
     moved.and(bumped)

@@ -71,7 +71,7 @@ fn alone(element: RawBsonRef<'_>) -> RawDocumentBuf {
     document
 }
 
-/// Tells a value from others.
+/// Returns a checksum that distinguishes a value from others.
 pub(super) fn checksum(element: RawBsonRef<'_>) -> i64 {
     xxh3_64(alone(element).as_bytes()).cast_signed()
 }

@@ -168,8 +168,8 @@ fn old(backend: &MongoBackend, address: &Address) -> Result<Option<Old>> {
     let mut notes = backend.notes_on(collection, found.id.clone(), Values::Omit)?;
     let of_version = notes.iter().filter(|note| found.is_version_of(note));
     if of_version.count() > 1 {
-        // Within one millisecond the value tells which it is. The others are of writers who are
-        // about to write.
+        // Among notes of one millisecond, the checksum of the value finds the right one. The others
+        // belong to writers that are about to write.
         let document = backend.document(address)?;
         let value = document.as_ref().and_then(|raw| raw.get("value").ok()?);
         let current = value.and_then(|value| Some(found.note_on(&notes, value)?.id));
