@@ -1,5 +1,5 @@
-//! Runs a program once for each of so many numbers, several at a time, and captures what it prints:
-//! what memoizing commands costs at the least.
+//! Runs a program once for each number, several at a time, and captures its output: the minimum
+//! cost of memoizing commands.
 //!
 //! Usage: spawn PROGRAM COUNT WORKERS
 

@@ -1,10 +1,11 @@
 //! A small operator over a CSV file, whose results `ecache` administers.
 //!
-//! Reads names of columns from standard input and prints what it makes of each, and whether that
-//! was computed:
+//! Reads names of columns from standard input. Prints two results for each column, and whether they
+//! were computed:
 //!
 //! ```console
-//! $ cargo run --example operator -- store.db cities.csv --user ann --operator @acme/count --prompt p1 --dataset d1
+//! $ cargo run --example operator -- store.db cities.csv --user ann --operator @acme/count \
+//! >     --prompt p1 --dataset d1
 //! country
 //! 3 values, longest "Portugal" (computed, computed)
 //! $ ecache --db store.db ls --user ann
@@ -23,7 +24,7 @@ use ecache_core::execution_cache;
 use ecache_core::execution_cache::{Cache, ExecutionContext};
 use serde::Serialize;
 
-/// The table, as it is part of a key: when it has changed, it is another one.
+/// The table as a part of the key: its modification time changes the key when the file changes.
 #[derive(Clone, Debug, Serialize)]
 struct Table {
     path: PathBuf,
@@ -40,7 +41,7 @@ impl Table {
         })
     }
 
-    /// The values of one column, from top to bottom.
+    /// Returns the values of one column, from top to bottom.
     fn column(&self, name: &str) -> Result<Vec<String>, csv::Error> {
         let mut reader = csv::Reader::from_reader(File::open(&self.path)?);
         let index = reader.headers()?.iter().position(|header| header == name);
@@ -53,7 +54,7 @@ impl Table {
     }
 }
 
-/// How often each value is in a column: for this user of this operator, for an hour.
+/// Counts each value of a column; cached for an hour, per user and operator.
 #[execution_cache(ttl = "1h", operator_scoped, user_scoped)]
 fn count_values(
     _ctx: &ExecutionContext,
@@ -67,7 +68,7 @@ fn count_values(
     Ok(counts)
 }
 
-/// The longest value of a column: for as long as the operator's prompt is open.
+/// Finds the longest value of a column; cached per operator prompt.
 #[execution_cache(prompt_scoped)]
 fn longest_value(
     _ctx: &ExecutionContext,
@@ -81,7 +82,7 @@ fn longest_value(
         .unwrap_or_default())
 }
 
-/// The context and the table that the command line names.
+/// Parses the command line: the context and the table.
 fn arguments(
     mut arguments: impl Iterator<Item = String>,
 ) -> Result<(ExecutionContext, Table), Box<dyn Error>> {

@@ -1,5 +1,4 @@
-//! `completions/` and `man/` are what the command prints, and their scripts are ones that shells
-//! can read.
+//! `completions/` and `man/` match the output of the command, and shells can read the scripts.
 //!
 //! `UPDATE=1 cargo test --test artifacts` writes them anew.
 
@@ -21,7 +20,7 @@ const SCRIPTS: [(&str, &str); 5] = [
 
 type Files = BTreeMap<String, Vec<u8>>;
 
-/// The command without anything of the environment that could change what it prints.
+/// Runs the command with an empty environment, since variables could change its output.
 fn ecache(arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ecache"));
     command.env_clear().args(arguments);
@@ -43,7 +42,7 @@ fn files(folder: &Path) -> io::Result<Files> {
     fs::read_dir(folder)?.map(read).collect()
 }
 
-/// Compares a folder of the repository with what it ought to hold, or makes it hold that.
+/// Compares a folder of the repository with the wanted files, or writes them with `UPDATE` set.
 fn assert_current(folder: &str, wanted: &Files) -> io::Result<()> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     if std::env::var_os("UPDATE").is_some() {
@@ -104,7 +103,7 @@ fn scripts_parse_in_the_shells_that_are_here() -> io::Result<()> {
     Ok(())
 }
 
-/// A store with one entry, in a folder of its own.
+/// Creates a store with one entry, in a folder of its own.
 fn store(name: &str, operator: &str) -> io::Result<(tempfile::TempDir, PathBuf)> {
     let folder = tempfile::tempdir()?;
     let db = folder.path().join("store.db");

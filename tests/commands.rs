@@ -1,4 +1,4 @@
-//! Every command, told as sessions: what is typed, what comes of it, and what is refused.
+//! Sessions with every command: input, output and errors.
 
 mod support;
 
@@ -109,7 +109,7 @@ fn damage_is_found_and_never_served() {
     replay(&Session::new(), "damaged.txt");
 }
 
-/// All that selects entries to change or remove, with how many of the six there are it means.
+/// Commands that change or remove a selection of the entries.
 const CHANGES: [&str; 12] = [
     "rm thumbs a b nothing",
     "clear --all",

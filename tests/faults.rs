@@ -1,5 +1,5 @@
-//! A disk that fails: every call on a file, one after the other, is made to fail once, and from
-//! there on for good.
+//! A disk that fails: each call on a file in turn fails, once alone and once with all calls of its
+//! kind that follow.
 //!
 //! The calls fail in the C library, by a small library of ours that is loaded before it
 //! (`support/faults.c`); so these tests need a C compiler, as the build does, and a program that is
@@ -14,7 +14,7 @@ use rusqlite::{Connection, OpenFlags};
 use support::{Ran, Session, run};
 use tempfile::TempDir;
 
-/// Calls that can fail, each with what is most usual.
+/// Calls that can fail, each with its most usual errors.
 const KINDS: [(&str, &[i32]); 8] = [
     ("write", &[libc::EIO, libc::ENOSPC]),
     ("sync", &[libc::EIO]),
@@ -26,10 +26,10 @@ const KINDS: [(&str, &[i32]); 8] = [
     ("map", &[libc::ENOMEM]),
 ];
 
-/// More calls than any of these commands makes.
+/// A number of calls that none of these commands reaches.
 const ENDLESS: usize = 1000;
 
-/// Where the library is that makes calls fail.
+/// The folder of the library that makes calls fail.
 struct Faults {
     folder: TempDir,
 }
@@ -48,9 +48,8 @@ impl Faults {
         Self { folder }
     }
 
-    /// Runs a command as often as it makes calls, each time with another one that fails; `check` is
-    /// given the session and how it ended. Every time it is run, the user's folder is as `prepare`
-    /// leaves it.
+    /// Runs a command once for each call that it makes, and makes that call fail; `check` gets the
+    /// session and the result. Each run has a new session, which `prepare` fills.
     fn each(&self, words: &str, prepare: impl Fn(&Session), check: impl Fn(&Session, &str, Ran)) {
         let mut failed = 0;
         for (kind, errors) in KINDS {
@@ -65,7 +64,7 @@ impl Faults {
         assert!(failed > 20, "only {failed} calls of `{words}` failed");
     }
 
-    /// The same with one kind of call; returns how many there were.
+    /// Like [`Faults::each`], for one kind of fault; returns the number of calls.
     fn all_of(
         &self,
         words: &str,
@@ -94,7 +93,7 @@ impl Faults {
     }
 }
 
-/// A store with something to lose.
+/// Fills a store with entries that a fault could damage.
 fn filled(session: &Session) {
     session
         .run("set kept theme dark --policy persist")
@@ -111,7 +110,7 @@ fn filled(session: &Session) {
         .notes("");
 }
 
-/// The file is whole, what was not touched is there, and the store takes what comes.
+/// Checks that the file is intact, other entries are unchanged, and the store is writable.
 fn is_well(session: &Session, what: &str) {
     let file = Connection::open_with_flags(session.store(), OpenFlags::SQLITE_OPEN_READ_WRITE);
     let checked: String = file
@@ -124,7 +123,7 @@ fn is_well(session: &Session, what: &str) {
     assert_eq!(session.run("set s after x").code, 0, "{what}");
 }
 
-/// An administrator is told that something failed, in words, and by an exit code that says so.
+/// Checks that a command reported its failure by a message and an exit code.
 fn is_told(ran: &Ran, what: &str) {
     assert!((3..=5).contains(&ran.code), "{what}: {ran:?}");
     assert!(!ran.stderr.is_empty(), "{what}: {ran:?}");

@@ -28,7 +28,7 @@ fn data(file: &str) -> PathBuf {
         .join(file)
 }
 
-/// A user who has imported FiftyOne's store.
+/// Returns a session that has imported FiftyOne's store.
 fn imported(dump: &str) -> Session {
     let session = Session::new();
     import(&session, dump).notes(IMPORTED);
@@ -44,7 +44,7 @@ struct Call {
     store: String,
     key: String,
     dataset: Option<String>,
-    /// How `ecache` is told of it
+    /// Arguments of `ecache` that name the call
     words: Vec<String>,
 }
 
@@ -81,8 +81,8 @@ fn call(fact: &Value) -> Call {
     }
 }
 
-/// FiftyOne's memory tier forgets the dataset: it answered these with the first dataset's value,
-/// and so never stored theirs.
+/// Reports whether FiftyOne never stored the result: its memory tier ignores the dataset, and
+/// returned the value of the first one.
 fn was_never_stored(call: &Call) -> bool {
     call.store == "__main__.count_values" && call.dataset.as_deref() != Some(STREET)
 }

@@ -1,4 +1,5 @@
-//! Filters and collections: every verb takes the same, and selects what `Filter::matches` says.
+//! Filters and collections: every verb has the same, and selects the entries that
+//! `Filter::matches` accepts.
 
 mod support;
 
@@ -27,7 +28,7 @@ fn after(seconds: i64) -> Timestamp {
     Timestamp::from_millis(NOW_MS + seconds * 1000)
 }
 
-/// Entries that differ in everything that a filter asks for.
+/// Entries that differ in every property that a filter tests.
 const LINES: &str = r#"
 {"store_name": "s", "key": "k1", "created_at": "2026-11-23T06:00:00Z", "policy": "evict", "kind": "json", "value": [1, 2]}
 {"store_name": "s", "key": "k2", "created_at": "2026-11-23T02:00:00Z", "policy": "persist", "kind": "text", "value": "large enough"}
@@ -51,7 +52,7 @@ fn entries() -> Vec<Entry> {
     records.map(entry).collect()
 }
 
-/// A session with these entries in its store and in `lines.jsonl`.
+/// Returns a session with these entries in its store and in `lines.jsonl`.
 fn filled() -> Session {
     let session = Session::new();
     std::fs::write(session.path("lines.jsonl"), LINES.trim_start()).expect("a file");
@@ -460,7 +461,7 @@ fn watch_tells_of_what_its_filter_means() {
             .iter()
             .filter(|entry| filter.matches(entry, now()))
             .count();
-        // Each is removed, and nothing else is told before, in between or behind.
+        // The watcher reports the removal of each entry, and nothing else.
         let words = format!("watch -v --interval 5ms --count {count} {option}");
         let mut child = session.command(&words);
         child.stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -490,7 +491,7 @@ fn an_entry_that_comes_to_be_meant_is_watched() {
     let session = Session::new();
     session.run("set s a small").notes("");
     session.run("set s b large-enough").notes("");
-    // Later than what is there, which would be young otherwise.
+    // Later than the entries, which would be young otherwise.
     session.set_clock("2026-11-23T06:33:00.000Z");
     let mut child = session.command("watch -v --interval 5ms --count 3 --larger-than 5");
     child.stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -565,7 +566,7 @@ fn conditions_that_no_entry_meets_are_refused() {
 fn prune_takes_more_than_limits() {
     let session = filled();
     let dry = |words: &str| session.run(&format!("prune -n --collection execution_store {words}"));
-    // Without a limit what is expired goes, narrowed by the filter.
+    // Without a limit, the expired entries that match the filter go.
     dry("").notes("would remove 1 entry (3 B)\n");
     dry("--kind text").notes("would remove 0 entries (0 B)\n");
     dry("--older-than 1h --user bob").notes("would remove 0 entries (0 B)\n");
@@ -643,7 +644,7 @@ fn a_backup_of_all_collections_keeps_their_names() {
     assert_eq!(lines("export --all-collections --db imported.db"), all);
     session.run("copy all.jsonl lines.db").succeeds();
     assert_eq!(lines("export --all-collections --db lines.db"), all);
-    // One collection of a file, and what was left out.
+    // One collection of a file; the note counts the entries that were left out.
     session
         .run("import all.jsonl --db one.db --collection other")
         .notes(
@@ -720,7 +721,7 @@ fn doctor_advises_commands_for_what_it_looked_at() {
             ),
         ]
     );
-    // What is mended is what was found.
+    // The fix changes only entries that were found.
     session
         .run("doctor --fix expired --store s2 --fail-on none -q")
         .succeeds();

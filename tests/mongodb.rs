@@ -1,4 +1,4 @@
-//! `ecache` on a database of FiftyOne's, with a real server and a real FiftyOne.
+//! `ecache` on a database of FiftyOne, with a real server and a real FiftyOne.
 //!
 //! `tests/mongodb/with cargo test --features mongodb -- --ignored` starts the one and installs the
 //! other. Without them these tests fail; they do not pass by being skipped.
@@ -15,7 +15,7 @@ use support::Session;
 
 const REASON: &str = "tests/mongodb/with names a server";
 
-/// The servers, and the options of their location.
+/// Returns the servers, and the options of their location.
 fn server() -> (String, String) {
     let server = std::env::var("ECACHE_TEST_MONGODB").expect(REASON);
     let (hosts, options) = server
@@ -24,7 +24,7 @@ fn server() -> (String, String) {
     (hosts.to_owned(), options.to_owned())
 }
 
-/// The location of a database of that name, which no other test has.
+/// Returns the location of a database that no other test uses.
 fn location(database: &str) -> String {
     let (hosts, options) = server();
     format!("{hosts}/{database}-{}?{options}", std::process::id())
@@ -69,7 +69,7 @@ fn the_server_that_fiftyone_started_for_itself_is_found() {
         .run("ls --fields store_name,key,dataset_name")
         .prints("s\tk\tstreet\n");
     session.run("get s k --dataset street").prints("[1, 2]\n");
-    // A child process of FiftyOne's is told the port.
+    // FiftyOne passes the port to its child processes.
     let child = Session::new()
         .with("ECACHE_DB", "fiftyone")
         .with("FIFTYONE_PRIVATE_DATABASE_PORT", &server.port);

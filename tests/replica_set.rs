@@ -1,7 +1,8 @@
-//! `ecache` on a replica set of which a member steps down, hangs or is gone.
+//! `ecache` on a replica set with a member that steps down, hangs or is gone.
 //!
 //! `tests/mongodb/with --replica-set cargo test --features mongodb --test replica_set -- --ignored
-//! --test-threads 1` starts three servers. One test at a time: what befalls them befalls all.
+//! --test-threads 1` starts three servers. The tests share them, so they run one
+//! at a time.
 
 #![cfg(feature = "mongodb")]
 

@@ -1,5 +1,5 @@
-//! Many processes on one store, and processes that die: nothing that was acknowledged is lost, and
-//! none is turned away.
+//! Many processes on one store, and processes that die: no acknowledged write is lost, and no
+//! process is turned away.
 
 mod support;
 
@@ -100,8 +100,8 @@ fn one_of_many_gets_a_lock() {
         .prints(winners[0].to_string());
 }
 
-/// Moments at which a process is killed, spread over its life: the same in every run, so that a
-/// failure can be looked for again.
+/// Returns moments to kill a process at, spread over its life. They are the same in every run, so
+/// that a failure can be reproduced.
 fn moments(count: u64, longest: Duration) -> impl Iterator<Item = Duration> {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     (0..count).map(move |_| {
@@ -209,7 +209,7 @@ fn removing_that_is_killed_leaves_what_it_was_not_to_remove() {
             session.run("get kept theme").prints("dark");
         }
         session.run(&format!("{command} --quiet")).notes("");
-        // Counters are recounts: what is listed is what is counted.
+        // The counters equal a recount of the listed entries.
         let counted = session
             .run("stats --store doomed --format jsonl")
             .succeeds();

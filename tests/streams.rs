@@ -1,5 +1,5 @@
-//! Standard streams: data on one, messages on the other, nothing that acts on a terminal, and an
-//! end that says how it came about.
+//! Standard streams: data on stdout, messages on stderr, no control sequences on a terminal, and an
+//! exit code that tells the reason for the end.
 
 mod support;
 

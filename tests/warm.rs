@@ -524,7 +524,7 @@ fn secrets_are_masked_in_reports() {
         ran.stderr.starts_with("ecache: line 1 (***) failed"),
         "{ran:?}"
     );
-    // By what is before it in the command.
+    // The option before it in the command marks it as a secret.
     let ran = session
         .run_with_input("warm --format jsonl -- echo --password {}", b"sesame\n")
         .succeeds();
@@ -565,7 +565,6 @@ fn secrets_are_masked_in_reports() {
     assert!(session.run("export").succeeds().text().contains("sesame"));
 }
 
-/// Commands that were recorded, again.
 #[test]
 fn what_a_file_says_is_looked_at_for_each_item() {
     let session = Session::new();

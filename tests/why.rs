@@ -115,7 +115,7 @@ fn a_miss_says_what_differs_from_the_nearest() {
             "  these are the nearest of the 2 latest entries of store \"tool\"",
         ]
     );
-    // What is the same but for the dataset is told of as that.
+    // An entry that differs only in the dataset is reported as such.
     let dataset = why(&session, "--dataset d1 -- ./tool a b");
     assert!(
         dataset

@@ -1,5 +1,5 @@
-//! Memoized commands: a hit is what the command did, a miss is as if there were no cache, and there
-//! is one run at a time.
+//! Memoized commands: a hit repeats the recorded run, a miss acts as if there were no cache, and
+//! one process at a time runs a command.
 
 #[path = "../support/mod.rs"]
 mod support;

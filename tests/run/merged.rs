@@ -10,7 +10,7 @@ fn turns() -> String {
     (0..200).map(|i| format!("out {i}\nerr {i}\n")).collect()
 }
 
-/// Runs a line with its output redirected by a shell, and returns what the shell printed.
+/// Runs a line with its output redirected by a shell, and returns the output of the shell.
 fn redirected(session: &Session, options: &str, line: &str, redirection: &str) -> Ran {
     session.shell(&format!(
         "ecache run --stdin none {options} -- sh -c '{line}' {redirection}"

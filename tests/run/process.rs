@@ -1,4 +1,4 @@
-//! A command that is run is as it is without ecache: output, signals, exit codes.
+//! On a miss, a command behaves as without ecache: output, signals, exit codes.
 
 use super::*;
 

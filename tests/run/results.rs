@@ -1,4 +1,4 @@
-//! A hit is what the command did.
+//! A hit repeats the recorded output and exit code.
 
 use super::*;
 

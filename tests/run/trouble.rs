@@ -1,4 +1,4 @@
-//! Whatever is wrong with the cache, the command runs.
+//! The command runs even if the cache fails.
 
 use super::*;
 

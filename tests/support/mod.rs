@@ -23,13 +23,13 @@ use std::sync::mpsc::{Receiver, channel};
 
 use tempfile::TempDir;
 
-/// When a session begins.
+/// The time at which a session begins.
 pub const NOW: &str = "2026-11-23T06:32:51.000Z";
 
 /// The command under test.
 const ECACHE: &str = env!("CARGO_BIN_EXE_ecache");
 
-/// A home folder, and what is typed there.
+/// A user's home folder, environment and clock.
 pub struct Session {
     home: TempDir,
     programs: PathBuf,
@@ -39,7 +39,7 @@ pub struct Session {
 }
 
 impl Session {
-    /// A user who has never used `ecache`.
+    /// Creates a session of a user who has never used `ecache`.
     pub fn new() -> Self {
         Self {
             home: tempfile::tempdir().expect("a temporary folder"),
@@ -53,7 +53,7 @@ impl Session {
         }
     }
 
-    /// A user who is not root, for whom permissions mean something.
+    /// Creates a session of a user who is not root, so that permissions apply.
     pub fn unprivileged() -> Self {
         const OTHER_USER: u32 = 65534;
         let mut session = Self::new();
@@ -72,7 +72,7 @@ impl Session {
         session
     }
 
-    /// Sets a variable of the environment from here on.
+    /// Sets an environment variable for all later commands.
     pub fn with(mut self, name: &'static str, value: &str) -> Self {
         self.variables.push((name, value.to_owned()));
         self
@@ -83,27 +83,27 @@ impl Session {
         now.clone_into(&mut self.now.borrow_mut());
     }
 
-    /// The home folder, in which every command starts.
+    /// Returns the home folder, in which every command starts.
     pub fn home(&self) -> &Path {
         self.home.path()
     }
 
-    /// A path in the home folder.
+    /// Returns a path in the home folder.
     pub fn path(&self, name: &str) -> PathBuf {
         self.home().join(name)
     }
 
-    /// The folder that the store and the files beside it are in.
+    /// Returns the folder that the store and the files beside it are in.
     pub fn store_folder(&self) -> PathBuf {
         self.path(".local/share/ecache")
     }
 
-    /// The store's file.
+    /// Returns the path of the store.
     pub fn store(&self) -> PathBuf {
         self.store_folder().join("store.db")
     }
 
-    /// A program that is started in this session.
+    /// Returns a command that starts a program in this session.
     pub fn program(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new(program);
         command
@@ -121,7 +121,7 @@ impl Session {
         command
     }
 
-    /// `ecache`, with words for its arguments.
+    /// Returns a command that starts `ecache` with these arguments.
     pub fn command(&self, words: impl Words) -> Command {
         let mut command = self.program(self.programs.join("ecache"));
         command.args(words.words());
@@ -171,7 +171,7 @@ impl Session {
 
 /// The arguments of a command: a line that is split at spaces, or a list.
 pub trait Words {
-    /// The arguments, one by one.
+    /// Returns the arguments, one by one.
     fn words(self) -> Vec<String>;
 }
 
@@ -220,12 +220,12 @@ pub fn run(mut command: Command, input: &[u8]) -> Ran {
     })
 }
 
-/// How a command ended, and what it said.
+/// The output and exit code of a command.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Ran {
     pub stdout: Vec<u8>,
     pub stderr: String,
-    /// As the shell has it: 128 and the signal for a command that a signal ended.
+    /// The exit code as in a shell: 128 plus the signal for a command that a signal ended.
     pub code: i32,
 }
 
@@ -239,7 +239,7 @@ impl From<Output> for Ran {
     }
 }
 
-/// An exit code as the shell has it.
+/// Returns the exit code as in a shell.
 pub fn code(status: ExitStatus) -> i32 {
     let by_signal = || {
         128 + status
@@ -260,13 +260,13 @@ impl fmt::Debug for Ran {
 }
 
 impl Ran {
-    /// Standard output as text.
+    /// Returns standard output as text.
     #[track_caller]
     pub fn text(&self) -> &str {
         str::from_utf8(&self.stdout).expect("this output is text")
     }
 
-    /// Checks that it did what it was told, and said nothing about it.
+    /// Checks that it succeeded with this standard output and no messages.
     #[track_caller]
     pub fn prints(self, stdout: impl AsRef<[u8]>) {
         let stdout = stdout.as_ref().to_vec();
@@ -280,13 +280,13 @@ impl Ran {
         );
     }
 
-    /// Checks that it did what it was told, and only said so.
+    /// Checks that it succeeded with this standard error and no data.
     #[track_caller]
     pub fn notes(self, stderr: &str) {
         self.ends(0, stderr);
     }
 
-    /// Checks that it ended in this way, without any data on standard output.
+    /// Checks its exit code and standard error, and that there is no standard output.
     #[track_caller]
     pub fn ends(self, code: i32, stderr: &str) {
         let stderr = stderr.to_owned();
@@ -300,7 +300,7 @@ impl Ran {
         );
     }
 
-    /// Checks that it ended with success, whatever it said, and passes it on.
+    /// Checks that it succeeded, with any output, and returns it.
     #[track_caller]
     pub fn succeeds(self) -> Self {
         assert_eq!(self.code, 0, "{self:?}");
@@ -308,7 +308,7 @@ impl Ran {
     }
 }
 
-/// How a command on a terminal ended, and what the terminal got from it.
+/// The exit code of a command on a terminal, and its output there.
 #[derive(Debug)]
 pub struct Shown {
     pub bytes: Vec<u8>,
@@ -318,10 +318,9 @@ pub struct Shown {
 /// A file or folder: its mode, its length and a hash of its bytes.
 pub type Fingerprint = (u32, u64, u64);
 
-/// The fingerprint of everything in a folder and below it.
+/// Returns the fingerprint of everything in a folder and below it.
 ///
-/// SQLite's `-shm` files are left out: they are shared memory, in which also readers say where they
-/// are.
+/// SQLite's `-shm` files are left out: they are shared memory, to which readers also write.
 pub fn fingerprints(folder: &Path) -> BTreeMap<PathBuf, Fingerprint> {
     let mut found = BTreeMap::new();
     for file in std::fs::read_dir(folder).expect("the folder is there") {

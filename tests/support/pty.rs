@@ -35,7 +35,7 @@ pub(super) fn run(mut command: Command) -> Shown {
     }
 }
 
-/// The screen's side, and the command's.
+/// Opens a pseudo-terminal; returns the screen's side and the command's side.
 fn open() -> io::Result<(File, File)> {
     let screen = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)?;
     grantpt(&screen)?;
@@ -46,7 +46,7 @@ fn open() -> io::Result<(File, File)> {
         .write(true)
         .custom_flags(rustix::fs::OFlags::NOCTTY.bits() as i32)
         .open(OsStr::from_bytes(path.to_bytes()))?;
-    // So that what is read is what was written, without a carriage return for each line feed.
+    // The terminal must not add a carriage return to each line feed.
     let mut modes = tcgetattr(&terminal)?;
     modes.output_modes.remove(OutputModes::OPOST);
     tcsetattr(&terminal, OptionalActions::Now, &modes)?;

@@ -1,17 +1,17 @@
-//! Sessions written down as text, and replayed: every command, all it printed, and how it ended.
+//! Replays sessions recorded as text: every command, its output and its exit code.
 //!
 //! ```text
-//! # What a line starts with says what it is; this one is a comment
+//! # The start of a line tells its meaning; this one is a comment
 //! $ ecache get thumbs cat.jpg       a line of shell, run in the home folder
 //! > --format json                   its next line
-//! meow                              what it printed; ⇥ is a tab, ␍ a carriage return, ¶ no end of line
-//! ! ecache: no such thing           what it said on standard error
+//! meow                              its output; ⇥ is a tab, ␍ a carriage return, ¶ no end of line
+//! ! ecache: no such thing           a line of its standard error
 //! [1]                               its exit code, if that is not 0
 //! @ 2026-11-24T00:00:00.000Z        moves the clock
 //! ```
 //!
-//! The home folder is written `~`. With `ECACHE_UPDATE_TRANSCRIPTS=1` in the environment a replay
-//! writes down what it saw; the difference is then to be read before it is committed.
+//! The home folder is written `~`. With `ECACHE_UPDATE_TRANSCRIPTS=1` in the environment, a replay
+//! rewrites the transcript; read the difference before you commit it.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -21,7 +21,7 @@ use super::{Ran, Session};
 /// Replays in a session the transcript in a file of `tests/transcripts`.
 ///
 /// # Panics
-/// If anything differs from what is written there.
+/// If anything differs from the transcript.
 pub fn replay(session: &Session, name: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/transcripts")
@@ -51,7 +51,7 @@ pub fn replay(session: &Session, name: &str) {
     }
 }
 
-/// Runs the commands of a transcript, and writes the transcript of that.
+/// Runs the commands of a transcript, and returns the new transcript.
 fn play(session: &Session, written: &str) -> String {
     let mut seen = String::new();
     let mut lines = written.lines().peekable();

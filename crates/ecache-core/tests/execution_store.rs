@@ -1,4 +1,4 @@
-//! FiftyOne's execution store on every backend, and what FiftyOne gets wrong.
+//! FiftyOne's execution store on every backend, and defects of FiftyOne that it does not have.
 
 #![allow(
     clippy::unwrap_used,

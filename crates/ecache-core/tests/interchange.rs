@@ -902,7 +902,7 @@ fn line_breaks_in_json_become_spaces() {
     assert_eq!(entries(&line)[0].1, json("[  1]"));
 }
 
-/// JSON texts as people write them.
+/// Generates JSON texts as people write them.
 fn any_json() -> impl Strategy<Value = String> {
     let leaf = prop_oneof![
         Just("null".to_owned()),
@@ -927,7 +927,7 @@ fn any_json() -> impl Strategy<Value = String> {
     })
 }
 
-/// A value of any kind.
+/// Generates values of every kind.
 fn any_value() -> impl Strategy<Value = Value> {
     prop_oneof![
         any_json().prop_map(|text| json(&text)),
@@ -940,7 +940,6 @@ fn any_value() -> impl Strategy<Value = Value> {
     ]
 }
 
-/// A name, or none.
 #[test]
 fn a_document_is_in_the_collection_that_is_asked_for_and_a_line_in_its_own() {
     let collection = |line: &str| {

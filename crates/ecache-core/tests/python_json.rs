@@ -3,7 +3,7 @@
 use ecache_core::python_json::{Json, MAX_DEPTH, ParseError, Validator};
 use proptest::prelude::*;
 
-/// Texts that Python's `json.loads` accepts.
+/// Generates texts that Python's `json.loads` accepts.
 fn accepted() -> impl Strategy<Value = String> {
     let number = prop_oneof![
         "-?(0|[1-9][0-9]{0,60})",
@@ -50,7 +50,7 @@ fn string() -> impl Strategy<Value = String> {
     prop::collection::vec(piece, 0..6).prop_map(|pieces| format!("\"{}\"", pieces.concat()))
 }
 
-/// Texts that are nearly accepted, some of them quite.
+/// Generates texts that differ slightly from accepted ones; some are still accepted.
 fn mutated() -> impl Strategy<Value = Vec<u8>> {
     let bytes = prop_oneof![
         any::<u8>(),

@@ -1,4 +1,4 @@
-//! A damaged file: never the wrong bytes, never a panic, and what is readable stays readable.
+//! A damaged file: no wrong bytes, no panic, and readable entries stay readable.
 
 mod common;
 

@@ -168,7 +168,7 @@ fn kill(mut command: Command, after: u64, delay: Duration) -> u64 {
     thread::sleep(delay);
     child.kill().expect("a signal");
     child.wait().expect("a process");
-    // What it said before it died was said.
+    // Acknowledgements from before its death count.
     for line in lines {
         take(line);
     }
@@ -404,7 +404,7 @@ fn worker_process() {
     }
 }
 
-/// Acknowledges every thousandth.
+/// Acknowledges every thousandth number.
 fn acknowledge_each(acknowledge: &impl Fn(u64)) -> impl FnMut(u64) {
     move |number| {
         if number % 1000 == 1 {

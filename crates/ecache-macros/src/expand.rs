@@ -1,4 +1,4 @@
-//! From an attribute and its function to the functions that take their place.
+//! Expands an attribute and its function into the functions that replace them.
 //!
 //! The body moves as it is into `uncached`, and the function becomes one call into the core. A free
 //! function's companions are the associated functions of an empty type of its name: unlike a

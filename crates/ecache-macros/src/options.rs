@@ -115,9 +115,9 @@ pub(crate) struct Options {
     pub(crate) self_key: Option<SelfKey>,
     pub(crate) cache: Option<CacheOf>,
     pub(crate) cache_err: CacheErr,
-    /// Where `cache_none = false` was said
+    /// The option `cache_none`, if it is `false`
     pub(crate) skips_none: Option<Ident>,
-    /// Where `stale` was said
+    /// The option `stale`, if it is set
     pub(crate) stale: Option<Ident>,
     pub(crate) spawn: Option<Expr>,
     pub(crate) ttl_fn: Option<Expr>,

@@ -1,4 +1,4 @@
-//! The cache that calls share: its store, its clock, and what it does about trouble.
+//! The cache that calls share: its store, its clock, and its reaction to failures.
 
 use std::collections::HashMap;
 use std::fmt;

@@ -1,4 +1,4 @@
-//! One call: what identifies it, and the steps it takes through the tiers.
+//! One call: its identity, and the steps it takes through the tiers.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};

@@ -247,7 +247,7 @@ fn encode<T: Serialize>(result: &T) -> Result<Value, CodecError> {
     let mut text = Vec::with_capacity(256);
     stored::write(result, &mut text).map_err(CodecError::new)?;
     match text.first() {
-        // Without an escape, the text is what is between the quotes.
+        // Without an escape, the text between the quotes is the string itself.
         Some(b'"') if !text.contains(&b'\\') => {
             text.pop();
             text.remove(0);
@@ -256,7 +256,7 @@ fn encode<T: Serialize>(result: &T) -> Result<Value, CodecError> {
                 bytes: text,
             })
         }
-        // A string is kept as text and bytes as bytes; anything else as the JSON that it is.
+        // A string is stored as text, bytes as bytes, and anything else as JSON.
         Some(b'"' | b'{') => {
             let stored = Json::parse(&text).map_err(CodecError::new)?;
             Ok(Value::from_stored(&stored))
@@ -270,7 +270,7 @@ fn encode<T: Serialize>(result: &T) -> Result<Value, CodecError> {
 
 fn decode<T: DeserializeOwned>(value: Value) -> Result<T, CodecError> {
     let result = match value.kind {
-        // As it is, without a copy.
+        // Text is decoded without a copy.
         Kind::Text => stored::from_text(String::from_utf8(value.bytes).map_err(CodecError::new)?),
         _ => stored::from_json(&value.to_stored().map_err(CodecError::new)?),
     };

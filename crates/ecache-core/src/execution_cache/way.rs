@@ -1,4 +1,4 @@
-//! Calls of functions that return the same type, whatever their arguments are.
+//! Calls of functions that return the same type, independent of their arguments.
 //!
 //! The attribute creates one [`Called`] per call. There the compiler decides which results are kept
 //! and checks that they can be, so an unsuitable type causes a single error. All other generated

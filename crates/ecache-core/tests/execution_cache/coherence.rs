@@ -100,7 +100,7 @@ fn a_computation_that_was_going_on_during_a_clear_is_not_kept() {
         let before = function.cache.call(&ctx, &StoredForm, one("a"), || {
             let cleared = function.cache.clear_all_caches(&ctx, &Datasets::All);
             cleared.expect("cleared");
-            // Who comes after the clear does not wait for what began before it.
+            // A call after the clear does not wait for a computation from before it.
             assert_eq!(function.call(&ctx, "a", 2), 2);
             1
         });

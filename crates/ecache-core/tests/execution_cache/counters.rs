@@ -22,7 +22,7 @@ fn the_store_has_what_the_process_has() {
     for argument in ["a", "b", "a", "a"] {
         function.call(&ctx, argument, 1);
     }
-    // What is in the store is of another type, which is an error and then a miss.
+    // The stored value has another type, which is an error and then a miss.
     function.call(&ctx, "b", "a text".to_owned());
     ctx.cache.flush();
     let mut expected = Counters::default();
@@ -39,7 +39,7 @@ fn hits_in_the_store_are_told_from_hits_in_memory() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("store.db");
     for hits in 0..3 {
-        // Each is as a process of its own, and dropping its cache writes what it counted.
+        // Each cache acts as one of another process, and writes its counters when it is dropped.
         let (function, ctx) = (Function::of(Residency::Hybrid), context(Cache::at(&path)));
         for _ in 0..=hits {
             function.call(&ctx, "a", 1);

@@ -1,4 +1,4 @@
-//! An asynchronous call never blocks the executor, whatever the store does.
+//! An asynchronous call never blocks the executor, even if the store is locked or slow.
 //!
 //! The executor has one thread. A blocked one runs nothing else until the call returns. The tests
 //! therefore check an order and no time: another task runs before the call has its result.

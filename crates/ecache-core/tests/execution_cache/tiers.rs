@@ -1,4 +1,4 @@
-//! Memory, then the store: what is found where, for how long, and for whom.
+//! Look-ups in memory, then in the store: the tier of a hit, its lifetime and its scopes.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Never worse than no cache.
+//! Calls compute their results when the cache fails.
 
 use std::time::Instant;
 
