@@ -4,10 +4,10 @@ use anyhow::Result;
 use ecache_core::entry::Policy;
 use ecache_core::filter::{Filter, Usage};
 
-use super::jobs::{note_running, without_running};
-use super::removal::{Run, amount_with, open, remove_documents, remove_with};
 use super::shared::collections::note_elsewhere;
 use super::shared::filter::{Unless, filter, note_unknown_datasets, require_narrowed};
+use super::shared::jobs::{note_running, without_running};
+use super::shared::removal::{Run, amount_with, open, remove_documents, remove_with};
 use crate::cli::ClearArgs;
 use crate::context::Context;
 use crate::error::Exit;

@@ -18,12 +18,14 @@ use ecache_core::remap::Remap;
 use ecache_core::scope::Address;
 use ecache_core::transfer::{Found, Importer, Records};
 
-use super::left_out::LeftOut;
-use super::removal::{amount, entries};
-use super::request::{check_name, dataset_id};
 use super::shared::collections::note_elsewhere;
 use super::shared::filter::{Unless, filter_among, note_unknown_datasets};
-use super::transfer::{Sieve, is_database, lines, open_records, pour, report, to_file, to_stdout};
+use super::shared::left_out::LeftOut;
+use super::shared::removal::{amount, entries};
+use super::shared::request::{check_name, dataset_id};
+use super::shared::transfer::{
+    Sieve, is_database, lines, open_records, pour, report, to_file, to_stdout,
+};
 use crate::cli::{ConflictChoice, CopyArgs};
 use crate::context::Context;
 use crate::datasets::Datasets;

@@ -5,7 +5,7 @@ use ecache_core::transfer::Records;
 
 use super::shared::collections::note_elsewhere;
 use super::shared::filter::{Unless, filter, note_unknown_datasets};
-use super::transfer::{lines, pour, to_file, to_stdout};
+use super::shared::transfer::{lines, pour, to_file, to_stdout};
 use crate::cli::ExportArgs;
 use crate::context::Context;
 use crate::error::Exit;

@@ -10,8 +10,9 @@ use ecache_core::error::Error;
 use ecache_core::time::Timestamp;
 use ecache_core::value::Kind;
 
-use super::request::{Request, store_address};
-use super::{fields, get_many};
+use super::get_many;
+use super::shared::fields;
+use super::shared::request::{Request, store_address};
 use crate::cli::{GetArgs, ValueFormat};
 use crate::context::Context;
 use crate::error::Exit;

@@ -10,9 +10,9 @@ use ecache_core::error::Error;
 use ecache_core::scope::{Address, StoreAddress};
 use ecache_core::value::write_stored;
 
-use super::fields;
 use super::get::record;
-use super::request::parse_key;
+use super::shared::fields;
+use super::shared::request::parse_key;
 use crate::context::Context;
 use crate::error::Exit;
 use crate::output::{Cell, Column, Format, Writer, stdin, unescape};

@@ -4,7 +4,7 @@ use anyhow::Result;
 use ecache_core::backend::{Content, Lookup};
 use ecache_core::error::Error;
 
-use super::request::Request;
+use super::shared::request::Request;
 use crate::cli::HasArgs;
 use crate::context::Context;
 use crate::error::Exit;

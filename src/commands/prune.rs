@@ -8,10 +8,10 @@ use ecache_core::entry::Policy;
 use ecache_core::filter::{Capacity, Filter, Freshness, Selection, Usage};
 use ecache_core::time::Timestamp;
 
-use super::live::Live;
-use super::removal::{Run, amount, open, remove_documents, remove_with};
 use super::shared::collections::note_elsewhere;
 use super::shared::filter::{Unless, check_possible, filter, note_unknown_datasets};
+use super::shared::live::Live;
+use super::shared::removal::{Run, amount, open, remove_documents, remove_with};
 use crate::cli::PruneArgs;
 use crate::cli::filter::{FilterArgs, PolicyChoice};
 use crate::context::Context;

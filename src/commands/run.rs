@@ -18,11 +18,13 @@ use ecache_core::streams::Patient;
 use rustix::fs::FileType;
 use serde::Serialize;
 
-use super::background;
-use super::in_place::{self, Noting};
-use super::invocation::{CommandLine, Invocation, Unkeyed, cache_mode, is_stream, kept, lifetime};
-use super::outputs::outputs;
-use super::uncached::Uncached;
+use super::shared::background;
+use super::shared::in_place::{self, Noting};
+use super::shared::invocation::{
+    CommandLine, Invocation, Unkeyed, cache_mode, is_stream, kept, lifetime,
+};
+use super::shared::outputs::outputs;
+use super::shared::uncached::Uncached;
 use crate::cli::entry::StdinChoice;
 use crate::cli::value::Lifetime;
 use crate::cli::{BusyChoice, CacheMode, RunArgs};

@@ -8,8 +8,8 @@ use ecache_core::backend::{Backend, Condition, Keep, Lookup, Put, PutOptions};
 use ecache_core::entry::{Entry, Policy};
 use ecache_core::value::{CheckedReader, Kind, Value};
 
-use super::lifetime::{LifetimeChange, lifetime};
-use super::request::{Named, Request, check_written};
+use super::shared::lifetime::{LifetimeChange, lifetime};
+use super::shared::request::{Named, Request, check_written};
 use crate::cli::SetArgs;
 use crate::context::Context;
 use crate::error::{Exit, usage};

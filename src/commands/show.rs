@@ -6,8 +6,8 @@ use ecache_core::entry::Entry;
 use ecache_core::error::Error;
 use ecache_core::filter::{Filter, Pattern};
 
-use super::fields::{self, Field};
-use super::request::Request;
+use super::shared::fields::{self, Field};
+use super::shared::request::Request;
 use crate::cli::ShowArgs;
 use crate::context::Context;
 use crate::error::Exit;

@@ -11,7 +11,7 @@ use ecache_core::time::Timestamp;
 
 use super::shared::collections::note_elsewhere;
 use super::shared::filter::{Unless, filter, note_unknown_datasets};
-use super::uncached::Uncached;
+use super::shared::uncached::Uncached;
 use crate::cli::{GroupBy, StatsArgs};
 use crate::context::Context;
 use crate::error::{Exit, usage};

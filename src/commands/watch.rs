@@ -13,7 +13,7 @@ use ecache_core::location::{self, Access};
 use ecache_core::watch::{Change, Watch};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use super::fields::{self, Field};
+use super::shared::fields::{self, Field};
 use super::shared::filter::{Unless, filter, note_unknown_datasets};
 use crate::cli::filter::FilterArgs;
 use crate::cli::{WatchArgs, WatchFormat};

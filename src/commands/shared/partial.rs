@@ -13,7 +13,7 @@ const PREFIX: &str = ".ecache-export-";
 /// Creates a file in its destination folder, and removes the leftovers of killed processes there.
 ///
 /// The file is locked while it is open, which distinguishes it from a leftover.
-pub(super) fn create(folder: &Path) -> io::Result<NamedTempFile> {
+pub(in crate::commands) fn create(folder: &Path) -> io::Result<NamedTempFile> {
     remove_leftovers(folder);
     loop {
         let file = Builder::new().prefix(PREFIX).tempfile_in(folder)?;

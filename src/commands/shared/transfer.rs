@@ -13,9 +13,9 @@ use ecache_core::filter::{Filter, Usage};
 use ecache_core::time::Timestamp;
 use ecache_core::transfer::{Found, matches, write_record};
 
+use super::collections;
 use super::partial;
 use super::removal::entries;
-use super::shared::collections;
 use crate::context::Context;
 use crate::error::{Exit, usage};
 use crate::output::{JsonToTerminal, stdin, stdout};
@@ -24,7 +24,7 @@ use crate::signals;
 /// Number of entries left out that are named one by one.
 const NAMED: u64 = 20;
 /// Takes the records of a file that match a filter.
-pub(super) struct Sieve {
+pub(in crate::commands) struct Sieve {
     filter: Filter,
     /// The filter, for any collection
     anywhere: Filter,
@@ -34,7 +34,7 @@ pub(super) struct Sieve {
 }
 
 impl Sieve {
-    pub(super) fn new(filter: Filter, now: Timestamp) -> Self {
+    pub(in crate::commands) fn new(filter: Filter, now: Timestamp) -> Self {
         Self {
             anywhere: Filter {
                 collections: Vec::new(),
@@ -47,7 +47,7 @@ impl Sieve {
     }
 
     /// Reports whether a record is to be taken.
-    pub(super) fn takes(&mut self, record: &Record) -> bool {
+    pub(in crate::commands) fn takes(&mut self, record: &Record) -> bool {
         if matches(&self.filter, record, self.now) {
             return true;
         }
@@ -61,7 +61,7 @@ impl Sieve {
     }
 
     /// Notes how many entries were left out for their collection.
-    pub(super) fn note(self, context: &Context) {
+    pub(in crate::commands) fn note(self, context: &Context) {
         collections::note(context, self.elsewhere);
     }
 }
@@ -69,7 +69,7 @@ impl Sieve {
 /// Passes the records to `take`, with progress, until the end or until the user interrupts it.
 ///
 /// Damaged and oversized records are reported and left out, and change the exit code.
-pub(super) fn pour(
+pub(in crate::commands) fn pour(
     context: &Context,
     verb: &'static str,
     total: Option<u64>,
@@ -124,7 +124,7 @@ pub(super) fn pour(
 }
 
 /// Takes a record by writing it as a line.
-pub(super) fn lines(out: &mut dyn Write) -> impl FnMut(Record) -> Result<()> {
+pub(in crate::commands) fn lines(out: &mut dyn Write) -> impl FnMut(Record) -> Result<()> {
     let mut line = Vec::new();
     move |record| {
         line.clear();
@@ -134,7 +134,7 @@ pub(super) fn lines(out: &mut dyn Write) -> impl FnMut(Record) -> Result<()> {
 }
 
 /// Writes lines of JSON to standard output, which may be a terminal.
-pub(super) fn to_stdout(
+pub(in crate::commands) fn to_stdout(
     context: &Context,
     write: impl FnOnce(&mut dyn Write) -> Result<Exit>,
 ) -> Result<Exit> {
@@ -150,7 +150,7 @@ pub(super) fn to_stdout(
 
 /// Writes a file that appears once complete, readable only by its owner. A path that is not a
 /// regular file, such as a device or a named pipe, is written to directly.
-pub(super) fn to_file(
+pub(in crate::commands) fn to_file(
     path: &Path,
     write: impl FnOnce(&mut dyn Write) -> Result<Exit>,
 ) -> Result<Exit> {
@@ -201,7 +201,7 @@ pub(super) fn to_file(
 
 /// Opens a file of records; `-` is standard input. The content of a pipe is spooled to a file
 /// first: a sender that stalls must not keep other writers waiting.
-pub(super) fn open_records(path: &Path) -> Result<BufReader<File>> {
+pub(in crate::commands) fn open_records(path: &Path) -> Result<BufReader<File>> {
     let file = if path.as_os_str() == "-" {
         spool(stdin()).context("cannot keep standard input in a temporary file")?
     } else {
@@ -224,7 +224,7 @@ pub(super) fn open_records(path: &Path) -> Result<BufReader<File>> {
 }
 
 /// Reports whether a file is a SQLite database.
-pub(super) fn is_database(path: &Path) -> io::Result<bool> {
+pub(in crate::commands) fn is_database(path: &Path) -> io::Result<bool> {
     const MAGIC: &[u8] = b"SQLite format 3\0";
     let mut head = Vec::new();
     let file = File::open(path)?;
@@ -240,7 +240,7 @@ fn spool(mut pipe: impl Read) -> io::Result<File> {
 }
 
 /// Reports the written entries: `imported 3 entries (2 new, 1 replaced)`.
-pub(super) fn report(context: &Context, verb: &str, imported: Imported) {
+pub(in crate::commands) fn report(context: &Context, verb: &str, imported: Imported) {
     let mut message = format!(
         "{verb} {} ({} new, {} replaced",
         entries(imported.created + imported.replaced),

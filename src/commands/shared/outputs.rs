@@ -8,7 +8,7 @@ use rustix::fs::{FileType, OFlags, fcntl_getfl, fstat, tell};
 use rustix::io::Result;
 
 /// Returns the destination of this process's output streams.
-pub(super) fn outputs() -> Outputs {
+pub(in crate::commands) fn outputs() -> Outputs {
     // A closed stream has no destination.
     match is_one(io::stdout().as_fd(), io::stderr().as_fd()) {
         Ok(true) => Outputs::Merged,

@@ -13,12 +13,12 @@ use crate::{inherited, signals};
 
 /// Reports whether the command must replace this process: an output stream is closed, and a pipe in
 /// its place would hide that.
-pub(super) fn is_needed() -> bool {
+pub(in crate::commands) fn is_needed() -> bool {
     inherited::is_closed(1) || inherited::is_closed(2)
 }
 
 /// Replaces this process with the typed command. Returns only on failure.
-pub(super) fn run(typed: &[OsString]) -> CommandError {
+pub(in crate::commands) fn run(typed: &[OsString]) -> CommandError {
     let program = match Program::find(&typed[0], std::env::var_os("PATH").as_deref()) {
         Ok(program) => program,
         Err(error) => return error,
@@ -30,7 +30,7 @@ pub(super) fn run(typed: &[OsString]) -> CommandError {
 }
 
 /// Replaces this process with a command. Returns only on failure.
-pub(super) fn become_command(mut command: Command) -> CommandError {
+pub(in crate::commands) fn become_command(mut command: Command) -> CommandError {
     let source = match signals::give_way() {
         Ok(()) => command.exec(),
         Err(error) => error,
@@ -39,13 +39,13 @@ pub(super) fn become_command(mut command: Command) -> CommandError {
 }
 
 /// A stream that records whether anything was written to it, since output cannot be taken back.
-pub(super) struct Noting {
+pub(in crate::commands) struct Noting {
     stream: Standard,
-    pub(super) is_used: bool,
+    pub(in crate::commands) is_used: bool,
 }
 
 impl Noting {
-    pub(super) fn of(stream: Standard) -> Self {
+    pub(in crate::commands) fn of(stream: Standard) -> Self {
         Self {
             stream,
             is_used: false,

@@ -15,7 +15,7 @@ use ecache_core::time::Timestamp;
 
 /// Why a command ran without the cache although it was on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Uncached {
+pub(in crate::commands) enum Uncached {
     /// The cache failed.
     Trouble,
     /// The command reads an input that cannot be part of a key; nothing is wrong.
@@ -24,13 +24,13 @@ pub(super) enum Uncached {
 
 impl Uncached {
     /// Counts one more run.
-    pub(super) fn count(self, store: &Path) {
+    pub(in crate::commands) fn count(self, store: &Path) {
         let file = self.sidecar().open(store, Purpose::Append);
         let _ = file.and_then(|mut file| file.write_all(b"."));
     }
 
     /// Returns the number of such runs and the time of the last, if there were any.
-    pub(super) fn counted(self, store: &Path) -> Option<(u64, Timestamp)> {
+    pub(in crate::commands) fn counted(self, store: &Path) -> Option<(u64, Timestamp)> {
         let file = self.sidecar().open(store, Purpose::Read).ok()?;
         let file = file.metadata().ok()?;
         let modified = file.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;

@@ -12,16 +12,19 @@ use crate::output::human::{self, Precision};
 
 /// A change of lifetime and policy that does not contradict itself.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct LifetimeChange {
+pub(in crate::commands) struct LifetimeChange {
     ttl: Option<TtlChange>,
     named: Option<PolicyChange>,
     /// The new policy, `None` where the entry's stays
-    pub(super) policy: Option<Policy>,
+    pub(in crate::commands) policy: Option<Policy>,
 }
 
 impl LifetimeChange {
     /// Combines `--ttl` and `--policy`, and refuses contradictions.
-    pub(super) fn new(ttl: Option<TtlChange>, named: Option<PolicyChange>) -> Result<Self> {
+    pub(in crate::commands) fn new(
+        ttl: Option<TtlChange>,
+        named: Option<PolicyChange>,
+    ) -> Result<Self> {
         let has_lifetime = matches!(ttl, Some(TtlChange::To(Ttl::Millis(_))));
         match (named, ttl) {
             (Some(PolicyChange::Persist), Some(TtlChange::To(Ttl::Millis(_)))) => Err(usage(
@@ -44,7 +47,7 @@ impl LifetimeChange {
 
     /// Returns the parts of the lifetime that an overwrite keeps. A compare-and-set keeps the parts
     /// that were not named.
-    pub(super) fn keep(self, is_compare_and_set: bool) -> Keep {
+    pub(in crate::commands) fn keep(self, is_compare_and_set: bool) -> Keep {
         Keep {
             policy: self.policy.is_none(),
             expiry: match self.ttl {
@@ -55,7 +58,7 @@ impl LifetimeChange {
     }
 
     /// Returns the new expiry: `Some(None)` for none, `None` to keep that of the entry.
-    pub(super) fn expires_at(self, now: Timestamp) -> Option<Option<Timestamp>> {
+    pub(in crate::commands) fn expires_at(self, now: Timestamp) -> Option<Option<Timestamp>> {
         match self.ttl {
             Some(TtlChange::To(ttl)) => Some(expiry(now, Some(ttl))),
             Some(TtlChange::Keep) | None => None,
@@ -66,7 +69,7 @@ impl LifetimeChange {
     ///
     /// # Errors
     /// Fails if nothing would be changed.
-    pub(super) fn touch(self, now: Timestamp) -> Result<Touch> {
+    pub(in crate::commands) fn touch(self, now: Timestamp) -> Result<Touch> {
         let touch = Touch {
             expires_at: match self.policy {
                 Some(Policy::Persist) => Some(None),
@@ -84,13 +87,13 @@ impl LifetimeChange {
     }
 
     /// Reports whether entries of policy `persist` are left out: they would lose their policy.
-    pub(super) fn is_for_evictable(self) -> bool {
+    pub(in crate::commands) fn is_for_evictable(self) -> bool {
         self.named == Some(PolicyChange::Keep)
             && matches!(self.ttl, Some(TtlChange::To(Ttl::Millis(_))))
     }
 
     /// Says how long touched entries last, as far as that is the same for all of them.
-    pub(super) fn told(self, now: Timestamp) -> Option<String> {
+    pub(in crate::commands) fn told(self, now: Timestamp) -> Option<String> {
         let touch = self.touch(now).ok()?;
         let evictable = self.is_for_evictable().then_some(Policy::Evict);
         match (touch.policy.or(evictable), touch.expires_at) {
@@ -103,7 +106,11 @@ impl LifetimeChange {
 }
 
 /// Says how long an entry lasts, as in `policy evict, expires in 1d (2026-11-24T06:32:51Z)`.
-pub(super) fn lifetime(policy: Policy, expires_at: Option<Timestamp>, now: Timestamp) -> String {
+pub(in crate::commands) fn lifetime(
+    policy: Policy,
+    expires_at: Option<Timestamp>,
+    now: Timestamp,
+) -> String {
     let Some(expires_at) = expires_at else {
         return format!("policy {policy}, never expires");
     };

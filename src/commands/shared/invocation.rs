@@ -36,28 +36,28 @@ const IDLE: Duration = Duration::from_secs(10);
 const ASKING: Duration = Duration::from_secs(1);
 
 /// A command line and its options.
-pub(super) struct CommandLine<'a> {
+pub(in crate::commands) struct CommandLine<'a> {
     /// The command's name and its arguments
-    pub(super) words: &'a [OsString],
-    pub(super) store: Option<&'a str>,
-    pub(super) version: Option<&'a str>,
-    pub(super) identity: &'a IdentityArgs,
-    pub(super) scope: &'a ScopeArgs,
-    pub(super) lifetime: Option<Lifetime>,
+    pub(in crate::commands) words: &'a [OsString],
+    pub(in crate::commands) store: Option<&'a str>,
+    pub(in crate::commands) version: Option<&'a str>,
+    pub(in crate::commands) identity: &'a IdentityArgs,
+    pub(in crate::commands) scope: &'a ScopeArgs,
+    pub(in crate::commands) lifetime: Option<Lifetime>,
 }
 
 /// A command ready to be run or looked up.
-pub(super) struct Invocation {
-    pub(super) call: Call,
+pub(in crate::commands) struct Invocation {
+    pub(in crate::commands) call: Call,
     /// Its standard input
-    pub(super) input: Input,
+    pub(in crate::commands) input: Input,
     /// Reason why the command has no key, if it has none
-    pub(super) unkeyed: Option<Unkeyed>,
+    pub(in crate::commands) unkeyed: Option<Unkeyed>,
 }
 
 /// The reason why a command has no key.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Unkeyed {
+pub(in crate::commands) enum Unkeyed {
     /// It reads an input that cannot be part of a key
     Input(String),
     /// Its input could not be examined or copied
@@ -78,7 +78,7 @@ impl Invocation {
     /// # Errors
     /// Fails with [`Hindered`](crate::error::Hindered) if something that the key depends on is
     /// unknown.
-    pub(super) fn new(
+    pub(in crate::commands) fn new(
         context: &Context,
         line: &CommandLine<'_>,
         settings: Settings,
@@ -108,7 +108,7 @@ impl Invocation {
     }
 
     /// Makes the call of a command whose key is unknown, which runs without the cache.
-    pub(super) fn unkeyed(line: &CommandLine<'_>, settings: Settings) -> Result<Self> {
+    pub(in crate::commands) fn unkeyed(line: &CommandLine<'_>, settings: Settings) -> Result<Self> {
         let (name, arguments) = line.words.split_first().expect("clap requires a word");
         let identity = Identity {
             arguments: arguments.to_vec(),
@@ -127,7 +127,7 @@ impl Invocation {
     }
 
     /// Waits until the end of a stream can be peeked, or until the time is up.
-    pub(super) fn wait_for_end(&self) -> Result<()> {
+    pub(in crate::commands) fn wait_for_end(&self) -> Result<()> {
         if let Input::Stream(stream) = &self.input {
             let seen = stream.key(ASKING, IDLE);
             seen.context("cannot look at standard input")?;
@@ -140,7 +140,7 @@ impl Invocation {
     ///
     /// # Errors
     /// Fails if the key is unknown.
-    pub(super) fn settle(self, context: &Context) -> Result<Call> {
+    pub(in crate::commands) fn settle(self, context: &Context) -> Result<Call> {
         if let Some(why) = self.unkeyed {
             bail!("{why}");
         }
@@ -230,7 +230,7 @@ fn find(name: &OsStr) -> Result<Program> {
 }
 
 /// Returns the identity of a program that is run here, without its arguments and its input.
-pub(super) fn identity(
+pub(in crate::commands) fn identity(
     name: &OsStr,
     args: &SurroundingsArgs,
     lifetime: Option<Lifetime>,
@@ -261,7 +261,7 @@ pub(super) fn identity(
 }
 
 /// Returns the lifetime of results from the option, or else from bkt's variable.
-pub(super) fn lifetime(typed: Option<Lifetime>) -> Result<Option<Lifetime>> {
+pub(in crate::commands) fn lifetime(typed: Option<Lifetime>) -> Result<Option<Lifetime>> {
     if typed.is_some() {
         return Ok(typed);
     }
@@ -275,7 +275,7 @@ pub(super) fn lifetime(typed: Option<Lifetime>) -> Result<Option<Lifetime>> {
 }
 
 /// Returns the cache mode from the option, or else from the environment.
-pub(super) fn cache_mode(typed: Option<CacheMode>) -> Result<CacheMode> {
+pub(in crate::commands) fn cache_mode(typed: Option<CacheMode>) -> Result<CacheMode> {
     match (typed, variable(variables::MODE)) {
         (Some(mode), _) => Ok(mode),
         (None, None) => Ok(CacheMode::On),
@@ -289,7 +289,7 @@ pub(super) fn cache_mode(typed: Option<CacheMode>) -> Result<CacheMode> {
 }
 
 /// Returns the settings for keeping results, from the options that `run` and `warm` share.
-pub(super) fn kept(keep: &KeepArgs, lifetime: Option<Lifetime>) -> Settings {
+pub(in crate::commands) fn kept(keep: &KeepArgs, lifetime: Option<Lifetime>) -> Settings {
     Settings {
         ttl: match lifetime {
             Some(Lifetime::Ttl(ttl)) => ttl.duration(),
@@ -307,7 +307,7 @@ pub(super) fn kept(keep: &KeepArgs, lifetime: Option<Lifetime>) -> Settings {
 }
 
 /// Returns the failure policy that the options request.
-pub(super) fn failures(args: FailureArgs) -> Failures {
+pub(in crate::commands) fn failures(args: FailureArgs) -> Failures {
     match (args.no_failures, args.failure_ttl) {
         (true, _) => Failures::Forget,
         (false, Some(ttl)) => Failures::KeepFor(ttl.duration()),
@@ -316,7 +316,11 @@ pub(super) fn failures(args: FailureArgs) -> Failures {
 }
 
 /// Returns the store of a program's results.
-pub(super) fn store_name(store: Option<&str>, version: Option<&str>, program: &Program) -> String {
+pub(in crate::commands) fn store_name(
+    store: Option<&str>,
+    version: Option<&str>,
+    program: &Program,
+) -> String {
     let path = &program.path;
     let base_name = path.file_name().unwrap_or(path.as_os_str());
     let name = store.map_or_else(|| base_name.to_string_lossy(), Cow::from);
@@ -428,7 +432,7 @@ fn read_all(context: &Context) -> Result<Read> {
 }
 
 /// Reports whether standard input is a stream, which another process could not read again.
-pub(super) fn is_stream() -> bool {
+pub(in crate::commands) fn is_stream() -> bool {
     matches!(
         input_kind(io::stdin()),
         InputKind::Stream(_) | InputKind::Other

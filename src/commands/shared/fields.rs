@@ -11,7 +11,7 @@ use crate::output::{Cell, Column, Secrets};
 
 /// A field of an entry, in the order in which they are printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Field {
+pub(in crate::commands) enum Field {
     StoreName,
     Key,
     KeyType,
@@ -38,7 +38,7 @@ pub(super) enum Field {
 
 impl Field {
     /// All fields, the value last.
-    pub(super) const ALL: [Self; 22] = [
+    pub(in crate::commands) const ALL: [Self; 22] = [
         Self::StoreName,
         Self::Key,
         Self::KeyType,
@@ -64,7 +64,7 @@ impl Field {
     ];
 
     /// The default fields of a list.
-    pub(super) const USUAL: [Self; 8] = [
+    pub(in crate::commands) const USUAL: [Self; 8] = [
         Self::StoreName,
         Self::Key,
         Self::DatasetId,
@@ -76,7 +76,7 @@ impl Field {
     ];
 
     /// Returns the name of the field in JSON and `--fields`.
-    pub(super) fn name(self) -> &'static str {
+    pub(in crate::commands) fn name(self) -> &'static str {
         match self {
             Self::StoreName => "store_name",
             Self::Key => "key",
@@ -104,7 +104,7 @@ impl Field {
     }
 
     /// Returns the column of the field.
-    pub(super) fn column(self) -> Column {
+    pub(in crate::commands) fn column(self) -> Column {
         match self {
             Self::CreatedAt | Self::UpdatedAt | Self::ExpiresAt | Self::LastUsedAt => {
                 Column::whole(self.name())
@@ -115,13 +115,13 @@ impl Field {
     }
 
     /// Reports whether the field can have a value: only a database knows the names of datasets.
-    pub(super) fn is_known(self, datasets: &Datasets) -> bool {
+    pub(in crate::commands) fn is_known(self, datasets: &Datasets) -> bool {
         self != Self::DatasetName || datasets.are_known()
     }
 
     /// Returns the field of an entry as a cell. `value` is the entry's value as JSON, if it was
     /// read. Secrets are masked in the recorded call, not in the value.
-    pub(super) fn cell<'a>(
+    pub(in crate::commands) fn cell<'a>(
         self,
         entry: &'a Entry,
         value: Option<&'a str>,
@@ -168,7 +168,10 @@ impl Field {
 /// Returns the fields of `--fields`; those of [`Field::USUAL`] if there are none.
 ///
 /// A field that cannot have a value is included only if it was named.
-pub(super) fn parse(names: &[String], datasets: &Datasets) -> anyhow::Result<Vec<Field>> {
+pub(in crate::commands) fn parse(
+    names: &[String],
+    datasets: &Datasets,
+) -> anyhow::Result<Vec<Field>> {
     let known = |fields: &[Field]| -> Vec<Field> {
         let known = fields.iter().copied();
         known.filter(|field| field.is_known(datasets)).collect()
@@ -196,20 +199,20 @@ pub(super) fn parse(names: &[String], datasets: &Datasets) -> anyhow::Result<Vec
 }
 
 /// Formats a value as JSON on one line: FiftyOne's stored form.
-pub(super) fn json(value: &Value) -> String {
+pub(in crate::commands) fn json(value: &Value) -> String {
     let mut json = Vec::new();
     write_stored(value.kind, &value.bytes, &mut json);
     text(json)
 }
 
 /// Bytes that mostly are text, which is checked in a fraction of the time that repairing takes.
-pub(super) fn text(bytes: Vec<u8>) -> String {
+pub(in crate::commands) fn text(bytes: Vec<u8>) -> String {
     String::from_utf8(bytes)
         .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
 }
 
 /// Adds the collection to the fields of a list that may mix several, unless it is there.
-pub(super) fn add_collection(fields: &mut Vec<Field>) {
+pub(in crate::commands) fn add_collection(fields: &mut Vec<Field>) {
     if !fields.contains(&Field::Collection) {
         fields.push(Field::Collection);
     }

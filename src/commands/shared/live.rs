@@ -20,14 +20,14 @@ use crate::fiftyone;
 use crate::output::stdin;
 
 /// The ids of the datasets that exist.
-pub(super) struct Live(HashSet<Arc<str>>);
+pub(in crate::commands) struct Live(HashSet<Arc<str>>);
 
 impl Live {
     /// Reads them from `source`, or else asks the store's own engine; `None` if neither knows.
     ///
     /// Refuses a list that has no id of a dataset with entries: the program that was to write it
     /// may have failed, and every entry linked to a dataset would be an orphan.
-    pub(super) fn find(
+    pub(in crate::commands) fn find(
         context: &Context,
         backend: &dyn Backend,
         source: Option<&Path>,
@@ -64,12 +64,12 @@ impl Live {
     }
 
     /// Returns the error for a store whose datasets neither a list nor the engine knows.
-    pub(super) fn unknown() -> anyhow::Error {
+    pub(in crate::commands) fn unknown() -> anyhow::Error {
         usage("which datasets exist? Name a file with their ids, one a line, with --live-datasets")
     }
 
     /// Returns the ids of the datasets.
-    pub(super) fn ids(&self) -> &HashSet<Arc<str>> {
+    pub(in crate::commands) fn ids(&self) -> &HashSet<Arc<str>> {
         &self.0
     }
 
@@ -77,7 +77,11 @@ impl Live {
     ///
     /// Ask for the datasets before you find out which of them live: one that is made in between is
     /// no orphan.
-    pub(super) fn orphans(&self, mut datasets: Vec<Arc<str>>, filter: &Filter) -> Option<Filter> {
+    pub(in crate::commands) fn orphans(
+        &self,
+        mut datasets: Vec<Arc<str>>,
+        filter: &Filter,
+    ) -> Option<Filter> {
         datasets.retain(|dataset| {
             let is_meant = |pattern: &DatasetPattern| pattern.matches(Some(dataset));
             // A dataset's id is an ObjectId: nothing of another type was ever deleted.

@@ -17,7 +17,7 @@ fn may_run(context: &Context) -> Result<bool> {
 }
 
 /// Returns the part of a filter that a removal takes: running jobs stay.
-pub(super) fn without_running(context: &Context, filter: &Filter) -> Result<Filter> {
+pub(in crate::commands) fn without_running(context: &Context, filter: &Filter) -> Result<Filter> {
     let jobs = match filter.jobs {
         Some(Jobs::Only) => Some(Jobs::Idle),
         None if may_run(context)? => Some(Jobs::NotRunning),
@@ -38,7 +38,7 @@ fn running(filter: &Filter) -> Filter {
 }
 
 /// Tells how many running jobs a removal has left in place.
-pub(super) fn note_running(
+pub(in crate::commands) fn note_running(
     context: &Context,
     backend: &dyn Backend,
     filter: &Filter,
@@ -58,7 +58,7 @@ pub(super) fn note_running(
 }
 
 /// Returns the running jobs that a filter means, and their size.
-pub(super) fn find_running(
+pub(in crate::commands) fn find_running(
     context: &Context,
     backend: &dyn Backend,
     filter: &Filter,

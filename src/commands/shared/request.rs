@@ -19,16 +19,16 @@ use crate::error::{hindered, usage};
 
 /// A requested entry, and the metadata to record with it.
 #[derive(Debug)]
-pub(super) struct Request {
-    pub(super) address: Address,
-    pub(super) scopes: Scopes,
+pub(in crate::commands) struct Request {
+    pub(in crate::commands) address: Address,
+    pub(in crate::commands) scopes: Scopes,
     /// The arguments as JSON text, if it was asked for by its arguments
-    pub(super) args: Option<String>,
+    pub(in crate::commands) args: Option<String>,
 }
 
 impl Request {
     /// Resolves the entry that `args` name.
-    pub(super) fn new(context: &Context, args: EntryArgs) -> Result<Self> {
+    pub(in crate::commands) fn new(context: &Context, args: EntryArgs) -> Result<Self> {
         let call = match (args.key, args.call.0) {
             (Some(key), _) => Named::Key(key),
             (None, Some(arguments)) => Named::Call(arguments),
@@ -42,7 +42,7 @@ impl Request {
         Self::of(context, &args.store, call, &args.scope)
     }
 
-    pub(super) fn of(
+    pub(in crate::commands) fn of(
         context: &Context,
         store: &str,
         named: Named,
@@ -68,7 +68,7 @@ impl Request {
     /// another call.
     ///
     /// Only values known on both sides are compared: FiftyOne's documents record none of them.
-    pub(super) fn contradicts(&self, entry: &Entry) -> bool {
+    pub(in crate::commands) fn contradicts(&self, entry: &Entry) -> bool {
         fn differ<T: PartialEq>(asked: &Option<T>, recorded: &Option<T>) -> bool {
             matches!((asked, recorded), (Some(asked), Some(recorded)) if asked != recorded)
         }
@@ -86,13 +86,13 @@ impl Request {
 
 /// How an entry is named.
 #[derive(Debug)]
-pub(super) enum Named {
+pub(in crate::commands) enum Named {
     Key(String),
     Call(Vec<Json>),
 }
 
 /// Returns the address of the store of one entry.
-pub(super) fn store_address(
+pub(in crate::commands) fn store_address(
     context: &Context,
     store: &str,
     scope: &ScopeArgs,
@@ -121,7 +121,7 @@ fn check_store(name: &str) -> Result<&str> {
 }
 
 /// Refuses an empty name for an entry that is written: most likely, a shell variable is not set.
-pub(super) fn check_written(what: &str, name: &str) -> Result<()> {
+pub(in crate::commands) fn check_written(what: &str, name: &str) -> Result<()> {
     match name {
         "" => Err(usage(format!(
             "the {what} is empty: entries without one are read and removed, and none is written"
@@ -131,7 +131,10 @@ pub(super) fn check_written(what: &str, name: &str) -> Result<()> {
 }
 
 /// Returns the id of a dataset that was named by its id or its name.
-pub(super) fn dataset_id(named: &str, datasets: &dyn Fn() -> Result<Datasets>) -> Result<Arc<str>> {
+pub(in crate::commands) fn dataset_id(
+    named: &str,
+    datasets: &dyn Fn() -> Result<Datasets>,
+) -> Result<Arc<str>> {
     // One of another type has no name.
     if is_id(named) || named.starts_with(typed_name::PREFIX) {
         return Ok(named.into());
@@ -143,7 +146,7 @@ pub(in crate::commands) fn check_name<'a>(what: &str, name: &'a str) -> Result<&
     scope::check_name(name).map_err(|error| usage(format!("invalid {what} {name:.80?}: {error}")))
 }
 
-pub(super) fn parse_key(key: &str) -> Result<Key> {
+pub(in crate::commands) fn parse_key(key: &str) -> Result<Key> {
     if key == STORE_KEY {
         return Err(usage(format!(
             "{STORE_KEY} is the store's own document and no entry: use `ecache stores show`, `set` or `rm`"
@@ -153,7 +156,7 @@ pub(super) fn parse_key(key: &str) -> Result<Key> {
 }
 
 /// Reads the user's request token from a file, which keeps it out of process lists.
-pub(super) fn token(scope: &ScopeArgs) -> Result<Option<String>> {
+pub(in crate::commands) fn token(scope: &ScopeArgs) -> Result<Option<String>> {
     let Some(file) = &scope.jwt_file else {
         return Ok(None);
     };
@@ -165,7 +168,10 @@ pub(super) fn token(scope: &ScopeArgs) -> Result<Option<String>> {
     }
 }
 
-pub(super) fn call_scopes<'a>(scope: &'a ScopeArgs, token: Option<&'a str>) -> CallScopes<'a> {
+pub(in crate::commands) fn call_scopes<'a>(
+    scope: &'a ScopeArgs,
+    token: Option<&'a str>,
+) -> CallScopes<'a> {
     CallScopes {
         operator_uri: scope.operator.as_deref(),
         prompt_id: scope.prompt.as_deref(),
@@ -174,7 +180,7 @@ pub(super) fn call_scopes<'a>(scope: &'a ScopeArgs, token: Option<&'a str>) -> C
     }
 }
 
-pub(super) fn scopes(scope: &ScopeArgs, token: Option<&str>) -> Scopes {
+pub(in crate::commands) fn scopes(scope: &ScopeArgs, token: Option<&str>) -> Scopes {
     let name = |name: &Option<String>| {
         name.as_deref()
             .filter(|name| !name.is_empty())
@@ -189,7 +195,7 @@ pub(super) fn scopes(scope: &ScopeArgs, token: Option<&str>) -> Scopes {
 }
 
 /// Returns the expiry of an entry that is written now with a lifetime.
-pub(super) fn expiry(now: Timestamp, ttl: Option<Ttl>) -> Option<Timestamp> {
+pub(in crate::commands) fn expiry(now: Timestamp, ttl: Option<Ttl>) -> Option<Timestamp> {
     match ttl {
         Some(Ttl::Millis(millis)) => Some(now.saturating_add(Duration::from_millis(millis))),
         Some(Ttl::Never) | None => None,

@@ -15,7 +15,7 @@ use crate::signals;
 
 /// Distinguishes a dry run from a run that changes the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Run {
+pub(in crate::commands) enum Run {
     Dry,
     Wet,
 }
@@ -27,7 +27,7 @@ impl From<bool> for Run {
 }
 
 /// Opens the store for a change, which may free space. A dry run opens it for reading.
-pub(super) fn open(context: &Context, run: Run) -> Result<Arc<dyn Backend>> {
+pub(in crate::commands) fn open(context: &Context, run: Run) -> Result<Arc<dyn Backend>> {
     match run {
         Run::Dry => context.reader(),
         Run::Wet => context.remover(),
@@ -36,22 +36,22 @@ pub(super) fn open(context: &Context, run: Run) -> Result<Arc<dyn Backend>> {
 
 /// The words of a change in progress and reports.
 #[derive(Clone, Copy)]
-pub(super) struct Verb<'a> {
-    pub(super) doing: &'static str,
-    pub(super) done: &'static str,
-    pub(super) would: &'static str,
+pub(in crate::commands) struct Verb<'a> {
+    pub(in crate::commands) doing: &'static str,
+    pub(in crate::commands) done: &'static str,
+    pub(in crate::commands) would: &'static str,
     /// More to say of the change, if any entry is affected
-    pub(super) detail: Option<&'a str>,
+    pub(in crate::commands) detail: Option<&'a str>,
 }
 
 impl Verb<'_> {
-    pub(super) const REMOVE: Self = Self {
+    pub(in crate::commands) const REMOVE: Self = Self {
         doing: "removing",
         done: "removed",
         would: "would remove",
         detail: None,
     };
-    pub(super) const CHANGE: Self = Self {
+    pub(in crate::commands) const CHANGE: Self = Self {
         doing: "changing",
         done: "changed",
         would: "would change",
@@ -72,7 +72,7 @@ impl Verb<'_> {
 }
 
 /// Removes the selected entries, or counts them in a dry run, and reports it.
-pub(super) fn remove(
+pub(in crate::commands) fn remove(
     context: &Context,
     backend: &dyn Backend,
     selection: &Selection,
@@ -84,7 +84,11 @@ pub(super) fn remove(
 }
 
 /// Removes the own documents of the stores that `filter` means, or counts them in a dry run.
-pub(super) fn remove_documents(backend: &dyn Backend, filter: &Filter, run: Run) -> Result<u64> {
+pub(in crate::commands) fn remove_documents(
+    backend: &dyn Backend,
+    filter: &Filter,
+    run: Run,
+) -> Result<u64> {
     Ok(match run {
         Run::Dry => backend.count_documents(filter)?,
         Run::Wet => backend.remove_documents(filter)?,
@@ -93,7 +97,7 @@ pub(super) fn remove_documents(backend: &dyn Backend, filter: &Filter, run: Run)
 
 /// Removes entries as [`remove`] does, and after them stores' own documents, whose number
 /// `documents` returns.
-pub(super) fn remove_with(
+pub(in crate::commands) fn remove_with(
     context: &Context,
     backend: &dyn Backend,
     selection: &Selection,
@@ -115,13 +119,17 @@ pub(super) fn remove_with(
 }
 
 /// Reports the entries that a change would affect.
-pub(super) fn forecast(context: &Context, verb: Verb<'_>, usage: Usage) -> Result<Usage> {
+pub(in crate::commands) fn forecast(
+    context: &Context,
+    verb: Verb<'_>,
+    usage: Usage,
+) -> Result<Usage> {
     verb.report(context, verb.would, usage, 0);
     Ok(usage)
 }
 
 /// Changes entries batch by batch, stops at a signal, and reports how many were changed.
-pub(super) fn batches(
+pub(in crate::commands) fn batches(
     context: &Context,
     verb: Verb<'_>,
     change: impl FnOnce(backend::Progress<'_>) -> ecache_core::error::Result<Usage>,
@@ -168,7 +176,7 @@ fn says_how_far(error: &Error) -> bool {
 }
 
 /// Shows progress, and stops the work when the user asks for it.
-pub(super) fn counting(bar: &mut Progress) -> impl FnMut(u64) -> ControlFlow<()> {
+pub(in crate::commands) fn counting(bar: &mut Progress) -> impl FnMut(u64) -> ControlFlow<()> {
     let mut before = 0;
     move |done| {
         bar.advance(done - before);
@@ -181,12 +189,12 @@ pub(super) fn counting(bar: &mut Progress) -> impl FnMut(u64) -> ControlFlow<()>
 }
 
 /// `3 entries (1.2 KiB)`
-pub(super) fn amount(usage: Usage) -> String {
+pub(in crate::commands) fn amount(usage: Usage) -> String {
     format!("{} ({})", entries(usage.entries), human::size(usage.bytes))
 }
 
 /// `the metadata of 1 store`
-pub(super) fn metadata(stores: u64) -> String {
+pub(in crate::commands) fn metadata(stores: u64) -> String {
     match stores {
         1 => "the metadata of 1 store".to_owned(),
         stores => format!("the metadata of {stores} stores"),
@@ -194,7 +202,7 @@ pub(super) fn metadata(stores: u64) -> String {
 }
 
 /// `3 entries (1.2 KiB)`, `the metadata of 1 store`, or both.
-pub(super) fn amount_with(usage: Usage, documents: u64) -> String {
+pub(in crate::commands) fn amount_with(usage: Usage, documents: u64) -> String {
     match (usage.entries, documents) {
         (_, 0) => amount(usage),
         (0, documents) => metadata(documents),
@@ -203,7 +211,7 @@ pub(super) fn amount_with(usage: Usage, documents: u64) -> String {
 }
 
 /// `1 entry`, `3 entries`
-pub(super) fn entries(count: u64) -> String {
+pub(in crate::commands) fn entries(count: u64) -> String {
     match count {
         1 => "1 entry".to_owned(),
         count => format!("{count} entries"),

@@ -11,7 +11,7 @@ use crate::context::Context;
 
 /// Counts entries that are left out.
 #[derive(Default)]
-pub(super) struct LeftOut {
+pub(in crate::commands) struct LeftOut {
     /// Entries of policy `persist`
     persistent: Cell<Usage>,
     /// Records of jobs
@@ -20,12 +20,12 @@ pub(super) struct LeftOut {
 
 impl LeftOut {
     /// Counts entries of policy `persist`.
-    pub(super) fn add_persistent(&self, usage: Usage) {
+    pub(in crate::commands) fn add_persistent(&self, usage: Usage) {
         add(&self.persistent, usage);
     }
 
     /// Reports whether a record is that of a job, and counts it then: no worker knows of its copy.
-    pub(super) fn is_job(&self, record: &Record) -> bool {
+    pub(in crate::commands) fn is_job(&self, record: &Record) -> bool {
         let Record::Entry(entry, value) = record else {
             return false;
         };
@@ -38,7 +38,7 @@ impl LeftOut {
     }
 
     /// Tells how many there were.
-    pub(super) fn note(&self, context: &Context) {
+    pub(in crate::commands) fn note(&self, context: &Context) {
         let persistent = self.persistent.get();
         if persistent != Usage::default() {
             context.note(&format!(

@@ -15,7 +15,7 @@ use crate::error::usage;
 use crate::inherited;
 
 /// Opens the file or descriptor that the status is written to.
-pub(super) fn status(args: &RunArgs) -> Result<Option<File>> {
+pub(in crate::commands) fn status(args: &RunArgs) -> Result<Option<File>> {
     match (&args.status_file, args.status_fd) {
         // The foreground process writes the status.
         _ if args.background => Ok(None),
@@ -51,7 +51,7 @@ fn descriptor(number: i32) -> Result<File> {
 ///
 /// # Errors
 /// Fails if the process cannot be started, or cannot read the same input.
-pub(super) fn start(call: &Call, input: &Input, outputs: Outputs) -> io::Result<()> {
+pub(in crate::commands) fn start(call: &Call, input: &Input, outputs: Outputs) -> io::Result<()> {
     let mut words = std::env::args_os().skip(1);
     let mut command = Command::new(std::env::current_exe()?);
     // Everything before the command itself is an option; a value cannot be `--`.
@@ -76,7 +76,7 @@ pub(super) fn start(call: &Call, input: &Input, outputs: Outputs) -> io::Result<
 }
 
 /// Replaces the call's input by that of the process which started this one.
-pub(super) fn assume(input: &str, invocation: &mut Invocation) {
+pub(in crate::commands) fn assume(input: &str, invocation: &mut Invocation) {
     if let Some(input) = InputKey::unread(input) {
         invocation.call = invocation.call.with_input(input);
         invocation.input = Input::Nothing;
@@ -84,7 +84,7 @@ pub(super) fn assume(input: &str, invocation: &mut Invocation) {
 }
 
 /// Detaches this process from the terminal, so that its signals and its end do not reach it.
-pub(super) fn leave_terminal() {
+pub(in crate::commands) fn leave_terminal() {
     // SAFETY: this touches no memory. It fails for the leader of a process group, which a child
     // process is not.
     unsafe { libc::setsid() };
@@ -94,7 +94,7 @@ pub(super) fn leave_terminal() {
 /// waits for its end.
 ///
 /// Must be called before this process opens anything.
-pub(super) fn close_inherited() {
+pub(in crate::commands) fn close_inherited() {
     // SAFETY: no descriptor from 3 on is in use here yet.
     #[cfg(target_os = "linux")]
     unsafe {
