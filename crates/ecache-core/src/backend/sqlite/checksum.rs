@@ -91,7 +91,6 @@ pub(super) struct Fields<'a> {
     pub(super) id: i64,
     pub(super) store: i64,
     pub(super) key: ValueRef<'a>,
-    pub(super) key_type: Option<i64>,
     pub(super) user: Option<i64>,
     pub(super) operator: Option<i64>,
     pub(super) prompt: Option<i64>,
@@ -131,7 +130,6 @@ impl<'a> Fields<'a> {
         let fields = [
             Some(self.id),
             Some(self.store),
-            self.key_type,
             self.user,
             self.operator,
             self.prompt,

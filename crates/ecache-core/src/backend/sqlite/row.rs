@@ -16,27 +16,27 @@ use crate::value::{CHUNK_SIZE, Kind};
 /// The columns of an entry, in the order in which [`fields`] reads them, then its checksums.
 macro_rules! columns {
     () => {
-        "id, store, key, key_type, user, operator, prompt, function, split, policy, kind, size, \
+        "id, store, key, user, operator, prompt, function, split, policy, kind, size, \
          created_at, updated_at, expires_at, cost_ms, blob, jwt_sha256, args, row_checksum, checksum"
     };
 }
 pub(super) use columns;
 
 /// Index of the column with the value's length.
-pub(super) const SIZE: usize = 11;
+pub(super) const SIZE: usize = 10;
 
 /// Indexes of the two checksum columns.
-const ROW_CHECKSUM: usize = 19;
-const CHECKSUM: usize = 20;
+const ROW_CHECKSUM: usize = 18;
+const CHECKSUM: usize = 19;
 
 /// Number of columns, and therefore the index of the first one selected after them.
-pub(super) const COLUMNS: usize = 21;
+pub(super) const COLUMNS: usize = 20;
 
 /// The column of the value, where it is selected behind [`columns`].
 const VALUE: usize = COLUMNS;
 
 /// The columns of `uses`, selected behind the value.
-pub(super) const USES: (&str, usize) = ("last_used_at, hits", 22);
+pub(super) const USES: (&str, usize) = ("last_used_at, hits", 21);
 
 /// Returns the number that stands for a policy in the file.
 pub(super) fn policy_number(policy: Policy) -> i64 {
@@ -179,22 +179,21 @@ pub(super) fn fields<'a>(row: &'a Row<'_>) -> Result<Fields<'a>, RowError> {
         id: row.get(0)?,
         store: row.get(1)?,
         key: row.get_ref(2)?,
-        key_type: row.get(3)?,
-        user: row.get(4)?,
-        operator: row.get(5)?,
-        prompt: row.get(6)?,
-        function: row.get(7)?,
-        split: row.get(8)?,
-        policy: row.get(9)?,
-        kind: row.get(10)?,
-        size: row.get(11)?,
-        created_at: row.get(12)?,
-        updated_at: row.get(13)?,
-        expires_at: row.get(14)?,
-        cost_ms: row.get(15)?,
-        blob: row.get(16)?,
-        jwt_sha256: row.get_ref(17)?.as_blob_or_null()?,
-        args: row.get_ref(18)?.as_str_or_null()?,
+        user: row.get(3)?,
+        operator: row.get(4)?,
+        prompt: row.get(5)?,
+        function: row.get(6)?,
+        split: row.get(7)?,
+        policy: row.get(8)?,
+        kind: row.get(9)?,
+        size: row.get(10)?,
+        created_at: row.get(11)?,
+        updated_at: row.get(12)?,
+        expires_at: row.get(13)?,
+        cost_ms: row.get(14)?,
+        blob: row.get(15)?,
+        jwt_sha256: row.get_ref(16)?.as_blob_or_null()?,
+        args: row.get_ref(17)?.as_str_or_null()?,
     };
     let stored: i64 = row.get(ROW_CHECKSUM)?;
     if fields.id >> 32 == fields.store && fields.sum()? == stored {

@@ -10,8 +10,7 @@
 //!
 //! Columns have no types, since the checksums of a row cover the types of its values (see
 //! `checksum`), and each short command parses this text. `generation`, the counters and `uses` have
-//! no checksum: they are history, and lead to no entry. `key_type` is NULL for a string key; other
-//! keys are not written yet.
+//! no checksum: they are history, and lead to no entry.
 //!
 //! Migrations are append-only: a released step is never edited.
 
@@ -35,7 +34,7 @@ generation, metadata, metadata_policy, metadata_created_at, metadata_updated_at,
 memory_hits, store_hits, stale_hits, shared, misses, computations, bypassed, mismatches, errors, saved_ms, \
 UNIQUE(collection, name, dataset));
 CREATE TABLE names(id INTEGER PRIMARY KEY AUTOINCREMENT, kind, name, checksum, UNIQUE(kind, name));
-CREATE TABLE entries(id INTEGER PRIMARY KEY, store, key, key_type, user, operator, prompt, function, \
+CREATE TABLE entries(id INTEGER PRIMARY KEY, store, key, user, operator, prompt, function, \
 split, policy, kind, size, created_at, updated_at, expires_at, cost_ms, blob, jwt_sha256, args, \
 row_checksum, checksum, value);
 CREATE UNIQUE INDEX entries_key ON entries(store, key);

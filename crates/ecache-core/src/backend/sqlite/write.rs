@@ -518,7 +518,6 @@ pub(super) fn write(
         id,
         store: interned.store,
         key: ValueRef::from(&key),
-        key_type: None,
         user: interned.user,
         operator: interned.operator,
         prompt: interned.prompt,
