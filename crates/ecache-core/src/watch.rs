@@ -68,7 +68,8 @@ impl Change {
 /// use ecache_core::time::SystemClock;
 /// use ecache_core::watch::Watch;
 ///
-/// let mut watch = Watch::new(Arc::new(MemoryBackend::new()), Arc::new(SystemClock), Filter::default());
+/// let backend = Arc::new(MemoryBackend::new());
+/// let mut watch = Watch::new(backend, Arc::new(SystemClock), Filter::default());
 /// assert!(watch.poll()?.is_empty(), "the first poll has nothing to compare with");
 /// # Ok::<(), ecache_core::error::Error>(())
 /// ```

@@ -9,7 +9,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 
-use common::{NOBODY, NOW, address, get, is_root, job, put, snapshot, worker, write};
+use common::{NOW, OTHER_USER, address, get, is_root, job, put, snapshot, worker, write};
 use ecache_core::backend::sqlite::{Access, BUSY_TIMEOUT, SqliteBackend};
 use ecache_core::backend::{Backend, Lookup};
 use ecache_core::error::Error;
@@ -179,14 +179,14 @@ fn a_file_that_others_can_write_to_is_refused() {
     SqliteBackend::open(&path, Access::Read).expect("a sticky folder protects the file");
     set_mode(folder.path(), 0o700);
     if is_root() {
-        chown(&path, Some(NOBODY), None).expect("another owner");
+        chown(&path, Some(OTHER_USER), None).expect("another owner");
         is_refused(&path, untrusted);
         chown(&path, Some(0), None).expect("another owner");
         let link = folder.path().join("link");
         symlink(&path, &link).expect("a link");
-        std::os::unix::fs::lchown(&link, Some(NOBODY), None).expect("another owner");
+        std::os::unix::fs::lchown(&link, Some(OTHER_USER), None).expect("another owner");
         is_refused(&link, untrusted);
-        chown(folder.path(), Some(NOBODY), None).expect("another owner");
+        chown(folder.path(), Some(OTHER_USER), None).expect("another owner");
         is_refused(&path, untrusted);
     }
 }
@@ -209,7 +209,7 @@ fn what_others_could_have_put_beside_a_store_is_refused() {
         is_refused(&link, untrusted);
         if is_root() {
             set_mode(&beside, 0o600);
-            chown(&beside, Some(NOBODY), None).expect("another owner");
+            chown(&beside, Some(OTHER_USER), None).expect("another owner");
             is_refused(&path, untrusted);
             is_refused(&link, untrusted);
         }
@@ -303,16 +303,16 @@ fn a_store_in_a_read_only_folder_can_be_read() {
             for (file, _) in snapshot(folder.path()) {
                 set_mode(&file, mode);
                 if is_root() {
-                    chown(&file, Some(NOBODY), Some(NOBODY)).expect("another owner");
+                    chown(&file, Some(OTHER_USER), Some(OTHER_USER)).expect("another owner");
                 }
             }
             if is_root() {
-                chown(folder.path(), Some(NOBODY), Some(NOBODY)).expect("another owner");
+                chown(folder.path(), Some(OTHER_USER), Some(OTHER_USER)).expect("another owner");
             }
             set_mode(folder.path(), 0o500);
             let mut reader = worker("read", &path);
             if is_root() {
-                reader.uid(NOBODY).gid(NOBODY);
+                reader.uid(OTHER_USER).gid(OTHER_USER);
             }
             let output = reader.output().expect("a process");
             let output = String::from_utf8_lossy(&output.stdout).into_owned();

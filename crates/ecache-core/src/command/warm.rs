@@ -498,8 +498,8 @@ impl<T> Work<'_, T> {
         let flight = memo.flight();
         let waiting_since = Instant::now();
         let mut stop_watch = ancestry::StopWatch::default();
-        let (mut nowhere, mut nobody) = (io::sink(), io::sink());
-        let mut console = Console::new(&mut nowhere, &mut nobody);
+        let (mut nowhere, mut silence) = (io::sink(), io::sink());
+        let mut console = Console::new(&mut nowhere, &mut silence);
         let lock = loop {
             match memo.turn(Some(locks), warm.store, Wait::Not, &mut console)? {
                 Turn::Ours(lock) => break lock,

@@ -6,7 +6,9 @@
 //!
 //! ```
 //! use std::sync::{Arc, LazyLock};
-//! use ecache_core::execution_cache::{Cache, ExecutionCache, ExecutionContext, Options, StoredForm};
+//! use ecache_core::execution_cache::{
+//!     Cache, ExecutionCache, ExecutionContext, Options, StoredForm,
+//! };
 //! use ecache_core::key::Preimage;
 //!
 //! static WORDS: LazyLock<ExecutionCache> =

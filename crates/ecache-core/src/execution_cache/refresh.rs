@@ -31,7 +31,9 @@ impl ExecutionCache {
     /// ```
     /// use std::sync::{Arc, LazyLock};
     /// use std::time::Duration;
-    /// use ecache_core::execution_cache::{Cache, ExecutionCache, ExecutionContext, Options, StoredForm};
+    /// use ecache_core::execution_cache::{
+    ///     Cache, ExecutionCache, ExecutionContext, Options, StoredForm,
+    /// };
     /// use ecache_core::key::Preimage;
     ///
     /// static WORDS: LazyLock<ExecutionCache> = LazyLock::new(|| {

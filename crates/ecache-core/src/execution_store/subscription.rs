@@ -41,7 +41,8 @@ pub const POLL_INTERVAL: Duration = Duration::from_millis(100);
 ///
 /// # let folder = tempfile::tempdir()?;
 /// # let backend = Arc::new(SqliteBackend::open(&folder.path().join("store.db"), Access::Write)?);
-/// let store = ExecutionStore::new(backend, Arc::new(SystemClock), StoreAddress::new("thumbnails"));
+/// let thumbnails = StoreAddress::new("thumbnails");
+/// let store = ExecutionStore::new(backend, Arc::new(SystemClock), thumbnails);
 /// let (sender, receiver) = mpsc::channel();
 /// let subscription = store.subscribe(move |change| {
 ///     // It fails when the receiver is gone.

@@ -116,9 +116,12 @@ impl Problem {
 /// use ecache_core::scope::DEFAULT_COLLECTION;
 /// use ecache_core::time::Timestamp;
 ///
-/// let file = br#"{"store_name": "thumbs", "key": "k", "expires_at": {"$date": 0}, "value": [1, {"$numberInt": "2"}]}"#;
+/// let line = concat!(
+///     r#"{"store_name": "thumbs", "key": "k", "expires_at": {"$date": 0}, "#,
+///     r#""value": [1, {"$numberInt": "2"}]}"#,
+/// );
 /// let now = Timestamp::from_millis(1_795_415_570_948);
-/// let mut reader = Reader::new(&file[..], DEFAULT_COLLECTION, now)?;
+/// let mut reader = Reader::new(line.as_bytes(), DEFAULT_COLLECTION, now)?;
 /// let (position, record) = reader.next().expect("there is a line")?;
 /// assert_eq!(position.to_string(), "line 1");
 /// let Record::Entry(entry, value) = record else { panic!("this is an entry") };

@@ -150,11 +150,11 @@ pub fn write<T: Serialize + ?Sized>(value: &T, out: &mut Vec<u8>) -> Result<(), 
 /// use ecache_core::stored;
 ///
 /// let mut text = Vec::new();
-/// stored::write_canonical(&("é", [0.1_f32]), &mut text)?;
+/// stored::write_canonical(&("é", [0.5_f32]), &mut text)?;
 /// # let text = String::from_utf8(text).expect("ASCII");
 /// assert_eq!(
 ///     text,
-///     r#"{"_cls": "tuple", "values": ["\u00e9", {"_cls": "tuple", "values": [0.10000000149011612]}]}"#
+///     r#"{"_cls": "tuple", "values": ["\u00e9", {"_cls": "tuple", "values": [0.5]}]}"#
 /// );
 /// # Ok::<(), stored::StoredError>(())
 /// ```

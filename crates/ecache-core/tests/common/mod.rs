@@ -19,7 +19,7 @@ use ecache_core::value::Kind;
 pub const NOW: Timestamp = Timestamp::from_millis(1_795_415_570_948);
 
 /// The user and group that a root user's tests become where permissions matter.
-pub const NOBODY: u32 = 65_534;
+pub const OTHER_USER: u32 = 65_534;
 
 pub fn is_root() -> bool {
     rustix::process::geteuid().is_root()

@@ -437,7 +437,7 @@ fn groups(backend: &dyn Backend) {
         oldest: Some(at(-9)),
         newest: Some(at(-4)),
     };
-    let nobody = Group {
+    let unnamed = Group {
         name: None,
         usage: usage(2),
         expired: usage(0),
@@ -447,7 +447,7 @@ fn groups(backend: &dyn Backend) {
         oldest: Some(at(-7)),
         newest: Some(NOW),
     };
-    assert_eq!(groups(Dimension::User), [nobody, ann]);
+    assert_eq!(groups(Dimension::User), [unnamed, ann]);
     let named = |by| {
         let groups = groups(by).into_iter();
         let named = groups.map(|group| (group.name.as_deref().map(String::from), group.usage));

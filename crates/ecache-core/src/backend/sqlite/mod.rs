@@ -100,7 +100,7 @@ use reclaim::Staging;
 /// let now = Timestamp::from_millis(1_795_415_570_948);
 /// let entry = Entry::new(address.clone(), Kind::Bytes, now);
 /// store.put(&entry, &Content::Inline(vec![1, 2, 3]), &Condition::Always.into(), now)?;
-/// let Lookup::Hit(entry, content) = store.lookup(&address, now)? else { panic!("it was just written") };
+/// let Lookup::Hit(entry, content) = store.lookup(&address, now)? else { panic!("a hit") };
 /// assert_eq!(content, Content::Inline(vec![1, 2, 3]));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
