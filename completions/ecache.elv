@@ -716,6 +716,7 @@ set edit:completion:arg-completer[ecache] = {|@words|
             cand -v 'Say more on standard error'
             cand --verbose 'Say more on standard error'
             cand --orphaned 'Remove entries whose dataset was deleted, and the metadata of such stores'
+            cand --jobs 'Remove FiftyOne''s jobs that are running, too'
             cand --vacuum 'Give the freed space back to the file system'
             cand -n 'Say what would be removed, and remove nothing'
             cand --dry-run 'Say what would be removed, and remove nothing'

@@ -707,6 +707,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand prune" -l durable -d 'Have
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -s v -l verbose -d 'Say more on standard error'
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l orphaned -d 'Remove entries whose dataset was deleted, and the metadata of such stores'
+complete -c ecache -n "__fish_ecache_using_subcommand prune" -l jobs -d 'Remove FiftyOne\'s jobs that are running, too'
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l vacuum -d 'Give the freed space back to the file system'
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -s n -l dry-run -d 'Say what would be removed, and remove nothing'
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l no-dataset -d 'Entries linked to no dataset'

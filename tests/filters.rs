@@ -587,6 +587,24 @@ fn prune_takes_more_than_limits() {
 }
 
 #[test]
+fn no_job_runs_in_a_file() {
+    let job = r#"{"store_name": "jobs", "key": "j", "created_at": "2026-11-23T02:00:00Z", "policy": "evict", "expires_at": "2099-01-01T00:00:00Z", "kind": "json", "value": {"id": "j", "owner": "ann", "scope": "s", "payload": null, "state": "running", "lease_expires_at": {"$bson": {"$date": "2099-01-01T00:00:00Z"}}, "fencing_token": 1, "cancel_requested": false, "progress": null}}"#;
+    let session = Session::new();
+    std::fs::write(session.path("job"), job).expect("a file");
+    for words in ["clear --all", "prune --older-than 1h", "prune --max-size 0"] {
+        for jobs in ["", " --jobs"] {
+            session.run("import job").succeeds();
+            let ran = session.run(&format!("{words}{jobs}")).succeeds();
+            assert!(
+                ran.stderr.starts_with("removed 1 entry ("),
+                "{words}{jobs}: {ran:?}"
+            );
+            assert_eq!(ran.stderr.lines().count(), 1, "{words}{jobs}: {ran:?}");
+        }
+    }
+}
+
+#[test]
 fn other_collections_are_named_where_they_are_left_out() {
     let session = filled();
     let two = "2 more entries are in collection other: add --all-collections, or name it with --collection\n";

@@ -350,3 +350,58 @@ fn a_command_runs_although_no_server_answers() {
     assert_eq!((strict.code, strict.text()), (125, ""));
     assert!(strict.stderr.contains("127.0.0.1:1"), "{}", strict.stderr);
 }
+
+#[test]
+#[ignore = "needs a MongoDB server: tests/mongodb/with"]
+fn removals_leave_running_jobs_unless_told_otherwise() {
+    let job = |key: &str, lease: &str| {
+        format!(
+            r#"{{"store_name": "jobs", "key": "{key}", "created_at": "2026-11-23T02:00:00Z", "policy": "evict", "expires_at": "2099-01-01T00:00:00Z", "kind": "json", "value": {{"id": "{key}", "owner": "ann", "scope": "s", "payload": null, "state": "running", "lease_expires_at": {{"$bson": {{"$date": "{lease}-01-01T00:00:00Z"}}}}, "fencing_token": 1, "cancel_requested": false, "progress": null}}}}"#
+        ) + "\n"
+    };
+    let lines = job("runs", "2099") + &job("lost", "2020");
+    for (index, clear) in [
+        "clear --all",
+        "clear --store jobs",
+        "clear --kind job",
+        "prune --older-than 1h",
+        "prune --unused-for 1h --older-than 1h",
+        "prune --max-entries 0",
+        "prune --max-size 0",
+        "prune --kind job --max-size 0",
+        "prune --older-than 1h --max-size 0",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let session = Session::new().with("ECACHE_DB", &location(&format!("jobs{index}")));
+        std::fs::write(session.path("lines"), &lines).expect("a file");
+        for store in ["jobs", "other"] {
+            session
+                .run(["stores", "create", store, "--policy", "evict"])
+                .succeeds();
+        }
+        session.run("import lines").succeeds();
+        for (dry, word) in [
+            (" --dry-run", "would remove 1 entry"),
+            ("", "removed 1 entry"),
+        ] {
+            let ran = session.run(format!("{clear}{dry}").as_str()).succeeds();
+            let told = &ran.stderr;
+            assert!(told.starts_with(word), "{clear}{dry}: {told}");
+            assert!(told.contains("1 entry ("), "{clear}{dry}: {told}");
+            let note = "of running jobs left in place; --jobs removes them too\n";
+            assert_eq!(told.matches(note).count(), 1, "{clear}{dry}: {told}");
+        }
+        session.run("ls --fields key").prints("runs\n");
+        // Creating a store fails where its own document has stayed.
+        let is_there = |store| session.run(["stores", "create", store]).code == 1;
+        assert!(is_there("jobs"), "{clear}");
+        assert_eq!(is_there("other"), clear != "clear --all", "{clear}");
+        let ran = session.run(format!("{clear} --jobs").as_str()).succeeds();
+        let told = &ran.stderr;
+        assert!(told.starts_with("removed 1 entry"), "{clear}: {told}");
+        assert!(!told.contains("running jobs"), "{clear}: {told}");
+        session.run("ls").prints("");
+    }
+}

@@ -513,3 +513,16 @@ fn no_terminal_and_no_home_is_no_trouble() {
     command.env_clear().env("ECACHE_DB", session.store());
     run(command, b"").prints("k0\n");
 }
+
+#[test]
+fn an_interruption_counts_one_entry_in_the_singular() {
+    for (entries, told) in [
+        (0, "interrupted after 0 entries"),
+        (1, "interrupted after 1 entry"),
+        (2, "interrupted after 2 entries"),
+    ] {
+        let done = ecache_core::filter::Usage { entries, bytes: 9 };
+        let error = ecache_core::error::Error::Interrupted { done };
+        assert_eq!(error.to_string(), told);
+    }
+}

@@ -359,6 +359,9 @@ pub(crate) struct PruneArgs {
     /// The datasets that exist: a file with an id a line, or - for standard input
     #[arg(long, value_name = "SOURCE", requires = "orphaned", value_hint = clap::ValueHint::FilePath)]
     pub(crate) live_datasets: Option<PathBuf>,
+    /// Remove FiftyOne's jobs that are running, too
+    #[arg(long)]
+    pub(crate) jobs: bool,
     /// Give the freed space back to the file system
     #[arg(long)]
     pub(crate) vacuum: bool,

@@ -261,13 +261,15 @@ pub(crate) enum Command {
     ///
     /// Only entries of policy `evict`, unless --policy says otherwise. Different conditions must
     /// all hold, of a repeated one any. Where whole stores are cleared, their metadata goes too, if
-    /// it is of that policy.
+    /// it is of that policy. FiftyOne's running jobs stay, and the metadata of their stores, unless
+    /// --jobs is given.
     Clear(ClearArgs),
     /// Remove what is expired, old, unused or too much
     ///
     /// Without a limit: what is expired, also if `ecache run --stale` might still print it. With
     /// several limits, an entry goes that is beyond any of them. Entries of policy `persist` stay,
-    /// unless --policy says otherwise. The other conditions of the filter must all hold.
+    /// unless --policy says otherwise. The other conditions of the filter must all hold. FiftyOne's
+    /// running jobs stay unless --jobs is given, and do not count towards a limit.
     Prune(PruneArgs),
     /// Change the lifetime or the policy of entries
     ///

@@ -2,11 +2,11 @@
 
 use anyhow::Result;
 use ecache_core::entry::Policy;
-use ecache_core::filter::{Filter, Usage};
+use ecache_core::filter::{Filter, Selection, Usage};
 
 use super::shared::collections::note_elsewhere;
 use super::shared::filter::{Unless, filter, note_unknown_datasets, require_narrowed};
-use super::shared::jobs::{note_running, without_running};
+use super::shared::jobs::{note_running, remove_unused_documents, without_running};
 use super::shared::removal::{Run, amount_with, open, remove_documents, remove_with};
 use crate::cli::ClearArgs;
 use crate::context::Context;
@@ -19,13 +19,19 @@ pub(crate) fn run(context: &Context, args: ClearArgs) -> Result<Exit> {
     let run = Run::from(args.dry_run);
     let backend = open(context, run)?;
     note_unknown_datasets(context, backend.as_ref(), &filter)?;
+    let meant = Selection::from(filter.clone());
     let selection = if args.jobs {
-        filter.clone()
+        meant.clone()
     } else {
-        without_running(context, &filter)?
+        without_running(context, &meant)?
     };
-    let selection = selection.into();
-    let documents = || remove_documents(backend.as_ref(), &filter, run);
+    let documents = || {
+        if args.jobs {
+            remove_documents(backend.as_ref(), &filter, run)
+        } else {
+            remove_unused_documents(context, backend.as_ref(), &filter, run, now)
+        }
+    };
     let removed = remove_with(context, backend.as_ref(), &selection, run, now, documents)?;
     // FiftyOne's own entries of a user cannot be selected; the note prevents a wrong conclusion.
     if removed == (Usage::default(), 0) && names_what_fiftyone_hides(&filter) {
@@ -34,7 +40,7 @@ pub(crate) fn run(context: &Context, args: ClearArgs) -> Result<Exit> {
         );
     }
     if !args.jobs {
-        note_running(context, backend.as_ref(), &filter, now)?;
+        note_running(context, backend.as_ref(), &meant, Usage::default(), now)?;
     }
     if filter.policy == Some(Policy::Evict) {
         let persistent = Filter {

@@ -10,6 +10,7 @@ use ecache_core::time::Timestamp;
 
 use super::shared::collections::note_elsewhere;
 use super::shared::filter::{Unless, check_possible, filter, note_unknown_datasets};
+use super::shared::jobs::{note_running, remove_unused_documents, without_running};
 use super::shared::live::Live;
 use super::shared::removal::{Run, amount, open, remove_documents, remove_with};
 use crate::cli::PruneArgs;
@@ -26,8 +27,13 @@ pub(crate) fn run(context: &Context, args: PruneArgs) -> Result<Exit> {
     let backend = open(context, run)?;
     note_unknown_datasets(context, backend.as_ref(), &scope)?;
     let orphans = orphans(context, &args, backend.as_ref(), &scope)?;
-    let selection = selection(&args, scope, orphans.clone(), now);
-    selection.any_of.iter().try_for_each(check_possible)?;
+    let meant = selection(&args, scope, orphans.clone(), now);
+    meant.any_of.iter().try_for_each(check_possible)?;
+    let selection = if args.jobs {
+        meant.clone()
+    } else {
+        without_running(context, &meant)?
+    };
     // Seen from `then`, an entry that expired later is still fresh. The other limits are points in
     // time already.
     let stale = Duration::from_millis(args.keep_stale.unwrap_or(0));
@@ -38,11 +44,22 @@ pub(crate) fn run(context: &Context, args: PruneArgs) -> Result<Exit> {
                 policy: None,
                 ..orphans.clone()
             };
-            remove_documents(backend.as_ref(), &whatever_policy, run)
+            if args.jobs {
+                remove_documents(backend.as_ref(), &whatever_policy, run)
+            } else {
+                remove_unused_documents(context, backend.as_ref(), &whatever_policy, run, then)
+            }
         }
         None => Ok(0),
     };
-    remove_with(context, backend.as_ref(), &selection, run, then, documents)?;
+    let (removed, _) = remove_with(context, backend.as_ref(), &selection, run, then, documents)?;
+    if !args.jobs {
+        let going = match run {
+            Run::Dry => removed,
+            Run::Wet => Usage::default(),
+        };
+        note_running(context, backend.as_ref(), &meant, going, then)?;
+    }
     if let Some(orphans) = orphans.filter(|orphans| orphans.policy == Some(Policy::Evict)) {
         note_persistent(context, backend.as_ref(), orphans, now)?;
     }
@@ -78,9 +95,7 @@ fn note_limits(
         return Ok(());
     };
     let left = backend.usage(&capacity.scope.clone().into(), now)?;
-    let fits = capacity.max_entries.is_none_or(|most| left.entries <= most)
-        && capacity.max_size.is_none_or(|most| left.bytes <= most);
-    if !fits {
+    if !capacity.fits(left) {
         context.note(&format!(
             "{} of policy persist left in place, which is more than the limit",
             amount(left)

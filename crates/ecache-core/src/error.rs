@@ -194,13 +194,13 @@ pub enum Error {
         store: Box<StoreAddress>,
     },
     /// The work was stopped between two batches; earlier batches are done.
-    #[error("interrupted after {} entries", done.entries)]
+    #[error("interrupted after {}", entries(done.entries))]
     Interrupted {
         /// The work done before
         done: Usage,
     },
     /// The operation failed midway, and the part already done cannot be rolled back.
-    #[error("stopped after {} entries{}: {cause}", done.entries, and_perhaps(*perhaps))]
+    #[error("stopped after {}{}: {cause}", entries(done.entries), and_perhaps(*perhaps))]
     Partial {
         /// Entries done before the failure
         done: Usage,
@@ -352,6 +352,14 @@ impl Error {
             },
             cause => cause,
         }
+    }
+}
+
+/// `1 entry`, `3 entries`
+fn entries(count: u64) -> String {
+    match count {
+        1 => "1 entry".to_owned(),
+        count => format!("{count} entries"),
     }
 }
 

@@ -360,6 +360,14 @@ pub struct Capacity {
     pub max_entries: Option<u64>,
 }
 
+impl Capacity {
+    /// Reports whether entries of that number and size are within the limits.
+    pub fn fits(&self, usage: Usage) -> bool {
+        self.max_entries.is_none_or(|most| usage.entries <= most)
+            && self.max_size.is_none_or(|most| usage.bytes <= most)
+    }
+}
+
 /// The entries that one removal takes: those that a filter matches, then those beyond a capacity.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Selection {
@@ -367,6 +375,19 @@ pub struct Selection {
     pub any_of: Vec<Filter>,
     /// The capacity of the remaining entries; the least recently used ones beyond it are taken
     pub beyond: Option<Capacity>,
+}
+
+impl Selection {
+    /// Returns the selection with other filters: those that `change` makes of its own.
+    pub fn map(&self, change: impl Fn(&Filter) -> Filter) -> Self {
+        Self {
+            any_of: self.any_of.iter().map(&change).collect(),
+            beyond: self.beyond.as_ref().map(|capacity| Capacity {
+                scope: change(&capacity.scope),
+                ..capacity.clone()
+            }),
+        }
+    }
 }
 
 impl From<Filter> for Selection {

@@ -24,6 +24,8 @@ pub(crate) const RUNNING: &str = "running";
 pub struct Job {
     /// Its state, as in `running`
     pub state: String,
+    /// Time at which its entry expires
+    pub expires_at: Timestamp,
     /// Time until which a worker owns it
     pub lease_expires_at: Option<Timestamp>,
 }
@@ -31,8 +33,8 @@ pub struct Job {
 impl Job {
     /// Returns the job that an entry with this value is; `None` if it is none.
     pub fn of(entry: &Entry, value: &[u8]) -> Option<Self> {
-        let is_transient = entry.policy == Policy::Evict && entry.expires_at.is_some();
-        if !is_transient || entry.kind != Kind::Json || !contains(value, TOKEN) {
+        let expires_at = entry.expires_at?;
+        if entry.policy != Policy::Evict || entry.kind != Kind::Json || !contains(value, TOKEN) {
             return None;
         }
         let value = Json::parse(value).ok()?;
@@ -47,6 +49,7 @@ impl Job {
         }
         Some(Self {
             state: value.get("state")?.as_str()?.to_owned(),
+            expires_at,
             lease_expires_at: match value.get("lease_expires_at")? {
                 Json::Null => None,
                 lease => Some(date(lease)?),
@@ -54,9 +57,11 @@ impl Job {
         })
     }
 
-    /// Reports whether a worker owns the job.
+    /// Reports whether a worker owns the job, and its entry has not expired.
     pub fn is_running(&self, now: Timestamp) -> bool {
-        self.state == RUNNING && self.lease_expires_at.is_some_and(|until| until > now)
+        self.state == RUNNING
+            && self.expires_at > now
+            && self.lease_expires_at.is_some_and(|until| until > now)
     }
 }
 
@@ -128,6 +133,20 @@ mod tests {
                 (state, is_running),
                 "{lease}"
             );
+        }
+    }
+
+    #[test]
+    fn a_job_that_has_expired_runs_no_more() {
+        let lease = r#"{"$bson": {"$date": "2026-12-23T06:32:50Z"}}"#;
+        for (expires_in, is_running) in [(1, true), (0, false)] {
+            let expires_at = Timestamp::from_millis(NOW.as_millis() + expires_in);
+            let entry = Entry {
+                expires_at: Some(expires_at),
+                ..entry()
+            };
+            let job = Job::of(&entry, value("running", lease).as_bytes()).expect("a job");
+            assert_eq!(job.is_running(NOW), is_running);
         }
     }
 

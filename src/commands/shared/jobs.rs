@@ -1,13 +1,15 @@
 //! Records of FiftyOne's transient jobs, which workers own while they run.
 
+use std::collections::BTreeSet;
+
 use anyhow::Result;
 use ecache_core::backend::{Backend, Row, Scan};
-use ecache_core::filter::{Filter, Jobs, Usage};
+use ecache_core::filter::{Filter, Jobs, Selection, Usage};
 use ecache_core::location;
 use ecache_core::scope::Address;
 use ecache_core::time::Timestamp;
 
-use super::removal::amount;
+use super::removal::{Run, amount, remove_documents};
 use crate::context::Context;
 
 /// Reports whether jobs may run: workers run them in FiftyOne's database alone.
@@ -16,17 +18,21 @@ fn may_run(context: &Context) -> Result<bool> {
     Ok(location::is_url(path.as_os_str()))
 }
 
-/// Returns the part of a filter that a removal takes: running jobs stay.
-pub(in crate::commands) fn without_running(context: &Context, filter: &Filter) -> Result<Filter> {
-    let jobs = match filter.jobs {
-        Some(Jobs::Only) => Some(Jobs::Idle),
-        None if may_run(context)? => Some(Jobs::NotRunning),
-        jobs => jobs,
-    };
-    Ok(Filter {
-        jobs,
+/// Returns the part of a selection that a removal takes: running jobs stay unless `--jobs` is
+/// typed, and do not count towards a capacity.
+pub(in crate::commands) fn without_running(
+    context: &Context,
+    selection: &Selection,
+) -> Result<Selection> {
+    let may_run = may_run(context)?;
+    Ok(selection.map(|filter| Filter {
+        jobs: match filter.jobs {
+            Some(Jobs::Only) => Some(Jobs::Idle),
+            None if may_run => Some(Jobs::NotRunning),
+            jobs => jobs,
+        },
         ..filter.clone()
-    })
+    }))
 }
 
 /// Returns the running jobs of a filter.
@@ -37,17 +43,58 @@ fn running(filter: &Filter) -> Filter {
     }
 }
 
-/// Tells how many running jobs a removal has left in place.
-pub(in crate::commands) fn note_running(
+/// Removes the own documents of the stores that `filter` means, or counts them in a dry run.
+/// Those of stores with running jobs stay, since the stores are in use.
+pub(in crate::commands) fn remove_unused_documents(
     context: &Context,
     backend: &dyn Backend,
     filter: &Filter,
+    run: Run,
+    now: Timestamp,
+) -> Result<u64> {
+    let (jobs, _) = find_running(context, backend, filter, now)?;
+    if jobs.is_empty() {
+        return remove_documents(backend, filter, run);
+    }
+    let in_use: BTreeSet<_> = jobs.into_iter().map(|job| job.store).collect();
+    let mut count = 0;
+    for store in backend.stores()?.into_iter().map(|record| record.address) {
+        if filter.matches_store(&store) && !in_use.contains(&store) {
+            count += remove_documents(backend, &filter.within(&store), run)?;
+        }
+    }
+    Ok(count)
+}
+
+/// Tells how many running jobs a removal of `selection` has left in place.
+///
+/// `going` is what a dry run has found to be removed.
+pub(in crate::commands) fn note_running(
+    context: &Context,
+    backend: &dyn Backend,
+    selection: &Selection,
+    going: Usage,
     now: Timestamp,
 ) -> Result<()> {
     if !may_run(context)? {
         return Ok(());
     }
-    let left = backend.usage(&running(filter).into(), now)?;
+    let mut jobs: Vec<Filter> = selection.any_of.iter().map(running).collect();
+    if let Some(capacity) = &selection.beyond {
+        let there = backend.usage(&capacity.scope.clone().into(), now)?;
+        let left = Usage {
+            entries: there.entries.saturating_sub(going.entries),
+            bytes: there.bytes.saturating_sub(going.bytes),
+        };
+        if !capacity.fits(left) {
+            jobs.push(running(&capacity.scope));
+        }
+    }
+    let jobs = Selection {
+        any_of: jobs,
+        beyond: None,
+    };
+    let left = backend.usage(&jobs, now)?;
     if left != Usage::default() {
         context.note(&format!(
             "{} of running jobs left in place; --jobs removes them too",

@@ -162,7 +162,8 @@ fn unreported(
         if done == 0 || says_how_far(&error) {
             return error.into();
         }
-        let before = format!("stopped after {done} entries were {}", verb.done);
+        let were = if done == 1 { "was" } else { "were" };
+        let before = format!("stopped after {} {were} {}", entries(done), verb.done);
         anyhow::Error::new(error).context(before)
     })
 }

@@ -371,11 +371,7 @@ fn beyond<'a>(capacity: &Capacity, mut left: Vec<&'a Stored>) -> Vec<((usize, u6
         position, entry, ..
     } in left
     {
-        let fits = capacity
-            .max_entries
-            .is_none_or(|most| usage.entries <= most)
-            && capacity.max_size.is_none_or(|most| usage.bytes <= most);
-        if !fits && entry.policy == Policy::Evict {
+        if !capacity.fits(usage) && entry.policy == Policy::Evict {
             usage.entries -= 1;
             usage.bytes -= entry.size;
             beyond.push((*position, entry));

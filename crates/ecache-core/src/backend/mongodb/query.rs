@@ -82,10 +82,15 @@ fn job() -> Document {
     all
 }
 
-/// The records of jobs that a worker owns at `now`.
+/// The records of jobs that a worker owns at `now`, as
+/// [`Job::is_running`](crate::transient_job::Job::is_running) recognizes them.
 fn running_job(now: Timestamp) -> Document {
     doc! { "$and": [
-        { "value.state": RUNNING, "value.lease_expires_at": { "$gt": date(now) } },
+        {
+            "expires_at": { "$gt": date(now) },
+            "value.state": RUNNING,
+            "value.lease_expires_at": { "$gt": date(now) },
+        },
         job(),
     ] }
 }

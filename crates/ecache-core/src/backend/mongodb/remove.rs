@@ -66,7 +66,8 @@ fn first_meant_by<'a>(
     index: usize,
     now: Timestamp,
 ) -> Result<impl Iterator<Item = Result<Listed>> + 'a> {
-    let (before, filter) = (&filters[..index], &filters[index]);
+    let filter = &filters[index];
+    let before = knowing_jobs(&filters[..index], filter);
     let entries = backend.entries(filter, now, None)?;
     Ok(entries.filter(move |listed| match listed {
         Ok(listed) => !before
@@ -76,6 +77,18 @@ fn first_meant_by<'a>(
     }))
 }
 
+/// Returns filters to compare with entries that `listing` listed.
+///
+/// An entry does not show whether it is a job, so a condition on jobs that the listing has as well
+/// is left out.
+fn knowing_jobs(filters: &[Filter], listing: &Filter) -> Vec<Filter> {
+    let known = filters.iter().map(|filter| Filter {
+        jobs: filter.jobs.filter(|_| filter.jobs != listing.jobs),
+        ..filter.clone()
+    });
+    known.collect()
+}
+
 /// Finds the entries beyond a capacity, not counting those that one of `gone` matches.
 fn beyond(
     backend: &MongoBackend,
@@ -83,6 +96,7 @@ fn beyond(
     gone: &[Filter],
     now: Timestamp,
 ) -> Result<Vec<Meant>> {
+    let gone = knowing_jobs(gone, &capacity.scope);
     let mut left = Vec::new();
     let mut usage = Usage::default();
     for listed in backend.entries(&capacity.scope, now, None)? {
@@ -102,11 +116,7 @@ fn beyond(
     left.sort_by(|(one, ..), (two, ..)| one.cmp(two));
     let mut beyond = Vec::new();
     for (_, policy, meant) in left {
-        let fits = capacity
-            .max_entries
-            .is_none_or(|most| usage.entries <= most)
-            && capacity.max_size.is_none_or(|most| usage.bytes <= most);
-        if !fits && policy == Policy::Evict {
+        if !capacity.fits(usage) && policy == Policy::Evict {
             usage.entries -= 1;
             usage.bytes -= meant.size;
             beyond.push(meant);

@@ -126,14 +126,10 @@ fn beyond(
         })?;
     }
     candidates.sort_unstable();
-    let fits = |left: &Usage| {
-        capacity.max_entries.is_none_or(|most| left.entries <= most)
-            && capacity.max_size.is_none_or(|most| left.bytes <= most)
-    };
     let mut ids = Vec::new();
     let mut latest = i64::MIN;
     for (used_at, id, size) in candidates {
-        if fits(&left) {
+        if capacity.fits(left) {
             break;
         }
         left.entries -= 1;

@@ -6,7 +6,7 @@ use mongodb::bson::{Bson, Document, doc};
 use super::TemporaryDatabase;
 use crate::backend::conformance::{NOW, scan};
 use crate::backend::{Backend, Record, Scan, no_progress};
-use crate::filter::{Filter, Jobs, Usage};
+use crate::filter::{Capacity, Filter, Jobs, Pattern, Selection, Usage};
 use crate::scope::DEFAULT_COLLECTION;
 use crate::time::Timestamp;
 use crate::transfer::{Found, Records};
@@ -132,4 +132,61 @@ fn a_removal_leaves_jobs_that_run() {
     let removed = backend.remove(&idle, later, &mut no_progress);
     let removed: Usage = removed.expect("it is removed");
     assert_eq!(removed.entries, 1);
+}
+
+#[test]
+#[ignore = "needs a MongoDB server: tests/mongodb/with"]
+fn a_job_whose_entry_has_expired_does_not_run() {
+    let database = TemporaryDatabase::new();
+    let collection = database.database.collection::<Document>(DEFAULT_COLLECTION);
+    let mut expired = job("expired", "running", date(1));
+    expired.insert("expires_at", date(0));
+    database
+        .run(collection.insert_many([expired, job("runs", "running", date(1))]))
+        .expect("they are written");
+    let backend: &dyn Backend = &*database;
+    assert_eq!(keys(backend, means(Some(Jobs::Running))), ["runs"]);
+    assert_eq!(keys(backend, means(Some(Jobs::NotRunning))), ["expired"]);
+}
+
+#[test]
+#[ignore = "needs a MongoDB server: tests/mongodb/with"]
+fn a_capacity_leaves_jobs_that_run() {
+    for (jobs, left) in [(Some(Jobs::NotRunning), vec!["runs"]), (None, vec![])] {
+        let database = filled();
+        let backend: &dyn Backend = &*database;
+        let selection = Selection {
+            any_of: vec![Filter {
+                keys: vec![Pattern::exact("done"), Pattern::exact("runs")],
+                ..means(jobs)
+            }],
+            beyond: Some(Capacity {
+                scope: means(jobs),
+                max_size: None,
+                max_entries: Some(0),
+            }),
+        };
+        let counted = backend.usage(&selection, NOW).expect("it is counted");
+        let removed = backend.remove(&selection, NOW, &mut no_progress);
+        assert_eq!(removed.expect("they are removed"), counted);
+        assert_eq!(keys(backend, means(None)), left);
+    }
+}
+
+#[test]
+#[ignore = "needs a MongoDB server: tests/mongodb/with"]
+fn a_job_that_several_filters_match_counts_once() {
+    for (jobs, count) in [(Jobs::Only, 4), (Jobs::Idle, 3), (Jobs::Running, 1)] {
+        let database = filled();
+        let backend: &dyn Backend = &*database;
+        let filter = means(Some(jobs));
+        let selection = Selection {
+            any_of: vec![filter.clone(), filter],
+            beyond: None,
+        };
+        let counted = backend.usage(&selection, NOW).expect("it is counted");
+        assert_eq!(counted.entries, count, "{jobs:?}");
+        let removed = backend.remove(&selection, NOW, &mut no_progress);
+        assert_eq!(removed.expect("they are removed"), counted);
+    }
 }
