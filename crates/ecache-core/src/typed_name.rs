@@ -56,6 +56,30 @@ pub fn of_json(value: &Json) -> String {
     format!("{PREFIX}{}", value.dumps())
 }
 
+/// Returns the name of the value that a JSON text spells; `None` if the text is no JSON, or has an
+/// object that repeats a name, of which MongoDB's driver would send one alone.
+///
+/// ```
+/// use ecache_core::typed_name::of_value;
+///
+/// assert_eq!(of_value("\"0\"").as_deref(), Some("0"));
+/// assert_eq!(of_value("0").as_deref(), Some("bson:0"));
+/// ```
+pub fn of_value(text: &str) -> Option<String> {
+    let json = Json::parse_all(text.as_bytes()).ok()?;
+    let name = match json.as_str() {
+        Some(text) => of_text(text).into_owned(),
+        None => of_json(&json),
+    };
+    // The name of an object that repeats a name stands for no value.
+    (json.as_str().is_some() || value(&name).is_some()).then_some(name)
+}
+
+/// Returns the id of a dataset that is a string, as the text alone stands for an ObjectId.
+pub fn of_dataset(text: &str) -> String {
+    of_json(&Json::from(text))
+}
+
 /// Returns the value that a typed name stands for; `None` for a name that is a string itself.
 ///
 /// ```

@@ -1,4 +1,4 @@
-//! Makes records of documents: checks every field, and decides what a value is.
+//! Makes records of documents: checks every field, and decides what its names and value are.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -10,12 +10,13 @@ use crate::backend::{Record, StoreMetadata, StoreRecord};
 use crate::entry::{Entry, Policy};
 use crate::key::{Key, KeyError};
 use crate::mongo_types::extended_json::{self, ExtendedJsonError, Form, is_hex};
-use crate::mongo_types::timestamp;
+use crate::mongo_types::{timestamp, wrapper};
 use crate::python_json::Json;
 use crate::scope::{
     Address, DEFAULT_COLLECTION, NameError, STORE_KEY, Scopes, StoreAddress, check_name,
 };
 use crate::time::Timestamp;
+use crate::typed_name;
 use crate::value::{Kind, Value};
 
 /// Maximum number of characters that a message quotes from a file.
@@ -154,8 +155,8 @@ impl Recorder {
     /// Makes a record of a document.
     pub(super) fn record(&mut self, parts: Parts<'_>) -> Result<Record> {
         let fields = Fields::read(parts)?;
-        let store_name = fields.store_name.ok_or(missing("store_name"))?;
-        let key = fields.key.ok_or(missing("key"))?;
+        let names = Names::read(fields.names, fields.kind)?;
+        let (store_name, key) = (names.store_name, names.key);
         let value = fields.value.ok_or(missing("value"))?;
         let collection = match (&fields.collection, fields.kind) {
             (Some(collection), _) => collection.as_ref(),
@@ -167,7 +168,7 @@ impl Recorder {
             Some(last) if *last.collection == *collection => last.collection.clone(),
             _ => collection.into(),
         };
-        let store = self.store(collection, &store_name, fields.dataset_id.as_deref());
+        let store = self.store(collection, &store_name, names.dataset_id.as_deref());
         let created_at = fields.created_at.or(fields.id_made_at);
         let created_at = created_at.unwrap_or(self.now);
         let policy = match (fields.policy, fields.expires_at) {
@@ -248,9 +249,7 @@ impl Recorder {
 /// The fields of a document; `None` if one is missing or `null`.
 #[derive(Default)]
 struct Fields<'a> {
-    store_name: Option<Cow<'a, str>>,
-    key: Option<Cow<'a, str>>,
-    dataset_id: Option<Cow<'a, str>>,
+    names: GivenNames<'a>,
     collection: Option<Cow<'a, str>>,
     policy: Option<Policy>,
     /// The time in the document's `_id`
@@ -272,7 +271,7 @@ struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    /// Reads every field but the value, whose kind may follow it.
+    /// Reads every field but the names and the value, which the kind may follow.
     ///
     /// `_id` and `size` are not kept: a database gives the one, and the value has the other. A
     /// document that does not say when it was created was when its `_id` was made, as in a
@@ -283,9 +282,9 @@ impl<'a> Fields<'a> {
             match member.as_ref() {
                 "size" => {}
                 "_id" => fields.id_made_at = extended_json::object_id_time(&given.into_json()),
-                "store_name" => fields.store_name = name("store_name", given)?,
-                "key" => fields.key = string("key", given)?,
-                "dataset_id" => fields.dataset_id = dataset("dataset_id", given)?,
+                "store_name" => fields.names.store_name = Some(given),
+                "key" => fields.names.key = Some(given),
+                "dataset_id" => fields.names.dataset_id = Some(given),
                 "collection" => fields.collection = name("collection", given)?,
                 "policy" => fields.policy = policy("policy", given)?,
                 "created_at" => fields.created_at = time("created_at", given)?,
@@ -310,6 +309,48 @@ impl<'a> Fields<'a> {
             }
         }
         Ok(fields)
+    }
+}
+
+/// The names of a document as it gives them.
+#[derive(Default)]
+struct GivenNames<'a> {
+    store_name: Option<Given<'a>>,
+    key: Option<Given<'a>>,
+    dataset_id: Option<Given<'a>>,
+}
+
+/// The names of an entry.
+struct Names<'a> {
+    store_name: Cow<'a, str>,
+    key: Cow<'a, str>,
+    dataset_id: Option<Cow<'a, str>>,
+}
+
+impl<'a> Names<'a> {
+    /// Reads the names of one of ecache's own lines, which has a kind, or of a document of
+    /// MongoDB's, where they are values of any type.
+    fn read(given: GivenNames<'a>, kind: Option<Kind>) -> Result<Self> {
+        let store_name = given.store_name.ok_or(missing("store_name"))?;
+        let key = given.key.ok_or(missing("key"))?;
+        let dataset_id = given.dataset_id.unwrap_or(Given::Plain("null"));
+        let names = match kind {
+            Some(_) => Self {
+                store_name: string("store_name", store_name)?.ok_or(missing("store_name"))?,
+                key: string("key", key)?.ok_or(missing("key"))?,
+                dataset_id: own_dataset(dataset_id)?,
+            },
+            None => Self {
+                store_name: foreign_name("store_name", store_name)?,
+                key: foreign_name("key", key)?,
+                dataset_id: foreign_dataset(dataset_id)?,
+            },
+        };
+        Ok(Self {
+            store_name: checked("store_name", Some(names.store_name))?.expect("it is given"),
+            key: names.key,
+            dataset_id: checked("dataset_id", names.dataset_id)?,
+        })
     }
 }
 
@@ -370,8 +411,9 @@ fn name<'a>(field: &'static str, given: Given<'a>) -> Result<Option<Cow<'a, str>
     checked(field, string(field, given)?)
 }
 
-/// Reads the id of a dataset: an ObjectId where FiftyOne made it.
-fn dataset<'a>(field: &'static str, given: Given<'a>) -> Result<Option<Cow<'a, str>>> {
+/// Reads the id of a dataset in one of ecache's own lines.
+fn own_dataset<'a>(given: Given<'a>) -> Result<Option<Cow<'a, str>>> {
+    let field = "dataset_id";
     let given = match given {
         given @ Given::Text(_) => given,
         given => {
@@ -382,7 +424,56 @@ fn dataset<'a>(field: &'static str, given: Given<'a>) -> Result<Option<Cow<'a, s
             Given::Parsed { json, text: None }
         }
     };
-    checked(field, text(field, "an ObjectId or a string", given)?)
+    text(field, "an ObjectId or a string", given)
+}
+
+/// Returns the name of a key or a store, which is a value of any type.
+fn foreign_name<'a>(field: &'static str, given: Given<'a>) -> Result<Cow<'a, str>> {
+    if let Given::Text(text) = given {
+        return Ok(typed_name::of_text(text));
+    }
+    typed_name::of_value(&normal_text(given))
+        .map(Cow::Owned)
+        .ok_or(mismatch(
+            field,
+            "an object without repeated names",
+            "one with them",
+        ))
+}
+
+/// Returns the id of the dataset of a document that ecache did not write.
+///
+/// A string that is spelled like an ObjectId is taken for one: lines written by hand have it so,
+/// and FiftyOne has no other ids.
+fn foreign_dataset<'a>(given: Given<'a>) -> Result<Option<Cow<'a, str>>> {
+    if let Given::Plain("null") = given {
+        return Ok(None);
+    }
+    if let Given::Parsed { json, .. } = &given
+        && let Some(id) = extended_json::object_id("dataset_id", json)?
+    {
+        return Ok(Some(id.into()));
+    }
+    let name = foreign_name("dataset_id", given)?;
+    if !typed_name::is_typed(&name) {
+        let is_id = extended_json::is_object_id(&name);
+        return Ok(Some(if is_id {
+            name
+        } else {
+            typed_name::of_dataset(&name).into()
+        }));
+    }
+    let value = typed_name::value(&name).unwrap_or(Json::Null);
+    let id = wrapper::inner(&value).map(|inner| Json::Object(inner.to_vec()));
+    let id = id
+        .map(|id| extended_json::object_id("dataset_id", &id))
+        .transpose()?;
+    Ok(match (value, id.flatten()) {
+        (Json::Null, _) => None,
+        (_, Some(id)) => Some(id.into()),
+        // A string that is spelled like a typed name has its own already.
+        (_, None) => Some(name),
+    })
 }
 
 fn checked<'a>(field: &'static str, name: Option<Cow<'a, str>>) -> Result<Option<Cow<'a, str>>> {

@@ -29,9 +29,7 @@ fn name_of(field: Option<&RawElement<'_>>, most: usize) -> Option<String> {
 }
 
 fn typed(value: RawBsonRef<'_>) -> Option<String> {
-    let text = value::json_text(value).ok()?;
-    let json = Json::parse(text.as_bytes()).ok()?;
-    Some(typed_name::of_json(&json))
+    typed_name::of_value(&value::json_text(value).ok()?)
 }
 
 /// Returns the key that a document has.
@@ -49,8 +47,7 @@ pub(super) fn store(field: Option<&RawElement<'_>>) -> String {
 /// Returns the id of the dataset that a document belongs to, unless that is an ObjectId or null.
 pub(super) fn dataset_name(field: RawBsonRef<'_>) -> String {
     let name = match field {
-        // The text alone stands for an ObjectId.
-        RawBsonRef::String(text) => Some(typed_name::of_json(&Json::from(text))),
+        RawBsonRef::String(text) => Some(typed_name::of_dataset(text)),
         value => typed(value),
     };
     let name = name.filter(|name| name.len() <= MAX_NAME_LENGTH);
