@@ -443,8 +443,8 @@ fn foreign_name<'a>(field: &'static str, given: Given<'a>) -> Result<Cow<'a, str
 
 /// Returns the id of the dataset of a document that ecache did not write.
 ///
-/// A string that is spelled like an ObjectId is taken for one: lines written by hand have it so,
-/// and FiftyOne has no other ids.
+/// A string is the id as it stands, since lines written by hand have it so. FiftyOne itself has
+/// ObjectIds alone.
 fn foreign_dataset<'a>(given: Given<'a>) -> Result<Option<Cow<'a, str>>> {
     if let Given::Plain("null") = given {
         return Ok(None);
@@ -456,12 +456,7 @@ fn foreign_dataset<'a>(given: Given<'a>) -> Result<Option<Cow<'a, str>>> {
     }
     let name = foreign_name("dataset_id", given)?;
     if !typed_name::is_typed(&name) {
-        let is_id = extended_json::is_object_id(&name);
-        return Ok(Some(if is_id {
-            name
-        } else {
-            typed_name::of_dataset(&name).into()
-        }));
+        return Ok(Some(name));
     }
     let value = typed_name::value(&name).unwrap_or(Json::Null);
     let id = wrapper::inner(&value).map(|inner| Json::Object(inner.to_vec()));

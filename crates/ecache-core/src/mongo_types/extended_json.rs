@@ -128,11 +128,6 @@ pub(crate) fn integer(json: &Json) -> Option<i64> {
     types::integer(json)
 }
 
-/// Reports whether `text` is an ObjectId in lower-case hexadecimal.
-pub(crate) fn is_object_id(text: &str) -> bool {
-    text.len() == 24 && is_hex(text) && !text.contains(|digit: char| digit.is_ascii_uppercase())
-}
-
 /// Reports whether `text` has nothing but hexadecimal digits.
 pub(crate) fn is_hex(text: &str) -> bool {
     types::is_hex(text)
