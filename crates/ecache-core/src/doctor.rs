@@ -680,7 +680,7 @@ mod tests {
         let orphan = entry(StoreAddress::new("s").with_dataset("gone"), "o");
         let linked = entry(StoreAddress::new("s").with_dataset("here"), "o");
         let raising = entry(StoreAddress::new("s"), HASH);
-        // What the decorator does not read, FiftyOne's stores do.
+        // FiftyOne's stores read entries that the decorator does not.
         let chosen = entry(StoreAddress::new("s"), "chosen");
         let kept = Entry {
             policy: Policy::Persist,

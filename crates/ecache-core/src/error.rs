@@ -355,8 +355,9 @@ impl Error {
     }
 }
 
-/// `1 entry`, `3 entries`
-fn entries(count: u64) -> String {
+/// Formats a number of entries: `1 entry`, `3 entries`.
+#[doc(hidden)]
+pub fn entries(count: u64) -> String {
     match count {
         1 => "1 entry".to_owned(),
         count => format!("{count} entries"),

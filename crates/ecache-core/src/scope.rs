@@ -1,5 +1,4 @@
-//! Whose an entry is: the store it lives in, and the user, operator, prompt or token it was made
-//! for.
+//! The owner of an entry: its store, and the user, operator, prompt or token it was made for.
 
 use std::fmt;
 use std::sync::Arc;

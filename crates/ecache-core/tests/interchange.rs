@@ -389,7 +389,7 @@ fn all_spellings_of_a_type_read_the_same() {
             &[r#"{"$undefined": true}"#],
         ),
         (r#"{"$bson": {"$maxKey": 1}}"#, &[r#"{"$maxKey": 1}"#]),
-        // What ecache would read as a wrapper or an escape is a document to others.
+        // A mark or an escape of ecache's is a plain document in files of other tools.
         (
             r#"{"$bson": {"$bson": {"$bson": {"$minKey": 1}}}}"#,
             &[r#"{"$bson": {"$minKey": 1}}"#],

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result};
 use ecache_core::backend::{self, Backend};
 use ecache_core::error::Error;
+pub(in crate::commands) use ecache_core::error::entries;
 use ecache_core::filter::{Filter, Selection, Usage};
 use ecache_core::time::Timestamp;
 
@@ -208,13 +209,5 @@ pub(in crate::commands) fn amount_with(usage: Usage, documents: u64) -> String {
         (_, 0) => amount(usage),
         (0, documents) => metadata(documents),
         (_, documents) => format!("{} and {}", amount(usage), metadata(documents)),
-    }
-}
-
-/// `1 entry`, `3 entries`
-pub(in crate::commands) fn entries(count: u64) -> String {
-    match count {
-        1 => "1 entry".to_owned(),
-        count => format!("{count} entries"),
     }
 }

@@ -248,7 +248,7 @@ fn has_value(
             let is_version = entry.written_at() == found.written_at();
             Ok(is_version && Value { kind, bytes }.equals(expected))
         }
-        // What has no form is no value that could be expected.
+        // A value without a form here equals none that a caller can expect.
         _ => Ok(false),
     }
 }
