@@ -14,6 +14,7 @@
 //! | `read`, `write`, `import`, `remove`, `groups` | the verbs |
 //! | `select`, `verify` | the entries of a selection, and verifying rows before they are changed |
 //! | `salvage`, `repair` | what is left of a damaged file, and removing from one |
+//! | `history` | operations, settings, usage by period, tombstones: what is not an entry |
 //! | `blobs` | large values, in chunks |
 //! | `reclaim` | large values that no entry names |
 //! | `reserve` | space put by for clearing a full disk |
@@ -32,6 +33,7 @@ mod checksum;
 mod folder;
 mod glance;
 mod groups;
+mod history;
 mod import;
 mod log;
 mod memory;

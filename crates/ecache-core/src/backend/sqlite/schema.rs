@@ -38,7 +38,8 @@ CREATE TABLE entries(id INTEGER PRIMARY KEY, store, key, user, operator, prompt,
 split, policy, kind, size, created_at, updated_at, expires_at, cost_ms, blob, jwt_sha256, args, \
 row_checksum, checksum, value);
 CREATE UNIQUE INDEX entries_key ON entries(store, key);
-CREATE TABLE uses(entry INTEGER PRIMARY KEY, last_used_at, hits);
+CREATE TABLE uses(entry INTEGER PRIMARY KEY, last_used_at, hits, saved_ms);
+CREATE TABLE history(kind, at, id, body, PRIMARY KEY(kind, at, id)) WITHOUT ROWID;
 CREATE TABLE blobs(id INTEGER PRIMARY KEY AUTOINCREMENT, staged_at, staged_by, replaced_at);
 CREATE TABLE chunks(id INTEGER PRIMARY KEY, checksum, bytes);
 ";
