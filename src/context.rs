@@ -258,7 +258,7 @@ impl Context {
 
     /// Opens the store for reading, and looks up one entry, in the fastest way. The backend must be
     /// dropped before this process writes to the store.
-    pub(crate) fn glance(
+    pub(crate) fn look_up_once(
         &self,
         address: &Address,
         now: Timestamp,
@@ -268,7 +268,7 @@ impl Context {
             let lookup = remote.lookup_unread(address, now)?;
             return Ok((remote, lookup));
         }
-        match location::glance(path.as_os_str(), BUSY_TIMEOUT, address, now) {
+        match location::look_up_once(path.as_os_str(), BUSY_TIMEOUT, address, now) {
             Err(Error::Missing { path }) => {
                 self.detail(&format!("there is no store at {} yet", path.display()));
                 Ok((location::empty(), Lookup::Missing))

@@ -1,7 +1,5 @@
 //! The `ecache` command: starts, and maps how a command ended to an exit code.
 
-#[cfg(any(test, target_env = "musl"))]
-mod arena;
 mod artifacts;
 mod cli;
 mod commands;
@@ -11,6 +9,8 @@ mod down;
 mod error;
 mod fiftyone;
 mod inherited;
+#[cfg(any(test, target_env = "musl"))]
+mod musl_alloc;
 mod output;
 mod signals;
 mod units;
@@ -27,7 +27,7 @@ use error::Exit;
 
 fn main() -> ExitCode {
     #[cfg(target_env = "musl")]
-    arena::install();
+    musl_alloc::install();
     inherited::settle();
     signals::survive_file_limit();
     ecache_core::backend::sqlite::begin_small();

@@ -7,10 +7,10 @@
 
 pub(crate) mod commands;
 pub(crate) mod entry;
+mod fast_parse;
 pub(crate) mod filter;
 mod refusal;
 mod run;
-mod shortcut;
 pub(crate) mod stores;
 pub(crate) mod value;
 mod warm;
@@ -53,7 +53,7 @@ impl Cli {
     pub(crate) fn read() -> Result<Self, clap::Error> {
         let words = std::env::args_os().skip(1);
         let parse = || Self::try_parse().map_err(refusal::escaped);
-        shortcut::read(words).map_or_else(parse, Ok)
+        fast_parse::read(words).map_or_else(parse, Ok)
     }
 
     /// Reports whether a command line that was refused is one of `run`, which has exit codes of its

@@ -5,9 +5,9 @@ use ecache_core::entry::Policy;
 use ecache_core::filter::{Filter, Selection, Usage};
 
 use super::shared::collections::note_elsewhere;
+use super::shared::deletion::{Run, amount_with, open, remove_documents, remove_with};
 use super::shared::filter::{Unless, filter, note_unknown_datasets, require_narrowed};
 use super::shared::jobs::{note_running, remove_unused_documents, without_running};
-use super::shared::removal::{Run, amount_with, open, remove_documents, remove_with};
 use crate::cli::ClearArgs;
 use crate::context::Context;
 use crate::error::Exit;

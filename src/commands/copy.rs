@@ -19,10 +19,10 @@ use ecache_core::scope::Address;
 use ecache_core::transfer::{Found, Importer, Records};
 
 use super::shared::collections::note_elsewhere;
+use super::shared::deletion::{amount, entries};
 use super::shared::filter::{Unless, filter_among, note_unknown_datasets};
 use super::shared::left_out::LeftOut;
-use super::shared::removal::{amount, entries};
-use super::shared::request::{check_name, dataset_id};
+use super::shared::resolve::{check_name, dataset_id};
 use super::shared::transfer::{
     Sieve, is_database, lines, open_records, pour, report, to_file, to_stdout,
 };

@@ -12,12 +12,12 @@ use ecache_core::filter::{Filter, Freshness, Pattern, Selection, Usage};
 use ecache_core::scope::{Address, DEFAULT_COLLECTION};
 use ecache_core::time::Timestamp;
 
-use super::shared::filter::{Unless, filter, note_unknown_datasets};
-use super::shared::jobs::find_running;
-use super::shared::live::Live;
-use super::shared::removal::{
+use super::shared::deletion::{
     Run, amount, amount_with, counting, entries, open, remove_documents, remove_with,
 };
+use super::shared::filter::{Unless, filter, note_unknown_datasets};
+use super::shared::jobs::find_running;
+use super::shared::live_datasets::Live;
 use crate::cli::filter::{FilterArgs, PolicyChoice};
 use crate::cli::{DoctorArgs, FailOn, Fix};
 use crate::context::{Collections, Context};

@@ -12,7 +12,7 @@ use ecache_core::value::Kind;
 
 use super::get_many;
 use super::shared::fields;
-use super::shared::request::{Request, store_address};
+use super::shared::resolve::{Request, store_address};
 use crate::cli::{GetArgs, ValueFormat};
 use crate::context::Context;
 use crate::error::Exit;
@@ -25,7 +25,7 @@ pub(crate) fn run(context: &Context, args: GetArgs) -> Result<Exit> {
     }
     let request = Request::new(context, args.entry)?;
     let now = context.now();
-    let (backend, lookup) = context.glance(&request.address, now)?;
+    let (backend, lookup) = context.look_up_once(&request.address, now)?;
     match lookup {
         Lookup::Hit(entry, content) if !request.contradicts(&entry) => {
             print(backend.as_ref(), &entry, content, args.format)?;

@@ -12,7 +12,7 @@ use ecache_core::value::write_stored;
 
 use super::get::record;
 use super::shared::fields;
-use super::shared::request::parse_key;
+use super::shared::resolve::parse_key;
 use crate::context::Context;
 use crate::error::Exit;
 use crate::output::{Cell, Column, Format, Writer, stdin, unescape};

@@ -4,7 +4,7 @@ use anyhow::Result;
 use ecache_core::backend::{Content, Lookup};
 use ecache_core::error::Error;
 
-use super::shared::request::Request;
+use super::shared::resolve::Request;
 use crate::cli::HasArgs;
 use crate::context::Context;
 use crate::error::Exit;
@@ -12,8 +12,8 @@ use crate::error::Exit;
 pub(crate) fn run(context: &Context, args: HasArgs) -> Result<Exit> {
     let request = Request::new(context, args.entry)?;
     let now = context.now();
-    let (backend, glanced) = context.glance(&request.address, now)?;
-    let lookup = match glanced {
+    let (backend, looked_up) = context.look_up_once(&request.address, now)?;
+    let lookup = match looked_up {
         // The chunks are not read here, so `lookup` must detect damage.
         Lookup::Hit(_, Content::Chunked(_)) => backend.lookup(&request.address, now)?,
         lookup => lookup,

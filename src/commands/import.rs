@@ -12,8 +12,8 @@ use ecache_core::error::Error;
 use ecache_core::interchange::{ReadError, Reader};
 use ecache_core::location;
 
+use super::shared::deletion::counting;
 use super::shared::filter::{Unless, filter};
-use super::shared::removal::counting;
 use super::shared::transfer::{Sieve, open_records, report};
 use crate::cli::ImportArgs;
 use crate::context::Context;

@@ -4,9 +4,9 @@ use anyhow::Result;
 use ecache_core::backend::{Direction, Row, Scan, Sort, Values, read_value};
 
 use super::shared::collections::note_elsewhere;
+use super::shared::deletion::entries;
 use super::shared::fields::{self, Field};
 use super::shared::filter::{Unless, filter, note_unknown_datasets};
-use super::shared::removal::entries;
 use crate::cli::LsArgs;
 use crate::context::Context;
 use crate::error::Exit;

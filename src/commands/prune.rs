@@ -9,10 +9,10 @@ use ecache_core::filter::{Capacity, Filter, Freshness, Selection, Usage};
 use ecache_core::time::Timestamp;
 
 use super::shared::collections::note_elsewhere;
+use super::shared::deletion::{Run, amount, open, remove_documents, remove_with};
 use super::shared::filter::{Unless, check_possible, filter, note_unknown_datasets};
 use super::shared::jobs::{note_running, remove_unused_documents, without_running};
-use super::shared::live::Live;
-use super::shared::removal::{Run, amount, open, remove_documents, remove_with};
+use super::shared::live_datasets::Live;
 use crate::cli::PruneArgs;
 use crate::cli::filter::{FilterArgs, PolicyChoice};
 use crate::context::Context;

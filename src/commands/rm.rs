@@ -4,8 +4,8 @@ use anyhow::Result;
 use ecache_core::backend::{Row, Scan};
 use ecache_core::filter::{Filter, Pattern, Selection};
 
-use super::shared::removal::{Run, open, remove};
-use super::shared::request::{Named, Request};
+use super::shared::deletion::{Run, open, remove};
+use super::shared::resolve::{Named, Request};
 use crate::cli::RmArgs;
 use crate::context::Context;
 use crate::error::Exit;

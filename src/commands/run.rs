@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use ecache_core::command::{
-    CommandError, Company, Failures, Memo, Mode, OnBusy, OnFailure, OnMiss, Outcome, Outputs,
-    Report, Settings, Streams,
+    CommandError, Failures, Mode, OnBusy, OnFailure, OnMiss, Outcome, Outputs, Report, Runner,
+    Settings, StoreUse, Streams,
 };
 use ecache_core::error::Error;
 use ecache_core::key::Key;
@@ -19,10 +19,10 @@ use rustix::fs::FileType;
 use serde::Serialize;
 
 use super::shared::background;
-use super::shared::in_place::{self, Noting};
-use super::shared::invocation::{
+use super::shared::command_args::{
     CommandLine, Invocation, Unkeyed, cache_mode, is_stream, kept, lifetime,
 };
+use super::shared::in_place::{self, Noting};
 use super::shared::outputs::outputs;
 use super::shared::uncached::Uncached;
 use crate::cli::entry::StdinChoice;
@@ -91,7 +91,7 @@ fn memoized(context: &Context, args: RunArgs) -> Result<Exit> {
     let beside = location.as_deref().and_then(|path| context.beside(path));
     let call = &invocation.call;
     let damage_told = Cell::new(false);
-    let memo = Memo {
+    let runner = Runner {
         call,
         store: location.as_deref(),
         beside: beside.as_deref(),
@@ -129,7 +129,7 @@ fn memoized(context: &Context, args: RunArgs) -> Result<Exit> {
         refresh: &|input| background::start(call, input, outputs),
     };
     let (mut stdout, mut stderr) = (Noting::of(stdout()), Noting::of(stderr()));
-    let ran = memo.run(Streams {
+    let ran = runner.run(Streams {
         input: invocation.input,
         stdout: &mut stdout,
         stderr: &mut stderr,
@@ -313,7 +313,7 @@ fn settings(args: &RunArgs, mode: CacheMode, lifetime: Option<Lifetime>) -> Sett
         } else {
             Duration::from_millis(args.wait_timeout)
         },
-        company: Company::Alone,
+        store_use: StoreUse::Alone,
         ..kept
     }
 }

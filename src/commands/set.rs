@@ -9,7 +9,7 @@ use ecache_core::entry::{Entry, Policy};
 use ecache_core::value::{CheckedReader, Kind, Value};
 
 use super::shared::lifetime::{LifetimeChange, lifetime};
-use super::shared::request::{Named, Request, check_written};
+use super::shared::resolve::{Named, Request, check_written};
 use crate::cli::SetArgs;
 use crate::context::Context;
 use crate::error::{Exit, usage};

@@ -7,7 +7,7 @@ use ecache_core::error::Error;
 use ecache_core::filter::{Filter, Pattern};
 
 use super::shared::fields::{self, Field};
-use super::shared::request::Request;
+use super::shared::resolve::Request;
 use crate::cli::ShowArgs;
 use crate::context::Context;
 use crate::error::Exit;

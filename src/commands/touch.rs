@@ -5,9 +5,9 @@ use ecache_core::entry::Policy;
 use ecache_core::filter::Freshness;
 
 use super::shared::collections::note_elsewhere;
+use super::shared::deletion::{Run, Verb, batches, forecast, open};
 use super::shared::filter::{Unless, filter, note_unknown_datasets, require_narrowed};
 use super::shared::lifetime::LifetimeChange;
-use super::shared::removal::{Run, Verb, batches, forecast, open};
 use crate::cli::TouchArgs;
 use crate::context::Context;
 use crate::error::{Exit, usage};

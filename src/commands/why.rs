@@ -14,9 +14,9 @@ use ecache_core::time::Timestamp;
 use ecache_core::value::Kind;
 use serde_json::{Value, json};
 
-use super::shared::invocation::{CommandLine, Invocation, failures, lifetime};
+use super::shared::command_args::{CommandLine, Invocation, failures, lifetime};
 use super::shared::outputs::outputs;
-use super::shared::request::Request;
+use super::shared::resolve::Request;
 use crate::cli::entry::EntryArgs;
 use crate::cli::{WhyArgs, WhyFormat};
 use crate::context::Context;

@@ -92,14 +92,15 @@ pub fn open_within(
 ///
 /// # Errors
 /// Those of [`open_within`] and [`Backend::lookup_unread`].
-pub fn glance(
+pub fn look_up_once(
     location: &OsStr,
     patience: Duration,
     address: &Address,
     now: Timestamp,
 ) -> Result<(Arc<dyn Backend>, Lookup)> {
     if !is_url(location) {
-        let (backend, lookup) = SqliteBackend::glance(Path::new(location), patience, address, now)?;
+        let (backend, lookup) =
+            SqliteBackend::look_up_once(Path::new(location), patience, address, now)?;
         return Ok((Arc::new(backend), lookup));
     }
     let backend = open_within(location, Access::Read, patience)?;

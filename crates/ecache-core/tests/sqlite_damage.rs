@@ -321,9 +321,9 @@ fn a_log_whose_header_is_damaged_is_noticed_at_once_and_begun_anew() {
         rewrite(&path, &file);
         fs::write(beside(&path, "-wal"), damaged).expect("a log");
         let started = Instant::now();
-        let glanced = SqliteBackend::glance(&path, patience, &address("k"), NOW);
+        let looked_up = SqliteBackend::look_up_once(&path, patience, &address("k"), NOW);
         assert!(
-            matches!(glanced, Err(Error::DamagedLog { .. })),
+            matches!(looked_up, Err(Error::DamagedLog { .. })),
             "bit {bit}"
         );
         let opened = SqliteBackend::open(&path, Access::Read);

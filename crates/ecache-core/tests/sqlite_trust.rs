@@ -32,8 +32,10 @@ fn is_refused(path: &Path, expected: impl Fn(&Error) -> bool) {
             Err(error) => assert!(expected(&error), "{error:?}"),
         }
     }
-    let glanced = SqliteBackend::glance(path, BUSY_TIMEOUT, &address("k"), NOW);
-    let error = glanced.err().expect("a glance is refused as well");
+    let looked_up = SqliteBackend::look_up_once(path, BUSY_TIMEOUT, &address("k"), NOW);
+    let error = looked_up
+        .err()
+        .expect("a one-shot look-up is refused as well");
     assert!(expected(&error), "{error:?}");
     for file in before {
         assert!(

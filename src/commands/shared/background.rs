@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context as _, Result};
 use ecache_core::command::{Call, Input, InputKey, Outputs};
 
-use super::invocation::Invocation;
+use super::command_args::Invocation;
 use crate::cli::RunArgs;
 use crate::error::usage;
 use crate::inherited;

@@ -6,7 +6,7 @@ use ecache_core::filter::{Filter, Pattern, Selection};
 use ecache_core::scope::DEFAULT_COLLECTION;
 use ecache_core::time::Timestamp;
 
-use super::removal::entries;
+use super::deletion::entries;
 use crate::context::{Collections, Context};
 
 /// Maximum number of entries counted in a collection; beyond it, the note says "more than".

@@ -9,7 +9,7 @@ use ecache_core::filter::{DatasetPattern, Filter, Freshness, Jobs, Pattern};
 use ecache_core::location;
 use ecache_core::time::Timestamp;
 
-use super::request::{check_name, dataset_id};
+use super::resolve::{check_name, dataset_id};
 use crate::cli::filter::{FilterArgs, KindChoice, PolicyChoice};
 use crate::context::{Collections, Context};
 use crate::datasets::Datasets;

@@ -9,7 +9,7 @@ use ecache_core::location;
 use ecache_core::scope::Address;
 use ecache_core::time::Timestamp;
 
-use super::removal::{Run, amount, remove_documents};
+use super::deletion::{Run, amount, remove_documents};
 use crate::context::Context;
 
 /// Reports whether jobs may run: workers run them in FiftyOne's database alone.

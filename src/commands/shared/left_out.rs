@@ -6,7 +6,7 @@ use ecache_core::backend::Record;
 use ecache_core::filter::Usage;
 use ecache_core::transient_job::Job;
 
-use super::removal::amount;
+use super::deletion::amount;
 use crate::context::Context;
 
 /// Counts entries that are left out.

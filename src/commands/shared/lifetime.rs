@@ -5,7 +5,7 @@ use ecache_core::backend::{Keep, Touch};
 use ecache_core::entry::Policy;
 use ecache_core::time::Timestamp;
 
-use super::request::expiry;
+use super::resolve::expiry;
 use crate::cli::value::{PolicyChange, Ttl, TtlChange};
 use crate::error::usage;
 use crate::output::human::{self, Precision};

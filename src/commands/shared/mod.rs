@@ -2,17 +2,17 @@
 
 pub(super) mod background;
 pub(super) mod collections;
+pub(super) mod command_args;
+pub(super) mod deletion;
 pub(super) mod fields;
 pub(super) mod filter;
 pub(super) mod in_place;
-pub(super) mod invocation;
 pub(super) mod jobs;
 pub(super) mod left_out;
 pub(super) mod lifetime;
-pub(super) mod live;
+pub(super) mod live_datasets;
 pub(super) mod outputs;
 pub(super) mod partial;
-pub(super) mod removal;
-pub(super) mod request;
+pub(super) mod resolve;
 pub(super) mod transfer;
 pub(super) mod uncached;

@@ -14,8 +14,8 @@ use ecache_core::time::Timestamp;
 use ecache_core::transfer::{Found, matches, write_record};
 
 use super::collections;
+use super::deletion::entries;
 use super::partial;
-use super::removal::entries;
 use crate::context::Context;
 use crate::error::{Exit, usage};
 use crate::output::{JsonToTerminal, stdin, stdout};

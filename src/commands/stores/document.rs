@@ -6,7 +6,7 @@ use ecache_core::entry::Policy;
 use ecache_core::error::Error;
 use ecache_core::python_json::Json;
 
-use super::super::shared::request::check_written;
+use super::super::shared::resolve::check_written;
 use super::{address, find};
 use crate::cli::{StoresCreateArgs, StoresSetArgs};
 use crate::context::Context;

@@ -10,7 +10,7 @@ use anyhow::Result;
 use ecache_core::backend::{Backend, StoreRecord};
 use ecache_core::scope::StoreAddress;
 
-use super::shared::request::store_address;
+use super::shared::resolve::store_address;
 use crate::cli::entry::ScopeArgs;
 use crate::cli::filter::FilterArgs;
 use crate::cli::{LinkArgs, StoresArgs, StoresVerb};

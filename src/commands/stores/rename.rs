@@ -6,8 +6,8 @@ use ecache_core::error::Error;
 use ecache_core::filter::{Filter, Pattern, Usage};
 use ecache_core::scope::StoreAddress;
 
-use super::super::shared::removal::{Run, amount, counting, open};
-use super::super::shared::request::check_written;
+use super::super::shared::deletion::{Run, amount, counting, open};
+use super::super::shared::resolve::check_written;
 use super::{address, find};
 use crate::cli::StoresRenameArgs;
 use crate::context::Context;

@@ -4,7 +4,7 @@ use anyhow::Result;
 use ecache_core::entry::Policy;
 use ecache_core::filter::Filter;
 
-use super::super::shared::removal::{Run, entries, open, remove_documents, remove_with};
+use super::super::shared::deletion::{Run, entries, open, remove_documents, remove_with};
 use super::{address, find};
 use crate::cli::StoresRmArgs;
 use crate::context::Context;

@@ -9,8 +9,8 @@ use ecache_core::python_json::Json;
 use ecache_core::scope::{Scopes, StoreAddress};
 use ecache_core::secrets::{MASK, mask_json};
 
-use super::super::shared::invocation::{identity, store_name};
-use super::super::shared::request::{check_written, scopes, store_address, token};
+use super::super::shared::command_args::{identity, store_name};
+use super::super::shared::resolve::{check_written, scopes, store_address, token};
 use super::items::{Item, Syntax};
 use super::settings;
 use super::template::Template;

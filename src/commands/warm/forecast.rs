@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use ecache_core::backend::{Backend, Direction, Row, Scan};
-use ecache_core::command::{Found, Mode, Prepared};
+use ecache_core::command::{Existing, Mode, Prepared};
 use ecache_core::filter::Filter;
 use ecache_core::scope::StoreAddress;
 
@@ -37,12 +37,12 @@ pub(super) fn forecast<T>(
             Prepared::Run(call) => {
                 let found = call.find(backend.as_ref(), context.clock())?;
                 let (outcome, entry) = match found {
-                    Found::Fresh(entry, _) if call.settings.mode == Mode::On => {
+                    Existing::Fresh(entry, _) if call.settings.mode == Mode::On => {
                         ("hit", Some(entry))
                     }
-                    Found::Fresh(entry, _) => ("fresh", Some(entry)),
-                    Found::Old(entry) => ("expired", Some(entry)),
-                    Found::Nothing => ("missing", None),
+                    Existing::Fresh(entry, _) => ("fresh", Some(entry)),
+                    Existing::Stale(entry) => ("expired", Some(entry)),
+                    Existing::Nothing => ("missing", None),
                 };
                 if outcome != "hit" {
                     let recorded = entry.as_ref();

@@ -15,8 +15,8 @@ use ecache_core::command::{Mode, Prepared, Settings, Stop, Warm};
 use ecache_core::entry::Entry;
 use ecache_core::error::Error;
 
-use super::shared::invocation::{cache_mode, kept, lifetime};
-use super::shared::request::token;
+use super::shared::command_args::{cache_mode, kept, lifetime};
+use super::shared::resolve::token;
 use crate::cli::entry::ScopeArgs;
 use crate::cli::value::Lifetime;
 use crate::cli::{CacheMode, WarmArgs};

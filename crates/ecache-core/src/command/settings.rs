@@ -123,7 +123,7 @@ pub struct Settings {
     /// meanwhile, so that a program that reads from both in turn would wait for ever.
     pub silent_patience: Duration,
     /// Other uses of the store in this process
-    pub company: Company,
+    pub store_use: StoreUse,
     /// Mode in which the store is opened for writing
     pub access: Access,
 }
@@ -145,7 +145,7 @@ impl Default for Settings {
             max_output: 100 << 20,
             patience: Duration::from_secs(600),
             silent_patience: Duration::from_secs(600),
-            company: Company::default(),
+            store_use: StoreUse::default(),
             access: Access::Write,
         }
     }
@@ -164,12 +164,12 @@ pub enum Outputs {
 
 /// Other uses of the store in this process while a command is looked up and replayed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Company {
+pub enum StoreUse {
     /// Other code may use the store
     #[default]
     Others,
     /// No other code uses the store: the fastest look-up may be used, beside which the process
-    /// cannot write (see [`location::glance`](crate::location::glance))
+    /// cannot write (see [`location::look_up_once`](crate::location::look_up_once))
     Alone,
 }
 

@@ -5,7 +5,7 @@
 //! [`Record`](crate::backend::Record), and nothing that is read is ever executed.
 
 mod framing;
-mod parts;
+mod raw;
 mod reader;
 mod record;
 mod write;

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io::{self, BufRead, Chain, Cursor, Read};
 
 use super::framing::{Framing, HEAD_SIZE, MAX_BSON_SIZE, MAX_LINE_SIZE};
-use super::parts::Parts;
+use super::raw::Parts;
 use super::record::{DocumentError, Recorder};
 use crate::backend::Record;
 use crate::mongo_types::bson::{self, BsonError};

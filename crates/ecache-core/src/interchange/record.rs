@@ -5,7 +5,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use super::parts::{Given, Parts};
+use super::raw::{Given, Parts};
 use crate::backend::{Record, StoreMetadata, StoreRecord};
 use crate::entry::{Entry, Policy};
 use crate::key::{Key, KeyError};

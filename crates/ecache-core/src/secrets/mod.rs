@@ -7,11 +7,11 @@
 //!
 //! | file | its job |
 //! |---|---|
-//! | `named` | values of `password=`, `--token`, `Authorization:` and their like |
-//! | `shaped` | secrets by their shape: tokens of known makers, JWTs, keys, passwords in URLs |
+//! | `by_name` | values of `password=`, `--token`, `Authorization:` and their like |
+//! | `by_pattern` | secrets by their shape: tokens of known makers, JWTs, keys, passwords in URLs |
 
-mod named;
-mod shaped;
+mod by_name;
+mod by_pattern;
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -32,8 +32,8 @@ pub const MASK: &str = "***";
 /// ```
 pub fn mask(text: &str) -> Cow<'_, str> {
     let mut secrets: Vec<Range<usize>> = Vec::new();
-    shaped::find(text, &mut secrets);
-    named::find(text, &mut secrets);
+    by_pattern::find(text, &mut secrets);
+    by_name::find(text, &mut secrets);
     masked(text, secrets)
 }
 
@@ -69,7 +69,7 @@ fn masked(text: &str, mut secrets: Vec<Range<usize>>) -> Cow<'_, str> {
 pub fn mask_urls(text: &str) -> Cow<'_, str> {
     let mut secrets = Vec::new();
     // A typing mistake is what many messages are about.
-    shaped::urls(text, 1, &mut secrets);
+    by_pattern::urls(text, 1, &mut secrets);
     masked(text, secrets)
 }
 
@@ -106,7 +106,7 @@ pub fn mask_json(json: &mut Json) -> bool {
             for item in items {
                 let text = item.as_str().map(str::to_owned);
                 let secret = match (&previous, &text) {
-                    (Some(flag), Some(text)) => named::after_flag(flag, text),
+                    (Some(flag), Some(text)) => by_name::after_flag(flag, text),
                     _ => None,
                 };
                 is_changed |= match (secret, &text) {
@@ -121,9 +121,9 @@ pub fn mask_json(json: &mut Json) -> bool {
         }
         Json::Object(members) => {
             for (name, member) in members {
-                let is_secret = named::is_secret(&name.to_string_lossy());
+                let is_secret = by_name::is_secret(&name.to_string_lossy());
                 is_changed |= match member.as_str() {
-                    Some(text) if is_secret && !named::is_reference(text) => {
+                    Some(text) if is_secret && !by_name::is_reference(text) => {
                         *member = Json::from(MASK);
                         true
                     }

@@ -13,7 +13,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
 
-use super::alarm::Alarm;
+use super::timer::Alarm;
 
 /// Pairs of flights, over all functions: the first waits for the second.
 static WAITING: Mutex<Vec<(u64, u64)>> = Mutex::new(Vec::new());

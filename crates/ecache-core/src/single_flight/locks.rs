@@ -11,7 +11,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::alarm::Alarm;
+use super::timer::Alarm;
 use crate::sidecar::{self, Purpose};
 
 /// Shortest pause between two attempts to lock a key.

@@ -6,11 +6,11 @@
 //! condition variable for blocking callers and wakers for asynchronous ones, on one flight, so that
 //! any runtime will do.
 
-mod alarm;
 mod flight;
 mod locks;
+mod timer;
 
-pub(crate) use alarm::Alarm;
 pub(crate) use flight::Inside;
 pub use flight::{Flight, Flights, Joined, Landed, Leader};
 pub use locks::{FlightLock, FlightLocks};
+pub(crate) use timer::Alarm;

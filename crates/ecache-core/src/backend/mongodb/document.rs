@@ -13,8 +13,8 @@ use mongodb::bson::raw::RawElement;
 use mongodb::bson::{Bson, Document, RawBsonRef, RawDocument, RawDocumentBuf, cstr, doc};
 
 use super::id::DocumentId;
-use super::note::{Note, Wrote, date, raw, timestamp};
 use super::query::SIZE;
+use super::side_document::{Note, Wrote, date, raw, timestamp};
 use super::{name, value};
 use crate::backend::Content;
 use crate::entry::{Entry, Policy};

@@ -3,9 +3,9 @@
 use mongodb::bson::doc;
 
 use super::document::{Stores, read as read_document};
-use super::inspect::own_document;
 use super::name::identity;
 use super::remove::{Meant, delete};
+use super::stats::own_document;
 use super::{BATCH, MongoBackend, query};
 use crate::backend::{StoreMetadata, Values};
 use crate::error::Result;

@@ -24,7 +24,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::id::DocumentId;
-use super::note::Note;
+use super::side_document::Note;
 use super::{BATCH, MongoBackend, query};
 use crate::backend::Values;
 use crate::error::{Error, Result};

@@ -13,7 +13,7 @@ use mongodb::bson::{Bson, DateTime, Document, RawArrayBuf, RawDocumentBuf, cstr,
 
 use super::document::{Stores, document, read};
 use super::id::DocumentId;
-use super::note::{Note, raw};
+use super::side_document::{Note, raw};
 use super::value::Encoded;
 use super::{BATCH, BATCH_SIZE, MongoBackend, counters, name, write};
 use crate::backend::{Commit, Imported, OnConflict, Progress, Record, StoreMetadata, StoreRecord};
@@ -256,8 +256,7 @@ impl Import<'_> {
             None => {
                 let own = self.backend.document(&address.document())?;
                 let collection = &address.collection;
-                let own =
-                    own.map(|raw| super::inspect::own_document(self.backend, collection, &raw));
+                let own = own.map(|raw| super::stats::own_document(self.backend, collection, &raw));
                 own.transpose()?.flatten().map(|(_, metadata)| metadata)
             }
         };

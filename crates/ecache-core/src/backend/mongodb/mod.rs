@@ -36,21 +36,21 @@
 //! Calls block, and must not be made on a thread that drives tokio's tasks: `driver` has a runtime
 //! of its own.
 
+mod change_stream;
 mod connection;
 mod counters;
 mod document;
 mod documents;
 mod driver;
-mod follow;
 mod id;
 mod import;
-mod inspect;
 mod name;
-mod note;
 mod query;
 mod read;
 mod remove;
 mod rename;
+mod side_document;
+mod stats;
 mod value;
 mod write;
 
@@ -132,7 +132,9 @@ impl MongoBackend {
     /// The notes on a collection's documents.
     fn notes(&self, collection: &str) -> Result<Collection<RawDocumentBuf>> {
         check_collection(collection)?;
-        Ok(self.database.collection(&note::collection(collection)))
+        Ok(self
+            .database
+            .collection(&side_document::collection(collection)))
     }
 
     fn check_writable(&self) -> Result<()> {
@@ -148,7 +150,7 @@ impl MongoBackend {
 /// Refuses a name that MongoDB has no collection for, or that is one of ours.
 fn check_collection(name: &str) -> Result<()> {
     const MAX_LENGTH: usize = 200;
-    let is_ours = name == counters::COLLECTION || name.ends_with(note::SUFFIX);
+    let is_ours = name == counters::COLLECTION || name.ends_with(side_document::SUFFIX);
     let is_possible = name.len() <= MAX_LENGTH
         && !name.contains(['$', '\0'])
         && !name.starts_with(['.'])
@@ -254,15 +256,15 @@ impl Backend for MongoBackend {
     }
 
     fn stores(&self) -> Result<Vec<StoreRecord>> {
-        inspect::stores(self)
+        stats::stores(self)
     }
 
     fn datasets(&self) -> Result<Option<Vec<Dataset>>> {
-        inspect::datasets(self)
+        stats::datasets(self)
     }
 
     fn troubles(&self, collection: &str) -> Result<Vec<Trouble>> {
-        inspect::troubles(self, collection)
+        stats::troubles(self, collection)
     }
 
     fn set_metadata(&self, store: &StoreAddress, metadata: Option<&StoreMetadata>) -> Result<()> {
@@ -292,11 +294,11 @@ impl Backend for MongoBackend {
     }
 
     fn groups(&self, filter: &Filter, by: Dimension, now: Timestamp) -> Result<Vec<Group>> {
-        inspect::groups(self, filter, by, now)
+        stats::groups(self, filter, by, now)
     }
 
     fn names(&self, of: Dimension) -> Result<Vec<Arc<str>>> {
-        inspect::names(self, of)
+        stats::names(self, of)
     }
 
     fn generation(&self, store: &StoreAddress) -> Result<u64> {
@@ -312,7 +314,7 @@ impl Backend for MongoBackend {
     }
 
     fn follow(&self, collection: &str) -> Result<Option<Box<dyn Follow>>> {
-        follow::follow(self, collection)
+        change_stream::follow(self, collection)
     }
 
     fn collect_garbage(&self, now: Timestamp) -> Result<()> {
@@ -325,6 +327,6 @@ impl Backend for MongoBackend {
     }
 
     fn describe(&self) -> Result<Description> {
-        inspect::describe(self)
+        stats::describe(self)
     }
 }

@@ -6,7 +6,7 @@
 use mongodb::bson::{Bson, DateTime, Document, doc};
 
 use super::name;
-use super::note::date;
+use super::side_document::date;
 use crate::entry::{CLOCK_SKEW, Policy};
 use crate::filter::{DatasetPattern, Filter, Freshness, Jobs, Pattern};
 use crate::time::Timestamp;

@@ -11,7 +11,7 @@ use super::document::{Found, Stores, read};
 use super::driver::{Form, Notes, Page, Pages, Queries, notes_on};
 use super::id::DocumentId;
 use super::name::identity;
-use super::note::{self, Note};
+use super::side_document::{self, Note};
 use super::{BATCH, MongoBackend, query};
 use crate::backend::{Content, Direction, Foreign, Lookup, Row, Rows, Scan, Sort, Values};
 use crate::entry::Entry;
@@ -338,9 +338,9 @@ fn rank(entry: &Entry, sort: Sort) -> i64 {
         Sort::Updated => entry.written_at().as_millis(),
         Sort::Expires => entry.expires_at.map_or(i64::MAX, Timestamp::as_millis),
         Sort::Used => entry.used_at().as_millis(),
-        Sort::Size => note::number(entry.size),
-        Sort::Hits => note::number(entry.hits),
-        Sort::Cost => entry.cost_ms.map_or(-1, note::number),
+        Sort::Size => side_document::number(entry.size),
+        Sort::Hits => side_document::number(entry.hits),
+        Sort::Cost => entry.cost_ms.map_or(-1, side_document::number),
     }
 }
 

@@ -9,8 +9,8 @@ use mongodb::error::Result as DriverResult;
 use tokio::join;
 
 use super::id::DocumentId;
-use super::note::date;
 use super::read::{Listed, stored};
+use super::side_document::date;
 use super::{BATCH, MongoBackend, counters, query};
 use crate::backend::{Progress, STAGED_FOR, Touch};
 use crate::entry::Policy;

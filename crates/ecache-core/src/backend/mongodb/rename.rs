@@ -11,7 +11,7 @@ use mongodb::bson::{Bson, Document, doc};
 use super::document::Stores;
 use super::id::DocumentId;
 use super::name::{self, identity};
-use super::note::timestamp;
+use super::side_document::timestamp;
 use super::write::write_metadata;
 use super::{BATCH, MongoBackend, counters};
 use crate::backend::{OnExistingStore, Progress};

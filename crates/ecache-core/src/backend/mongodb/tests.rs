@@ -12,7 +12,7 @@ use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Document, doc};
 use proptest::prelude::*;
 
-use super::{MongoBackend, note, query};
+use super::{MongoBackend, query, side_document};
 use crate::backend::conformance::random::{fill, filters, records};
 use crate::backend::conformance::{EVERY, NOW, check, entry, inline, scan};
 use crate::backend::sqlite::Access;
@@ -239,7 +239,7 @@ fn a_document_has_the_fields_of_fiftyone_and_no_others() {
             .remove("_id")
             .is_some_and(|id| id.as_object_id().is_some())
     );
-    let now = note::date(NOW);
+    let now = side_document::date(NOW);
     let value = doc! { "a": [1, 4_294_967_296_i64, 0.5, null, true, "x"] };
     let expected = doc! {
         "store_name": "s", "key": "k", "value": value, "dataset_id": null,
@@ -253,8 +253,8 @@ fn a_document_has_the_fields_of_fiftyone_and_no_others() {
 fn what_fiftyone_wrote_is_an_entry_without_a_note() {
     let backend = TemporaryDatabase::new();
     let (past, future) = (
-        note::date(NOW),
-        note::date(Timestamp::from_millis(NOW.as_millis() + 1)),
+        side_document::date(NOW),
+        side_document::date(Timestamp::from_millis(NOW.as_millis() + 1)),
     );
     for (policy, expires_at, expected) in [
         (None, None, Policy::Persist),
@@ -306,7 +306,7 @@ fn a_note_is_believed_of_its_own_version_alone() {
             (Some("[1]"), inline("[1,  2]"))
         );
         // FiftyOne overwrites it: later, or even in the same millisecond.
-        let time = note::date(Timestamp::from_millis(NOW.as_millis() + later));
+        let time = side_document::date(Timestamp::from_millis(NOW.as_millis() + later));
         let set = doc! { "$set": { "value": [1, 3], "updated_at": time } };
         backend
             .run(theirs(&backend).update_one(doc! {}, set))
@@ -448,7 +448,7 @@ fn queries_are_answered_from_indexes() {
     ];
     for filter in scoped {
         let notes = query::notes(&filter).expect("notes say it");
-        let plan = plan(&note::collection(DEFAULT_COLLECTION), notes);
+        let plan = plan(&side_document::collection(DEFAULT_COLLECTION), notes);
         assert!(
             plan.contains("IXSCAN") && !plan.contains("COLLSCAN"),
             "{filter:?}: {plan}"

@@ -10,9 +10,9 @@ use super::connection::is_duplicate;
 use super::document::{Found, Stores, document, read};
 use super::id::DocumentId;
 use super::name::identity;
-use super::note::{self, Note, date, number, raw};
 use super::query::size;
 use super::read::read_whole;
+use super::side_document::{self, Note, date, number, raw};
 use super::value::Encoded;
 use super::{ATTEMPTS, MongoBackend, counters};
 use crate::backend::{Condition, Content, Put, PutOptions, StoreMetadata, Use, Values};
@@ -50,7 +50,7 @@ impl MongoBackend {
         if lock().contains(collection) {
             return Ok(());
         }
-        let notes = note::collection(collection);
+        let notes = side_document::collection(collection);
         let names = self.database.list_collection_names();
         let these = doc! { "name": { "$in": [collection, &*notes] } };
         let names = self.run(names.filter(these))?;

@@ -5,13 +5,13 @@
 //! | `pool`, `folder` | its connections, and noticing that another file has taken its place |
 //! | `open` | trust, ownership of the format, settings of a connection |
 //! | `schema` | tables, indexes, migrations |
-//! | `glance` | one look-up by a short process |
+//! | `one_shot` | one look-up by a short process |
 //! | `names` | interned stores, users, operators, prompts, functions |
 //! | `query` | from a filter to SQL |
 //! | `row` | from a row to a verified entry |
 //! | `checksum` | what the checksums of rows cover |
-//! | `call` | results of cached calls, read and written with the least |
-//! | `read`, `write`, `import`, `remove`, `groups` | the verbs |
+//! | `cached_call` | results of cached calls, read and written with the least |
+//! | `read`, `write`, `import`, `remove`, `stats` | the verbs |
 //! | `select`, `verify` | the entries of a selection, and verifying rows before they are changed |
 //! | `salvage`, `repair` | what is left of a damaged file, and removing from one |
 //! | `history` | operations, settings, usage by period, tombstones: what is not an entry |
@@ -20,24 +20,23 @@
 //! | `reserve` | space put by for clearing a full disk |
 //! | `log` | whether the header of the log is damaged |
 //! | `shrink` | giving free pages back to the file system |
-//! | `memory` | SQLite's allocator, and how much it begins with |
+//! | `allocator` | SQLite's allocator, and how much it begins with |
 //!
 //! Designs weighed: one connection behind a mutex (readers would wait for writers, which WAL makes
 //! needless), one per thread (a thread pool would keep as many open), and a pool that opens another
 //! when all are in use (chosen). The process's own connections coordinate through SQLite as other
 //! processes do.
 
+mod allocator;
 mod blobs;
-mod call;
+mod cached_call;
 mod checksum;
 mod folder;
-mod glance;
-mod groups;
 mod history;
 mod import;
 mod log;
-mod memory;
 mod names;
+mod one_shot;
 mod open;
 mod pool;
 mod query;
@@ -52,6 +51,7 @@ mod salvage;
 mod schema;
 mod select;
 mod shrink;
+mod stats;
 mod stores;
 mod verify;
 mod write;
@@ -64,7 +64,7 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 
-pub use memory::{begin_small, use_global_allocator};
+pub use allocator::{begin_small, use_global_allocator};
 pub use open::{Access, BUSY_TIMEOUT};
 
 use super::{
@@ -362,7 +362,7 @@ impl Backend for SqliteBackend {
         let connection = self.connection()?;
         let generation = || -> rusqlite::Result<u64> {
             match self.names.store_id(&connection, store)? {
-                Some(id) => call::generation(&connection, id),
+                Some(id) => cached_call::generation(&connection, id),
                 None => Ok(0),
             }
         };

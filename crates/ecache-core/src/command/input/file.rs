@@ -77,7 +77,7 @@ impl FileInput {
     }
 
     /// Returns the current offset, or `None` if the file changed since it was hashed.
-    pub(in super::super) fn left_at(&self) -> Option<u64> {
+    pub(crate) fn left_at(&self) -> Option<u64> {
         let is_same = State::of(&self.file).is_ok_and(|state| state == self.state);
         seek(&self.file, SeekFrom::Current(0))
             .ok()
@@ -85,7 +85,7 @@ impl FileInput {
     }
 
     /// Sets the offset, as the recorded command left it.
-    pub(in super::super) fn leave_at(&self, offset: u64) -> io::Result<()> {
+    pub(crate) fn leave_at(&self, offset: u64) -> io::Result<()> {
         Ok(seek(&self.file, SeekFrom::Start(offset)).map(drop)?)
     }
 
@@ -127,7 +127,7 @@ pub fn watch_terminal(is_input: bool) -> Option<TerminalWatch> {
 
 impl TerminalWatch {
     /// Reports whether anything was read since the watch began.
-    pub(in super::super) fn was_read(&self) -> bool {
+    pub(crate) fn was_read(&self) -> bool {
         rustix::io::ioctl_fionread(&self.0).map_or(true, |pending| pending > 0)
     }
 }

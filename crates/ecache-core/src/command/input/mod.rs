@@ -41,7 +41,7 @@ pub(super) use pump::{Pump, Taken};
 pub use source::Wire;
 pub use spool::{Spool, Unkept, is_idle};
 pub use stream::StreamInput;
-pub(super) use stream::{Lies, StreamContent};
+pub(super) use stream::{StreamContent, Waiting};
 
 /// The standard input of a command.
 #[derive(Debug)]

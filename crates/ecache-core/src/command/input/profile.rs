@@ -27,14 +27,14 @@ pub(super) type Mark = [u8; 8];
 
 /// The inputs that a command read to the end, newest first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(in super::super) struct Profile {
+pub(crate) struct Profile {
     /// Inputs that it read to the end
-    pub(in super::super) inputs: Vec<Seen>,
+    pub(crate) inputs: Vec<Seen>,
 }
 
 /// An input that a command read to the end.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in super::super) struct Seen {
+pub(crate) struct Seen {
     length: u64,
     sha256: [u8; 32],
     /// The command printed before it had read everything, so it must not wait long for the rest
@@ -43,18 +43,18 @@ pub(in super::super) struct Seen {
 }
 
 impl Seen {
-    pub(in super::super) fn length(&self) -> u64 {
+    pub(crate) fn length(&self) -> u64 {
         self.length
     }
 
-    pub(in super::super) fn sha256(&self) -> [u8; 32] {
+    pub(crate) fn sha256(&self) -> [u8; 32] {
         self.sha256
     }
 }
 
 impl Profile {
     /// Adds an input, or moves it to the front, and drops the oldest beyond the limits.
-    pub(in super::super) fn add(&mut self, seen: Seen) {
+    pub(crate) fn add(&mut self, seen: Seen) {
         self.inputs.retain(|other| other.sha256 != seen.sha256);
         self.inputs.insert(0, seen);
         let mut marks = 0;
@@ -67,7 +67,7 @@ impl Profile {
     }
 
     /// Returns the JSON text to store.
-    pub(in super::super) fn to_json(&self) -> String {
+    pub(crate) fn to_json(&self) -> String {
         let inputs = self.inputs.iter().map(|seen| {
             Json::Object(vec![
                 ("bytes".into(), Json::from(seen.length as i64)),
@@ -87,7 +87,7 @@ impl Profile {
     }
 
     /// Parses a stored profile; returns `None` for anything else.
-    pub(in super::super) fn parse(text: &[u8]) -> Option<Self> {
+    pub(crate) fn parse(text: &[u8]) -> Option<Self> {
         let json = Json::parse(text).ok()?;
         let Json::Array(inputs) = json.get("reads")? else {
             return None;

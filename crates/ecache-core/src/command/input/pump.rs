@@ -31,7 +31,7 @@ const END_DELAY: Duration = Duration::from_millis(2);
 const BUSY_END_DELAY: Duration = Duration::from_millis(20);
 
 /// Fills the pipe of a command from a source.
-pub(in super::super) struct Pump {
+pub(crate) struct Pump {
     source: Source,
     /// Bytes taken from the source before the command started, which it reads first
     spool: Spooled,
@@ -60,19 +60,19 @@ pub(in super::super) struct Pump {
 
 /// The part of a stream that a command took.
 #[derive(Debug)]
-pub(in super::super) struct Taken {
+pub(crate) struct Taken {
     /// The kind of stream
-    pub(in super::super) wire: Wire,
+    pub(crate) wire: Wire,
     /// Number of bytes taken
-    pub(in super::super) bytes: u64,
+    pub(crate) bytes: u64,
     /// Input was available before it started
-    pub(in super::super) was_offered: bool,
+    pub(crate) was_offered: bool,
     /// The command received end of file
-    pub(in super::super) saw_end: bool,
+    pub(crate) saw_end: bool,
     /// Nothing arrived while it ran
-    pub(in super::super) nothing_came: bool,
+    pub(crate) nothing_came: bool,
     /// The whole stream, if it is known
-    pub(in super::super) whole: Option<Seen>,
+    pub(crate) whole: Option<Seen>,
 }
 
 impl Pump {
@@ -111,12 +111,12 @@ impl Pump {
     }
 
     /// Reports whether bytes were already taken from the source, which only this pump can deliver.
-    pub(in super::super) fn is_begun(&self) -> bool {
+    pub(crate) fn is_begun(&self) -> bool {
         self.spool.length() > 0
     }
 
     /// Returns the event and the maximum time to wait for before the next [`Pump::step`].
-    pub(in super::super) fn due(&self) -> (Option<(BorrowedFd<'_>, PollFlags)>, Option<Duration>) {
+    pub(crate) fn due(&self) -> (Option<(BorrowedFd<'_>, PollFlags)>, Option<Duration>) {
         match &self.writer {
             None => (None, None),
             Some(_) if self.is_shared => (None, None),
@@ -129,17 +129,17 @@ impl Pump {
     }
 
     /// Notes the process of the command, which has started.
-    pub(in super::super) fn begin(&mut self, child: u32) {
+    pub(crate) fn begin(&mut self, child: u32) {
         self.child = Some(child);
     }
 
     /// Notes that the command printed something.
-    pub(in super::super) fn note_output(&mut self) {
+    pub(crate) fn note_output(&mut self) {
         self.is_early |= self.writer.is_some();
     }
 
     /// Delivers new input, and takes from the source what the command read.
-    pub(in super::super) fn step(&mut self) {
+    pub(crate) fn step(&mut self) {
         let mut has_moved = false;
         while !self.is_shared && self.writer.is_some() {
             match self.sync().and_then(|read| Ok(self.fill()? | read)) {
@@ -160,7 +160,7 @@ impl Pump {
     }
 
     /// Returns what the command took, after it exited. Unread bytes are still in the source.
-    pub(in super::super) fn finish(mut self) -> Option<Taken> {
+    pub(crate) fn finish(mut self) -> Option<Taken> {
         self.sync().ok()?;
         let saw_end = self.writer.is_none();
         let bytes = self.read.length();

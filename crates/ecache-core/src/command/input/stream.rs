@@ -38,7 +38,7 @@ pub struct StreamInput {
 
 /// The state of a stream from which nothing was taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in super::super) enum Lies {
+pub(crate) enum Waiting {
     /// Empty, at end of file
     Ended,
     /// Empty, and still open
@@ -49,7 +49,7 @@ pub(in super::super) enum Lies {
 
 /// The content of a stream, as far as it could be peeked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in super::super) enum StreamContent {
+pub(crate) enum StreamContent {
     /// The SHA-256 of all of it
     Whole([u8; 32]),
     /// Not a known input, or not complete yet
@@ -123,7 +123,7 @@ impl StreamInput {
     }
 
     /// Returns the key part of a stream with this content.
-    pub(in super::super) fn key_of(&self, sha256: [u8; 32]) -> InputKey {
+    pub(crate) fn key_of(&self, sha256: [u8; 32]) -> InputKey {
         if self.is_empty(sha256) {
             InputKey::Empty(self.wire())
         } else {
@@ -132,22 +132,22 @@ impl StreamInput {
     }
 
     /// Reports whether this is the SHA-256 of no bytes.
-    pub(in super::super) fn is_empty(&self, sha256: [u8; 32]) -> bool {
+    pub(crate) fn is_empty(&self, sha256: [u8; 32]) -> bool {
         sha256 == Hasher::default().sha256()
     }
 
     /// Returns the present state.
-    pub(in super::super) fn lies(&self) -> io::Result<Lies> {
+    pub(crate) fn lies(&self) -> io::Result<Waiting> {
         let is_ended = self.source.is_ended()?;
         Ok(match (self.source.available()?, is_ended) {
-            (0, true) => Lies::Ended,
-            (0, false) => Lies::Idle,
-            _ => Lies::Something,
+            (0, true) => Waiting::Ended,
+            (0, false) => Waiting::Idle,
+            _ => Waiting::Something,
         })
     }
 
     /// Waits a moment for end of file, unless the stream is full, and returns the state then.
-    pub(in super::super) fn wait_for_end(&self, patience: Duration) -> io::Result<Lies> {
+    pub(crate) fn wait_for_end(&self, patience: Duration) -> io::Result<Waiting> {
         let mut bytes = Vec::new();
         let since = Instant::now();
         while !self.source.is_ended()? && since.elapsed() < patience {
@@ -163,7 +163,7 @@ impl StreamInput {
     }
 
     /// Returns the SHA-256 of the content if all of it can be peeked.
-    pub(in super::super) fn whole(&self) -> io::Result<Option<[u8; 32]>> {
+    pub(crate) fn whole(&self) -> io::Result<Option<[u8; 32]>> {
         Ok(self.peek_whole()?.map(|bytes| {
             let mut hasher = Hasher::default();
             hasher.update(&bytes);
@@ -172,7 +172,7 @@ impl StreamInput {
     }
 
     /// Returns the content if all of it can be peeked.
-    pub(in super::super) fn peek_whole(&self) -> io::Result<Option<Vec<u8>>> {
+    pub(crate) fn peek_whole(&self) -> io::Result<Option<Vec<u8>>> {
         let is_ended = self.source.is_ended()?;
         let available = self.source.available()?;
         if !is_ended || available > self.source.capacity() || self.taken.length() > 0 {
@@ -187,7 +187,7 @@ impl StreamInput {
     ///
     /// Takes bytes only from a stream that is too long to be peeked, and only a beginning that the
     /// marks prove to be that of an input which the command read to the end.
-    pub(in super::super) fn recognize(
+    pub(crate) fn recognize(
         &mut self,
         profile: &Profile,
         may_take: bool,
@@ -244,7 +244,7 @@ impl StreamInput {
     }
 
     /// Takes the first `length` bytes of the content, less what was taken already.
-    pub(in super::super) fn consume(&mut self, length: u64) -> io::Result<()> {
+    pub(crate) fn consume(&mut self, length: u64) -> io::Result<()> {
         let mut left = length.saturating_sub(self.taken.length());
         let mut bytes = Vec::new();
         while left > 0 {
@@ -262,7 +262,7 @@ impl StreamInput {
     }
 
     /// Reports whether bytes were taken, so that the command cannot inherit the stream itself.
-    pub(in super::super) fn is_begun(&self) -> bool {
+    pub(crate) fn is_begun(&self) -> bool {
         self.taken.length() > 0
     }
 
@@ -270,7 +270,7 @@ impl StreamInput {
     ///
     /// # Errors
     /// Returns the unchanged stream if descriptors run out.
-    pub(in super::super) fn pump(self) -> Result<(Pump, OwnedFd), (Self, io::Error)> {
+    pub(crate) fn pump(self) -> Result<(Pump, OwnedFd), (Self, io::Error)> {
         Pump::new(self.source, self.taken)
             .map_err(|(source, taken, error)| (Self { source, taken }, error))
     }

@@ -1,0 +1,279 @@
+//! Inspects whole collections: lists them, their stores and names, and sums up their entries.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use mongodb::bson::{Document, RawDocumentBuf, doc};
+
+use super::document::{Stores, read};
+use super::query::SIZE;
+use super::{MongoBackend, counters, side_document, write};
+use crate::backend::{
+    Dataset, Description, Dimension, Group, StoreMetadata, StoreRecord, Trouble, UnnamedValues,
+    Values,
+};
+use crate::entry::Policy;
+use crate::error::Result;
+use crate::filter::{Filter, Usage};
+use crate::scope::{DEFAULT_COLLECTION, STORE_KEY, StoreAddress};
+use crate::time::Timestamp;
+
+impl MongoBackend {
+    /// Returns the collections that are execution stores: FiftyOne's own, those that ecache wrote
+    /// to, and those with FiftyOne's unique index.
+    ///
+    /// An application's own collection must never be taken for one, whatever its documents look
+    /// like: all of these may be removed from at once. Views have no indexes.
+    pub(super) fn collections(&self) -> Result<Vec<String>> {
+        let names = self.database.list_collection_names();
+        let names = self.run(names.filter(doc! { "type": "collection" }))?;
+        let names: BTreeSet<String> = names.into_iter().collect();
+        let mut collections = Vec::new();
+        for name in &names {
+            // A dataset's samples are in collections of its own, of which there may be thousands.
+            let is_other = ["samples.", "frames.", "system.", "fs."]
+                .iter()
+                .any(|prefix| name.starts_with(prefix));
+            if is_other || name == counters::COLLECTION || name.ends_with(side_document::SUFFIX) {
+                continue;
+            }
+            let is_known =
+                name == DEFAULT_COLLECTION || names.contains(&side_document::collection(name));
+            if is_known || self.has_store_index(name)? {
+                collections.push(name.clone());
+            }
+        }
+        Ok(collections)
+    }
+
+    fn has_store_index(&self, collection: &str) -> Result<bool> {
+        let documents = self.database.collection::<RawDocumentBuf>(collection);
+        let expected = write::indexes();
+        let unique = |index: &&Document| {
+            index
+                .get_str("name")
+                .is_ok_and(|name| name == write::UNIQUE_INDEX)
+        };
+        let unique = expected.iter().find(unique).expect("it is one of them");
+        let mut is_there = false;
+        self.each(documents.list_indexes().batch(), |index| {
+            if let Ok(index) = Document::try_from(index) {
+                let same = |field| index.get(field) == unique.get(field);
+                is_there |= ["name", "key", "unique"].into_iter().all(same);
+            }
+        })?;
+        Ok(is_there)
+    }
+}
+
+pub(super) fn troubles(backend: &MongoBackend, collection: &str) -> Result<Vec<Trouble>> {
+    let mut troubles = Vec::new();
+    let names = backend.run(backend.database.list_collection_names())?;
+    if !names.iter().any(|name| name == collection) {
+        return Ok(troubles);
+    }
+    let documents = backend.documents(collection)?;
+    let mut stores = Stores::of(collection);
+    let found = documents.aggregate([
+        doc! { "$match": { "policy": "persist", "expires_at": { "$ne": null } } },
+        doc! { "$project": {
+            "store_name": 1, "key": 1, "dataset_id": 1, SIZE: { "$bsonSize": "$$ROOT" },
+        } },
+    ]);
+    backend.each(found.batch(), |raw| {
+        if let Some(found) = read(raw, &mut stores) {
+            troubles.push(Trouble::PersistExpiry(found.address, found.size));
+        }
+    })?;
+    let mut there: Vec<Document> = Vec::new();
+    backend.each(documents.list_indexes().batch(), |index| {
+        let key = index.get_document("key").ok();
+        there.extend(key.and_then(|key| Document::try_from(key).ok()));
+    })?;
+    let missing = write::indexes()
+        .into_iter()
+        .filter_map(|index| index.get_document("key").ok().cloned())
+        .filter(|key| !there.contains(key));
+    troubles.extend(missing.map(|key| {
+        let fields: Vec<&str> = key.keys().map(String::as_str).collect();
+        Trouble::MissingIndex(fields.join(", "))
+    }));
+    Ok(troubles)
+}
+
+pub(super) fn groups(
+    backend: &MongoBackend,
+    filter: &Filter,
+    by: Dimension,
+    now: Timestamp,
+) -> Result<Vec<Group>> {
+    let mut groups: BTreeMap<Option<Arc<str>>, Group> = BTreeMap::new();
+    for listed in backend.entries(filter, now, None)? {
+        let entry = listed?.entry;
+        let usage = Usage {
+            entries: 1,
+            bytes: entry.size,
+        };
+        let name = by.name(&entry.address.store, &entry.scopes);
+        groups.entry(name).or_default().merge(Group {
+            name: None,
+            usage,
+            expired: if entry.is_expired(now) {
+                usage
+            } else {
+                Usage::default()
+            },
+            persistent: u64::from(entry.policy == Policy::Persist),
+            hits: entry.hits,
+            saved_ms: entry.hits.saturating_mul(entry.cost_ms.unwrap_or(0)),
+            oldest: Some(entry.created_at),
+            newest: Some(entry.written_at()),
+        });
+    }
+    let named = |(name, group)| Group { name, ..group };
+    Ok(groups.into_iter().map(named).collect())
+}
+
+pub(super) fn names(backend: &MongoBackend, of: Dimension) -> Result<Vec<Arc<str>>> {
+    let (field, of_notes) = match of {
+        Dimension::Collection => {
+            let collections = backend.collections()?.into_iter();
+            return Ok(collections.map(Arc::from).collect());
+        }
+        Dimension::Store => ("store_name", false),
+        Dimension::Dataset => ("dataset_id", false),
+        Dimension::User => ("user_id", true),
+        Dimension::Operator => ("operator_uri", true),
+        Dimension::Prompt => ("prompt_id", true),
+    };
+    let mut names: BTreeSet<Arc<str>> = BTreeSet::new();
+    for collection in backend.collections()? {
+        let documents = if of_notes {
+            backend.notes(&collection)?
+        } else {
+            backend.documents(&collection)?
+        };
+        for name in backend.run(documents.distinct(field, doc! {}))? {
+            match (name.as_str(), name.as_object_id()) {
+                (Some(name), _) => _ = names.insert(name.into()),
+                (_, Some(id)) => _ = names.insert(id.to_hex().into()),
+                _ => {}
+            }
+        }
+    }
+    Ok(names.into_iter().collect())
+}
+
+pub(super) fn stores(backend: &MongoBackend) -> Result<Vec<StoreRecord>> {
+    let mut stores: BTreeMap<Arc<StoreAddress>, Option<StoreMetadata>> = BTreeMap::new();
+    for collection in backend.collections()? {
+        let group = doc! { "store_name": "$store_name", "dataset_id": "$dataset_id" };
+        let pipeline = vec![
+            doc! { "$project": { "store_name": 1, "dataset_id": 1 } },
+            doc! { "$group": { "_id": group } },
+        ];
+        let mut interned = Stores::of(&collection);
+        let documents = backend.documents(&collection)?;
+        backend.each(documents.aggregate(pipeline).batch(), |raw| {
+            let store = raw.get_document("_id").ok();
+            stores.extend(store.map(|store| (interned.read(store), None)));
+        })?;
+        let mut own = Vec::new();
+        backend.each(documents.find(doc! { "key": STORE_KEY }).batch(), |raw| {
+            own.push(raw.to_owned());
+        })?;
+        for raw in own {
+            if let Some((store, metadata)) = own_document(backend, &collection, &raw)? {
+                stores.insert(store, Some(metadata));
+            }
+        }
+    }
+    let record = |(address, metadata)| StoreRecord { address, metadata };
+    Ok(stores.into_iter().map(record).collect())
+}
+
+/// Reads a store's own document; `None` if it cannot be read.
+pub(super) fn own_document(
+    backend: &MongoBackend,
+    collection: &str,
+    raw: &RawDocumentBuf,
+) -> Result<Option<(Arc<StoreAddress>, StoreMetadata)>> {
+    let Some(found) = read(raw, &mut Stores::of(collection)) else {
+        return Ok(None);
+    };
+    let notes = backend.notes_on(collection, found.id.clone(), Values::Include)?;
+    let value = raw.get("value").ok().flatten();
+    let Some(text) = value.and_then(|value| found.json(&notes, value)) else {
+        return Ok(None);
+    };
+    let metadata = StoreMetadata {
+        value: text,
+        created_at: found.created_at,
+        updated_at: found.updated_at,
+        policy: found.policy,
+    };
+    Ok(Some((found.address.store, metadata)))
+}
+
+/// FiftyOne's datasets, if it keeps any in this database.
+pub(super) fn datasets(backend: &MongoBackend) -> Result<Option<Vec<Dataset>>> {
+    const COLLECTION: &str = "datasets";
+    let names = backend.database.list_collection_names();
+    let names = names.filter(doc! { "name": COLLECTION });
+    if backend.run(names)?.is_empty() {
+        return Ok(None);
+    }
+    let datasets = backend.database.collection::<RawDocumentBuf>(COLLECTION);
+    let found = datasets.find(doc! {}).projection(doc! { "name": 1 });
+    let mut known = Vec::new();
+    backend.each(found.batch(), |raw| {
+        if let (Ok(id), Ok(name)) = (raw.get_object_id("_id"), raw.get_str("name")) {
+            known.push(Dataset {
+                id: id.to_hex().into(),
+                name: name.to_owned(),
+            });
+        }
+    })?;
+    Ok(Some(known))
+}
+
+pub(super) fn describe(backend: &MongoBackend) -> Result<Description> {
+    let run = |command: Document| backend.run(backend.database.run_command(command));
+    let build = run(doc! { "buildInfo": 1 })?;
+    let version = build.get_str("version").unwrap_or("of unknown version");
+    let mut described = Description {
+        engine: format!(
+            "MongoDB {version} at {}, database {}",
+            backend.host,
+            backend.database.name()
+        ),
+        path: None,
+        file_size: 0,
+        wal_size: 0,
+        free_size: 0,
+        unnamed: UnnamedValues::default(),
+        schema_version: 1,
+        known_schema_version: 1,
+        stores: stores(backend)?.len() as u64,
+        entries: 0,
+    };
+    for collection in backend.collections()? {
+        let documents = backend.documents(&collection)?;
+        let all = backend.run(documents.estimated_document_count())?;
+        let own = backend.run(documents.count_documents(doc! { "key": STORE_KEY }))?;
+        described.entries += all.saturating_sub(own);
+        for name in [side_document::collection(&collection), collection] {
+            let sizes = run(doc! { "collStats": name })?;
+            let size = |field: &str| {
+                let size = sizes.get(field).and_then(|size| match size.as_i64() {
+                    None => size.as_i32().map(i64::from),
+                    size => size,
+                });
+                size.and_then(|size| u64::try_from(size).ok()).unwrap_or(0)
+            };
+            described.file_size += size("storageSize") + size("totalIndexSize");
+            described.free_size += size("freeStorageSize");
+        }
+    }
+    Ok(described)
+}

@@ -1,0 +1,130 @@
+//! A command line as one call: the program with its inputs, and the entry that holds the result.
+//!
+//! `run`, `warm`, `why` and `key` all make a [`Call`], so that they agree on the key of a command
+//! line.
+
+pub(crate) mod files;
+pub(crate) mod identity;
+pub(crate) mod program;
+pub(crate) mod rerun;
+pub(crate) mod unkeyed_input;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::command::{Identity, InputKey, Program, Settings};
+use crate::key::{CallScopes, Key, preimage};
+use crate::python_json::Json;
+use crate::scope::{Address, Scopes, StoreAddress};
+
+/// Name of the mark that identifies the entry beside a command's own.
+pub(crate) const STREAMS_MARK: &str = "streams";
+
+/// A memoized command line.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// The inputs that identify it
+    pub identity: Identity,
+    /// The folder it is run in, if that is not this process's
+    pub folder: Option<PathBuf>,
+    /// The scopes it is run in
+    pub scopes: Scopes,
+    /// The request token of those scopes: a secret
+    pub token: Option<Arc<str>>,
+    /// The entry that holds its result
+    pub entry: CallEntry,
+    /// Cache settings
+    pub settings: Settings,
+}
+
+/// The entry of a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallEntry {
+    /// Its address
+    pub address: Address,
+    /// The arguments of the call, JSON with sorted keys
+    pub args: String,
+}
+
+impl Call {
+    /// Returns the call of a command with this identity, with its entry in this store.
+    pub fn new(
+        identity: Identity,
+        store: &StoreAddress,
+        (scopes, token): (Scopes, Option<Arc<str>>),
+        settings: Settings,
+    ) -> Self {
+        let entry = entry(&identity, store, &call_scopes(&scopes, token.as_deref()));
+        Self {
+            identity,
+            folder: None,
+            scopes,
+            token,
+            entry,
+            settings,
+        }
+    }
+
+    /// Returns the program that is run.
+    pub fn program(&self) -> &Program {
+        &self.identity.program
+    }
+
+    /// Returns the arguments of the command.
+    pub fn arguments(&self) -> &[OsString] {
+        &self.identity.arguments
+    }
+
+    /// Returns the text that is hashed for the key.
+    pub fn preimage(&self) -> String {
+        preimage(&self.identity.call(), &self.call_scopes())
+    }
+
+    /// Returns the same command line with another input.
+    pub fn with_input(&self, input: InputKey) -> Self {
+        let mut call = self.clone();
+        call.identity.input = input;
+        call.entry = entry(
+            &call.identity,
+            &self.entry.address.store,
+            &self.call_scopes(),
+        );
+        call
+    }
+
+    /// Returns the same command line with the entry beside its own, for the other output form.
+    pub fn beside(&self) -> Self {
+        let mut call = self.clone();
+        let marks = &mut call.identity.marks;
+        marks.insert(STREAMS_MARK.into(), "other".to_owned());
+        call.entry = entry(
+            &call.identity,
+            &self.entry.address.store,
+            &self.call_scopes(),
+        );
+        call
+    }
+
+    fn call_scopes(&self) -> CallScopes<'_> {
+        call_scopes(&self.scopes, self.token.as_deref())
+    }
+}
+
+fn call_scopes<'a>(scopes: &'a Scopes, token: Option<&'a str>) -> CallScopes<'a> {
+    CallScopes {
+        operator_uri: scopes.operator_uri.as_deref(),
+        prompt_id: scopes.prompt_id.as_deref(),
+        user_request_token: token,
+        user_id: scopes.user_id.as_deref(),
+    }
+}
+
+fn entry(identity: &Identity, store: &StoreAddress, scopes: &CallScopes<'_>) -> CallEntry {
+    let arguments = identity.call();
+    let key = Key::of_preimage(&preimage(&arguments, scopes));
+    CallEntry {
+        address: store.entry(key),
+        args: Json::Array(arguments).dumps_sorted(),
+    }
+}

@@ -1,0 +1,119 @@
+//! Stores the recording of a command as an entry, if it may be kept.
+
+use super::feed::InputUse;
+use super::process::Ended;
+use crate::backend::{Backend, Condition, Lookup};
+use crate::command::output::recording::NotRecorded;
+use crate::command::settings::{Arguments, Failures, Outcome, Report};
+use crate::command::{InputLeft, Mode, Runner};
+use crate::entry::{Entry, Policy};
+use crate::error::{Error, Result};
+use crate::time::Timestamp;
+use crate::value::Kind;
+
+impl Runner<'_> {
+    /// Keeps the recording, and sets the outcome of the report.
+    pub(crate) fn keep_report(
+        &self,
+        backend: &dyn Backend,
+        ended: Ended,
+        mut report: Report,
+    ) -> Result<Report> {
+        report.outcome = match self.call.settings.mode {
+            Mode::Refresh => Outcome::Refreshed,
+            _ => Outcome::Miss,
+        };
+        self.keep(backend, ended, &mut report)?;
+        Ok(report)
+    }
+
+    /// Keeps the recording if it may be kept. Adds its size and lifetime to the report.
+    pub(crate) fn keep(
+        &self,
+        backend: &dyn Backend,
+        ended: Ended,
+        report: &mut Report,
+    ) -> Result<()> {
+        let Some(mut records) = ended.records else {
+            return Ok(());
+        };
+        match ended.status.code() {
+            None => return self.leave("a signal ended it"),
+            _ if ended.interrupted => return self.leave("it was interrupted"),
+            // Followers get all of it, whether it is kept or not.
+            Some(_) => records.end(report.exit),
+        }
+        let ttl = match (report.exit, self.call.settings.failures) {
+            (0, _) | (_, Failures::KeepAlike) => self.call.settings.ttl,
+            (_, Failures::KeepFor(ttl)) => ttl,
+            (_, Failures::Forget) => return self.leave("it failed"),
+        };
+        match ended.input {
+            InputUse::Unknown(why) => return self.leave(why),
+            InputUse::LeftAt(position) => records.leave_input(InputLeft {
+                position,
+                saw_end: false,
+            }),
+            InputUse::Took(taken) => records.leave_input(InputLeft {
+                position: taken.bytes,
+                saw_end: taken.saw_end,
+            }),
+            InputUse::Known => {}
+        }
+        let recording = records
+            .recorder
+            .and_then(|r| Ok((r.form(), r.finish(report.exit)?)));
+        let (form, mut recording) = match recording {
+            Ok(recording) => recording,
+            Err(NotRecorded::Spool(error)) => {
+                self.attempt::<()>(Err(Error::Io(error)))?;
+                return Ok(());
+            }
+            Err(other) => return self.leave(&other.to_string()),
+        };
+        let now = self.clock.now();
+        let beside = self.attempt(self.place(backend, form, now))?.flatten();
+        let call = beside.as_ref().unwrap_or(self.call);
+        let cost = report.cost.map(|cost| cost.as_millis());
+        let policy = self.of(call).policy(backend, now);
+        // A persistent entry has no lifetime.
+        let ttl = ttl.filter(|_| policy == Policy::Evict);
+        let entry = Entry {
+            policy,
+            expires_at: ttl.map(|ttl| now.saturating_add(ttl)),
+            scopes: self.call.scopes.clone(),
+            function: Some(self.function()),
+            args: match self.call.settings.arguments {
+                Arguments::Record => Some(call.entry.args.clone()),
+                Arguments::Forget => None,
+            },
+            cost_ms: cost.map(|millis| u64::try_from(millis).unwrap_or(u64::MAX)),
+            ..Entry::new(call.entry.address.clone(), Kind::Command, now)
+        };
+        let kept = backend.stage(&mut recording, now).and_then(|content| {
+            backend.put(&entry, &content, &Condition::Always.into(), now)?;
+            Ok(content.size())
+        });
+        report.size = self.attempt(kept)?;
+        if let (Some(_), Some(publisher)) = (report.size, records.publisher) {
+            publisher.settle();
+        }
+        report.ttl_left = report.size.and(ttl);
+        Ok(())
+    }
+
+    /// Returns the policy of the present result, which a new one keeps.
+    fn policy(&self, backend: &dyn Backend, now: Timestamp) -> Policy {
+        match backend.lookup_unread(&self.call.entry.address, now) {
+            Ok(Lookup::Hit(entry, _) | Lookup::Stale(entry)) if self.is_ours(&entry) => {
+                entry.policy
+            }
+            _ => Policy::Evict,
+        }
+    }
+
+    pub(crate) fn leave(&self, why: &str) -> Result<()> {
+        (self.on_unkept)(why);
+        Ok(())
+    }
+}

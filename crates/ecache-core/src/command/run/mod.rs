@@ -1,0 +1,12 @@
+//! The one flow of a memoized command, which `run` and `warm` share.
+
+pub(crate) mod ancestry;
+pub(crate) mod feed;
+pub(crate) mod keep;
+pub(crate) mod leader;
+pub(crate) mod other_outputs;
+pub(crate) mod piped_input;
+pub(crate) mod process;
+pub(crate) mod replay;
+pub(crate) mod runner;
+pub(crate) mod stale;

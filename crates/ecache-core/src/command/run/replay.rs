@@ -1,0 +1,138 @@
+//! Replays a recorded command.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::runner::{Ports, StoredResult};
+use crate::backend::{Backend, Content, ContentReader, Use};
+use crate::command::output::reader::Source;
+use crate::command::settings::{OnMiss, Outcome, Report};
+use crate::command::{CommandError, Mode, ReplayError, Runner, replay};
+use crate::entry::Entry;
+use crate::error::Error;
+use crate::time::Timestamp;
+
+impl Runner<'_> {
+    /// Replays a hit and records its use, as [`Runner::replay`].
+    pub(crate) fn replay_hit(
+        &self,
+        backend: Arc<dyn Backend>,
+        found: StoredResult,
+        ports: &mut Ports<'_>,
+    ) -> Result<Option<Report>, CommandError> {
+        let entry = found.0.clone();
+        let report = self.replay(&backend, found, Outcome::Hit, ports)?;
+        drop(backend);
+        if report.is_some() {
+            self.record_use(&entry, self.clock.now());
+        }
+        Ok(report)
+    }
+
+    /// Replays a stale result, as [`Runner::replay`].
+    pub(crate) fn replay_old(
+        &self,
+        backend: &Arc<dyn Backend>,
+        found: StoredResult,
+        ports: &mut Ports<'_>,
+    ) -> Result<Option<Report>, CommandError> {
+        (self.on_stale)("its time is over");
+        self.replay(backend, found, Outcome::Stale, ports)
+    }
+
+    /// Prints a recorded result. Returns `None` if the rest of it is damaged and the error is
+    /// ignored: the caller runs the command, and [`resume`](crate::command::output::resume)
+    /// compares its output with the beginning that was printed already.
+    ///
+    /// A value too long for memory is verified chunk by chunk, each before it is printed.
+    /// Alternatives considered: reading all of it twice (every hit takes twice as long, and it can
+    /// still be removed in between), and failing where it breaks (the next attempt would fail at
+    /// the same place).
+    pub(crate) fn replay(
+        &self,
+        backend: &Arc<dyn Backend>,
+        (entry, content): StoredResult,
+        outcome: Outcome,
+        ports: &mut Ports<'_>,
+    ) -> Result<Option<Report>, CommandError> {
+        let console = &mut ports.console;
+        let now = self.clock.now();
+        let source = match &content {
+            Content::Inline(_) => None,
+            Content::Chunked(chunked) => Some(Source::Usable(backend.clone(), *chunked)),
+        };
+        console.begin(source);
+        let reader = ContentReader::new(backend.as_ref(), content);
+        let exit = match replay(reader, &mut console.stdout, &mut console.stderr) {
+            Ok(ending) => {
+                ports.input.leave(ending.input);
+                ending.exit
+            }
+            Err(ReplayError::Write(error)) => unread(error)?,
+            Err(ReplayError::Read(error)) => match error.downcast() {
+                // The value was removed between the lookup and the read.
+                Ok(Error::Replaced)
+                    if !console.has_printed() && self.call.settings.on_miss != OnMiss::Fail =>
+                {
+                    return Ok(None);
+                }
+                // There is nothing left to compare another run with.
+                Ok(error @ Error::Replaced) => {
+                    return Err(CommandError::Replay(io::Error::other(error)));
+                }
+                Ok(error) if self.call.settings.on_miss == OnMiss::Fail => {
+                    return Err(CommandError::Replay(io::Error::other(error)));
+                }
+                Ok(trouble) => {
+                    let trouble = match trouble {
+                        // Only this value is known to be damaged, and the rerun replaces it.
+                        Error::Damaged { .. } => Error::DamagedEntry {
+                            address: Box::new(self.call.entry.address.clone()),
+                        },
+                        other => other,
+                    };
+                    return Ok((self.on_trouble)(trouble).map(|()| None)?);
+                }
+                Err(error) => return Err(CommandError::Replay(error)),
+            },
+            Err(ReplayError::Malformed(error)) => {
+                return Err(CommandError::Replay(io::Error::other(error)));
+            }
+        };
+        console.finish()?;
+        Ok(Some(Report {
+            outcome,
+            exit,
+            signal: None,
+            age: now.since(entry.written_at()),
+            ttl_left: entry.expires_at.map(|expires| expires.since(now)),
+            cost: entry.cost_ms.map(Duration::from_millis),
+            size: Some(entry.size),
+        }))
+    }
+
+    /// Records a hit, if one is due. Best effort: the store may be read-only.
+    fn record_use(&self, entry: &Entry, now: Timestamp) {
+        if self.call.settings.mode == Mode::On
+            && let Some(path) = self.store
+            && let Some(hit) = Use::due(entry, now)
+            && let Ok(backend) = self.open(path, self.call.settings.access)
+        {
+            let _ = backend.record_uses(&[hit]);
+        }
+    }
+}
+
+/// Returns the exit code of a command whose reader went away: SIGPIPE would have ended it.
+pub(crate) fn unread(error: io::Error) -> Result<u8, CommandError> {
+    match error.kind() {
+        io::ErrorKind::BrokenPipe => Ok(128 + libc::SIGPIPE as u8),
+        _ => Err(CommandError::Output(error)),
+    }
+}
+
+/// Returns the error for a damaged result that no other output can replace.
+pub(crate) fn lost() -> CommandError {
+    CommandError::Replay(io::Error::other("the rest of it is damaged"))
+}

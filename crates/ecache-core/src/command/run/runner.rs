@@ -1,0 +1,431 @@
+//! Replays a hit or runs a miss under a per-key lock; runs the command without the cache if the
+//! cache fails.
+
+use std::borrow::Cow;
+use std::io;
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use sha2::{Digest, Sha256};
+
+use super::leader::{Election, Wait};
+use super::process::{self, Ended, Receivers, Signals, Streams};
+use super::replay::lost;
+use super::stale::Usable;
+use crate::backend::{Backend, Content};
+use crate::command::output::live_output;
+use crate::command::output::publisher::Publisher;
+use crate::command::output::recording::Recorder;
+use crate::command::output::resume::Console;
+use crate::command::settings::{
+    Mode, OnBusy, OnFailure, OnMiss, Outcome, Outputs, Report, StoreUse,
+};
+use crate::command::{Call, CommandError, Input};
+use crate::entry::Entry;
+use crate::error::{Error, Result};
+use crate::location::{self, Access};
+use crate::single_flight::FlightLock;
+use crate::time::Clock;
+use crate::value::Kind;
+
+/// Maximum wait for other processes that write to the store: the cache must not delay a command.
+const STORE_PATIENCE: Duration = Duration::from_secs(2);
+
+/// A command that is to be replayed or run.
+#[derive(Clone, Copy)]
+pub struct Runner<'a> {
+    /// The command to run and the entry of its result
+    pub call: &'a Call,
+    /// Location of the store, `None` if there is no place for one
+    pub store: Option<&'a Path>,
+    /// Path beside which this host's processes keep locks and live output, if not the store's
+    pub beside: Option<&'a Path>,
+    /// Destination of the command's output streams
+    pub outputs: Outputs,
+    /// Tells the time
+    pub clock: &'a dyn Clock,
+    /// Called with an error of the cache, which is ignored unless this fails
+    pub on_trouble: &'a dyn Fn(Error) -> Result<()>,
+    /// Called with the reason why a result is not stored
+    pub on_unkept: &'a dyn Fn(&str),
+    /// Called with the reason why a stale result is replayed
+    pub on_stale: &'a dyn Fn(&str),
+    /// Called with the PID of a stopped leader, which is then not waited for
+    pub on_stopped: &'a dyn Fn(i32),
+    /// Starts a process that runs the same command with the same input, detached from this one and
+    /// its terminal, and returns at once
+    pub refresh: &'a dyn Fn(&Input) -> io::Result<()>,
+}
+
+/// The input, outputs and signals of a command that has not started yet.
+pub(crate) struct Ports<'a> {
+    pub(crate) input: Input,
+    pub(crate) console: Console<'a>,
+    pub(crate) signals: &'a dyn Signals,
+}
+
+impl Ports<'_> {
+    /// Hands the streams to the command, which is about to start.
+    pub(crate) fn take(&mut self) -> Streams<'_> {
+        self.console.begin(None);
+        Streams {
+            input: std::mem::replace(&mut self.input, Input::Nothing),
+            stdout: &mut self.console.stdout,
+            stderr: &mut self.console.stderr,
+            signals: self.signals,
+        }
+    }
+}
+
+/// The entry of a result, and its value.
+pub(crate) type StoredResult = (Box<Entry>, Content);
+
+/// The outcome of a look-up.
+pub(crate) enum LookedUp<'a> {
+    Hit(Cow<'a, Call>, Box<Entry>, Content),
+    /// A stale result
+    Stale(Cow<'a, Call>, Box<Entry>, Content),
+    /// No result; `None` if the entry that would hold it is not known either
+    Miss(Option<Cow<'a, Call>>),
+}
+
+impl<'a> LookedUp<'a> {
+    pub(crate) fn of(call: Cow<'a, Call>, kept: Usable) -> Self {
+        match kept {
+            Usable::Fresh(entry, content) => Self::Hit(call, entry, content),
+            Usable::Stale(entry, content) => Self::Stale(call, entry, content),
+            Usable::Nothing => Self::Miss(Some(call)),
+        }
+    }
+}
+
+impl<'a> Runner<'a> {
+    /// Returns the same runner for another call.
+    pub(crate) fn of<'b>(&self, call: &'b Call) -> Runner<'b>
+    where
+        'a: 'b,
+    {
+        Runner { call, ..*self }
+    }
+
+    /// Replays the command, or runs it.
+    ///
+    /// # Errors
+    /// Fails if the command cannot be run, or its output cannot be written. An error of the cache
+    /// is returned only if `on_trouble` returns it.
+    pub fn run(&self, streams: Streams<'_>) -> Result<Report, CommandError> {
+        let mut ports = Ports {
+            input: streams.input,
+            console: Console::new(streams.stdout, streams.stderr),
+            signals: streams.signals,
+        };
+        let settings = &self.call.settings;
+        let Some(path) = self.store.filter(|_| settings.mode != Mode::Off) else {
+            return self.bypass(&mut ports);
+        };
+        // Which entry answers for a stream is known only after a look at both.
+        let is_stream = matches!(ports.input, Input::Stream(_));
+        let mut call = (!is_stream).then_some(Cow::Borrowed(self.call));
+        // The reader stays open: a writer alone would have to read the whole log again.
+        let (mut old, mut reader) = (None, None);
+        if settings.mode != Mode::Refresh {
+            match self.first_look(path, &mut ports.input) {
+                Ok((backend, LookedUp::Hit(hit, entry, content))) => {
+                    let report = self
+                        .of(&hit)
+                        .replay_hit(backend, (entry, content), &mut ports)?;
+                    if let Some(report) = report {
+                        return Ok(report);
+                    }
+                }
+                Ok((backend, LookedUp::Stale(stale, entry, content))) => {
+                    let runner = self.of(&stale);
+                    let found = (entry, content);
+                    if runner.is_served(&found.0, self.clock.now()) && ports.input.can_be_copied() {
+                        runner.refresh_elsewhere(path, &ports)?;
+                        match runner.replay_old(&backend, found, &mut ports)? {
+                            Some(report) => return Ok(report),
+                            None => reader = Some(backend),
+                        }
+                    } else {
+                        old = Some((backend, found));
+                    }
+                    call = Some(stale);
+                }
+                Ok((backend, LookedUp::Miss(missing))) => {
+                    reader = Some(backend).filter(|_| !is_stream && !self.is_one_shot());
+                    call = missing;
+                }
+                Err(error) if Self::is_for_a_writer(&error) => self.tell_of(error)?,
+                Err(error) => {
+                    (self.on_trouble)(error)?;
+                    return self.bypass(&mut ports);
+                }
+            }
+        }
+        if settings.mode == Mode::ReadOnly || settings.on_miss == OnMiss::Fail {
+            return self.bypass(&mut ports);
+        }
+        let Some(backend) = self.attempt(self.open(path, settings.access))? else {
+            return self.bypass(&mut ports);
+        };
+        let Some(call) = call else {
+            return self.lead(path, &backend, None, None, &mut ports);
+        };
+        let wait = self.wait(&ports.input, old.is_some());
+        let runner = self.of(&call);
+        let locks = self.locks(path)?;
+        match (
+            runner.turn(locks.as_ref(), path, wait, &mut ports.console)?,
+            old,
+        ) {
+            (Election::Ours(lock), _) => {
+                let looking = reader.as_ref().unwrap_or(&backend);
+                let found = self.second_look(looking, &call)?;
+                // The last to close the file is to be the writer, which keeps the log short.
+                drop(reader);
+                let fallback = match found {
+                    LookedUp::Hit(hit, entry, content) if settings.mode == Mode::On => {
+                        let writer = Arc::clone(&backend);
+                        let found = (entry, content);
+                        if let Some(report) = self.of(&hit).replay_hit(writer, found, &mut ports)? {
+                            return Ok(report);
+                        }
+                        None
+                    }
+                    LookedUp::Hit(call, entry, content) | LookedUp::Stale(call, entry, content) => {
+                        Some((call, (entry, content)))
+                    }
+                    LookedUp::Miss(_) => None,
+                };
+                self.lead(path, &backend, lock, fallback, &mut ports)
+            }
+            (Election::Over(exit), _) => Ok(Report::of_other(exit)),
+            (Election::Theirs, _) if settings.on_busy == OnBusy::Fail => Err(CommandError::Busy),
+            (Election::Theirs, Some((backend, found))) if settings.on_busy == OnBusy::Stale => {
+                let report = runner.replay_old(&backend, found, &mut ports)?;
+                report.ok_or_else(lost)
+            }
+            (Election::Theirs, _) => {
+                (self.on_unkept)("another process is running it, and it is not waited for");
+                self.bypass(&mut ports)
+            }
+        }
+    }
+
+    /// Looks for the entry that answers for the command and its input.
+    fn first_look(
+        &self,
+        path: &Path,
+        input: &mut Input,
+    ) -> Result<(Arc<dyn Backend>, LookedUp<'a>)> {
+        if let Input::Stream(stream) = input {
+            return self.look_at_stream(path, stream);
+        }
+        let (backend, kept) = self.look(path)?;
+        Ok((backend, LookedUp::of(Cow::Borrowed(self.call), kept)))
+    }
+
+    /// Looks again in this process's turn: the entry may have been written since the first look.
+    /// A damaged one is reported now, or it would be found again and again.
+    fn second_look<'b>(&self, backend: &Arc<dyn Backend>, call: &'b Call) -> Result<LookedUp<'b>> {
+        let mut found = LookedUp::Miss(None);
+        for call in self.answering(call) {
+            let kept = self
+                .of(&call)
+                .find(backend, Backend::lookup, self.clock.now())?;
+            match LookedUp::of(call, kept) {
+                hit @ LookedUp::Hit(..) => return Ok(hit),
+                old @ LookedUp::Stale(..) => found = old,
+                LookedUp::Miss(_) => {}
+            }
+        }
+        Ok(found)
+    }
+
+    /// Decides how another process that runs the command is waited for.
+    fn wait(&self, input: &Input, has_old: bool) -> Wait {
+        let settings = &self.call.settings;
+        match settings.on_busy {
+            OnBusy::Run | OnBusy::Fail => Wait::Not,
+            OnBusy::Stale if has_old => Wait::Not,
+            // A refresh cannot use a run that began before it was requested.
+            _ if settings.mode == Mode::Refresh => Wait::Silently,
+            // The amount to take from the input is known only once the leader's command has ended.
+            _ if matches!(input, Input::File(_) | Input::Stream(_)) => Wait::Silently,
+            // If it fails, its output must not be printed.
+            _ if has_old && settings.on_failure == OnFailure::Stale => Wait::Silently,
+            OnBusy::Wait | OnBusy::Stale => Wait::Following,
+        }
+    }
+
+    /// Runs the command and keeps its result. `fallback` is printed instead if the command fails.
+    fn lead(
+        &self,
+        path: &Path,
+        backend: &Arc<dyn Backend>,
+        lock: Option<FlightLock>,
+        fallback: Option<(Cow<'_, Call>, StoredResult)>,
+        ports: &mut Ports<'_>,
+    ) -> Result<Report, CommandError> {
+        let settings = &self.call.settings;
+        let is_stream = matches!(ports.input, Input::Stream(_));
+        let recorder = Recorder::new(self.outputs, settings.max_output);
+        // Without a lock the flight may be another's. Followers of a stream wait for the entry.
+        let publisher = lock
+            .as_ref()
+            .filter(|_| recorder.is_ok() && !is_stream)
+            .map(|lock| {
+                let flight = self.flight();
+                Publisher::new(live_output::place(self.beside(path), &flight), flight, lock)
+            });
+        let records = Receivers {
+            recorder,
+            publisher,
+        };
+        if settings.on_failure == OnFailure::Stale
+            && let Some((call, found)) = fallback
+            && call.identity.input.covers_input()
+        {
+            return self.of(&call).run_or_replay(backend, found, records, ports);
+        }
+        let (ended, report) = self.execute(ports.take(), Some(records))?;
+        let is_whole = ended.is_whole();
+        let report = if is_stream {
+            self.keep_piped(backend, ended, report)?
+        } else {
+            self.keep_report(backend.as_ref(), ended, report)?
+        };
+        drop(lock);
+        if is_whole {
+            ports.console.finish()?;
+        }
+        Ok(report)
+    }
+
+    /// Reports whether opening the store for writing resolves an error that a reader had: a writer
+    /// creates a missing store, upgrades one of an older release, and starts a damaged log anew.
+    pub(crate) fn is_for_a_writer(error: &Error) -> bool {
+        matches!(
+            error,
+            Error::Missing { .. } | Error::Unsupported(_) | Error::DamagedLog { .. }
+        )
+    }
+
+    /// Reports an error that a writer resolves, if it is worth reporting.
+    pub(crate) fn tell_of(&self, error: Error) -> Result<()> {
+        match error {
+            Error::DamagedLog { .. } => (self.on_trouble)(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// Returns the value of a success; reports an error to `on_trouble` and returns `None`.
+    pub(crate) fn attempt<T>(&self, result: Result<T>) -> Result<Option<T>> {
+        match result {
+            Ok(value) => Ok(Some(value)),
+            Err(error) => (self.on_trouble)(error).map(|()| None),
+        }
+    }
+
+    pub(crate) fn open(&self, path: &Path, access: Access) -> Result<Arc<dyn Backend>> {
+        location::open_within(path.as_os_str(), access, STORE_PATIENCE)
+    }
+
+    /// Reports whether the first look-up is a one-shot one, beside which this process cannot write.
+    /// It is not if others in the process use the store, or if an old result, read beside a writer,
+    /// may be of use.
+    fn is_one_shot(&self) -> bool {
+        self.call.settings.store_use == StoreUse::Alone && !self.call.settings.uses_stale()
+    }
+
+    /// Looks the command up for the first time.
+    pub(crate) fn look(&self, path: &Path) -> Result<(Arc<dyn Backend>, Usable)> {
+        let now = self.clock.now();
+        let (backend, kept) = if self.is_one_shot() {
+            let address = &self.call.entry.address;
+            let location = path.as_os_str();
+            let (backend, lookup) = location::look_up_once(location, STORE_PATIENCE, address, now)?;
+            let kept = self.kept(backend.as_ref(), Some(lookup), now)?;
+            (backend, kept)
+        } else {
+            let backend = self.open(path, Access::Read)?;
+            let kept = self.find(&backend, Backend::lookup_unread, now)?;
+            (backend, kept)
+        };
+        match (kept, self.call.identity.input.fallback()) {
+            (Usable::Nothing, Some(input)) => {
+                let call = self.call.with_input(input);
+                let kept = self.of(&call).find(&backend, Backend::lookup_unread, now)?;
+                Ok((backend, kept))
+            }
+            (kept, _) => Ok((backend, kept)),
+        }
+    }
+
+    pub(crate) fn is_ours(&self, entry: &Entry) -> bool {
+        entry.kind == Kind::Command
+            && entry.is_of_call(&self.function(), &self.call.scopes, &self.call.entry.args)
+    }
+
+    pub(crate) fn function(&self) -> Arc<str> {
+        self.call.program().path.to_string_lossy().into()
+    }
+
+    /// Returns the name of the flight: processes that run the same command use the same name.
+    ///
+    /// A process that prints to one place cannot follow a leader that prints to two, nor the
+    /// reverse.
+    pub(crate) fn flight(&self) -> [u8; 32] {
+        let name = self.call.entry.address.to_string();
+        match self.outputs {
+            Outputs::Apart => Sha256::digest(name).into(),
+            Outputs::Merged => Sha256::digest(name + ", merged").into(),
+        }
+    }
+
+    /// Returns the path beside which the locks and the live output of running commands are.
+    pub(crate) fn beside<'b>(&'b self, store: &'b Path) -> &'b Path {
+        self.beside.unwrap_or(store)
+    }
+
+    /// Runs the command without the cache, if it may be run.
+    pub(crate) fn bypass(&self, ports: &mut Ports<'_>) -> Result<Report, CommandError> {
+        if self.call.settings.on_miss == OnMiss::Fail {
+            return Ok(Report::of_nothing());
+        }
+        let (ended, report) = self.execute(ports.take(), None)?;
+        if ended.is_whole() {
+            ports.console.finish()?;
+        }
+        Ok(report)
+    }
+
+    /// Runs the command without looking it up.
+    pub(crate) fn execute(
+        &self,
+        streams: Streams<'_>,
+        records: Option<Receivers>,
+    ) -> Result<(Ended, Report), CommandError> {
+        let started = Instant::now();
+        let mut ended = process::run(self.call, self.outputs, streams, records)?;
+        let report = Report {
+            outcome: Outcome::Bypass,
+            exit: process::exit_code(ended.status),
+            signal: ended
+                .status
+                .signal()
+                .and_then(|signal| u8::try_from(signal).ok()),
+            age: Duration::ZERO,
+            ttl_left: None,
+            cost: Some(started.elapsed()),
+            size: None,
+        };
+        match ended.failed.take() {
+            Some(error) => Err(CommandError::Output(error)),
+            None => Ok((ended, report)),
+        }
+    }
+}
