@@ -4,6 +4,7 @@
 //! [`write_store`] write these. Nothing here knows a backend: a reader returns a
 //! [`Record`](crate::backend::Record), and nothing that is read is ever executed.
 
+mod fields;
 mod framing;
 mod raw;
 mod reader;

@@ -3,19 +3,21 @@
 //! An import that must be whole is first read, checked and spooled to a file, since a single server
 //! has no transactions: only a server or network failure during the writes leaves a part.
 
+mod spool;
+mod write;
+
 use std::collections::{BTreeSet, HashMap};
-use std::fs::File;
-use std::io::{BufReader, BufWriter, Seek, Write};
+use std::io::BufWriter;
 use std::sync::Arc;
 
-use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{Bson, DateTime, Document, RawArrayBuf, RawDocumentBuf, cstr, doc};
+use mongodb::bson::{DateTime, Document, RawDocumentBuf, doc};
 
+use self::spool::put_by;
 use super::document::{Stores, document, read};
 use super::id::DocumentId;
 use super::side_document::{Note, raw};
 use super::value::Encoded;
-use super::{BATCH, BATCH_SIZE, MongoBackend, counters, name, write};
+use super::{BATCH, BATCH_SIZE, MongoBackend, counters, name};
 use crate::backend::{Commit, Imported, OnConflict, Progress, Record, StoreMetadata, StoreRecord};
 use crate::entry::Entry;
 use crate::error::{Error, Result};
@@ -319,158 +321,13 @@ impl Import<'_> {
         let mut stores = BTreeSet::new();
         for (store, metadata) in self.pending_metadata.drain() {
             self.backend.prepare(&store.collection)?;
-            write::write_metadata(self.backend, &store.document(), Some(&metadata))?;
+            super::write::write_metadata(self.backend, &store.document(), Some(&metadata))?;
             stores.insert(store);
         }
         if stores.is_empty() {
             Ok(())
         } else {
             counters::bump(self.backend, &stores)
-        }
-    }
-
-    fn write_spooled(&mut self, mut file: File, is_over: &mut dyn FnMut() -> bool) -> Result<()> {
-        file.rewind()?;
-        let mut file = BufReader::new(file);
-        loop {
-            let batch = take_back(&mut file)?;
-            if batch.is_empty() {
-                return Ok(());
-            }
-            if is_over() {
-                return Err(interrupted());
-            }
-            self.write(batch)?;
-        }
-    }
-
-    /// Writes a batch and counts the results.
-    fn write(&mut self, batch: Vec<Prepared>) -> Result<()> {
-        let versions: Vec<Version> = batch.iter().map(Version::of).collect();
-        let result = self.write_batch(batch);
-        match &result {
-            Ok(()) => self.written += versions.len() as u64,
-            // An unreachable server does not answer a count either.
-            Err(Error::Unreachable { .. }) => self.perhaps = versions.len() as u64,
-            Err(_) => match self.count_there(&versions) {
-                Ok(count) => self.written += count,
-                Err(_) => self.perhaps = versions.len() as u64,
-            },
-        }
-        result.map_err(|error| self.stopped(error))
-    }
-
-    /// Wraps an error with the number of documents written so far.
-    fn stopped(&self, error: Error) -> Error {
-        let done = Usage {
-            entries: self.written,
-            bytes: 0,
-        };
-        error.after(done, self.perhaps)
-    }
-
-    /// Counts the given versions that exist in the database.
-    fn count_there(&self, versions: &[Version]) -> Result<u64> {
-        let mut count = 0;
-        let mut by_collection: HashMap<&str, HashMap<DocumentId, Option<DateTime>>> =
-            HashMap::new();
-        for version in versions {
-            let of_collection = by_collection.entry(&version.collection).or_default();
-            of_collection.extend(version.id.clone().map(|id| (id, version.updated_at)));
-        }
-        for (collection, versions) in by_collection {
-            let ids: Vec<DocumentId> = versions.keys().cloned().collect();
-            let documents = self.backend.documents(collection)?;
-            let found = documents.find(doc! { "_id": { "$in": ids } });
-            let found = found.projection(doc! { "updated_at": 1 }).batch();
-            self.backend.each(found, |raw| {
-                let version = DocumentId::read(raw, "_id").and_then(|id| versions.get(&id));
-                let is_there = version == Some(&raw.get_datetime("updated_at").ok());
-                count += u64::from(is_there);
-            })?;
-        }
-        Ok(count)
-    }
-
-    /// Writes a batch: the notes, then the documents; then removes the notes on replaced versions.
-    fn write_batch(&self, batch: Vec<Prepared>) -> Result<()> {
-        let mut by_collection: HashMap<Arc<str>, Vec<Prepared>> = HashMap::new();
-        for prepared in batch {
-            let of_collection = by_collection.entry(prepared.collection.clone());
-            of_collection.or_default().push(prepared);
-        }
-        let mut stores = BTreeSet::new();
-        for (collection, batch) in by_collection {
-            self.backend.prepare(&collection)?;
-            self.write_to(&collection, batch, &mut stores)?;
-        }
-        counters::bump(self.backend, &stores)
-    }
-
-    fn write_to(
-        &self,
-        collection: &str,
-        batch: Vec<Prepared>,
-        stores: &mut BTreeSet<Arc<StoreAddress>>,
-    ) -> Result<()> {
-        let error = |error| self.backend.error(error);
-        let notes = self.backend.notes(collection)?;
-        let mut interned = Stores::of(collection);
-        let mut ids = Vec::with_capacity(batch.len());
-        let mut updates = Vec::with_capacity(batch.len());
-        let mut of_notes = Vec::with_capacity(batch.len());
-        let mut note_ids: HashMap<DocumentId, ObjectId> = HashMap::new();
-        for Prepared { document, note, .. } in batch {
-            let note_id = note.get_object_id("_id").map_err(|e| error(e.into()))?;
-            let document_id = DocumentId::read(&document, "_id").expect("it was given one");
-            // Of several versions in one import the last one counts.
-            note_ids.insert(document_id.clone(), note_id);
-            ids.push(document_id);
-            stores.insert(interned.read(&document));
-            updates.push(document);
-            of_notes.push(note);
-        }
-        self.backend.run(notes.insert_many(of_notes))?;
-        self.backend.replace(collection, updates)?;
-        let current: Vec<ObjectId> = note_ids.into_values().collect();
-        let old = doc! { "entry": { "$in": ids }, "_id": { "$nin": current } };
-        self.backend.run(notes.delete_many(old)).map(drop)
-    }
-}
-
-impl MongoBackend {
-    /// Writes whole documents, whether they are there or not.
-    fn replace(&self, collection: &str, documents: Vec<RawDocumentBuf>) -> Result<()> {
-        // Raw, since a document may have names that repeat.
-        let mut updates = RawArrayBuf::new();
-        for document in documents {
-            let id = document.get_object_id("_id");
-            let mut query = RawDocumentBuf::new();
-            query.append(cstr!("_id"), id.map_err(|error| self.error(error.into()))?);
-            let mut update = RawDocumentBuf::new();
-            update.append(cstr!("q"), query);
-            update.append(cstr!("u"), document);
-            update.append(cstr!("upsert"), true);
-            updates.push(update);
-        }
-        let mut command = RawDocumentBuf::new();
-        command.append(cstr!("update"), collection);
-        command.append(cstr!("updates"), updates);
-        command.append(cstr!("ordered"), true);
-        let answer = self.run(self.database.run_raw_command(command))?;
-        match answer.get_array("writeErrors") {
-            Err(_) => Ok(()),
-            Ok(errors) => Err(self.write_error(errors)),
-        }
-    }
-
-    /// Returns the server's reason for refusing writes.
-    pub(super) fn write_error(&self, errors: &[Bson]) -> Error {
-        let message = errors.first().and_then(Bson::as_document);
-        let message = message.and_then(|error| error.get_str("errmsg").ok());
-        Error::Server {
-            host: self.host.to_string(),
-            detail: message.unwrap_or("a write failed").to_owned(),
         }
     }
 }
@@ -486,36 +343,4 @@ fn indexed(address: &Address) -> Address {
         address.key = key;
     }
     address
-}
-
-/// Puts a batch by: documents and notes in turn, the collection's name in front of each.
-fn put_by(spool: &mut impl Write, batch: &[Prepared]) -> Result<()> {
-    for prepared in batch {
-        let name = raw(&doc! { "collection": &*prepared.collection });
-        for part in [&name, &prepared.document, &prepared.note] {
-            spool.write_all(part.as_bytes())?;
-        }
-    }
-    Ok(())
-}
-
-/// Takes back as much as is written at once.
-fn take_back(spool: &mut impl std::io::BufRead) -> Result<Vec<Prepared>> {
-    let part = |spool: &mut _| {
-        RawDocumentBuf::from_reader(spool).map_err(|error| Error::Io(std::io::Error::other(error)))
-    };
-    let mut batch = Vec::new();
-    let mut size = 0;
-    while batch.len() < BATCH && size < BATCH_SIZE && !spool.fill_buf()?.is_empty() {
-        let name = part(spool)?;
-        let collection = name.get_str("collection").unwrap_or_default().into();
-        let (document, note) = (part(spool)?, part(spool)?);
-        size += document.as_bytes().len();
-        batch.push(Prepared {
-            collection,
-            document,
-            note,
-        });
-    }
-    Ok(batch)
 }

@@ -1,0 +1,372 @@
+//! Reads the fields of a document: its names, times, counts, and the value that it has.
+
+use std::borrow::Cow;
+use std::str::FromStr;
+
+use super::raw::{Given, Parts};
+use super::record::{DocumentError, Result};
+use crate::entry::Policy;
+use crate::mongo_types::extended_json::{self, Form, is_hex};
+use crate::mongo_types::{timestamp, wrapper};
+use crate::python_json::Json;
+use crate::scope::check_name;
+use crate::time::Timestamp;
+use crate::typed_name;
+use crate::value::{Kind, Value};
+
+/// The fields of a document; `None` if one is missing or `null`.
+#[derive(Default)]
+pub(super) struct Fields<'a> {
+    pub(super) names: GivenNames<'a>,
+    pub(super) collection: Option<Cow<'a, str>>,
+    pub(super) policy: Option<Policy>,
+    /// The time in the document's `_id`
+    pub(super) id_made_at: Option<Timestamp>,
+    pub(super) created_at: Option<Timestamp>,
+    pub(super) updated_at: Option<Timestamp>,
+    pub(super) expires_at: Option<Timestamp>,
+    pub(super) last_used_at: Option<Timestamp>,
+    pub(super) hits: Option<u64>,
+    pub(super) kind: Option<Kind>,
+    pub(super) user_id: Option<Cow<'a, str>>,
+    pub(super) operator_uri: Option<Cow<'a, str>>,
+    pub(super) prompt_id: Option<Cow<'a, str>>,
+    pub(super) jwt_sha256: Option<[u8; 32]>,
+    pub(super) function: Option<Cow<'a, str>>,
+    pub(super) args: Option<String>,
+    pub(super) cost_ms: Option<u64>,
+    pub(super) value: Option<Given<'a>>,
+}
+
+impl<'a> Fields<'a> {
+    /// Reads every field but the names and the value, which the kind may follow.
+    ///
+    /// `_id` and `size` are not kept: a database gives the one, and the value has the other. A
+    /// document that does not say when it was created was when its `_id` was made, as in a
+    /// database.
+    pub(super) fn read(parts: Parts<'a>) -> Result<Self> {
+        let mut fields = Fields::default();
+        for (member, given) in parts.members {
+            match member.as_ref() {
+                "size" => {}
+                "_id" => fields.id_made_at = extended_json::object_id_time(&given.into_json()),
+                "store_name" => fields.names.store_name = Some(given),
+                "key" => fields.names.key = Some(given),
+                "dataset_id" => fields.names.dataset_id = Some(given),
+                "collection" => fields.collection = name("collection", given)?,
+                "policy" => fields.policy = policy("policy", given)?,
+                "created_at" => fields.created_at = time("created_at", given)?,
+                "updated_at" => fields.updated_at = time("updated_at", given)?,
+                "expires_at" => fields.expires_at = time("expires_at", given)?,
+                "last_used_at" => fields.last_used_at = time("last_used_at", given)?,
+                "hits" => fields.hits = count("hits", given)?,
+                "kind" => fields.kind = kind("kind", given)?,
+                "user_id" => fields.user_id = name("user_id", given)?,
+                "operator_uri" => fields.operator_uri = name("operator_uri", given)?,
+                "prompt_id" => fields.prompt_id = name("prompt_id", given)?,
+                "jwt_sha256" => fields.jwt_sha256 = sha256("jwt_sha256", given)?,
+                "function" => fields.function = name("function", given)?,
+                "args" => fields.args = list("args", given)?,
+                "cost_ms" => fields.cost_ms = count("cost_ms", given)?,
+                "value" => fields.value = Some(given),
+                _ => {
+                    return Err(DocumentError::UnknownField {
+                        name: member.into_owned(),
+                    });
+                }
+            }
+        }
+        Ok(fields)
+    }
+}
+
+/// The names of a document as it gives them.
+#[derive(Default)]
+pub(super) struct GivenNames<'a> {
+    pub(super) store_name: Option<Given<'a>>,
+    pub(super) key: Option<Given<'a>>,
+    pub(super) dataset_id: Option<Given<'a>>,
+}
+
+/// The names of an entry.
+pub(super) struct Names<'a> {
+    pub(super) store_name: Cow<'a, str>,
+    pub(super) key: Cow<'a, str>,
+    pub(super) dataset_id: Option<Cow<'a, str>>,
+}
+
+impl<'a> Names<'a> {
+    /// Reads the names of one of ecache's own lines, which has a kind, or of a document of
+    /// MongoDB's, where they are values of any type.
+    pub(super) fn read(given: GivenNames<'a>, kind: Option<Kind>) -> Result<Self> {
+        let store_name = given.store_name.ok_or(missing("store_name"))?;
+        let key = given.key.ok_or(missing("key"))?;
+        let dataset_id = given.dataset_id.unwrap_or(Given::Plain("null"));
+        let names = match kind {
+            Some(_) => Self {
+                store_name: string("store_name", store_name)?.ok_or(missing("store_name"))?,
+                key: string("key", key)?.ok_or(missing("key"))?,
+                dataset_id: own_dataset(dataset_id)?,
+            },
+            None => Self {
+                store_name: foreign_name("store_name", store_name)?,
+                key: foreign_name("key", key)?,
+                dataset_id: foreign_dataset(dataset_id)?,
+            },
+        };
+        Ok(Self {
+            store_name: checked("store_name", Some(names.store_name))?.expect("it is given"),
+            key: names.key,
+            dataset_id: checked("dataset_id", names.dataset_id)?,
+        })
+    }
+}
+
+/// The value of a document that says what kind it is.
+pub(super) fn value_of_kind(kind: Kind, given: Given<'_>) -> Result<Value> {
+    let expected = match kind {
+        Kind::Json => return Ok(json_value(given.into_text())),
+        Kind::Text => "a string",
+        Kind::Bytes | Kind::Command => r#"{"_cls": "bytes", "value": base64}"#,
+    };
+    match (kind, opaque_value(&given)) {
+        (Kind::Text, Some(value)) if value.kind == Kind::Text => Ok(value),
+        (Kind::Bytes | Kind::Command, Some(value)) if value.kind == Kind::Bytes => {
+            Ok(Value { kind, ..value })
+        }
+        _ => Err(wrong("value", expected, &given.into_json())),
+    }
+}
+
+/// Returns the value of a document that does not say its kind, as MongoDB's do not.
+pub(super) fn foreign_value(given: Given<'_>) -> Value {
+    match (opaque_value(&given), given) {
+        (Some(value), _) | (None, Given::Stored(value)) => value,
+        (None, given) => json_value(normal_text(given)),
+    }
+}
+
+/// The text or the bytes that a value stands for, if it is not JSON of its own.
+fn opaque_value(given: &Given<'_>) -> Option<Value> {
+    match given {
+        Given::Text(text) => Some(Value::text(*text)),
+        Given::Plain(_) => None,
+        Given::Parsed { json, .. } => Value::opaque(json),
+        Given::Stored(_) => None,
+    }
+}
+
+fn json_value(text: impl Into<String>) -> Value {
+    Value {
+        kind: Kind::Json,
+        bytes: text.into().into_bytes(),
+    }
+}
+
+/// Returns the text that a value came as, in ecache's own form if it came in another one.
+pub(super) fn normal_text(given: Given<'_>) -> String {
+    match given {
+        Given::Parsed { mut json, text } => {
+            let form = extended_json::rewrite(&mut json);
+            let text = text.filter(|_| form == Form::Own);
+            Given::Parsed { json, text }.into_text().into_owned()
+        }
+        given => given.into_text().into_owned(),
+    }
+}
+
+fn name<'a>(field: &'static str, given: Given<'a>) -> Result<Option<Cow<'a, str>>> {
+    checked(field, string(field, given)?)
+}
+
+/// Reads the id of a dataset in one of ecache's own lines.
+fn own_dataset<'a>(given: Given<'a>) -> Result<Option<Cow<'a, str>>> {
+    let field = "dataset_id";
+    let given = match given {
+        given @ Given::Text(_) => given,
+        given => {
+            let json = given.into_json();
+            if let Some(id) = extended_json::object_id(field, &json)? {
+                return Ok(Some(id.into()));
+            }
+            Given::Parsed { json, text: None }
+        }
+    };
+    text(field, "an ObjectId or a string", given)
+}
+
+/// Returns the name of a key or a store, which is a value of any type.
+fn foreign_name<'a>(field: &'static str, given: Given<'a>) -> Result<Cow<'a, str>> {
+    if let Given::Text(text) = given {
+        return Ok(typed_name::of_text(text));
+    }
+    typed_name::of_value(&normal_text(given))
+        .map(Cow::Owned)
+        .ok_or(mismatch(
+            field,
+            "an object without repeated names",
+            "one with them",
+        ))
+}
+
+/// Returns the id of the dataset of a document that ecache did not write.
+///
+/// A string is the id as it stands, since lines written by hand have it so. FiftyOne itself has
+/// ObjectIds alone.
+fn foreign_dataset<'a>(given: Given<'a>) -> Result<Option<Cow<'a, str>>> {
+    if let Given::Plain("null") = given {
+        return Ok(None);
+    }
+    if let Given::Parsed { json, .. } = &given
+        && let Some(id) = extended_json::object_id("dataset_id", json)?
+    {
+        return Ok(Some(id.into()));
+    }
+    let name = foreign_name("dataset_id", given)?;
+    if !typed_name::is_typed(&name) {
+        return Ok(Some(name));
+    }
+    let value = typed_name::value(&name).unwrap_or(Json::Null);
+    let id = wrapper::inner(&value).map(|inner| Json::Object(inner.to_vec()));
+    let id = id
+        .map(|id| extended_json::object_id("dataset_id", &id))
+        .transpose()?;
+    Ok(match (value, id.flatten()) {
+        (Json::Null, _) => None,
+        (_, Some(id)) => Some(id.into()),
+        // A string that is spelled like a typed name has its own already.
+        (_, None) => Some(name),
+    })
+}
+
+fn checked<'a>(field: &'static str, name: Option<Cow<'a, str>>) -> Result<Option<Cow<'a, str>>> {
+    match name.as_deref().map(check_name) {
+        Some(Err(error)) => Err(DocumentError::Name { field, error }),
+        _ => Ok(name),
+    }
+}
+
+fn string<'a>(field: &'static str, given: Given<'a>) -> Result<Option<Cow<'a, str>>> {
+    text(field, "a string", given)
+}
+
+fn text<'a>(
+    field: &'static str,
+    expected: &'static str,
+    given: Given<'a>,
+) -> Result<Option<Cow<'a, str>>> {
+    if let Given::Text(text) = given {
+        return Ok(Some(text.into()));
+    }
+    let json = given.into_json();
+    match (&json, json.as_str()) {
+        (Json::Null, _) => Ok(None),
+        (_, Some(text)) => Ok(Some(text.to_owned().into())),
+        _ => Err(wrong(field, expected, &json)),
+    }
+}
+
+fn policy(field: &'static str, given: Given<'_>) -> Result<Option<Policy>> {
+    word(field, given, |name| DocumentError::UnknownPolicy { name })
+}
+
+fn kind(field: &'static str, given: Given<'_>) -> Result<Option<Kind>> {
+    word(field, given, |name| DocumentError::UnknownKind { name })
+}
+
+/// Reads one of a few words.
+fn word<T: FromStr>(
+    field: &'static str,
+    given: Given<'_>,
+    unknown: impl FnOnce(String) -> DocumentError,
+) -> Result<Option<T>> {
+    let word = string(field, given)?;
+    word.map(|word| word.parse().map_err(|_| unknown(word.into_owned())))
+        .transpose()
+}
+
+fn time(field: &'static str, given: Given<'_>) -> Result<Option<Timestamp>> {
+    let expected = "an RFC 3339 time, a date or milliseconds";
+    let millis = match given {
+        Given::Text(text) => {
+            timestamp::parse(text).ok_or(mismatch(field, expected, "another string"))?
+        }
+        given => match given.into_json() {
+            Json::Null => return Ok(None),
+            json => match extended_json::integer(&json) {
+                Some(millis) => millis,
+                None => extended_json::date_millis(field, &json)?
+                    .ok_or(wrong(field, expected, &json))?,
+            },
+        },
+    };
+    Ok(Some(Timestamp::from_millis(millis)))
+}
+
+fn count(field: &'static str, given: Given<'_>) -> Result<Option<u64>> {
+    // SQLite's numbers, and MongoDB's, are signed.
+    let expected = "a count of at most 63 bits";
+    let json = given.into_json();
+    match (extended_json::integer(&json), &json) {
+        (Some(number), _) => u64::try_from(number)
+            .map(Some)
+            .map_err(|_| mismatch(field, expected, "a negative integer")),
+        (None, Json::Null) => Ok(None),
+        (None, json) => Err(wrong(field, expected, json)),
+    }
+}
+
+fn sha256(field: &'static str, given: Given<'_>) -> Result<Option<[u8; 32]>> {
+    let Some(hex) = string(field, given)? else {
+        return Ok(None);
+    };
+    if hex.len() != 64 || !is_hex(&hex) {
+        return Err(mismatch(field, "64 hexadecimal digits", "another string"));
+    }
+    let digit = |byte: u8| char::from(byte).to_digit(16).unwrap_or(0) as u8;
+    let (pairs, _) = hex.as_bytes().as_chunks::<2>();
+    let mut hash = [0; 32];
+    for (byte, [high, low]) in hash.iter_mut().zip(pairs) {
+        *byte = digit(*high) << 4 | digit(*low);
+    }
+    Ok(Some(hash))
+}
+
+/// Reads a list as the text that it came as.
+fn list(field: &'static str, given: Given<'_>) -> Result<Option<String>> {
+    match given.into_text() {
+        text if text == "null" => Ok(None),
+        text if text.starts_with('[') => Ok(Some(text.into_owned())),
+        text => Err(wrong(field, "an array", &Given::Plain(&text).into_json())),
+    }
+}
+
+pub(super) fn missing(field: &'static str) -> DocumentError {
+    DocumentError::Missing { field }
+}
+
+fn wrong(field: &'static str, expected: &'static str, found: &Json) -> DocumentError {
+    mismatch(field, expected, describe(found))
+}
+
+fn mismatch(field: &'static str, expected: &'static str, found: &'static str) -> DocumentError {
+    DocumentError::WrongType {
+        field,
+        expected,
+        found,
+    }
+}
+
+/// Names what `json` is, without showing what it holds.
+pub(super) fn describe(json: &Json) -> &'static str {
+    match json {
+        Json::Null => "null",
+        Json::Bool(_) => "a bool",
+        Json::Integer(_) => "an integer",
+        Json::BigInteger(_) => "a big integer",
+        Json::Float(_) => "a float",
+        Json::String(_) => "a string",
+        Json::Array(_) => "an array",
+        Json::Object(_) => "an object",
+    }
+}
