@@ -21,7 +21,7 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
 
     $completions = @(switch ($command) {
         'ecache' {
-            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne''s own: fiftyone (a file of that name is ./fiftyone)')
             [CompletionResult]::new('--db-file', '--db-file', [CompletionResultType]::ParameterName, 'Use the store whose location is in this file, as a URL with a password has to be')
             [CompletionResult]::new('--collection', '--collection', [CompletionResultType]::ParameterName, 'Work in this collection; may be repeated where there is a filter')
             [CompletionResult]::new('--all-collections', '--all-collections', [CompletionResultType]::ParameterName, 'Work in all collections, where there is a filter')
@@ -60,7 +60,7 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
             break
         }
         'ecache;get' {
-            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne''s own: fiftyone (a file of that name is ./fiftyone)')
             [CompletionResult]::new('--db-file', '--db-file', [CompletionResultType]::ParameterName, 'Use the store whose location is in this file, as a URL with a password has to be')
             [CompletionResult]::new('--collection', '--collection', [CompletionResultType]::ParameterName, 'Work in this collection; may be repeated where there is a filter')
             [CompletionResult]::new('--keys-from', '--keys-from', [CompletionResultType]::ParameterName, 'Look up the keys in this file (- for standard input), and print JSON lines')
@@ -86,7 +86,7 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
             break
         }
         'ecache;set' {
-            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne''s own: fiftyone (a file of that name is ./fiftyone)')
             [CompletionResult]::new('--db-file', '--db-file', [CompletionResultType]::ParameterName, 'Use the store whose location is in this file, as a URL with a password has to be')
             [CompletionResult]::new('--collection', '--collection', [CompletionResultType]::ParameterName, 'Work in this collection; may be repeated where there is a filter')
             [CompletionResult]::new('--value-file', '--value-file', [CompletionResultType]::ParameterName, 'Read the value from this file')
@@ -116,7 +116,7 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
             break
         }
         'ecache;has' {
-            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne''s own: fiftyone (a file of that name is ./fiftyone)')
             [CompletionResult]::new('--db-file', '--db-file', [CompletionResultType]::ParameterName, 'Use the store whose location is in this file, as a URL with a password has to be')
             [CompletionResult]::new('--collection', '--collection', [CompletionResultType]::ParameterName, 'Work in this collection; may be repeated where there is a filter')
             [CompletionResult]::new('-a', '-a', [CompletionResultType]::ParameterName, 'Name the entry by the call''s next argument, a string')
@@ -140,7 +140,7 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
             break
         }
         'ecache;run' {
-            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne''s own: fiftyone (a file of that name is ./fiftyone)')
             [CompletionResult]::new('--db-file', '--db-file', [CompletionResultType]::ParameterName, 'Use the store whose location is in this file, as a URL with a password has to be')
             [CompletionResult]::new('--collection', '--collection', [CompletionResultType]::ParameterName, 'Work in this collection; may be repeated where there is a filter')
             [CompletionResult]::new('--store', '--store', [CompletionResultType]::ParameterName, 'Keep it in this store [default: the program''s name]')
@@ -188,7 +188,7 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
             break
         }
         'ecache;warm' {
-            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne''s own: fiftyone (a file of that name is ./fiftyone)')
             [CompletionResult]::new('--db-file', '--db-file', [CompletionResultType]::ParameterName, 'Use the store whose location is in this file, as a URL with a password has to be')
             [CompletionResult]::new('--collection', '--collection', [CompletionResultType]::ParameterName, 'Work in this collection; may be repeated where there is a filter')
             [CompletionResult]::new('--input', '--input', [CompletionResultType]::ParameterName, 'Read the items from this file [default: standard input]')
@@ -251,7 +251,7 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
             break
         }
         'ecache;key' {
-            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne''s own: fiftyone (a file of that name is ./fiftyone)')
             [CompletionResult]::new('--db-file', '--db-file', [CompletionResultType]::ParameterName, 'Use the store whose location is in this file, as a URL with a password has to be')
             [CompletionResult]::new('--collection', '--collection', [CompletionResultType]::ParameterName, 'Work in this collection; may be repeated where there is a filter')
             [CompletionResult]::new('-a', '-a', [CompletionResultType]::ParameterName, 'Name the entry by the call''s next argument, a string')
@@ -284,7 +284,7 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
             break
         }
         'ecache;why' {
-            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne''s own: fiftyone (a file of that name is ./fiftyone)')
             [CompletionResult]::new('--db-file', '--db-file', [CompletionResultType]::ParameterName, 'Use the store whose location is in this file, as a URL with a password has to be')
             [CompletionResult]::new('--collection', '--collection', [CompletionResultType]::ParameterName, 'Work in this collection; may be repeated where there is a filter')
             [CompletionResult]::new('-a', '-a', [CompletionResultType]::ParameterName, 'Name the entry by the call''s next argument, a string')
@@ -321,7 +321,7 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
             break
         }
         'ecache;show' {
-            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne''s own: fiftyone (a file of that name is ./fiftyone)')
             [CompletionResult]::new('--db-file', '--db-file', [CompletionResultType]::ParameterName, 'Use the store whose location is in this file, as a URL with a password has to be')
             [CompletionResult]::new('--collection', '--collection', [CompletionResultType]::ParameterName, 'Work in this collection; may be repeated where there is a filter')
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'Print in this format [default: table, or plain lines in a pipe]')
@@ -347,7 +347,7 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
             break
         }
         'ecache;ls' {
-            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne''s own: fiftyone (a file of that name is ./fiftyone)')
             [CompletionResult]::new('--db-file', '--db-file', [CompletionResultType]::ParameterName, 'Use the store whose location is in this file, as a URL with a password has to be')
             [CompletionResult]::new('--collection', '--collection', [CompletionResultType]::ParameterName, 'Work in this collection; may be repeated where there is a filter')
             [CompletionResult]::new('--sort', '--sort', [CompletionResultType]::ParameterName, 'Order by this field')
@@ -390,7 +390,7 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
             break
         }
         'ecache;stores' {
-            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne''s own: fiftyone (a file of that name is ./fiftyone)')
             [CompletionResult]::new('--db-file', '--db-file', [CompletionResultType]::ParameterName, 'Use the store whose location is in this file, as a URL with a password has to be')
             [CompletionResult]::new('--collection', '--collection', [CompletionResultType]::ParameterName, 'Work in this collection; may be repeated where there is a filter')
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'Print in this format [default: table, or plain lines in a pipe]')
@@ -449,7 +449,7 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
             [CompletionResult]::new('--smaller-than', '--smaller-than', [CompletionResultType]::ParameterName, 'Entries smaller than this')
             [CompletionResult]::new('--cost-above', '--cost-above', [CompletionResultType]::ParameterName, 'Entries that took longer than this to compute, as far as recorded')
             [CompletionResult]::new('--policy', '--policy', [CompletionResultType]::ParameterName, 'Entries of this policy')
-            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne''s own: fiftyone (a file of that name is ./fiftyone)')
             [CompletionResult]::new('--db-file', '--db-file', [CompletionResultType]::ParameterName, 'Use the store whose location is in this file, as a URL with a password has to be')
             [CompletionResult]::new('--collection', '--collection', [CompletionResultType]::ParameterName, 'Work in this collection; may be repeated where there is a filter')
             [CompletionResult]::new('--no-dataset', '--no-dataset', [CompletionResultType]::ParameterName, 'Entries linked to no dataset')
@@ -470,7 +470,7 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
         'ecache;stores;show' {
             [CompletionResult]::new('--dataset', '--dataset', [CompletionResultType]::ParameterName, 'The dataset that the store is linked to, by its id, or in FiftyOne''s database its name')
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'Print in this format [default: table, or plain lines in a pipe]')
-            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne''s own: fiftyone (a file of that name is ./fiftyone)')
             [CompletionResult]::new('--db-file', '--db-file', [CompletionResultType]::ParameterName, 'Use the store whose location is in this file, as a URL with a password has to be')
             [CompletionResult]::new('--collection', '--collection', [CompletionResultType]::ParameterName, 'Work in this collection; may be repeated where there is a filter')
             [CompletionResult]::new('--all-collections', '--all-collections', [CompletionResultType]::ParameterName, 'Work in all collections, where there is a filter')
@@ -487,7 +487,7 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
             [CompletionResult]::new('--dataset', '--dataset', [CompletionResultType]::ParameterName, 'The dataset that the store is linked to, by its id, or in FiftyOne''s database its name')
             [CompletionResult]::new('--metadata', '--metadata', [CompletionResultType]::ParameterName, 'The metadata, a JSON object [default: null]')
             [CompletionResult]::new('--policy', '--policy', [CompletionResultType]::ParameterName, 'Say whether clearing the cache removes the metadata; entries have policies of their own')
-            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne''s own: fiftyone (a file of that name is ./fiftyone)')
             [CompletionResult]::new('--db-file', '--db-file', [CompletionResultType]::ParameterName, 'Use the store whose location is in this file, as a URL with a password has to be')
             [CompletionResult]::new('--collection', '--collection', [CompletionResultType]::ParameterName, 'Work in this collection; may be repeated where there is a filter')
             [CompletionResult]::new('--all-collections', '--all-collections', [CompletionResultType]::ParameterName, 'Work in all collections, where there is a filter')
@@ -504,7 +504,7 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
             [CompletionResult]::new('--dataset', '--dataset', [CompletionResultType]::ParameterName, 'The dataset that the store is linked to, by its id, or in FiftyOne''s database its name')
             [CompletionResult]::new('--metadata', '--metadata', [CompletionResultType]::ParameterName, 'The new metadata, a JSON object, or null')
             [CompletionResult]::new('--policy', '--policy', [CompletionResultType]::ParameterName, 'Say whether clearing the cache removes the metadata; entries have policies of their own')
-            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne''s own: fiftyone (a file of that name is ./fiftyone)')
             [CompletionResult]::new('--db-file', '--db-file', [CompletionResultType]::ParameterName, 'Use the store whose location is in this file, as a URL with a password has to be')
             [CompletionResult]::new('--collection', '--collection', [CompletionResultType]::ParameterName, 'Work in this collection; may be repeated where there is a filter')
             [CompletionResult]::new('--all-collections', '--all-collections', [CompletionResultType]::ParameterName, 'Work in all collections, where there is a filter')
@@ -519,7 +519,7 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
         }
         'ecache;stores;rm' {
             [CompletionResult]::new('--dataset', '--dataset', [CompletionResultType]::ParameterName, 'The dataset that the store is linked to, by its id, or in FiftyOne''s database its name')
-            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne''s own: fiftyone (a file of that name is ./fiftyone)')
             [CompletionResult]::new('--db-file', '--db-file', [CompletionResultType]::ParameterName, 'Use the store whose location is in this file, as a URL with a password has to be')
             [CompletionResult]::new('--collection', '--collection', [CompletionResultType]::ParameterName, 'Work in this collection; may be repeated where there is a filter')
             [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Say what would be removed, and remove nothing')
@@ -536,7 +536,7 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
         }
         'ecache;stores;rename' {
             [CompletionResult]::new('--dataset', '--dataset', [CompletionResultType]::ParameterName, 'The dataset that the store is linked to, by its id, or in FiftyOne''s database its name')
-            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne''s own: fiftyone (a file of that name is ./fiftyone)')
             [CompletionResult]::new('--db-file', '--db-file', [CompletionResultType]::ParameterName, 'Use the store whose location is in this file, as a URL with a password has to be')
             [CompletionResult]::new('--collection', '--collection', [CompletionResultType]::ParameterName, 'Work in this collection; may be repeated where there is a filter')
             [CompletionResult]::new('--merge', '--merge', [CompletionResultType]::ParameterName, 'Move the entries to the store NEW if there is one, unless both have an entry of one key; the metadata of NEW stays')
@@ -553,7 +553,7 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
             break
         }
         'ecache;stats' {
-            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne''s own: fiftyone (a file of that name is ./fiftyone)')
             [CompletionResult]::new('--db-file', '--db-file', [CompletionResultType]::ParameterName, 'Use the store whose location is in this file, as a URL with a password has to be')
             [CompletionResult]::new('--collection', '--collection', [CompletionResultType]::ParameterName, 'Work in this collection; may be repeated where there is a filter')
             [CompletionResult]::new('--by', '--by', [CompletionResultType]::ParameterName, 'Group by these')
@@ -592,7 +592,7 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
             break
         }
         'ecache;watch' {
-            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne''s own: fiftyone (a file of that name is ./fiftyone)')
             [CompletionResult]::new('--db-file', '--db-file', [CompletionResultType]::ParameterName, 'Use the store whose location is in this file, as a URL with a password has to be')
             [CompletionResult]::new('--collection', '--collection', [CompletionResultType]::ParameterName, 'Work in this collection; may be repeated where there is a filter')
             [CompletionResult]::new('--count', '--count', [CompletionResultType]::ParameterName, 'End after so many changes')
@@ -631,7 +631,7 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
             break
         }
         'ecache;info' {
-            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne''s own: fiftyone (a file of that name is ./fiftyone)')
             [CompletionResult]::new('--db-file', '--db-file', [CompletionResultType]::ParameterName, 'Use the store whose location is in this file, as a URL with a password has to be')
             [CompletionResult]::new('--collection', '--collection', [CompletionResultType]::ParameterName, 'Work in this collection; may be repeated where there is a filter')
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'Print in this format [default: table, or plain lines in a pipe]')
@@ -646,7 +646,7 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
             break
         }
         'ecache;rm' {
-            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne''s own: fiftyone (a file of that name is ./fiftyone)')
             [CompletionResult]::new('--db-file', '--db-file', [CompletionResultType]::ParameterName, 'Use the store whose location is in this file, as a URL with a password has to be')
             [CompletionResult]::new('--collection', '--collection', [CompletionResultType]::ParameterName, 'Work in this collection; may be repeated where there is a filter')
             [CompletionResult]::new('-a', '-a', [CompletionResultType]::ParameterName, 'Name the entry by the call''s next argument, a string')
@@ -672,7 +672,7 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
             break
         }
         'ecache;clear' {
-            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne''s own: fiftyone (a file of that name is ./fiftyone)')
             [CompletionResult]::new('--db-file', '--db-file', [CompletionResultType]::ParameterName, 'Use the store whose location is in this file, as a URL with a password has to be')
             [CompletionResult]::new('--collection', '--collection', [CompletionResultType]::ParameterName, 'Work in this collection; may be repeated where there is a filter')
             [CompletionResult]::new('--store', '--store', [CompletionResultType]::ParameterName, 'Entries of this store')
@@ -711,7 +711,7 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
             break
         }
         'ecache;prune' {
-            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne''s own: fiftyone (a file of that name is ./fiftyone)')
             [CompletionResult]::new('--db-file', '--db-file', [CompletionResultType]::ParameterName, 'Use the store whose location is in this file, as a URL with a password has to be')
             [CompletionResult]::new('--collection', '--collection', [CompletionResultType]::ParameterName, 'Work in this collection; may be repeated where there is a filter')
             [CompletionResult]::new('--keep-stale', '--keep-stale', [CompletionResultType]::ParameterName, 'Leave what expired no longer ago than this, which `run --stale` may yet print')
@@ -755,7 +755,7 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
             break
         }
         'ecache;touch' {
-            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne''s own: fiftyone (a file of that name is ./fiftyone)')
             [CompletionResult]::new('--db-file', '--db-file', [CompletionResultType]::ParameterName, 'Use the store whose location is in this file, as a URL with a password has to be')
             [CompletionResult]::new('--collection', '--collection', [CompletionResultType]::ParameterName, 'Work in this collection; may be repeated where there is a filter')
             [CompletionResult]::new('--ttl', '--ttl', [CompletionResultType]::ParameterName, 'Expire this long from now, as in 90s, 10m or 1d12h; `none` for never, `keep` for the expiry that an entry has')
@@ -795,7 +795,7 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
             break
         }
         'ecache;export' {
-            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne''s own: fiftyone (a file of that name is ./fiftyone)')
             [CompletionResult]::new('--db-file', '--db-file', [CompletionResultType]::ParameterName, 'Use the store whose location is in this file, as a URL with a password has to be')
             [CompletionResult]::new('--collection', '--collection', [CompletionResultType]::ParameterName, 'Work in this collection; may be repeated where there is a filter')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Write to this file, which is replaced when all is written')
@@ -832,7 +832,7 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
             break
         }
         'ecache;import' {
-            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne''s own: fiftyone (a file of that name is ./fiftyone)')
             [CompletionResult]::new('--db-file', '--db-file', [CompletionResultType]::ParameterName, 'Use the store whose location is in this file, as a URL with a password has to be')
             [CompletionResult]::new('--collection', '--collection', [CompletionResultType]::ParameterName, 'Work in this collection; may be repeated where there is a filter')
             [CompletionResult]::new('--on-conflict', '--on-conflict', [CompletionResultType]::ParameterName, 'Do this with an entry that is there already')
@@ -871,7 +871,7 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
             break
         }
         'ecache;copy' {
-            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne''s own: fiftyone (a file of that name is ./fiftyone)')
             [CompletionResult]::new('--db-file', '--db-file', [CompletionResultType]::ParameterName, 'Use the store whose location is in this file, as a URL with a password has to be')
             [CompletionResult]::new('--collection', '--collection', [CompletionResultType]::ParameterName, 'Work in this collection; may be repeated where there is a filter')
             [CompletionResult]::new('--remap-dataset', '--remap-dataset', [CompletionResultType]::ParameterName, 'Copy the cache of dataset OLD to dataset NEW: entries of policy evict, without jobs')
@@ -910,7 +910,7 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
             break
         }
         'ecache;doctor' {
-            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne''s own: fiftyone (a file of that name is ./fiftyone)')
             [CompletionResult]::new('--db-file', '--db-file', [CompletionResultType]::ParameterName, 'Use the store whose location is in this file, as a URL with a password has to be')
             [CompletionResult]::new('--collection', '--collection', [CompletionResultType]::ParameterName, 'Work in this collection; may be repeated where there is a filter')
             [CompletionResult]::new('--live-datasets', '--live-datasets', [CompletionResultType]::ParameterName, 'The datasets that exist: a file with an id a line, or - for standard input')
@@ -951,7 +951,7 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
             break
         }
         'ecache;completions' {
-            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne''s own: fiftyone (a file of that name is ./fiftyone)')
             [CompletionResult]::new('--db-file', '--db-file', [CompletionResultType]::ParameterName, 'Use the store whose location is in this file, as a URL with a password has to be')
             [CompletionResult]::new('--collection', '--collection', [CompletionResultType]::ParameterName, 'Work in this collection; may be repeated where there is a filter')
             [CompletionResult]::new('--all-collections', '--all-collections', [CompletionResultType]::ParameterName, 'Work in all collections, where there is a filter')
@@ -965,7 +965,7 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
             break
         }
         'ecache;man' {
-            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne''s own: fiftyone (a file of that name is ./fiftyone)')
             [CompletionResult]::new('--db-file', '--db-file', [CompletionResultType]::ParameterName, 'Use the store whose location is in this file, as a URL with a password has to be')
             [CompletionResult]::new('--collection', '--collection', [CompletionResultType]::ParameterName, 'Work in this collection; may be repeated where there is a filter')
             [CompletionResult]::new('--all-collections', '--all-collections', [CompletionResultType]::ParameterName, 'Work in all collections, where there is a filter')

@@ -18,7 +18,7 @@ set edit:completion:arg-completer[ecache] = {|@words|
     }
     var completions = [
         &'ecache'= {
-            cand --db 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone'
+            cand --db 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne''s own: fiftyone (a file of that name is ./fiftyone)'
             cand --db-file 'Use the store whose location is in this file, as a URL with a password has to be'
             cand --collection 'Work in this collection; may be repeated where there is a filter'
             cand --all-collections 'Work in all collections, where there is a filter'
@@ -56,7 +56,7 @@ set edit:completion:arg-completer[ecache] = {|@words|
             cand man 'Write the manual pages to a folder'
         }
         &'ecache;get'= {
-            cand --db 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone'
+            cand --db 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne''s own: fiftyone (a file of that name is ./fiftyone)'
             cand --db-file 'Use the store whose location is in this file, as a URL with a password has to be'
             cand --collection 'Work in this collection; may be repeated where there is a filter'
             cand --keys-from 'Look up the keys in this file (- for standard input), and print JSON lines'
@@ -81,7 +81,7 @@ set edit:completion:arg-completer[ecache] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'ecache;set'= {
-            cand --db 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone'
+            cand --db 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne''s own: fiftyone (a file of that name is ./fiftyone)'
             cand --db-file 'Use the store whose location is in this file, as a URL with a password has to be'
             cand --collection 'Work in this collection; may be repeated where there is a filter'
             cand --value-file 'Read the value from this file'
@@ -110,7 +110,7 @@ set edit:completion:arg-completer[ecache] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'ecache;has'= {
-            cand --db 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone'
+            cand --db 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne''s own: fiftyone (a file of that name is ./fiftyone)'
             cand --db-file 'Use the store whose location is in this file, as a URL with a password has to be'
             cand --collection 'Work in this collection; may be repeated where there is a filter'
             cand -a 'Name the entry by the call''s next argument, a string'
@@ -133,7 +133,7 @@ set edit:completion:arg-completer[ecache] = {|@words|
             cand --help 'Print help'
         }
         &'ecache;run'= {
-            cand --db 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone'
+            cand --db 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne''s own: fiftyone (a file of that name is ./fiftyone)'
             cand --db-file 'Use the store whose location is in this file, as a URL with a password has to be'
             cand --collection 'Work in this collection; may be repeated where there is a filter'
             cand --store 'Keep it in this store [default: the program''s name]'
@@ -180,7 +180,7 @@ set edit:completion:arg-completer[ecache] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'ecache;warm'= {
-            cand --db 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone'
+            cand --db 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne''s own: fiftyone (a file of that name is ./fiftyone)'
             cand --db-file 'Use the store whose location is in this file, as a URL with a password has to be'
             cand --collection 'Work in this collection; may be repeated where there is a filter'
             cand --input 'Read the items from this file [default: standard input]'
@@ -242,7 +242,7 @@ set edit:completion:arg-completer[ecache] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'ecache;key'= {
-            cand --db 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone'
+            cand --db 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne''s own: fiftyone (a file of that name is ./fiftyone)'
             cand --db-file 'Use the store whose location is in this file, as a URL with a password has to be'
             cand --collection 'Work in this collection; may be repeated where there is a filter'
             cand -a 'Name the entry by the call''s next argument, a string'
@@ -274,7 +274,7 @@ set edit:completion:arg-completer[ecache] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'ecache;why'= {
-            cand --db 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone'
+            cand --db 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne''s own: fiftyone (a file of that name is ./fiftyone)'
             cand --db-file 'Use the store whose location is in this file, as a URL with a password has to be'
             cand --collection 'Work in this collection; may be repeated where there is a filter'
             cand -a 'Name the entry by the call''s next argument, a string'
@@ -310,7 +310,7 @@ set edit:completion:arg-completer[ecache] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'ecache;show'= {
-            cand --db 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone'
+            cand --db 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne''s own: fiftyone (a file of that name is ./fiftyone)'
             cand --db-file 'Use the store whose location is in this file, as a URL with a password has to be'
             cand --collection 'Work in this collection; may be repeated where there is a filter'
             cand --format 'Print in this format [default: table, or plain lines in a pipe]'
@@ -335,7 +335,7 @@ set edit:completion:arg-completer[ecache] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'ecache;ls'= {
-            cand --db 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone'
+            cand --db 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne''s own: fiftyone (a file of that name is ./fiftyone)'
             cand --db-file 'Use the store whose location is in this file, as a URL with a password has to be'
             cand --collection 'Work in this collection; may be repeated where there is a filter'
             cand --sort 'Order by this field'
@@ -377,7 +377,7 @@ set edit:completion:arg-completer[ecache] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'ecache;stores'= {
-            cand --db 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone'
+            cand --db 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne''s own: fiftyone (a file of that name is ./fiftyone)'
             cand --db-file 'Use the store whose location is in this file, as a URL with a password has to be'
             cand --collection 'Work in this collection; may be repeated where there is a filter'
             cand --format 'Print in this format [default: table, or plain lines in a pipe]'
@@ -435,7 +435,7 @@ set edit:completion:arg-completer[ecache] = {|@words|
             cand --smaller-than 'Entries smaller than this'
             cand --cost-above 'Entries that took longer than this to compute, as far as recorded'
             cand --policy 'Entries of this policy'
-            cand --db 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone'
+            cand --db 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne''s own: fiftyone (a file of that name is ./fiftyone)'
             cand --db-file 'Use the store whose location is in this file, as a URL with a password has to be'
             cand --collection 'Work in this collection; may be repeated where there is a filter'
             cand --no-dataset 'Entries linked to no dataset'
@@ -455,7 +455,7 @@ set edit:completion:arg-completer[ecache] = {|@words|
         &'ecache;stores;show'= {
             cand --dataset 'The dataset that the store is linked to, by its id, or in FiftyOne''s database its name'
             cand --format 'Print in this format [default: table, or plain lines in a pipe]'
-            cand --db 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone'
+            cand --db 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne''s own: fiftyone (a file of that name is ./fiftyone)'
             cand --db-file 'Use the store whose location is in this file, as a URL with a password has to be'
             cand --collection 'Work in this collection; may be repeated where there is a filter'
             cand --all-collections 'Work in all collections, where there is a filter'
@@ -471,7 +471,7 @@ set edit:completion:arg-completer[ecache] = {|@words|
             cand --dataset 'The dataset that the store is linked to, by its id, or in FiftyOne''s database its name'
             cand --metadata 'The metadata, a JSON object [default: null]'
             cand --policy 'Say whether clearing the cache removes the metadata; entries have policies of their own'
-            cand --db 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone'
+            cand --db 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne''s own: fiftyone (a file of that name is ./fiftyone)'
             cand --db-file 'Use the store whose location is in this file, as a URL with a password has to be'
             cand --collection 'Work in this collection; may be repeated where there is a filter'
             cand --all-collections 'Work in all collections, where there is a filter'
@@ -487,7 +487,7 @@ set edit:completion:arg-completer[ecache] = {|@words|
             cand --dataset 'The dataset that the store is linked to, by its id, or in FiftyOne''s database its name'
             cand --metadata 'The new metadata, a JSON object, or null'
             cand --policy 'Say whether clearing the cache removes the metadata; entries have policies of their own'
-            cand --db 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone'
+            cand --db 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne''s own: fiftyone (a file of that name is ./fiftyone)'
             cand --db-file 'Use the store whose location is in this file, as a URL with a password has to be'
             cand --collection 'Work in this collection; may be repeated where there is a filter'
             cand --all-collections 'Work in all collections, where there is a filter'
@@ -501,7 +501,7 @@ set edit:completion:arg-completer[ecache] = {|@words|
         }
         &'ecache;stores;rm'= {
             cand --dataset 'The dataset that the store is linked to, by its id, or in FiftyOne''s database its name'
-            cand --db 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone'
+            cand --db 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne''s own: fiftyone (a file of that name is ./fiftyone)'
             cand --db-file 'Use the store whose location is in this file, as a URL with a password has to be'
             cand --collection 'Work in this collection; may be repeated where there is a filter'
             cand -n 'Say what would be removed, and remove nothing'
@@ -517,7 +517,7 @@ set edit:completion:arg-completer[ecache] = {|@words|
         }
         &'ecache;stores;rename'= {
             cand --dataset 'The dataset that the store is linked to, by its id, or in FiftyOne''s database its name'
-            cand --db 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone'
+            cand --db 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne''s own: fiftyone (a file of that name is ./fiftyone)'
             cand --db-file 'Use the store whose location is in this file, as a URL with a password has to be'
             cand --collection 'Work in this collection; may be repeated where there is a filter'
             cand --merge 'Move the entries to the store NEW if there is one, unless both have an entry of one key; the metadata of NEW stays'
@@ -533,7 +533,7 @@ set edit:completion:arg-completer[ecache] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'ecache;stats'= {
-            cand --db 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone'
+            cand --db 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne''s own: fiftyone (a file of that name is ./fiftyone)'
             cand --db-file 'Use the store whose location is in this file, as a URL with a password has to be'
             cand --collection 'Work in this collection; may be repeated where there is a filter'
             cand --by 'Group by these'
@@ -571,7 +571,7 @@ set edit:completion:arg-completer[ecache] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'ecache;watch'= {
-            cand --db 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone'
+            cand --db 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne''s own: fiftyone (a file of that name is ./fiftyone)'
             cand --db-file 'Use the store whose location is in this file, as a URL with a password has to be'
             cand --collection 'Work in this collection; may be repeated where there is a filter'
             cand --count 'End after so many changes'
@@ -609,7 +609,7 @@ set edit:completion:arg-completer[ecache] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'ecache;info'= {
-            cand --db 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone'
+            cand --db 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne''s own: fiftyone (a file of that name is ./fiftyone)'
             cand --db-file 'Use the store whose location is in this file, as a URL with a password has to be'
             cand --collection 'Work in this collection; may be repeated where there is a filter'
             cand --format 'Print in this format [default: table, or plain lines in a pipe]'
@@ -623,7 +623,7 @@ set edit:completion:arg-completer[ecache] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'ecache;rm'= {
-            cand --db 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone'
+            cand --db 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne''s own: fiftyone (a file of that name is ./fiftyone)'
             cand --db-file 'Use the store whose location is in this file, as a URL with a password has to be'
             cand --collection 'Work in this collection; may be repeated where there is a filter'
             cand -a 'Name the entry by the call''s next argument, a string'
@@ -648,7 +648,7 @@ set edit:completion:arg-completer[ecache] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'ecache;clear'= {
-            cand --db 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone'
+            cand --db 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne''s own: fiftyone (a file of that name is ./fiftyone)'
             cand --db-file 'Use the store whose location is in this file, as a URL with a password has to be'
             cand --collection 'Work in this collection; may be repeated where there is a filter'
             cand --store 'Entries of this store'
@@ -686,7 +686,7 @@ set edit:completion:arg-completer[ecache] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'ecache;prune'= {
-            cand --db 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone'
+            cand --db 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne''s own: fiftyone (a file of that name is ./fiftyone)'
             cand --db-file 'Use the store whose location is in this file, as a URL with a password has to be'
             cand --collection 'Work in this collection; may be repeated where there is a filter'
             cand --keep-stale 'Leave what expired no longer ago than this, which `run --stale` may yet print'
@@ -729,7 +729,7 @@ set edit:completion:arg-completer[ecache] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'ecache;touch'= {
-            cand --db 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone'
+            cand --db 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne''s own: fiftyone (a file of that name is ./fiftyone)'
             cand --db-file 'Use the store whose location is in this file, as a URL with a password has to be'
             cand --collection 'Work in this collection; may be repeated where there is a filter'
             cand --ttl 'Expire this long from now, as in 90s, 10m or 1d12h; `none` for never, `keep` for the expiry that an entry has'
@@ -768,7 +768,7 @@ set edit:completion:arg-completer[ecache] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'ecache;export'= {
-            cand --db 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone'
+            cand --db 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne''s own: fiftyone (a file of that name is ./fiftyone)'
             cand --db-file 'Use the store whose location is in this file, as a URL with a password has to be'
             cand --collection 'Work in this collection; may be repeated where there is a filter'
             cand -o 'Write to this file, which is replaced when all is written'
@@ -804,7 +804,7 @@ set edit:completion:arg-completer[ecache] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'ecache;import'= {
-            cand --db 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone'
+            cand --db 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne''s own: fiftyone (a file of that name is ./fiftyone)'
             cand --db-file 'Use the store whose location is in this file, as a URL with a password has to be'
             cand --collection 'Work in this collection; may be repeated where there is a filter'
             cand --on-conflict 'Do this with an entry that is there already'
@@ -842,7 +842,7 @@ set edit:completion:arg-completer[ecache] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'ecache;copy'= {
-            cand --db 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone'
+            cand --db 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne''s own: fiftyone (a file of that name is ./fiftyone)'
             cand --db-file 'Use the store whose location is in this file, as a URL with a password has to be'
             cand --collection 'Work in this collection; may be repeated where there is a filter'
             cand --remap-dataset 'Copy the cache of dataset OLD to dataset NEW: entries of policy evict, without jobs'
@@ -880,7 +880,7 @@ set edit:completion:arg-completer[ecache] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'ecache;doctor'= {
-            cand --db 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone'
+            cand --db 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne''s own: fiftyone (a file of that name is ./fiftyone)'
             cand --db-file 'Use the store whose location is in this file, as a URL with a password has to be'
             cand --collection 'Work in this collection; may be repeated where there is a filter'
             cand --live-datasets 'The datasets that exist: a file with an id a line, or - for standard input'
@@ -920,7 +920,7 @@ set edit:completion:arg-completer[ecache] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'ecache;completions'= {
-            cand --db 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone'
+            cand --db 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne''s own: fiftyone (a file of that name is ./fiftyone)'
             cand --db-file 'Use the store whose location is in this file, as a URL with a password has to be'
             cand --collection 'Work in this collection; may be repeated where there is a filter'
             cand --all-collections 'Work in all collections, where there is a filter'
@@ -933,7 +933,7 @@ set edit:completion:arg-completer[ecache] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'ecache;man'= {
-            cand --db 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne''s: fiftyone'
+            cand --db 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne''s own: fiftyone (a file of that name is ./fiftyone)'
             cand --db-file 'Use the store whose location is in this file, as a URL with a password has to be'
             cand --collection 'Work in this collection; may be repeated where there is a filter'
             cand --all-collections 'Work in all collections, where there is a filter'

@@ -24,7 +24,7 @@ function __fish_ecache_using_subcommand
     contains -- $cmd[1] $argv
 end
 
-complete -c ecache -n "__fish_ecache_needs_command" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
+complete -c ecache -n "__fish_ecache_needs_command" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
 complete -c ecache -n "__fish_ecache_needs_command" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_needs_command" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r
 complete -c ecache -n "__fish_ecache_needs_command" -l all-collections -d 'Work in all collections, where there is a filter'
@@ -56,7 +56,7 @@ complete -c ecache -n "__fish_ecache_needs_command" -f -a "copy" -d 'Copy entrie
 complete -c ecache -n "__fish_ecache_needs_command" -f -a "doctor" -d 'Find what is wrong with the entries of a store, and the command that mends it'
 complete -c ecache -n "__fish_ecache_needs_command" -f -a "completions" -d 'Print a shell\'s completion script'
 complete -c ecache -n "__fish_ecache_needs_command" -f -a "man" -d 'Write the manual pages to a folder'
-complete -c ecache -n "__fish_ecache_using_subcommand get" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand get" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand get" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand get" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand get" -l keys-from -d 'Look up the keys in this file (- for standard input), and print JSON lines' -r -F
@@ -75,7 +75,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand get" -l durable -d 'Have e
 complete -c ecache -n "__fish_ecache_using_subcommand get" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand get" -s v -l verbose -d 'Say more on standard error'
 complete -c ecache -n "__fish_ecache_using_subcommand get" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c ecache -n "__fish_ecache_using_subcommand set" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand set" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand set" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand set" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand set" -l value-file -d 'Read the value from this file' -r -F
@@ -101,7 +101,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand set" -s q -l quiet -d 'Say
 complete -c ecache -n "__fish_ecache_using_subcommand set" -s v -l verbose -d 'Say more on standard error'
 complete -c ecache -n "__fish_ecache_using_subcommand set" -l if-absent -d 'Set nothing, and exit with 1, if there is a fresh entry'
 complete -c ecache -n "__fish_ecache_using_subcommand set" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c ecache -n "__fish_ecache_using_subcommand has" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand has" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand has" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand has" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand has" -s a -l arg -d 'Name the entry by the call\'s next argument, a string' -r -f
@@ -117,7 +117,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand has" -l durable -d 'Have e
 complete -c ecache -n "__fish_ecache_using_subcommand has" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand has" -s v -l verbose -d 'Say more on standard error'
 complete -c ecache -n "__fish_ecache_using_subcommand has" -s h -l help -d 'Print help'
-complete -c ecache -n "__fish_ecache_using_subcommand run" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand run" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l store -d 'Keep it in this store [default: the program\'s name]' -r -f
@@ -168,7 +168,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand run" -l background -d 'Run
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l merged -d 'Print to one place there: both streams of the process that did not want to wait are one'
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l cwd -d 'Tell runs in different folders apart'
 complete -c ecache -n "__fish_ecache_using_subcommand run" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c ecache -n "__fish_ecache_using_subcommand warm" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand warm" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -l input -d 'Read the items from this file [default: standard input]' -r -F
@@ -234,7 +234,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand warm" -l expired -d 'Entri
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -l fresh -d 'Entries that are not expired'
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -l no-expiry -d 'Entries that never expire'
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c ecache -n "__fish_ecache_using_subcommand key" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand key" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand key" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand key" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand key" -s a -l arg -d 'Name the entry by the call\'s next argument, a string' -r -f
@@ -266,7 +266,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand key" -s v -l verbose -d 'S
 complete -c ecache -n "__fish_ecache_using_subcommand key" -l explain -d 'Print the text that is hashed, too'
 complete -c ecache -n "__fish_ecache_using_subcommand key" -l cwd -d 'Tell runs in different folders apart'
 complete -c ecache -n "__fish_ecache_using_subcommand key" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c ecache -n "__fish_ecache_using_subcommand why" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand why" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand why" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand why" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand why" -s a -l arg -d 'Name the entry by the call\'s next argument, a string' -r -f
@@ -299,7 +299,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand why" -l no-failures -d 'Do
 complete -c ecache -n "__fish_ecache_using_subcommand why" -l reveal -d 'Show what looks like a secret in what was recorded, which is *** otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand why" -l cwd -d 'Tell runs in different folders apart'
 complete -c ecache -n "__fish_ecache_using_subcommand why" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c ecache -n "__fish_ecache_using_subcommand show" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand show" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand show" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand show" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand show" -l format -d 'Print in this format [default: table, or plain lines in a pipe]' -r -f -a "table\t'Aligned columns with a header, for people'
@@ -321,7 +321,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand show" -s q -l quiet -d 'Sa
 complete -c ecache -n "__fish_ecache_using_subcommand show" -s v -l verbose -d 'Say more on standard error'
 complete -c ecache -n "__fish_ecache_using_subcommand show" -l reveal -d 'Show what looks like a secret in what was recorded, which is *** otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand show" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c ecache -n "__fish_ecache_using_subcommand ls" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand ls" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -l sort -d 'Order by this field' -r -f -a "key\t''
@@ -373,7 +373,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand ls" -l expired -d 'Entries
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -l fresh -d 'Entries that are not expired'
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -l no-expiry -d 'Entries that never expire'
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_seen_subcommand_from ls show create set rm rename" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_seen_subcommand_from ls show create set rm rename" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_seen_subcommand_from ls show create set rm rename" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_seen_subcommand_from ls show create set rm rename" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_seen_subcommand_from ls show create set rm rename" -l format -d 'Print in this format [default: table, or plain lines in a pipe]' -r -f -a "table\t'Aligned columns with a header, for people'
@@ -446,7 +446,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_su
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from ls" -l policy -d 'Entries of this policy' -r -f -a "evict\t'Entries that the cache may drop by itself'
 persist\t'Entries that are kept until they are removed by name'
 any\t'Both'"
-complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from ls" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from ls" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from ls" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from ls" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from ls" -l no-dataset -d 'Entries linked to no dataset'
@@ -465,7 +465,7 @@ json\t'One JSON array of objects'
 jsonl\t'One JSON object a line'
 csv\t'Comma-separated values as in RFC 4180, with a header'
 tsv\t'Tab-separated values with a header'"
-complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from show" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from show" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from show" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from show" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from show" -l all-collections -d 'Work in all collections, where there is a filter'
@@ -477,7 +477,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_su
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from create" -l metadata -d 'The metadata, a JSON object [default: null]' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from create" -l policy -d 'Say whether clearing the cache removes the metadata; entries have policies of their own' -r -f -a "evict\t'Clearing the whole store removes it'
 persist\t'It stays until it is removed by name'"
-complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from create" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from create" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from create" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from create" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from create" -l all-collections -d 'Work in all collections, where there is a filter'
@@ -489,7 +489,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_su
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from set" -l metadata -d 'The new metadata, a JSON object, or null' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from set" -l policy -d 'Say whether clearing the cache removes the metadata; entries have policies of their own' -r -f -a "evict\t'Clearing the whole store removes it'
 persist\t'It stays until it is removed by name'"
-complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from set" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from set" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from set" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from set" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from set" -l all-collections -d 'Work in all collections, where there is a filter'
@@ -498,7 +498,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_su
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from set" -s v -l verbose -d 'Say more on standard error'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from set" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rm" -l dataset -d 'The dataset that the store is linked to, by its id, or in FiftyOne\'s database its name' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rm" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rm" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rm" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rm" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rm" -s n -l dry-run -d 'Say what would be removed, and remove nothing'
@@ -508,7 +508,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_su
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rm" -s v -l verbose -d 'Say more on standard error'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rm" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rename" -l dataset -d 'The dataset that the store is linked to, by its id, or in FiftyOne\'s database its name' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rename" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rename" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rename" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rename" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rename" -l merge -d 'Move the entries to the store NEW if there is one, unless both have an entry of one key; the metadata of NEW stays'
@@ -518,7 +518,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_su
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rename" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rename" -s v -l verbose -d 'Say more on standard error'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rename" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c ecache -n "__fish_ecache_using_subcommand stats" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand stats" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand stats" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand stats" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand stats" -l by -d 'Group by these' -r -f -a "collection\t''
@@ -566,7 +566,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand stats" -l expired -d 'Entr
 complete -c ecache -n "__fish_ecache_using_subcommand stats" -l fresh -d 'Entries that are not expired'
 complete -c ecache -n "__fish_ecache_using_subcommand stats" -l no-expiry -d 'Entries that never expire'
 complete -c ecache -n "__fish_ecache_using_subcommand stats" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c ecache -n "__fish_ecache_using_subcommand watch" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand watch" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand watch" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand watch" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand watch" -l count -d 'End after so many changes' -r -f
@@ -605,7 +605,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand watch" -l expired -d 'Entr
 complete -c ecache -n "__fish_ecache_using_subcommand watch" -l fresh -d 'Entries that are not expired'
 complete -c ecache -n "__fish_ecache_using_subcommand watch" -l no-expiry -d 'Entries that never expire'
 complete -c ecache -n "__fish_ecache_using_subcommand watch" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c ecache -n "__fish_ecache_using_subcommand info" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand info" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand info" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand info" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand info" -l format -d 'Print in this format [default: table, or plain lines in a pipe]' -r -f -a "table\t'Aligned columns with a header, for people'
@@ -618,7 +618,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand info" -l durable -d 'Have 
 complete -c ecache -n "__fish_ecache_using_subcommand info" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand info" -s v -l verbose -d 'Say more on standard error'
 complete -c ecache -n "__fish_ecache_using_subcommand info" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c ecache -n "__fish_ecache_using_subcommand rm" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand rm" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand rm" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand rm" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand rm" -s a -l arg -d 'Name the entry by the call\'s next argument, a string' -r -f
@@ -635,7 +635,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand rm" -s q -l quiet -d 'Say 
 complete -c ecache -n "__fish_ecache_using_subcommand rm" -s v -l verbose -d 'Say more on standard error'
 complete -c ecache -n "__fish_ecache_using_subcommand rm" -s n -l dry-run -d 'Say what would be removed, and remove nothing'
 complete -c ecache -n "__fish_ecache_using_subcommand rm" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c ecache -n "__fish_ecache_using_subcommand clear" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand clear" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -l store -d 'Entries of this store' -r -f
@@ -673,7 +673,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand clear" -l expired -d 'Entr
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -l fresh -d 'Entries that are not expired'
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -l no-expiry -d 'Entries that never expire'
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c ecache -n "__fish_ecache_using_subcommand prune" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand prune" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l keep-stale -d 'Leave what expired no longer ago than this, which `run --stale` may yet print' -r -f
@@ -716,7 +716,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand prune" -l fresh -d 'Entrie
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l no-expiry -d 'Entries that never expire'
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l expired -d 'Remove entries that are expired'
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c ecache -n "__fish_ecache_using_subcommand touch" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand touch" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand touch" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand touch" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand touch" -l ttl -d 'Expire this long from now, as in 90s, 10m or 1d12h; `none` for never, `keep` for the expiry that an entry has' -r -f
@@ -757,7 +757,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand touch" -l expired -d 'Entr
 complete -c ecache -n "__fish_ecache_using_subcommand touch" -l fresh -d 'Entries that are not expired'
 complete -c ecache -n "__fish_ecache_using_subcommand touch" -l no-expiry -d 'Entries that never expire'
 complete -c ecache -n "__fish_ecache_using_subcommand touch" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c ecache -n "__fish_ecache_using_subcommand export" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand export" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand export" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand export" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand export" -s o -l output -d 'Write to this file, which is replaced when all is written' -r -F
@@ -793,7 +793,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand export" -l expired -d 'Ent
 complete -c ecache -n "__fish_ecache_using_subcommand export" -l fresh -d 'Entries that are not expired'
 complete -c ecache -n "__fish_ecache_using_subcommand export" -l no-expiry -d 'Entries that never expire'
 complete -c ecache -n "__fish_ecache_using_subcommand export" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c ecache -n "__fish_ecache_using_subcommand import" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand import" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand import" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand import" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand import" -l on-conflict -d 'Do this with an entry that is there already' -r -f -a "replace\t'Replace it'
@@ -834,7 +834,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand import" -l expired -d 'Ent
 complete -c ecache -n "__fish_ecache_using_subcommand import" -l fresh -d 'Entries that are not expired'
 complete -c ecache -n "__fish_ecache_using_subcommand import" -l no-expiry -d 'Entries that never expire'
 complete -c ecache -n "__fish_ecache_using_subcommand import" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c ecache -n "__fish_ecache_using_subcommand copy" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand copy" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand copy" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand copy" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand copy" -l remap-dataset -d 'Copy the cache of dataset OLD to dataset NEW: entries of policy evict, without jobs' -r -f
@@ -875,7 +875,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand copy" -l expired -d 'Entri
 complete -c ecache -n "__fish_ecache_using_subcommand copy" -l fresh -d 'Entries that are not expired'
 complete -c ecache -n "__fish_ecache_using_subcommand copy" -l no-expiry -d 'Entries that never expire'
 complete -c ecache -n "__fish_ecache_using_subcommand copy" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l live-datasets -d 'The datasets that exist: a file with an id a line, or - for standard input' -r -F
@@ -939,7 +939,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l expired -d 'Ent
 complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l fresh -d 'Entries that are not expired'
 complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l no-expiry -d 'Entries that never expire'
 complete -c ecache -n "__fish_ecache_using_subcommand doctor" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c ecache -n "__fish_ecache_using_subcommand completions" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand completions" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand completions" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand completions" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand completions" -l all-collections -d 'Work in all collections, where there is a filter'
@@ -947,7 +947,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand completions" -l durable -d
 complete -c ecache -n "__fish_ecache_using_subcommand completions" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand completions" -s v -l verbose -d 'Say more on standard error'
 complete -c ecache -n "__fish_ecache_using_subcommand completions" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c ecache -n "__fish_ecache_using_subcommand man" -l db -d 'Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne\'s: fiftyone' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand man" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand man" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand man" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand man" -l all-collections -d 'Work in all collections, where there is a filter'

@@ -119,7 +119,8 @@ Files:
 #[derive(Clone, Debug, Args)]
 #[command(next_display_order = 900)]
 pub(crate) struct Global {
-    /// Use the store in this file, or in the database mongodb://HOST/NAME, or FiftyOne's: fiftyone
+    /// Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne's own:
+    /// fiftyone (a file of that name is ./fiftyone)
     #[arg(long, global = true, value_name = "PATH", value_hint = clap::ValueHint::FilePath)]
     pub(crate) db: Option<PathBuf>,
     /// Use the store whose location is in this file, as a URL with a password has to be
@@ -284,10 +285,13 @@ pub(crate) enum Command {
     Export(ExportArgs),
     /// Read entries from JSON lines, Extended JSON or a mongodump
     ///
-    /// Which of them a file is, is told by its content. JSON lines are those of `ecache export`,
-    /// Extended JSON is what mongoexport writes. A filter selects some of the entries. JSON lines
-    /// stay in their collection; documents of MongoDB's, which do not say theirs, go to the one
-    /// that --collection names.
+    /// The content tells which of them a file is. JSON lines are those of `ecache export`,
+    /// Extended JSON is the output of mongoexport. A filter selects some of the entries. JSON lines
+    /// stay in their collection; documents of MongoDB, which do not name theirs, go to the one that
+    /// --collection names.
+    ///
+    /// A document that cannot be kept as it is written, such as one with an unknown field, is left
+    /// out and named, and the exit code is 3. A file that is cut off is refused as a whole.
     Import(ImportArgs),
     /// Copy entries from one store, database or file to another
     ///

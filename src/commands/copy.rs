@@ -19,13 +19,12 @@ use ecache_core::scope::Address;
 use ecache_core::transfer::{Found, Importer, Records};
 
 use super::shared::collections::note_elsewhere;
-use super::shared::deletion::{amount, entries};
+use super::shared::deletion::amount;
 use super::shared::filter::{Unless, filter_among, note_unknown_datasets};
-use super::shared::left_out::LeftOut;
+use super::shared::left_out::{LeftOut, Omissions};
 use super::shared::resolve::{check_name, dataset_id};
-use super::shared::transfer::{
-    Sieve, is_database, lines, open_records, pour, report, to_file, to_stdout,
-};
+use super::shared::sieve::Sieve;
+use super::shared::transfer::{is_database, lines, open_records, pour, report, to_file, to_stdout};
 use crate::cli::{ConflictChoice, CopyArgs};
 use crate::context::Context;
 use crate::datasets::Datasets;
@@ -115,35 +114,26 @@ pub(crate) fn run(context: &Context, args: CopyArgs) -> Result<Exit> {
         None => {
             let input = open_records(&from)?;
             let left = copy.left();
-            let mut sieve = Sieve::new(copy.filter.clone(), now);
+            let mut sieve = Sieve::new(context, copy.filter.clone(), now);
             let records = Reader::new(input, context.usual_collection(), now)
                 .map_err(|error| Error::Input(Box::new(error)))?
-                .map(|record| match record {
-                    Ok((_, record)) => Ok(record),
-                    Err(error) => Err(Error::Input(Box::new(error))),
-                })
-                .filter(|record| match record {
-                    Ok(record) => {
-                        if let (Some(left), Record::Entry(entry, _)) = (&left, record)
-                            && left.matches(entry, now)
-                        {
-                            let (entries, bytes) = (1, entry.size);
-                            copy.left_out.add_persistent(Usage { entries, bytes });
-                        }
-                        sieve.takes(record)
+                .map(|read| read.map(|(_, record)| record))
+                .inspect(|read| {
+                    if let (Some(left), Ok(Record::Entry(entry, _))) = (&left, read)
+                        && left.matches(entry, now)
+                    {
+                        let (entries, bytes) = (1, entry.size);
+                        copy.left_out.add_persistent(Usage { entries, bytes });
                     }
-                    Err(_) => true,
                 })
+                .filter_map(|read| sieve.sift(read))
                 .map(|record| record.map(Found::Record));
             let exit = copy.pour(None, records)?;
-            sieve.note(context);
-            Ok(exit)
+            sieve.check()?;
+            Ok(exit.max_trouble(sieve.finish()))
         }
     }
 }
-
-/// Maximum number of left-out entries that are named one by one.
-const TOLD: u64 = 10;
 
 struct Copy<'a> {
     context: &'a Context,
@@ -242,13 +232,10 @@ impl Copy<'_> {
         found: impl Iterator<Item = Result<Found, Error>>,
     ) -> Result<Exit> {
         let backend = self.target()?;
-        let mut left_out = 0;
-        let mut on_refused = |address: &Address, error: &Error| {
-            left_out += 1;
-            if left_out <= TOLD {
-                self.context
-                    .warn(&format!("{address} is left out: {error}"));
-            }
+        let refused = Omissions::new(self.context);
+        let mut on_refused = |address: &Address, error| {
+            refused.add(address, error);
+            Ok(())
         };
         let on_conflict = self.args.on_conflict.into();
         let mut importer = Importer::new(backend.as_ref(), on_conflict, &mut on_refused);
@@ -265,11 +252,7 @@ impl Copy<'_> {
             "copied"
         };
         report(self.context, verb, importer.done());
-        if left_out > 0 {
-            let left_out = entries(left_out);
-            self.context
-                .warn(&format!("left out {left_out}, which TO cannot keep"));
-        }
+        let refused = refused.finish("which TO cannot keep");
         let exit = poured.and_then(|exit| Ok(flushed.map(|()| exit)?));
         let exit = exit.map_err(|error| {
             if is_passing(&error) {
@@ -278,10 +261,7 @@ impl Copy<'_> {
                 error.context("the copy stopped")
             }
         })?;
-        Ok(match exit {
-            Exit::Done if left_out > 0 => Exit::Failed,
-            exit => exit,
-        })
+        Ok(exit.max_trouble(refused))
     }
 
     /// Opens the store that is copied to. A dry run does not create it.

@@ -14,7 +14,9 @@ use ecache_core::location;
 
 use super::shared::deletion::counting;
 use super::shared::filter::{Unless, filter};
-use super::shared::transfer::{Sieve, open_records, report};
+use super::shared::left_out::Omissions;
+use super::shared::sieve::Sieve;
+use super::shared::transfer::{open_records, report};
 use crate::cli::ImportArgs;
 use crate::context::Context;
 use crate::error::Exit;
@@ -46,19 +48,20 @@ pub(crate) fn run(context: &Context, args: ImportArgs) -> Result<Exit> {
     };
     signals::finish_batches()?;
     let mut bar = context.progress("importing", None);
-    let mut sieve = Sieve::new(filter, now);
-    let mut records = read_ahead(records).filter(|record| match record {
-        Ok(record) => sieve.takes(record),
-        Err(_) => true,
-    });
+    let mut sieve = Sieve::new(context, filter, now);
+    let refused = Omissions::new(context);
     let imported = backend.import(
-        &mut records,
+        &mut read_ahead(records).filter_map(|read| sieve.sift(read)),
         args.on_conflict.into(),
         commit,
+        &mut |address, error| {
+            refused.add(address, error);
+            Ok(())
+        },
         &mut counting(&mut bar),
     );
-    drop(records);
     bar.finish();
+    let imported = imported.and_then(|imported| sieve.check().map(|()| imported));
     let attempt = |error: Error| {
         let what = match (commit, &error) {
             // A server has no transactions.
@@ -78,22 +81,21 @@ pub(crate) fn run(context: &Context, args: ImportArgs) -> Result<Exit> {
         Commit::Whole | Commit::Every(_) => "imported",
     };
     report(context, verb, imported.map_err(attempt)?);
-    sieve.note(context);
-    Ok(Exit::Done)
+    let refused = refused.finish("which the store cannot keep");
+    Ok(refused.max_trouble(sieve.finish()))
 }
 
 /// Reads on a thread of its own: reading takes as long as writing, so that an import takes half the
 /// time.
 ///
 /// Reads on the calling thread if there is no room for another one.
-fn read_ahead<R: BufRead + Send + 'static>(
-    records: Reader<R>,
-) -> Box<dyn Iterator<Item = Result<Record, Error>>> {
+fn read_ahead<R: BufRead + Send + 'static>(records: Reader<R>) -> Box<dyn Iterator<Item = Read>> {
     let (sender, receiver) = sync_channel(HANDFULS_AHEAD);
     let records = Arc::new(Mutex::new(Some(records)));
     let take = |records: &Mutex<Option<Reader<R>>>| {
         let mut records = records.lock().unwrap_or_else(PoisonError::into_inner);
-        records.take().into_iter().flatten().map(record)
+        let records = records.take().into_iter().flatten();
+        records.map(|read| read.map(|(_, record)| record))
     };
     let theirs = Arc::clone(&records);
     let reading = thread::Builder::new().spawn(move || hand_on(take(&theirs), &sender));
@@ -103,14 +105,7 @@ fn read_ahead<R: BufRead + Send + 'static>(
     }
 }
 
-type Read = Result<Record, Error>;
-
-fn record<N>(read: Result<(N, Record), ReadError>) -> Read {
-    match read {
-        Ok((_, record)) => Ok(record),
-        Err(error) => Err(Error::Input(Box::new(error))),
-    }
-}
+type Read = Result<Record, ReadError>;
 
 fn hand_on(records: impl Iterator<Item = Read>, sender: &SyncSender<Vec<Read>>) {
     let mut handful = Vec::new();

@@ -588,7 +588,7 @@ fn old_versions(
 mod tests {
     use super::*;
     use crate::backend::memory::MemoryBackend;
-    use crate::backend::{OnConflict, Record, StoreMetadata, no_progress};
+    use crate::backend::{OnConflict, Record, StoreMetadata, fail_at_refused, no_progress};
     use crate::key::Key;
     use crate::scope::{DEFAULT_COLLECTION, Scopes, StoreAddress};
     use crate::transfer::Importer;
@@ -611,7 +611,7 @@ mod tests {
 
     fn examination(entries: Vec<(Entry, &str)>, live: Option<&[&str]>) -> Examination {
         let backend = MemoryBackend::new();
-        let mut on_refused = |_: &Address, _: &Error| unreachable!("nothing is refused");
+        let mut on_refused = fail_at_refused;
         let mut importer = Importer::new(&backend, OnConflict::Fail, &mut on_refused);
         for (mut entry, value) in entries {
             entry.size = value.len() as u64;

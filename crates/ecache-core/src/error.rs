@@ -328,7 +328,6 @@ impl Error {
 }
 impl Error {
     /// Names the entry that this error is about.
-    #[cfg(feature = "mongodb")]
     pub(crate) fn of(self, address: &Address) -> Self {
         match self {
             error if error.is_of_one_entry() => Self::Entry {

@@ -12,8 +12,8 @@ use std::collections::HashMap;
 use std::vec;
 
 use crate::backend::{
-    Backend, Commit, Foreign, Imported, OnConflict, Record, Row, Rows, Scan, Sort, StoreRecord,
-    Values, no_progress, read_value,
+    Backend, Commit, Foreign, Imported, OnConflict, OnRefused, Record, Row, Rows, Scan, Sort,
+    StoreRecord, Values, no_progress, read_value,
 };
 use crate::error::{Error, Result};
 use crate::filter::{Filter, Jobs, Pattern};
@@ -200,13 +200,7 @@ pub fn write_record(record: &Record, out: &mut Vec<u8>) -> Result<(), TooLarge> 
     }
 }
 
-/// A callback for each record that the backend refuses, with the reason.
-pub type OnRefused<'a> = &'a mut dyn FnMut(&Address, &Error);
-
 /// Writes records to a backend in batches, which it holds in memory until they are large enough.
-///
-/// A record that the backend refuses, such as a value that is too large for it, is reported and
-/// left out.
 pub struct Importer<'a> {
     backend: &'a dyn Backend,
     on_conflict: OnConflict,
@@ -275,39 +269,19 @@ impl<'a> Importer<'a> {
     /// # Errors
     /// Those of [`Importer::add`].
     pub fn flush(&mut self) -> Result<()> {
-        let mut batch = std::mem::take(&mut self.batch);
+        let batch = std::mem::take(&mut self.batch);
         self.size = 0;
-        // One that is alone, as a large one is, needs no copy to be tried again from.
-        if batch.len() > 1 {
-            match self.import(&mut batch.iter().cloned().map(Ok)) {
-                Err(error) if error.is_of_one_entry() => {}
-                result => return result,
-            }
-        }
-        for record in batch.drain(..) {
-            let address = address(&record);
-            match self.import(&mut [Ok(record)].into_iter()) {
-                Err(Error::Entry { cause, .. }) => (self.on_refused)(&address, &cause),
-                Err(error) if error.is_of_one_entry() => (self.on_refused)(&address, &error),
-                result => result?,
-            }
-        }
-        Ok(())
-    }
-
-    /// Returns the counts of the batches so far.
-    pub fn done(&self) -> Imported {
-        self.done
-    }
-
-    fn import(&mut self, records: &mut dyn Iterator<Item = Result<Record>>) -> Result<()> {
         let commit = match self.rehearsed {
             Some(_) => Commit::Rehearse,
             None => Commit::Whole,
         };
-        let imported = self
-            .backend
-            .import(records, self.on_conflict, commit, &mut no_progress);
+        let imported = self.backend.import(
+            &mut batch.into_iter().map(Ok),
+            self.on_conflict,
+            commit,
+            self.on_refused,
+            &mut no_progress,
+        );
         match imported {
             Ok(imported) => {
                 self.done += imported;
@@ -328,6 +302,11 @@ impl<'a> Importer<'a> {
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// Returns the counts of the batches so far.
+    pub fn done(&self) -> Imported {
+        self.done
     }
 
     /// Counts a record of a rehearsal that comes for the second time: the first was not written.
@@ -353,20 +332,13 @@ impl<'a> Importer<'a> {
     }
 }
 
-fn address(record: &Record) -> Address {
-    match record {
-        Record::Entry(entry, _) => entry.address.clone(),
-        Record::Store(store) => store.address.document(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::backend::StoreMetadata;
     use crate::backend::memory::MemoryBackend;
+    use crate::backend::{StoreMetadata, fail_at_refused};
     use crate::entry::{Entry, Policy};
     use crate::filter::{DatasetPattern, Pattern};
     use crate::key::Key;
@@ -404,7 +376,7 @@ mod tests {
         on_conflict: OnConflict,
         records: impl IntoIterator<Item = Record>,
     ) -> Imported {
-        let mut on_refused = |address: &Address, _: &Error| panic!("{address} is refused");
+        let mut on_refused = fail_at_refused;
         let mut importer = Importer::new(backend, on_conflict, &mut on_refused);
         for record in records {
             importer.add(record).expect("it is written");
@@ -459,7 +431,10 @@ mod tests {
     fn what_one_record_is_refused_for_stops_no_other() {
         let to = MemoryBackend::new();
         let mut refused = Vec::new();
-        let mut on_refused = |address: &Address, _: &Error| refused.push(address.key.to_string());
+        let mut on_refused = |address: &Address, _| {
+            refused.push(address.key.to_string());
+            Ok(())
+        };
         let mut importer = Importer::new(&to, OnConflict::Replace, &mut on_refused);
         let store = StoreAddress::new("s");
         let nameless = store.clone().with_dataset("");
@@ -483,7 +458,7 @@ mod tests {
         let records = || keys.iter().map(|key| entry(&store, key, "1"));
         for on_conflict in [OnConflict::Replace, OnConflict::Keep, OnConflict::Newer] {
             let to = MemoryBackend::new();
-            let mut on_refused = |_: &Address, _: &Error| unreachable!("nothing is refused");
+            let mut on_refused = fail_at_refused;
             let mut rehearsal = Importer::new(&to, on_conflict, &mut on_refused).rehearsing();
             for record in records() {
                 rehearsal.add(record).expect("it is taken");
@@ -498,7 +473,7 @@ mod tests {
             );
         }
         let to = MemoryBackend::new();
-        let mut on_refused = |_: &Address, _: &Error| unreachable!("nothing is refused");
+        let mut on_refused = fail_at_refused;
         let mut rehearsal = Importer::new(&to, OnConflict::Fail, &mut on_refused).rehearsing();
         let mut added = records().map(|record| rehearsal.add(record));
         assert!(added.any(|added| matches!(added, Err(Error::Conflict { .. }))));

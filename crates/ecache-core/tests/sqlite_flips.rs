@@ -19,7 +19,7 @@ use common::{NOW, beside, write};
 use ecache_core::backend::sqlite::{Access, SqliteBackend};
 use ecache_core::backend::{
     Backend, CallIdentity, CallLookup, Commit, Content, Lookup, OnConflict, Record, Row, Scan,
-    StoreMetadata, StoreRecord, Touch, Values, no_progress,
+    StoreMetadata, StoreRecord, Touch, Values, fail_at_refused, no_progress,
 };
 use ecache_core::entry::{Entry, Policy};
 use ecache_core::filter::{Filter, Freshness, Pattern};
@@ -113,6 +113,7 @@ fn build(path: &Path, more: usize) -> Contents {
             &mut records,
             OnConflict::Fail,
             Commit::Whole,
+            &mut fail_at_refused,
             &mut no_progress,
         )
         .expect("an import");

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use common::{NOW, address, get, integrity, is_root, job, put, worker, write};
 use ecache_core::backend::sqlite::{Access, SqliteBackend};
 use ecache_core::backend::{
-    Backend, Commit, Condition, Content, OnConflict, Put, Record, no_progress,
+    Backend, Commit, Condition, Content, OnConflict, Put, Record, fail_at_refused, no_progress,
 };
 use ecache_core::entry::Entry;
 use ecache_core::error::Error;
@@ -280,7 +280,13 @@ fn import(store: &SqliteBackend, entries: u64, commit: Commit, mut told: impl Fn
         let entry = Entry::new(address(&number.to_string()), Kind::Bytes, NOW);
         Ok(Record::Entry(Box::new(entry), vec![7; 100]))
     });
-    let imported = store.import(&mut records, OnConflict::Fail, commit, &mut no_progress);
+    let imported = store.import(
+        &mut records,
+        OnConflict::Fail,
+        commit,
+        &mut fail_at_refused,
+        &mut no_progress,
+    );
     imported.expect("an import");
 }
 

@@ -15,7 +15,8 @@ use std::time::Duration;
 use common::{NOW, get, integrity, put, random, rewrite, write};
 use ecache_core::backend::sqlite::{Access, SqliteBackend};
 use ecache_core::backend::{
-    Backend, Commit, Lookup, OnConflict, Record, StoreMetadata, StoreRecord, no_progress,
+    Backend, Commit, Lookup, OnConflict, Record, StoreMetadata, StoreRecord, fail_at_refused,
+    no_progress,
 };
 use ecache_core::entry::{Entry, Policy};
 use ecache_core::error::Error;
@@ -103,6 +104,7 @@ fn build(path: &Path) -> BTreeMap<Address, (Entry, Vec<u8>)> {
             &mut records,
             OnConflict::Fail,
             Commit::Whole,
+            &mut fail_at_refused,
             &mut no_progress,
         )
         .expect("an import");

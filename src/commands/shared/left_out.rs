@@ -1,13 +1,52 @@
-//! Entries that a copy to another dataset leaves out, since FiftyOne's clones do.
+//! Entries that are left out: those that cannot be kept, and those that a copy to another dataset
+//! leaves behind, since FiftyOne's clones do.
 
 use std::cell::Cell;
+use std::fmt::Display;
 
 use ecache_core::backend::Record;
 use ecache_core::filter::Usage;
 use ecache_core::transient_job::Job;
 
-use super::deletion::amount;
+use super::deletion::{amount, entries};
 use crate::context::Context;
+use crate::error::Exit;
+
+/// Maximum number of omitted entries that are named one by one.
+pub(in crate::commands) const NAMED: u64 = 10;
+
+/// Names the first entries that cannot be taken along, and counts all of them.
+pub(in crate::commands) struct Omissions<'a> {
+    context: &'a Context,
+    count: Cell<u64>,
+}
+
+impl<'a> Omissions<'a> {
+    pub(in crate::commands) fn new(context: &'a Context) -> Self {
+        let count = Cell::new(0);
+        Self { context, count }
+    }
+
+    /// Leaves out one more entry, for a reason.
+    pub(in crate::commands) fn add(&self, what: impl Display, reason: impl Display) {
+        self.count.set(self.count.get() + 1);
+        if self.count.get() <= NAMED {
+            self.context.warn(&format!("{what} is left out: {reason}"));
+        }
+    }
+
+    /// Reports how many were left out, and returns the exit code; `why` completes the sentence.
+    pub(in crate::commands) fn finish(&self, why: &str) -> Exit {
+        match self.count.get() {
+            0 => Exit::Done,
+            count => {
+                let entries = entries(count);
+                self.context.warn(&format!("left out {entries}, {why}"));
+                Exit::Failed
+            }
+        }
+    }
+}
 
 /// Counts entries that are left out.
 #[derive(Default)]

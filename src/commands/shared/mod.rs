@@ -14,5 +14,6 @@ pub(super) mod live_datasets;
 pub(super) mod outputs;
 pub(super) mod partial;
 pub(super) mod resolve;
+pub(super) mod sieve;
 pub(super) mod transfer;
 pub(super) mod uncached;

@@ -1,7 +1,6 @@
 //! Shared parts of export, import and copy: files that appear once complete, the loop over the
 //! records, and the report.
 
-use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, BufReader, BufWriter, LineWriter, Read, Seek, Write};
 use std::path::{Path, PathBuf};
@@ -9,62 +8,16 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use ecache_core::backend::{Imported, Record};
 use ecache_core::error::Error;
-use ecache_core::filter::{Filter, Usage};
-use ecache_core::time::Timestamp;
-use ecache_core::transfer::{Found, matches, write_record};
+use ecache_core::filter::Usage;
+use ecache_core::transfer::{Found, write_record};
 
-use super::collections;
 use super::deletion::entries;
+use super::left_out::Omissions;
 use super::partial;
 use crate::context::Context;
 use crate::error::{Exit, usage};
 use crate::output::{JsonToTerminal, stdin, stdout};
 use crate::signals;
-
-/// Number of entries left out that are named one by one.
-const NAMED: u64 = 20;
-/// Takes the records of a file that match a filter.
-pub(in crate::commands) struct Sieve {
-    filter: Filter,
-    /// The filter, for any collection
-    anywhere: Filter,
-    now: Timestamp,
-    /// Entries that were left out for their collection alone
-    elsewhere: BTreeMap<String, u64>,
-}
-
-impl Sieve {
-    pub(in crate::commands) fn new(filter: Filter, now: Timestamp) -> Self {
-        Self {
-            anywhere: Filter {
-                collections: Vec::new(),
-                ..filter.clone()
-            },
-            filter,
-            now,
-            elsewhere: BTreeMap::new(),
-        }
-    }
-
-    /// Reports whether a record is to be taken.
-    pub(in crate::commands) fn takes(&mut self, record: &Record) -> bool {
-        if matches(&self.filter, record, self.now) {
-            return true;
-        }
-        if let Record::Entry(entry, _) = record
-            && matches(&self.anywhere, record, self.now)
-        {
-            let collection = entry.address.store.collection.to_string();
-            *self.elsewhere.entry(collection).or_default() += 1;
-        }
-        false
-    }
-
-    /// Notes how many entries were left out for their collection.
-    pub(in crate::commands) fn note(self, context: &Context) {
-        collections::note(context, self.elsewhere);
-    }
-}
 
 /// Passes the records to `take`, with progress, until the end or until the user interrupts it.
 ///
@@ -78,7 +31,8 @@ pub(in crate::commands) fn pour(
 ) -> Result<Exit> {
     let mut bar = context.progress(verb, total);
     let mut exit = Exit::Done;
-    let (mut done, mut foreign) = (0, 0);
+    let mut done = 0;
+    let foreign = Omissions::new(context);
     for found in found {
         if signals::interrupted().is_some() {
             let done = Usage {
@@ -99,11 +53,7 @@ pub(in crate::commands) fn pour(
                 exit = Exit::Damaged;
             }
             Found::Foreign(address, reason) => {
-                foreign += 1;
-                if foreign <= NAMED {
-                    context.warn(&format!("{address} is left out: {reason}"));
-                }
-                exit = exit.max_trouble(Exit::Failed);
+                foreign.add(address, reason);
             }
             Found::TooLarge(address, size) => {
                 context.warn(&format!(
@@ -114,13 +64,8 @@ pub(in crate::commands) fn pour(
         }
     }
     bar.finish();
-    if foreign > 0 {
-        context.warn(&format!(
-            "{} left out, which would not be the same elsewhere; `ecache doctor` says why",
-            entries(foreign)
-        ));
-    }
-    Ok(exit)
+    let foreign = foreign.finish("which would not be the same elsewhere; `ecache doctor` says why");
+    Ok(exit.max_trouble(foreign))
 }
 
 /// Takes a record by writing it as a line.

@@ -9,9 +9,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::{
     Backend, Chunked, Commit, Condition, Content, Counters, Description, Dimension, Direction,
-    Group, Imported, Lookup, OnConflict, OnExistingStore, Progress, Put, PutOptions, REPLACED_FOR,
-    Record, Row, Rows, STAGED_FOR, Scan, Sort, StoreMetadata, StoreRecord, Touch, UnnamedValues,
-    Use, Values, lookup_enough,
+    Group, Imported, Lookup, OnConflict, OnExistingStore, OnRefused, Progress, Put, PutOptions,
+    REPLACED_FOR, Record, Row, Rows, STAGED_FOR, Scan, Sort, StoreMetadata, StoreRecord, Touch,
+    UnnamedValues, Use, Values, lookup_enough,
 };
 use crate::entry::{Entry, MAX_COUNT, Policy};
 use crate::error::{Error, Result};
@@ -450,6 +450,7 @@ impl Backend for MemoryBackend {
         records: &mut dyn Iterator<Item = Result<Record>>,
         on_conflict: OnConflict,
         commit: Commit,
+        on_refused: OnRefused<'_>,
         progress: Progress<'_>,
     ) -> Result<Imported> {
         let size = match commit {
@@ -464,8 +465,10 @@ impl Backend for MemoryBackend {
             let mut draft = state.clone();
             for record in records.by_ref().take(size) {
                 let record = record?;
-                record.check()?;
-                draft.import(record, on_conflict, &mut imported)?;
+                match record.check() {
+                    Ok(()) => draft.import(record, on_conflict, &mut imported)?,
+                    Err(error) => on_refused(&record.address(), error)?,
+                }
                 done += 1;
             }
             if commit != Commit::Rehearse {

@@ -25,7 +25,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::entry::Entry;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::filter::{Filter, Selection, Usage};
 use crate::scope::{Address, StoreAddress};
 use crate::time::Timestamp;
@@ -43,6 +43,19 @@ pub type Progress<'a> = &'a mut dyn FnMut(u64) -> ControlFlow<()>;
 /// Always continues.
 pub fn no_progress(_: u64) -> ControlFlow<()> {
     ControlFlow::Continue(())
+}
+
+/// A callback for a record that the backend cannot keep, such as a value that has no form there.
+///
+/// It leaves the record out by returning `Ok`, and ends the import by returning an error.
+pub type OnRefused<'a> = &'a mut dyn FnMut(&Address, Error) -> Result<()>;
+
+/// Ends an import at the first record that is refused.
+///
+/// # Errors
+/// Always.
+pub fn fail_at_refused(address: &Address, error: Error) -> Result<()> {
+    Err(error.of(address))
 }
 
 /// Total size of values, in bytes, above which a [`Backend::lookup_many`] ends.
@@ -198,17 +211,18 @@ pub trait Backend: Send + Sync {
         Ok(generation.map(|generation| generation + u64::from(put == Put::Replaced)))
     }
 
-    /// Writes records exactly as they are, times and hits included.
+    /// Writes records exactly as they are, times and hits included. Passes a record that the backend
+    /// cannot keep to `on_refused`, with the reason.
     ///
     /// # Errors
     /// [`Error::Conflict`](crate::error::Error::Conflict) on a conflict with [`OnConflict::Fail`],
-    /// [`Error::Name`](crate::error::Error::Name) as [`Entry::check`] says, or
-    /// [`Error::Entry`](crate::error::Error::Entry) around it.
+    /// and those of `records` and `on_refused`.
     fn import(
         &self,
         records: &mut dyn Iterator<Item = Result<Record>>,
         on_conflict: OnConflict,
         commit: Commit,
+        on_refused: OnRefused<'_>,
         progress: Progress<'_>,
     ) -> Result<Imported>;
 

@@ -411,6 +411,14 @@ pub struct StoreMetadata {
 }
 
 impl Record {
+    /// Returns the address of the entry, or of the store's own document.
+    pub fn address(&self) -> Address {
+        match self {
+            Self::Entry(entry, _) => entry.address.clone(),
+            Self::Store(store) => store.address.document(),
+        }
+    }
+
     /// Refuses a record with an invalid name.
     pub(super) fn check(&self) -> Result<()> {
         match self {

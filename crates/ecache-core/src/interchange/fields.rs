@@ -39,44 +39,71 @@ pub(super) struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    /// Reads every field but the names and the value, which the kind may follow.
+    /// Reads every field but the names and the value, which the kind may follow. Returns the first
+    /// fault as well, so that a document with one can be named.
     ///
     /// `_id` and `size` are not kept: a database gives the one, and the value has the other. A
     /// document that does not say when it was created was when its `_id` was made, as in a
     /// database.
-    pub(super) fn read(parts: Parts<'a>) -> Result<Self> {
+    pub(super) fn read(parts: Parts<'a>) -> (Self, Option<DocumentError>) {
         let mut fields = Fields::default();
+        let mut fault = None;
         for (member, given) in parts.members {
-            match member.as_ref() {
-                "size" => {}
-                "_id" => fields.id_made_at = extended_json::object_id_time(&given.into_json()),
-                "store_name" => fields.names.store_name = Some(given),
-                "key" => fields.names.key = Some(given),
-                "dataset_id" => fields.names.dataset_id = Some(given),
-                "collection" => fields.collection = name("collection", given)?,
-                "policy" => fields.policy = policy("policy", given)?,
-                "created_at" => fields.created_at = time("created_at", given)?,
-                "updated_at" => fields.updated_at = time("updated_at", given)?,
-                "expires_at" => fields.expires_at = time("expires_at", given)?,
-                "last_used_at" => fields.last_used_at = time("last_used_at", given)?,
-                "hits" => fields.hits = count("hits", given)?,
-                "kind" => fields.kind = kind("kind", given)?,
-                "user_id" => fields.user_id = name("user_id", given)?,
-                "operator_uri" => fields.operator_uri = name("operator_uri", given)?,
-                "prompt_id" => fields.prompt_id = name("prompt_id", given)?,
-                "jwt_sha256" => fields.jwt_sha256 = sha256("jwt_sha256", given)?,
-                "function" => fields.function = name("function", given)?,
-                "args" => fields.args = list("args", given)?,
-                "cost_ms" => fields.cost_ms = count("cost_ms", given)?,
-                "value" => fields.value = Some(given),
-                _ => {
-                    return Err(DocumentError::UnknownField {
-                        name: member.into_owned(),
-                    });
-                }
+            if let Err(error) = fields.add(&member, given) {
+                fault.get_or_insert(error);
             }
         }
-        Ok(fields)
+        (fields, fault)
+    }
+
+    fn add(&mut self, member: &str, given: Given<'a>) -> Result<()> {
+        match member {
+            "size" => {}
+            "_id" => self.id_made_at = extended_json::object_id_time(&given.into_json()),
+            "store_name" => self.names.store_name = Some(given),
+            "key" => self.names.key = Some(given),
+            "dataset_id" => self.names.dataset_id = Some(given),
+            "collection" => self.collection = name("collection", given)?,
+            "policy" => self.policy = policy("policy", given)?,
+            "created_at" => self.created_at = time("created_at", given)?,
+            "updated_at" => self.updated_at = time("updated_at", given)?,
+            "expires_at" => self.expires_at = time("expires_at", given)?,
+            "last_used_at" => self.last_used_at = time("last_used_at", given)?,
+            "hits" => self.hits = count("hits", given)?,
+            "kind" => self.kind = kind("kind", given)?,
+            "user_id" => self.user_id = name("user_id", given)?,
+            "operator_uri" => self.operator_uri = name("operator_uri", given)?,
+            "prompt_id" => self.prompt_id = name("prompt_id", given)?,
+            "jwt_sha256" => self.jwt_sha256 = sha256("jwt_sha256", given)?,
+            "function" => self.function = name("function", given)?,
+            "args" => self.args = list("args", given)?,
+            "cost_ms" => self.cost_ms = count("cost_ms", given)?,
+            "value" => self.value = Some(given),
+            _ => {
+                return Err(DocumentError::UnknownField {
+                    name: member.to_owned(),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes the value of an entry.
+    pub(super) fn take_value(&mut self) -> Result<Value> {
+        let given = self.value.take().ok_or(missing("value"))?;
+        match self.kind {
+            Some(kind) => value_of_kind(kind, given),
+            None => Ok(foreign_value(given)),
+        }
+    }
+
+    /// Takes the value of a store's own document.
+    pub(super) fn take_metadata(&mut self) -> Result<String> {
+        let given = self.value.take().ok_or(missing("value"))?;
+        Ok(match self.kind {
+            Some(_) => given.into_text().into_owned(),
+            None => normal_text(given),
+        })
     }
 }
 
@@ -114,16 +141,19 @@ impl<'a> Names<'a> {
                 dataset_id: foreign_dataset(dataset_id)?,
             },
         };
-        Ok(Self {
-            store_name: checked("store_name", Some(names.store_name))?.expect("it is given"),
-            key: names.key,
-            dataset_id: checked("dataset_id", names.dataset_id)?,
-        })
+        // FiftyOne has stores without a name.
+        if !names.store_name.is_empty() {
+            check("store_name", &names.store_name)?;
+        }
+        if let Some(id) = &names.dataset_id {
+            check("dataset_id", id)?;
+        }
+        Ok(names)
     }
 }
 
 /// The value of a document that says what kind it is.
-pub(super) fn value_of_kind(kind: Kind, given: Given<'_>) -> Result<Value> {
+fn value_of_kind(kind: Kind, given: Given<'_>) -> Result<Value> {
     let expected = match kind {
         Kind::Json => return Ok(json_value(given.into_text())),
         Kind::Text => "a string",
@@ -139,7 +169,7 @@ pub(super) fn value_of_kind(kind: Kind, given: Given<'_>) -> Result<Value> {
 }
 
 /// Returns the value of a document that does not say its kind, as MongoDB's do not.
-pub(super) fn foreign_value(given: Given<'_>) -> Value {
+fn foreign_value(given: Given<'_>) -> Value {
     match (opaque_value(&given), given) {
         (Some(value), _) | (None, Given::Stored(value)) => value,
         (None, given) => json_value(normal_text(given)),
@@ -164,7 +194,7 @@ fn json_value(text: impl Into<String>) -> Value {
 }
 
 /// Returns the text that a value came as, in ecache's own form if it came in another one.
-pub(super) fn normal_text(given: Given<'_>) -> String {
+fn normal_text(given: Given<'_>) -> String {
     match given {
         Given::Parsed { mut json, text } => {
             let form = extended_json::rewrite(&mut json);
@@ -176,7 +206,11 @@ pub(super) fn normal_text(given: Given<'_>) -> String {
 }
 
 fn name<'a>(field: &'static str, given: Given<'a>) -> Result<Option<Cow<'a, str>>> {
-    checked(field, string(field, given)?)
+    let name = string(field, given)?;
+    if let Some(name) = &name {
+        check(field, name)?;
+    }
+    Ok(name)
 }
 
 /// Reads the id of a dataset in one of ecache's own lines.
@@ -214,36 +248,33 @@ fn foreign_name<'a>(field: &'static str, given: Given<'a>) -> Result<Cow<'a, str
 /// A string is the id as it stands, since lines written by hand have it so. FiftyOne itself has
 /// ObjectIds alone.
 fn foreign_dataset<'a>(given: Given<'a>) -> Result<Option<Cow<'a, str>>> {
-    if let Given::Plain("null") = given {
-        return Ok(None);
+    let given = match given {
+        Given::Plain("null") => return Ok(None),
+        Given::Stored(value) if value.bytes == b"null" => return Ok(None),
+        // A string that is spelled like a typed name gets one.
+        Given::Text(text) => return Ok(Some(typed_name::of_text(text))),
+        given => given,
+    };
+    let id = match &given {
+        Given::Parsed { json, .. } => extended_json::object_id("dataset_id", json)?,
+        // A document that looks like an ObjectId has no mark around it.
+        Given::Stored(value) => match value.to_stored().as_ref().map(wrapper::inner) {
+            Ok(Some(inner)) => {
+                extended_json::object_id("dataset_id", &Json::Object(inner.to_vec()))?
+            }
+            _ => None,
+        },
+        Given::Text(_) | Given::Plain(_) => None,
+    };
+    match id {
+        Some(id) => Ok(Some(id.into())),
+        None => foreign_name("dataset_id", given).map(Some),
     }
-    if let Given::Parsed { json, .. } = &given
-        && let Some(id) = extended_json::object_id("dataset_id", json)?
-    {
-        return Ok(Some(id.into()));
-    }
-    let name = foreign_name("dataset_id", given)?;
-    if !typed_name::is_typed(&name) {
-        return Ok(Some(name));
-    }
-    let value = typed_name::value(&name).unwrap_or(Json::Null);
-    let id = wrapper::inner(&value).map(|inner| Json::Object(inner.to_vec()));
-    let id = id
-        .map(|id| extended_json::object_id("dataset_id", &id))
-        .transpose()?;
-    Ok(match (value, id.flatten()) {
-        (Json::Null, _) => None,
-        (_, Some(id)) => Some(id.into()),
-        // A string that is spelled like a typed name has its own already.
-        (_, None) => Some(name),
-    })
 }
 
-fn checked<'a>(field: &'static str, name: Option<Cow<'a, str>>) -> Result<Option<Cow<'a, str>>> {
-    match name.as_deref().map(check_name) {
-        Some(Err(error)) => Err(DocumentError::Name { field, error }),
-        _ => Ok(name),
-    }
+fn check(field: &'static str, name: &str) -> Result<()> {
+    check_name(name).map_err(|error| DocumentError::Name { field, error })?;
+    Ok(())
 }
 
 fn string<'a>(field: &'static str, given: Given<'a>) -> Result<Option<Cow<'a, str>>> {
@@ -341,7 +372,7 @@ fn list(field: &'static str, given: Given<'_>) -> Result<Option<String>> {
     }
 }
 
-pub(super) fn missing(field: &'static str) -> DocumentError {
+fn missing(field: &'static str) -> DocumentError {
     DocumentError::Missing { field }
 }
 

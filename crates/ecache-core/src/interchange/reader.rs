@@ -5,10 +5,11 @@ use std::io::{self, BufRead, Chain, Cursor, Read};
 
 use super::framing::{Framing, HEAD_SIZE, MAX_BSON_SIZE, MAX_LINE_SIZE};
 use super::raw::Parts;
-use super::record::{DocumentError, Recorder};
+use super::record::{DocumentError, Recorder, Refused};
 use crate::backend::Record;
-use crate::mongo_types::bson::{self, BsonError};
+use crate::mongo_types::bson::{self, BsonError, BsonFault};
 use crate::python_json::{Json, ParseError};
+use crate::scope::Address;
 use crate::time::Timestamp;
 
 /// The position in a file at which a document begins.
@@ -50,8 +51,33 @@ impl fmt::Display for Position {
 pub struct ReadError {
     /// The document
     pub position: Position,
+    /// The address of the document, if it can be read and has a fault elsewhere
+    pub address: Option<Box<Address>>,
     /// The problem with it
     pub problem: Problem,
+}
+
+impl ReadError {
+    /// Reports whether the file is intact, and only this document cannot be held.
+    ///
+    /// Another program may have written it: with a field or a policy of its own, or with a text
+    /// that is not UTF-8. After any other error, parts of the file may be missing.
+    pub fn is_of_one_document(&self) -> bool {
+        match &self.problem {
+            Problem::Document(error) => !matches!(error, DocumentError::NotAnObject { .. }),
+            Problem::Bson(error) => matches!(
+                error.fault,
+                BsonFault::Utf8 | BsonFault::Type(_) | BsonFault::Depth
+            ),
+            Problem::Io(_)
+            | Problem::Unrecognised
+            | Problem::TooLong
+            | Problem::Truncated
+            | Problem::BsonLength
+            | Problem::AfterArray
+            | Problem::Json(_) => false,
+        }
+    }
 }
 
 /// A problem with a document.
@@ -91,6 +117,7 @@ impl Problem {
     pub(super) fn at(self, position: Position) -> ReadError {
         ReadError {
             position,
+            address: None,
             problem: self,
         }
     }
@@ -166,18 +193,26 @@ impl<R: BufRead> Reader<R> {
     }
 
     /// Makes a record of what the framing has found.
-    fn decode(&mut self) -> Result<Record, Problem> {
-        let parts = match self.framing {
-            Framing::Bson { .. } => Parts::of_bson(bson::members(&self.buffer)?),
-            Framing::Lines { .. } | Framing::Array { .. } => match Parts::of(&self.buffer) {
-                Some(parts) => parts,
-                // The parser knows why.
-                None => {
-                    return Err(DocumentError::not_an_object(&Json::parse(&self.buffer)?).into());
-                }
-            },
-        };
-        Ok(self.recorder.record(parts)?)
+    fn decode(&mut self, position: Position) -> Result<Record, ReadError> {
+        let parts = parts(&self.framing, &self.buffer).map_err(|problem| problem.at(position))?;
+        let record = self.recorder.record(parts);
+        record.map_err(|Refused { error, address }| ReadError {
+            position,
+            address,
+            problem: error.into(),
+        })
+    }
+}
+
+/// Takes a document apart.
+fn parts<'a>(framing: &Framing, document: &'a [u8]) -> Result<Parts<'a>, Problem> {
+    match framing {
+        Framing::Bson { .. } => Ok(Parts::of_bson(bson::members(document)?)),
+        Framing::Lines { .. } | Framing::Array { .. } => match Parts::of(document) {
+            Some(parts) => Ok(parts),
+            // The parser knows why.
+            None => Err(DocumentError::not_an_object(&Json::parse(document)?).into()),
+        },
     }
 }
 
@@ -193,10 +228,7 @@ impl<R: BufRead> Iterator for Reader<R> {
             .framing
             .next(&mut self.input, &mut self.buffer, MAX_LINE_SIZE);
         self.ended = !matches!(found, Ok(Some(_)));
-        let decode = |position| match self.decode() {
-            Ok(record) => Ok((position, record)),
-            Err(problem) => Err(problem.at(position)),
-        };
+        let decode = |position| Ok((position, self.decode(position)?));
         found.transpose().map(|position| position.and_then(decode))
     }
 }

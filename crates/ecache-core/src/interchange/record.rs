@@ -2,9 +2,10 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::mem;
 use std::sync::Arc;
 
-use super::fields::{Fields, Names, describe, foreign_value, missing, normal_text, value_of_kind};
+use super::fields::{Fields, Names, describe};
 use super::raw::Parts;
 use crate::backend::{Record, StoreMetadata, StoreRecord};
 use crate::entry::{Entry, Policy};
@@ -43,8 +44,7 @@ pub enum DocumentError {
         /// The type that it has
         found: &'static str,
     },
-    /// There is a field that neither FiftyOne nor ecache has; FiftyOne cannot read such documents
-    /// either.
+    /// There is a field that neither FiftyOne nor ecache has.
     #[error("unknown field {}", Excerpt(name))]
     UnknownField {
         /// The field
@@ -81,7 +81,7 @@ pub enum DocumentError {
     ExtendedJson(#[from] ExtendedJsonError),
 }
 
-pub(super) type Result<T> = std::result::Result<T, DocumentError>;
+pub(super) type Result<T, E = DocumentError> = std::result::Result<T, E>;
 
 impl DocumentError {
     /// Says what `json` is instead of a document.
@@ -89,6 +89,27 @@ impl DocumentError {
         DocumentError::NotAnObject {
             found: describe(json),
         }
+    }
+
+    /// Names the document that has the fault.
+    fn of(self, address: Address) -> Refused {
+        Refused {
+            error: self,
+            address: Some(Box::new(address)),
+        }
+    }
+}
+
+/// A document that is no record, with its address as far as that is known.
+pub(super) struct Refused {
+    pub error: DocumentError,
+    pub address: Option<Box<Address>>,
+}
+
+impl From<DocumentError> for Refused {
+    fn from(error: DocumentError) -> Self {
+        let address = None;
+        Self { error, address }
     }
 }
 
@@ -149,52 +170,38 @@ impl Recorder {
     }
 
     /// Makes a record of a document.
-    pub(super) fn record(&mut self, parts: Parts<'_>) -> Result<Record> {
-        let fields = Fields::read(parts)?;
-        let names = Names::read(fields.names, fields.kind)?;
-        let (store_name, key) = (names.store_name, names.key);
-        let value = fields.value.ok_or(missing("value"))?;
-        let collection = match (&fields.collection, fields.kind) {
-            (Some(collection), _) => collection.as_ref(),
-            // A line of ecache's own says its collection unless it is FiftyOne's.
-            (None, Some(_)) => DEFAULT_COLLECTION,
-            (None, None) => &self.collection,
-        };
-        let collection: Arc<str> = match &self.store {
-            Some(last) if *last.collection == *collection => last.collection.clone(),
-            _ => collection.into(),
-        };
-        let store = self.store(collection, &store_name, names.dataset_id.as_deref());
-        let created_at = fields.created_at.or(fields.id_made_at);
-        let created_at = created_at.unwrap_or(self.now);
+    pub(super) fn record(&mut self, parts: Parts<'_>) -> Result<Record, Refused> {
+        let (mut fields, fault) = Fields::read(parts);
+        let address = self.address(&mut fields)?;
+        if let Some(error) = fault {
+            return Err(error.of(address));
+        }
         let policy = match (fields.policy, fields.expires_at) {
             (_, Some(_)) => Policy::Evict,
             (policy, None) => policy.unwrap_or(Policy::Persist),
         };
-        if key == STORE_KEY {
-            let value = match fields.kind {
-                Some(_) => value.into_text().into_owned(),
-                None => normal_text(value),
+        let created_at = fields.created_at.or(fields.id_made_at);
+        let created_at = created_at.unwrap_or(self.now);
+        if address.key.as_str() == STORE_KEY {
+            return match fields.take_metadata() {
+                Ok(value) => Ok(Record::Store(StoreRecord {
+                    address: address.store,
+                    metadata: Some(StoreMetadata {
+                        value,
+                        created_at,
+                        updated_at: fields.updated_at,
+                        policy,
+                    }),
+                })),
+                Err(error) => Err(error.of(address)),
             };
-            return Ok(Record::Store(StoreRecord {
-                address: store,
-                metadata: Some(StoreMetadata {
-                    value,
-                    created_at,
-                    updated_at: fields.updated_at,
-                    policy,
-                }),
-            }));
         }
-        let Value { kind, bytes } = match fields.kind {
-            Some(kind) => value_of_kind(kind, value)?,
-            None => foreign_value(value),
+        let Value { kind, bytes } = match fields.take_value() {
+            Ok(value) => value,
+            Err(error) => return Err(error.of(address)),
         };
         let entry = Entry {
-            address: Address {
-                store,
-                key: Key::new(key)?,
-            },
+            address,
             policy,
             kind,
             size: bytes.len() as u64,
@@ -214,6 +221,25 @@ impl Recorder {
             cost_ms: fields.cost_ms,
         };
         Ok(Record::Entry(Box::new(entry), bytes))
+    }
+
+    /// Returns the address that a document has, and takes its names.
+    fn address(&mut self, fields: &mut Fields<'_>) -> Result<Address> {
+        let names = Names::read(mem::take(&mut fields.names), fields.kind)?;
+        let collection = match (&fields.collection, fields.kind) {
+            (Some(collection), _) => collection.as_ref(),
+            // A line of ecache's own says its collection unless it is FiftyOne's.
+            (None, Some(_)) => DEFAULT_COLLECTION,
+            (None, None) => &self.collection,
+        };
+        let collection: Arc<str> = match &self.store {
+            Some(last) if *last.collection == *collection => last.collection.clone(),
+            _ => collection.into(),
+        };
+        Ok(Address {
+            key: Key::new(names.key)?,
+            store: self.store(collection, &names.store_name, names.dataset_id.as_deref()),
+        })
     }
 
     fn store(

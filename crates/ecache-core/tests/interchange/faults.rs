@@ -57,6 +57,51 @@ fn a_bad_line_is_numbered_and_the_next_one_follows() {
 }
 
 #[test]
+fn a_document_that_cannot_be_held_is_told_from_a_damaged_file() {
+    let text = |length: u8, text: &[u8]| [&[length, 0, 0, 0], text, b"\0"].concat();
+    let bson = |value: &[u8]| {
+        let names = [
+            &b"\x02store_name\0"[..],
+            &text(2, b"s"),
+            b"\x02key\0",
+            &text(2, b"k"),
+            b"\x02value\0",
+            value,
+            b"\0",
+        ]
+        .concat();
+        let length = i32::try_from(names.len() + 4).expect("it is short");
+        [&length.to_le_bytes()[..], &names].concat()
+    };
+    let line = |member: &str| {
+        format!(r#"{{{member}, "store_name": "s", "key": "k", "value": 1}}"#).into_bytes()
+    };
+    let (named, nameless) = (Some("key \"k\" in store \"s\""), None);
+    let damaged = None;
+    for (file, expected) in [
+        (line(r#""x": 1"#), Some(named)),
+        (line(r#""policy": "x""#), Some(named)),
+        (line(r#""kind": "x""#), Some(named)),
+        (line(r#""created_at": 1.5"#), Some(named)),
+        (line(r#""kind": "bytes""#), Some(named)),
+        (b"{\"key\": \"k\", \"value\": 1}".to_vec(), Some(nameless)),
+        (b"{\"x\": 1}".to_vec(), Some(nameless)),
+        (bson(&text(2, b"\xff")), Some(nameless)),
+        (b"{\"key\": }".to_vec(), damaged),
+        (b"{}, 1".to_vec(), damaged),
+        (b"[1]".to_vec(), damaged),
+        (bson(&text(9, b"v")), damaged),
+        (bson(&text(2, b"v"))[..40].to_vec(), damaged),
+    ] {
+        let reader = Reader::new(&file[..], COLLECTION, NOW).expect("a known form");
+        let error = reader.filter_map(Result::err).next().expect("an error");
+        let address = error.address.as_ref().map(ToString::to_string);
+        let found = error.is_of_one_document().then_some(address.as_deref());
+        assert_eq!(found, expected, "{error}");
+    }
+}
+
+#[test]
 fn a_file_that_is_cut_off_is_an_error() {
     let element = r#"{"store_name": "s", "key": "k", "value": 1}"#;
     assert_eq!(
@@ -116,7 +161,7 @@ fn bombs_are_errors() {
     };
     assert_eq!(
         error(&nested(200)),
-        "document 1 at byte 0: unknown field \"a\""
+        "document 1 at byte 0: store_name is missing"
     );
     assert!(error(&nested(201)).contains("nested too deeply"));
 }

@@ -130,8 +130,8 @@ fn a_wrong_field_is_named_with_what_was_found() {
             "line 1: args must be an array, found a string",
         ),
         (
-            r#""store_name": """#,
-            "line 1: store_name: a name is 1 to 4096 bytes long, not 0",
+            r#""dataset_id": """#,
+            "line 1: dataset_id: a name is 1 to 4096 bytes long, not 0",
         ),
         (r#""key": null, "kind": "json""#, "line 1: key is missing"),
         (

@@ -135,7 +135,7 @@ fn any_time() -> impl Strategy<Value = Timestamp> {
 prop_compose! {
     fn any_store()(
         collection in prop_oneof![Just(COLLECTION.to_owned()), ".+"],
-        store_name in ".+",
+        store_name in ".*",
         dataset_id in any_name(),
     ) -> StoreAddress {
         StoreAddress {

@@ -2,11 +2,13 @@
 
 use super::*;
 use crate::backend::{
-    Commit, Imported, OnConflict, Record, StoreMetadata, StoreRecord, Use, no_progress, read_value,
+    Commit, Imported, Lookup, OnConflict, Record, StoreMetadata, StoreRecord, Use, fail_at_refused,
+    no_progress, read_value,
 };
 use crate::entry::{MAX_COUNT, Policy};
 use crate::error::{Error, Result};
 use crate::filter::Freshness;
+use crate::scope::{MAX_NAME_LENGTH, Scopes};
 use crate::value::CHUNK_SIZE;
 
 pub(super) const BEHAVIOURS: &[Behaviour] = &[
@@ -19,6 +21,10 @@ pub(super) const BEHAVIOURS: &[Behaviour] = &[
     (
         "an import in batches keeps the batches before it fails",
         batches,
+    ),
+    (
+        "an import leaves out what it is told to, and takes the rest",
+        leaves_out,
     ),
     ("an import brings the metadata of stores", metadata),
     (
@@ -50,6 +56,7 @@ fn import(
         &mut records.into_iter(),
         on_conflict,
         commit,
+        &mut fail_at_refused,
         &mut no_progress,
     )
 }
@@ -189,6 +196,46 @@ fn batches(backend: &dyn Backend) {
         ..Imported::default()
     };
     assert_eq!(imported.expect("an import"), expected);
+}
+
+fn leaves_out(backend: &dyn Backend) {
+    let too_long = Entry {
+        scopes: Scopes {
+            user_id: Some("u".repeat(MAX_NAME_LENGTH + 1).into()),
+            ..Scopes::default()
+        },
+        ..entry("s", "refused")
+    };
+    let commits = [Commit::Rehearse, Commit::Every(1), Commit::Whole];
+    for (commit, prefix) in commits.into_iter().zip(["r", "e", "w"]) {
+        let names = [1, 2, 3].map(|number| format!("{prefix}{number}"));
+        let [first, second, third] = names.each_ref().map(|key| record(&entry("s", key), b"v"));
+        let refused = || record(&too_long, b"v");
+        let records = [refused(), first, refused(), second, third, refused()];
+        let mut left_out = Vec::new();
+        let imported = backend.import(
+            &mut records.into_iter().map(Ok),
+            OnConflict::Fail,
+            commit,
+            &mut |address, error| {
+                assert!(matches!(error, Error::Name { .. }), "{error}");
+                left_out.push(address.key.to_string());
+                Ok(())
+            },
+            &mut no_progress,
+        );
+        assert_eq!(imported.expect("an import").created, 3);
+        assert_eq!(left_out, ["refused"; 3]);
+        let found = |name: &String| {
+            let lookup = backend.lookup(&address("s", name), NOW);
+            matches!(lookup, Ok(Lookup::Hit(..)))
+        };
+        assert!(
+            names
+                .iter()
+                .all(|name| found(name) == (commit != Commit::Rehearse))
+        );
+    }
 }
 
 fn metadata(backend: &dyn Backend) {

@@ -4,7 +4,8 @@ use std::io::{self, Read};
 
 use super::*;
 use crate::backend::{
-    Commit, ContentReader, Lookup, OnConflict, REPLACED_FOR, Record, no_progress, read_value,
+    Commit, ContentReader, Lookup, OnConflict, REPLACED_FOR, Record, fail_at_refused, no_progress,
+    read_value,
 };
 use crate::error::Error;
 use crate::filter::Selection;
@@ -125,7 +126,13 @@ fn replaced_by_an_import(backend: &dyn Backend) {
         let mut records = [Ok(record)].into_iter();
         let (on_conflict, commit) = (OnConflict::Replace, Commit::Whole);
         backend
-            .import(&mut records, on_conflict, commit, &mut no_progress)
+            .import(
+                &mut records,
+                on_conflict,
+                commit,
+                &mut fail_at_refused,
+                &mut no_progress,
+            )
             .expect("an import");
     };
     imported();

@@ -1,7 +1,9 @@
 //! Names that break code which takes names for text, patterns or SQL.
 
 use super::*;
-use crate::backend::{Commit, Dimension, Lookup, OnConflict, Record, no_progress, read_value};
+use crate::backend::{
+    Commit, Dimension, Lookup, OnConflict, Record, fail_at_refused, no_progress, read_value,
+};
 use crate::error::Error;
 use crate::filter::{DatasetPattern, Pattern};
 use crate::scope::{MAX_NAME_LENGTH, Scopes};
@@ -239,7 +241,13 @@ fn names_have_a_length(backend: &dyn Backend) {
             let address = entry.address.store.clone();
             let mut records = [Ok(Record::Entry(Box::new(entry), Vec::new()))].into_iter();
             let (replace, whole) = (OnConflict::Replace, Commit::Whole);
-            let imported = backend.import(&mut records, replace, whole, &mut no_progress);
+            let imported = backend.import(
+                &mut records,
+                replace,
+                whole,
+                &mut fail_at_refused,
+                &mut no_progress,
+            );
             is_refused(field, imported.expect_err("it is no name"));
             if address.check().is_err() {
                 let set = backend.set_metadata(&address, None);

@@ -7,7 +7,7 @@ use proptest::sample::select;
 use super::*;
 use crate::backend::{
     Commit, Dimension, Direction, Keep, OnConflict, PutOptions, Record, Sort, StoreMetadata,
-    StoreRecord, Touch, Use, no_progress,
+    StoreRecord, Touch, Use, fail_at_refused, no_progress,
 };
 use crate::entry::Policy;
 use crate::error::Error;
@@ -234,7 +234,13 @@ fn run(backend: &dyn Backend, operation: &Operation) -> String {
         }
         Operation::Import(records, on_conflict, commit) => {
             let mut records = records.iter().cloned().map(Ok);
-            let imported = backend.import(&mut records, *on_conflict, *commit, &mut no_progress);
+            let imported = backend.import(
+                &mut records,
+                *on_conflict,
+                *commit,
+                &mut fail_at_refused,
+                &mut no_progress,
+            );
             match imported {
                 // Any of several conflicts may be named.
                 Err(Error::Conflict { .. }) => "a conflict".into(),
@@ -266,6 +272,7 @@ pub(crate) fn fill(backend: &dyn Backend, records: &[Record]) {
         &mut records,
         OnConflict::Replace,
         Commit::Whole,
+        &mut fail_at_refused,
         &mut no_progress,
     );
     imported.expect("an import");

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use super::*;
-use crate::backend::{Commit, OnConflict, Record, Touch, Use, no_progress};
+use crate::backend::{Commit, OnConflict, Record, Touch, Use, fail_at_refused, no_progress};
 use crate::entry::Policy;
 use crate::error::{Error, Result};
 use crate::filter::{Capacity, Freshness, Pattern, Selection, Usage};
@@ -199,6 +199,7 @@ fn stopped(backend: &dyn Backend) {
             &mut records,
             OnConflict::Replace,
             Commit::Whole,
+            &mut fail_at_refused,
             &mut no_progress,
         )
         .expect("an import");

@@ -1,7 +1,7 @@
 //! Reading many entries.
 
 use super::*;
-use crate::backend::{Direction, Sort, Use, no_progress};
+use crate::backend::{Direction, Sort, Use, fail_at_refused, no_progress};
 use crate::filter::Pattern;
 
 pub(super) const BEHAVIOURS: &[Behaviour] = &[
@@ -120,6 +120,7 @@ fn fill(backend: &dyn Backend, count: usize, size: usize) -> Vec<String> {
         &mut records,
         crate::backend::OnConflict::Fail,
         crate::backend::Commit::Whole,
+        &mut fail_at_refused,
         &mut no_progress,
     );
     imported.expect("an import");

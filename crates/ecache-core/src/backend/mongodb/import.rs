@@ -18,7 +18,9 @@ use super::id::DocumentId;
 use super::side_document::{Note, raw};
 use super::value::Encoded;
 use super::{BATCH, BATCH_SIZE, MongoBackend, counters, name};
-use crate::backend::{Commit, Imported, OnConflict, Progress, Record, StoreMetadata, StoreRecord};
+use crate::backend::{
+    Commit, Imported, OnConflict, OnRefused, Progress, Record, StoreMetadata, StoreRecord,
+};
 use crate::entry::Entry;
 use crate::error::{Error, Result};
 use crate::filter::Usage;
@@ -78,6 +80,7 @@ pub(super) fn import(
     records: &mut dyn Iterator<Item = Result<Record>>,
     on_conflict: OnConflict,
     commit: Commit,
+    on_refused: OnRefused<'_>,
     progress: Progress<'_>,
 ) -> Result<Imported> {
     if commit != Commit::Rehearse {
@@ -92,10 +95,9 @@ pub(super) fn import(
         written: 0,
         perhaps: 0,
     };
-    match import.all(records, commit, progress) {
+    match import.all(records, commit, on_refused, progress) {
         Ok(()) => Ok(import.imported),
         Err(error @ Error::Interrupted { .. }) => Err(import.stopped(error)),
-        // A refused record does not affect earlier writes.
         Err(error) => Err(error),
     }
 }
@@ -105,6 +107,7 @@ impl Import<'_> {
         &mut self,
         records: &mut dyn Iterator<Item = Result<Record>>,
         commit: Commit,
+        on_refused: OnRefused<'_>,
         progress: Progress<'_>,
     ) -> Result<()> {
         let most = match commit {
@@ -117,12 +120,12 @@ impl Import<'_> {
         };
         let mut done = 0;
         loop {
-            let batch = next_batch(records, most)?;
+            let batch = next_batch(records, most, on_refused)?;
             if batch.is_empty() {
                 break;
             }
             let count = batch.len() as u64;
-            let prepared = self.prepare(batch)?;
+            let prepared = self.prepare(batch, on_refused)?;
             match (commit, &mut spool) {
                 (Commit::Rehearse, _) => {}
                 (_, Some(spool)) => put_by(spool, &prepared)?,
@@ -155,10 +158,25 @@ fn interrupted() -> Error {
     }
 }
 
+/// Refuses a record whose names MongoDB cannot keep.
+fn check(record: &Record) -> Result<()> {
+    record.check()?;
+    let store = match record {
+        Record::Entry(entry, _) => {
+            name::of(entry.address.key.as_str())?;
+            &entry.address.store
+        }
+        Record::Store(store) => &store.address,
+    };
+    name::of(&store.store_name)?;
+    name::dataset_of(store).map(drop)
+}
+
 /// Takes records until they are enough for one round trip.
 fn next_batch(
     records: &mut dyn Iterator<Item = Result<Record>>,
     most: usize,
+    on_refused: OnRefused<'_>,
 ) -> Result<Vec<Record>> {
     let mut batch = Vec::new();
     let mut size = 0;
@@ -167,17 +185,10 @@ fn next_batch(
             break;
         };
         let record = record?;
-        let store = match &record {
-            Record::Entry(entry, _) => &entry.address.store,
-            Record::Store(store) => &store.address,
-        };
-        let checked = record
-            .check()
-            .and_then(|()| name::dataset_of(store).map(drop));
-        checked.map_err(|error| match &record {
-            Record::Entry(entry, _) => error.of(&entry.address),
-            Record::Store(store) => error.of(&store.address.document()),
-        })?;
+        if let Err(error) = check(&record) {
+            on_refused(&record.address(), error)?;
+            continue;
+        }
         if let Record::Entry(_, value) = &record {
             size += value.len();
         }
@@ -188,7 +199,7 @@ fn next_batch(
 
 impl Import<'_> {
     /// Resolves conflicts, and encodes the records to be written.
-    fn prepare(&mut self, batch: Vec<Record>) -> Result<Vec<Prepared>> {
+    fn prepare(&mut self, batch: Vec<Record>, on_refused: OnRefused<'_>) -> Result<Vec<Prepared>> {
         let addresses = batch.iter().filter_map(|record| match record {
             Record::Entry(entry, _) => Some(&entry.address),
             Record::Store(_) => None,
@@ -196,11 +207,15 @@ impl Import<'_> {
         let there = self.there(addresses)?;
         let mut prepared = Vec::with_capacity(batch.len());
         for record in batch {
-            match record {
-                Record::Entry(entry, value) => {
-                    prepared.extend(self.entry(*entry, &value, &there)?);
-                }
-                Record::Store(store) => self.store(store)?,
+            let added = match &record {
+                Record::Entry(entry, value) => self
+                    .entry(entry, value, &there)
+                    .map(|entry| prepared.extend(entry)),
+                Record::Store(store) => self.store(store),
+            };
+            match added {
+                Err(error) if error.is_of_one_entry() => on_refused(&record.address(), error)?,
+                added => added?,
             }
         }
         Ok(prepared)
@@ -208,7 +223,7 @@ impl Import<'_> {
 
     fn entry(
         &mut self,
-        entry: Entry,
+        entry: &Entry,
         value: &[u8],
         there: &HashMap<Address, There>,
     ) -> Result<Option<Prepared>> {
@@ -229,12 +244,11 @@ impl Import<'_> {
         }
         let is_there = old.is_some();
         let id = old.map_or_else(DocumentId::new, |old| old.id);
-        let encoded = Encoded::new(entry.kind, value).map_err(|error| error.of(address))?;
-        let note = Note::new(id.clone(), &entry, value.len() as u64, &encoded);
+        let encoded = Encoded::new(entry.kind, value)?;
+        let note = Note::new(id.clone(), entry, value.len() as u64, &encoded);
         let lifetime = (entry.policy, entry.expires_at);
         let times = (entry.created_at, entry.updated_at);
-        let document = document(id.clone(), address, encoded.value(), lifetime, times)
-            .map_err(|error| error.of(address))?;
+        let document = document(id.clone(), address, encoded.value(), lifetime, times)?;
         if is_there {
             self.imported.replaced += 1
         } else {
@@ -250,9 +264,9 @@ impl Import<'_> {
         }))
     }
 
-    fn store(&mut self, record: StoreRecord) -> Result<()> {
+    fn store(&mut self, record: &StoreRecord) -> Result<()> {
         let StoreRecord { address, metadata } = record;
-        let pending = self.pending_metadata.get(&address).cloned();
+        let pending = self.pending_metadata.get(address).cloned();
         let old = match pending {
             Some(pending) => Some(pending),
             None => {
@@ -269,12 +283,12 @@ impl Import<'_> {
                 return Ok(());
             }
         }
-        self.imported.stores += 1;
         if let Some(metadata) = metadata {
-            Encoded::new(crate::value::Kind::Json, metadata.value.as_bytes())
-                .map_err(|error| error.of(&address.document()))?;
-            self.pending_metadata.insert(address, metadata);
+            Encoded::new(crate::value::Kind::Json, metadata.value.as_bytes())?;
+            self.pending_metadata
+                .insert(address.clone(), metadata.clone());
         }
+        self.imported.stores += 1;
         Ok(())
     }
 

@@ -68,8 +68,8 @@ use mongodb::{Collection, Database};
 use super::sqlite::Access;
 use super::{
     Backend, Chunked, Commit, Content, Counters, Dataset, Description, Dimension, Follow, Group,
-    Imported, Lookup, OnConflict, OnExistingStore, Progress, Put, PutOptions, Record, Rows, Scan,
-    StoreMetadata, StoreRecord, Touch, Trouble, Use, lookup_enough,
+    Imported, Lookup, OnConflict, OnExistingStore, OnRefused, Progress, Put, PutOptions, Record,
+    Rows, Scan, StoreMetadata, StoreRecord, Touch, Trouble, Use, lookup_enough,
 };
 use crate::entry::Entry;
 use crate::error::{Error, Result};
@@ -211,9 +211,10 @@ impl Backend for MongoBackend {
         records: &mut dyn Iterator<Item = Result<Record>>,
         on_conflict: OnConflict,
         commit: Commit,
+        on_refused: OnRefused<'_>,
         progress: Progress<'_>,
     ) -> Result<Imported> {
-        import::import(self, records, on_conflict, commit, progress)
+        import::import(self, records, on_conflict, commit, on_refused, progress)
     }
 
     fn scan(&self, scan: &Scan, now: Timestamp) -> Result<Rows<'_>> {

@@ -15,7 +15,7 @@ use super::names::{self, NameKind};
 use super::write::{self, Interned, Write};
 use super::{SqliteBackend, blobs, schema};
 use crate::backend::{
-    Commit, Content, Imported, OnConflict, Progress, Record, StoreMetadata, StoreRecord,
+    Commit, Content, Imported, OnConflict, OnRefused, Progress, Record, StoreMetadata, StoreRecord,
 };
 use crate::entry::{Entry, MAX_COUNT};
 use crate::error::{Error, Result};
@@ -41,6 +41,7 @@ impl SqliteBackend {
         records: &mut dyn Iterator<Item = Result<Record>>,
         on_conflict: OnConflict,
         commit: Commit,
+        on_refused: OnRefused<'_>,
         progress: Progress<'_>,
     ) -> Result<Imported> {
         let mut connection = self.writing_connection()?;
@@ -50,7 +51,14 @@ impl SqliteBackend {
         connection
             .execute_batch(&settings(CACHE_KIB, CHECKPOINT_PAGES))
             .map_err(|error| self.error(error))?;
-        let result = self.import_with(&mut connection, records, on_conflict, commit, progress);
+        let result = self.import_with(
+            &mut connection,
+            records,
+            on_conflict,
+            commit,
+            on_refused,
+            progress,
+        );
         self.checkpoint(&connection);
         // The connection goes back to the pool with SQLite's own settings.
         connection
@@ -65,6 +73,7 @@ impl SqliteBackend {
         records: &mut dyn Iterator<Item = Result<Record>>,
         on_conflict: OnConflict,
         commit: Commit,
+        on_refused: OnRefused<'_>,
         progress: Progress<'_>,
     ) -> Result<Imported> {
         let sqlite = |error| self.error(error);
@@ -86,8 +95,8 @@ impl SqliteBackend {
             let mut batch = Batch::new(self, &transaction, on_conflict);
             let mut count = 0;
             while count < size && !ended {
-                let handful = batch.take(records, HANDFUL.min(size - count))?;
-                ended = handful.is_empty();
+                let handful;
+                (handful, ended) = batch.take(records, HANDFUL.min(size - count), on_refused)?;
                 count += handful.len() as u64;
                 for record in handful {
                     batch.write(record, &mut imported)?;
@@ -145,17 +154,26 @@ impl<'a> Batch<'a> {
     }
 
     /// Takes up to `most` of the next records, and puts those of a store side by side in their
-    /// order.
+    /// order. Reports whether there are no more.
     fn take(
         &mut self,
         records: &mut dyn Iterator<Item = Result<Record>>,
         most: u64,
-    ) -> Result<Vec<Record>> {
+        on_refused: OnRefused<'_>,
+    ) -> Result<(Vec<Record>, bool)> {
         let mut handful = Vec::new();
         let mut bytes = 0;
-        for record in records.take(usize::try_from(most).unwrap_or(usize::MAX)) {
+        let mut ended = false;
+        while (handful.len() as u64) < most && bytes < HANDFUL_BYTES {
+            let Some(record) = records.next() else {
+                ended = true;
+                break;
+            };
             let record = record?;
-            record.check()?;
+            if let Err(error) = record.check() {
+                on_refused(&record.address(), error)?;
+                continue;
+            }
             let address = match &record {
                 Record::Store(store) => &store.address,
                 Record::Entry(entry, value) => {
@@ -168,12 +186,10 @@ impl<'a> Batch<'a> {
                 .store(address)
                 .map_err(|error| self.backend.error(error))?;
             handful.push((store.0, record));
-            if bytes >= HANDFUL_BYTES {
-                break;
-            }
         }
         handful.sort_by_key(|(store, _)| *store);
-        Ok(handful.into_iter().map(|(_, record)| record).collect())
+        let handful = handful.into_iter().map(|(_, record)| record).collect();
+        Ok((handful, ended))
     }
 
     fn write(&mut self, record: Record, imported: &mut Imported) -> Result<()> {

@@ -69,8 +69,8 @@ pub use open::{Access, BUSY_TIMEOUT};
 
 use super::{
     Backend, CallIdentity, CallLookup, Chunked, Commit, Content, Counters, Description, Dimension,
-    Group, Imported, Lookup, OnConflict, OnExistingStore, Progress, Put, PutOptions, Record, Rows,
-    Scan, StoreMetadata, StoreRecord, Touch, Trouble, Use, lookup_enough,
+    Group, Imported, Lookup, OnConflict, OnExistingStore, OnRefused, Progress, Put, PutOptions,
+    Record, Rows, Scan, StoreMetadata, StoreRecord, Touch, Trouble, Use, lookup_enough,
 };
 use crate::entry::Entry;
 use crate::error::{Error, Result};
@@ -269,9 +269,10 @@ impl Backend for SqliteBackend {
         records: &mut dyn Iterator<Item = Result<Record>>,
         on_conflict: OnConflict,
         commit: Commit,
+        on_refused: OnRefused<'_>,
         progress: Progress<'_>,
     ) -> Result<Imported> {
-        self.import_records(records, on_conflict, commit, progress)
+        self.import_records(records, on_conflict, commit, on_refused, progress)
     }
 
     fn scan(&self, scan: &Scan, now: Timestamp) -> Result<Rows<'_>> {

@@ -6,7 +6,7 @@ use mongodb::bson::{Binary, Bson, DateTime, RawDocumentBuf};
 
 use super::*;
 use crate::backend::memory::MemoryBackend;
-use crate::backend::{Backend, Commit, OnConflict, Row, Touch};
+use crate::backend::{Backend, Commit, OnConflict, Row, Touch, fail_at_refused};
 use crate::key::Key;
 use crate::scope::{Address, StoreAddress};
 use crate::transfer::{Found, Importer, Records};
@@ -168,7 +168,7 @@ fn keys_of_any_type_keep_it_on_the_way_through_another_store() {
     let (between, target) = (MemoryBackend::new(), TemporaryDatabase::new());
     let copies: [(&dyn Backend, &dyn Backend); 2] = [(&*source, &between), (&between, &*target)];
     for (from, to) in copies {
-        let mut refuse = |address: &Address, error: &Error| panic!("{address}: {error}");
+        let mut refuse = fail_at_refused;
         let mut importer = Importer::new(to, OnConflict::Fail, &mut refuse);
         for found in Records::new(from, &Filter::default(), NOW).expect("a scan") {
             match found.expect("a record") {
@@ -211,6 +211,7 @@ fn numbers_that_are_one_key_to_the_server_are_one_entry() {
         &mut records,
         OnConflict::Replace,
         Commit::Whole,
+        &mut fail_at_refused,
         &mut no_progress,
     );
     assert_eq!(imported.expect("an import").replaced, 1);

@@ -5,7 +5,8 @@ use std::ops::ControlFlow;
 
 use super::*;
 use crate::backend::{
-    Commit, Imported, OnConflict, OnExistingStore, StoreMetadata, Touch, no_progress,
+    Commit, Imported, OnConflict, OnExistingStore, StoreMetadata, Touch, fail_at_refused,
+    no_progress,
 };
 use crate::entry::Policy;
 use crate::error::Result;
@@ -56,6 +57,7 @@ fn import(backend: &MongoBackend, count: usize, stop_at: u64) -> Result<Imported
         &mut numbered(count),
         OnConflict::Replace,
         Commit::Whole,
+        &mut fail_at_refused,
         &mut |_| {
             calls += 1;
             if calls == stop_at {
