@@ -10,8 +10,10 @@ use rusqlite::types::ValueRef;
 
 use super::SqliteBackend;
 use super::checksum::Identity;
+use super::read::Known;
 use super::reclaim::Due;
 use super::row::{self, Kept, RowError, Uses};
+use super::session::Session;
 use super::write::Interned;
 use crate::backend::{CallIdentity, CallLookup, CallResult, Chunked, Content, PutOptions};
 use crate::entry::{self, Entry};
@@ -51,13 +53,24 @@ impl SqliteBackend {
 
     fn try_find_call(
         &self,
-        connection: &Connection,
+        session: &Session,
         call: &CallIdentity<'_>,
         now: Timestamp,
     ) -> Result<CallLookup, RowError> {
-        let Some(store) = self.names.store_id(connection, call.store)? else {
-            return Ok(CallLookup::Missing);
-        };
+        self.in_store(session, call.store, |store, known| {
+            self.find_call_in(session, store, known, call, now)
+        })
+        .map(|found| found.unwrap_or(CallLookup::Missing))
+    }
+
+    fn find_call_in(
+        &self,
+        connection: &Session,
+        store: i64,
+        known: Known,
+        call: &CallIdentity<'_>,
+        now: Timestamp,
+    ) -> Result<Option<CallLookup>, RowError> {
         let sql = if call.with_generation {
             CALL_AND_GENERATION
         } else {
@@ -65,8 +78,12 @@ impl SqliteBackend {
         };
         let mut statement = connection.prepare_cached(sql)?;
         let mut rows = statement.query((store, &call.hash[..]))?;
-        let Some(row) = rows.next()? else {
-            return Ok(CallLookup::Missing);
+        let row = rows.next()?;
+        if known.is_outdated(connection) {
+            return Ok(None);
+        }
+        let Some(row) = row else {
+            return Ok(Some(CallLookup::Missing));
         };
         let identity = Identity {
             id: row.get(0)?,
@@ -83,6 +100,9 @@ impl SqliteBackend {
         if id >> 32 != store {
             return Err(RowError::Damaged);
         }
+        if row::is_marked(identity.kind) {
+            return Ok(Some(CallLookup::Missing));
+        }
         let bytes = row.get_ref(8)?.as_blob()?;
         let kept = Kept {
             checksum: row.get(7)?,
@@ -98,7 +118,7 @@ impl SqliteBackend {
         let expires_at = identity.expires_at.map(Timestamp::from_millis);
         let written_at = Timestamp::from_millis(identity.written_at);
         if !entry::is_fresh(written_at, expires_at, now) {
-            return Ok(CallLookup::Missing);
+            return Ok(Some(CallLookup::Missing));
         }
         row::verify_chunks(connection, &content)?;
         let is_known = identity.split == Some(call.split())
@@ -107,9 +127,9 @@ impl SqliteBackend {
                 .is_name(connection, identity.function, call.function)?;
         if !is_known && !self.is_of_call(connection, id, call)? {
             let function = self.names.name(connection, identity.function)?;
-            return Ok(CallLookup::Other(function));
+            return Ok(Some(CallLookup::Other(function)));
         }
-        Ok(CallLookup::Hit(CallResult {
+        Ok(Some(CallLookup::Hit(CallResult {
             kind: row::kind(identity.kind).ok_or(RowError::Damaged)?,
             content,
             expires_at,
@@ -119,7 +139,7 @@ impl SqliteBackend {
             } else {
                 None
             },
-        }))
+        })))
     }
 
     /// Evaluates [`Entry::is_of_call`] on a row within the snapshot of the look-up.

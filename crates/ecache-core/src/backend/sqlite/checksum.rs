@@ -15,6 +15,7 @@ use std::fmt;
 use rusqlite::types::{FromSqlResult, Type, ValueRef};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
+use super::row::is_marked;
 use crate::backend::{Chunked, Content, StoreMetadata};
 use crate::scope::StoreAddress;
 
@@ -109,6 +110,17 @@ pub(super) struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
+    /// Reports whether the entry was removed, and is kept for undo.
+    pub(super) fn is_marked(&self) -> bool {
+        is_marked(self.kind)
+    }
+
+    /// Reports whether the row is where its id says. A removed entry whose key was written again
+    /// has made way: its `store` is its negative id.
+    pub(super) fn is_in_place(&self) -> bool {
+        self.store == self.id >> 32 || (self.is_marked() && self.store == -self.id)
+    }
+
     /// Returns the fields that a hit depends on.
     pub(super) fn identity(&self) -> Identity<'a> {
         Identity {
@@ -159,10 +171,10 @@ impl<'a> Fields<'a> {
 }
 
 /// Returns the `checksum` of a row of `stores`, which covers the columns that lead to the store.
-pub(super) fn store(id: i64, store: &StoreAddress) -> i64 {
+pub(super) fn store(id: i64, store: &StoreAddress, retired: i64) -> i64 {
     let dataset = store.dataset_id.as_deref().unwrap_or_default();
     let names = [&*store.collection, &*store.store_name, dataset];
-    texts(names, numbers([Some(id)], 2)) as i64
+    texts(names, numbers([Some(id), Some(retired)], 2)) as i64
 }
 
 /// Returns the `metadata_checksum` of a row of `stores`; `policy` is the stored number.

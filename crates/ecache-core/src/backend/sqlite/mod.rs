@@ -6,12 +6,14 @@
 //! | `open` | trust, ownership of the format, settings of a connection |
 //! | `schema` | tables, indexes, migrations |
 //! | `one_shot` | one look-up by a short process |
+//! | `session` | a connection, and the ids of stores that were read through it |
 //! | `names` | interned stores, users, operators, prompts, functions |
 //! | `query` | from a filter to SQL |
 //! | `row` | from a row to a verified entry |
 //! | `checksum` | what the checksums of rows cover |
 //! | `cached_call` | results of cached calls, read and written with the least |
 //! | `read`, `write`, `import`, `remove`, `stats` | the verbs |
+//! | `marks` | removed entries that stay in their rows |
 //! | `select`, `verify` | the entries of a selection, and verifying rows before they are changed |
 //! | `salvage`, `repair` | what is left of a damaged file, and removing from one |
 //! | `history` | operations, settings, usage by period, tombstones: what is not an entry |
@@ -35,6 +37,7 @@ mod folder;
 mod history;
 mod import;
 mod log;
+mod marks;
 mod names;
 mod one_shot;
 mod open;
@@ -50,6 +53,7 @@ mod row;
 mod salvage;
 mod schema;
 mod select;
+mod session;
 mod shrink;
 mod stats;
 mod stores;
@@ -178,7 +182,7 @@ impl Drop for SqliteBackend {
     fn drop(&mut self) {
         let idle = std::mem::take(&mut lock(&self.pool).idle);
         let watcher = lock(&self.watcher).take();
-        let idle = idle.into_iter().map(|connection| *connection);
+        let idle = idle.into_iter().map(|session| session.into_connection());
         for connection in idle.chain(watcher) {
             match self.access {
                 Access::Read => drop(connection),
@@ -228,12 +232,14 @@ impl Backend for SqliteBackend {
         let snapshot = connection
             .unchecked_transaction()
             .map_err(|error| self.error(error))?;
-        match self.lookup_sorted(&snapshot, addresses, now)? {
-            Some(lookups) => Ok(lookups),
+        let lookups = match self.lookup_sorted(&connection, addresses, now)? {
+            Some(lookups) => lookups,
             None => lookup_enough(addresses, |address| {
-                self.lookup_with(&snapshot, address, now, Verified::Here)
-            }),
-        }
+                self.lookup_with(&connection, address, now, Verified::Here)
+            })?,
+        };
+        drop(snapshot);
+        Ok(lookups)
     }
 
     fn stage(&self, value: &mut dyn Read, now: Timestamp) -> Result<Content> {
@@ -362,7 +368,7 @@ impl Backend for SqliteBackend {
     fn generation(&self, store: &StoreAddress) -> Result<u64> {
         let connection = self.connection()?;
         let generation = || -> rusqlite::Result<u64> {
-            match self.names.store_id(&connection, store)? {
+            match names::find_store(&connection, store)? {
                 Some(id) => cached_call::generation(&connection, id),
                 None => Ok(0),
             }

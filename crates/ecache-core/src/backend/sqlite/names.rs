@@ -1,7 +1,8 @@
 //! Interned names: stores, and the users, operators, prompts and functions of entries.
 //!
-//! Ids are never reused (AUTOINCREMENT) and a store's row is never deleted, so cached ids stay
-//! valid for the life of the process.
+//! Ids are never reused (AUTOINCREMENT), so what an id stands for may be cached for the life of the
+//! process. The id of a store may not: a clear retires the row of the store, whose entries nobody
+//! sees from then on, and makes another row for its address (`retire`, `session`).
 //!
 //! Each row has a checksum of its id and names, which no index contains. The row in the table is
 //! therefore verified, however it was found.
@@ -14,6 +15,7 @@ use rusqlite::{Connection, OptionalExtension, Row};
 use super::checksum::{self, damaged};
 use super::row::{is_damage, readable};
 use super::salvage::{intact, is_corrupt};
+use super::session::Session;
 use crate::scope::StoreAddress;
 
 /// The kinds of interned names, by the numbers that the file has for them.
@@ -31,8 +33,7 @@ type Named = (Arc<str>, i64);
 /// A cache of the interned names, shared by all connections of a backend.
 #[derive(Default)]
 pub(super) struct Names {
-    /// Sorted: hashing names or a number takes longer than finding them
-    store_ids: RwLock<BTreeMap<StoreAddress, i64>>,
+    /// Retired stores too, since the address of an id never changes
     stores: RwLock<HashMap<i64, Arc<StoreAddress>>>,
     names: RwLock<BTreeMap<i64, Arc<str>>>,
     functions: RwLock<HashMap<Arc<str>, i64>>,
@@ -43,41 +44,56 @@ pub(super) struct Names {
 impl Names {
     /// Clears the cached names, since another file has its own ids. No operation may be under way.
     pub(super) fn forget(&self) {
-        write(&self.store_ids).clear();
         write(&self.stores).clear();
         write(&self.names).clear();
         write(&self.functions).clear();
         self.last.iter().for_each(|last| *write(last) = None);
     }
 
-    /// Returns the id of a store, if the file has it.
+    /// Returns the id of a store, if the file has it. Requires a write transaction, which has read
+    /// the version of the data, and in which no store was inserted: an id that was read and then
+    /// rolled back would stay cached.
     pub(super) fn store_id(
         &self,
-        connection: &Connection,
+        session: &Session,
         store: &StoreAddress,
     ) -> rusqlite::Result<Option<i64>> {
-        let known = read(&self.store_ids).get(store).copied();
-        if known.is_some() {
-            return Ok(known);
+        if session.is_current()
+            && let Some(known) = session.known_store(store)
+        {
+            return Ok(Some(known));
         }
-        let id = select_store_id(connection, store)?;
+        self.read_store_id(session, store)
+    }
+
+    /// Reads the id of a store in use, and remembers it for the version of the data that the
+    /// connection reads.
+    pub(super) fn read_store_id(
+        &self,
+        session: &Session,
+        store: &StoreAddress,
+    ) -> rusqlite::Result<Option<i64>> {
+        let id = find_store(session, store)?;
         if let Some(id) = id {
-            write(&self.store_ids).insert(store.clone(), id);
-            write(&self.stores).insert(id, Arc::new(store.clone()));
+            session.remember(store, id);
+            // Most likely the address is asked for next.
+            write(&self.stores)
+                .entry(id)
+                .or_insert_with(|| Arc::new(store.clone()));
         }
         Ok(id)
     }
 
     /// Returns the id of a store, which is inserted if it is missing. Requires a write transaction
-    /// that has inserted none before: an id that was read and then rolled back would stay cached.
+    /// that has inserted none before.
     pub(super) fn intern_store(
         &self,
-        connection: &Connection,
+        session: &Session,
         store: &StoreAddress,
     ) -> rusqlite::Result<i64> {
-        match self.store_id(connection, store)? {
+        match self.store_id(session, store)? {
             Some(id) => Ok(id),
-            None => insert_store(connection, store),
+            None => insert_store(session, store),
         }
     }
 
@@ -131,13 +147,15 @@ impl Names {
             return Ok(store.clone());
         }
         let store = connection
-            .prepare_cached(
-                "SELECT checksum, id, collection, name, dataset FROM stores WHERE id = ?1",
-            )?
+            .prepare_cached(concat!(
+                "SELECT ",
+                store_columns!(),
+                " FROM stores WHERE id = ?1"
+            ))?
             .query_row([id], verified_store)
-            .map(|(_, store)| Arc::new(store));
+            .map(|row| Arc::new(row.address));
         let store = match store {
-            Err(error) if is_damage(&error) => stored_in_index(connection, id)?.into(),
+            Err(error) if is_damage(&error) => stored_in_index(connection, id)?.address.into(),
             Err(error) if is_corrupt(&error) => return Err(damaged("a store cannot be read")),
             store => store?,
         };
@@ -201,13 +219,35 @@ fn store_address(row: &Row<'_>, first: usize) -> rusqlite::Result<StoreAddress> 
     })
 }
 
-/// Reads a store and its id from the columns `checksum, id, collection, name, dataset`.
-pub(super) fn verified_store(row: &Row<'_>) -> rusqlite::Result<(i64, StoreAddress)> {
-    let (stored, id): (i64, i64) = (row.get(0)?, row.get(1)?);
-    let store = store_address(row, 2)?;
+/// The columns of a store that [`verified_store`] reads.
+///
+/// The checksum comes first: without a column of the table, SQLite would read only the index.
+macro_rules! store_columns {
+    () => {
+        "checksum, id, retired, collection, name, dataset"
+    };
+}
+pub(super) use store_columns;
+
+/// A verified row of `stores`.
+pub(super) struct StoreRow {
+    pub(super) id: i64,
+    pub(super) address: StoreAddress,
+    /// The number of the operation that retired the row, 0 for a store in use
+    pub(super) retired: i64,
+}
+
+/// Reads a store from [`store_columns`].
+pub(super) fn verified_store(row: &Row<'_>) -> rusqlite::Result<StoreRow> {
+    let (stored, id, retired): (i64, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
+    let address = store_address(row, 3)?;
     // Entries have the store's id in the upper half of theirs.
-    if stored == checksum::store(id, &store) && (1..1 << 31).contains(&id) {
-        Ok((id, store))
+    if stored == checksum::store(id, &address, retired) && (1..1 << 31).contains(&id) {
+        Ok(StoreRow {
+            id,
+            address,
+            retired,
+        })
     } else {
         Err(damaged("the names of a store do not match their checksum"))
     }
@@ -227,16 +267,21 @@ pub(super) fn verified_name(row: &Row<'_>) -> rusqlite::Result<(i64, String)> {
 /// Recovers the store of a damaged row from the index of the names, which holds a copy of them.
 ///
 /// The copy is trusted if it matches the row's checksum, or if it equals the row's own names.
-fn stored_in_index(connection: &Connection, id: i64) -> rusqlite::Result<StoreAddress> {
-    let copy = "SELECT collection, name, dataset FROM stores \
+fn stored_in_index(connection: &Connection, id: i64) -> rusqlite::Result<StoreRow> {
+    let copy = "SELECT retired, collection, name, dataset FROM stores \
                 INDEXED BY sqlite_autoindex_stores_1 WHERE +id = ?1";
-    let copy = connection
-        .prepare(copy)?
-        .query_row([id], |row| store_address(row, 0))?;
-    let row = "SELECT checksum, collection, name, dataset FROM stores NOT INDEXED WHERE id = ?1";
+    let copy = connection.prepare(copy)?.query_row([id], |row| {
+        Ok(StoreRow {
+            id,
+            address: store_address(row, 1)?,
+            retired: row.get(0)?,
+        })
+    })?;
+    let row =
+        "SELECT checksum, retired, collection, name, dataset FROM stores NOT INDEXED WHERE id = ?1";
     connection.prepare(row)?.query_row([id], |row| {
-        let is_sum = row.get(0) == Ok(checksum::store(id, &copy));
-        if is_sum || store_address(row, 1)? == copy {
+        let is_sum = row.get(0) == Ok(checksum::store(id, &copy.address, copy.retired));
+        if is_sum || (store_address(row, 2)? == copy.address && row.get(1) == Ok(copy.retired)) {
             Ok(copy)
         } else {
             Err(damaged("the names of a store do not match their checksum"))
@@ -244,17 +289,44 @@ fn stored_in_index(connection: &Connection, id: i64) -> rusqlite::Result<StoreAd
     })
 }
 
-/// Lists every store of the file in order of its id; unreadable names are `None`.
+/// Lists the stores in use in order of their ids; unreadable names are `None`.
 pub(super) fn stores(
     connection: &Connection,
 ) -> rusqlite::Result<Vec<(i64, Option<StoreAddress>)>> {
-    let sql = "SELECT checksum, id, collection, name, dataset FROM stores NOT INDEXED ORDER BY id";
+    let (stores, _) = all_stores(connection)?;
+    Ok(stores)
+}
+
+/// Lists the stores in use as [`stores`] does, and the ids of the retired ones, in order.
+#[expect(clippy::type_complexity, reason = "two lists")]
+pub(super) fn all_stores(
+    connection: &Connection,
+) -> rusqlite::Result<(Vec<(i64, Option<StoreAddress>)>, Vec<i64>)> {
+    let (mut stores, mut retired) = (Vec::new(), Vec::new());
+    for (id, row) in store_rows(connection)? {
+        match row {
+            Some(row) if row.retired != 0 => retired.push(id),
+            row => stores.push((id, row.map(|row| row.address))),
+        }
+    }
+    Ok((stores, retired))
+}
+
+/// Lists every row of `stores` in order of its id; unreadable ones are `None`.
+pub(super) fn store_rows(
+    connection: &Connection,
+) -> rusqlite::Result<Vec<(i64, Option<StoreRow>)>> {
+    let sql = concat!(
+        "SELECT ",
+        store_columns!(),
+        " FROM stores NOT INDEXED ORDER BY id"
+    );
     let mut stores = BTreeMap::new();
     let read = (|| -> rusqlite::Result<()> {
         let mut statement = connection.prepare_cached(sql)?;
         let mut rows = statement.query(())?;
         while let Some(row) = rows.next()? {
-            let store = readable(verified_store(row))?.map(|(_, store)| store);
+            let store = readable(verified_store(row))?;
             stores.insert(row.get(1)?, store);
         }
         Ok(())
@@ -262,7 +334,8 @@ pub(super) fn stores(
     let is_whole = intact(read)?.is_some();
     if !is_whole || stores.values().any(Option::is_none) {
         // A damaged page may hide stores; those with entries are found through the entries.
-        let sql = "SELECT DISTINCT store FROM entries INDEXED BY entries_key";
+        // Marked rows that made way for others are below zero.
+        let sql = "SELECT DISTINCT store FROM entries INDEXED BY entries_key WHERE store > 0";
         let read = (|| -> rusqlite::Result<()> {
             let mut statement = connection.prepare_cached(sql)?;
             let mut rows = statement.query(())?;
@@ -284,25 +357,21 @@ pub(super) fn stores(
     Ok(stores.into_iter().collect())
 }
 
-/// Returns the id of a store, if the file has it, without remembering it.
+/// Returns the id of a store in use, if the file has it, without remembering it.
 pub(super) fn find_store(
     connection: &Connection,
     store: &StoreAddress,
 ) -> rusqlite::Result<Option<i64>> {
-    select_store_id(connection, store)
-}
-
-fn select_store_id(connection: &Connection, store: &StoreAddress) -> rusqlite::Result<Option<i64>> {
-    // The checksum comes first: without a column of the table, SQLite would read only the index.
     connection
-        .prepare_cached(
-            "SELECT checksum, id, collection, name, dataset FROM stores \
-             WHERE collection = ?1 AND name = ?2 AND dataset = ?3",
-        )?
+        .prepare_cached(concat!(
+            "SELECT ",
+            store_columns!(),
+            " FROM stores WHERE collection = ?1 AND name = ?2 AND dataset = ?3 AND retired = 0"
+        ))?
         .query_row(store_key(store), |row| {
-            let (id, found) = verified_store(row)?;
-            if found == *store {
-                Ok(id)
+            let found = verified_store(row)?;
+            if found.address == *store && found.retired == 0 {
+                Ok(found.id)
             } else {
                 Err(damaged("an index leads to another store"))
             }
@@ -317,22 +386,24 @@ fn store_key(store: &StoreAddress) -> (&str, &str, &str) {
 
 /// Returns the id of a store, which is inserted if it is missing. Requires a write transaction.
 pub(super) fn intern_store(connection: &Connection, store: &StoreAddress) -> rusqlite::Result<i64> {
-    match select_store_id(connection, store)? {
+    match find_store(connection, store)? {
         Some(id) => Ok(id),
         None => insert_store(connection, store),
     }
 }
 
-fn insert_store(connection: &Connection, store: &StoreAddress) -> rusqlite::Result<i64> {
+/// Inserts a store that the file does not have.
+pub(super) fn insert_store(connection: &Connection, store: &StoreAddress) -> rusqlite::Result<i64> {
     let (collection, name, dataset) = store_key(store);
     let id = connection
         .prepare_cached(
-            "INSERT INTO stores(collection, name, dataset, generation) VALUES (?1, ?2, ?3, 0)",
+            "INSERT INTO stores(collection, name, dataset, retired, generation) \
+             VALUES (?1, ?2, ?3, 0, 0)",
         )?
         .insert((collection, name, dataset))?;
     connection
         .prepare_cached("UPDATE stores SET checksum = ?2 WHERE id = ?1")?
-        .execute((id, checksum::store(id, store)))?;
+        .execute((id, checksum::store(id, store, 0)))?;
     Ok(id)
 }
 

@@ -20,6 +20,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 
 use super::read::Verified;
+use super::session::Session;
 use super::{Access, SqliteBackend, open};
 use crate::backend::{Content, Lookup};
 use crate::error::Result;
@@ -63,17 +64,18 @@ impl SqliteBackend {
         let connection =
             Connection::open_with_flags(open::uri(path, open::INDEX_IN_MEMORY), flags).ok()?;
         open::configure(&connection, Duration::ZERO).ok()?;
-        let snapshot = connection.unchecked_transaction().ok()?;
+        let session = Session::new(connection);
+        let snapshot = session.unchecked_transaction().ok()?;
         open::check_readable(&snapshot, path).ok()?;
         let backend = Self::with(path, Access::Read, patience);
         let lookup = backend
-            .lookup_with(&snapshot, address, now, Verified::ByReader)
+            .lookup_with(&session, address, now, Verified::ByReader)
             .ok()?;
         snapshot.commit().ok()?;
         match lookup {
             Lookup::Hit(_, Content::Chunked(_)) => None,
             lookup => {
-                backend.begin_short(connection);
+                backend.begin_short(session);
                 Some((backend, lookup))
             }
         }

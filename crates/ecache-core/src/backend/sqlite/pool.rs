@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, FileControl};
 
 use super::folder::Folder;
+use super::session::Session;
 use super::{SqliteBackend, connect, lock, open};
 use crate::error::{Error, Result};
 
@@ -34,7 +35,7 @@ const GENERATION_BITS: u32 = 40;
 #[derive(Default)]
 pub(super) struct Pool {
     #[expect(clippy::vec_box, reason = "each operation moves one out and back")]
-    pub(super) idle: Vec<Box<Connection>>,
+    pub(super) idle: Vec<Box<Session>>,
     /// Number of operations under way
     users: u64,
     file: Option<FileId>,
@@ -98,12 +99,12 @@ impl SqliteBackend {
         let mut pool = lock(&self.pool);
         pool.file = file;
         pool.folder = Folder::of(&self.path);
-        pool.idle.push(Box::new(connection));
+        pool.idle.push(Box::new(Session::new(connection)));
     }
 
     /// Adds the connection of a one-shot process, which does not track its file.
-    pub(super) fn begin_short(&self, connection: Connection) {
-        lock(&self.pool).idle.push(Box::new(connection));
+    pub(super) fn begin_short(&self, session: Session) {
+        lock(&self.pool).idle.push(Box::new(session));
     }
 
     /// Returns a connection for exclusive use.
@@ -122,7 +123,8 @@ impl SqliteBackend {
         loop {
             let idle = self.enter(look).idle.pop();
             let held = Held(self);
-            let connection = match idle.map_or_else(|| self.connect().map(Box::new), Ok) {
+            let connect = || self.connect().map(|new| Box::new(Session::new(new)));
+            let session = match idle.map_or_else(connect, Ok) {
                 // Waits until the operations under way on the old file have ended.
                 Err(Error::Moved { .. })
                     if waiting_since.get_or_insert_with(Instant::now).elapsed()
@@ -132,13 +134,13 @@ impl SqliteBackend {
                     std::thread::sleep(Duration::from_millis(1));
                     continue;
                 }
-                connection => connection?,
+                session => session?,
             };
             // The connection counts the operation from here on.
             std::mem::forget(held);
             return Ok(Pooled {
                 backend: self,
-                connection: Some(connection),
+                session: Some(session),
             });
         }
     }
@@ -244,30 +246,30 @@ impl Drop for Held<'_> {
 /// A connection that returns to the pool when dropped.
 pub(super) struct Pooled<'a> {
     backend: &'a SqliteBackend,
-    connection: Option<Box<Connection>>,
+    session: Option<Box<Session>>,
 }
 
 impl Deref for Pooled<'_> {
-    type Target = Connection;
+    type Target = Session;
 
-    fn deref(&self) -> &Connection {
-        self.connection.as_ref().expect("taken only when dropped")
+    fn deref(&self) -> &Session {
+        self.session.as_ref().expect("taken only when dropped")
     }
 }
 
 impl DerefMut for Pooled<'_> {
-    fn deref_mut(&mut self) -> &mut Connection {
-        self.connection.as_mut().expect("taken only when dropped")
+    fn deref_mut(&mut self) -> &mut Session {
+        self.session.as_mut().expect("taken only when dropped")
     }
 }
 
 impl Drop for Pooled<'_> {
     fn drop(&mut self) {
-        let connection = self.connection.take();
+        let session = self.session.take();
         let mut pool = lock(&self.backend.pool);
         // A connection that could not roll back, as on a failing disk, is closed instead.
         pool.idle
-            .extend(connection.filter(|connection| connection.is_autocommit()));
+            .extend(session.filter(|session| session.is_autocommit()));
         pool.users -= 1;
     }
 }

@@ -12,8 +12,8 @@ use rusqlite::functions::{Context, FunctionFlags};
 use rusqlite::types::{ToSql, ToSqlOutput, Value as SqlValue, ValueRef};
 use rusqlite::{Connection, params_from_iter};
 
-use super::names::{self, NameKind, verified_name, verified_store};
-use super::row::{kind_number, readable};
+use super::names::{self, NameKind, store_columns, verified_name, verified_store};
+use super::row::{UNMARKED, kind_number, readable};
 use super::salvage::intact;
 use super::schema::LARGE;
 use crate::entry::{CLOCK_SKEW, Policy};
@@ -37,8 +37,10 @@ pub(super) struct Plan {
     pub(super) index: Option<&'static str>,
     /// True if the entries of a range come in order of their `id`
     pub(super) ordered: bool,
-    /// The stores to visit, in order; `None` for all in one range
-    stores: Option<Vec<i64>>,
+    /// The ranges to visit, in order: stores in use, never retired ones
+    ranges: Vec<Range>,
+    /// Reports whether the ranges cover every store in use, unreadable ones included
+    is_everywhere: bool,
     /// Fields that the filter restricts, besides the stores
     conditions: Conditions,
     condition: String,
@@ -141,6 +143,21 @@ impl Range {
         after: 0,
         end: i64::MAX,
     };
+
+    /// Returns the ranges that cover all ids but those of some stores, which come in order.
+    fn all_but(stores: &[i64]) -> Vec<Self> {
+        let mut rest = Self::ALL;
+        let mut ranges = Vec::new();
+        for store in stores.iter().map(|store| Self::store(*store)) {
+            if store.after > rest.after {
+                let end = store.after;
+                ranges.push(Self { end, ..rest });
+            }
+            rest.after = store.end;
+        }
+        ranges.push(rest);
+        ranges
+    }
 }
 
 impl Plan {
@@ -153,7 +170,8 @@ impl Plan {
         let mut plan = Self {
             index: None,
             ordered: true,
-            stores: None,
+            ranges: Vec::new(),
+            is_everywhere: false,
             conditions: Conditions::of(filter),
             condition: String::from("TRUE"),
             parameters: Vec::new(),
@@ -185,16 +203,14 @@ impl Plan {
         }
         plan.narrow_by_state(filter, now);
         plan.narrow_by_arguments(filter);
-        plan.stores = matching_stores(connection, filter, plan.begins_with_store())?;
+        (plan.ranges, plan.is_everywhere) =
+            matching_stores(connection, filter, plan.begins_with_store())?;
         Ok(plan)
     }
 
     /// Returns the ranges to visit, in order of `id`.
     pub(super) fn ranges(&self) -> Vec<Range> {
-        match &self.stores {
-            None => vec![Range::ALL],
-            Some(stores) => stores.iter().map(|store| Range::store(*store)).collect(),
-        }
+        self.ranges.clone()
     }
 
     fn begins_with_store(&self) -> bool {
@@ -208,6 +224,12 @@ impl Plan {
     ///
     /// SQLite leaves out the join where no column of it is used.
     pub(super) fn source(&self) -> String {
+        format!("{} AND {UNMARKED}", self.source_of_rows())
+    }
+
+    /// Returns the same with removed entries, for a reader that verifies each row: an entry is
+    /// removed only if its checksum says so.
+    pub(super) fn source_of_rows(&self) -> String {
         let index = match self.index {
             Some(index) => format!("INDEXED BY {index}"),
             None => "NOT INDEXED".into(),
@@ -239,7 +261,8 @@ impl Plan {
         )
     }
 
-    /// Returns the conditions alone; their parameters follow the two bounds of a range.
+    /// Returns the conditions alone; their parameters follow the two bounds of a range. Removed
+    /// entries satisfy them, too.
     ///
     /// They do not name the stores: an id, whose upper half is the store, was selected with them.
     pub(super) fn condition(&self) -> &str {
@@ -248,7 +271,7 @@ impl Plan {
 
     /// Reports whether the filter matches every entry of the file unconditionally.
     pub(super) fn means_all(&self) -> bool {
-        self.stores.is_none() && self.conditions == Conditions::Nothing
+        self.is_everywhere && self.conditions == Conditions::Nothing
     }
 
     /// Returns the fields that the filter restricts.
@@ -498,8 +521,8 @@ pub(super) fn hash_bytes(key: &str) -> Option<[u8; 32]> {
     Some(hash)
 }
 
-/// Returns the ids of the stores that a filter can match, in order; `None` if it matches all of the
-/// file and the stores need not be told apart.
+/// Returns the ranges of the stores in use that a filter can match, in order, and whether it
+/// matches all of them. Where the stores need not be told apart, a range spans several.
 ///
 /// A filter that names no store also matches stores with unreadable names: their entries are
 /// damaged.
@@ -507,20 +530,20 @@ fn matching_stores(
     connection: &Connection,
     filter: &Filter,
     apart: bool,
-) -> rusqlite::Result<Option<Vec<i64>>> {
+) -> rusqlite::Result<(Vec<Range>, bool)> {
     if let Some(ids) = named_stores(connection, filter)? {
-        return Ok(Some(ids));
+        return Ok((ids.into_iter().map(Range::store).collect(), false));
     }
     let names_none = filter.stores.is_empty() && filter.datasets.is_empty();
-    let stores = names::stores(connection)?;
+    let (stores, retired) = names::all_stores(connection)?;
     let matches = |store: &StoreAddress| filter.matches_store(store);
     let is_known = |store: &Option<StoreAddress>| store.as_ref().is_some_and(matches);
     if names_none && !apart && stores.iter().all(|(_, store)| is_known(store)) {
-        return Ok(None);
+        return Ok((Range::all_but(&retired), true));
     }
     let is_meant = |store: &Option<StoreAddress>| store.as_ref().map_or(names_none, matches);
     let meant = stores.into_iter().filter(|(_, store)| is_meant(store));
-    Ok(Some(meant.map(|(id, _)| id).collect()))
+    Ok((meant.map(|(id, _)| Range::store(id)).collect(), false))
 }
 
 /// Looks up the stores of a filter that names each of them and their collections, by their index.
@@ -531,16 +554,19 @@ fn named_stores(connection: &Connection, filter: &Filter) -> rusqlite::Result<Op
     else {
         return Ok(None);
     };
-    let sql = "SELECT checksum, id, collection, name, dataset FROM stores \
-               WHERE collection IN rarray(?1) AND name IN rarray(?2)";
+    let sql = concat!(
+        "SELECT ",
+        store_columns!(),
+        " FROM stores WHERE collection IN rarray(?1) AND name IN rarray(?2)"
+    );
     let read = (|| -> rusqlite::Result<Vec<i64>> {
         let mut statement = connection.prepare_cached(sql)?;
         let mut rows = statement.query((Rc::new(collections), Rc::new(names)))?;
         let mut ids = Vec::new();
         while let Some(row) = rows.next()? {
-            let (id, store) = verified_store(row)?;
-            if filter.matches_store(&store) {
-                ids.push(id);
+            let store = verified_store(row)?;
+            if store.retired == 0 && filter.matches_store(&store.address) {
+                ids.push(store.id);
             }
         }
         ids.sort_unstable();

@@ -17,6 +17,7 @@ use super::pool::{Held, Look};
 use super::query::{Conditions, Plan, Range, USED, WRITTEN, stored_key};
 use super::row::{self, RowError, USES, Uses};
 use super::salvage::{self, Salvage, is_corrupt};
+use super::session::Session;
 use super::stores;
 use crate::backend::{
     Chunked, Content, Direction, LOOKUP_SIZE, Lookup, Row, Scan, Sort, Values, WHOLE_SIZE,
@@ -43,6 +44,22 @@ pub(super) enum Verified {
     ByReader,
 }
 
+/// Where the id of a store comes from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Known {
+    /// From an earlier transaction, which may be outdated
+    Unverified,
+    /// From this transaction
+    Read,
+}
+
+impl Known {
+    /// Reports whether the id is of no use in the transaction in which a statement has run.
+    pub(super) fn is_outdated(self, session: &Session) -> bool {
+        self == Self::Unverified && !session.is_current()
+    }
+}
+
 /// One entry with its value, by store and key.
 const LOOKUP: &str = concat!(
     "SELECT ",
@@ -53,12 +70,12 @@ const LOOKUP: &str = concat!(
 impl SqliteBackend {
     pub(super) fn lookup_with(
         &self,
-        connection: &Connection,
+        session: &Session,
         address: &Address,
         now: Timestamp,
         verified: Verified,
     ) -> Result<Lookup> {
-        let found = self.try_lookup(connection, address, now, verified);
+        let found = self.try_lookup(session, address, now, verified);
         match found {
             Ok(lookup) => Ok(lookup),
             Err(RowError::Damaged) => Ok(Lookup::Damaged(address.clone())),
@@ -68,20 +85,69 @@ impl SqliteBackend {
 
     fn try_lookup(
         &self,
-        connection: &Connection,
+        session: &Session,
         address: &Address,
         now: Timestamp,
         verified: Verified,
     ) -> Result<Lookup, RowError> {
-        let Some(store) = self.names.store_id(connection, &address.store)? else {
-            return Ok(Lookup::Missing);
+        self.in_store(session, &address.store, |store, is_current| {
+            self.lookup_in(session, store, is_current, address, now, verified)
+        })
+        .map(|found| found.unwrap_or(Lookup::Missing))
+    }
+
+    /// Looks something up in a store by its id, first by the known one. Returns `None` if there is
+    /// no such store.
+    ///
+    /// `look` returns `None` if its last argument is [`Known::Unverified`] and the id turns out to
+    /// be outdated once the statement has read the version of the data.
+    pub(super) fn in_store<T>(
+        &self,
+        session: &Session,
+        store: &StoreAddress,
+        look: impl Fn(i64, Known) -> Result<Option<T>, RowError>,
+    ) -> Result<Option<T>, RowError> {
+        if let Some(known) = session.known_store(store)
+            && let Some(found) = look(known, Known::Unverified)?
+        {
+            return Ok(Some(found));
+        }
+        // Both statements in one snapshot.
+        let snapshot = if session.is_autocommit() {
+            Some(session.unchecked_transaction()?)
+        } else {
+            None
         };
+        let found = match self.names.read_store_id(session, store)? {
+            Some(store) => look(store, Known::Read)?,
+            None => None,
+        };
+        drop(snapshot);
+        Ok(found)
+    }
+
+    fn lookup_in(
+        &self,
+        connection: &Session,
+        store: i64,
+        known: Known,
+        address: &Address,
+        now: Timestamp,
+        verified: Verified,
+    ) -> Result<Option<Lookup>, RowError> {
         let mut statement = connection.prepare_cached(LOOKUP)?;
         let mut rows = statement.query((store, stored_key(address.key.as_str())))?;
-        let Some(row) = rows.next()? else {
-            return Ok(Lookup::Missing);
+        let row = rows.next()?;
+        if known.is_outdated(connection) {
+            return Ok(None);
+        }
+        let Some(row) = row else {
+            return Ok(Some(Lookup::Missing));
         };
         let fields = row::fields(row)?;
+        if fields.is_marked() {
+            return Ok(Some(Lookup::Missing));
+        }
         // A hit does not depend on the recorded use of earlier ones.
         let uses = match Uses::select(connection, fields.id) {
             Err(RowError::Sqlite(error)) if is_corrupt(&error) => Uses::default(),
@@ -93,20 +159,20 @@ impl SqliteBackend {
             return Err(RowError::Damaged);
         }
         if !entry.is_fresh(now) {
-            return Ok(Lookup::Stale(Box::new(entry)));
+            return Ok(Some(Lookup::Stale(Box::new(entry))));
         }
         let content = match verified {
             Verified::ByReader if entry.size > WHOLE_SIZE => row::unread(&fields, row)?,
             Verified::ByReader | Verified::Here => row::content(connection, &fields, row)?,
         };
-        Ok(Lookup::Hit(Box::new(entry), content))
+        Ok(Some(Lookup::Hit(Box::new(entry), content)))
     }
 
     /// Looks up entries in the order of the index, so that a batch of them shares its pages.
     /// Returns `None` if their values exceed [`LOOKUP_SIZE`].
     pub(super) fn lookup_sorted(
         &self,
-        connection: &Connection,
+        connection: &Session,
         addresses: &[Address],
         now: Timestamp,
     ) -> Result<Option<Vec<Lookup>>> {
@@ -242,6 +308,25 @@ impl Iterator for RowsOf<'_> {
     }
 }
 
+/// The entry of a row.
+enum Found {
+    /// An entry, or a damaged one
+    Row(Row),
+    /// A removed entry, and whether the index of keys has it under its store
+    Removed { is_indexed: bool },
+    /// Nothing that the filter matches
+    Nothing,
+}
+
+impl Found {
+    fn entry(self) -> Option<Row> {
+        match self {
+            Self::Row(row) => Some(row),
+            Self::Removed { .. } | Self::Nothing => None,
+        }
+    }
+}
+
 /// Rows that were read in one transaction.
 #[derive(Default)]
 struct Page {
@@ -249,6 +334,8 @@ struct Page {
     bytes: usize,
     /// The id of the last row
     last: i64,
+    /// Number of removed rows that the index of keys has as well
+    removed: u64,
 }
 
 impl Page {
@@ -281,9 +368,11 @@ impl RowsOf<'_> {
         while !page.is_full()
             && let Some(range) = self.source.next()
         {
-            let before = page.rows.len();
+            let before = (page.rows.len(), page.removed);
             match (self.read(&snapshot, &sql, range, &mut page), &self.source) {
-                (Ok(()), Source::Ids(_)) if self.is_salvaged && page.rows.len() == before => {
+                (Ok(()), Source::Ids(_))
+                    if self.is_salvaged && (page.rows.len(), page.removed) == before =>
+                {
                     self.lost.push(range.end);
                 }
                 (Ok(()), _) if page.is_full() => self.source.resume(range, page.last),
@@ -303,7 +392,7 @@ impl RowsOf<'_> {
             }
         }
         self.last = page.last;
-        self.seen += page.rows.len() as u64;
+        self.seen += page.rows.len() as u64 + page.removed;
         if page.rows.is_empty() {
             page.rows.extend(self.hidden(&snapshot).map_err(sqlite)?);
         }
@@ -356,7 +445,7 @@ impl RowsOf<'_> {
             let mut statement = connection.prepare_cached(&sql)?;
             let mut rows = statement.query(params_from_iter(self.plan.bound(range)))?;
             match rows.next()? {
-                Some(row) => self.try_row(connection, row).map(Some),
+                Some(row) => self.try_row(connection, row).map(Found::entry),
                 None => Ok(None),
             }
         };
@@ -368,7 +457,7 @@ impl RowsOf<'_> {
 
     fn sql(&self) -> String {
         let source = match &self.source {
-            Source::Ranges(_) => format!("{} ORDER BY e.id", self.plan.source()),
+            Source::Ranges(_) => format!("{} ORDER BY e.id", self.plan.source_of_rows()),
             Source::Ids(_) => self.plan.source_by_id(),
         };
         self.select(USES.0, &source)
@@ -404,60 +493,64 @@ impl RowsOf<'_> {
             if !range.contains(id) || !is_next {
                 return Err(sqlite(damaged("the entries are out of order")));
             }
-            if let Some(row) = self.row(connection, row, id)? {
-                page.push(id, row);
+            match self.row(connection, row, id)? {
+                Found::Row(row) => page.push(id, row),
+                Found::Removed { is_indexed } => {
+                    page.removed += u64::from(is_indexed);
+                    page.last = id;
+                }
+                Found::Nothing => {}
             }
         }
         Ok(())
     }
 
     /// Reads the entry of a row found in the table or by an index.
-    fn row(
-        &self,
-        connection: &Connection,
-        row: &rusqlite::Row<'_>,
-        id: i64,
-    ) -> Result<Option<Row>> {
+    fn row(&self, connection: &Connection, row: &rusqlite::Row<'_>, id: i64) -> Result<Found> {
         match self.try_row(connection, row) {
-            Ok(row) => Ok(Some(row)),
+            Ok(found) => Ok(found),
             Err(RowError::Sqlite(error)) => Err(self.backend.error(error)),
             Err(RowError::Damaged) => {
                 let row = match self.source {
                     Source::Ranges(_) if self.plan.index.is_some() => {
                         self.row_by_id(connection, id)
                     }
-                    _ => self.damaged(connection, row).map(Some),
+                    _ => self.damaged(connection, row).map(Found::Row),
                 };
                 row.map_err(|error| self.backend.error(error))
             }
         }
     }
 
-    /// Reads an entry from the table alone; `None` if the index is wrong and the filter does not
+    /// Reads an entry from the table alone; nothing if the index is wrong and the filter does not
     /// match.
-    fn row_by_id(&self, connection: &Connection, id: i64) -> rusqlite::Result<Option<Row>> {
+    fn row_by_id(&self, connection: &Connection, id: i64) -> rusqlite::Result<Found> {
         let sql = self.select(USES.0, &self.plan.source_by_id());
         let mut statement = connection.prepare_cached(&sql)?;
         let mut rows = statement.query(params_from_iter(self.plan.bound(Range::one(id))))?;
         let Some(row) = rows.next()? else {
-            return Ok(None);
+            return Ok(Found::Nothing);
         };
         match self.try_row(connection, row) {
-            Ok(row) => Ok(Some(row)),
+            Ok(found) => Ok(found),
             Err(RowError::Sqlite(error)) => Err(error),
-            Err(RowError::Damaged) => self.damaged(connection, row).map(Some),
+            Err(RowError::Damaged) => self.damaged(connection, row).map(Found::Row),
         }
     }
 
-    fn try_row(&self, connection: &Connection, row: &rusqlite::Row<'_>) -> Result<Row, RowError> {
+    fn try_row(&self, connection: &Connection, row: &rusqlite::Row<'_>) -> Result<Found, RowError> {
         let fields = row::fields(row)?;
+        if fields.is_marked() {
+            let is_indexed = fields.store > 0;
+            return Ok(Found::Removed { is_indexed });
+        }
         let uses = Uses::of_row(row, USES.1)?;
         let entry = row::entry(connection, &self.backend.names, &fields, uses)?;
         let content = match self.values {
             Values::Omit => None,
             Values::Include => Some(row::content(connection, &fields, row)?),
         };
-        Ok(Row::Entry(Box::new(entry), content))
+        Ok(Found::Row(Row::Entry(Box::new(entry), content)))
     }
 
     /// Returns the address of a damaged row, as far as it can be read.

@@ -18,6 +18,7 @@ use rusqlite::Connection;
 
 use super::blobs::{self, REPLACED};
 use super::row::chunk_id;
+use super::session::Session;
 use super::{SqliteBackend, lock, reserve};
 use crate::backend::{REPLACED_FOR, STAGED_FOR, UnnamedValues};
 use crate::error::{Error, Result};
@@ -145,7 +146,7 @@ impl SqliteBackend {
 
     /// Runs a short write transaction, even if the disk is nearly full.
     fn reclaiming<T>(&self, work: impl Fn(&Connection) -> rusqlite::Result<T>) -> Result<T> {
-        let work = |transaction: &Connection| work(transaction).map_err(|error| self.error(error));
+        let work = |transaction: &Session| work(transaction).map_err(|error| self.error(error));
         if !reserve::is_needed(&self.path) {
             return self.transaction(work);
         }

@@ -13,6 +13,7 @@ use super::pool::Look;
 use super::query::Plan;
 use super::reclaim::Due;
 use super::select::{Part, count, select};
+use super::session::Session;
 use super::verify::{Batch, Judged, delete_batch, touch_batch};
 use super::{SqliteBackend, reserve};
 use crate::backend::{Progress, STAGED_FOR, Touch};
@@ -114,7 +115,7 @@ impl SqliteBackend {
     /// frees pages without writing them.
     fn delete_all(&self, selection: &Selection, now: Timestamp) -> Result<Option<Usage>> {
         let oldest = now.saturating_sub(STAGED_FOR);
-        let delete_all = |transaction: &Connection| {
+        let delete_all = |transaction: &Session| {
             let delete = || -> rusqlite::Result<Option<Usage>> {
                 let all: u64 =
                     transaction.query_row("SELECT count(*) FROM entries", (), |row| row.get(0))?;
@@ -188,7 +189,7 @@ impl SqliteBackend {
             while !rest.is_empty() {
                 let (ids, later) = rest.split_at(size.min(rest.len()));
                 let started = Instant::now();
-                let run = |transaction: &Connection| {
+                let run = |transaction: &Session| {
                     batch(transaction, plan, ids).map_err(|error| self.error(error))
                 };
                 let changed = match pace {

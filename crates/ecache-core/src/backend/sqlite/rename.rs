@@ -7,12 +7,12 @@
 use rusqlite::Connection;
 
 use super::SqliteBackend;
-use super::names;
 use super::pool::Look;
 use super::query::Range;
-use super::row::{self, RowError};
+use super::row::{self, RowError, UNMARKED};
 use super::stores::{OwnDocument, has_entries, own_document};
 use super::write::{bump_generation, full_store, id_after, last_id, write_metadata};
+use super::{marks, names};
 use crate::backend::OnExistingStore;
 use crate::entry::Entry;
 use crate::error::{Error, Result};
@@ -73,6 +73,7 @@ impl SqliteBackend {
                     written_at,
                 });
             }
+            marks::make_way_for_all(transaction, old, new).map_err(sqlite)?;
             let usage = self.move_entries(transaction, (old, from), (new, to))?;
             let change = || -> rusqlite::Result<()> {
                 if moved.is_some() {
@@ -124,7 +125,12 @@ impl SqliteBackend {
 }
 
 /// Moves one entry to another id, and returns its size.
-fn move_entry(transaction: &Connection, id: i64, to: i64, store: i64) -> Result<u64, RowError> {
+pub(super) fn move_entry(
+    transaction: &Connection,
+    id: i64,
+    to: i64,
+    store: i64,
+) -> Result<u64, RowError> {
     let (row_checksum, checksum, size) = {
         let mut statement = transaction.prepare_cached(BY_ID)?;
         let mut rows = statement.query([id])?;
@@ -149,10 +155,12 @@ fn move_entry(transaction: &Connection, id: i64, to: i64, store: i64) -> Result<
 }
 
 /// Returns the ids of a store's entries, in order.
-fn ids(connection: &Connection, store: i64) -> rusqlite::Result<Vec<i64>> {
+pub(super) fn ids(connection: &Connection, store: i64) -> rusqlite::Result<Vec<i64>> {
     let Range { after, end } = Range::store(store);
-    let sql = "SELECT id FROM entries NOT INDEXED WHERE id > ?1 AND id <= ?2 ORDER BY id";
-    let mut statement = connection.prepare_cached(sql)?;
+    let sql = format!(
+        "SELECT id FROM entries AS e NOT INDEXED WHERE id > ?1 AND id <= ?2 AND {UNMARKED} ORDER BY id"
+    );
+    let mut statement = connection.prepare_cached(&sql)?;
     let ids = statement.query_map([after, end], |row| row.get(0))?;
     ids.collect()
 }
@@ -165,7 +173,7 @@ fn in_both(
 ) -> rusqlite::Result<Option<(Key, Timestamp)>> {
     let sql = "SELECT e.key, coalesce(e.updated_at, e.created_at) FROM entries AS o \
                CROSS JOIN entries AS e ON e.store = ?2 AND e.key = o.key WHERE o.store = ?1 \
-               LIMIT 1";
+               AND o.kind < 16 AND e.kind < 16 LIMIT 1";
     let mut statement = connection.prepare_cached(sql)?;
     let mut rows = statement.query([old, new])?;
     let Some(row) = rows.next()? else {

@@ -195,7 +195,13 @@ fn copy_names(old: &Connection) -> rusqlite::Result<[Copy; 3]> {
     };
     verify().map_err(unreadable(names))?;
     let copy = |table| -> rusqlite::Result<Copy> {
-        let mut statement = old.prepare(&format!("SELECT * FROM {table} NOT INDEXED"))?;
+        // The entries of retired stores go with all others.
+        let condition = match table {
+            "stores" => "WHERE retired = 0",
+            _ => "",
+        };
+        let mut statement =
+            old.prepare(&format!("SELECT * FROM {table} NOT INDEXED {condition}"))?;
         let columns = statement.column_count();
         let row = |row: &Row<'_>| (0..columns).map(|column| row.get(column)).collect();
         let rows = statement.query_map((), row)?;

@@ -22,6 +22,18 @@ macro_rules! columns {
 }
 pub(super) use columns;
 
+/// Added to the `kind` of a removed entry, which only undo sees.
+pub(super) const MARK: i64 = 16;
+
+/// Selects the entries that are not removed, in statements that do not verify each row. A `kind`
+/// that makes no sense is that of a damaged entry.
+pub(super) const UNMARKED: &str = "(e.kind BETWEEN 16 AND 19) IS NOT TRUE";
+
+/// Reports whether this is the `kind` of a removed entry.
+pub(super) fn is_marked(kind: i64) -> bool {
+    (MARK..MARK + 4).contains(&kind)
+}
+
 /// Index of the column with the value's length.
 pub(super) const SIZE: usize = 10;
 
@@ -196,7 +208,7 @@ pub(super) fn fields<'a>(row: &'a Row<'_>) -> Result<Fields<'a>, RowError> {
         args: row.get_ref(17)?.as_str_or_null()?,
     };
     let stored: i64 = row.get(ROW_CHECKSUM)?;
-    if fields.id >> 32 == fields.store && fields.sum()? == stored {
+    if fields.is_in_place() && fields.sum()? == stored {
         Ok(fields)
     } else {
         Err(RowError::Damaged)

@@ -29,10 +29,10 @@ pub(super) const LARGE: u64 = 64 * 1024;
 const MIGRATIONS: &[&str] = &[VERSION_1];
 
 const VERSION_1: &str = "
-CREATE TABLE stores(id INTEGER PRIMARY KEY AUTOINCREMENT, collection, name, dataset, checksum, \
+CREATE TABLE stores(id INTEGER PRIMARY KEY AUTOINCREMENT, collection, name, dataset, retired, checksum, \
 generation, metadata, metadata_policy, metadata_created_at, metadata_updated_at, metadata_checksum, \
 memory_hits, store_hits, stale_hits, shared, misses, computations, bypassed, mismatches, errors, saved_ms, \
-UNIQUE(collection, name, dataset));
+UNIQUE(collection, name, dataset, retired));
 CREATE TABLE names(id INTEGER PRIMARY KEY AUTOINCREMENT, kind, name, checksum, UNIQUE(kind, name));
 CREATE TABLE entries(id INTEGER PRIMARY KEY, store, key, user, operator, prompt, function, \
 split, policy, kind, size, created_at, updated_at, expires_at, cost_ms, blob, jwt_sha256, args, \
@@ -40,7 +40,7 @@ row_checksum, checksum, value);
 CREATE UNIQUE INDEX entries_key ON entries(store, key);
 CREATE TABLE uses(entry INTEGER PRIMARY KEY, last_used_at, hits, saved_ms);
 CREATE TABLE history(kind, at, id, body, PRIMARY KEY(kind, at, id)) WITHOUT ROWID;
-CREATE TABLE blobs(id INTEGER PRIMARY KEY AUTOINCREMENT, staged_at, staged_by, replaced_at);
+CREATE TABLE blobs(id INTEGER PRIMARY KEY, staged_at, staged_by, replaced_at);
 CREATE TABLE chunks(id INTEGER PRIMARY KEY, checksum, bytes);
 ";
 

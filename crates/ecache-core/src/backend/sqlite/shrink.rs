@@ -8,6 +8,7 @@ use std::fs;
 
 use rusqlite::Connection;
 
+use super::session::Session;
 use super::{SqliteBackend, reserve};
 use crate::error::{Error, Result};
 
@@ -22,7 +23,7 @@ const USUAL: &str = "PRAGMA cache_spill=ON; PRAGMA wal_autocheckpoint=1000";
 
 impl SqliteBackend {
     /// Runs `work` with a connection that uses as little space as possible.
-    pub(super) fn frugally<T>(&self, work: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+    pub(super) fn frugally<T>(&self, work: impl FnOnce(&Session) -> Result<T>) -> Result<T> {
         let connection = self.connection()?;
         let set = |settings| connection.execute_batch(settings);
         set(FRUGAL).map_err(|error| self.error(error))?;

@@ -11,7 +11,7 @@ use rusqlite::{Connection, Row};
 use super::SqliteBackend;
 use super::names::Names;
 use super::query::{Plan, WRITTEN};
-use super::row::{number, policy_number, readable, size};
+use super::row::{UNMARKED, number, policy_number, readable, size};
 use crate::backend::{Dimension, Group};
 use crate::entry::Policy;
 use crate::error::Result;
@@ -105,7 +105,7 @@ fn add_uses(
         let sql = format!(
             "SELECT {column}, u.hits, e.cost_ms \
              FROM uses AS u CROSS JOIN entries AS e ON e.id = u.entry \
-             WHERE u.entry > ?1 AND u.entry <= ?2 AND {condition}"
+             WHERE u.entry > ?1 AND u.entry <= ?2 AND {condition} AND {UNMARKED}"
         );
         let mut statement = connection.prepare_cached(&sql)?;
         let mut rows = statement.query(rusqlite::params_from_iter(plan.bound(range)))?;

@@ -13,7 +13,7 @@ use super::open::SHORT_WAIT;
 use super::query::{Range, stored_key};
 use super::read::UNREADABLE;
 use super::reclaim::Due;
-use super::row::{number, policy, readable};
+use super::row::{UNMARKED, number, policy, readable};
 use super::salvage::intact;
 use super::write::write_metadata;
 use crate::backend::{Counters, Dimension, StoreMetadata, StoreRecord, Use};
@@ -48,7 +48,7 @@ impl SqliteBackend {
 
     pub(super) fn read_document(&self, store: &StoreAddress) -> Result<Option<StoreMetadata>> {
         let connection = self.connection()?;
-        let id = self.names.store_id(&connection, store);
+        let id = names::find_store(&connection, store);
         let Some(id) = id.map_err(|error| self.error(error))? else {
             return Ok(None);
         };
@@ -319,7 +319,8 @@ pub(super) fn damaged_documents(
 /// Reports whether a store has entries, or unreadable pages in their place.
 pub(super) fn has_entries(connection: &Connection, id: i64) -> rusqlite::Result<bool> {
     let Range { after, end } = Range::store(id);
-    let sql = "SELECT 1 FROM entries NOT INDEXED WHERE id > ?1 AND id <= ?2";
-    let exists = connection.prepare_cached(sql)?.exists([after, end]);
+    let sql =
+        format!("SELECT 1 FROM entries AS e NOT INDEXED WHERE id > ?1 AND id <= ?2 AND {UNMARKED}");
+    let exists = connection.prepare_cached(&sql)?.exists([after, end]);
     Ok(intact(exists)?.unwrap_or(true))
 }

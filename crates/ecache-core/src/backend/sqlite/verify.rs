@@ -42,7 +42,7 @@ fn rows_sql(plan: &Plan, columns: &str, ids: &[i64]) -> (String, Vec<Parameter>)
 }
 
 /// Visits the rows of `ids` that still match, and the damaged ones, whose fields are not trusted.
-fn visit(
+pub(super) fn visit(
     connection: &Connection,
     names: &Names,
     plan: &Plan,
@@ -59,7 +59,7 @@ fn visit(
             Ok(fields)
         });
         match fields {
-            Ok(fields) if is_meant => visit(Some(fields), row)?,
+            Ok(fields) if is_meant && !fields.is_marked() => visit(Some(fields), row)?,
             Ok(_) => {}
             Err(RowError::Damaged) => visit(None, row)?,
             Err(RowError::Sqlite(error)) => return Err(error),

@@ -12,7 +12,8 @@ use super::names::{self, NameKind, Names};
 use super::query::{Range, stored_key};
 use super::reclaim::Due;
 use super::row::{self, RowError, chunk, kind_number, policy, policy_number};
-use super::{SqliteBackend, blobs, having_waited};
+use super::session::Session;
+use super::{SqliteBackend, blobs, having_waited, marks};
 use crate::backend::types::Lifespan;
 use crate::backend::{Condition, Content, Put, PutOptions, StoreMetadata};
 use crate::entry::{self, Entry, MAX_COUNT};
@@ -47,7 +48,7 @@ impl Interned {
     /// Interns the names of an entry. Requires a write transaction that has interned none before.
     pub(super) fn new(
         known: &Names,
-        connection: &Connection,
+        connection: &Session,
         entry: &Entry,
     ) -> rusqlite::Result<Self> {
         let name = |kind, name: &Option<Arc<str>>| {
@@ -98,7 +99,7 @@ impl Drop for Rollback<'_> {
 impl SqliteBackend {
     /// Runs `work` in a transaction that takes the write lock at once: one that begins by reading
     /// could not wait for the lock later.
-    pub(super) fn transaction<T>(&self, work: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+    pub(super) fn transaction<T>(&self, work: impl FnOnce(&Session) -> Result<T>) -> Result<T> {
         self.transaction_on(&*self.writing_connection()?, work)
     }
 
@@ -107,7 +108,7 @@ impl SqliteBackend {
     pub(super) fn transaction_within<T>(
         &self,
         patience: Duration,
-        work: impl FnOnce(&Connection) -> Result<T>,
+        work: impl FnOnce(&Session) -> Result<T>,
     ) -> Result<T> {
         let connection = self.writing_connection()?;
         connection
@@ -123,8 +124,8 @@ impl SqliteBackend {
     /// Runs the transaction on the given connection.
     pub(super) fn transaction_on<T>(
         &self,
-        connection: &Connection,
-        work: impl FnOnce(&Connection) -> Result<T>,
+        connection: &Session,
+        work: impl FnOnce(&Session) -> Result<T>,
     ) -> Result<T> {
         // Prepared once for each connection, unlike those of `rusqlite::Transaction`.
         let execute = |sql| -> Result<()> {
@@ -136,7 +137,11 @@ impl SqliteBackend {
         execute("BEGIN IMMEDIATE")?;
         let _rollback = Rollback(connection);
         let result = work(connection)?;
+        let is_current = connection.is_current();
         execute("COMMIT")?;
+        if is_current {
+            connection.keep_known();
+        }
         Ok(result)
     }
 
@@ -374,7 +379,8 @@ pub(super) fn bump_generation(connection: &Connection, store: i64) -> rusqlite::
     Ok(())
 }
 
-/// Returns the known fields of the stored entry with the key of `entry`, if there is one.
+/// Returns the known fields of the stored entry with the key of `entry`, if there is one. A removed
+/// one makes way.
 pub(super) fn existing(
     connection: &Connection,
     store: i64,
@@ -386,30 +392,36 @@ pub(super) fn existing(
     let Some(row) = rows.next()? else {
         return Ok(None);
     };
-    match row::fields(row) {
+    let removed = match row::fields(row) {
+        Ok(fields) if fields.is_marked() => marks::out_of_the_way(&fields)?,
         Ok(fields) => {
             let time = |millis: Option<i64>| millis.map(Timestamp::from_millis);
             let written_at = Timestamp::from_millis(fields.identity().written_at);
-            Ok(Some(Existing {
+            return Ok(Some(Existing {
                 id: fields.id,
                 blob: fields.blob,
                 created_at: fields.created_at,
                 written_at,
                 lifetime: policy(fields.policy).map(|policy| (policy, time(fields.expires_at))),
                 is_fresh: entry::is_fresh(written_at, time(fields.expires_at), now),
-            }))
+            }));
         }
         // Its large value is left to garbage collection, since the id may belong to another entry.
-        Err(RowError::Damaged) => Ok(Some(Existing {
-            id: row.get(0)?,
-            blob: None,
-            created_at: entry.created_at.as_millis(),
-            written_at: Timestamp::from_millis(i64::MIN),
-            lifetime: None,
-            is_fresh: false,
-        })),
-        Err(RowError::Sqlite(error)) => Err(error),
-    }
+        Err(RowError::Damaged) => {
+            return Ok(Some(Existing {
+                id: row.get(0)?,
+                blob: None,
+                created_at: entry.created_at.as_millis(),
+                written_at: Timestamp::from_millis(i64::MIN),
+                lifetime: None,
+                is_fresh: false,
+            }));
+        }
+        Err(RowError::Sqlite(error)) => return Err(error),
+    };
+    drop(rows);
+    removed.make_way(connection)?;
+    Ok(None)
 }
 
 /// Returns the last id of a store's entries, or the one before its first possible id.
