@@ -249,7 +249,8 @@ pub struct Examination {
 /// ```
 ///
 /// # Errors
-/// Those of [`Backend::scan`], and [`Error::Interrupted`] if `progress` breaks off.
+/// Those of [`ReadBackend::scan`](crate::backend::ReadBackend::scan), and [`Error::Interrupted`] if
+/// `progress` breaks off.
 pub fn examine(
     backend: &dyn Backend,
     collection: &str,
@@ -588,7 +589,9 @@ fn old_versions(
 mod tests {
     use super::*;
     use crate::backend::memory::MemoryBackend;
-    use crate::backend::{OnConflict, Record, StoreMetadata, fail_at_refused, no_progress};
+    use crate::backend::{
+        OnConflict, Record, StoreMetadata, WriteBackend, fail_at_refused, no_progress,
+    };
     use crate::key::Key;
     use crate::scope::{DEFAULT_COLLECTION, Scopes, StoreAddress};
     use crate::transfer::Importer;

@@ -91,7 +91,8 @@ pub fn open_within(
 /// dropped.
 ///
 /// # Errors
-/// Those of [`open_within`] and [`Backend::lookup_unread`].
+/// Those of [`open_within`] and
+/// [`ReadBackend::lookup_unread`](crate::backend::ReadBackend::lookup_unread).
 pub fn look_up_once(
     location: &OsStr,
     patience: Duration,

@@ -66,7 +66,8 @@ impl<'a> Records<'a> {
     /// elsewhere is much faster in this order.
     ///
     /// # Errors
-    /// Those of [`Backend::stores`] and [`Backend::scan`].
+    /// Those of [`ReadBackend::stores`](crate::backend::ReadBackend::stores) and
+    /// [`ReadBackend::scan`](crate::backend::ReadBackend::scan).
     pub fn new(backend: &'a dyn Backend, filter: &Filter, now: Timestamp) -> Result<Self> {
         Self::sorted(backend, filter, now, Sort::Stored)
     }
@@ -247,7 +248,8 @@ impl<'a> Importer<'a> {
     /// Takes one more record, and writes a batch if there are enough.
     ///
     /// # Errors
-    /// Those of [`Backend::import`]; the batches before this one are written.
+    /// Those of [`WriteBackend::import`](crate::backend::WriteBackend::import); the batches before
+    /// this one are written.
     pub fn add(&mut self, record: Record) -> Result<()> {
         let size = match &record {
             Record::Entry(_, value) => value.len(),

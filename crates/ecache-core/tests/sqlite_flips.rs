@@ -18,8 +18,9 @@ use std::sync::Arc;
 use common::{NOW, beside, write};
 use ecache_core::backend::sqlite::{Access, SqliteBackend};
 use ecache_core::backend::{
-    Backend, CallIdentity, CallLookup, Commit, Content, Lookup, OnConflict, Record, Row, Scan,
-    StoreMetadata, StoreRecord, Touch, Values, fail_at_refused, no_progress,
+    CallIdentity, CallLookup, Commit, Content, Lookup, MaintainBackend, OnConflict, ReadBackend,
+    Record, Row, Scan, StoreMetadata, StoreRecord, Touch, Values, WriteBackend, fail_at_refused,
+    no_progress,
 };
 use ecache_core::entry::{Entry, Policy};
 use ecache_core::filter::{Filter, Freshness, Pattern};

@@ -9,7 +9,7 @@ use std::process::Child;
 
 use common::{NOW, address, beside, get, job, put, snapshot, worker, write};
 use ecache_core::backend::sqlite::{BUSY_TIMEOUT, SqliteBackend};
-use ecache_core::backend::{Backend, Content, Lookup};
+use ecache_core::backend::{Content, Lookup, MaintainBackend};
 use ecache_core::value::CHUNK_SIZE;
 
 /// Number of writes of each writer.

@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 use common::{NOW, address, get, integrity, is_root, job, put, worker, write};
 use ecache_core::backend::sqlite::{Access, SqliteBackend};
 use ecache_core::backend::{
-    Backend, Commit, Condition, Content, OnConflict, Put, Record, fail_at_refused, no_progress,
+    Backend, Commit, Condition, Content, MaintainBackend, ObserveBackend, OnConflict, Put,
+    ReadBackend, Record, WriteBackend, fail_at_refused, no_progress,
 };
 use ecache_core::entry::Entry;
 use ecache_core::error::Error;

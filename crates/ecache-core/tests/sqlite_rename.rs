@@ -3,7 +3,7 @@
 mod common;
 
 use common::{NOW, get, integrity, put, write};
-use ecache_core::backend::{Backend, OnExistingStore, no_progress};
+use ecache_core::backend::{Backend, MaintainBackend, OnExistingStore, no_progress};
 use ecache_core::error::{Error, Result};
 use ecache_core::filter::{Filter, Usage};
 use ecache_core::scope::StoreAddress;

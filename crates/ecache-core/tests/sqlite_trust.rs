@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use common::{NOW, OTHER_USER, address, get, is_root, job, put, snapshot, worker, write};
 use ecache_core::backend::sqlite::{Access, BUSY_TIMEOUT, SqliteBackend};
-use ecache_core::backend::{Backend, Lookup};
+use ecache_core::backend::{Lookup, MaintainBackend, ReadBackend};
 use ecache_core::error::Error;
 use rusqlite::Connection;
 

@@ -3,13 +3,14 @@
 //! It does not try to be fast: every verb walks all entries and asks [`Filter::matches`]. That
 //! makes it the model that other backends are compared with.
 
+use crate::backend::{MaintainBackend, ObserveBackend, ReadBackend, WriteBackend};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::{
-    Backend, Chunked, Commit, Condition, Content, Counters, Description, Dimension, Direction,
-    Group, Imported, Lookup, OnConflict, OnExistingStore, OnRefused, Progress, Put, PutOptions,
+    Chunked, Commit, Condition, Content, Counters, Description, Dimension, Direction, Group,
+    Imported, Lookup, OnConflict, OnExistingStore, OnRefused, Progress, Put, PutOptions,
     REPLACED_FOR, Record, Row, Rows, STAGED_FOR, Scan, Sort, StoreMetadata, StoreRecord, Touch,
     UnnamedValues, Use, Values, lookup_enough,
 };
@@ -406,7 +407,7 @@ fn rank(entry: &Entry, sort: Sort) -> i64 {
     }
 }
 
-impl Backend for MemoryBackend {
+impl ReadBackend for MemoryBackend {
     fn lookup(&self, address: &Address, now: Timestamp) -> Result<Lookup> {
         Ok(self.read().lookup(address, now))
     }
@@ -416,16 +417,101 @@ impl Backend for MemoryBackend {
         lookup_enough(addresses, |address| Ok(state.lookup(address, now)))
     }
 
-    fn stage(&self, value: &mut dyn Read, now: Timestamp) -> Result<Content> {
-        let mut bytes = Vec::new();
-        value.read_to_end(&mut bytes)?;
-        Ok(self.write().keep(bytes, now))
-    }
-
     fn read_chunk(&self, chunked: &Chunked, index: u64, bytes: &mut Vec<u8>) -> Result<()> {
         bytes.clear();
         bytes.extend_from_slice(self.read().chunk(chunked, index)?);
         Ok(())
+    }
+
+    fn scan(&self, scan: &Scan, now: Timestamp) -> Result<Rows<'_>> {
+        let state = self.read();
+        let mut found: Vec<&Stored> = state.matching(&scan.filter, now).collect();
+        found.sort_by(|one, two| {
+            let rank = |stored: &Stored| (rank(&stored.entry, scan.sort), stored.position);
+            let key = |stored: &Stored| match scan.sort {
+                Sort::Key => Some(stored.entry.address.key.clone()),
+                _ => None,
+            };
+            key(one).cmp(&key(two)).then(rank(one).cmp(&rank(two)))
+        });
+        if scan.direction == Direction::Descending {
+            found.reverse();
+        }
+        let limit = scan.limit.map(usize::try_from);
+        found.truncate(limit.map_or(usize::MAX, |limit| limit.unwrap_or(usize::MAX)));
+        let row = |stored: &Stored| {
+            let content = (scan.values == Values::Include).then(|| stored.content.clone());
+            Ok(Row::Entry(Box::new(stored.entry.clone()), content))
+        };
+        let rows: Vec<_> = found.into_iter().map(row).collect();
+        Ok(Box::new(rows.into_iter()))
+    }
+
+    fn usage(&self, selection: &Selection, now: Timestamp) -> Result<Usage> {
+        let state = self.read();
+        Ok(usage(state.selected(selection, now).into_values()))
+    }
+
+    fn stores(&self) -> Result<Vec<StoreRecord>> {
+        let state = self.read();
+        let exists = |address: &StoreAddress, store: &Store| {
+            let mut entries = state.entries.keys();
+            store.metadata.is_some() || entries.any(|entry| *entry.store == *address)
+        };
+        let stores = state.stores.iter();
+        Ok(stores
+            .filter(|(address, store)| exists(address, store))
+            .map(|(address, store)| StoreRecord {
+                address: Arc::new(address.clone()),
+                metadata: store.metadata.clone(),
+            })
+            .collect())
+    }
+
+    fn groups(&self, filter: &Filter, by: Dimension, now: Timestamp) -> Result<Vec<Group>> {
+        let state = self.read();
+        let mut groups: BTreeMap<Option<Arc<str>>, Group> = BTreeMap::new();
+        for Stored { entry, .. } in state.matching(filter, now) {
+            let Entry {
+                address, scopes, ..
+            } = entry;
+            let name = by.name(&address.store, scopes);
+            let expired = entry.is_expired(now);
+            groups.entry(name).or_default().merge(Group {
+                name: None,
+                usage: usage([entry].into_iter()),
+                expired: usage([entry].into_iter().filter(|_| expired)),
+                persistent: u64::from(entry.policy == Policy::Persist),
+                hits: entry.hits,
+                saved_ms: entry.hits.saturating_mul(entry.cost_ms.unwrap_or(0)),
+                oldest: Some(entry.created_at),
+                newest: Some(entry.written_at()),
+            });
+        }
+        let named = |(name, group)| Group { name, ..group };
+        Ok(groups.into_iter().map(named).collect())
+    }
+
+    fn names(&self, of: Dimension) -> Result<Vec<Arc<str>>> {
+        if let Dimension::Store | Dimension::Dataset = of {
+            let stores = self.stores()?.into_iter();
+            let names = stores.filter_map(|store| of.name(&store.address, &Scopes::default()));
+            return Ok(names.collect::<BTreeSet<_>>().into_iter().collect());
+        }
+        let state = self.read();
+        let entries = state.entries.values().map(|stored| &stored.entry);
+        let names: BTreeSet<Arc<str>> = entries
+            .filter_map(|entry| of.name(&entry.address.store, &entry.scopes))
+            .collect();
+        Ok(names.into_iter().collect())
+    }
+}
+
+impl WriteBackend for MemoryBackend {
+    fn stage(&self, value: &mut dyn Read, now: Timestamp) -> Result<Content> {
+        let mut bytes = Vec::new();
+        value.read_to_end(&mut bytes)?;
+        Ok(self.write().keep(bytes, now))
     }
 
     fn put(
@@ -480,35 +566,6 @@ impl Backend for MemoryBackend {
         Ok(imported)
     }
 
-    fn scan(&self, scan: &Scan, now: Timestamp) -> Result<Rows<'_>> {
-        let state = self.read();
-        let mut found: Vec<&Stored> = state.matching(&scan.filter, now).collect();
-        found.sort_by(|one, two| {
-            let rank = |stored: &Stored| (rank(&stored.entry, scan.sort), stored.position);
-            let key = |stored: &Stored| match scan.sort {
-                Sort::Key => Some(stored.entry.address.key.clone()),
-                _ => None,
-            };
-            key(one).cmp(&key(two)).then(rank(one).cmp(&rank(two)))
-        });
-        if scan.direction == Direction::Descending {
-            found.reverse();
-        }
-        let limit = scan.limit.map(usize::try_from);
-        found.truncate(limit.map_or(usize::MAX, |limit| limit.unwrap_or(usize::MAX)));
-        let row = |stored: &Stored| {
-            let content = (scan.values == Values::Include).then(|| stored.content.clone());
-            Ok(Row::Entry(Box::new(stored.entry.clone()), content))
-        };
-        let rows: Vec<_> = found.into_iter().map(row).collect();
-        Ok(Box::new(rows.into_iter()))
-    }
-
-    fn usage(&self, selection: &Selection, now: Timestamp) -> Result<Usage> {
-        let state = self.read();
-        Ok(usage(state.selected(selection, now).into_values()))
-    }
-
     fn remove(
         &self,
         selection: &Selection,
@@ -552,6 +609,34 @@ impl Backend for MemoryBackend {
         Ok(touched)
     }
 
+    fn set_metadata(&self, store: &StoreAddress, metadata: Option<&StoreMetadata>) -> Result<()> {
+        store.check()?;
+        self.write().set_metadata(store, metadata);
+        Ok(())
+    }
+
+    fn rename_store(
+        &self,
+        from: &StoreAddress,
+        to: &StoreAddress,
+        on_existing: OnExistingStore,
+        _: Progress<'_>,
+    ) -> Result<Usage> {
+        to.check()?;
+        self.write().rename(from, to, on_existing)
+    }
+}
+
+impl ObserveBackend for MemoryBackend {
+    fn generation(&self, store: &StoreAddress) -> Result<u64> {
+        let state = self.read();
+        Ok(state.stores.get(store).map_or(0, |store| store.generation))
+    }
+
+    fn change_token(&self) -> Result<u64> {
+        Ok(self.read().changes)
+    }
+
     fn record_uses(&self, uses: &[Use]) -> Result<()> {
         let mut state = self.write();
         for one in uses {
@@ -579,94 +664,16 @@ impl Backend for MemoryBackend {
         let counters = counted.map(|(address, store)| (Arc::new(address.clone()), store.counters));
         Ok(counters.collect())
     }
+}
 
-    fn stores(&self) -> Result<Vec<StoreRecord>> {
-        let state = self.read();
-        let exists = |address: &StoreAddress, store: &Store| {
-            let mut entries = state.entries.keys();
-            store.metadata.is_some() || entries.any(|entry| *entry.store == *address)
-        };
-        let stores = state.stores.iter();
-        Ok(stores
-            .filter(|(address, store)| exists(address, store))
-            .map(|(address, store)| StoreRecord {
-                address: Arc::new(address.clone()),
-                metadata: store.metadata.clone(),
-            })
-            .collect())
-    }
-
-    fn set_metadata(&self, store: &StoreAddress, metadata: Option<&StoreMetadata>) -> Result<()> {
-        store.check()?;
-        self.write().set_metadata(store, metadata);
+impl MaintainBackend for MemoryBackend {
+    fn collect_garbage(&self, now: Timestamp) -> Result<()> {
+        self.write().collect(now);
         Ok(())
-    }
-
-    fn rename_store(
-        &self,
-        from: &StoreAddress,
-        to: &StoreAddress,
-        on_existing: OnExistingStore,
-        _: Progress<'_>,
-    ) -> Result<Usage> {
-        to.check()?;
-        self.write().rename(from, to, on_existing)
-    }
-
-    fn names(&self, of: Dimension) -> Result<Vec<Arc<str>>> {
-        if let Dimension::Store | Dimension::Dataset = of {
-            let stores = self.stores()?.into_iter();
-            let names = stores.filter_map(|store| of.name(&store.address, &Scopes::default()));
-            return Ok(names.collect::<BTreeSet<_>>().into_iter().collect());
-        }
-        let state = self.read();
-        let entries = state.entries.values().map(|stored| &stored.entry);
-        let names: BTreeSet<Arc<str>> = entries
-            .filter_map(|entry| of.name(&entry.address.store, &entry.scopes))
-            .collect();
-        Ok(names.into_iter().collect())
-    }
-
-    fn groups(&self, filter: &Filter, by: Dimension, now: Timestamp) -> Result<Vec<Group>> {
-        let state = self.read();
-        let mut groups: BTreeMap<Option<Arc<str>>, Group> = BTreeMap::new();
-        for Stored { entry, .. } in state.matching(filter, now) {
-            let Entry {
-                address, scopes, ..
-            } = entry;
-            let name = by.name(&address.store, scopes);
-            let expired = entry.is_expired(now);
-            groups.entry(name).or_default().merge(Group {
-                name: None,
-                usage: usage([entry].into_iter()),
-                expired: usage([entry].into_iter().filter(|_| expired)),
-                persistent: u64::from(entry.policy == Policy::Persist),
-                hits: entry.hits,
-                saved_ms: entry.hits.saturating_mul(entry.cost_ms.unwrap_or(0)),
-                oldest: Some(entry.created_at),
-                newest: Some(entry.written_at()),
-            });
-        }
-        let named = |(name, group)| Group { name, ..group };
-        Ok(groups.into_iter().map(named).collect())
-    }
-
-    fn generation(&self, store: &StoreAddress) -> Result<u64> {
-        let state = self.read();
-        Ok(state.stores.get(store).map_or(0, |store| store.generation))
-    }
-
-    fn change_token(&self) -> Result<u64> {
-        Ok(self.read().changes)
     }
 
     fn compact(&self, now: Timestamp) -> Result<()> {
         self.collect_garbage(now)
-    }
-
-    fn collect_garbage(&self, now: Timestamp) -> Result<()> {
-        self.write().collect(now);
-        Ok(())
     }
 
     fn describe(&self) -> Result<Description> {

@@ -58,7 +58,7 @@ pub fn fail_at_refused(address: &Address, error: Error) -> Result<()> {
     Err(error.of(address))
 }
 
-/// Total size of values, in bytes, above which a [`Backend::lookup_many`] ends.
+/// Total size of values, in bytes, above which a [`ReadBackend::lookup_many`] ends.
 pub const LOOKUP_SIZE: usize = 4 << 20;
 
 /// Maximum size, in bytes, of a value that is verified whole before any of it is read.
@@ -92,29 +92,37 @@ fn documents(stores: Vec<StoreRecord>, filter: &Filter) -> impl Iterator<Item = 
     })
 }
 
-/// A storage for entries.
-pub trait Backend: Send + Sync {
-    /// Looks up one entry and verifies its value.
-    fn lookup(&self, address: &Address, now: Timestamp) -> Result<Lookup>;
+/// A storage for entries: what can be read, written, observed and maintained.
+///
+/// The methods of all four are those of a `dyn Backend`. A caller that holds an engine's own type
+/// imports the traits that it uses.
+pub trait Backend: WriteBackend + MaintainBackend + Send + Sync {}
 
-    /// Looks up an entry like [`Backend::lookup`], for a caller that reads the value once, from its
-    /// beginning. A backend need not verify a value above [`WHOLE_SIZE`]: [`ContentReader`]
-    /// verifies each chunk as it is read.
-    ///
-    /// Damage may then be found after part of the value was used. Call [`Backend::lookup`] if that
-    /// is unacceptable.
-    fn lookup_unread(&self, address: &Address, now: Timestamp) -> Result<Lookup> {
-        self.lookup(address, now)
-    }
+impl<T: WriteBackend + MaintainBackend + Send + Sync> Backend for T {}
 
+/// Reads entries and the stores that they are in.
+pub trait ReadBackend: ObserveBackend {
     /// Reports whether FiftyOne reads this backend. If so, a call's result is stored only where
     /// FiftyOne looks for it.
     fn is_fiftyones(&self) -> bool {
         false
     }
 
+    /// Looks up one entry and verifies its value.
+    fn lookup(&self, address: &Address, now: Timestamp) -> Result<Lookup>;
+
+    /// Looks up an entry like [`ReadBackend::lookup`], for a caller that reads the value once, from
+    /// its beginning. A backend need not verify a value above [`WHOLE_SIZE`]: [`ContentReader`]
+    /// verifies each chunk as it is read.
+    ///
+    /// Damage may then be found after part of the value was used. Call [`ReadBackend::lookup`] if
+    /// that is unacceptable.
+    fn lookup_unread(&self, address: &Address, now: Timestamp) -> Result<Lookup> {
+        self.lookup(address, now)
+    }
+
     /// Looks up the result of a cached call. This is most of the cost of a hit, so a backend may
-    /// read less than for [`Backend::lookup`].
+    /// read less than for [`ReadBackend::lookup`].
     fn lookup_call(&self, call: &CallIdentity<'_>, now: Timestamp) -> Result<CallLookup> {
         // Read before the entry: a change in between makes the result look older than it is, never
         // newer.
@@ -149,24 +157,63 @@ pub trait Backend: Send + Sync {
     /// looked up. The caller asks again for the rest.
     fn lookup_many(&self, addresses: &[Address], now: Timestamp) -> Result<Vec<Lookup>>;
 
-    /// Stages a value's bytes until a [`Backend::put`] names them.
-    ///
-    /// Up to [`CHUNK_SIZE`](crate::value::CHUNK_SIZE) they stay in memory. A longer value goes to
-    /// the store chunk by chunk, with no lock held in between. [`Backend::collect_garbage`] removes
-    /// a staged value that no entry names after a day, or once its process has died.
-    ///
-    /// # Errors
-    /// [`Error::Replaced`](crate::error::Error::Replaced) if reading the value takes longer than a
-    /// day.
-    fn stage(&self, value: &mut dyn Read, now: Timestamp) -> Result<Content>;
-
     /// Reads one chunk of a value into `bytes`, replacing its contents, and verifies it.
     ///
     /// # Errors
-    /// If the chunk is damaged, or [`Error::Replaced`](crate::error::Error::Replaced) if the value
+    /// If the chunk is damaged, or [`Error::Replaced`] if the value
     /// was removed, or replaced more than a minute ago. The contents of `bytes` are unspecified
     /// then.
     fn read_chunk(&self, chunked: &Chunked, index: u64, bytes: &mut Vec<u8>) -> Result<()>;
+
+    /// Reads entries.
+    fn scan(&self, scan: &Scan, now: Timestamp) -> Result<Rows<'_>>;
+
+    /// Counts the entries that `selection` matches.
+    fn usage(&self, selection: &Selection, now: Timestamp) -> Result<Usage>;
+
+    /// Returns the stores that have entries or metadata, by collection, name and dataset.
+    fn stores(&self) -> Result<Vec<StoreRecord>>;
+
+    /// Returns a store's own document.
+    ///
+    /// # Errors
+    /// [`Error::DamagedEntry`] if it is damaged.
+    fn document(&self, store: &StoreAddress) -> Result<Option<StoreMetadata>> {
+        let mut stores = self.stores()?.into_iter();
+        let store = stores.find(|record| *record.address == *store);
+        Ok(store.and_then(|record| record.metadata))
+    }
+
+    /// Counts the stores' own documents that `filter` matches, by [`Filter::matches_document`].
+    fn count_documents(&self, filter: &Filter) -> Result<u64> {
+        Ok(documents(self.stores()?, filter).count() as u64)
+    }
+
+    /// Groups the entries that `filter` matches, by name, entries without a name first.
+    fn groups(&self, filter: &Filter, by: Dimension, now: Timestamp) -> Result<Vec<Group>>;
+
+    /// Returns the names of a dimension anywhere in the backend, in order, possibly with some whose
+    /// entries are gone.
+    fn names(&self, of: Dimension) -> Result<Vec<Arc<str>>>;
+
+    /// Returns the datasets that live beside the store, where the engine knows them.
+    fn datasets(&self) -> Result<Option<Vec<Dataset>>> {
+        Ok(None)
+    }
+}
+
+/// Writes, changes and removes entries and the stores that they are in.
+pub trait WriteBackend: ReadBackend {
+    /// Stages a value's bytes until a [`WriteBackend::put`] names them.
+    ///
+    /// Up to [`CHUNK_SIZE`](crate::value::CHUNK_SIZE) they stay in memory. A longer value goes to
+    /// the store chunk by chunk, with no lock held in between. [`MaintainBackend::collect_garbage`]
+    /// removes a staged value that no entry names after a day, or once its process has died.
+    ///
+    /// # Errors
+    /// [`Error::Replaced`] if reading the value takes longer than a
+    /// day.
+    fn stage(&self, value: &mut dyn Read, now: Timestamp) -> Result<Content>;
 
     /// Writes an entry. Its size is its content's. An overwrite keeps `created_at` and the recorded
     /// hits of the old entry, and the parts of its lifetime that [`PutOptions::keep`] names;
@@ -176,8 +223,8 @@ pub trait Backend: Send + Sync {
     /// dropped.
     ///
     /// # Errors
-    /// [`Error::Replaced`](crate::error::Error::Replaced) if the staged value is no longer there,
-    /// [`Error::Name`](crate::error::Error::Name) as [`Entry::check`] says.
+    /// [`Error::Replaced`] if the staged value is no longer there,
+    /// [`Error::Name`] as [`Entry::check`] says.
     fn put(
         &self,
         entry: &Entry,
@@ -192,7 +239,7 @@ pub trait Backend: Send + Sync {
     /// lifetime stays.
     ///
     /// # Errors
-    /// Those of [`Backend::put`].
+    /// Those of [`WriteBackend::put`].
     fn put_call(
         &self,
         call: &CallIdentity<'_>,
@@ -211,11 +258,11 @@ pub trait Backend: Send + Sync {
         Ok(generation.map(|generation| generation + u64::from(put == Put::Replaced)))
     }
 
-    /// Writes records exactly as they are, times and hits included. Passes a record that the backend
-    /// cannot keep to `on_refused`, with the reason.
+    /// Writes records exactly as they are, times and hits included. Passes a record that the
+    /// backend cannot keep to `on_refused`, with the reason.
     ///
     /// # Errors
-    /// [`Error::Conflict`](crate::error::Error::Conflict) on a conflict with [`OnConflict::Fail`],
+    /// [`Error::Conflict`] on a conflict with [`OnConflict::Fail`],
     /// and those of `records` and `on_refused`.
     fn import(
         &self,
@@ -226,15 +273,9 @@ pub trait Backend: Send + Sync {
         progress: Progress<'_>,
     ) -> Result<Imported>;
 
-    /// Reads entries.
-    fn scan(&self, scan: &Scan, now: Timestamp) -> Result<Rows<'_>>;
-
-    /// Counts the entries that `selection` matches.
-    fn usage(&self, selection: &Selection, now: Timestamp) -> Result<Usage>;
-
     /// Removes the entries that `selection` matches, and returns their number and size.
     ///
-    /// On an unchanged store this removes exactly what [`Backend::usage`] counts for the same
+    /// On an unchanged store this removes exactly what [`ReadBackend::usage`] counts for the same
     /// selection. Large removals are many short transactions; `progress` may stop them in between.
     fn remove(
         &self,
@@ -244,7 +285,7 @@ pub trait Backend: Send + Sync {
     ) -> Result<Usage>;
 
     /// Changes the lifetime or the policy of the selected entries, and returns their number and
-    /// size. `progress` may stop it between two transactions, as in [`Backend::remove`].
+    /// size. `progress` may stop it between two transactions, as in [`WriteBackend::remove`].
     fn touch(
         &self,
         selection: &Selection,
@@ -253,60 +294,15 @@ pub trait Backend: Send + Sync {
         progress: Progress<'_>,
     ) -> Result<Usage>;
 
-    /// Records hits; those of entries that are gone are dropped.
-    ///
-    /// Does not wait long for other writers: it fails with
-    /// [`Error::Busy`](crate::error::Error::Busy) then, and may be tried again.
-    fn record_uses(&self, uses: &[Use]) -> Result<()>;
-
-    /// Adds to the counters of stores, which outlive the stores' entries and are not exported.
-    ///
-    /// Waits no longer than [`Backend::record_uses`] does.
-    ///
-    /// # Errors
-    /// [`Error::Name`](crate::error::Error::Name) as [`StoreAddress::check`] says.
-    fn record_calls(&self, counters: &[(Arc<StoreAddress>, Counters)]) -> Result<()>;
-
-    /// Returns the counters of stores that have any, by collection, name and dataset.
-    fn calls(&self) -> Result<Vec<(Arc<StoreAddress>, Counters)>>;
-
-    /// Returns the stores that have entries or metadata, by collection, name and dataset.
-    fn stores(&self) -> Result<Vec<StoreRecord>>;
-
-    /// Returns the datasets that live beside the store, where the engine knows them.
-    fn datasets(&self) -> Result<Option<Vec<Dataset>>> {
-        Ok(None)
-    }
-
-    /// Returns the damage to a collection that its entries do not show.
-    fn troubles(&self, _collection: &str) -> Result<Vec<Trouble>> {
-        Ok(Vec::new())
-    }
-
     /// Sets a store's metadata, which makes it exist, or removes it.
     ///
     /// # Errors
-    /// [`Error::Name`](crate::error::Error::Name) as [`StoreAddress::check`] says.
+    /// [`Error::Name`] as [`StoreAddress::check`] says.
     fn set_metadata(&self, store: &StoreAddress, metadata: Option<&StoreMetadata>) -> Result<()>;
-
-    /// Returns a store's own document.
-    ///
-    /// # Errors
-    /// [`Error::DamagedEntry`](crate::error::Error::DamagedEntry) if it is damaged.
-    fn document(&self, store: &StoreAddress) -> Result<Option<StoreMetadata>> {
-        let mut stores = self.stores()?.into_iter();
-        let store = stores.find(|record| *record.address == *store);
-        Ok(store.and_then(|record| record.metadata))
-    }
-
-    /// Counts the stores' own documents that `filter` matches, by [`Filter::matches_document`].
-    fn count_documents(&self, filter: &Filter) -> Result<u64> {
-        Ok(documents(self.stores()?, filter).count() as u64)
-    }
 
     /// Removes the stores' own documents that `filter` matches, and returns their number.
     ///
-    /// On an unchanged store these are as many as [`Backend::count_documents`] counts. Entries
+    /// On an unchanged store these are as many as [`ReadBackend::count_documents`] counts. Entries
     /// stay.
     fn remove_documents(&self, filter: &Filter) -> Result<u64> {
         let mut removed = 0;
@@ -324,9 +320,9 @@ pub trait Backend: Send + Sync {
     /// continued with [`OnExistingStore::Merge`]. The counters of calls stay with the old name.
     ///
     /// # Errors
-    /// [`Error::StoreExists`](crate::error::Error::StoreExists) if there is a store of the new
-    /// name, [`Error::Conflict`](crate::error::Error::Conflict) if a key is in both stores, and
-    /// [`Error::DamagedEntry`](crate::error::Error::DamagedEntry) if anything of the store is
+    /// [`Error::StoreExists`] if there is a store of the new
+    /// name, [`Error::Conflict`] if a key is in both stores, and
+    /// [`Error::DamagedEntry`] if anything of the store is
     /// damaged.
     fn rename_store(
         &self,
@@ -335,14 +331,10 @@ pub trait Backend: Send + Sync {
         on_existing: OnExistingStore,
         progress: Progress<'_>,
     ) -> Result<Usage>;
+}
 
-    /// Groups the entries that `filter` matches, by name, entries without a name first.
-    fn groups(&self, filter: &Filter, by: Dimension, now: Timestamp) -> Result<Vec<Group>>;
-
-    /// Returns the names of a dimension anywhere in the backend, in order, possibly with some whose
-    /// entries are gone.
-    fn names(&self, of: Dimension) -> Result<Vec<Arc<str>>>;
-
+/// Observes a storage: its generations, its changes, and the recorded uses.
+pub trait ObserveBackend {
     /// Returns a number that grows whenever an entry of the store is replaced or removed, by any
     /// process.
     fn generation(&self, store: &StoreAddress) -> Result<u64>;
@@ -351,8 +343,8 @@ pub trait Backend: Send + Sync {
     /// ask for.
     fn change_token(&self) -> Result<u64>;
 
-    /// Reports whether [`Backend::change_token`] covers every change. It does not where other
-    /// programs write past it.
+    /// Reports whether [`ObserveBackend::change_token`] covers every change. It does not where
+    /// other programs write past it.
     fn tells_every_change(&self) -> bool {
         true
     }
@@ -361,6 +353,31 @@ pub trait Backend: Send + Sync {
     /// engine does not report them.
     fn follow(&self, _collection: &str) -> Result<Option<Box<dyn Follow>>> {
         Ok(None)
+    }
+
+    /// Records hits; those of entries that are gone are dropped.
+    ///
+    /// Does not wait long for other writers: it fails with
+    /// [`Error::Busy`] then, and may be tried again.
+    fn record_uses(&self, uses: &[Use]) -> Result<()>;
+
+    /// Adds to the counters of stores, which outlive the stores' entries and are not exported.
+    ///
+    /// Waits no longer than [`ObserveBackend::record_uses`] does.
+    ///
+    /// # Errors
+    /// [`Error::Name`] as [`StoreAddress::check`] says.
+    fn record_calls(&self, counters: &[(Arc<StoreAddress>, Counters)]) -> Result<()>;
+
+    /// Returns the counters of stores that have any, by collection, name and dataset.
+    fn calls(&self) -> Result<Vec<(Arc<StoreAddress>, Counters)>>;
+}
+
+/// Checks a storage, and gives space back.
+pub trait MaintainBackend {
+    /// Returns the damage to a collection that its entries do not show.
+    fn troubles(&self, _collection: &str) -> Result<Vec<Trouble>> {
+        Ok(Vec::new())
     }
 
     /// Removes orphaned values: those staged more than a day ago or by processes that were killed,
@@ -391,7 +408,7 @@ pub trait Follow: Send {
 ///
 /// Each chunk is verified as it is read, even if the look-up verified it already. If the value is
 /// replaced meanwhile, the reader continues with the old one for up to a minute. Errors of the
-/// store are wrapped in the `io::Error`: see [`Error::in_io`](crate::error::Error::in_io).
+/// store are wrapped in the `io::Error`: see [`Error::in_io`].
 pub struct ContentReader<'a> {
     backend: &'a dyn Backend,
     content: Content,

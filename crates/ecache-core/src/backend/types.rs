@@ -183,8 +183,8 @@ impl From<Condition> for PutOptions {
 }
 
 impl PutOptions {
-    /// Returns the options with which [`Backend::put_call`](super::Backend::put_call) writes a
-    /// result, unconditionally.
+    /// Returns the options with which [`WriteBackend::put_call`](super::WriteBackend::put_call)
+    /// writes a result, unconditionally.
     ///
     /// A result with an expiry renews policy and expiry, since a TTL means `evict`. One without
     /// names no lifetime and keeps the policy, such as one that `touch` made `persist`.

@@ -28,7 +28,7 @@
 //! | `ExecutionStore.create(default_policy)` | missing: each write names its policy |
 //!
 //! Reading does not record a hit; a caller that used the value does so with
-//! [`Backend::record_uses`].
+//! [`ObserveBackend::record_uses`](crate::backend::ObserveBackend::record_uses).
 
 mod stores;
 mod subscription;

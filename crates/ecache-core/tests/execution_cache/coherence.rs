@@ -1,8 +1,8 @@
 //! Results removed by any handle or process do not come back out of memory.
 
 use super::*;
-use ecache_core::backend::no_progress;
 use ecache_core::backend::sqlite::{Access, SqliteBackend};
+use ecache_core::backend::{WriteBackend, no_progress};
 use ecache_core::execution_cache::Datasets;
 use ecache_core::filter::Usage;
 

@@ -6,8 +6,8 @@ use proptest::sample::select;
 
 use super::*;
 use crate::backend::{
-    Commit, Dimension, Direction, Keep, OnConflict, PutOptions, Record, Sort, StoreMetadata,
-    StoreRecord, Touch, Use, fail_at_refused, no_progress,
+    Commit, Dimension, Direction, Keep, OnConflict, PutOptions, ReadBackend, Record, Sort,
+    StoreMetadata, StoreRecord, Touch, Use, fail_at_refused, no_progress,
 };
 use crate::entry::Policy;
 use crate::error::Error;

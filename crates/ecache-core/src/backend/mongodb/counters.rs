@@ -5,10 +5,40 @@ use std::sync::Arc;
 
 use mongodb::bson::{Bson, Document, RawDocument, RawDocumentBuf, doc};
 
-use super::MongoBackend;
-use crate::backend::Counters;
+use super::{MongoBackend, change_stream, write};
+use crate::backend::{Counters, Follow, ObserveBackend, Use};
 use crate::error::Result;
 use crate::scope::StoreAddress;
+
+impl ObserveBackend for MongoBackend {
+    fn generation(&self, store: &StoreAddress) -> Result<u64> {
+        generation(&self.on_primary(), store)
+    }
+
+    fn change_token(&self) -> Result<u64> {
+        changes(&self.on_primary())
+    }
+
+    fn tells_every_change(&self) -> bool {
+        false
+    }
+
+    fn follow(&self, collection: &str) -> Result<Option<Box<dyn Follow>>> {
+        change_stream::follow(self, collection)
+    }
+
+    fn record_uses(&self, uses: &[Use]) -> Result<()> {
+        write::record_uses(self, uses)
+    }
+
+    fn record_calls(&self, counters: &[(Arc<StoreAddress>, Counters)]) -> Result<()> {
+        add(self, counters)
+    }
+
+    fn calls(&self) -> Result<Vec<(Arc<StoreAddress>, Counters)>> {
+        read(self)
+    }
+}
 
 /// The collection of the counters.
 pub(super) const COLLECTION: &str = "ecache";

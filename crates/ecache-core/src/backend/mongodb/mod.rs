@@ -25,9 +25,10 @@
 //! so what was renewed in between stays. An import that is to be whole is read and checked to its
 //! end before its first write.
 //!
-//! The collection `ecache` has the counters: of all changes (for [`Backend::change_token`]), and of
-//! each store its generation and the outcomes of calls. FiftyOne's own writes and MongoDB's removal
-//! of expired documents move neither: a memory tier notices those no earlier than its own copy
+//! The collection `ecache` has the counters: of all changes (for
+//! [`ObserveBackend::change_token`](crate::backend::ObserveBackend::change_token)), and of each
+//! store its generation and the outcomes of calls. FiftyOne's own writes and MongoDB's removal of
+//! expired documents move neither: a memory tier notices those no earlier than its own copy
 //! expires.
 //!
 //! A backend that is opened for writing reads from the primary, whatever read preference the URI
@@ -58,7 +59,6 @@ mod write;
 mod tests;
 
 use std::collections::HashSet;
-use std::io::Read;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -66,16 +66,7 @@ use mongodb::bson::RawDocumentBuf;
 use mongodb::{Collection, Database};
 
 use super::sqlite::Access;
-use super::{
-    Backend, Chunked, Commit, Content, Counters, Dataset, Description, Dimension, Follow, Group,
-    Imported, Lookup, OnConflict, OnExistingStore, OnRefused, Progress, Put, PutOptions, Record,
-    Rows, Scan, StoreMetadata, StoreRecord, Touch, Trouble, Use, lookup_enough,
-};
-use crate::entry::Entry;
 use crate::error::{Error, Result};
-use crate::filter::{Filter, Selection, Usage};
-use crate::scope::{Address, StoreAddress};
-use crate::time::Timestamp;
 
 pub use connection::DEFAULT_DATABASE;
 use driver::Driver;
@@ -163,171 +154,5 @@ fn check_collection(name: &str) -> Result<()> {
         Err(Error::Unsupported(format!(
             "MongoDB cannot keep an execution store in the collection {name:?}"
         )))
-    }
-}
-
-impl Backend for MongoBackend {
-    fn is_fiftyones(&self) -> bool {
-        true
-    }
-
-    fn lookup(&self, address: &Address, now: Timestamp) -> Result<Lookup> {
-        read::lookup(self, address, now)
-    }
-
-    fn lookup_many(&self, addresses: &[Address], now: Timestamp) -> Result<Vec<Lookup>> {
-        lookup_enough(addresses, |address| read::lookup(self, address, now))
-    }
-
-    fn stage(&self, value: &mut dyn Read, _: Timestamp) -> Result<Content> {
-        let mut bytes = Vec::new();
-        value.take(MAX_SIZE + 1).read_to_end(&mut bytes)?;
-        match bytes.len() as u64 {
-            size if size > MAX_SIZE => Err(Error::TooLarge {
-                size,
-                limit: MAX_SIZE,
-            }),
-            _ => Ok(Content::Inline(bytes)),
-        }
-    }
-
-    fn read_chunk(&self, _: &Chunked, _: u64, _: &mut Vec<u8>) -> Result<()> {
-        // No value is handed out in chunks.
-        Err(Error::Replaced)
-    }
-
-    fn put(
-        &self,
-        entry: &Entry,
-        content: &Content,
-        options: &PutOptions,
-        now: Timestamp,
-    ) -> Result<Put> {
-        write::put(self, entry, content, options, now)
-    }
-
-    fn import(
-        &self,
-        records: &mut dyn Iterator<Item = Result<Record>>,
-        on_conflict: OnConflict,
-        commit: Commit,
-        on_refused: OnRefused<'_>,
-        progress: Progress<'_>,
-    ) -> Result<Imported> {
-        import::import(self, records, on_conflict, commit, on_refused, progress)
-    }
-
-    fn scan(&self, scan: &Scan, now: Timestamp) -> Result<Rows<'_>> {
-        read::scan(self, scan, now)
-    }
-
-    fn usage(&self, selection: &Selection, now: Timestamp) -> Result<Usage> {
-        remove::usage(self, selection, now)
-    }
-
-    fn remove(
-        &self,
-        selection: &Selection,
-        now: Timestamp,
-        progress: Progress<'_>,
-    ) -> Result<Usage> {
-        remove::remove(self, selection, now, progress)
-    }
-
-    fn touch(
-        &self,
-        selection: &Selection,
-        touch: Touch,
-        now: Timestamp,
-        progress: Progress<'_>,
-    ) -> Result<Usage> {
-        remove::touch(self, selection, touch, now, progress)
-    }
-
-    fn record_uses(&self, uses: &[Use]) -> Result<()> {
-        write::record_uses(self, uses)
-    }
-
-    fn record_calls(&self, counters: &[(Arc<StoreAddress>, Counters)]) -> Result<()> {
-        counters::add(self, counters)
-    }
-
-    fn calls(&self) -> Result<Vec<(Arc<StoreAddress>, Counters)>> {
-        counters::read(self)
-    }
-
-    fn stores(&self) -> Result<Vec<StoreRecord>> {
-        stats::stores(self)
-    }
-
-    fn datasets(&self) -> Result<Option<Vec<Dataset>>> {
-        stats::datasets(self)
-    }
-
-    fn troubles(&self, collection: &str) -> Result<Vec<Trouble>> {
-        stats::troubles(self, collection)
-    }
-
-    fn set_metadata(&self, store: &StoreAddress, metadata: Option<&StoreMetadata>) -> Result<()> {
-        write::set_metadata(self, store, metadata)
-    }
-
-    fn document(&self, store: &StoreAddress) -> Result<Option<StoreMetadata>> {
-        documents::read(self, store)
-    }
-
-    fn count_documents(&self, filter: &Filter) -> Result<u64> {
-        documents::count(self, filter)
-    }
-
-    fn remove_documents(&self, filter: &Filter) -> Result<u64> {
-        documents::remove(self, filter)
-    }
-
-    fn rename_store(
-        &self,
-        from: &StoreAddress,
-        to: &StoreAddress,
-        on_existing: OnExistingStore,
-        progress: Progress<'_>,
-    ) -> Result<Usage> {
-        rename::rename(self, from, to, on_existing, progress)
-    }
-
-    fn groups(&self, filter: &Filter, by: Dimension, now: Timestamp) -> Result<Vec<Group>> {
-        stats::groups(self, filter, by, now)
-    }
-
-    fn names(&self, of: Dimension) -> Result<Vec<Arc<str>>> {
-        stats::names(self, of)
-    }
-
-    fn generation(&self, store: &StoreAddress) -> Result<u64> {
-        counters::generation(&self.on_primary(), store)
-    }
-
-    fn tells_every_change(&self) -> bool {
-        false
-    }
-
-    fn change_token(&self) -> Result<u64> {
-        counters::changes(&self.on_primary())
-    }
-
-    fn follow(&self, collection: &str) -> Result<Option<Box<dyn Follow>>> {
-        change_stream::follow(self, collection)
-    }
-
-    fn collect_garbage(&self, now: Timestamp) -> Result<()> {
-        remove::collect_garbage(self, now)
-    }
-
-    fn compact(&self, now: Timestamp) -> Result<()> {
-        // The server reuses free space by itself.
-        self.collect_garbage(now)
-    }
-
-    fn describe(&self) -> Result<Description> {
-        stats::describe(self)
     }
 }

@@ -7,16 +7,35 @@ use mongodb::bson::{Document, RawDocumentBuf, doc};
 
 use super::document::{Stores, read};
 use super::query::SIZE;
-use super::{MongoBackend, counters, side_document, write};
+use super::{MongoBackend, counters, remove, side_document, write};
 use crate::backend::{
-    Dataset, Description, Dimension, Group, StoreMetadata, StoreRecord, Trouble, UnnamedValues,
-    Values,
+    Dataset, Description, Dimension, Group, MaintainBackend, StoreMetadata, StoreRecord, Trouble,
+    UnnamedValues, Values,
 };
 use crate::entry::Policy;
 use crate::error::Result;
 use crate::filter::{Filter, Usage};
 use crate::scope::{DEFAULT_COLLECTION, STORE_KEY, StoreAddress};
 use crate::time::Timestamp;
+
+impl MaintainBackend for MongoBackend {
+    fn troubles(&self, collection: &str) -> Result<Vec<Trouble>> {
+        troubles(self, collection)
+    }
+
+    fn collect_garbage(&self, now: Timestamp) -> Result<()> {
+        remove::collect_garbage(self, now)
+    }
+
+    fn compact(&self, now: Timestamp) -> Result<()> {
+        // The server reuses free space by itself.
+        self.collect_garbage(now)
+    }
+
+    fn describe(&self) -> Result<Description> {
+        describe(self)
+    }
+}
 
 impl MongoBackend {
     /// Returns the collections that are execution stores: FiftyOne's own, those that ecache wrote

@@ -17,7 +17,8 @@ use crate::backend::conformance::random::{fill, filters, records};
 use crate::backend::conformance::{EVERY, NOW, check, entry, inline, scan};
 use crate::backend::sqlite::Access;
 use crate::backend::{
-    Backend, Condition, Content, Dimension, Lookup, Put, Record, Scan, Use, no_progress,
+    Condition, Content, Dimension, Lookup, MaintainBackend, ObserveBackend, Put, ReadBackend,
+    Record, Scan, Use, WriteBackend, no_progress,
 };
 use crate::entry::{Entry, Policy};
 use crate::error::Error;

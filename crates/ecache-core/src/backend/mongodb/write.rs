@@ -1,6 +1,8 @@
 //! Writing one entry, the hits of some, and a store's own document.
 
+use crate::filter::{Filter, Selection, Usage};
 use std::collections::BTreeSet;
+use std::io::Read;
 use std::sync::Arc;
 
 use mongodb::bson::oid::ObjectId;
@@ -14,13 +16,88 @@ use super::query::size;
 use super::read::read_whole;
 use super::side_document::{self, Note, date, number, raw};
 use super::value::Encoded;
-use super::{ATTEMPTS, MongoBackend, counters};
-use crate::backend::{Condition, Content, Put, PutOptions, StoreMetadata, Use, Values};
+use super::{ATTEMPTS, MAX_SIZE, MongoBackend, counters, documents, import, remove, rename};
+use crate::backend::{
+    Commit, Condition, Content, Imported, OnConflict, OnExistingStore, OnRefused, Progress, Put,
+    PutOptions, Record, StoreMetadata, Touch, Use, Values, WriteBackend,
+};
 use crate::entry::{Entry, MAX_COUNT};
 use crate::error::{Error, Result};
 use crate::scope::{Address, StoreAddress};
 use crate::time::Timestamp;
 use crate::value::{Kind, Value};
+
+impl WriteBackend for MongoBackend {
+    fn stage(&self, value: &mut dyn Read, _: Timestamp) -> Result<Content> {
+        let mut bytes = Vec::new();
+        value.take(MAX_SIZE + 1).read_to_end(&mut bytes)?;
+        match bytes.len() as u64 {
+            size if size > MAX_SIZE => Err(Error::TooLarge {
+                size,
+                limit: MAX_SIZE,
+            }),
+            _ => Ok(Content::Inline(bytes)),
+        }
+    }
+
+    fn put(
+        &self,
+        entry: &Entry,
+        content: &Content,
+        options: &PutOptions,
+        now: Timestamp,
+    ) -> Result<Put> {
+        put(self, entry, content, options, now)
+    }
+
+    fn import(
+        &self,
+        records: &mut dyn Iterator<Item = Result<Record>>,
+        on_conflict: OnConflict,
+        commit: Commit,
+        on_refused: OnRefused<'_>,
+        progress: Progress<'_>,
+    ) -> Result<Imported> {
+        import::import(self, records, on_conflict, commit, on_refused, progress)
+    }
+
+    fn remove(
+        &self,
+        selection: &Selection,
+        now: Timestamp,
+        progress: Progress<'_>,
+    ) -> Result<Usage> {
+        remove::remove(self, selection, now, progress)
+    }
+
+    fn touch(
+        &self,
+        selection: &Selection,
+        touch: Touch,
+        now: Timestamp,
+        progress: Progress<'_>,
+    ) -> Result<Usage> {
+        remove::touch(self, selection, touch, now, progress)
+    }
+
+    fn set_metadata(&self, store: &StoreAddress, metadata: Option<&StoreMetadata>) -> Result<()> {
+        set_metadata(self, store, metadata)
+    }
+
+    fn remove_documents(&self, filter: &Filter) -> Result<u64> {
+        documents::remove(self, filter)
+    }
+
+    fn rename_store(
+        &self,
+        from: &StoreAddress,
+        to: &StoreAddress,
+        on_existing: OnExistingStore,
+        progress: Progress<'_>,
+    ) -> Result<Usage> {
+        rename::rename(self, from, to, on_existing, progress)
+    }
+}
 
 /// FiftyOne's index on store, key and dataset.
 pub(super) const UNIQUE_INDEX: &str = "unique_store_index";

@@ -207,7 +207,7 @@ mod tests {
     use super::*;
     use crate::backend::sqlite::Access;
     use crate::backend::sqlite::reclaim::Due;
-    use crate::backend::{Backend, Condition};
+    use crate::backend::{Condition, MaintainBackend, WriteBackend};
     use crate::entry::Entry;
     use crate::key::Key;
     use crate::scope::StoreAddress;

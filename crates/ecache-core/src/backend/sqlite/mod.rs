@@ -19,6 +19,7 @@
 //! | `history` | operations, settings, usage by period, tombstones: what is not an entry |
 //! | `blobs` | large values, in chunks |
 //! | `reclaim` | large values that no entry names |
+//! | `observe`, `maintain` | changes and recorded uses; checks, garbage and free space |
 //! | `reserve` | space put by for clearing a full disk |
 //! | `log` | whether the header of the log is damaged |
 //! | `shrink` | giving free pages back to the file system |
@@ -37,8 +38,10 @@ mod folder;
 mod history;
 mod import;
 mod log;
+mod maintain;
 mod marks;
 mod names;
+mod observe;
 mod one_shot;
 mod open;
 mod pool;
@@ -60,10 +63,8 @@ mod stores;
 mod verify;
 mod write;
 
-use std::fs;
-use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use rusqlite::Connection;
@@ -71,28 +72,20 @@ use rusqlite::Connection;
 pub use allocator::{begin_small, use_global_allocator};
 pub use open::{Access, BUSY_TIMEOUT};
 
-use super::{
-    Backend, CallIdentity, CallLookup, Chunked, Commit, Content, Counters, Description, Dimension,
-    Group, Imported, Lookup, OnConflict, OnExistingStore, OnRefused, Progress, Put, PutOptions,
-    Record, Rows, Scan, StoreMetadata, StoreRecord, Touch, Trouble, Use, lookup_enough,
-};
-use crate::entry::Entry;
 use crate::error::{Error, Result};
-use crate::filter::{Filter, Selection, Usage};
-use crate::scope::{Address, StoreAddress};
+use crate::filter::Filter;
 use crate::time::Timestamp;
 use names::Names;
 use open::SHORT_WAIT;
 use pool::Pool;
 use query::Plan;
-use read::Verified;
 use reclaim::Staging;
 
 /// A store in a SQLite file.
 ///
 /// ```
 /// use ecache_core::backend::sqlite::{Access, SqliteBackend};
-/// use ecache_core::backend::{Backend, Condition, Content, Lookup};
+/// use ecache_core::backend::{Condition, Content, Lookup, ReadBackend, WriteBackend};
 /// use ecache_core::entry::Entry;
 /// use ecache_core::key::Key;
 /// use ecache_core::scope::StoreAddress;
@@ -214,223 +207,16 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Backend for SqliteBackend {
-    fn lookup(&self, address: &Address, now: Timestamp) -> Result<Lookup> {
-        self.lookup_with(&*self.connection()?, address, now, Verified::Here)
-    }
-
-    fn lookup_unread(&self, address: &Address, now: Timestamp) -> Result<Lookup> {
-        self.lookup_with(&*self.connection()?, address, now, Verified::ByReader)
-    }
-
-    fn lookup_call(&self, call: &CallIdentity<'_>, now: Timestamp) -> Result<CallLookup> {
-        self.find_call(call, now)
-    }
-
-    fn lookup_many(&self, addresses: &[Address], now: Timestamp) -> Result<Vec<Lookup>> {
-        let connection = self.connection()?;
-        let snapshot = connection
-            .unchecked_transaction()
-            .map_err(|error| self.error(error))?;
-        let lookups = match self.lookup_sorted(&connection, addresses, now)? {
-            Some(lookups) => lookups,
-            None => lookup_enough(addresses, |address| {
-                self.lookup_with(&connection, address, now, Verified::Here)
-            })?,
-        };
-        drop(snapshot);
-        Ok(lookups)
-    }
-
-    fn stage(&self, value: &mut dyn Read, now: Timestamp) -> Result<Content> {
-        self.stage_value(value, now)
-    }
-
-    fn read_chunk(&self, chunked: &Chunked, index: u64, bytes: &mut Vec<u8>) -> Result<()> {
-        self.chunk(chunked, index, bytes)
-    }
-
-    fn put(
-        &self,
-        entry: &Entry,
-        content: &Content,
-        options: &PutOptions,
-        now: Timestamp,
-    ) -> Result<Put> {
-        self.put_entry(entry, content, options, now)
-    }
-
-    fn put_call(
-        &self,
-        call: &CallIdentity<'_>,
-        entry: &Entry,
-        content: &Content,
-        now: Timestamp,
-    ) -> Result<Option<u64>> {
-        self.put_result(call, entry, content, now)
-    }
-
-    fn import(
-        &self,
-        records: &mut dyn Iterator<Item = Result<Record>>,
-        on_conflict: OnConflict,
-        commit: Commit,
-        on_refused: OnRefused<'_>,
-        progress: Progress<'_>,
-    ) -> Result<Imported> {
-        self.import_records(records, on_conflict, commit, on_refused, progress)
-    }
-
-    fn scan(&self, scan: &Scan, now: Timestamp) -> Result<Rows<'_>> {
-        Ok(Box::new(self.rows(scan, now)?))
-    }
-
-    fn usage(&self, selection: &Selection, now: Timestamp) -> Result<Usage> {
-        self.count(selection, now)
-    }
-
-    fn remove(
-        &self,
-        selection: &Selection,
-        now: Timestamp,
-        progress: Progress<'_>,
-    ) -> Result<Usage> {
-        self.delete(selection, now, progress)
-    }
-
-    fn touch(
-        &self,
-        selection: &Selection,
-        touch: Touch,
-        now: Timestamp,
-        progress: Progress<'_>,
-    ) -> Result<Usage> {
-        self.update(selection, touch, now, progress)
-    }
-
-    fn record_uses(&self, uses: &[Use]) -> Result<()> {
-        self.write_uses(uses)
-    }
-
-    fn record_calls(&self, counters: &[(Arc<StoreAddress>, Counters)]) -> Result<()> {
-        self.add_counters(counters)
-    }
-
-    fn calls(&self) -> Result<Vec<(Arc<StoreAddress>, Counters)>> {
-        self.read_counters()
-    }
-
-    fn stores(&self) -> Result<Vec<StoreRecord>> {
-        self.read_stores()
-    }
-
-    fn troubles(&self, _collection: &str) -> Result<Vec<Trouble>> {
-        /// Maximum number of faults to list.
-        const MOST: u32 = 10;
-        let faults = self.check_structure(MOST)?;
-        Ok(faults.into_iter().map(Trouble::Structure).collect())
-    }
-
-    fn set_metadata(&self, store: &StoreAddress, metadata: Option<&StoreMetadata>) -> Result<()> {
-        self.write_metadata(store, metadata)
-    }
-
-    fn document(&self, store: &StoreAddress) -> Result<Option<StoreMetadata>> {
-        self.read_document(store)
-    }
-
-    fn count_documents(&self, filter: &Filter) -> Result<u64> {
-        self.meant_documents(filter)
-    }
-
-    fn remove_documents(&self, filter: &Filter) -> Result<u64> {
-        self.delete_documents(filter)
-    }
-
-    fn rename_store(
-        &self,
-        from: &StoreAddress,
-        to: &StoreAddress,
-        on_existing: OnExistingStore,
-        _: Progress<'_>,
-    ) -> Result<Usage> {
-        self.rename(from, to, on_existing)
-    }
-
-    fn groups(&self, filter: &Filter, by: Dimension, now: Timestamp) -> Result<Vec<Group>> {
-        self.group(filter, by, now)
-    }
-
-    fn names(&self, of: Dimension) -> Result<Vec<Arc<str>>> {
-        self.read_names(of)
-    }
-
-    fn generation(&self, store: &StoreAddress) -> Result<u64> {
-        let connection = self.connection()?;
-        let generation = || -> rusqlite::Result<u64> {
-            match names::find_store(&connection, store)? {
-                Some(id) => cached_call::generation(&connection, id),
-                None => Ok(0),
-            }
-        };
-        let generation = generation().map_err(|error| self.error(error))?;
-        Ok(self.generation_in_file(generation))
-    }
-
-    fn change_token(&self) -> Result<u64> {
-        self.changes()
-    }
-
-    fn collect_garbage(&self, now: Timestamp) -> Result<()> {
-        self.delete_garbage(now)
-    }
-
-    fn compact(&self, now: Timestamp) -> Result<()> {
-        match self.delete_unnamed() {
-            Err(Error::Full { .. }) => {}
-            deleted => deleted?,
-        }
-        self.collect_garbage(now)?;
-        let connection = self.connection()?;
-        match open::vacuum(&connection).map_err(|error| self.error(error)) {
-            // There is no space for a second copy of the file.
-            Err(Error::Full { .. }) => self.give_back(),
-            vacuumed => {
-                vacuumed?;
-                self.checkpoint(&connection);
-            }
-        }
-        Ok(())
-    }
-
-    fn describe(&self) -> Result<Description> {
-        let connection = self.connection()?;
-        let number = |sql: &str| -> Result<u64> {
-            let value = connection.query_row(sql, (), |row| row.get(0));
-            value.map_err(|error| self.error(error))
-        };
-        let size = |path: &Path| fs::metadata(path).map_or(0, |file| file.len());
-        Ok(Description {
-            engine: format!("SQLite {}", rusqlite::version()),
-            path: Some(self.path.clone()),
-            file_size: size(&self.path),
-            wal_size: open::log_size(&self.path),
-            free_size: number("PRAGMA freelist_count")? * number("PRAGMA page_size")?,
-            unnamed: self.count_unnamed()?,
-            schema_version: number("PRAGMA user_version")? as i64,
-            known_schema_version: schema::VERSION,
-            stores: self.read_stores()?.len() as u64,
-            entries: number("SELECT count(*) FROM entries")?,
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::{Duration, Instant};
 
     use super::*;
+    use crate::backend::{Content, WriteBackend};
+    use crate::entry::Entry;
     use crate::key::Key;
+    use crate::scope::StoreAddress;
+    use crate::time::Timestamp;
     use crate::value::Kind;
 
     #[test]

@@ -465,7 +465,9 @@ fn insert_name(connection: &Connection, kind: NameKind, name: &str) -> rusqlite:
 #[cfg(test)]
 mod tests {
     use super::super::{Access, SqliteBackend};
-    use crate::backend::{Backend, Condition, Content, Lookup, no_progress};
+    use crate::backend::{
+        Condition, Content, Lookup, MaintainBackend, ReadBackend, WriteBackend, no_progress,
+    };
     use crate::entry::Entry;
     use crate::filter::Filter;
     use crate::key::Key;

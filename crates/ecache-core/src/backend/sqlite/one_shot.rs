@@ -29,9 +29,9 @@ use crate::time::Timestamp;
 
 impl SqliteBackend {
     /// Opens the store at `path` to read it, and looks up one entry as of that moment, as
-    /// [`Backend::lookup_unread`](crate::backend::Backend::lookup_unread) does, in less time than
-    /// with [`Access::Read`]; in return nothing in the process may write to the store before this
-    /// is dropped.
+    /// [`ReadBackend::lookup_unread`](crate::backend::ReadBackend::lookup_unread) does, in less
+    /// time than with [`Access::Read`]; in return nothing in the process may write to the store
+    /// before this is dropped.
     ///
     /// # Errors
     /// Those of [`SqliteBackend::open_within`] and of the look-up.

@@ -18,8 +18,7 @@ use rusqlite::{Connection, ErrorCode, FileControl, OpenFlags, ffi};
 use super::row::is_damage;
 use super::{log, reserve, schema};
 use crate::error::{Error, Result, SqliteError};
-use crate::limits;
-use crate::sidecar;
+use crate::{limits, sidecar};
 
 /// Maximum time that a write waits for other writers: 32 processes that write with
 /// `synchronous=FULL` were seen to wait for 4.4 s.
@@ -609,7 +608,7 @@ fn is_writing(error: &rusqlite::Error) -> bool {
 mod tests {
     use super::*;
     use crate::backend::sqlite::SqliteBackend;
-    use crate::backend::{Backend, Condition, Content};
+    use crate::backend::{Condition, Content, WriteBackend};
     use crate::entry::Entry;
     use crate::key::Key;
     use crate::scope::StoreAddress;

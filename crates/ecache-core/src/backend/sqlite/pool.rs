@@ -146,7 +146,7 @@ impl SqliteBackend {
     }
 
     /// Opens another connection to the file in use.
-    fn connect(&self) -> Result<Connection> {
+    pub(super) fn connect(&self) -> Result<Connection> {
         let connection = connect(&self.path, self.access, self.patience)?;
         let id = FileId::of(&connection, &self.path);
         let mut pool = lock(&self.pool);
@@ -206,23 +206,6 @@ impl SqliteBackend {
             // A writer creates a new file; a reader has nothing better than the old one.
             None => self.access.is_writing(),
         }
-    }
-
-    /// Returns the number of changes to the file in use, unique across the files of this store.
-    pub(super) fn changes(&self) -> Result<u64> {
-        let _held = self.hold(Look::Always);
-        // `data_version` is relative to one connection, so a dedicated one is kept.
-        let mut watcher = lock(&self.watcher);
-        let connection = match watcher.take() {
-            Some(connection) => connection,
-            None => self.connect()?,
-        };
-        let version: rusqlite::Result<u64> = connection
-            .prepare_cached("PRAGMA data_version")
-            .and_then(|mut statement| statement.query_row((), |row| row.get(0)));
-        *watcher = Some(connection);
-        let version = version.map_err(|error| self.error(error))?;
-        Ok(self.generation_in_file(version))
     }
 
     /// Converts a generation of the file in use into one that is unique across files.

@@ -5,22 +5,24 @@
 //! index does not give the entries in order of their id, the ids are collected first (8 bytes
 //! each), and for another order also the sort keys (8 bytes more, 40 for a key that is a hash).
 
+use crate::filter::{Filter, Selection, Usage};
 use std::cmp::Ordering;
 use std::sync::Arc;
 
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, params_from_iter};
 
-use super::SqliteBackend;
 use super::checksum::damaged;
 use super::pool::{Held, Look};
 use super::query::{Conditions, Plan, Range, USED, WRITTEN, stored_key};
 use super::row::{self, RowError, USES, Uses};
 use super::salvage::{self, Salvage, is_corrupt};
 use super::session::Session;
-use super::stores;
+use super::{SqliteBackend, stores};
 use crate::backend::{
-    Chunked, Content, Direction, LOOKUP_SIZE, Lookup, Row, Scan, Sort, Values, WHOLE_SIZE,
+    CallIdentity, CallLookup, Chunked, Content, Dimension, Direction, Group, LOOKUP_SIZE, Lookup,
+    ReadBackend, Row, Rows, Scan, Sort, StoreMetadata, StoreRecord, Values, WHOLE_SIZE,
+    lookup_enough,
 };
 use crate::error::{Error, Result};
 use crate::key::hex;
@@ -66,6 +68,76 @@ const LOOKUP: &str = concat!(
     row::columns!(),
     ", value FROM entries INDEXED BY entries_key WHERE store = ?1 AND key = ?2"
 );
+
+impl ReadBackend for SqliteBackend {
+    fn lookup(&self, address: &Address, now: Timestamp) -> Result<Lookup> {
+        self.lookup_with(&*self.connection()?, address, now, Verified::Here)
+    }
+
+    fn lookup_unread(&self, address: &Address, now: Timestamp) -> Result<Lookup> {
+        self.lookup_with(&*self.connection()?, address, now, Verified::ByReader)
+    }
+
+    fn lookup_call(&self, call: &CallIdentity<'_>, now: Timestamp) -> Result<CallLookup> {
+        self.find_call(call, now)
+    }
+
+    fn lookup_many(&self, addresses: &[Address], now: Timestamp) -> Result<Vec<Lookup>> {
+        let connection = self.connection()?;
+        let snapshot = connection
+            .unchecked_transaction()
+            .map_err(|error| self.error(error))?;
+        let lookups = match self.lookup_sorted(&connection, addresses, now)? {
+            Some(lookups) => lookups,
+            None => lookup_enough(addresses, |address| {
+                self.lookup_with(&connection, address, now, Verified::Here)
+            })?,
+        };
+        drop(snapshot);
+        Ok(lookups)
+    }
+
+    fn read_chunk(&self, chunked: &Chunked, index: u64, bytes: &mut Vec<u8>) -> Result<()> {
+        let connection = self.connection()?;
+        match row::chunk(&connection, chunked, index, bytes) {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(Error::Replaced),
+            Err(RowError::Damaged) => Err(Error::Damaged {
+                path: self.path.clone(),
+                detail: "a chunk of a large value does not match its checksum".into(),
+            }),
+            Err(RowError::Sqlite(error)) => Err(self.error(error)),
+        }
+    }
+
+    fn scan(&self, scan: &Scan, now: Timestamp) -> Result<Rows<'_>> {
+        Ok(Box::new(self.rows(scan, now)?))
+    }
+
+    fn usage(&self, selection: &Selection, now: Timestamp) -> Result<Usage> {
+        self.count(selection, now)
+    }
+
+    fn stores(&self) -> Result<Vec<StoreRecord>> {
+        self.read_stores()
+    }
+
+    fn document(&self, store: &StoreAddress) -> Result<Option<StoreMetadata>> {
+        self.read_document(store)
+    }
+
+    fn count_documents(&self, filter: &Filter) -> Result<u64> {
+        self.meant_documents(filter)
+    }
+
+    fn groups(&self, filter: &Filter, by: Dimension, now: Timestamp) -> Result<Vec<Group>> {
+        self.group(filter, by, now)
+    }
+
+    fn names(&self, of: Dimension) -> Result<Vec<Arc<str>>> {
+        self.read_names(of)
+    }
+}
 
 impl SqliteBackend {
     pub(super) fn lookup_with(
@@ -192,19 +264,6 @@ impl SqliteBackend {
         }
         found.sort_unstable_by_key(|(index, _)| *index);
         Ok(Some(found.into_iter().map(|(_, lookup)| lookup).collect()))
-    }
-
-    pub(super) fn chunk(&self, chunked: &Chunked, index: u64, bytes: &mut Vec<u8>) -> Result<()> {
-        let connection = self.connection()?;
-        match row::chunk(&connection, chunked, index, bytes) {
-            Ok(true) => Ok(()),
-            Ok(false) => Err(Error::Replaced),
-            Err(RowError::Damaged) => Err(Error::Damaged {
-                path: self.path.clone(),
-                detail: "a chunk of a large value does not match its checksum".into(),
-            }),
-            Err(RowError::Sqlite(error)) => Err(self.error(error)),
-        }
     }
 
     pub(super) fn rows(&self, scan: &Scan, now: Timestamp) -> Result<RowsOf<'_>> {
@@ -665,7 +724,8 @@ mod tests {
     use rusqlite::StatementStatus;
 
     use super::*;
-    use crate::backend::Backend;
+
+    use crate::backend::WriteBackend;
     use crate::backend::sqlite::Access;
     use crate::key::Key;
 

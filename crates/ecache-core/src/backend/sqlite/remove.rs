@@ -252,7 +252,9 @@ fn is_staged_since(connection: &Connection, oldest: Timestamp) -> rusqlite::Resu
 mod tests {
     use super::*;
     use crate::backend::sqlite::Access;
-    use crate::backend::{Backend, Condition, Content, no_progress};
+    use crate::backend::{
+        Condition, Content, ObserveBackend, ReadBackend, WriteBackend, no_progress,
+    };
     use crate::entry::Entry;
     use crate::filter::{Capacity, Filter};
     use crate::key::Key;

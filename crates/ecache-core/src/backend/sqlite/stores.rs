@@ -6,13 +6,11 @@ use std::sync::Arc;
 use rusqlite::Connection;
 
 use super::SqliteBackend;
-use super::blobs::REMOVED;
 use super::checksum::{self, damaged};
 use super::names::{self, NameKind, verified_name};
 use super::open::SHORT_WAIT;
 use super::query::{Range, stored_key};
 use super::read::UNREADABLE;
-use super::reclaim::Due;
 use super::row::{UNMARKED, number, policy, readable};
 use super::salvage::intact;
 use super::write::write_metadata;
@@ -187,56 +185,6 @@ impl SqliteBackend {
             Ok(counted)
         };
         read().map_err(|error| self.error(error))
-    }
-
-    /// Removes orphaned large values, and names that no entry uses.
-    pub(super) fn delete_garbage(&self, now: Timestamp) -> Result<()> {
-        self.reclaim_staged(now)?;
-        self.reclaim(Due::By(now))?;
-        self.transaction(|transaction| {
-            // Checks two places, so that a single damaged one does not cost an entry its value.
-            transaction
-                .execute_batch(
-                    "DELETE FROM chunks WHERE id >> 20 NOT IN (SELECT id FROM blobs) AND id >> 20 \
-                     NOT IN (SELECT blob FROM entries INDEXED BY entries_blob WHERE blob IS NOT NULL)",
-                )
-                .map_err(|error| self.error(error))
-        })
-    }
-
-    /// Removes the names that no entry uses, and marks orphaned large values, such as those of
-    /// damaged entries, for `reclaim`.
-    ///
-    /// Reads the whole table, since the index alone may be damaged.
-    pub(super) fn delete_unnamed(&self) -> Result<()> {
-        let unnamed = |table: &str, column: &str| {
-            format!(
-                "NOT EXISTS (SELECT 1 FROM entries WHERE {column} = {table}.id) AND id NOT IN \
-                 (SELECT {column} FROM entries NOT INDEXED WHERE {column} IS NOT NULL)"
-            )
-        };
-        let blobs = format!(
-            "UPDATE blobs SET replaced_at = {REMOVED} \
-             WHERE staged_at IS NULL AND replaced_at IS NULL AND {}",
-            unnamed("blobs", "blob")
-        );
-        let names = [
-            (NameKind::User, "user"),
-            (NameKind::Operator, "operator"),
-            (NameKind::Prompt, "prompt"),
-        ];
-        let names = names.map(|(kind, column)| {
-            let unnamed = unnamed("names", column);
-            format!(
-                "DELETE FROM names WHERE kind = {} AND {unnamed}",
-                kind as i64
-            )
-        });
-        self.transaction(|transaction| {
-            let mut sql = names.iter().chain([&blobs]);
-            sql.try_for_each(|sql| transaction.execute(sql, ()).map(drop))
-                .map_err(|error| self.error(error))
-        })
     }
 }
 

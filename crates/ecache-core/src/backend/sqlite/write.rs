@@ -1,5 +1,7 @@
 //! Writes single entries; imports share the statements.
 
+use crate::filter::{Filter, Selection, Usage};
+use std::io::Read;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +17,10 @@ use super::row::{self, RowError, chunk, kind_number, policy, policy_number};
 use super::session::Session;
 use super::{SqliteBackend, blobs, having_waited, marks};
 use crate::backend::types::Lifespan;
-use crate::backend::{Condition, Content, Put, PutOptions, StoreMetadata};
+use crate::backend::{
+    CallIdentity, Commit, Condition, Content, Imported, OnConflict, OnExistingStore, OnRefused,
+    Progress, Put, PutOptions, Record, StoreMetadata, Touch, WriteBackend,
+};
 use crate::entry::{self, Entry, MAX_COUNT};
 use crate::error::{Error, Result};
 use crate::scope::StoreAddress;
@@ -96,6 +101,93 @@ impl Drop for Rollback<'_> {
     }
 }
 
+impl WriteBackend for SqliteBackend {
+    fn stage(&self, value: &mut dyn Read, now: Timestamp) -> Result<Content> {
+        self.stage_value(value, now)
+    }
+
+    fn put(
+        &self,
+        entry: &Entry,
+        content: &Content,
+        options: &PutOptions,
+        now: Timestamp,
+    ) -> Result<Put> {
+        let put = entry
+            .check()
+            .and_then(|()| self.write_put(entry, content, options, now));
+        if matches!(put, Ok(Put::Refused) | Err(_)) {
+            self.drop_staged(content);
+        }
+        if matches!(content, Content::Chunked(_)) && put.is_ok() {
+            // Best effort: the next write retries.
+            let _ = self.reclaim(Due::By(now));
+        }
+        put
+    }
+
+    fn put_call(
+        &self,
+        call: &CallIdentity<'_>,
+        entry: &Entry,
+        content: &Content,
+        now: Timestamp,
+    ) -> Result<Option<u64>> {
+        self.put_result(call, entry, content, now)
+    }
+
+    fn import(
+        &self,
+        records: &mut dyn Iterator<Item = Result<Record>>,
+        on_conflict: OnConflict,
+        commit: Commit,
+        on_refused: OnRefused<'_>,
+        progress: Progress<'_>,
+    ) -> Result<Imported> {
+        self.import_records(records, on_conflict, commit, on_refused, progress)
+    }
+
+    fn remove(
+        &self,
+        selection: &Selection,
+        now: Timestamp,
+        progress: Progress<'_>,
+    ) -> Result<Usage> {
+        self.delete(selection, now, progress)
+    }
+
+    fn touch(
+        &self,
+        selection: &Selection,
+        touch: Touch,
+        now: Timestamp,
+        progress: Progress<'_>,
+    ) -> Result<Usage> {
+        self.update(selection, touch, now, progress)
+    }
+
+    fn set_metadata(&self, store: &StoreAddress, metadata: Option<&StoreMetadata>) -> Result<()> {
+        store.check()?;
+        self.transaction(|transaction| {
+            set_metadata(transaction, store, metadata).map_err(|error| self.error(error))
+        })
+    }
+
+    fn remove_documents(&self, filter: &Filter) -> Result<u64> {
+        self.delete_documents(filter)
+    }
+
+    fn rename_store(
+        &self,
+        from: &StoreAddress,
+        to: &StoreAddress,
+        on_existing: OnExistingStore,
+        _: Progress<'_>,
+    ) -> Result<Usage> {
+        self.rename(from, to, on_existing)
+    }
+}
+
 impl SqliteBackend {
     /// Runs `work` in a transaction that takes the write lock at once: one that begins by reading
     /// could not wait for the lock later.
@@ -143,26 +235,6 @@ impl SqliteBackend {
             connection.keep_known();
         }
         Ok(result)
-    }
-
-    pub(super) fn put_entry(
-        &self,
-        entry: &Entry,
-        content: &Content,
-        options: &PutOptions,
-        now: Timestamp,
-    ) -> Result<Put> {
-        let put = entry
-            .check()
-            .and_then(|()| self.write_put(entry, content, options, now));
-        if matches!(put, Ok(Put::Refused) | Err(_)) {
-            self.drop_staged(content);
-        }
-        if matches!(content, Content::Chunked(_)) && put.is_ok() {
-            // Best effort: the next write retries.
-            let _ = self.reclaim(Due::By(now));
-        }
-        put
     }
 
     /// Removes a staged value that no entry was given.
@@ -309,17 +381,6 @@ impl SqliteBackend {
             Err(RowError::Damaged) => Ok(false),
             Err(RowError::Sqlite(error)) => Err(self.error(error)),
         }
-    }
-
-    pub(super) fn write_metadata(
-        &self,
-        store: &StoreAddress,
-        metadata: Option<&StoreMetadata>,
-    ) -> Result<()> {
-        store.check()?;
-        self.transaction(|transaction| {
-            set_metadata(transaction, store, metadata).map_err(|error| self.error(error))
-        })
     }
 }
 

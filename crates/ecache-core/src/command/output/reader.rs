@@ -124,8 +124,8 @@ impl RunReader {
 mod tests {
     use super::super::recording::Recorder;
     use super::*;
-    use crate::backend::Content;
     use crate::backend::memory::MemoryBackend;
+    use crate::backend::{Content, WriteBackend};
     use crate::command::settings::Outputs;
     use crate::time::Timestamp;
 

@@ -85,7 +85,7 @@ impl<'a> Runner<'a> {
         let call = self.call.with_input(stream.key_of(sha256));
         let kept = self
             .of(&call)
-            .find(backend, Backend::lookup_unread, self.clock.now())?;
+            .find(backend, <dyn Backend>::lookup_unread, self.clock.now())?;
         // A command that reads exits only after end of file.
         if let Usable::Fresh(_, content) = &kept
             && profile.is_some()
@@ -106,7 +106,9 @@ impl<'a> Runner<'a> {
     ) -> Result<LookedUp<'a>> {
         let call = self.call.with_input(InputKey::Empty(stream.wire()));
         let now = self.clock.now();
-        let found = self.of(&call).find(backend, Backend::lookup_unread, now)?;
+        let found = self
+            .of(&call)
+            .find(backend, <dyn Backend>::lookup_unread, now)?;
         match found {
             Usable::Fresh(entry, content)
                 if stream.wait_for_end(KNOWN_END_PATIENCE)? == Waiting::Ended =>

@@ -235,7 +235,7 @@ impl<'a> Runner<'a> {
         for call in self.answering(call) {
             let kept = self
                 .of(&call)
-                .find(backend, Backend::lookup, self.clock.now())?;
+                .find(backend, <dyn Backend>::lookup, self.clock.now())?;
             match LookedUp::of(call, kept) {
                 hit @ LookedUp::Hit(..) => return Ok(hit),
                 old @ LookedUp::Stale(..) => found = old,
@@ -352,13 +352,15 @@ impl<'a> Runner<'a> {
             (backend, kept)
         } else {
             let backend = self.open(path, Access::Read)?;
-            let kept = self.find(&backend, Backend::lookup_unread, now)?;
+            let kept = self.find(&backend, <dyn Backend>::lookup_unread, now)?;
             (backend, kept)
         };
         match (kept, self.call.identity.input.fallback()) {
             (Usable::Nothing, Some(input)) => {
                 let call = self.call.with_input(input);
-                let kept = self.of(&call).find(&backend, Backend::lookup_unread, now)?;
+                let kept = self
+                    .of(&call)
+                    .find(&backend, <dyn Backend>::lookup_unread, now)?;
                 Ok((backend, kept))
             }
             (kept, _) => Ok((backend, kept)),

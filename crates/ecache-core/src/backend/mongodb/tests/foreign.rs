@@ -6,7 +6,9 @@ use mongodb::bson::{Binary, Bson, DateTime, RawDocumentBuf};
 
 use super::*;
 use crate::backend::memory::MemoryBackend;
-use crate::backend::{Backend, Commit, OnConflict, Row, Touch, fail_at_refused};
+use crate::backend::{
+    Backend, Commit, OnConflict, ReadBackend, Row, Touch, WriteBackend, fail_at_refused,
+};
 use crate::key::Key;
 use crate::scope::{Address, StoreAddress};
 use crate::transfer::{Found, Importer, Records};

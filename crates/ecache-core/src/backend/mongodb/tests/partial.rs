@@ -5,8 +5,8 @@ use std::ops::ControlFlow;
 
 use super::*;
 use crate::backend::{
-    Commit, Imported, OnConflict, OnExistingStore, StoreMetadata, Touch, fail_at_refused,
-    no_progress,
+    Commit, Imported, OnConflict, OnExistingStore, ReadBackend, StoreMetadata, Touch, WriteBackend,
+    fail_at_refused, no_progress,
 };
 use crate::entry::Policy;
 use crate::error::Result;
@@ -237,7 +237,7 @@ fn a_renaming_that_stops_is_continued() {
     let rest = backend.rename_store(&old, &new, OnExistingStore::Merge, &mut no_progress);
     assert_eq!(rest.expect("a renaming").entries, 500);
     assert_eq!((count(&old), count(&new)), (0, 2500));
-    let document = |store| Backend::document(&*backend, store).expect("no damage");
+    let document = |store| ReadBackend::document(&*backend, store).expect("no damage");
     assert_eq!((document(&old), document(&new)), (None, Some(metadata)));
     assert_eq!(backend.stores().expect("the stores").len(), 1);
 }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::backend::sqlite::{Access, SqliteBackend};
-use crate::backend::{Backend, Condition, Content};
+use crate::backend::{Condition, Content, WriteBackend};
 use crate::entry::Entry;
 use crate::filter::DatasetPattern;
 use crate::key::Key;

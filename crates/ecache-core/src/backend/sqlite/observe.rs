@@ -1,0 +1,51 @@
+//! Generations and changes of a store, and the recorded uses.
+
+use super::names;
+use super::pool::Look;
+use super::{SqliteBackend, cached_call, lock};
+use crate::backend::{Counters, ObserveBackend, Use};
+use crate::error::Result;
+use crate::scope::StoreAddress;
+use std::sync::Arc;
+
+impl ObserveBackend for SqliteBackend {
+    fn generation(&self, store: &StoreAddress) -> Result<u64> {
+        let connection = self.connection()?;
+        let generation = || -> rusqlite::Result<u64> {
+            match names::find_store(&connection, store)? {
+                Some(id) => cached_call::generation(&connection, id),
+                None => Ok(0),
+            }
+        };
+        let generation = generation().map_err(|error| self.error(error))?;
+        Ok(self.generation_in_file(generation))
+    }
+
+    fn change_token(&self) -> Result<u64> {
+        let _held = self.hold(Look::Always);
+        // `data_version` is relative to one connection, so a dedicated one is kept.
+        let mut watcher = lock(&self.watcher);
+        let connection = match watcher.take() {
+            Some(connection) => connection,
+            None => self.connect()?,
+        };
+        let version: rusqlite::Result<u64> = connection
+            .prepare_cached("PRAGMA data_version")
+            .and_then(|mut statement| statement.query_row((), |row| row.get(0)));
+        *watcher = Some(connection);
+        let version = version.map_err(|error| self.error(error))?;
+        Ok(self.generation_in_file(version))
+    }
+
+    fn record_uses(&self, uses: &[Use]) -> Result<()> {
+        self.write_uses(uses)
+    }
+
+    fn record_calls(&self, counters: &[(Arc<StoreAddress>, Counters)]) -> Result<()> {
+        self.add_counters(counters)
+    }
+
+    fn calls(&self) -> Result<Vec<(Arc<StoreAddress>, Counters)>> {
+        self.read_counters()
+    }
+}
