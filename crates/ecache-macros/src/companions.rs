@@ -206,8 +206,17 @@ impl Expansion<'_> {
             "refresh",
             "Computes a call of `{}` anew, whatever is cached, and keeps and returns the result.",
             (&[], self.output.clone()),
-            self.computing("refresh"),
+            self.refreshed(),
         )
+    }
+
+    fn refreshed(&self) -> TokenStream {
+        let (call, uncached) = (self.call(), self.uncached());
+        if self.is_async() {
+            quote!(#call.refresh_async().finish(#uncached).await)
+        } else {
+            quote!(#call.refresh().finish(#uncached))
+        }
     }
 
     fn with_status(&self) -> TokenStream {
@@ -219,12 +228,12 @@ impl Expansion<'_> {
                 &[],
                 syn::parse_quote!((#output, #krate::execution_cache::Status)),
             ),
-            self.computing("with_status"),
+            self.begun("with_status", "finish_with_status"),
         )
     }
 
     fn clear_cache(&self) -> TokenStream {
-        let (krate, call) = (self.krate, self.call());
+        let krate = self.krate;
         self.like(
             "clear_cache",
             "Forgets one result of `{}`; returns what the store had of it.\n\n# Errors\nIf the \
@@ -233,11 +242,7 @@ impl Expansion<'_> {
                 &[],
                 syn::parse_quote!(#krate::error::Result<#krate::filter::Usage>),
             ),
-            if self.is_async() {
-                quote!(#call.clear_cache_async().await)
-            } else {
-                quote!(#call.clear_cache())
-            },
+            self.method("clear_cache", quote!()),
         )
     }
 

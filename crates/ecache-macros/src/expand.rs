@@ -133,54 +133,55 @@ impl<'a> Expansion<'a> {
 
     /// Returns the body of the cached function.
     fn body(&self) -> TokenStream {
-        let (krate, call) = (self.krate, self.call());
         if self.options.stale.is_none() {
-            return if self.is_async() {
-                self.computing("call")
-            } else {
-                let uncached = self.uncached();
-                let result = Ident::new("result", Span::mixed_site());
-                let pending = Ident::new("pending", Span::mixed_site());
-                quote! {
-                    match #call.begin() {
-                        ::core::result::Result::Ok(#result) => #result,
-                        ::core::result::Result::Err(#pending) => #pending.finish(#uncached),
-                    }
-                }
-            };
+            return self.begun("begin", "finish");
         }
-        let (way, compute) = (self.way(), self.outliving());
+        let (krate, call, compute) = (self.krate, self.call(), self.outliving());
         if !self.is_async() {
-            return quote!(#call.attributed(#way).call_refreshing(#compute));
+            return quote!(#call.refreshing(#compute));
         }
         let spawn = match &self.options.spawn {
             Some(spawn) => spawn.to_token_stream(),
             None => quote!(#krate::__macro::spawn),
         };
-        quote!(#call.attributed(#way).call_refreshing_async(#compute, #spawn).await)
+        quote!(#call.refreshing_async(#compute, #spawn).await)
     }
 
-    /// Returns a call of the core's `method`, with the code that computes the result.
-    pub(crate) fn computing(&self, method: &str) -> TokenStream {
-        let uncached = self.uncached();
-        let compute = if self.is_async() {
-            uncached
-        } else {
-            quote!(|| #uncached)
-        };
-        self.method(method, compute)
+    /// Returns a body that computes what the core's method `begin` does not find, and gives the
+    /// result to its method `finish`.
+    pub(crate) fn begun(&self, begin: &str, finish: &str) -> TokenStream {
+        let (begin, uncached) = (self.method(begin, quote!()), self.uncached());
+        let finish = Ident::new(finish, Span::call_site());
+        let [result, pending] =
+            ["result", "pending"].map(|name| Ident::new(name, Span::mixed_site()));
+        if !self.is_async() {
+            return quote! {
+                match #begin {
+                    ::core::result::Result::Ok(#result) => #result,
+                    ::core::result::Result::Err(#pending) => #pending.#finish(#uncached),
+                }
+            };
+        }
+        // A result need not be `Send`, so it must not live across the second `await`.
+        quote! {
+            let #pending = match #begin {
+                ::core::result::Result::Ok(#result) => return #result,
+                ::core::result::Result::Err(#pending) => #pending,
+            };
+            #pending.#finish(#uncached).await
+        }
     }
 
     /// Returns a call of the core's `method`, or of its `async` twin.
     pub(crate) fn method(&self, method: &str, extra: TokenStream) -> TokenStream {
-        let (call, output) = (self.call(), &self.output);
-        let span = self.function.output_span();
-        if !self.is_async() {
+        let (call, span) = (self.call(), self.function.output_span());
+        if self.is_async() {
+            let method = format_ident!("{method}_async");
+            quote_spanned!(span=> #call.#method(#extra).await)
+        } else {
             let method = Ident::new(method, Span::call_site());
-            return quote_spanned!(span=> #call.#method(#extra));
+            quote_spanned!(span=> #call.#method(#extra))
         }
-        let (way, method) = (self.way(), format_ident!("{method}_async"));
-        quote_spanned!(span=> #call.attributed(#way).#method::<#output>(#extra).await)
     }
 
     /// Returns the expression that makes the way: the choice of results that are kept, and their
@@ -246,7 +247,7 @@ impl<'a> Expansion<'a> {
         quote_spanned!(name.span()=> #krate::__macro::#word::<#output>())
     }
 
-    /// Returns a call of `uncached`.
+    /// Returns a call of `uncached`, which is a future if the function is `async`.
     pub(crate) fn uncached(&self) -> TokenStream {
         self.uncached_of(quote!(self), self.function.values())
     }

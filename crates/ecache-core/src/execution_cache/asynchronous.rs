@@ -6,12 +6,12 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use super::call::{Call, Found, Old, Troubled};
-use super::codec::Codec;
-use super::lead::Lead;
-use super::{CacheContext, ExecutionCache, workers};
+use super::call::{Call, Old, Troubled};
+use super::computation::Begun;
+use super::erased::{Found, SharedCodec, Typed};
+use super::memory_tier::Slot;
+use super::{CacheContext, Codec, ExecutionCache, Shared, workers};
 use crate::key::Preimage;
-use crate::single_flight::Joined;
 use crate::stored::StoredError;
 
 impl ExecutionCache {
@@ -48,72 +48,38 @@ impl ExecutionCache {
         let Some(call) = self.cached(ctx.execution_context(), arguments) else {
             return compute.await;
         };
-        let codec = Arc::new(codec);
-        let found = self.find_or_compute_async(&call, &codec, Old::Refused, compute);
-        found.await.map(|found| found.value)
+        let codec: SharedCodec = Arc::new(Typed::new(codec));
+        let begun = call.begin_async(self, &codec, Old::Refused).await;
+        let found = begun.or_compute_async(self, &call, &codec, compute).await;
+        Ok(found?.take())
     }
+}
 
-    /// Like [`ExecutionCache::find_or_compute`], for a future.
-    pub(super) async fn find_or_compute_async<T, C, E>(
-        &'static self,
+impl Begun<'static> {
+    /// Returns the result, or computes it first.
+    pub(super) async fn or_compute_async<T: Send + Sync + 'static, E>(
+        self,
+        function: &'static ExecutionCache,
         call: &Call<'_>,
-        codec: &Arc<C>,
-        old: Old,
+        codec: &SharedCodec,
         compute: impl Future<Output = Result<T, E>>,
-    ) -> Result<Found<T>, E>
-    where
-        T: Clone + Send + Sync + 'static,
-        C: Codec<T> + Send + Sync + 'static,
-    {
-        loop {
-            let looked = match call.glance(old) {
-                Some(found) => Ok(Some(found)),
-                None => call.look_async(self, codec, old).await,
-            };
-            let is_troubled = looked.is_err();
-            if let Ok(Some(found)) = looked {
-                if found.is_old || !self.is_verified() {
-                    return Ok(found);
-                }
-                let hit = found.value;
-                return Ok(Found::new(match call.compute_async(compute).await.ok() {
-                    Some((value, cost_ms)) => {
-                        call.verify_async(self, codec, hit, value, cost_ms).await
-                    }
-                    None => hit,
-                }));
+    ) -> Result<Found, E> {
+        let computation = match self {
+            Self::Found(found) => return Ok(found),
+            Self::Computing(computation) => computation,
+        };
+        // An error need not be `Send`, so it must not live across an `await`.
+        let found = match computation.run_async(compute).await {
+            Ok(value) => Ok((computation, Arc::new(value) as Shared)),
+            Err(error) => Err(computation.finish(call, &**codec, None).ok_or(error)?),
+        };
+        Ok(match found {
+            Ok((computation, value)) => {
+                let value = computation.finish_async(function, call, codec, value);
+                Found::new(value.await)
             }
-            // A caller that arrives after a clear must not join a computation from before it.
-            match self.flights.join(call.flight()) {
-                Joined::Leader(leader) => {
-                    let lead = Lead::new(leader, is_troubled).locked_async(call).await;
-                    let lead = match lead.take_off_async(self, call, codec).await {
-                        Ok(lead) => lead,
-                        Err(value) => return Ok(Found::new(value)),
-                    };
-                    // An error need not be `Send`, so it must not live across an `await`.
-                    let (value, cost_ms) = match lead.run_async(call.compute_async(compute)).await {
-                        Ok(computed) => computed,
-                        Err(error) => return call.after_error(error),
-                    };
-                    let landed = lead.land_async(self, call, codec, value, cost_ms);
-                    return Ok(Found::new(landed.await));
-                }
-                Joined::Follower(flight) => match flight.landed(call.ctx.cache.patience).await {
-                    Some(landed) => {
-                        if let Some(value) = call.landed(landed) {
-                            return Ok(Found::new(value));
-                        }
-                    }
-                    None => {
-                        return match call.compute_async(compute).await {
-                            Ok((value, _)) => Ok(Found::new(value)),
-                            Err(error) => call.after_error(error),
-                        };
-                    }
-                },
-            }
-        }
+            Err(found) => call.owned_async(function, codec, found).await,
+        })
     }
 }
 
@@ -136,41 +102,44 @@ impl Call<'_> {
     }
 
     /// Runs [`Call::look`] on a worker, if there is anything to find.
-    pub(super) async fn look_async<T, C>(
+    pub(super) async fn look_async(
         &self,
         function: &'static ExecutionCache,
-        codec: &Arc<C>,
+        codec: &SharedCodec,
         old: Old,
-    ) -> Result<Option<Found<T>>, Troubled>
-    where
-        T: Clone + Send + Sync + 'static,
-        C: Codec<T> + Send + Sync + 'static,
-    {
-        let now = self.ctx.cache.now();
-        if !function.options.residency.has_store() && function.memory.get(&self.key, now).is_none()
-        {
+    ) -> Result<Option<Found>, Troubled> {
+        if !self.may_be_found() {
             return Ok(None);
         }
         let codec = codec.clone();
-        let look = move |call: &Call<'_>| call.look(&*codec, old);
+        let look = move |call: &Call<'_>| {
+            let found = call.look(&*codec, old)?;
+            Ok(found.map(|found| found.owned(&*codec)))
+        };
         self.on_worker(function, look).await
     }
 
-    /// Runs [`Call::verify`] on a worker.
-    async fn verify_async<T, C>(
+    /// Reports whether a look-up may find anything.
+    pub(super) fn may_be_found(&self) -> bool {
+        self.function.options.residency.has_store() || self.slot().is_some()
+    }
+
+    /// Returns the caller's own result; a worker copies a large one.
+    pub(super) async fn owned_async(
         &self,
         function: &'static ExecutionCache,
-        codec: &Arc<C>,
-        hit: T,
-        value: T,
-        cost_ms: u64,
-    ) -> T
-    where
-        T: Clone + Send + Sync + 'static,
-        C: Codec<T> + Send + Sync + 'static,
-    {
+        codec: &SharedCodec,
+        found: Found,
+    ) -> Found {
+        if self.slot().is_none_or(|slot| slot.is_quick_to_copy()) {
+            return found;
+        }
         let codec = codec.clone();
-        let verify = move |call: &Call<'_>| call.verify(&*codec, hit, value, cost_ms);
-        self.on_worker(function, verify).await
+        let own = move |_: &Call<'_>| found.owned(&*codec);
+        self.on_worker(function, own).await
+    }
+
+    fn slot(&self) -> Option<Arc<Slot>> {
+        self.function.memory.get(&self.key, self.ctx.cache.now())
     }
 }

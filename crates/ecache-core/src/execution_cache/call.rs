@@ -2,12 +2,11 @@
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::Instant;
 
 use sha2::{Digest, Sha256};
 
-use super::codec::Codec;
 use super::counters::{Event, Tier};
+use super::erased::{AnyCodec, Found};
 use super::fallback::Fallback;
 use super::keep::{Remembered, Seen};
 use super::lead::Lead;
@@ -44,32 +43,15 @@ pub(super) struct Parts {
 }
 
 /// The next step of a call.
-pub(super) enum Step<'a, T> {
+pub(super) enum Step<'a> {
     /// Return the result
-    Hit(Found<T>),
+    Hit(Found),
     /// Recompute this result and compare
-    Verify(T),
+    Verify(Found),
     /// Compute as the leader
     Lead(Lead<'a>),
     /// Wait for the leader
     Wait(Arc<Flight<Shared>>),
-}
-
-/// A result that was found.
-pub(super) struct Found<T> {
-    pub(super) value: T,
-    /// Set if the result is stale: its `ttl` is over, but it may still be served
-    pub(super) is_old: bool,
-}
-
-impl<T> Found<T> {
-    /// Creates a fresh result.
-    pub(super) fn new(value: T) -> Self {
-        Self {
-            value,
-            is_old: false,
-        }
-    }
 }
 
 /// The use of stale results.
@@ -82,9 +64,6 @@ pub(super) enum Old {
     /// They are served if recomputing them fails
     AfterError,
 }
-
-/// Largest result, in bytes, that is copied in well under a millisecond.
-const QUICK_TO_COPY: u64 = 1 << 20;
 
 /// The store failed during a call; the failure is already counted and logged.
 pub(super) struct Troubled;
@@ -217,36 +196,15 @@ impl<'a> Call<'a> {
         self.function.attempt(self.ctx, what, result)
     }
 
-    /// Computes the result; also returns how many milliseconds that took.
-    pub(super) fn compute<T, E>(
-        &self,
-        compute: impl FnOnce() -> std::result::Result<T, E>,
-    ) -> std::result::Result<(T, u64), E> {
-        self.count(Event::Computation);
-        let started = Instant::now();
-        let value = compute()?;
-        Ok((value, elapsed_ms(started)))
-    }
-
-    /// Like [`Call::compute`], for a future.
-    pub(super) async fn compute_async<T, E>(
-        &self,
-        compute: impl Future<Output = std::result::Result<T, E>>,
-    ) -> std::result::Result<(T, u64), E> {
-        self.count(Event::Computation);
-        let started = Instant::now();
-        let value = compute.await?;
-        Ok((value, elapsed_ms(started)))
-    }
-
-    /// Returns a copy of the leader's result, if there is one, and counts it as shared.
-    pub(super) fn landed<T: Clone + 'static>(&self, landed: Landed<Shared>) -> Option<T> {
-        let Landed::Value(shared) = landed else {
-            return None;
-        };
-        let value = shared.downcast_ref::<T>().cloned()?;
-        self.count(Event::Shared);
-        Some(value)
+    /// Returns the leader's result, if there is one, and counts it as shared.
+    pub(super) fn landed(&self, codec: &dyn AnyCodec, landed: Landed<Shared>) -> Option<Found> {
+        match landed {
+            Landed::Value(value) if codec.holds(&*value) => {
+                self.count(Event::Shared);
+                Some(Found::new(value))
+            }
+            _ => None,
+        }
     }
 
     /// Returns the identity by which the store finds and verifies the result.
@@ -283,15 +241,11 @@ impl<'a> Call<'a> {
     }
 
     /// Looks in memory and in the store; on a miss, becomes the leader or a follower.
-    pub(super) fn step<T: Clone + Send + Sync + 'static>(
-        &self,
-        codec: &impl Codec<T>,
-        old: Old,
-    ) -> Step<'a, T> {
+    pub(super) fn step(&self, codec: &dyn AnyCodec, old: Old) -> Step<'a> {
         let looked = self.look(codec, old);
         if let Ok(Some(found)) = looked {
-            return if self.function.is_verified() && !found.is_old {
-                Step::Verify(found.value)
+            return if self.is_verified(&found) {
+                Step::Verify(found)
             } else {
                 Step::Hit(found)
             };
@@ -308,32 +262,34 @@ impl<'a> Call<'a> {
         (self.key.clone(), self.clears)
     }
 
-    pub(super) fn look<T: Clone + Send + Sync + 'static>(
-        &self,
-        codec: &impl Codec<T>,
-        old: Old,
-    ) -> Result<Option<Found<T>>, Troubled> {
+    /// Reports whether a hit is recomputed and compared.
+    pub(super) fn is_verified(&self, found: &Found) -> bool {
+        !found.is_old && self.function.is_verified()
+    }
+
+    pub(super) fn look(&self, codec: &dyn AnyCodec, old: Old) -> Result<Option<Found>, Troubled> {
         let now = self.ctx.cache.now();
         if self.function.options.stale_if_error.is_some() {
             self.fallback().take();
         }
-        match self.look_in_memory(old, now) {
+        match self.look_in_memory(codec, old, now) {
             Some(found) => Ok(Some(found)),
             None => self.look_in_store(codec, old, now),
         }
     }
 
     /// Looks in memory without slow steps.
-    pub(super) fn glance<T: Clone + 'static>(&self, old: Old) -> Option<Found<T>> {
+    pub(super) fn glance(&self, codec: &dyn AnyCodec, old: Old) -> Option<Found> {
         let now = self.ctx.cache.now();
         let slot = self.quick_slot(now)?;
-        self.hit_in_memory(&slot, old, now)
+        let is_old = self.age(slot.expires_at, old, now)?;
+        self.hit_in_memory(slot, codec, is_old, now)
     }
 
     /// Returns the slot in memory, unless the store must be checked first or copying takes long.
     pub(super) fn quick_slot(&self, now: Timestamp) -> Option<Arc<Slot>> {
         let slot = self.function.memory.get(&self.key, now)?;
-        if slot.size > QUICK_TO_COPY {
+        if !slot.is_quick_to_copy() {
             return None;
         }
         if let Some(stored) = &slot.stored
@@ -344,33 +300,32 @@ impl<'a> Call<'a> {
         Some(slot)
     }
 
-    fn look_in_memory<T: Clone + Send + Sync + 'static>(
-        &self,
-        old: Old,
-        now: Timestamp,
-    ) -> Option<Found<T>> {
+    fn look_in_memory(&self, codec: &dyn AnyCodec, old: Old, now: Timestamp) -> Option<Found> {
         let slot = self.current_slot(now)?;
-        let found = self.hit_in_memory(&slot, old, now);
-        // A function with a store falls back on the result in the store.
-        if found.is_none()
-            && !self.function.options.residency.has_store()
-            && self.may_follow_error(slot.expires_at, now)
-            && let Some(value) = slot.copy::<T>()
-        {
-            self.fall_back_on(Tier::Memory, value, slot.expires_at, slot.cost_ms);
-        }
-        found
+        let Some(is_old) = self.age(slot.expires_at, old, now) else {
+            // A function with a store falls back on the result in the store.
+            if !self.function.options.residency.has_store()
+                && self.may_follow_error(slot.expires_at, now)
+            {
+                let value = slot.value.clone();
+                self.fall_back_on(Tier::Memory, value, slot.expires_at, slot.cost_ms);
+            }
+            return None;
+        };
+        self.hit_in_memory(slot, codec, is_old, now)
     }
 
-    fn hit_in_memory<T: Clone + 'static>(
+    fn hit_in_memory(
         &self,
-        slot: &Slot,
-        old: Old,
+        slot: Arc<Slot>,
+        codec: &dyn AnyCodec,
+        is_old: bool,
         now: Timestamp,
-    ) -> Option<Found<T>> {
+    ) -> Option<Found> {
         let function = self.function;
-        let is_old = self.age(slot.expires_at, old, now)?;
-        let value = slot.copy()?;
+        if !codec.holds(&*slot.value) {
+            return None;
+        }
         if let Some(stored) = &slot.stored {
             stored.hits.note(now);
         }
@@ -378,7 +333,7 @@ impl<'a> Call<'a> {
         if is_old {
             self.count(Event::StaleHit);
         }
-        Some(Found { value, is_old })
+        Some(Found::in_memory(slot, is_old))
     }
 
     /// Returns the slot in memory, or removes it if the store has changed since.
@@ -423,12 +378,12 @@ impl<'a> Call<'a> {
         self.attempt("ask for the store's generation", generation)
     }
 
-    fn look_in_store<T: Clone + Send + Sync + 'static>(
+    fn look_in_store(
         &self,
-        codec: &impl Codec<T>,
+        codec: &dyn AnyCodec,
         old: Old,
         now: Timestamp,
-    ) -> Result<Option<Found<T>>, Troubled> {
+    ) -> Result<Option<Found>, Troubled> {
         let (function, cache) = (self.function, &self.ctx.cache);
         if !function.options.residency.has_store() {
             return Ok(None);
@@ -478,7 +433,7 @@ impl<'a> Call<'a> {
             && function.memory.admits(size)
         {
             let copy = Remembered {
-                value: Arc::new(value.clone()),
+                value: value.clone(),
                 size,
                 written_at: None,
                 expires_at: result.expires_at,
@@ -494,7 +449,7 @@ impl<'a> Call<'a> {
                 self.remember(copy, Some(seen));
             }
         }
-        Ok(Some(Found { value, is_old }))
+        Ok(Some(Found::of(value, is_old)))
     }
 
     /// Returns the cache's epoch, if results are kept in memory.
@@ -502,22 +457,4 @@ impl<'a> Call<'a> {
         let has_memory = self.function.options.residency.has_memory();
         has_memory.then(|| self.ctx.cache.epoch())
     }
-
-    /// Verifies a hit against its recomputation. A recomputation that fails says nothing against
-    /// the hit, which is then returned.
-    pub(super) fn verified<T: Clone + Send + Sync + 'static, E>(
-        &self,
-        codec: &impl Codec<T>,
-        hit: T,
-        again: std::result::Result<(T, u64), E>,
-    ) -> T {
-        match again {
-            Ok((value, cost_ms)) => self.verify(codec, hit, value, cost_ms),
-            Err(_) => hit,
-        }
-    }
-}
-
-pub(super) fn elapsed_ms(started: Instant) -> u64 {
-    u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX)
 }

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::call::Call;
 use super::codec::Codec;
-use super::{CacheContext, ExecutionCache, ExecutionContext, workers};
+use super::erased::{AnyCodec, Typed};
+use super::{CacheContext, ExecutionCache, ExecutionContext, Shared, workers};
 use crate::backend::no_progress;
 use crate::entry::Policy;
 use crate::error::{Error, Result};
@@ -54,11 +55,22 @@ impl ExecutionCache {
         arguments: Result<Preimage, StoredError>,
         value: T,
     ) -> Result<bool> {
-        let ctx = ctx.execution_context();
+        let (ctx, value) = (ctx.execution_context(), Arc::new(value) as Shared);
+        self.set_any(ctx, &Typed::new(codec), arguments, &value)
+    }
+
+    /// Like [`ExecutionCache::set_cache`], for a result of any type.
+    pub(super) fn set_any(
+        &self,
+        ctx: &ExecutionContext,
+        codec: &dyn AnyCodec,
+        arguments: Result<Preimage, StoredError>,
+        value: &Shared,
+    ) -> Result<bool> {
         match Call::new(self, ctx, named(arguments)?) {
             Some(call) if ctx.cache.is_on() => {
                 call.find_place();
-                call.keep(codec, &value, None).map(|kept| kept.is_kept)
+                call.keep(codec, value, None).map(|kept| kept.is_kept)
             }
             _ => Ok(false),
         }

@@ -1,98 +1,232 @@
-//! The computation of a result, in two steps: [`Call::begin`] and [`Computation::finish`].
+//! The computation of a result, in two steps: a call begins, and later finishes it.
 //!
-//! The caller computes between them, so that none of this is compiled for the closure of each
-//! cached function.
+//! The caller computes between them, so that none of this is compiled for the closure or the future
+//! of each cached function.
 
 use std::time::Instant;
 
-use super::call::{Call, Found, Old, Step, elapsed_ms};
-use super::codec::Codec;
+use super::call::{Call, Old, Step};
 use super::counters::Event;
+use super::erased::{AnyCodec, Found, SharedCodec};
 use super::lead::Lead;
-use crate::single_flight::Inside;
+use super::{ExecutionCache, FlightKey, Shared, erased};
+use crate::single_flight::{Inside, Joined, Leader};
 
 /// The state of a call after it has looked for its result.
-pub(super) enum Begun<'a, T> {
-    Found(Found<T>),
-    Computing(Computation<'a, T>),
+pub(super) enum Begun<'a> {
+    Found(Found),
+    Computing(Computation<'a>),
 }
 
-/// A computation that goes on.
-pub(super) struct Computation<'a, T> {
+/// A computation that goes on. Dropped unfinished, it lets the next caller compute.
+pub(super) struct Computation<'a> {
     started: Instant,
-    role: Role<'a, T>,
+    /// Marks the thread that computes; a future is marked while it is polled
+    inside: Option<Inside>,
+    role: Role<'a>,
 }
 
 /// The use of the result.
-enum Role<'a, T> {
+enum Role<'a> {
     /// It is compared with this hit
-    Verifies(T),
+    Verifies(Found),
     /// It is stored and given to followers
-    Leads(Inside, Lead<'a>),
+    Leads(Lead<'a>),
+    /// It is stored, whatever was stored before
+    Replaces,
     /// It is returned, because another computation took too long
     Alone,
 }
 
 impl<'a> Call<'a> {
     /// Looks for the result, waits for another computation of it, or begins one.
-    pub(super) fn begin<T: Clone + Send + Sync + 'static>(
-        &self,
-        codec: &impl Codec<T>,
-        old: Old,
-    ) -> Begun<'a, T> {
+    pub(super) fn begin(&self, codec: &dyn AnyCodec, old: Old) -> Begun<'a> {
         let role = loop {
             match self.step(codec, old) {
                 Step::Hit(found) => return Begun::Found(found),
                 Step::Verify(hit) => break Role::Verifies(hit),
                 Step::Lead(lead) => match lead.locked(self).take_off(self, codec) {
-                    Ok(lead) => break Role::Leads(lead.enter(), lead),
-                    Err(value) => return Begun::Found(Found::new(value)),
+                    Ok(lead) => break Role::Leads(lead),
+                    Err(found) => return Begun::Found(found),
                 },
                 Step::Wait(flight) => match flight.wait(self.ctx.cache.patience) {
                     Some(landed) => {
-                        if let Some(value) = self.landed(landed) {
-                            return Begun::Found(Found::new(value));
+                        if let Some(found) = self.landed(codec, landed) {
+                            return Begun::Found(found);
                         }
                     }
                     None => break Role::Alone,
                 },
             }
         };
-        self.count(Event::Computation);
-        Begun::Computing(Computation {
-            started: Instant::now(),
-            role,
-        })
+        Begun::Computing(Computation::new(self, role).entered())
+    }
+
+    /// Begins a computation whatever is cached.
+    pub(super) fn recompute(&self) -> Computation<'static> {
+        Computation::new(self, Role::Replaces)
+    }
+
+    /// Begins a computation in the background, unless another process computes or there is a fresh
+    /// result.
+    pub(super) fn take_over(
+        &self,
+        leader: Leader<'a, FlightKey, Shared>,
+        codec: &dyn AnyCodec,
+    ) -> Option<Computation<'a>> {
+        let lead = Lead::new(leader, false).locked_at_once(self)?;
+        let lead = lead.take_off(self, codec).ok()?;
+        Some(Computation::new(self, Role::Leads(lead)).entered())
     }
 }
 
-impl<T: Clone + Send + Sync + 'static> Computation<'_, T> {
-    /// Uses the result and returns it; after an error, returns a stale result if one may be served.
+/// For asynchronous calls: a worker runs the slow steps.
+impl Call<'_> {
+    /// Like [`Call::begin`], without blocking the task.
+    pub(super) async fn begin_async(
+        &self,
+        function: &'static ExecutionCache,
+        codec: &SharedCodec,
+        old: Old,
+    ) -> Begun<'static> {
+        let role = loop {
+            let looked = match self.glance(&**codec, old) {
+                Some(found) => Ok(Some(found)),
+                None => self.look_async(function, codec, old).await,
+            };
+            let is_troubled = looked.is_err();
+            if let Ok(Some(found)) = looked {
+                if self.is_verified(&found) {
+                    break Role::Verifies(found);
+                }
+                return Begun::Found(found);
+            }
+            // A caller that arrives after a clear must not join a computation from before it.
+            match function.flights.join(self.flight()) {
+                Joined::Leader(leader) => {
+                    let lead = Lead::new(leader, is_troubled).locked_async(self).await;
+                    match lead.take_off_async(function, self, codec).await {
+                        Ok(lead) => break Role::Leads(lead),
+                        Err(found) => return Begun::Found(found),
+                    }
+                }
+                Joined::Follower(flight) => match flight.landed(self.ctx.cache.patience).await {
+                    Some(landed) => {
+                        if let Some(found) = self.landed(&**codec, landed) {
+                            let found = self.owned_async(function, codec, found);
+                            return Begun::Found(found.await);
+                        }
+                    }
+                    None => break Role::Alone,
+                },
+            }
+        };
+        Begun::Computing(Computation::new(self, role))
+    }
+
+    /// Like [`Call::take_over`], without blocking the task.
+    pub(super) async fn take_over_async(
+        &self,
+        function: &'static ExecutionCache,
+        leader: Leader<'static, FlightKey, Shared>,
+        codec: &SharedCodec,
+    ) -> Option<Computation<'static>> {
+        let lead = Lead::new(leader, false).locked_at_once(self)?;
+        let lead = lead.take_off_async(function, self, codec).await.ok()?;
+        Some(Computation::new(self, Role::Leads(lead)))
+    }
+}
+
+impl<'a> Computation<'a> {
+    fn new(call: &Call<'_>, role: Role<'a>) -> Self {
+        call.count(Event::Computation);
+        Self {
+            started: Instant::now(),
+            inside: None,
+            role,
+        }
+    }
+
+    /// Marks this thread as computing.
+    fn entered(mut self) -> Self {
+        if let Role::Leads(lead) = &self.role {
+            self.inside = Some(lead.enter());
+        }
+        self
+    }
+
+    /// Runs the future that computes.
+    pub(super) async fn run_async<T>(&self, compute: impl Future<Output = T>) -> T {
+        match &self.role {
+            Role::Leads(lead) => lead.run_async(compute).await,
+            _ => compute.await,
+        }
+    }
+
+    /// Stores the result as its role requires; `None` says that there is none because of an error.
     ///
-    /// # Errors
-    /// The error of the computation.
-    pub(super) fn finish<E>(
+    /// Returns the result that is served instead of the computed one or of the error, if any.
+    pub(super) fn finish(
         self,
         call: &Call<'_>,
-        codec: &impl Codec<T>,
-        computed: Result<T, E>,
-    ) -> Result<Found<T>, E> {
-        let cost_ms = elapsed_ms(self.started);
-        let computed = computed.map(|value| (value, cost_ms));
+        codec: &dyn AnyCodec,
+        computed: Option<&Shared>,
+    ) -> Option<Found> {
+        let cost_ms = self.cost_ms();
+        self.finish_after(cost_ms, call, codec, computed)
+    }
+
+    fn finish_after(
+        self,
+        cost_ms: u64,
+        call: &Call<'_>,
+        codec: &dyn AnyCodec,
+        computed: Option<&Shared>,
+    ) -> Option<Found> {
+        drop(self.inside);
         match (self.role, computed) {
-            (Role::Verifies(hit), computed) => Ok(Found::new(call.verified(codec, hit, computed))),
-            (Role::Leads(inside, lead), Ok((value, cost_ms))) => {
-                drop(inside);
-                Ok(Found::new(lead.land(call, codec, value, cost_ms)))
+            (Role::Verifies(hit), Some(value)) => {
+                call.verify(codec, hit.any(), value, cost_ms);
+                None
             }
-            (Role::Leads(inside, lead), Err(error)) => {
-                drop(inside);
-                let found = call.after_error(error);
-                drop(lead);
-                found
+            // A recomputation that fails says nothing against the hit.
+            (Role::Verifies(hit), None) => Some(hit),
+            (Role::Leads(lead), Some(value)) => {
+                lead.land(call, codec, value, cost_ms);
+                None
             }
-            (Role::Alone, Ok((value, _))) => Ok(Found::new(value)),
-            (Role::Alone, Err(error)) => call.after_error(error),
+            (Role::Leads(_) | Role::Alone, None) => call.after_error(codec),
+            (Role::Replaces, Some(value)) => {
+                call.replace(codec, value, cost_ms);
+                None
+            }
+            (Role::Replaces, None) | (Role::Alone, Some(_)) => None,
         }
+    }
+
+    fn cost_ms(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
+impl Computation<'static> {
+    /// Stores the result without blocking the task, and returns the caller's own copy. If the task
+    /// is dropped meanwhile, the result is stored and published all the same.
+    pub(super) async fn finish_async(
+        self,
+        function: &'static ExecutionCache,
+        call: &Call<'_>,
+        codec: &SharedCodec,
+        value: Shared,
+    ) -> Shared {
+        if matches!(self.role, Role::Alone) {
+            return value;
+        }
+        let (cost_ms, codec) = (self.cost_ms(), codec.clone());
+        let finish = move |call: &Call<'_>| {
+            self.finish_after(cost_ms, call, &*codec, Some(&value));
+            erased::owned(value, &*codec)
+        };
+        call.on_worker(function, finish).await
     }
 }

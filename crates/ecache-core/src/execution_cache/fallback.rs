@@ -4,11 +4,10 @@
 //! once the error is there would block the task of an asynchronous call: an error need not be
 //! `Send`, so it cannot be held while a worker reads.
 
-use std::sync::Arc;
-
 use super::Shared;
-use super::call::{Call, Found, Old};
+use super::call::{Call, Old};
 use super::counters::{Event, Tier};
+use super::erased::{AnyCodec, Found};
 use crate::time::Timestamp;
 
 /// A stale result to be served if recomputing it fails.
@@ -27,15 +26,15 @@ impl Call<'_> {
     }
 
     /// Keeps a stale result for the case that recomputing it fails.
-    pub(super) fn fall_back_on<T: Send + Sync + 'static>(
+    pub(super) fn fall_back_on(
         &self,
         tier: Tier,
-        value: T,
+        value: Shared,
         expires_at: Option<Timestamp>,
         cost_ms: u64,
     ) {
         *self.fallback() = Some(Fallback {
-            value: Arc::new(value),
+            value,
             tier,
             expires_at,
             cost_ms,
@@ -43,29 +42,21 @@ impl Call<'_> {
     }
 
     /// Returns the stale result of the last look-up in place of an error, if it may be served.
-    pub(super) fn after_error<T: Clone + Send + Sync + 'static, E>(
-        &self,
-        error: E,
-    ) -> Result<Found<T>, E> {
-        self.fall_back().ok_or(error)
-    }
-
-    fn fall_back<T: Clone + Send + Sync + 'static>(&self) -> Option<Found<T>> {
+    pub(super) fn after_error(&self, codec: &dyn AnyCodec) -> Option<Found> {
         let fallback = self.fallback().take()?;
         let (function, cache) = (self.function, &self.ctx.cache);
         let now = cache.now();
         if !self.may_follow_error(fallback.expires_at, now) || function.clears() != self.clears {
             return None;
         }
-        let value = fallback.value.downcast::<T>().ok()?;
+        if !codec.holds(&*fallback.value) {
+            return None;
+        }
         function.counting.hit(fallback.tier, fallback.cost_ms);
         self.count(Event::StaleHit);
         if function.options.residency.has_store() {
             cache.hit(&self.store(), self.place(), fallback.cost_ms, now);
         }
-        Some(Found {
-            value: Arc::unwrap_or_clone(value),
-            is_old: true,
-        })
+        Some(Found::of(fallback.value, true))
     }
 }

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::call::Call;
-use super::codec::{Codec, CodecError};
+use super::codec::CodecError;
 use super::counters::Event;
+use super::erased::{AnyCodec, AnyResult};
 use super::ledger::Hits;
 use super::memory_tier::{Slot, Stored};
 use super::{Shared, round_trip};
@@ -59,10 +60,10 @@ impl Call<'_> {
     /// Stores a result, or counts and logs the reason why it was not stored.
     ///
     /// A write that times out on a locked store pauses writes; otherwise each caller would wait.
-    pub(super) fn keep_or_complain<T: Clone + Send + Sync + 'static>(
+    pub(super) fn keep_or_complain(
         &self,
-        codec: &impl Codec<T>,
-        value: &T,
+        codec: &dyn AnyCodec,
+        value: &Shared,
         cost_ms: u64,
     ) -> Option<Kept> {
         let cache = &self.ctx.cache;
@@ -76,29 +77,29 @@ impl Call<'_> {
     }
 
     /// Stores a result in every tier, unless something was cleared since the call began.
-    pub(super) fn keep<T: Clone + Send + Sync + 'static>(
+    pub(super) fn keep(
         &self,
-        codec: &impl Codec<T>,
-        value: &T,
+        codec: &dyn AnyCodec,
+        value: &Shared,
         cost_ms: Option<u64>,
     ) -> Result<Kept> {
         let (function, cache) = (self.function, &self.ctx.cache);
         let now = cache.now();
         cache.flush_if_due(now);
         let options = &function.options;
-        let own = caught(|| Ok(codec.lifetime(value))).map_err(unsupported)?;
+        let own = caught(|| Ok(codec.lifetime(&**value))).map_err(unsupported)?;
         let lifetime = own.or(options.ttl);
         let expires_at = lifetime
             .map(|lifetime| now.saturating_add(lifetime.saturating_add(options.extra_time())));
-        let remembered = |value: T, size| Remembered {
-            value: Arc::new(value),
+        let remembered = |value: Shared, size| Remembered {
+            value,
             size,
             written_at: Some(now),
             expires_at,
             cost_ms: cost_ms.unwrap_or(0),
         };
         if !function.options.residency.has_store() {
-            let size = caught(|| codec.encode(value)).map_or(0, |stored| stored.bytes.len());
+            let size = caught(|| codec.encode(&**value)).map_or(0, |stored| stored.bytes.len());
             if !function.memory.admits(size as u64) {
                 return Ok(Kept::default());
             }
@@ -219,11 +220,11 @@ impl Call<'_> {
     }
 
     /// Encodes a result; also returns it as read back from its stored form, if that was checked.
-    fn encode<T>(&self, codec: &impl Codec<T>, value: &T) -> Result<(Value, Option<T>)> {
-        let stored = caught(|| codec.encode(value)).map_err(unsupported)?;
+    fn encode(&self, codec: &dyn AnyCodec, value: &Shared) -> Result<(Value, Option<Shared>)> {
+        let stored = caught(|| codec.encode(&**value)).map_err(unsupported)?;
         let before = self.function.encoded.fetch_add(1, Ordering::Relaxed);
         let read = if !codec.is_exact() && round_trip::is_due(before, &stored) {
-            Some(round_trip::check(codec, value, &stored).map_err(unsupported)?)
+            Some(round_trip::check(codec, &**value, &stored).map_err(unsupported)?)
         } else {
             None
         };
@@ -256,16 +257,16 @@ impl Call<'_> {
         }
     }
 
-    /// Compares a hit with its recomputed value, and returns the recomputed one.
-    pub(super) fn verify<T: Clone + Send + Sync + 'static>(
+    /// Compares a hit with its recomputed value; keeps the recomputed one if they differ.
+    pub(super) fn verify(
         &self,
-        codec: &impl Codec<T>,
-        hit: T,
-        value: T,
+        codec: &dyn AnyCodec,
+        hit: &AnyResult,
+        value: &Shared,
         cost_ms: u64,
-    ) -> T {
+    ) {
         let encode = |result| caught(|| codec.encode(result));
-        let same = match (encode(&hit), encode(&value)) {
+        let same = match (encode(hit), encode(&**value)) {
             (Ok(hit), Ok(value)) => hit.same(&value),
             _ => false,
         };
@@ -275,9 +276,8 @@ impl Call<'_> {
                 "a cached result of {} is not what it computes now: its arguments do not determine it",
                 self.function.options.function
             );
-            self.keep_or_complain(codec, &value, cost_ms);
+            self.keep_or_complain(codec, value, cost_ms);
         }
-        value
     }
 }
 

@@ -1,10 +1,8 @@
 //! Computes a result as the leader, on behalf of all followers.
 
-use std::sync::Arc;
-
-use super::call::{Call, Found, Old, Troubled};
-use super::codec::Codec;
+use super::call::{Call, Old};
 use super::counters::Event;
+use super::erased::{AnyCodec, Found, SharedCodec};
 use super::{ExecutionCache, FlightKey, Shared};
 use crate::single_flight::{FlightLock, FlightLocks, Inside, Leader};
 
@@ -59,27 +57,12 @@ impl<'a> Lead<'a> {
 
     /// Looks the call up again: since the first look, another thread or process may have stored its
     /// result. Returns that as `Err`.
-    pub(super) fn take_off<T: Clone + Send + Sync + 'static>(
-        self,
-        call: &Call<'_>,
-        codec: &impl Codec<T>,
-    ) -> Result<Self, T> {
-        let looked = if self.is_troubled {
-            Err(Troubled)
-        } else {
-            call.look(codec, Old::Refused)
-        };
-        self.unless_found(call, looked)
-    }
-
-    fn unless_found<T: Clone + Send + Sync + 'static>(
-        self,
-        call: &Call<'_>,
-        looked: Result<Option<Found<T>>, Troubled>,
-    ) -> Result<Self, T> {
-        if let Ok(Some(found)) = looked {
-            self.leader.land_with(|| Arc::new(found.value.clone()));
-            return Err(found.value);
+    pub(super) fn take_off(self, call: &Call<'_>, codec: &dyn AnyCodec) -> Result<Self, Found> {
+        if !self.is_troubled
+            && let Ok(Some(found)) = call.look(codec, Old::Refused)
+        {
+            self.leader.land_with(|| found.shared().clone());
+            return Err(found);
         }
         call.count(Event::Miss);
         Ok(self)
@@ -90,74 +73,43 @@ impl<'a> Lead<'a> {
         self.leader.enter()
     }
 
-    /// Runs the computation.
-    pub(super) fn run<T>(&self, compute: impl FnOnce() -> T) -> T {
-        self.leader.run(compute)
-    }
-
-    /// Like [`Lead::run`], for a future.
+    /// Runs the computation as a future.
     pub(super) async fn run_async<T>(&self, compute: impl Future<Output = T>) -> T {
         self.leader.run_async(compute).await
     }
 
     /// Stores the value, unless something was cleared in the meantime, and publishes it to
     /// followers.
-    pub(super) fn land<T: Clone + Send + Sync + 'static>(
-        self,
-        call: &Call<'_>,
-        codec: &impl Codec<T>,
-        value: T,
-        cost_ms: u64,
-    ) -> T {
+    pub(super) fn land(self, call: &Call<'_>, codec: &dyn AnyCodec, value: &Shared, cost_ms: u64) {
         // A store that could not be opened has already been reported.
         let is_open = call.ctx.cache.is_open() || !call.function.options.residency.has_store();
-        let kept = is_open.then(|| call.keep_or_complain(codec, &value, cost_ms));
+        let kept = is_open.then(|| call.keep_or_complain(codec, value, cost_ms));
         // One copy serves both memory and the followers.
         let copy = kept.flatten().and_then(|kept| kept.copy);
         self.leader
-            .land_with(|| copy.unwrap_or_else(|| Arc::new(value.clone())));
-        value
+            .land_with(|| copy.unwrap_or_else(|| value.clone()));
     }
 }
 
 /// For asynchronous calls: a worker runs the slow steps.
 impl Lead<'static> {
     /// Like [`Lead::take_off`], without blocking the task.
-    pub(super) async fn take_off_async<T, C>(
+    pub(super) async fn take_off_async(
         self,
         function: &'static ExecutionCache,
         call: &Call<'_>,
-        codec: &Arc<C>,
-    ) -> Result<Self, T>
-    where
-        T: Clone + Send + Sync + 'static,
-        C: Codec<T> + Send + Sync + 'static,
-    {
-        let looked = if self.is_troubled {
-            Err(Troubled)
-        } else {
-            call.look_async(function, codec, Old::Refused).await
-        };
-        self.unless_found(call, looked)
-    }
-
-    /// Like [`Lead::land`], without blocking the task. If the task is dropped meanwhile, the value
-    /// is stored and published all the same.
-    pub(super) async fn land_async<T, C>(
-        self,
-        function: &'static ExecutionCache,
-        call: &Call<'_>,
-        codec: &Arc<C>,
-        value: T,
-        cost_ms: u64,
-    ) -> T
-    where
-        T: Clone + Send + Sync + 'static,
-        C: Codec<T> + Send + Sync + 'static,
-    {
+        codec: &SharedCodec,
+    ) -> Result<Self, Found> {
+        if self.is_troubled || !call.may_be_found() {
+            call.count(Event::Miss);
+            return Ok(self);
+        }
         let codec = codec.clone();
-        let land = move |call: &Call<'_>| self.land(call, &*codec, value, cost_ms);
-        call.on_worker(function, land).await
+        let take_off = move |call: &Call<'_>| {
+            let taken = self.take_off(call, &*codec);
+            taken.map_err(|found| found.owned(&*codec))
+        };
+        call.on_worker(function, take_off).await
     }
 }
 

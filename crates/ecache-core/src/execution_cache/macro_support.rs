@@ -5,11 +5,14 @@ use super::outcome::{Fallible, FallibleOption, SkipsNone};
 pub use super::arguments::{
     First, IsArgument, IsContext, argument, pushed, self_type, type_argument, type_of,
 };
+pub use super::called::{Called, Pending};
+pub use super::called_async::PendingAsync;
+pub use super::declared::{Declared, as_default};
 pub use super::identity::{Declaration, companion};
 pub use super::lifetime::{IntoLifetime, err_lasts, lasts};
 pub use super::outcome::{IntoOutput, KeepsAll, KeepsOk, Returns};
 pub use super::refresh::spawn;
-pub use super::way::{Called, Declared, FitWithoutEq, Unfit, as_default, checked};
+pub use super::way::{FitWithoutEq, Unfit, Way, checked};
 
 /// Returns the outcome of `cache_none = false`.
 pub fn keeps_some<T: SkipsNone>() -> T::Outcome {

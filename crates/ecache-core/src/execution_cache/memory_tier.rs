@@ -70,6 +70,9 @@ impl Hasher for AsItIs {
     }
 }
 
+/// Largest result, in bytes, that is copied in well under a millisecond.
+const QUICK_TO_COPY: u64 = 1 << 20;
+
 /// A result in memory.
 pub(super) struct Slot {
     pub(super) value: Arc<dyn Any + Send + Sync>,
@@ -95,9 +98,9 @@ pub(super) struct Stored {
 }
 
 impl Slot {
-    /// Returns a copy of the value, or `None` if it is not a `T`.
-    pub(super) fn copy<T: Clone + 'static>(&self) -> Option<T> {
-        self.value.downcast_ref::<T>().cloned()
+    /// Reports whether copying the value takes well under a millisecond.
+    pub(super) fn is_quick_to_copy(&self) -> bool {
+        self.size <= QUICK_TO_COPY
     }
 }
 

@@ -37,9 +37,10 @@
 
 mod arguments;
 mod asynchronous;
-mod attributed;
 mod cache;
 mod call;
+mod called;
+mod called_async;
 mod codec;
 #[cfg(feature = "compact")]
 mod compact;
@@ -47,6 +48,8 @@ mod companions;
 mod computation;
 mod context;
 mod counters;
+mod declared;
+mod erased;
 #[doc(hidden)]
 mod fallback;
 pub mod fallible;
@@ -68,6 +71,7 @@ mod residents;
 mod round_trip;
 #[cfg(feature = "compact")]
 mod shape;
+mod status;
 mod way;
 mod workers;
 
@@ -77,7 +81,6 @@ use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
-pub use attributed::Status;
 pub use cache::{Cache, DEFAULT_COHERENCE, DEFAULT_PATIENCE, Trouble};
 pub use codec::{Codec, CodecError, StoredForm, compared, try_with, with};
 #[cfg(feature = "compact")]
@@ -88,15 +91,17 @@ pub use context::{
 };
 pub use lifetime::IntoLifetime;
 pub use options::{DEFAULT_MAX_BYTES, DEFAULT_MAX_SIZE, Options, Residency};
+pub use status::Status;
 
 pub use crate::backend::Counters;
 use crate::key::Preimage;
 use crate::scope::StoreAddress;
 use crate::single_flight::Flights;
 use crate::stored::StoredError;
-use call::{Call, Found, Old};
+use call::{Call, Old};
 use computation::Begun;
 use counters::{Counting, Event};
+use erased::{AnyCodec, Found, Typed};
 use memory_tier::{MemoryKey, MemoryTier};
 
 /// A value that a leader shares with its followers.
@@ -196,27 +201,12 @@ impl ExecutionCache {
         arguments: Result<Preimage, StoredError>,
         compute: impl FnOnce() -> Result<T, E>,
     ) -> Result<T, E> {
-        match self.cached(ctx.execution_context(), arguments) {
-            Some(call) => {
-                let found = self.find_or_compute(&call, codec, Old::Refused, compute);
-                found.map(|found| found.value)
-            }
-            None => compute(),
-        }
-    }
-
-    /// Finds or computes the result of a cached call; also tells whether the result is stale.
-    fn find_or_compute<T: Clone + Send + Sync + 'static, E>(
-        &self,
-        call: &Call<'_>,
-        codec: &impl Codec<T>,
-        old: Old,
-        compute: impl FnOnce() -> Result<T, E>,
-    ) -> Result<Found<T>, E> {
-        match call.begin(codec, old) {
-            Begun::Found(found) => Ok(found),
-            Begun::Computing(computation) => computation.finish(call, codec, compute()),
-        }
+        let Some(call) = self.cached(ctx.execution_context(), arguments) else {
+            return compute();
+        };
+        let codec = Typed::new(codec);
+        let begun = call.begin(&codec, Old::Refused);
+        Ok(begun.or_compute(&call, &codec, compute)?.take())
     }
 
     /// Returns the call, or `None` if it is not cached, which counts as a bypass.
@@ -294,6 +284,29 @@ impl ExecutionCache {
     fn begin_clear(&self) {
         let _nobody_keeps = self.keeping.write().unwrap_or_else(PoisonError::into_inner);
         self.clears.fetch_add(1, Ordering::AcqRel);
+    }
+}
+
+impl Begun<'_> {
+    /// Returns the result, or computes it first.
+    fn or_compute<T: Send + Sync + 'static, E>(
+        self,
+        call: &Call<'_>,
+        codec: &dyn AnyCodec,
+        compute: impl FnOnce() -> Result<T, E>,
+    ) -> Result<Found, E> {
+        let computation = match self {
+            Self::Found(found) => return Ok(found),
+            Self::Computing(computation) => computation,
+        };
+        match compute() {
+            Ok(value) => {
+                let value: Shared = Arc::new(value);
+                computation.finish(call, codec, Some(&value));
+                Ok(Found::new(value))
+            }
+            Err(error) => computation.finish(call, codec, None).ok_or(error),
+        }
     }
 }
 

@@ -1,12 +1,16 @@
 //! Looks at the cached result of a call without calling, and replaces it.
 
+use std::sync::Arc;
+
 use super::call::{Call, Old};
-use super::codec::Codec;
-use super::{ExecutionCache, ExecutionContext, Status};
-use crate::backend::{CallLookup, Lookup, read_value};
+use super::erased::{AnyCodec, Found, SharedCodec};
+use super::memory_tier::Slot;
+use super::{ExecutionCache, ExecutionContext, Shared};
+use crate::backend::{CallLookup, read_value};
 use crate::key::Preimage;
 use crate::panics::caught;
 use crate::stored::StoredError;
+use crate::time::Timestamp;
 
 impl ExecutionCache {
     /// Returns a call to be looked at; `None` if it would not be cached.
@@ -24,31 +28,34 @@ impl ExecutionCache {
 
 impl Call<'_> {
     /// Like [`Call::peek`], without blocking the task.
-    pub(super) async fn peek_async<T: Clone + Send + Sync + 'static>(
+    pub(super) async fn peek_async(
         &self,
         function: &'static ExecutionCache,
-        codec: impl Codec<T> + Send + 'static,
-    ) -> Option<T> {
+        codec: SharedCodec,
+    ) -> Option<Found> {
         let now = self.ctx.cache.now();
         if let Some(slot) = self.quick_slot(now)
-            && self.age(slot.expires_at, Old::Refused, now).is_some()
+            && self.is_fresh(&slot, now)
         {
-            return slot.copy();
+            return found(slot, &*codec);
         }
-        self.on_worker(function, move |call| call.peek(&codec))
-            .await
+        self.on_worker(function, move |call| {
+            Some(call.peek(&*codec)?.owned(&*codec))
+        })
+        .await
+    }
+
+    fn is_fresh(&self, slot: &Slot, now: Timestamp) -> bool {
+        self.age(slot.expires_at, Old::Refused, now).is_some()
     }
 
     /// Returns the cached result, if there is a fresh one; counts nothing but trouble.
-    pub(super) fn peek<T: Clone + Send + Sync + 'static>(
-        &self,
-        codec: &impl Codec<T>,
-    ) -> Option<T> {
+    pub(super) fn peek(&self, codec: &dyn AnyCodec) -> Option<Found> {
         let now = self.ctx.cache.now();
         if let Some(slot) = self.current_slot(now)
-            && self.age(slot.expires_at, Old::Refused, now).is_some()
+            && self.is_fresh(&slot, now)
         {
-            return slot.copy();
+            return found(slot, codec);
         }
         if !self.function.options.residency.has_store() {
             return None;
@@ -62,16 +69,12 @@ impl Call<'_> {
         self.age(result.expires_at, Old::Refused, now)?;
         let value = read_value(backend.as_ref(), result.kind, result.content);
         let value = self.attempt("read a result", value)?;
-        self.attempt("decode a result", caught(|| codec.decode(value)))
+        let value = self.attempt("decode a result", caught(|| codec.decode(value)))?;
+        Some(Found::new(value))
     }
 
     /// Stores a result that was computed without using a cached one.
-    pub(super) fn replace<T: Clone + Send + Sync + 'static>(
-        &self,
-        codec: &impl Codec<T>,
-        value: &T,
-        cost_ms: u64,
-    ) {
+    pub(super) fn replace(&self, codec: &dyn AnyCodec, value: &Shared, cost_ms: u64) {
         self.find_place();
         self.keep_or_complain(codec, value, cost_ms);
     }
@@ -87,24 +90,10 @@ impl Call<'_> {
             self.attempt("look up a result", found);
         }
     }
+}
 
-    /// Returns the status of a result that was found.
-    pub(super) fn status(&self, is_old: bool) -> Status {
-        let now = self.ctx.cache.now();
-        let in_memory = self.function.memory.get(&self.key, now);
-        let written_at = in_memory.and_then(|slot| slot.written_at).or_else(|| {
-            let backend = self.ctx.cache.store()?;
-            let (store, scopes) = (self.store(), self.scopes());
-            let address = self.identity(&store, &scopes, false).address();
-            match self.attempt("look up a result", backend.lookup(&address, now))? {
-                Lookup::Hit(entry, _) => Some(entry.written_at()),
-                _ => None,
-            }
-        });
-        Status {
-            is_hit: true,
-            is_stale: is_old,
-            age: written_at.map(|written_at| now.since(written_at)),
-        }
-    }
+/// Returns a result in memory, unless it has another type.
+fn found(slot: Arc<Slot>, codec: &dyn AnyCodec) -> Option<Found> {
+    let is_of_type = codec.holds(&*slot.value);
+    is_of_type.then(|| Found::in_memory(slot, false))
 }

@@ -13,11 +13,11 @@ use std::task::{Context, Wake, Waker};
 use std::thread::{self, Thread};
 
 use super::call::{Call, Old};
-use super::codec::Codec;
-use super::lead::Lead;
-use super::{CacheContext, ExecutionCache};
+use super::computation::Begun;
+use super::erased::{SharedCodec, Typed};
+use super::{CacheContext, Codec, ExecutionCache, FlightKey, Shared};
 use crate::key::Preimage;
-use crate::single_flight::Joined;
+use crate::single_flight::{Joined, Leader};
 use crate::stored::StoredError;
 
 impl ExecutionCache {
@@ -60,7 +60,7 @@ impl ExecutionCache {
     pub fn call_refreshing<T, C>(
         &'static self,
         ctx: &(impl CacheContext + ?Sized),
-        codec: impl Codec<T> + Send + 'static,
+        codec: impl Codec<T> + Send + Sync + 'static,
         arguments: Result<Preimage, StoredError>,
         prepare: impl FnOnce() -> C,
     ) -> T
@@ -84,7 +84,7 @@ impl ExecutionCache {
     pub fn try_call_refreshing<T, E, C>(
         &'static self,
         ctx: &(impl CacheContext + ?Sized),
-        codec: impl Codec<T> + Send + 'static,
+        codec: impl Codec<T> + Send + Sync + 'static,
         arguments: Result<Preimage, StoredError>,
         prepare: impl FnOnce() -> C,
     ) -> Result<T, E>
@@ -95,42 +95,50 @@ impl ExecutionCache {
         let Some(call) = self.cached(ctx.execution_context(), arguments) else {
             return prepare()();
         };
-        let mut prepare = Some(prepare);
-        let compute = || {
-            let prepare = prepare.take().expect("a call computes once");
-            prepare()()
+        let codec: SharedCodec = Arc::new(Typed::new(codec));
+        let found = match call.begin(&*codec, Old::Served) {
+            Begun::Found(found) if found.is_old => {
+                self.refresh(call, codec, || {
+                    let compute = prepare();
+                    move || Some(Arc::new(compute().ok()?) as Shared)
+                });
+                found
+            }
+            begun => begun.or_compute(&call, &*codec, || prepare()())?,
         };
-        let found = self.find_or_compute(&call, &codec, Old::Served, compute)?;
-        if let Some(prepare) = prepare.filter(|_| found.is_old) {
-            self.refresh(call, codec, prepare);
-        }
-        Ok(found.value)
+        Ok(found.take())
     }
 
     /// Recomputes a result on a thread, unless another thread or process is already computing it.
-    fn refresh<T, E, C>(
+    pub(super) fn refresh<C>(
         &'static self,
         call: Call<'_>,
-        codec: impl Codec<T> + Send + 'static,
+        codec: SharedCodec,
         prepare: impl FnOnce() -> C,
     ) where
-        T: Clone + Send + Sync + 'static,
-        C: FnOnce() -> Result<T, E> + Send + 'static,
+        C: FnOnce() -> Option<Shared> + Send + 'static,
     {
-        let Joined::Leader(leader) = self.flights.join(call.flight()) else {
-            return;
-        };
+        if let Joined::Leader(leader) = self.flights.join(call.flight()) {
+            self.refresh_as(leader, call, codec, Box::new(prepare()));
+        }
+    }
+
+    fn refresh_as(
+        &'static self,
+        leader: Leader<'static, FlightKey, Shared>,
+        call: Call<'_>,
+        codec: SharedCodec,
+        compute: Box<dyn FnOnce() -> Option<Shared> + Send>,
+    ) {
         let ctx = call.ctx;
-        let (own_ctx, compute) = (ctx.clone(), prepare());
-        let parts = call.into_parts();
+        let (own_ctx, parts) = (ctx.clone(), call.into_parts());
         let thread = thread::Builder::new().name("ecache-refresh".into());
         let spawned = thread.spawn(move || {
             let call = Call::from_parts(self, &own_ctx, parts);
-            if let Some(lead) = Lead::new(leader, false).locked_at_once(&call)
-                && let Ok(lead) = lead.take_off(&call, &codec)
-                && let Ok((value, cost_ms)) = lead.run(|| call.compute(compute))
+            if let Some(computation) = call.take_over(leader, &*codec)
+                && let Some(value) = compute()
             {
-                lead.land(&call, &codec, value, cost_ms);
+                computation.finish(&call, &*codec, Some(&value));
             }
         });
         self.attempt(ctx, "start a thread to refresh a result", spawned);
@@ -156,34 +164,50 @@ impl ExecutionCache {
         let Some(call) = self.cached(ctx.execution_context(), arguments) else {
             return prepare().await;
         };
-        let (codec, mut prepare) = (Arc::new(codec), Some(prepare));
-        let compute = async {
-            let prepare = prepare.take().expect("a call computes once");
-            prepare().await
+        let codec: SharedCodec = Arc::new(Typed::new(codec));
+        let found = match call.begin_async(self, &codec, Old::Served).await {
+            Begun::Found(found) if found.is_old => {
+                let refresh = self.refresh_async(call, codec, || {
+                    let compute = prepare();
+                    async { Some(Arc::new(compute.await.ok()?) as Shared) }
+                });
+                refresh.map(spawn);
+                found
+            }
+            begun => {
+                let compute = async { prepare().await };
+                let found = begun.or_compute_async(self, &call, &codec, compute);
+                found.await?
+            }
         };
-        let found = self.find_or_compute_async(&call, &codec, Old::Served, compute);
-        let found = found.await?;
-        if let Some(prepare) = prepare.filter(|_| found.is_old)
-            && let Joined::Leader(leader) = self.flights.join(call.flight())
-        {
-            let (ctx, compute) = (call.ctx.clone(), prepare());
-            let parts = call.into_parts();
-            spawn(Box::pin(async move {
-                let call = Call::from_parts(self, &ctx, parts);
-                let Some(lead) = Lead::new(leader, false).locked_at_once(&call) else {
-                    return;
-                };
-                let Ok(lead) = lead.take_off_async(self, &call, &codec).await else {
-                    return;
-                };
-                // An error need not be `Send`, so it must not live across an `await`.
-                let compute = async { call.compute_async(compute).await.ok() };
-                if let Some((value, cost_ms)) = lead.run_async(compute).await {
-                    lead.land_async(self, &call, &codec, value, cost_ms).await;
-                }
-            }));
-        }
-        Ok(found.value)
+        Ok(found.take())
+    }
+
+    /// Returns the future that recomputes a result, unless a task or thread of this process is
+    /// already computing it.
+    pub(super) fn refresh_async<F>(
+        &'static self,
+        call: Call<'_>,
+        codec: SharedCodec,
+        prepare: impl FnOnce() -> F,
+    ) -> Option<Refresh>
+    where
+        F: Future<Output = Option<Shared>> + Send + 'static,
+    {
+        let Joined::Leader(leader) = self.flights.join(call.flight()) else {
+            return None;
+        };
+        let (ctx, compute) = (call.ctx.clone(), prepare());
+        let parts = call.into_parts();
+        Some(Box::pin(async move {
+            let call = Call::from_parts(self, &ctx, parts);
+            let Some(computation) = call.take_over_async(self, leader, &codec).await else {
+                return;
+            };
+            if let Some(value) = computation.run_async(compute).await {
+                computation.finish_async(self, &call, &codec, value).await;
+            }
+        }))
     }
 }
 

@@ -5,7 +5,9 @@
 //!
 //! The order of list members is ignored: a `HashSet` that is read back has a different one.
 
-use super::codec::{Codec, CodecError};
+use super::Shared;
+use super::codec::CodecError;
+use super::erased::{AnyCodec, AnyResult};
 use crate::panics::caught;
 use crate::python_json::{Json, PyString};
 use crate::value::{Kind, Value};
@@ -26,7 +28,11 @@ pub(super) fn is_due(before: u64, stored: &Value) -> bool {
 ///
 /// # Errors
 /// If it differs from `result`; the error names the place of the difference.
-pub(super) fn check<T>(codec: &impl Codec<T>, result: &T, stored: &Value) -> Result<T, CodecError> {
+pub(super) fn check(
+    codec: &dyn AnyCodec,
+    result: &AnyResult,
+    stored: &Value,
+) -> Result<Shared, CodecError> {
     let lost = |why: &dyn std::fmt::Display| {
         Err(CodecError::new(format_args!(
             "it does not come back as it was: {why}"
@@ -36,13 +42,13 @@ pub(super) fn check<T>(codec: &impl Codec<T>, result: &T, stored: &Value) -> Res
         Ok(read) => read,
         Err(error) => return lost(&error),
     };
-    let again = caught(|| codec.encode(&read))?;
+    let again = caught(|| codec.encode(&*read))?;
     if let Some(difference) = difference(stored, &again) {
         return lost(&difference);
     }
     // A result that is not equal to itself contains a NaN.
-    let equal = |other: &T| caught(|| Ok::<_, CodecError>(codec.equal(result, other)));
-    if equal(&read)? == Some(false) && equal(result)? == Some(true) {
+    let equal = |other: &AnyResult| caught(|| Ok::<_, CodecError>(codec.equal(result, other)));
+    if equal(&*read)? == Some(false) && equal(result)? == Some(true) {
         return lost(&"a part of it that serde skips");
     }
     Ok(read)

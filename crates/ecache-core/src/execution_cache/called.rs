@@ -1,0 +1,246 @@
+//! Calls as `#[execution_cache]` makes them, independent of their arguments.
+//!
+//! Generated code is plain calls of the methods here, which are compiled once for each type of
+//! output and not for each function: a program may have hundreds. Only code that takes a future or
+//! an owned closure of the function's is compiled for each function that has one.
+
+use super::arguments::Argument;
+use super::call::{Call, Old};
+use super::computation::{Begun, Computation};
+use super::erased::{AnyCodec, Found};
+use super::way::Way;
+use super::{ExecutionCache, ExecutionContext, Status};
+use crate::error::Result;
+use crate::filter::Usage;
+use crate::key::Preimage;
+use crate::stored::StoredError;
+
+/// One call of a function that returns an `Output`.
+#[must_use]
+pub struct Called<'a, Output> {
+    pub(super) call: CallOf<'a>,
+    pub(super) way: Way<Output>,
+}
+
+/// The identity of a call.
+pub(super) struct CallOf<'a> {
+    pub(super) cache: &'static ExecutionCache,
+    pub(super) ctx: &'a ExecutionContext,
+    pub(super) arguments: std::result::Result<Preimage, StoredError>,
+}
+
+/// A call during its computation; `None` if it is not cached.
+pub(super) type Computing<'a, 'c> = Option<Box<(Call<'a>, Computation<'c>)>>;
+
+/// A call whose result must be computed. Dropped without it, by a panic, it lets the next caller
+/// compute.
+#[must_use]
+pub struct Pending<'a, Output> {
+    computing: Computing<'a, 'a>,
+    way: Way<Output>,
+}
+
+impl<'a> CallOf<'a> {
+    pub(super) fn cached(self) -> Option<Call<'a>> {
+        self.cache.cached(self.ctx, self.arguments)
+    }
+
+    fn begin(self, codec: &dyn AnyCodec) -> std::result::Result<Found, Computing<'a, 'a>> {
+        let call = self.cached().ok_or(None)?;
+        match call.begin(codec, Old::Refused) {
+            Begun::Found(found) => Ok(found),
+            Begun::Computing(computation) => Err(Some(Box::new((call, computation)))),
+        }
+    }
+
+    fn begin_with_status(
+        self,
+        codec: &dyn AnyCodec,
+    ) -> std::result::Result<(Found, Status), Computing<'a, 'a>> {
+        let call = self.cached().ok_or(None)?;
+        match call.begin(codec, Old::Refused) {
+            Begun::Found(found) => {
+                let status = call.status(found.is_old);
+                Ok((found, status))
+            }
+            Begun::Computing(computation) => Err(Some(Box::new((call, computation)))),
+        }
+    }
+
+    pub(super) fn recompute(self) -> Computing<'a, 'static> {
+        let call = self.cached()?;
+        let computation = call.recompute();
+        Some(Box::new((call, computation)))
+    }
+
+    fn peek(self, codec: &dyn AnyCodec) -> Option<Found> {
+        self.cache.peeking(self.ctx, self.arguments)?.peek(codec)
+    }
+}
+
+fn collect(arguments: &[&dyn Argument]) -> std::result::Result<Preimage, StoredError> {
+    Preimage::of_arguments(|list| {
+        let mut arguments = arguments.iter();
+        arguments.try_for_each(|argument| argument.push_to(list))
+    })
+}
+
+impl<'a, Output> Called<'a, Output> {
+    /// Prepares a call.
+    pub fn new(
+        cache: &'static ExecutionCache,
+        ctx: &'a ExecutionContext,
+        arguments: &[&dyn Argument],
+        way: Way<Output>,
+    ) -> Self {
+        let arguments = collect(arguments);
+        let call = CallOf {
+            cache,
+            ctx,
+            arguments,
+        };
+        Self { call, way }
+    }
+
+    /// Returns the result of the call.
+    ///
+    /// # Errors
+    /// If it must be computed; the result is then given to [`Pending::finish`]. A closure for that
+    /// would be compiled for each function.
+    pub fn begin(self) -> std::result::Result<Output, Pending<'a, Output>> {
+        let Self { call, way } = self;
+        match call.begin(way.codec()) {
+            Ok(found) => Ok(way.unite(found)),
+            Err(computing) => Err(Pending { computing, way }),
+        }
+    }
+
+    /// Returns the result of the call and its cache status.
+    ///
+    /// # Errors
+    /// If it must be computed; the result is then given to [`Pending::finish_with_status`].
+    pub fn with_status(self) -> std::result::Result<(Output, Status), Pending<'a, Output>> {
+        let Self { call, way } = self;
+        match call.begin_with_status(way.codec()) {
+            Ok((found, status)) => Ok((way.unite(found), status)),
+            Err(computing) => Err(Pending { computing, way }),
+        }
+    }
+
+    /// Begins to recompute the call; the result is then given to [`Pending::finish`].
+    pub fn refresh(self) -> Pending<'a, Output> {
+        Pending {
+            computing: self.call.recompute(),
+            way: self.way,
+        }
+    }
+
+    /// Stores an output in the cache and reports whether it was kept.
+    ///
+    /// # Errors
+    /// Fails like [`ExecutionCache::set_cache`].
+    pub fn set_cache(self, output: Output) -> Result<bool> {
+        let Self { call, way } = self;
+        match way.divide(output) {
+            Ok(value) => call
+                .cache
+                .set_any(call.ctx, way.codec(), call.arguments, &value),
+            Err(_) => Ok(false),
+        }
+    }
+
+    /// Returns the cached result, if there is a fresh one.
+    pub fn get(self) -> Option<Output> {
+        let found = self.call.peek(self.way.codec())?;
+        Some(self.way.unite(found))
+    }
+
+    /// Reports whether there is a cached result.
+    pub fn contains(self) -> bool {
+        self.call.peek(self.way.codec()).is_some()
+    }
+
+    /// Removes the cached result of the call.
+    ///
+    /// # Errors
+    /// Fails like [`ExecutionCache::clear_cache`].
+    pub fn clear_cache(self) -> Result<Usage> {
+        let CallOf {
+            cache,
+            ctx,
+            arguments,
+        } = self.call;
+        cache.clear_cache(ctx, arguments)
+    }
+}
+
+impl<Output> Pending<'_, Output> {
+    /// Stores the result and returns it.
+    pub fn finish(self, output: Output) -> Output {
+        self.finish_and(output, |_, _| ()).0
+    }
+
+    /// Stores the result; returns it and its cache status.
+    pub fn finish_with_status(self, output: Output) -> (Output, Status) {
+        let status = |call: &Call<'_>, found: &Found| call.status(found.is_old);
+        let (output, status) = self.finish_and(output, status);
+        (output, status.unwrap_or(Status::COMPUTED))
+    }
+
+    /// Stores the result and returns it; gives `served` a result that takes the place of an error.
+    fn finish_and<S>(
+        self,
+        output: Output,
+        served: impl FnOnce(&Call<'_>, &Found) -> S,
+    ) -> (Output, Option<S>) {
+        let Self { computing, way } = self;
+        let Some(computing) = computing else {
+            return (output, None);
+        };
+        let (call, computation) = *computing;
+        match way.divide(output) {
+            Ok(value) => {
+                computation.finish(&call, way.codec(), Some(&value));
+                (way.unite(Found::new(value)), None)
+            }
+            Err(output) => match computation.finish(&call, way.codec(), None) {
+                Some(found) => {
+                    let served = served(&call, &found);
+                    (way.unite(found), Some(served))
+                }
+                None => (output, None),
+            },
+        }
+    }
+}
+
+/// For the option `stale`: the computation must be able to outlive the call.
+impl<Output: 'static> Called<'_, Output> {
+    /// Returns the result of the call; serves a stale result while a thread refreshes it.
+    pub fn refreshing<F>(self, prepare: impl FnOnce() -> F) -> Output
+    where
+        F: FnOnce() -> Output + Send + 'static,
+    {
+        let Self { call, way } = self;
+        let cache = call.cache;
+        let Some(call) = call.cached() else {
+            return prepare()();
+        };
+        match call.begin(way.codec(), Old::Served) {
+            Begun::Found(found) if found.is_old => {
+                let way = way.shared();
+                let output = way.unite(found);
+                cache.refresh(call, way.clone(), || {
+                    let compute = prepare();
+                    move || way.divide(compute()).ok()
+                });
+                output
+            }
+            Begun::Found(found) => way.unite(found),
+            Begun::Computing(computation) => {
+                let computing = Some(Box::new((call, computation)));
+                Pending { computing, way }.finish(prepare()())
+            }
+        }
+    }
+}

@@ -1,0 +1,278 @@
+//! Calls of `async fn`s as `#[execution_cache]` makes them: a worker runs the slow steps.
+
+use super::call::{Call, Old};
+use super::called::{CallOf, Called, Computing};
+use super::computation::{Begun, Computation};
+use super::erased::{Found, SharedCodec};
+use super::refresh::Refresh;
+use super::way::{SharedWay, Way};
+use super::{ExecutionCache, Shared, Status, workers};
+use crate::error::Result;
+use crate::filter::Usage;
+
+/// A call of an `async fn` whose result must be computed.
+#[must_use]
+pub struct PendingAsync<'a, Output> {
+    cache: &'static ExecutionCache,
+    computing: Computing<'a, 'static>,
+    way: SharedWay<Output>,
+}
+
+impl CallOf<'_> {
+    async fn peek_async(self, codec: SharedCodec) -> Option<Found> {
+        let call = self.cache.peeking(self.ctx, self.arguments)?;
+        call.peek_async(self.cache, codec).await
+    }
+}
+
+impl<'a, Output: 'static> Called<'a, Output> {
+    /// Like [`Called::begin`], without blocking the task.
+    ///
+    /// # Errors
+    /// If it must be computed; the future that does is then given to [`PendingAsync::finish`].
+    pub async fn begin_async(self) -> std::result::Result<Output, PendingAsync<'a, Output>> {
+        let (cache, way) = (self.call.cache, self.way);
+        let Some(call) = self.call.cached() else {
+            return Err(PendingAsync::uncached(cache, way));
+        };
+        // In memory, no worker needs the codec.
+        if cache.options().verify_every == 0
+            && let Some(found) = call.glance(way.codec(), Old::Refused)
+        {
+            return Ok(way.unite(found));
+        }
+        let way = way.shared();
+        let codec: SharedCodec = way.clone();
+        match call.begin_async(cache, &codec, Old::Refused).await {
+            Begun::Found(found) => Ok(way.unite(found)),
+            Begun::Computing(computation) => Err(PendingAsync {
+                cache,
+                computing: Some(Box::new((call, computation))),
+                way,
+            }),
+        }
+    }
+
+    /// Like [`Called::with_status`], without blocking the task.
+    ///
+    /// # Errors
+    /// If it must be computed; the future that does is then given to
+    /// [`PendingAsync::finish_with_status`].
+    pub async fn with_status_async(
+        self,
+    ) -> std::result::Result<(Output, Status), PendingAsync<'a, Output>> {
+        let (cache, way) = (self.call.cache, self.way);
+        let Some(call) = self.call.cached() else {
+            return Err(PendingAsync::uncached(cache, way));
+        };
+        let way = way.shared();
+        let codec: SharedCodec = way.clone();
+        match call.begin_async(cache, &codec, Old::Refused).await {
+            Begun::Found(found) => {
+                let status = call.status_async(cache, found.is_old).await;
+                Ok((way.unite(found), status))
+            }
+            Begun::Computing(computation) => Err(PendingAsync {
+                cache,
+                computing: Some(Box::new((call, computation))),
+                way,
+            }),
+        }
+    }
+
+    /// Like [`Called::refresh`], for a future.
+    pub fn refresh_async(self) -> PendingAsync<'a, Output> {
+        PendingAsync {
+            cache: self.call.cache,
+            computing: self.call.recompute(),
+            way: self.way.shared(),
+        }
+    }
+
+    /// Like [`Called::set_cache`], without blocking the task.
+    ///
+    /// # Errors
+    /// Fails like [`ExecutionCache::set_cache`].
+    pub fn set_cache_async(self, output: Output) -> impl Future<Output = Result<bool>> + Send {
+        // An output need not be `Send`, so the future must not have it.
+        let Self { call, way } = self;
+        let value = way.divide(output).ok();
+        let codec: SharedCodec = way.shared();
+        let (cache, ctx, arguments) = (call.cache, call.ctx.clone(), call.arguments);
+        async move {
+            let Some(value) = value else { return Ok(false) };
+            workers::run(move || cache.set_any(&ctx, &*codec, arguments, &value)).await
+        }
+    }
+
+    /// Like [`Called::get`], without blocking the task.
+    pub async fn get_async(self) -> Option<Output> {
+        let way = self.way.shared();
+        let found = self.call.peek_async(way.clone()).await?;
+        Some(way.unite(found))
+    }
+
+    /// Like [`Called::contains`], without blocking the task.
+    pub async fn contains_async(self) -> bool {
+        self.call.peek_async(self.way.shared()).await.is_some()
+    }
+
+    /// Like [`Called::clear_cache`], without blocking the task.
+    ///
+    /// # Errors
+    /// Fails like [`ExecutionCache::clear_cache`].
+    pub fn clear_cache_async(self) -> impl Future<Output = Result<Usage>> + Send {
+        let (cache, arguments) = (self.call.cache, self.call.arguments);
+        let ctx = self.call.ctx.clone();
+        workers::run(move || cache.clear_cache(&ctx, arguments))
+    }
+
+    /// Like [`Called::refreshing`], for a future; the future given to `spawn` refreshes the result.
+    pub async fn refreshing_async<F, R>(
+        self,
+        prepare: impl FnOnce() -> F,
+        spawn: impl FnOnce(Refresh) -> R,
+    ) -> Output
+    where
+        F: Future<Output = Output> + Send + 'static,
+    {
+        let (cache, way) = (self.call.cache, self.way);
+        let Some(call) = self.call.cached() else {
+            return prepare().await;
+        };
+        let way = way.shared();
+        let codec: SharedCodec = way.clone();
+        match call.begin_async(cache, &codec, Old::Served).await {
+            Begun::Found(found) if found.is_old => {
+                let output = way.unite(found);
+                let refresh = cache.refresh_async(call, codec, || {
+                    let compute = prepare();
+                    async move { way.divide(compute.await).ok() }
+                });
+                refresh.map(spawn);
+                output
+            }
+            Begun::Found(found) => way.unite(found),
+            Begun::Computing(computation) => {
+                let computing = Some(Box::new((call, computation)));
+                let pending = PendingAsync {
+                    cache,
+                    computing,
+                    way,
+                };
+                pending.finish(prepare()).await
+            }
+        }
+    }
+}
+
+impl<'a, Output: 'static> PendingAsync<'a, Output> {
+    fn uncached(cache: &'static ExecutionCache, way: Way<Output>) -> Self {
+        Self {
+            cache,
+            computing: None,
+            way: way.shared(),
+        }
+    }
+
+    /// Runs the future that computes; stores the result and returns it.
+    pub async fn finish(self, compute: impl Future<Output = Output>) -> Output {
+        let output = run(&self.computing, compute).await;
+        // An output need not be `Send`, so it must not live across an `await`.
+        let computed = match self.divide(output) {
+            Ok(computed) => computed,
+            Err(output) => return output,
+        };
+        computed.store().await
+    }
+
+    /// Runs the future that computes; stores the result, and returns it and its cache status.
+    pub async fn finish_with_status(
+        self,
+        compute: impl Future<Output = Output>,
+    ) -> (Output, Status) {
+        let output = run(&self.computing, compute).await;
+        let computed = match self.divide(output) {
+            Ok(computed) => computed,
+            Err(output) => return (output, Status::COMPUTED),
+        };
+        computed.store_with_status().await
+    }
+
+    /// Returns the result that is still to be stored.
+    ///
+    /// # Errors
+    /// The output, if there is nothing to store.
+    fn divide(self, output: Output) -> std::result::Result<Computed<'a, Output>, Output> {
+        let Self {
+            cache,
+            computing,
+            way,
+        } = self;
+        let Some(computing) = computing else {
+            return Err(output);
+        };
+        let (call, computation) = *computing;
+        let rest = match way.divide(output) {
+            Ok(value) => Rest::Store(computation, value),
+            Err(output) => match computation.finish(&call, &*way, None) {
+                Some(found) => Rest::Serve(found),
+                None => return Err(output),
+            },
+        };
+        Ok(Computed {
+            cache,
+            call,
+            way,
+            rest,
+        })
+    }
+}
+
+async fn run<T>(computing: &Computing<'_, 'static>, compute: impl Future<Output = T>) -> T {
+    match computing {
+        Some(computing) => computing.1.run_async(compute).await,
+        None => compute.await,
+    }
+}
+
+/// An asynchronous call after its computation.
+struct Computed<'a, Output> {
+    cache: &'static ExecutionCache,
+    call: Call<'a>,
+    way: SharedWay<Output>,
+    rest: Rest,
+}
+
+enum Rest {
+    /// Store the result
+    Store(Computation<'static>, Shared),
+    /// Serve this result in place of an error
+    Serve(Found),
+}
+
+impl<Output: 'static> Computed<'_, Output> {
+    async fn store(self) -> Output {
+        let codec: SharedCodec = self.way.clone();
+        let found = match self.rest {
+            Rest::Store(computation, value) => Found::new(
+                computation
+                    .finish_async(self.cache, &self.call, &codec, value)
+                    .await,
+            ),
+            Rest::Serve(found) => self.call.owned_async(self.cache, &codec, found).await,
+        };
+        self.way.unite(found)
+    }
+
+    async fn store_with_status(self) -> (Output, Status) {
+        let status = match &self.rest {
+            Rest::Store(..) => Status::COMPUTED,
+            Rest::Serve(found) => {
+                let is_old = found.is_old;
+                self.call.status_async(self.cache, is_old).await
+            }
+        };
+        (self.store().await, status)
+    }
+}

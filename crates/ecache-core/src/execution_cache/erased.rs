@@ -1,0 +1,168 @@
+//! Results without their type, so that the way of a call through the tiers is compiled once.
+//!
+//! A program may cache functions of many types. For each type, only the operations on results
+//! themselves are compiled: [`AnyCodec`] as [`Typed`] implements it.
+
+use std::any::Any;
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Shared;
+use super::codec::{Codec, CodecError};
+use super::memory_tier::Slot;
+use crate::value::Value;
+
+/// A result of any type.
+pub(super) type AnyResult = dyn Any + Send + Sync;
+
+/// An [`AnyCodec`] for several threads.
+pub(super) type SharedCodec = Arc<dyn AnyCodec + Send + Sync>;
+
+/// Operations on results of one type. Except for [`AnyCodec::holds`], they require results of that
+/// type.
+pub(super) trait AnyCodec {
+    /// Reports whether a result is of this type.
+    fn holds(&self, result: &AnyResult) -> bool;
+    /// Clones a result.
+    fn copy(&self, result: &AnyResult) -> Shared;
+    /// See [`Codec::encode`].
+    fn encode(&self, result: &AnyResult) -> Result<Value, CodecError>;
+    /// See [`Codec::decode`].
+    fn decode(&self, value: Value) -> Result<Shared, CodecError>;
+    /// See [`Codec::equal`].
+    fn equal(&self, one: &AnyResult, other: &AnyResult) -> Option<bool>;
+    /// See [`Codec::is_exact`].
+    fn is_exact(&self) -> bool;
+    /// See [`Codec::lifetime`].
+    fn lifetime(&self, result: &AnyResult) -> Option<Duration>;
+}
+
+/// A codec for results of type `T`.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Typed<C, T> {
+    codec: C,
+    result: PhantomData<fn() -> T>,
+}
+
+impl<C: Codec<T>, T> Typed<C, T> {
+    pub(super) fn new(codec: C) -> Self {
+        Self {
+            codec,
+            result: PhantomData,
+        }
+    }
+}
+
+fn typed<T: 'static>(result: &AnyResult) -> &T {
+    result
+        .downcast_ref()
+        .expect("the results of a call are of its type")
+}
+
+impl<C: Codec<T>, T: Clone + Send + Sync + 'static> AnyCodec for Typed<C, T> {
+    fn holds(&self, result: &AnyResult) -> bool {
+        result.is::<T>()
+    }
+
+    fn copy(&self, result: &AnyResult) -> Shared {
+        Arc::new(typed::<T>(result).clone())
+    }
+
+    fn encode(&self, result: &AnyResult) -> Result<Value, CodecError> {
+        self.codec.encode(typed(result))
+    }
+
+    fn decode(&self, value: Value) -> Result<Shared, CodecError> {
+        Ok(Arc::new(self.codec.decode(value)?))
+    }
+
+    fn equal(&self, one: &AnyResult, other: &AnyResult) -> Option<bool> {
+        self.codec.equal(typed(one), typed(other))
+    }
+
+    fn is_exact(&self) -> bool {
+        self.codec.is_exact()
+    }
+
+    fn lifetime(&self, result: &AnyResult) -> Option<Duration> {
+        self.codec.lifetime(typed(result))
+    }
+}
+
+/// A result that was found.
+pub(super) struct Found {
+    value: Held,
+    /// Set if the result is stale: its `ttl` is over, but it may still be served
+    pub(super) is_old: bool,
+}
+
+enum Held {
+    /// In memory; the slot is shared instead of its value, as it is at hand
+    InMemory(Arc<Slot>),
+    Shared(Shared),
+}
+
+impl Found {
+    /// Creates a fresh result.
+    pub(super) fn new(value: Shared) -> Self {
+        Self::of(value, false)
+    }
+
+    pub(super) fn of(value: Shared, is_old: bool) -> Self {
+        Self {
+            value: Held::Shared(value),
+            is_old,
+        }
+    }
+
+    /// Creates a result from memory.
+    pub(super) fn in_memory(slot: Arc<Slot>, is_old: bool) -> Self {
+        Self {
+            value: Held::InMemory(slot),
+            is_old,
+        }
+    }
+
+    /// Returns the result without a copy.
+    pub(super) fn any(&self) -> &AnyResult {
+        &**self.shared()
+    }
+
+    /// Returns the result for other callers.
+    pub(super) fn shared(&self) -> &Shared {
+        match &self.value {
+            Held::InMemory(slot) => &slot.value,
+            Held::Shared(value) => value,
+        }
+    }
+
+    /// Returns a result that [`Found::take`] need not copy, which may take long.
+    pub(super) fn owned(self, codec: &dyn AnyCodec) -> Self {
+        let Self { value, is_old } = self;
+        let value = match value {
+            Held::InMemory(slot) => codec.copy(&*slot.value),
+            Held::Shared(value) => owned(value, codec),
+        };
+        Self::of(value, is_old)
+    }
+
+    /// Returns the caller's own copy of a result of type `T`.
+    pub(super) fn take<T: Clone + Send + Sync + 'static>(self) -> T {
+        if let Held::Shared(value) = self.value {
+            // A value that nobody else has needs no copy.
+            let value = value.downcast::<T>();
+            return Arc::unwrap_or_clone(value.expect("the results of a call are of its type"));
+        }
+        typed::<T>(self.any()).clone()
+    }
+}
+
+/// Returns a result that nobody else has: itself, or a copy.
+pub(super) fn owned(value: Shared, codec: &dyn AnyCodec) -> Shared {
+    if Arc::strong_count(&value) == 1 {
+        value
+    } else {
+        codec.copy(&*value)
+    }
+}
