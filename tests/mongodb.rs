@@ -188,6 +188,28 @@ fn values_of_every_type_move_and_stay_the_same_to_the_byte() {
 }
 
 #[test]
+#[ignore = "needs a MongoDB server and FiftyOne: tests/mongodb/with"]
+fn what_fiftyones_tests_ask_of_a_store_holds_on_both_engines() {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/mongodb/stores_tests");
+    let ran = Command::new(tests)
+        .env("ECACHE", env!("CARGO_BIN_EXE_ecache"))
+        .output()
+        .expect("bash starts");
+    let stdout = String::from_utf8_lossy(&ran.stdout);
+    assert!(
+        ran.status.success(),
+        "{stdout}{}",
+        String::from_utf8_lossy(&ran.stderr)
+    );
+    let counts = ["95 passed, 3 xfailed", "98 passed", "97 passed, 1 skipped"];
+    let mut lines = stdout.lines().filter(|line| line.contains(" passed"));
+    for count in counts {
+        let line = lines.next().expect("a line for each engine");
+        assert!(line.starts_with(count), "{line}");
+    }
+}
+
+#[test]
 #[ignore = "needs a MongoDB server: tests/mongodb/with"]
 fn a_dump_of_fiftyones_goes_through_the_database_to_the_byte() {
     let session = Session::new().with("ECACHE_DB", &location("dump"));

@@ -1,8 +1,8 @@
 """FiftyOne's execution stores on the command line of ecache, as a plugin of pytest.
 
-FiftyOne's own tests run on it unchanged: see fiftyones_tests. `ECACHE` is the program, and
-`ECACHE_TEST_ENGINE` is `sqlite` for a file of its own for each test, or `mongodb` for FiftyOne's
-database.
+FiftyOne's own tests run on it unchanged: see stores_tests. `ECACHE` is the program, and
+`ECACHE_TEST_ENGINE` is `sqlite` for a file of its own for each test, `mongodb` for FiftyOne's
+database, or `fiftyone` for FiftyOne without ecache.
 """
 
 import json
@@ -45,8 +45,30 @@ def marked(value):
     raise TypeError(f"cannot store {type(value)}")
 
 
+def reads_as_a_type(value):
+    """Whether a dict is the text form of a type, or of a dict that looks like one."""
+    match value:
+        case {"$bson": {"$date": str()} | {"$numberLong": str()} as inner, **more}:
+            return not more and len(inner) == 1
+        case {"$bson": {"$oid": text}, **more}:
+            return not more and ObjectId.is_valid(text)
+        case {"$bson": {"$bson": _}, **more}:
+            return not more
+    return False
+
+
+def escaped(value):
+    """Returns a value in which dicts that look like a type have a mark."""
+    if isinstance(value, list):
+        return [escaped(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    inner = {name: escaped(item) for name, item in value.items()}
+    return {"$bson": inner} if reads_as_a_type(value) else inner
+
+
 def encoded(value):
-    return json.dumps(value, default=marked)
+    return json.dumps(escaped(value), default=marked)
 
 
 def decoded(value):
@@ -55,13 +77,16 @@ def decoded(value):
         return [decoded(item) for item in value]
     if not isinstance(value, dict):
         return value
-    match value:
-        case {"$bson": {"$date": str(text)}}:
-            return date(text)
-        case {"$bson": {"$oid": text}}:
-            return ObjectId(text)
-        case {"$bson": {"$numberLong": text}}:
-            return int(text)
+    if reads_as_a_type(value):
+        match value["$bson"]:
+            case {"$date": text}:
+                return date(text)
+            case {"$oid": text}:
+                return ObjectId(text)
+            case {"$numberLong": text}:
+                return int(text)
+            case inner:
+                return {name: decoded(item) for name, item in inner.items()}
     return {name: decoded(item) for name, item in value.items()}
 
 
@@ -144,8 +169,12 @@ class CommandLineRepo(repos.ExecutionStoreRepo):
     def _documents(self):
         """The number of documents that FiftyOne would count as deleted."""
         stores = self._stores()
-        own = sum(row["metadata"] is not None for row in stores)
-        return own + sum(row["entries"] for row in stores)
+        return sum(row["entries"] + self._has_document(row) for row in stores)
+
+    def _has_document(self, store):
+        dataset = ["--dataset", store["dataset_id"]] if store["dataset_id"] else []
+        words = ["stores", "show", store["store_name"], *dataset, "--format", "jsonl"]
+        return json.loads(ecache(*words, *self._in())[1])["policy"] is not None
 
     def delete_store(self, store_name):
         if self._notification_service:
@@ -237,6 +266,12 @@ class CommandLineRepo(repos.ExecutionStoreRepo):
         ecache("touch", "--ttl", seconds(ttl), *self._filter(store_name, key))
         return True
 
+    def update_policy(self, store_name, key, policy):
+        if not self.has_key(store_name, key):
+            return False
+        ecache("touch", "--policy", policy, *self._filter(store_name, key))
+        return True
+
     def delete_key(self, store_name, key):
         return ecache("rm", *self._entry(store_name, key), codes=(0, 1))[0] == 0
 
@@ -260,6 +295,8 @@ def on_the_command_line(monkeypatch, tmp_path, request):
     else:
         foo.get_db_conn().drop_collection(CommandLineRepo.COLLECTION_NAME)
     monkeypatch.setattr(repo_factory.RepositoryFactory, "repos", {})
+    if ENGINE == "fiftyone":
+        return
     monkeypatch.setattr(repo_factory, "MongoExecutionStoreRepo", CommandLineRepo)
     module = request.module
     if hasattr(module, "InMemoryExecutionStoreRepo"):
