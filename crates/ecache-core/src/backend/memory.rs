@@ -11,8 +11,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::{
     Chunked, Commit, Condition, Content, Counters, Description, Dimension, Direction, Group,
     Imported, Lookup, OnConflict, OnExistingStore, OnRefused, Progress, Put, PutOptions,
-    REPLACED_FOR, Record, Row, Rows, STAGED_FOR, Scan, Sort, StoreMetadata, StoreRecord, Touch,
-    UnnamedValues, Use, Values, lookup_enough,
+    REPLACED_FOR, Record, Row, Rows, STAGED_FOR, START_SIZE, Scan, Sort, StoreMetadata,
+    StoreRecord, Touch, UnnamedValues, Use, Values, lookup_enough,
 };
 use crate::entry::{Entry, MAX_COUNT, Policy};
 use crate::error::{Error, Result};
@@ -106,6 +106,17 @@ impl State {
                 Lookup::Hit(Box::new(entry.clone()), content.clone())
             }
         }
+    }
+
+    /// Returns the start of a value.
+    fn start(&self, content: &Content) -> Result<Content> {
+        let bytes = match content {
+            Content::Inline(bytes) => bytes.as_slice(),
+            Content::Chunked(chunked) => self.chunk(chunked, 0)?,
+        };
+        Ok(Content::Inline(
+            bytes[..bytes.len().min(START_SIZE)].to_vec(),
+        ))
     }
 
     fn chunk(&self, chunked: &Chunked, index: u64) -> Result<&[u8]> {
@@ -440,7 +451,11 @@ impl ReadBackend for MemoryBackend {
         let limit = scan.limit.map(usize::try_from);
         found.truncate(limit.map_or(usize::MAX, |limit| limit.unwrap_or(usize::MAX)));
         let row = |stored: &Stored| {
-            let content = (scan.values == Values::Include).then(|| stored.content.clone());
+            let content = match scan.values {
+                Values::Omit => None,
+                Values::Start => Some(state.start(&stored.content)?),
+                Values::Include => Some(stored.content.clone()),
+            };
             Ok(Row::Entry(Box::new(stored.entry.clone()), content))
         };
         let rows: Vec<_> = found.into_iter().map(row).collect();

@@ -548,11 +548,16 @@ pub enum Direction {
     Descending,
 }
 
+/// Maximum length of the start of a value that a scan with [`Values::Start`] reads.
+pub const START_SIZE: usize = 256;
+
 /// The parts of an entry that a scan reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Values {
     /// Metadata only
     Omit,
+    /// Metadata, and the first [`START_SIZE`] bytes of values, which are not verified: for previews
+    Start,
     /// Metadata and verified values
     Include,
 }

@@ -4,8 +4,8 @@ use std::io::{self, Read};
 
 use super::*;
 use crate::backend::{
-    Commit, ContentReader, Lookup, OnConflict, REPLACED_FOR, Record, fail_at_refused, no_progress,
-    read_value,
+    Commit, ContentReader, Lookup, OnConflict, REPLACED_FOR, Record, START_SIZE, fail_at_refused,
+    no_progress, read_value,
 };
 use crate::error::Error;
 use crate::filter::Selection;
@@ -93,6 +93,12 @@ fn stays_in_the_store(backend: &dyn Backend) {
         put_bytes(backend, &entry("s", "k"), &bytes(length));
         let chunked = matches!(get(backend, "k"), Content::Chunked(_));
         assert_eq!(chunked, length > CHUNK_SIZE, "of {length} bytes");
+        let starts = Scan {
+            values: Values::Start,
+            ..Scan::new(Filter::default())
+        };
+        let start = inline(&bytes(length)[..START_SIZE]);
+        assert_eq!(scan(backend, &starts)[0].1, Some(start));
     }
 }
 

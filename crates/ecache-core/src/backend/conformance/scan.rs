@@ -1,7 +1,7 @@
 //! Reading many entries.
 
 use super::*;
-use crate::backend::{Direction, Sort, Use, fail_at_refused, no_progress};
+use crate::backend::{Direction, START_SIZE, Sort, Use, fail_at_refused, no_progress};
 use crate::filter::Pattern;
 
 pub(super) const BEHAVIOURS: &[Behaviour] = &[
@@ -11,6 +11,7 @@ pub(super) const BEHAVIOURS: &[Behaviour] = &[
         stored_order,
     ),
     ("a scan gives no more than its limit", limited),
+    ("a scan can read the start of each value", starts),
     ("a scan reads many pages of every kind", many_pages),
     (
         "what is written while a scan is read does not disturb it",
@@ -136,7 +137,7 @@ fn many_pages(backend: &dyn Backend) {
     };
     for filter in [Filter::default(), by_user] {
         for sort in [Sort::Stored, Sort::Key] {
-            for values in [Values::Omit, Values::Include] {
+            for values in [Values::Omit, Values::Start, Values::Include] {
                 let scan_all = Scan {
                     sort,
                     values,
@@ -146,6 +147,32 @@ fn many_pages(backend: &dyn Backend) {
             }
         }
     }
+}
+
+/// The start of a value is its first bytes.
+fn starts(backend: &dyn Backend) {
+    let sizes = [0, 5, START_SIZE, START_SIZE + 1, 5000];
+    for size in sizes {
+        let value: Vec<u8> = (0..size).map(|index| (index % 251) as u8).collect();
+        let entry = entry("s", &size.to_string());
+        let put = backend.put(&entry, &inline(value), &Condition::Always.into(), NOW);
+        put.expect("an entry is written");
+    }
+    let scan = Scan {
+        values: Values::Start,
+        ..Scan::new(Filter::default())
+    };
+    let mut seen = 0;
+    for row in backend.scan(&scan, NOW).expect("a scan") {
+        let Row::Entry(entry, Some(Content::Inline(start))) = row.expect("a row") else {
+            panic!("an entry with the start of its value");
+        };
+        let size = usize::try_from(entry.size).expect("small");
+        let expected: Vec<u8> = (0..size).map(|index| (index % 251) as u8).collect();
+        assert_eq!(start, expected[..size.min(START_SIZE)]);
+        seen += 1;
+    }
+    assert_eq!(seen, sizes.len());
 }
 
 fn written_while_read(backend: &dyn Backend) {

@@ -15,7 +15,7 @@ use super::side_document::{self, Note};
 use super::{BATCH, MongoBackend, documents, query, remove, stats};
 use crate::backend::{
     Chunked, Content, Dataset, Dimension, Direction, Foreign, Group, Lookup, ReadBackend, Row,
-    Rows, Scan, Sort, StoreMetadata, StoreRecord, Values, lookup_enough,
+    Rows, START_SIZE, Scan, Sort, StoreMetadata, StoreRecord, Values, lookup_enough,
 };
 use crate::entry::Entry;
 use crate::error::{Error, Result};
@@ -156,7 +156,7 @@ impl MongoBackend {
         };
         let form = match values {
             Values::Omit if !self.has_small_documents(collection)? => Form::Sized,
-            Values::Omit | Values::Include => Form::Whole,
+            Values::Omit | Values::Start | Values::Include => Form::Whole,
         };
         Ok(Matching {
             stores: Stores::of(collection),
@@ -325,7 +325,7 @@ impl Matching<'_> {
         let notes = notes.get(&found.id).map_or(&[][..], Vec::as_slice);
         let (entry, content) = match self.values {
             Values::Omit => (found.entry(found.note(notes)), None),
-            Values::Include => {
+            Values::Start | Values::Include => {
                 let (entry, content) = found.whole(raw, notes);
                 (entry, Some(content))
             }
@@ -337,6 +337,26 @@ impl Matching<'_> {
             entry,
             content,
         })
+    }
+}
+
+/// Returns a row with the start of its value. A document is read whole in any case.
+fn start(row: Row) -> Row {
+    // No document is large enough to be in chunks.
+    let start = |content| match content {
+        Content::Inline(mut bytes) => {
+            bytes.truncate(START_SIZE);
+            Content::Inline(bytes)
+        }
+        chunked => chunked,
+    };
+    match row {
+        Row::Entry(entry, content) => Row::Entry(entry, content.map(start)),
+        Row::Foreign(mut foreign) => {
+            foreign.content = foreign.content.map(start);
+            Row::Foreign(foreign)
+        }
+        damaged @ Row::Damaged(_) => damaged,
     }
 }
 
@@ -436,6 +456,14 @@ fn order(listed: &Listed, sort: Sort) -> Order {
 /// Reads entries. An order that depends on notes is made here, and takes memory for each matching
 /// entry.
 pub(super) fn scan<'a>(backend: &'a MongoBackend, scan: &Scan, now: Timestamp) -> Result<Rows<'a>> {
+    if scan.values == Values::Start {
+        let whole = Scan {
+            values: Values::Include,
+            ..scan.clone()
+        };
+        let rows = self::scan(backend, &whole, now)?;
+        return Ok(Box::new(rows.map(|row| row.map(start))));
+    }
     let limit = usize::try_from(scan.limit.unwrap_or(u64::MAX)).unwrap_or(usize::MAX);
     let filter = scan.filter.clone();
     let is_one = backend.meant_collections(&filter)?.len() == 1;

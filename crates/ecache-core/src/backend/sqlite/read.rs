@@ -480,7 +480,7 @@ impl RowsOf<'_> {
         self.lost.sort_unstable();
         let mut lost = salvage::addresses(connection, names, &self.lost)?;
         let is_whole = self.plan.conditions() == Conditions::Nothing;
-        if !is_whole || self.is_limited || self.values == Values::Omit {
+        if !is_whole || self.is_limited || self.values != Values::Include {
             return Ok(lost.into_iter().map(Row::Damaged).collect());
         }
         let ranges = self.plan.ranges();
@@ -525,6 +525,7 @@ impl RowsOf<'_> {
     fn select(&self, uses: &str, source: &str) -> String {
         let value = match self.values {
             Values::Omit => "NULL",
+            Values::Start => return row::select_start(uses, source),
             Values::Include => "value",
         };
         let columns = row::columns!();
@@ -607,6 +608,7 @@ impl RowsOf<'_> {
         let entry = row::entry(connection, &self.backend.names, &fields, uses)?;
         let content = match self.values {
             Values::Omit => None,
+            Values::Start => Some(row::start(connection, &fields, row)?),
             Values::Include => Some(row::content(connection, &fields, row)?),
         };
         Ok(Found::Row(Row::Entry(Box::new(entry), content)))

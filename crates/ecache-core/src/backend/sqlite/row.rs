@@ -1,12 +1,12 @@
 //! Conversion of a row to a verified entry.
 
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, MAIN_DB, Row};
+use rusqlite::{Connection, MAIN_DB, OptionalExtension, Row};
 use xxhash_rust::xxh3::Xxh3;
 
 use super::checksum::{Fields, Identity};
 use super::names::Names;
-use crate::backend::{Chunked, Content};
+use crate::backend::{Chunked, Content, START_SIZE};
 use crate::entry::{Entry, Policy};
 use crate::key::{Key, hex};
 use crate::scope::{Address, Scopes};
@@ -276,6 +276,31 @@ pub(super) fn unread(fields: &Fields<'_>, row: &Row<'_>) -> Result<Content, RowE
         bytes: row.get_ref(VALUE)?.as_blob()?,
     };
     kept.content()
+}
+
+/// Returns the statement of [`columns`], the start of the value, and uses.
+pub(super) fn select_start(uses: &str, source: &str) -> String {
+    let columns = columns!();
+    format!("SELECT {columns}, substr(value, 1, {START_SIZE}), {uses} {source}")
+}
+
+/// Reads the start of the value of a row of [`select_start`], unverified.
+pub(super) fn start(
+    connection: &Connection,
+    fields: &Fields<'_>,
+    row: &Row<'_>,
+) -> Result<Content, RowError> {
+    let Some(blob) = fields.blob else {
+        // SQLite's `substr` makes NULL of an empty blob.
+        let start = row.get_ref(VALUE)?.as_blob_or_null()?.unwrap_or_default();
+        return Ok(Content::Inline(start.to_vec()));
+    };
+    let sql = "SELECT substr(bytes, 1, ?2) FROM chunks WHERE id = ?1";
+    let mut statement = connection.prepare_cached(sql)?;
+    let start = statement.query_row((chunk_id(blob, 0), START_SIZE as i64), |row| {
+        Ok(row.get_ref(0)?.as_blob()?.to_vec())
+    });
+    Ok(Content::Inline(start.optional()?.unwrap_or_default()))
 }
 
 /// A value as it is stored in its row.
