@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_ecache_global_optspecs
-    string join \n db= db-file= collection= all-collections durable q/quiet v/verbose h/help V/version
+    string join \n db= db-file= collection= all-collections durable color= time= q/quiet v/verbose h/help V/version
 end
 
 function __fish_ecache_needs_command
@@ -27,6 +27,13 @@ end
 complete -c ecache -n "__fish_ecache_needs_command" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
 complete -c ecache -n "__fish_ecache_needs_command" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_needs_command" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r
+complete -c ecache -n "__fish_ecache_needs_command" -l color -d 'Print colours' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c ecache -n "__fish_ecache_needs_command" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339' -r -f -a "relative\t''
+local\t''
+utc\t''
+iso\t''"
 complete -c ecache -n "__fish_ecache_needs_command" -l all-collections -d 'Work in all collections, where there is a filter'
 complete -c ecache -n "__fish_ecache_needs_command" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
 complete -c ecache -n "__fish_ecache_needs_command" -s q -l quiet -d 'Say nothing on success'
@@ -59,6 +66,13 @@ complete -c ecache -n "__fish_ecache_needs_command" -f -a "man" -d 'Write the ma
 complete -c ecache -n "__fish_ecache_using_subcommand get" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand get" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand get" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand get" -l color -d 'Print colours' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c ecache -n "__fish_ecache_using_subcommand get" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339' -r -f -a "relative\t''
+local\t''
+utc\t''
+iso\t''"
 complete -c ecache -n "__fish_ecache_using_subcommand get" -l keys-from -d 'Look up the keys in this file (- for standard input), and print JSON lines' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand get" -l format -d 'Print the value in this format' -r -f -a "raw\t'As it is'
 json\t'As JSON, whatever it is'"
@@ -78,6 +92,13 @@ complete -c ecache -n "__fish_ecache_using_subcommand get" -s h -l help -d 'Prin
 complete -c ecache -n "__fish_ecache_using_subcommand set" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand set" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand set" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand set" -l color -d 'Print colours' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c ecache -n "__fish_ecache_using_subcommand set" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339' -r -f -a "relative\t''
+local\t''
+utc\t''
+iso\t''"
 complete -c ecache -n "__fish_ecache_using_subcommand set" -l value-file -d 'Read the value from this file' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand set" -s a -l arg -d 'Name the entry by the call\'s next argument, a string' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand set" -s j -l json-arg -d 'Name the entry by the call\'s next argument, as JSON' -r -f
@@ -104,6 +125,13 @@ complete -c ecache -n "__fish_ecache_using_subcommand set" -s h -l help -d 'Prin
 complete -c ecache -n "__fish_ecache_using_subcommand has" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand has" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand has" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand has" -l color -d 'Print colours' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c ecache -n "__fish_ecache_using_subcommand has" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339' -r -f -a "relative\t''
+local\t''
+utc\t''
+iso\t''"
 complete -c ecache -n "__fish_ecache_using_subcommand has" -s a -l arg -d 'Name the entry by the call\'s next argument, a string' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand has" -s j -l json-arg -d 'Name the entry by the call\'s next argument, as JSON' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand has" -l args -d 'Name the entry by all arguments of the call' -r -f
@@ -120,6 +148,13 @@ complete -c ecache -n "__fish_ecache_using_subcommand has" -s h -l help -d 'Prin
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand run" -l color -d 'Print colours' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c ecache -n "__fish_ecache_using_subcommand run" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339' -r -f -a "relative\t''
+local\t''
+utc\t''
+iso\t''"
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l store -d 'Keep it in this store [default: the program\'s name]' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l version -d 'Keep it apart from other versions: in the store NAME#vN' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l ttl -d 'Keep a result for this long, as in 90s, 10m or 1d12h, until the next `boot`, for the terminal\'s `session`; `none` for ever' -r -f
@@ -171,6 +206,13 @@ complete -c ecache -n "__fish_ecache_using_subcommand run" -s h -l help -d 'Prin
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand warm" -l color -d 'Print colours' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c ecache -n "__fish_ecache_using_subcommand warm" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339' -r -f -a "relative\t''
+local\t''
+utc\t''
+iso\t''"
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -l input -d 'Read the items from this file [default: standard input]' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -l order -d 'With --refresh and no command: begin with these' -r -f -a "expiry\t'What expires first'
 cost\t'What takes longest'
@@ -233,10 +275,18 @@ complete -c ecache -n "__fish_ecache_using_subcommand warm" -l glob -d 'Take nam
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -l expired -d 'Entries that are expired'
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -l fresh -d 'Entries that are not expired'
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -l no-expiry -d 'Entries that never expire'
+complete -c ecache -n "__fish_ecache_using_subcommand warm" -l fail-empty -d 'Exit with 1 if there is no such entry'
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ecache -n "__fish_ecache_using_subcommand key" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand key" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand key" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand key" -l color -d 'Print colours' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c ecache -n "__fish_ecache_using_subcommand key" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339' -r -f -a "relative\t''
+local\t''
+utc\t''
+iso\t''"
 complete -c ecache -n "__fish_ecache_using_subcommand key" -s a -l arg -d 'Name the entry by the call\'s next argument, a string' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand key" -s j -l json-arg -d 'Name the entry by the call\'s next argument, as JSON' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand key" -l args -d 'Name the entry by all arguments of the call' -r -f
@@ -269,6 +319,13 @@ complete -c ecache -n "__fish_ecache_using_subcommand key" -s h -l help -d 'Prin
 complete -c ecache -n "__fish_ecache_using_subcommand why" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand why" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand why" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand why" -l color -d 'Print colours' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c ecache -n "__fish_ecache_using_subcommand why" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339' -r -f -a "relative\t''
+local\t''
+utc\t''
+iso\t''"
 complete -c ecache -n "__fish_ecache_using_subcommand why" -s a -l arg -d 'Name the entry by the call\'s next argument, a string' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand why" -s j -l json-arg -d 'Name the entry by the call\'s next argument, as JSON' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand why" -l args -d 'Name the entry by all arguments of the call' -r -f
@@ -302,6 +359,13 @@ complete -c ecache -n "__fish_ecache_using_subcommand why" -s h -l help -d 'Prin
 complete -c ecache -n "__fish_ecache_using_subcommand show" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand show" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand show" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand show" -l color -d 'Print colours' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c ecache -n "__fish_ecache_using_subcommand show" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339' -r -f -a "relative\t''
+local\t''
+utc\t''
+iso\t''"
 complete -c ecache -n "__fish_ecache_using_subcommand show" -l format -d 'Print in this format [default: table, or plain lines in a pipe]' -r -f -a "table\t'Aligned columns with a header, for people'
 json\t'One JSON array of objects'
 jsonl\t'One JSON object a line'
@@ -324,6 +388,13 @@ complete -c ecache -n "__fish_ecache_using_subcommand show" -s h -l help -d 'Pri
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand ls" -l color -d 'Print colours' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c ecache -n "__fish_ecache_using_subcommand ls" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339' -r -f -a "relative\t''
+local\t''
+utc\t''
+iso\t''"
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -l sort -d 'Order by this field' -r -f -a "key\t''
 created\t''
 updated\t''
@@ -332,7 +403,8 @@ used\t''
 size\t''
 hits\t''
 cost\t''"
-complete -c ecache -n "__fish_ecache_using_subcommand ls" -s n -l limit -d 'Print no more than this many entries' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand ls" -s L -l limit -d 'Print no more than this many entries; 0 for all [default: 100 on a terminal, else all]' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand ls" -s n -d 'Dry run, which a list is not' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -l fields -d 'Print these fields, separated by commas; `all` for all but the value' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -l format -d 'Print in this format [default: table, or plain lines in a pipe]' -r -f -a "table\t'Aligned columns with a header, for people'
 json\t'One JSON array of objects'
@@ -366,16 +438,25 @@ complete -c ecache -n "__fish_ecache_using_subcommand ls" -l durable -d 'Have ea
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -s v -l verbose -d 'Say more on standard error'
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -s r -l reverse -d 'Reverse the order'
+complete -c ecache -n "__fish_ecache_using_subcommand ls" -l wide -d 'Show all columns of a table, and cut nothing'
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -l reveal -d 'Show what looks like a secret in what was recorded, which is *** otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -l no-dataset -d 'Entries linked to no dataset'
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -l glob -d 'Take names, keys and arguments for patterns: * ? [a-z]'
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -l expired -d 'Entries that are expired'
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -l fresh -d 'Entries that are not expired'
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -l no-expiry -d 'Entries that never expire'
+complete -c ecache -n "__fish_ecache_using_subcommand ls" -l fail-empty -d 'Exit with 1 if there is no such entry'
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_seen_subcommand_from ls show create set rm rename" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_seen_subcommand_from ls show create set rm rename" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_seen_subcommand_from ls show create set rm rename" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_seen_subcommand_from ls show create set rm rename" -l color -d 'Print colours' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_seen_subcommand_from ls show create set rm rename" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339' -r -f -a "relative\t''
+local\t''
+utc\t''
+iso\t''"
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_seen_subcommand_from ls show create set rm rename" -l format -d 'Print in this format [default: table, or plain lines in a pipe]' -r -f -a "table\t'Aligned columns with a header, for people'
 json\t'One JSON array of objects'
 jsonl\t'One JSON object a line'
@@ -412,6 +493,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_see
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_seen_subcommand_from ls show create set rm rename" -l expired -d 'Entries that are expired'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_seen_subcommand_from ls show create set rm rename" -l fresh -d 'Entries that are not expired'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_seen_subcommand_from ls show create set rm rename" -l no-expiry -d 'Entries that never expire'
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_seen_subcommand_from ls show create set rm rename" -l fail-empty -d 'Exit with 1 if there is no such entry'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_seen_subcommand_from ls show create set rm rename" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_seen_subcommand_from ls show create set rm rename" -f -a "ls" -d 'List stores, with their entries and metadata'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_seen_subcommand_from ls show create set rm rename" -f -a "show" -d 'Print all that is known of a store'
@@ -449,11 +531,19 @@ any\t'Both'"
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from ls" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from ls" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from ls" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from ls" -l color -d 'Print colours' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from ls" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339' -r -f -a "relative\t''
+local\t''
+utc\t''
+iso\t''"
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from ls" -l no-dataset -d 'Entries linked to no dataset'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from ls" -l glob -d 'Take names, keys and arguments for patterns: * ? [a-z]'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from ls" -l expired -d 'Entries that are expired'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from ls" -l fresh -d 'Entries that are not expired'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from ls" -l no-expiry -d 'Entries that never expire'
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from ls" -l fail-empty -d 'Exit with 1 if there is no such entry'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from ls" -l all-collections -d 'Work in all collections, where there is a filter'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from ls" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from ls" -s q -l quiet -d 'Say nothing on success'
@@ -468,6 +558,13 @@ tsv\t'Tab-separated values with a header'"
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from show" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from show" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from show" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from show" -l color -d 'Print colours' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from show" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339' -r -f -a "relative\t''
+local\t''
+utc\t''
+iso\t''"
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from show" -l all-collections -d 'Work in all collections, where there is a filter'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from show" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Say nothing on success'
@@ -480,6 +577,13 @@ persist\t'It stays until it is removed by name'"
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from create" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from create" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from create" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from create" -l color -d 'Print colours' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from create" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339' -r -f -a "relative\t''
+local\t''
+utc\t''
+iso\t''"
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from create" -l all-collections -d 'Work in all collections, where there is a filter'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from create" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from create" -s q -l quiet -d 'Say nothing on success'
@@ -492,6 +596,13 @@ persist\t'It stays until it is removed by name'"
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from set" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from set" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from set" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from set" -l color -d 'Print colours' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from set" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339' -r -f -a "relative\t''
+local\t''
+utc\t''
+iso\t''"
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from set" -l all-collections -d 'Work in all collections, where there is a filter'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from set" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from set" -s q -l quiet -d 'Say nothing on success'
@@ -501,6 +612,13 @@ complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_su
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rm" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rm" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rm" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rm" -l color -d 'Print colours' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rm" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339' -r -f -a "relative\t''
+local\t''
+utc\t''
+iso\t''"
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rm" -s n -l dry-run -d 'Say what would be removed, and remove nothing'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rm" -l all-collections -d 'Work in all collections, where there is a filter'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rm" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
@@ -511,6 +629,13 @@ complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_su
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rename" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rename" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rename" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rename" -l color -d 'Print colours' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rename" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339' -r -f -a "relative\t''
+local\t''
+utc\t''
+iso\t''"
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rename" -l merge -d 'Move the entries to the store NEW if there is one, unless both have an entry of one key; the metadata of NEW stays'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rename" -s n -l dry-run -d 'Say what would be renamed, and rename nothing'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rename" -l all-collections -d 'Work in all collections, where there is a filter'
@@ -521,6 +646,13 @@ complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_su
 complete -c ecache -n "__fish_ecache_using_subcommand stats" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand stats" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand stats" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand stats" -l color -d 'Print colours' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c ecache -n "__fish_ecache_using_subcommand stats" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339' -r -f -a "relative\t''
+local\t''
+utc\t''
+iso\t''"
 complete -c ecache -n "__fish_ecache_using_subcommand stats" -l by -d 'Group by these' -r -f -a "collection\t''
 store\t''
 dataset\t''
@@ -565,10 +697,18 @@ complete -c ecache -n "__fish_ecache_using_subcommand stats" -l glob -d 'Take na
 complete -c ecache -n "__fish_ecache_using_subcommand stats" -l expired -d 'Entries that are expired'
 complete -c ecache -n "__fish_ecache_using_subcommand stats" -l fresh -d 'Entries that are not expired'
 complete -c ecache -n "__fish_ecache_using_subcommand stats" -l no-expiry -d 'Entries that never expire'
+complete -c ecache -n "__fish_ecache_using_subcommand stats" -l fail-empty -d 'Exit with 1 if there is no such entry'
 complete -c ecache -n "__fish_ecache_using_subcommand stats" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ecache -n "__fish_ecache_using_subcommand watch" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand watch" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand watch" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand watch" -l color -d 'Print colours' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c ecache -n "__fish_ecache_using_subcommand watch" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339' -r -f -a "relative\t''
+local\t''
+utc\t''
+iso\t''"
 complete -c ecache -n "__fish_ecache_using_subcommand watch" -l count -d 'End after so many changes' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand watch" -l interval -d 'Look this often' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand watch" -l format -d 'Print in this format [default: tab-separated lines]' -r -f -a "jsonl\t'One JSON object a line'"
@@ -604,10 +744,18 @@ complete -c ecache -n "__fish_ecache_using_subcommand watch" -l glob -d 'Take na
 complete -c ecache -n "__fish_ecache_using_subcommand watch" -l expired -d 'Entries that are expired'
 complete -c ecache -n "__fish_ecache_using_subcommand watch" -l fresh -d 'Entries that are not expired'
 complete -c ecache -n "__fish_ecache_using_subcommand watch" -l no-expiry -d 'Entries that never expire'
+complete -c ecache -n "__fish_ecache_using_subcommand watch" -l fail-empty -d 'Exit with 1 if there is no such entry'
 complete -c ecache -n "__fish_ecache_using_subcommand watch" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ecache -n "__fish_ecache_using_subcommand info" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand info" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand info" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand info" -l color -d 'Print colours' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c ecache -n "__fish_ecache_using_subcommand info" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339' -r -f -a "relative\t''
+local\t''
+utc\t''
+iso\t''"
 complete -c ecache -n "__fish_ecache_using_subcommand info" -l format -d 'Print in this format [default: table, or plain lines in a pipe]' -r -f -a "table\t'Aligned columns with a header, for people'
 json\t'One JSON array of objects'
 jsonl\t'One JSON object a line'
@@ -621,6 +769,13 @@ complete -c ecache -n "__fish_ecache_using_subcommand info" -s h -l help -d 'Pri
 complete -c ecache -n "__fish_ecache_using_subcommand rm" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand rm" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand rm" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand rm" -l color -d 'Print colours' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c ecache -n "__fish_ecache_using_subcommand rm" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339' -r -f -a "relative\t''
+local\t''
+utc\t''
+iso\t''"
 complete -c ecache -n "__fish_ecache_using_subcommand rm" -s a -l arg -d 'Name the entry by the call\'s next argument, a string' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand rm" -s j -l json-arg -d 'Name the entry by the call\'s next argument, as JSON' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand rm" -l args -d 'Name the entry by all arguments of the call' -r -f
@@ -638,6 +793,13 @@ complete -c ecache -n "__fish_ecache_using_subcommand rm" -s h -l help -d 'Print
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand clear" -l color -d 'Print colours' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c ecache -n "__fish_ecache_using_subcommand clear" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339' -r -f -a "relative\t''
+local\t''
+utc\t''
+iso\t''"
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -l store -d 'Entries of this store' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -l dataset -d 'Entries linked to this dataset: its id, or in FiftyOne\'s database its name' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -l user -d 'Entries made for this user' -r -f
@@ -672,10 +834,18 @@ complete -c ecache -n "__fish_ecache_using_subcommand clear" -l glob -d 'Take na
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -l expired -d 'Entries that are expired'
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -l fresh -d 'Entries that are not expired'
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -l no-expiry -d 'Entries that never expire'
+complete -c ecache -n "__fish_ecache_using_subcommand clear" -l fail-empty -d 'Exit with 1 if there is no such entry'
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand prune" -l color -d 'Print colours' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c ecache -n "__fish_ecache_using_subcommand prune" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339' -r -f -a "relative\t''
+local\t''
+utc\t''
+iso\t''"
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l keep-stale -d 'Leave what expired no longer ago than this, which `run --stale` may yet print' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l max-size -d 'Remove the least recently used until all values fit in this size' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l max-entries -d 'Remove the least recently used until there are only this many' -r -f
@@ -714,11 +884,19 @@ complete -c ecache -n "__fish_ecache_using_subcommand prune" -l no-dataset -d 'E
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l glob -d 'Take names, keys and arguments for patterns: * ? [a-z]'
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l fresh -d 'Entries that are not expired'
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l no-expiry -d 'Entries that never expire'
+complete -c ecache -n "__fish_ecache_using_subcommand prune" -l fail-empty -d 'Exit with 1 if there is no such entry'
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l expired -d 'Remove entries that are expired'
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ecache -n "__fish_ecache_using_subcommand touch" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand touch" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand touch" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand touch" -l color -d 'Print colours' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c ecache -n "__fish_ecache_using_subcommand touch" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339' -r -f -a "relative\t''
+local\t''
+utc\t''
+iso\t''"
 complete -c ecache -n "__fish_ecache_using_subcommand touch" -l ttl -d 'Expire this long from now, as in 90s, 10m or 1d12h; `none` for never, `keep` for the expiry that an entry has' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand touch" -l policy -d 'Say whether the cache may drop the entries; with `keep` a lifetime is given to entries of policy `evict` alone' -r -f -a "evict\t'The cache may drop it by itself'
 persist\t'It stays until it is removed by name'
@@ -756,10 +934,18 @@ complete -c ecache -n "__fish_ecache_using_subcommand touch" -l glob -d 'Take na
 complete -c ecache -n "__fish_ecache_using_subcommand touch" -l expired -d 'Entries that are expired'
 complete -c ecache -n "__fish_ecache_using_subcommand touch" -l fresh -d 'Entries that are not expired'
 complete -c ecache -n "__fish_ecache_using_subcommand touch" -l no-expiry -d 'Entries that never expire'
+complete -c ecache -n "__fish_ecache_using_subcommand touch" -l fail-empty -d 'Exit with 1 if there is no such entry'
 complete -c ecache -n "__fish_ecache_using_subcommand touch" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ecache -n "__fish_ecache_using_subcommand export" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand export" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand export" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand export" -l color -d 'Print colours' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c ecache -n "__fish_ecache_using_subcommand export" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339' -r -f -a "relative\t''
+local\t''
+utc\t''
+iso\t''"
 complete -c ecache -n "__fish_ecache_using_subcommand export" -s o -l output -d 'Write to this file, which is replaced when all is written' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand export" -l store -d 'Entries of this store' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand export" -l dataset -d 'Entries linked to this dataset: its id, or in FiftyOne\'s database its name' -r -f
@@ -792,10 +978,18 @@ complete -c ecache -n "__fish_ecache_using_subcommand export" -l glob -d 'Take n
 complete -c ecache -n "__fish_ecache_using_subcommand export" -l expired -d 'Entries that are expired'
 complete -c ecache -n "__fish_ecache_using_subcommand export" -l fresh -d 'Entries that are not expired'
 complete -c ecache -n "__fish_ecache_using_subcommand export" -l no-expiry -d 'Entries that never expire'
+complete -c ecache -n "__fish_ecache_using_subcommand export" -l fail-empty -d 'Exit with 1 if there is no such entry'
 complete -c ecache -n "__fish_ecache_using_subcommand export" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ecache -n "__fish_ecache_using_subcommand import" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand import" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand import" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand import" -l color -d 'Print colours' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c ecache -n "__fish_ecache_using_subcommand import" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339' -r -f -a "relative\t''
+local\t''
+utc\t''
+iso\t''"
 complete -c ecache -n "__fish_ecache_using_subcommand import" -l on-conflict -d 'Do this with an entry that is there already' -r -f -a "replace\t'Replace it'
 keep\t'Keep it'
 newer\t'Keep the one that was written later'
@@ -833,10 +1027,18 @@ complete -c ecache -n "__fish_ecache_using_subcommand import" -l glob -d 'Take n
 complete -c ecache -n "__fish_ecache_using_subcommand import" -l expired -d 'Entries that are expired'
 complete -c ecache -n "__fish_ecache_using_subcommand import" -l fresh -d 'Entries that are not expired'
 complete -c ecache -n "__fish_ecache_using_subcommand import" -l no-expiry -d 'Entries that never expire'
+complete -c ecache -n "__fish_ecache_using_subcommand import" -l fail-empty -d 'Exit with 1 if there is no such entry'
 complete -c ecache -n "__fish_ecache_using_subcommand import" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ecache -n "__fish_ecache_using_subcommand copy" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand copy" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand copy" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand copy" -l color -d 'Print colours' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c ecache -n "__fish_ecache_using_subcommand copy" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339' -r -f -a "relative\t''
+local\t''
+utc\t''
+iso\t''"
 complete -c ecache -n "__fish_ecache_using_subcommand copy" -l remap-dataset -d 'Copy the cache of dataset OLD to dataset NEW: entries of policy evict, without jobs' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand copy" -l on-conflict -d 'Do this with an entry that is there already' -r -f -a "replace\t'Replace it'
 keep\t'Keep it'
@@ -874,10 +1076,18 @@ complete -c ecache -n "__fish_ecache_using_subcommand copy" -l glob -d 'Take nam
 complete -c ecache -n "__fish_ecache_using_subcommand copy" -l expired -d 'Entries that are expired'
 complete -c ecache -n "__fish_ecache_using_subcommand copy" -l fresh -d 'Entries that are not expired'
 complete -c ecache -n "__fish_ecache_using_subcommand copy" -l no-expiry -d 'Entries that never expire'
+complete -c ecache -n "__fish_ecache_using_subcommand copy" -l fail-empty -d 'Exit with 1 if there is no such entry'
 complete -c ecache -n "__fish_ecache_using_subcommand copy" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l color -d 'Print colours' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339' -r -f -a "relative\t''
+local\t''
+utc\t''
+iso\t''"
 complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l live-datasets -d 'The datasets that exist: a file with an id a line, or - for standard input' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l fail-on -d 'Exit with 1 only if one of these is found; `none` for never' -r -f -a "any\t''
 none\t''
@@ -938,10 +1148,18 @@ complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l glob -d 'Take n
 complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l expired -d 'Entries that are expired'
 complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l fresh -d 'Entries that are not expired'
 complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l no-expiry -d 'Entries that never expire'
+complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l fail-empty -d 'Exit with 1 if there is no such entry'
 complete -c ecache -n "__fish_ecache_using_subcommand doctor" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ecache -n "__fish_ecache_using_subcommand completions" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand completions" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand completions" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand completions" -l color -d 'Print colours' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c ecache -n "__fish_ecache_using_subcommand completions" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339' -r -f -a "relative\t''
+local\t''
+utc\t''
+iso\t''"
 complete -c ecache -n "__fish_ecache_using_subcommand completions" -l all-collections -d 'Work in all collections, where there is a filter'
 complete -c ecache -n "__fish_ecache_using_subcommand completions" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand completions" -s q -l quiet -d 'Say nothing on success'
@@ -950,6 +1168,13 @@ complete -c ecache -n "__fish_ecache_using_subcommand completions" -s h -l help 
 complete -c ecache -n "__fish_ecache_using_subcommand man" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand man" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand man" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand man" -l color -d 'Print colours' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c ecache -n "__fish_ecache_using_subcommand man" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339' -r -f -a "relative\t''
+local\t''
+utc\t''
+iso\t''"
 complete -c ecache -n "__fish_ecache_using_subcommand man" -l all-collections -d 'Work in all collections, where there is a filter'
 complete -c ecache -n "__fish_ecache_using_subcommand man" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand man" -s q -l quiet -d 'Say nothing on success'

@@ -20,7 +20,7 @@ use crate::datasets::Datasets;
 use crate::down;
 use crate::error::{hindered, usage};
 use crate::fiftyone::{self, Database};
-use crate::output::{Column, Format, Progress, Terminal, Writer, say, stdout};
+use crate::output::{Column, Format, Progress, Terminal, Writer, paint, say, say_in, stdout};
 use crate::variables::{self, variable};
 
 /// Where a setting came from.
@@ -48,7 +48,7 @@ pub(crate) struct Context {
     /// The collections to work in
     pub(crate) collections: Collections,
     /// The terminal; only commands that print rows need it
-    pub(crate) terminal: LazyCell<Terminal>,
+    pub(crate) terminal: LazyCell<Terminal, Box<dyn FnOnce() -> Terminal>>,
     pub(crate) quiet: bool,
     pub(crate) verbose: bool,
     /// Mode in which the store is opened for writing
@@ -65,6 +65,9 @@ pub(crate) struct Context {
 impl Context {
     /// Takes the global options, and from the environment what they leave open.
     pub(crate) fn new(global: Global) -> Result<Self> {
+        let clock = clock()?;
+        let now = clock.now().as_millis();
+        let (color, times) = (global.color, global.time);
         Ok(Self {
             collections: match (global.collection.is_empty(), global.all_collections) {
                 (false, true) => {
@@ -76,7 +79,9 @@ impl Context {
                 (true, true) => Collections::All,
                 (true, false) => Collections::Default,
             },
-            terminal: LazyCell::new(Terminal::from_environment),
+            terminal: LazyCell::new(Box::new(move || {
+                Terminal::from_environment(color, times, now)
+            })),
             quiet: global.quiet,
             verbose: global.verbose > 0,
             access: if global.durable || variables::is_durable() {
@@ -88,7 +93,7 @@ impl Context {
             db_file: global.db_file,
             remote: OnceCell::new(),
             fiftyone: OnceCell::new(),
-            clock: clock()?,
+            clock,
         })
     }
 
@@ -306,6 +311,15 @@ impl Context {
         Writer::new(format, columns, stdout(), &self.terminal)
     }
 
+    /// Starts to print rows of which a table cuts nothing.
+    pub(crate) fn wide_rows<'a>(
+        &self,
+        format: Format,
+        columns: &'a [Column],
+    ) -> io::Result<Writer<'a>> {
+        Writer::new(format, columns, stdout(), &self.terminal.widened())
+    }
+
     /// Starts a counter on standard error.
     pub(crate) fn progress(&self, verb: &'static str, total: Option<u64>) -> Progress {
         let hidden = Terminal {
@@ -320,6 +334,13 @@ impl Context {
     pub(crate) fn note(&self, message: &str) {
         if !self.quiet {
             say(message);
+        }
+    }
+
+    /// Prints a line below a table on a terminal, unless `--quiet`.
+    pub(crate) fn footer(&self, text: &str) {
+        if !self.quiet && self.terminal.stdout_is_terminal {
+            say_in(paint::style::MUTED, text, self.terminal.stderr_color);
         }
     }
 

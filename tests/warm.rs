@@ -726,7 +726,7 @@ mod refresh {
         let (slow, plain, quoted) = (
             "sh -c 'sleep 3; echo run >> ran'",
             "sh -c 'echo run >> ran'",
-            r"sh -c 'echo '\''run'\'' >> ran'",
+            "sh -c \"echo 'run' >> ran\"",
         );
         assert_eq!(dry(""), [quoted, slow, plain]);
         assert_eq!(dry("--order cost")[0], slow);

@@ -184,20 +184,29 @@ pub(crate) struct ShowArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  ecache ls --store thumbs --expired
-  ecache ls --sort size --reverse --limit 10
+  ecache ls thumbs --expired
+  ecache ls --sort size --reverse -L 10
   ecache ls --user u-alice --fields store_name,key | cut -f 2
   ecache ls --format jsonl | jq -r 'select(.hits > 10) | .key'")]
 pub(crate) struct LsArgs {
+    /// Entries of these stores
+    #[arg(value_name = "STORE")]
+    pub(crate) stores: Vec<String>,
     /// Order by this field
     #[arg(long, value_enum, value_name = "FIELD")]
     pub(crate) sort: Option<SortField>,
     /// Reverse the order
     #[arg(long, short)]
     pub(crate) reverse: bool,
-    /// Print no more than this many entries
-    #[arg(long, short = 'n', value_name = "COUNT")]
+    /// Print no more than this many entries; 0 for all [default: 100 on a terminal, else all]
+    #[arg(long, short = 'L', value_name = "COUNT")]
     pub(crate) limit: Option<u64>,
+    /// Dry run, which a list is not
+    #[arg(short = 'n', value_name = "COUNT", num_args = 0..=1, hide = true)]
+    pub(crate) dry_run: Option<Option<String>>,
+    /// Show all columns of a table, and cut nothing
+    #[arg(long, conflicts_with = "fields")]
+    pub(crate) wide: bool,
     /// Print these fields, separated by commas; `all` for all but the value
     #[arg(long, value_name = "FIELDS", value_delimiter = ',')]
     pub(crate) fields: Vec<String>,

@@ -12,6 +12,8 @@ use clap::ValueEnum;
 
 use super::entry::{CallArgs, EntryArgs, ScopeArgs, StdinChoice};
 use super::value::{ValueType, parse_lifetime, parse_ttl_change};
+use crate::output::{ColorChoice, Times};
+
 use super::{Cli, Command, GetArgs, Global, RunArgs, SetArgs, ValueFormat};
 
 /// Parses the words after the program's name, if they have a plain form.
@@ -30,6 +32,8 @@ pub(crate) fn read(mut words: impl Iterator<Item = OsString>) -> Option<Cli> {
             collection: Vec::new(),
             all_collections: false,
             durable: false,
+            color: ColorChoice::Auto,
+            time: Times::Relative,
             quiet,
             verbose: 0,
         },

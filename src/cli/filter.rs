@@ -74,6 +74,9 @@ pub(crate) struct FilterArgs {
     /// Entries that took longer than this to compute, as far as recorded
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     pub(crate) cost_above: Option<u64>,
+    /// Exit with 1 if there is no such entry
+    #[arg(long, help_heading = None::<&str>)]
+    pub(crate) fail_empty: bool,
     /// Entries of this policy
     #[arg(long = "policy", value_name = "POLICY", value_enum)]
     pub(crate) policy: Option<PolicyChoice>,

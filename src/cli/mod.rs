@@ -20,7 +20,7 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand};
 
-use crate::output::Format;
+use crate::output::{ColorChoice, Format, Times};
 pub(crate) use commands::*;
 pub(crate) use run::*;
 pub(crate) use stores::*;
@@ -135,6 +135,12 @@ pub(crate) struct Global {
     /// Have each write on the disk before it is acknowledged, which a power loss may cost otherwise
     #[arg(long, global = true)]
     pub(crate) durable: bool,
+    /// Print colours
+    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t)]
+    pub(crate) color: ColorChoice,
+    /// Show times in tables by their distance, in local time, in UTC or as RFC 3339
+    #[arg(long, global = true, value_enum, value_name = "HOW", default_value_t)]
+    pub(crate) time: Times,
     /// Say nothing on success
     #[arg(short, long, global = true)]
     pub(crate) quiet: bool,

@@ -6,7 +6,7 @@ use ecache_core::filter::{Filter, Selection, Usage};
 
 use super::shared::collections::note_elsewhere;
 use super::shared::deletion::{Run, amount_with, open, remove_documents, remove_with};
-use super::shared::filter::{Unless, filter, note_unknown_datasets, require_narrowed};
+use super::shared::filter::{Unless, filter, note_unknown_names, require_narrowed};
 use super::shared::jobs::{note_running, remove_unused_documents, without_running};
 use crate::cli::ClearArgs;
 use crate::context::Context;
@@ -18,7 +18,7 @@ pub(crate) fn run(context: &Context, args: ClearArgs) -> Result<Exit> {
     require_narrowed(&filter, args.all, "remove")?;
     let run = Run::from(args.dry_run);
     let backend = open(context, run)?;
-    note_unknown_datasets(context, backend.as_ref(), &filter)?;
+    note_unknown_names(context, backend.as_ref(), &filter)?;
     let meant = Selection::from(filter.clone());
     let selection = if args.jobs {
         meant.clone()

@@ -20,7 +20,7 @@ use ecache_core::transfer::{Found, Importer, Records};
 
 use super::shared::collections::note_elsewhere;
 use super::shared::deletion::amount;
-use super::shared::filter::{Unless, filter_among, note_unknown_datasets};
+use super::shared::filter::{Unless, filter_among, note_unknown_names};
 use super::shared::left_out::{LeftOut, Omissions};
 use super::shared::resolve::{check_name, dataset_id};
 use super::shared::sieve::Sieve;
@@ -107,7 +107,7 @@ pub(crate) fn run(context: &Context, args: CopyArgs) -> Result<Exit> {
             }
             let records = Records::new(source.as_ref(), &copy.filter, now)?;
             let exit = copy.pour(total, records)?;
-            note_unknown_datasets(context, source.as_ref(), &copy.filter)?;
+            note_unknown_names(context, source.as_ref(), &copy.filter)?;
             note_elsewhere(context, source.as_ref(), &copy.filter.into(), now)?;
             Ok(exit)
         }

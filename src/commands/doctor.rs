@@ -15,7 +15,7 @@ use ecache_core::time::Timestamp;
 use super::shared::deletion::{
     Run, amount, amount_with, counting, entries, open, remove_documents, remove_with,
 };
-use super::shared::filter::{Unless, filter, note_unknown_datasets};
+use super::shared::filter::{Unless, filter, note_unknown_names};
 use super::shared::jobs::find_running;
 use super::shared::live_datasets::Live;
 use crate::cli::filter::{FilterArgs, PolicyChoice};
@@ -47,7 +47,7 @@ pub(crate) fn run(context: &Context, args: DoctorArgs) -> Result<Exit> {
             place.display()
         ));
     }
-    note_unknown_datasets(context, backend.as_ref(), &filter)?;
+    note_unknown_names(context, backend.as_ref(), &filter)?;
     let live = Live::find(context, backend.as_ref(), args.live_datasets.as_deref())?;
     let is_orphaned = |check: Check| check == Check::Orphaned;
     let fixes = args.fix.iter().filter_map(|fix| match fix {

@@ -4,7 +4,7 @@ use anyhow::Result;
 use ecache_core::transfer::Records;
 
 use super::shared::collections::note_elsewhere;
-use super::shared::filter::{Unless, filter, note_unknown_datasets};
+use super::shared::filter::{Unless, filter, note_unknown_names};
 use super::shared::transfer::{lines, pour, to_file, to_stdout};
 use crate::cli::ExportArgs;
 use crate::context::Context;
@@ -22,7 +22,7 @@ pub(crate) fn run(context: &Context, args: ExportArgs) -> Result<Exit> {
         Some(path) => to_file(path, write),
         None => to_stdout(context, write),
     }?;
-    note_unknown_datasets(context, backend.as_ref(), &filter)?;
+    note_unknown_names(context, backend.as_ref(), &filter)?;
     note_elsewhere(context, backend.as_ref(), &filter.into(), now)?;
     Ok(exit)
 }

@@ -1,91 +1,361 @@
 //! `ecache ls`: lists entries.
 
 use anyhow::Result;
-use ecache_core::backend::{Direction, Row, Scan, Sort, Values, read_value};
+use ecache_core::backend::{Backend, Content, Direction, Row, Scan, Sort, Values, read_value};
+use ecache_core::entry::Entry;
+use ecache_core::filter::{Filter, Freshness, Pattern, Usage};
+use ecache_core::time::Timestamp;
+use ecache_core::value::Kind;
 
 use super::shared::collections::note_elsewhere;
 use super::shared::deletion::entries;
 use super::shared::fields::{self, Field};
-use super::shared::filter::{Unless, filter, note_unknown_datasets};
+use super::shared::filter::{Unless, filter, note_unknown_names};
+use super::shared::listing::{Entries, Listing, Shown, scopes};
 use crate::cli::LsArgs;
 use crate::context::Context;
-use crate::error::Exit;
-use crate::output::{Cell, Column, Format, Secrets};
+use crate::error::{Exit, usage};
+use crate::output::{Cell, Column, Format, Left, Mood, Secrets, human};
 
-pub(crate) fn run(context: &Context, args: LsArgs) -> Result<Exit> {
+/// Maximum number of rows on a terminal, unless another is asked for.
+const ROWS: u64 = 100;
+
+/// Number of rows from which a table decides what it shows.
+const PAGE: usize = 1000;
+
+pub(crate) fn run(context: &Context, mut args: LsArgs) -> Result<Exit> {
+    if let Some(count) = &args.dry_run {
+        let count = count.as_deref().unwrap_or("10");
+        return Err(usage(format!(
+            "-n is a dry run where something is changed; to list {count} entries: ecache ls -L {count}"
+        )));
+    }
+    args.filter.store.append(&mut args.stores);
     let now = context.now();
     let format = context.format(args.format);
-    // JSON is for programs, which want to see all there is.
-    let datasets = context.datasets()?;
-    let mut fields = match (format, args.fields.as_slice()) {
-        (Format::Json | Format::Jsonl, []) => fields::parse(&["all".into()], &datasets)?,
-        (_, names) => fields::parse(names, &datasets)?,
-    };
-    if args.fields.is_empty() && context.may_mix_collections() {
-        fields::add_collection(&mut fields);
-    }
-    let values = if fields.contains(&Field::Value) {
-        Values::Include
-    } else {
-        Values::Omit
-    };
-    let scan = Scan {
-        filter: filter(context, &args.filter, Unless::AnyPolicy, now)?,
-        sort: args.sort.map_or(Sort::Stored, Sort::from),
-        direction: if args.reverse {
-            Direction::Descending
-        } else {
-            Direction::Ascending
-        },
-        limit: args.limit,
-        values,
-    };
+    let filter = filter(context, &args.filter, Unless::AnyPolicy, now)?;
     let backend = context.reader()?;
-    let secrets = Secrets::from(args.reveal);
-    let columns: Vec<Column> = fields.iter().map(|field| field.column()).collect();
-    let mut rows = context.rows(format, &columns)?;
-    let (mut count, mut damaged, mut foreign) = (0_u64, 0_u64, 0_u64);
-    for row in backend.scan(&scan, now)? {
-        let (entry, content) = match row? {
-            Row::Entry(entry, content) => (*entry, content),
-            Row::Foreign(found) => {
-                foreign += 1;
-                (found.entry, found.content)
-            }
-            Row::Damaged(address) => {
-                damaged += 1;
-                context.warn(&format!("{address} is damaged and left out"));
-                continue;
-            }
-        };
-        let value = match content {
-            Some(content) => {
-                let value = read_value(backend.as_ref(), entry.kind, content)?;
-                Some(fields::json(&value))
-            }
-            None => None,
-        };
-        let cells: Vec<Cell<'_>> = fields
-            .iter()
-            .map(|field| field.cell(&entry, value.as_deref(), &datasets, secrets))
-            .collect();
-        rows.row(&cells)?;
-        count += 1;
-    }
-    rows.finish()?;
-    if foreign > 0 {
+    let are_known = note_unknown_names(context, backend.as_ref(), &filter)?;
+    let list = List {
+        context,
+        args: &args,
+        filter: &filter,
+        backend: backend.as_ref(),
+        now,
+        are_known,
+    };
+    let seen = match format {
+        Format::Table if args.fields.is_empty() => list.table()?,
+        _ => list.fields(format)?,
+    };
+    if seen.foreign > 0 {
         context.note(&format!(
             "of {}, something is another program's: `ecache doctor` says what",
-            entries(foreign)
+            entries(seen.foreign)
         ));
     }
-    note_unknown_datasets(context, backend.as_ref(), &scan.filter)?;
-    note_elsewhere(context, backend.as_ref(), &scan.filter.into(), now)?;
-    if count == 0 && context.terminal.stdout_is_terminal {
-        context.note("no entries");
-    }
-    Ok(match damaged {
-        0 => Exit::Done,
-        _ => Exit::Damaged,
+    note_elsewhere(context, backend.as_ref(), &filter.into(), now)?;
+    Ok(match (seen.damaged, seen.count) {
+        (1.., _) => Exit::Damaged,
+        (0, 0) if args.filter.fail_empty => Exit::No,
+        _ => Exit::Done,
     })
+}
+
+/// The numbers of rows that were read.
+#[derive(Default)]
+struct Seen {
+    count: u64,
+    damaged: u64,
+    foreign: u64,
+}
+
+struct List<'a> {
+    context: &'a Context,
+    args: &'a LsArgs,
+    filter: &'a Filter,
+    backend: &'a dyn Backend,
+    now: Timestamp,
+    /// All names in the filter are known
+    are_known: bool,
+}
+
+impl List<'_> {
+    /// Reports whether the list is for a person at a terminal.
+    fn is_for_terminal(&self) -> bool {
+        self.context.terminal.stdout_is_terminal
+    }
+
+    fn limit(&self) -> Option<u64> {
+        match self.args.limit {
+            Some(0) => None,
+            None if self.is_for_terminal() => Some(ROWS),
+            limit => limit,
+        }
+    }
+
+    /// Returns the entries to list; of a table on a terminal the newest or largest first.
+    fn scan(&self, values: Values, format: Format) -> Scan {
+        let is_table = format == Format::Table && self.is_for_terminal();
+        let sort = match self.args.sort {
+            Some(sort) => Sort::from(sort),
+            None if is_table => Sort::Updated,
+            None => Sort::Stored,
+        };
+        let is_descending = is_table && !matches!(sort, Sort::Key | Sort::Expires | Sort::Stored);
+        Scan {
+            filter: self.filter.clone(),
+            sort,
+            direction: if is_descending == self.args.reverse {
+                Direction::Ascending
+            } else {
+                Direction::Descending
+            },
+            limit: if is_table {
+                self.limit()
+            } else {
+                self.args.limit.filter(|limit| *limit > 0)
+            },
+            values,
+        }
+    }
+
+    /// Returns the entry of a row, or `None` for a damaged one, which is warned about.
+    fn entry(&self, row: Row, seen: &mut Seen) -> Option<(Entry, Option<Content>)> {
+        match row {
+            Row::Entry(entry, content) => Some((*entry, content)),
+            Row::Foreign(found) => {
+                seen.foreign += 1;
+                Some((found.entry, found.content))
+            }
+            Row::Damaged(address) => {
+                seen.damaged += 1;
+                self.context
+                    .warn(&format!("{address} is damaged and left out"));
+                None
+            }
+        }
+    }
+
+    /// Prints the fields that were asked for, or those that programs get.
+    fn fields(&self, format: Format) -> Result<Seen> {
+        // JSON is for programs, which want to see all there is.
+        let datasets = self.context.datasets()?;
+        let mut fields = match (format, self.args.fields.as_slice()) {
+            (Format::Json | Format::Jsonl, []) => fields::parse(&["all".into()], &datasets)?,
+            (_, names) => fields::parse(names, &datasets)?,
+        };
+        if self.args.fields.is_empty() && self.context.may_mix_collections() {
+            fields::add_collection(&mut fields);
+        }
+        let values = if fields.contains(&Field::Value) {
+            Values::Include
+        } else {
+            Values::Omit
+        };
+        let secrets = Secrets::from(self.args.reveal);
+        let columns = fields.iter().map(|field| field.column().asked());
+        let columns: Vec<Column> = columns.collect();
+        let mut rows = self.rows(format, &columns)?;
+        let mut seen = Seen::default();
+        for row in self.backend.scan(&self.scan(values, format), self.now)? {
+            let Some((entry, content)) = self.entry(row?, &mut seen) else {
+                continue;
+            };
+            let value = match content {
+                Some(content) => {
+                    let value = read_value(self.backend, entry.kind, content)?;
+                    Some(fields::json(&value))
+                }
+                None => None,
+            };
+            let cells: Vec<Cell<'_>> = fields
+                .iter()
+                .map(|field| field.cell(&entry, value.as_deref(), &datasets, secrets))
+                .collect();
+            let mood = if entry.is_expired(self.now) {
+                Mood::Muted
+            } else {
+                Mood::Plain
+            };
+            rows.row_as(mood, &cells)?;
+            seen.count += 1;
+        }
+        rows.finish()?;
+        if format == Format::Table {
+            self.footer(&seen, &Left::default())?;
+        } else if seen.count == 0 && self.is_for_terminal() {
+            self.context.note("no entry matches");
+        }
+        Ok(seen)
+    }
+
+    /// Prints a table for people.
+    fn table(&self) -> Result<Seen> {
+        let datasets = self.context.datasets()?;
+        let mut seen = Seen::default();
+        let scan = self.scan(Values::Start, Format::Table);
+        let mut scanned = self.backend.scan(&scan, self.now)?;
+        // What the first page holds decides about the columns.
+        let mut page = Vec::new();
+        for row in scanned.by_ref().take(PAGE) {
+            page.extend(self.entry(row?, &mut seen));
+        }
+        let mut kinds = page.iter().map(|(entry, _)| entry.kind);
+        let kind = if kinds.all(|kind| kind == Kind::Command) {
+            Entries::Commands
+        } else {
+            Entries::Any
+        };
+        let secrets = Secrets::from(self.args.reveal);
+        let listing = Listing::new(
+            self.shown(scopes(&datasets)),
+            kind,
+            &datasets,
+            secrets,
+            self.now,
+        );
+        let mut rows = self.rows(Format::Table, listing.columns())?;
+        for (entry, start) in page {
+            rows.row_as(listing.mood(&entry), &listing.cells(&entry, start.as_ref()))?;
+            seen.count += 1;
+        }
+        for row in scanned {
+            if let Some((entry, start)) = self.entry(row?, &mut seen) {
+                rows.row_as(listing.mood(&entry), &listing.cells(&entry, start.as_ref()))?;
+                seen.count += 1;
+            }
+        }
+        let all = match scan.limit {
+            Some(limit) if seen.count >= limit => self.usage(self.filter)?.entries,
+            _ => seen.count,
+        };
+        if all > seen.count {
+            rows.mark_partial();
+        }
+        rows.settle(&self.settled());
+        let left = rows.finish_table()?;
+        self.footer(&seen, &left)?;
+        Ok(seen)
+    }
+
+    fn rows<'b>(
+        &self,
+        format: Format,
+        columns: &'b [Column],
+    ) -> std::io::Result<crate::output::Writer<'b>> {
+        if self.args.wide {
+            self.context.wide_rows(format, columns)
+        } else {
+            self.context.rows(format, columns)
+        }
+    }
+
+    /// Returns the columns of a table.
+    fn shown(&self, scopes: Vec<Shown>) -> Vec<Shown> {
+        let mut shown = vec![Shown::Field(Field::StoreName), Shown::Field(Field::Key)];
+        if self.context.may_mix_collections() {
+            shown.push(Shown::Field(Field::Collection));
+        }
+        shown.extend(scopes);
+        if self.args.wide {
+            shown.extend([Field::Kind, Field::Policy].map(Shown::Field));
+        }
+        shown.extend([
+            Shown::Field(Field::Hits),
+            Shown::Saved,
+            Shown::Field(Field::CostMs),
+            Shown::Field(Field::Size),
+            Shown::Age,
+            Shown::Field(Field::ExpiresAt),
+            Shown::Call,
+        ]);
+        shown
+    }
+
+    /// Returns the columns that the filter makes the same in all rows.
+    fn settled(&self) -> Vec<&'static str> {
+        let filter = self.filter;
+        let is_one = |patterns: &[Pattern]| matches!(patterns, [Pattern::Exact(_)]);
+        let mut settled = Vec::new();
+        for (name, patterns) in [
+            ("store_name", &filter.stores),
+            ("user_id", &filter.users),
+            ("operator_uri", &filter.operators),
+            ("prompt_id", &filter.prompts),
+            ("collection", &filter.collections),
+        ] {
+            if is_one(patterns) {
+                settled.push(name);
+            }
+        }
+        if filter.datasets.len() == 1 {
+            settled.extend(["dataset_id", "dataset_name"]);
+        }
+        settled
+    }
+
+    fn usage(&self, filter: &Filter) -> Result<Usage> {
+        Ok(self.backend.usage(&filter.clone().into(), self.now)?)
+    }
+
+    /// Says below a table on a terminal how many entries there are, and what it left out.
+    fn footer(&self, seen: &Seen, left: &Left) -> Result<()> {
+        if !self.is_for_terminal() || self.context.quiet {
+            return Ok(());
+        }
+        let all = self.usage(self.filter)?;
+        if all.entries == 0 && !self.are_known {
+            return Ok(());
+        }
+        if all.entries == 0 {
+            let whole = Filter {
+                collections: Vec::new(),
+                ..Filter::default()
+            };
+            let is_empty = self.usage(&whole)?.entries == 0;
+            self.context.note(if is_empty {
+                "nothing is cached yet"
+            } else {
+                "no entry matches"
+            });
+            return Ok(());
+        }
+        let mut text = human::entries(all.entries);
+        if seen.count < all.entries {
+            text = format!("{} of {text}", human::count(seen.count));
+        }
+        for (name, value) in &left.constants {
+            text.push_str(&match *name {
+                "store_name" => format!(" of {value}"),
+                "dataset_id" | "dataset_name" if value == "-" => " of no dataset".to_owned(),
+                "dataset_id" | "dataset_name" => format!(" in {value}"),
+                _ if value == "-" => continue,
+                "collection" | "kind" | "policy" => format!(", {name} {value}"),
+                "user_id" => format!(" for {value}"),
+                _ => format!(" by {value}"),
+            });
+        }
+        text.push_str(&format!(", {}", human::size(all.bytes)));
+        let expired = match self.filter.freshness {
+            None => {
+                let expired = Filter {
+                    freshness: Some(Freshness::Expired),
+                    ..self.filter.clone()
+                };
+                self.usage(&expired)?.entries
+            }
+            Some(Freshness::Expired) => all.entries,
+            Some(Freshness::Fresh | Freshness::Endless) => 0,
+        };
+        if expired == all.entries {
+            text.push_str(", all expired");
+        } else if expired > 0 {
+            text.push_str(&format!(", {} expired", human::count(expired)));
+        } else if left.empty.contains(&"expires_at") {
+            text.push_str("; none expires");
+        }
+        self.context.footer(&text);
+        Ok(())
+    }
 }

@@ -10,7 +10,7 @@ use ecache_core::time::Timestamp;
 
 use super::shared::collections::note_elsewhere;
 use super::shared::deletion::{Run, amount, open, remove_documents, remove_with};
-use super::shared::filter::{Unless, check_possible, filter, note_unknown_datasets};
+use super::shared::filter::{Unless, check_possible, filter, note_unknown_names};
 use super::shared::jobs::{note_running, remove_unused_documents, without_running};
 use super::shared::live_datasets::Live;
 use crate::cli::PruneArgs;
@@ -25,7 +25,7 @@ pub(crate) fn run(context: &Context, args: PruneArgs) -> Result<Exit> {
     let run = Run::from(args.dry_run);
     let scope = scope(context, &args, now)?;
     let backend = open(context, run)?;
-    note_unknown_datasets(context, backend.as_ref(), &scope)?;
+    note_unknown_names(context, backend.as_ref(), &scope)?;
     let orphans = orphans(context, &args, backend.as_ref(), &scope)?;
     let meant = selection(&args, scope, orphans.clone(), now);
     meant.any_of.iter().try_for_each(check_possible)?;

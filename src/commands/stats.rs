@@ -10,7 +10,7 @@ use ecache_core::scope::Scopes;
 use ecache_core::time::Timestamp;
 
 use super::shared::collections::note_elsewhere;
-use super::shared::filter::{Unless, filter, note_unknown_datasets};
+use super::shared::filter::{Unless, filter, note_unknown_names};
 use super::shared::uncached::Uncached;
 use crate::cli::{GroupBy, StatsArgs};
 use crate::context::Context;
@@ -53,7 +53,7 @@ pub(crate) fn run(context: &Context, args: StatsArgs) -> Result<Exit> {
     if groups.is_empty() && context.terminal.stdout_is_terminal {
         context.note("no entries");
     }
-    note_unknown_datasets(context, backend.as_ref(), &filter)?;
+    note_unknown_names(context, backend.as_ref(), &filter)?;
     note_elsewhere(context, backend.as_ref(), &filter.into(), now)?;
     let (path, _) = context.location()?;
     let store = context.beside(&path).unwrap_or(path);

@@ -6,7 +6,7 @@ use ecache_core::filter::Freshness;
 
 use super::shared::collections::note_elsewhere;
 use super::shared::deletion::{Run, Verb, batches, forecast, open};
-use super::shared::filter::{Unless, filter, note_unknown_datasets, require_narrowed};
+use super::shared::filter::{Unless, filter, note_unknown_names, require_narrowed};
 use super::shared::lifetime::LifetimeChange;
 use crate::cli::TouchArgs;
 use crate::context::Context;
@@ -30,7 +30,7 @@ pub(crate) fn run(context: &Context, args: TouchArgs) -> Result<Exit> {
     }
     let run = Run::from(args.dry_run);
     let backend = open(context, run)?;
-    note_unknown_datasets(context, backend.as_ref(), &filter)?;
+    note_unknown_names(context, backend.as_ref(), &filter)?;
     let selection = filter.into();
     let lifetime = change
         .told(now)

@@ -14,7 +14,7 @@ use ecache_core::watch::{Change, Watch};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::shared::fields::{self, Field};
-use super::shared::filter::{Unless, filter, note_unknown_datasets};
+use super::shared::filter::{Unless, filter, note_unknown_names};
 use crate::cli::filter::FilterArgs;
 use crate::cli::{WatchArgs, WatchFormat};
 use crate::context::Context;
@@ -33,7 +33,7 @@ pub(crate) fn run(context: &Context, args: WatchArgs) -> Result<Exit> {
     let mut place = Place::of(context)?;
     let is_there = place.is_there();
     let backend = context.reader()?;
-    note_unknown_datasets(context, backend.as_ref(), &filter)?;
+    note_unknown_names(context, backend.as_ref(), &filter)?;
     let mut watch = Watch::new(backend, context.shared_clock(), filter);
     if !is_there {
         context.note("there is no store yet; waiting for it");

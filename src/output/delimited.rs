@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::io::{self, Write};
 
-use super::{Audience, Cell, Column, Rows, escape};
+use super::{Audience, Cell, Column, Mood, Rows, escape};
 
 /// Writes RFC 4180: a header, lines that end with CRLF, quotes where they are needed.
 ///
@@ -31,7 +31,7 @@ impl<W: Write> Csv<W> {
 }
 
 impl<W: Write> Rows for Csv<W> {
-    fn row(&mut self, cells: &[Cell]) -> io::Result<()> {
+    fn row(&mut self, _: Mood, cells: &[Cell]) -> io::Result<()> {
         for cell in cells {
             self.cell.clear();
             cell.push_exact(&mut self.cell, |out, text| match self.audience {
@@ -95,7 +95,7 @@ impl<W: Write> Tabs<W> {
 }
 
 impl<W: Write> Rows for Tabs<W> {
-    fn row(&mut self, cells: &[Cell]) -> io::Result<()> {
+    fn row(&mut self, _: Mood, cells: &[Cell]) -> io::Result<()> {
         self.line.clear();
         for (index, cell) in cells.iter().enumerate() {
             if index > 0 {

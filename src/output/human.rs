@@ -57,11 +57,79 @@ fn put_digits(field: &mut [u8], mut value: u32) {
     }
 }
 
-/// Prints a number of bytes in IEC units, as `512 B` or `1.2 KiB`.
+/// Prints a time as `2026-11-26 17:27` in the time zone of this machine.
+pub(crate) fn local(ms: i64) -> String {
+    let time = DateTime::from_timestamp_millis(ms).filter(|_| is_rfc3339_time(ms));
+    time.map_or_else(
+        || ms.to_string(),
+        |time| {
+            let time = time.with_timezone(&chrono::Local);
+            time.format("%Y-%m-%d %H:%M").to_string()
+        },
+    )
+}
+
+/// Prints a time as `2026-11-26 16:27Z`.
+pub(crate) fn utc(ms: i64) -> String {
+    let mut time = String::new();
+    push_time(&mut time, ms, Precision::Seconds);
+    match time.get(..16) {
+        Some(minutes) if time.ends_with('Z') => minutes.replace('T', " ") + "Z",
+        _ => time,
+    }
+}
+
+/// Prints the time since something in one unit, rounded down: `5s`, `3m`, `23h`, `14d` or `2y`.
+pub(crate) fn age(ms: u64) -> String {
+    const UNITS: [(u64, u64, &str); 4] = [
+        // Up to, in units of, unit
+        (60_000, 1_000, "s"),
+        (3_600_000, 60_000, "m"),
+        (48 * 3_600_000, 3_600_000, "h"),
+        (730 * 86_400_000, 86_400_000, "d"),
+    ];
+    const YEAR: u64 = 31_556_952_000;
+    let unit = UNITS.iter().find(|(below, ..)| ms < *below);
+    let (unit, name) = unit.map_or((YEAR, "y"), |(_, unit, name)| (*unit, *name));
+    format!("{}{name}", ms / unit)
+}
+
+/// Prints a time by its distance from now: `3m ago`, `in 23h`, or `just now`.
+pub(crate) fn relative(ms: i64, now: i64) -> String {
+    match now.abs_diff(ms) {
+        0..1_000 if ms <= now => "just now".to_owned(),
+        distance if ms <= now => format!("{} ago", age(distance)),
+        distance => format!("in {}", age(distance)),
+    }
+}
+
+/// Prints a number of things with separated thousands.
+pub(crate) fn count(number: u64) -> String {
+    let mut digits = itoa::Buffer::new();
+    let digits = digits.format(number);
+    let mut printed = String::with_capacity(digits.len() * 4 / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            printed.push(',');
+        }
+        printed.push(digit);
+    }
+    printed
+}
+
+/// Prints a number of entries, as `1 entry` or `1,234 entries`.
+pub(crate) fn entries(number: u64) -> String {
+    let noun = if number == 1 { "entry" } else { "entries" };
+    format!("{} {noun}", count(number))
+}
+
+/// Prints a number of bytes in IEC units with one decimal below ten, as `512 B`, `1.2 KiB` or
+/// `418 KiB`: at most eight columns.
 pub(crate) fn size(bytes: u64) -> String {
     const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
-    // What would be rounded to 1024.0 belongs to the next unit.
-    const NEXT: f64 = 1023.95;
+    // What would be rounded to 1024 belongs to the next unit, and to 10.0 has no decimal.
+    const NEXT: f64 = 1023.5;
+    const TEN: f64 = 9.95;
     if bytes < 1024 {
         return format!("{bytes} B");
     }
@@ -71,11 +139,12 @@ pub(crate) fn size(bytes: u64) -> String {
         value /= 1024.0;
         unit += 1;
     }
-    format!("{value:.1} {}", UNITS[unit])
+    let decimals = usize::from(value < TEN);
+    format!("{value:.decimals$} {}", UNITS[unit])
 }
 
-/// Prints a duration of `ms` milliseconds by its two largest units, as `350ms`, `1.5s`, `2m3s` or
-/// `1d12h`.
+/// Prints a duration of `ms` milliseconds by its two largest units, as `350ms`, `1.5s`, `12s`,
+/// `2m3s` or `1d12h`.
 ///
 /// The text is valid as an option, and never exceeds the duration.
 pub(crate) fn duration(ms: u64) -> String {
@@ -88,7 +157,7 @@ pub(crate) fn duration(ms: u64) -> String {
     if ms < 1_000 {
         return format!("{ms}ms");
     }
-    if ms < 60_000 {
+    if ms < 10_000 {
         let tenths = ms % 1_000 / 100;
         return match tenths {
             0 => format!("{}s", ms / 1_000),
@@ -148,6 +217,50 @@ mod tests {
     }
 
     #[test]
+    fn ages_have_one_unit_and_are_rounded_down() {
+        const DAY: u64 = 86_400_000;
+        for (ms, printed) in [
+            (0, "0s"),
+            (59_999, "59s"),
+            (60_000, "1m"),
+            (3_599_999, "59m"),
+            (3_600_000, "1h"),
+            (48 * 3_600_000 - 1, "47h"),
+            (2 * DAY, "2d"),
+            (730 * DAY - 1, "729d"),
+            (731 * DAY, "2y"),
+        ] {
+            assert_eq!(age(ms), printed);
+        }
+        assert_eq!(relative(0, 180_000), "3m ago");
+        assert_eq!(relative(999, 1_000), "just now");
+        assert_eq!(relative(83_000_000, 0), "in 23h");
+        assert_eq!(relative(1, 0), "in 0s");
+        assert!(relative(i64::MIN, i64::MAX).ends_with("y ago"));
+    }
+
+    #[test]
+    fn times_can_be_shown_in_utc_to_the_minute() {
+        assert_eq!(utc(1_795_415_570_948), "2026-11-23 06:32Z");
+        assert_eq!(utc(i64::MAX), i64::MAX.to_string());
+        assert_eq!(local(i64::MAX), i64::MAX.to_string());
+        assert_eq!(local(1_795_415_570_948).len(), 16);
+    }
+
+    #[test]
+    fn counts_have_separated_thousands() {
+        for (number, printed) in [
+            (0, "0"),
+            (999, "999"),
+            (1_000, "1,000"),
+            (48_994, "48,994"),
+            (1_234_567, "1,234,567"),
+        ] {
+            assert_eq!(count(number), printed);
+        }
+    }
+
+    #[test]
     fn sizes_are_in_iec_units() {
         for (bytes, printed) in [
             (0, "0 B"),
@@ -155,8 +268,11 @@ mod tests {
             (1_024, "1.0 KiB"),
             (1_229, "1.2 KiB"),
             (1_048_575, "1.0 MiB"),
-            (500_000_000, "476.8 MiB"),
-            (u64::MAX, "16.0 EiB"),
+            (10_188, "9.9 KiB"),
+            (10_189, "10 KiB"),
+            (500_000_000, "477 MiB"),
+            (1_073_217_536, "1.0 GiB"),
+            (u64::MAX, "16 EiB"),
         ] {
             assert_eq!(size(bytes), printed);
         }
@@ -169,7 +285,9 @@ mod tests {
             (350, "350ms"),
             (1_000, "1s"),
             (1_590, "1.5s"),
-            (59_999, "59.9s"),
+            (9_999, "9.9s"),
+            (12_345, "12s"),
+            (59_999, "59s"),
             (123_000, "2m3s"),
             (3_600_000, "1h"),
             (3_601_000, "1h"),

@@ -6,7 +6,7 @@
 
 use std::io::{self, Write};
 
-use super::{Audience, Cell, Column, Rows, escape, human};
+use super::{Audience, Cell, Column, Left, Mood, Rows, escape, human};
 
 /// The text around the objects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +46,7 @@ impl<W: Write> Json<W> {
 }
 
 impl<W: Write> Rows for Json<W> {
-    fn row(&mut self, cells: &[Cell]) -> io::Result<()> {
+    fn row(&mut self, _: Mood, cells: &[Cell]) -> io::Result<()> {
         self.line.clear();
         if self.framing == Framing::Array {
             self.line
@@ -68,13 +68,14 @@ impl<W: Write> Rows for Json<W> {
         self.sink.flush()
     }
 
-    fn finish(&mut self) -> io::Result<()> {
+    fn finish(&mut self) -> io::Result<Left> {
         match (self.framing, self.is_empty) {
             (Framing::Array, true) => self.sink.write_all(b"[]\n")?,
             (Framing::Array, false) => self.sink.write_all(b"\n]\n")?,
             (Framing::Lines, _) => {}
         }
-        self.sink.flush()
+        self.sink.flush()?;
+        Ok(Left::default())
     }
 }
 

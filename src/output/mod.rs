@@ -6,10 +6,14 @@
 //! the sink's own error.
 
 mod cell;
+mod column;
+pub(crate) mod cut;
 mod delimited;
 pub(crate) mod escape;
 pub(crate) mod human;
 mod json;
+mod layout;
+pub(crate) mod paint;
 mod progress;
 mod secrets;
 mod standard;
@@ -20,15 +24,18 @@ mod tests;
 
 use std::io::{self, BufWriter, Write};
 
+use anstyle::Style;
 use clap::ValueEnum;
 
 pub(crate) use cell::Cell;
+pub(crate) use column::Column;
 pub(crate) use delimited::unescape;
 pub(crate) use json::JsonToTerminal;
 pub(crate) use progress::Progress;
 pub(crate) use secrets::Secrets;
-pub(crate) use standard::{Standard, say, stderr, stdin, stdout};
-pub(crate) use terminal::Terminal;
+pub(crate) use standard::{Standard, say, say_in, stderr, stdin, stdout};
+pub(crate) use table::VALUE;
+pub(crate) use terminal::{ColorChoice, Terminal, Times};
 
 use delimited::{Csv, Header, Tabs};
 use json::{Framing, Json};
@@ -63,49 +70,30 @@ impl Format {
     }
 }
 
-/// A column: its name, as JSON and headers have it, and how a table lays it out.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Column {
-    name: &'static str,
-    layout: Layout,
-}
-
+/// The meaning of a whole row, which a table shows by its style.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Layout {
-    Text,
-    Whole,
-    Number,
+pub(crate) enum Mood {
+    Plain,
+    /// What is no longer of use, as an expired entry
+    Muted,
 }
 
-impl Column {
-    /// Makes a column of text, shortened where a row would not fit the terminal.
-    pub(crate) const fn text(name: &'static str) -> Self {
-        Self {
-            name,
-            layout: Layout::Text,
+impl Mood {
+    fn style(self) -> Style {
+        match self {
+            Self::Plain => Style::new(),
+            Self::Muted => paint::style::MUTED,
         }
     }
+}
 
-    /// Makes a column of text that is never shortened, such as a time.
-    pub(crate) const fn whole(name: &'static str) -> Self {
-        Self {
-            name,
-            layout: Layout::Whole,
-        }
-    }
-
-    /// Returns its name.
-    pub(crate) const fn name(self) -> &'static str {
-        self.name
-    }
-
-    /// Makes a column of numbers, aligned to the right and never shortened.
-    pub(crate) const fn number(name: &'static str) -> Self {
-        Self {
-            name,
-            layout: Layout::Number,
-        }
-    }
+/// The columns that a table left out, for its footer.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Left {
+    /// Columns that are the same in all rows, and the text of their cells
+    pub(crate) constants: Vec<(&'static str, String)>,
+    /// Columns without anything in any row
+    pub(crate) empty: Vec<&'static str>,
 }
 
 /// The reader of the output.
@@ -119,13 +107,18 @@ enum Audience {
 
 /// The operations of a format.
 trait Rows {
-    fn row(&mut self, cells: &[Cell]) -> io::Result<()>;
+    fn row(&mut self, mood: Mood, cells: &[Cell]) -> io::Result<()>;
     /// Hands on the rows that are written, unless they are laid out together.
     fn flush(&mut self) -> io::Result<()>;
     /// Writes the remaining rows and flushes the sink.
-    fn finish(&mut self) -> io::Result<()> {
-        self.flush()
+    fn finish(&mut self) -> io::Result<Left> {
+        self.flush()?;
+        Ok(Left::default())
     }
+    /// Says that more rows are selected than are printed.
+    fn is_partial(&mut self) {}
+    /// Names columns that a filter made the same in all rows.
+    fn settle(&mut self, _names: &[&'static str]) {}
 }
 
 /// Writes rows in the format that was asked for.
@@ -170,7 +163,23 @@ impl<'a> Writer<'a> {
 
     /// Writes one row, with a cell for each column.
     pub(crate) fn row(&mut self, cells: &[Cell]) -> io::Result<()> {
-        self.0.row(cells)
+        self.0.row(Mood::Plain, cells)
+    }
+
+    /// Writes one row of a meaning.
+    pub(crate) fn row_as(&mut self, mood: Mood, cells: &[Cell]) -> io::Result<()> {
+        self.0.row(mood, cells)
+    }
+
+    /// Says that more rows are selected than are printed, so that a table must not conclude from
+    /// its rows that a column says nothing.
+    pub(crate) fn mark_partial(&mut self) {
+        self.0.is_partial();
+    }
+
+    /// Names columns that a filter made the same in all rows, so that a table leaves them out.
+    pub(crate) fn settle(&mut self, names: &[&'static str]) {
+        self.0.settle(names);
     }
 
     /// Flushes the rows written so far, for readers that wait for each.
@@ -179,7 +188,12 @@ impl<'a> Writer<'a> {
     }
 
     /// Writes the remaining rows. Without this the output is incomplete.
-    pub(crate) fn finish(mut self) -> io::Result<()> {
+    pub(crate) fn finish(self) -> io::Result<()> {
+        self.finish_table().map(|_| ())
+    }
+
+    /// Writes the remaining rows, and returns what a table left out.
+    pub(crate) fn finish_table(mut self) -> io::Result<Left> {
         self.0.finish()
     }
 }

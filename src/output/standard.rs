@@ -4,10 +4,12 @@
 use std::io::{self, IsTerminal, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
+use anstyle::Style;
 use ecache_core::streams::Patient;
 use rustix::io::Errno;
 
 use super::escape;
+use super::paint::styled;
 use crate::inherited;
 
 /// A standard stream of this process.
@@ -37,6 +39,12 @@ pub(crate) fn stderr() -> Standard {
 /// Best effort: a failure could not be reported anywhere.
 pub(crate) fn say(line: &str) {
     let _ = stderr().write_all(format!("{}\n", escape::message(line)).as_bytes());
+}
+
+/// Writes an escaped line to standard error in a style, where colours are wanted.
+pub(crate) fn say_in(style: Style, line: &str, color: bool) {
+    let line = styled(&escape::message(line), style, color);
+    let _ = stderr().write_all(format!("{line}\n").as_bytes());
 }
 
 impl Standard {

@@ -1,224 +1,391 @@
-//! Rows as a table for people: a light header, columns two spaces apart, one line a row.
+//! Rows as a table for people: a dim header, columns two spaces apart, one line a row.
 //!
-//! Rows are laid out in pages, so that memory stays flat and the first page comes at once. A column
-//! is as wide as what was seen so far: a later page can only make it wider. Text that does not fit
-//! is cut in its middle, since ids and hashes tell apart at either end.
+//! Rows are laid out in pages, so that memory stays flat and the first page comes at once. The
+//! first page decides which columns there are and how wide; a wider cell of a later page is cut.
 
 use std::io::{self, Write};
 use std::mem;
 
 use anstyle::Style;
 use comfy_table::{CellAlignment, ColumnConstraint, Row, Width, presets};
-use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use super::human::{self, Precision};
-use super::{Cell, Column, Layout, Rows, Terminal, escape};
+use super::column::{Column, Content, Cut, Look, Presence, Tone, title};
+use super::cut::{self, MARK};
+use super::layout::{self, Demand, GAP};
+use super::paint::{Span, paint, style};
+use super::terminal::Times;
+use super::{Cell, Left, Mood, Rows, Terminal, escape, human};
 
 const PAGE: usize = 1000;
-const GAP: u16 = 2;
-/// Text is not made narrower than this; on a terminal too narrow for that, rows wrap.
-const NARROWEST: u16 = 4;
+
+/// Maximum length, in bytes, of a text that is considered for a cell.
+const LONGEST: usize = 16 * 1024;
 
 /// Collects a page of rows, then prints it.
 pub(super) struct Table<'a, W> {
     sink: W,
     columns: &'a [Column],
+    looks: Vec<Look>,
+    terminal: Terminal,
     line_width: Option<usize>,
-    header_style: Style,
-    /// How wide each column would be if the terminal had no end
-    widths: Vec<u16>,
-    is_headed: bool,
-    page: Vec<Vec<String>>,
+    /// The widths of the columns, once the first page has decided
+    widths: Option<Vec<Option<usize>>>,
+    page: Vec<(Mood, Vec<String>)>,
+    /// More rows are selected than this table gets
+    is_partial: bool,
+    /// Names of columns that a filter made the same in all rows
+    settled: Vec<&'static str>,
+    left: Left,
+    /// All free texts of the first page are values
+    are_values: bool,
 }
 
 impl<'a, W: Write> Table<'a, W> {
     pub(super) fn new(sink: W, columns: &'a [Column], terminal: &Terminal) -> Self {
-        let title_width = |column: &Column| width(&title(column.name));
+        let line_width = terminal.line_width();
+        let looks = columns.iter().enumerate();
         Self {
             sink,
             columns,
-            line_width: terminal.line_width(),
-            header_style: if terminal.color {
-                Style::new().bold()
-            } else {
-                Style::new()
-            },
-            widths: columns.iter().map(title_width).collect(),
-            is_headed: false,
+            looks: looks
+                .map(|(place, column)| column.look(place, line_width))
+                .collect(),
+            terminal: terminal.clone(),
+            line_width,
+            widths: None,
             page: Vec::new(),
+            is_partial: false,
+            settled: Vec::new(),
+            left: Left::default(),
+            are_values: false,
         }
     }
 
-    fn print_page(&mut self) -> io::Result<()> {
-        let rows = mem::take(&mut self.page);
-        if rows.is_empty() {
-            return Ok(());
+    /// Returns the title of a column.
+    fn title(&self, index: usize) -> String {
+        let column = &self.columns[index];
+        match (column.content, self.terminal.times) {
+            (Content::Age, Times::Relative) => "AGE".to_owned(),
+            (Content::Free, _) if self.are_values => "VALUE".to_owned(),
+            _ if self.looks[index].title.is_empty() => title(column.name),
+            _ => self.looks[index].title.to_owned(),
         }
-        for row in &rows {
-            for (seen, cell) in self.widths.iter_mut().zip(row) {
-                *seen = width(cell).max(*seen);
+    }
+
+    /// Reports whether a column of the first page says something. A column that is the same in all
+    /// rows is noted for the footer.
+    fn says_something(&mut self, index: usize, is_whole: bool) -> bool {
+        let column = self.columns[index];
+        let is_settled = self.settled.contains(&column.name);
+        if column.presence == Presence::Asked || !(is_whole || is_settled) {
+            return true;
+        }
+        let rows = &self.page;
+        let cells = || rows.iter().map(|(_, cells)| cells[index].as_str());
+        let nothing = if column.name == "expires_at" {
+            NEVER
+        } else {
+            NOTHING
+        };
+        if column.content == Content::Free && cells().all(str::is_empty) {
+            return false;
+        }
+        if cells().all(|cell| cell == nothing) {
+            if index == 0 {
+                return true;
+            }
+            self.left.empty.push(column.name);
+            return false;
+        }
+        let Some(first) = cells().next() else {
+            return true;
+        };
+        let is_constant = cells().all(|cell| cell == first);
+        if self.looks[index].is_scope && is_constant && (is_settled || rows.len() > 1) {
+            let value = first.to_owned();
+            self.left.constants.push((column.name, value));
+            return false;
+        }
+        true
+    }
+
+    /// Reports whether the free texts of the page are values, none a call.
+    fn shows_values_alone(&self) -> bool {
+        let is_free = |column: &Column| column.content == Content::Free;
+        let Some(free) = self.columns.iter().position(is_free) else {
+            return false;
+        };
+        let mut texts = self.page.iter().map(|(_, cells)| cells[free].as_str());
+        let is_value = |text: &str| text.is_empty() || text.starts_with(VALUE);
+        texts.clone().any(|text| !text.is_empty()) && texts.all(is_value)
+    }
+
+    /// Decides from the first page which columns there are, and how wide.
+    fn decide(&mut self, is_whole: bool) -> Vec<Option<usize>> {
+        let count = self.columns.len();
+        let shown: Vec<bool> = (0..count)
+            .map(|index| self.says_something(index, is_whole))
+            .collect();
+        let demand = |index: usize| {
+            let look = &self.looks[index];
+            let title = cut::width(&self.title(index));
+            let cells = self.page.iter().map(|(_, cells)| cut::width(&cells[index]));
+            Demand {
+                rank: look.rank,
+                content: cells.max().unwrap_or(0).max(title),
+                title,
+                floor: look.floor,
+                comfort: look.comfort,
+                is_optional: look.is_optional,
+                is_free: self.columns[index].content == Content::Free,
+            }
+        };
+        let kept: Vec<usize> = (0..count).filter(|index| shown[*index]).collect();
+        let demands: Vec<Demand> = kept.iter().map(|index| demand(*index)).collect();
+        let mut widths = vec![None; count];
+        for (index, width) in kept
+            .into_iter()
+            .zip(layout::widths(&demands, self.line_width))
+        {
+            widths[index] = width;
+        }
+        widths
+    }
+
+    /// Widens the columns for a later page, where nothing is cut.
+    fn widen(&mut self) {
+        let widths = self.widths.iter_mut().flatten().enumerate();
+        for (index, width) in widths {
+            let cells = self.page.iter().map(|(_, cells)| cut::width(&cells[index]));
+            *width = width.map(|width| cells.fold(width, usize::max));
+        }
+    }
+
+    fn print_page(&mut self, is_last: bool) -> io::Result<()> {
+        if self.page.is_empty() {
+            return self.sink.flush();
+        }
+        let is_first = self.widths.is_none();
+        self.are_values |= is_first && self.shows_values_alone();
+        if is_first {
+            let is_whole = is_last && !self.is_partial;
+            self.widths = Some(self.decide(is_whole));
+        } else if self.line_width.is_none() {
+            self.widen();
+        }
+        let widths = self.widths.clone().unwrap_or_default();
+        let (moods, rows): (Vec<Mood>, Vec<Vec<String>>) =
+            mem::take(&mut self.page).into_iter().unzip();
+        let mut columns = Vec::new();
+        for (index, width) in widths.iter().enumerate() {
+            if let Some(width) = *width {
+                let mut cells: Vec<String> = rows.iter().map(|row| row[index].clone()).collect();
+                let free = self.columns[index].content == Content::Free;
+                if free && self.are_values {
+                    // The title says it.
+                    for cell in &mut cells {
+                        if let Some(value) = cell.strip_prefix(VALUE) {
+                            *cell = value.to_owned();
+                        }
+                    }
+                }
+                let cut = match self.looks[index].cut {
+                    _ if free && self.are_values => Cut::End,
+                    Cut::Never if free => Cut::Middle,
+                    cut => cut,
+                };
+                cut_cells(&mut cells, width, cut, free);
+                columns.push((index, width, cells));
             }
         }
-        let fitted = match self.line_width {
-            Some(limit) => fit(&self.widths, self.columns, limit),
-            None => self.widths.clone(),
-        };
-        let mut page = empty_page();
-        if !mem::replace(&mut self.is_headed, true) {
-            page.set_header(shortened(
-                self.columns.iter().map(|column| title(column.name)),
-                &fitted,
+        let mut page = comfy_table::Table::new();
+        page.load_style(presets::NOTHING);
+        if is_first {
+            let titles = columns
+                .iter()
+                .map(|(index, width, _)| cut::shorten(&self.title(*index), *width, Cut::End));
+            page.set_header(one_line(titles));
+        }
+        for row in 0..rows.len() {
+            page.add_row(one_line(
+                columns.iter().map(|(_, _, cells)| cells[row].clone()),
             ));
         }
-        for row in rows {
-            page.add_row(shortened(row.into_iter(), &fitted));
-        }
-        let layout = self.columns.iter().zip(fitted);
-        for (on_page, (column, width)) in page.column_iter_mut().zip(layout) {
+        for (on_page, (index, width, _)) in page.column_iter_mut().zip(&columns) {
             // comfy-table counts the padding as a part of the width.
-            let width = Width::Fixed(width.saturating_add(GAP));
-            on_page.set_padding((0, GAP));
-            on_page.set_constraint(ColumnConstraint::Absolute(width));
-            if column.layout == Layout::Number {
+            let width = u16::try_from(width + GAP).unwrap_or(u16::MAX);
+            on_page.set_padding((0, GAP as u16));
+            on_page.set_constraint(ColumnConstraint::Absolute(Width::Fixed(width)));
+            if matches!(self.columns[*index].content, Content::Number | Content::Age) {
                 on_page.set_cell_alignment(CellAlignment::Right);
             }
         }
         let mut lines = page.lines();
-        if page.header().is_some()
-            && let Some(header) = lines.next()
-        {
-            let style = self.header_style;
-            writeln!(self.sink, "{style}{}{style:#}", header.trim_end())?;
+        if is_first && let Some(header) = lines.next() {
+            self.print(header.trim_end(), |_| style::MUTED, &[])?;
         }
-        for line in lines {
-            writeln!(self.sink, "{}", line.trim_end())?;
+        for (row, line) in lines.enumerate() {
+            let spans = self.spans(&columns, row, moods[row]);
+            self.print(line.trim_end(), |_| moods[row].style(), &spans)?;
         }
         self.sink.flush()
     }
+
+    /// Returns the styled parts of a row.
+    fn spans(&self, columns: &[(usize, usize, Vec<String>)], row: usize, mood: Mood) -> Vec<Span> {
+        let mut start = 0;
+        let mut spans = Vec::new();
+        for (index, width, cells) in columns {
+            let cell = cells[row].as_str();
+            let own = match self.looks[*index].tone {
+                _ if cell == NOTHING => style::MUTED,
+                _ if self.columns[*index].content == Content::Free && cell.starts_with(VALUE) => {
+                    style::MUTED
+                }
+                _ if self.columns[*index].content == Content::Age && cell.starts_with("in ") => {
+                    style::WARN
+                }
+                Tone::Name => style::NAME,
+                Tone::Plain => Style::new(),
+            };
+            spans.push(Span {
+                start,
+                end: start + width,
+                style: if mood == Mood::Plain {
+                    own
+                } else {
+                    mood.style()
+                },
+            });
+            start += width + GAP;
+        }
+        spans
+    }
+
+    /// Prints a line; without spans all of it is of one style.
+    fn print(
+        &mut self,
+        line: &str,
+        whole: impl Fn(usize) -> Style,
+        spans: &[Span],
+    ) -> io::Result<()> {
+        if !self.terminal.color {
+            return writeln!(self.sink, "{line}");
+        }
+        let all = [Span {
+            start: 0,
+            end: usize::MAX,
+            style: whole(0),
+        }];
+        let spans = if spans.is_empty() { &all } else { spans };
+        writeln!(self.sink, "{}", paint(line, spans))
+    }
+
+    /// Spells a cell for people.
+    fn show(&self, index: usize, cell: &Cell) -> String {
+        let column = &self.columns[index];
+        let free = column.content == Content::Free;
+        match cell {
+            Cell::Null if column.name == "expires_at" => NEVER.to_owned(),
+            Cell::Null if free => String::new(),
+            Cell::Null => NOTHING.to_owned(),
+            Cell::Text(text) | Cell::Json(text) => {
+                let text = escape::for_line(&limited(text)).into_owned();
+                cut::id(text, self.looks[index].cut, self.line_width)
+            }
+            Cell::Size(bytes) => human::size(*bytes),
+            Cell::Duration(ms) => human::duration(*ms),
+            Cell::Time(ms) => self.terminal.time(*ms, column.content == Content::Age),
+            Cell::Count(0) => NOTHING.to_owned(),
+            Cell::Count(number) => human::count(*number),
+            Cell::Bool(_) | Cell::Integer(_) => {
+                let mut exact = String::new();
+                cell.push_exact(&mut exact, String::push_str);
+                exact
+            }
+        }
+    }
 }
 
+/// Stands for nothing.
+const NOTHING: &str = "-";
+
+/// Stands before a value in the place of a call.
+pub(crate) const VALUE: &str = "= ";
+
+/// Stands for an expiry that is none.
+const NEVER: &str = "never";
+
 impl<W: Write> Rows for Table<'_, W> {
-    fn row(&mut self, cells: &[Cell]) -> io::Result<()> {
-        let shown = cells.iter().map(|cell| show(cell, self.line_width));
-        self.page.push(shown.collect());
-        if self.page.len() < PAGE {
-            Ok(())
-        } else {
-            self.print_page()
+    fn row(&mut self, mood: Mood, cells: &[Cell]) -> io::Result<()> {
+        let cells = cells.iter().enumerate();
+        let shown = cells.map(|(index, cell)| self.show(index, cell)).collect();
+        self.page.push((mood, shown));
+        // One row more than a page tells whether the page is all.
+        if self.page.len() <= PAGE {
+            return Ok(());
         }
+        let next = self.page.pop();
+        self.print_page(false)?;
+        self.page.extend(next);
+        Ok(())
     }
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
 
-    fn finish(&mut self) -> io::Result<()> {
-        self.print_page()
+    fn finish(&mut self) -> io::Result<Left> {
+        self.print_page(true)?;
+        Ok(mem::take(&mut self.left))
+    }
+
+    fn is_partial(&mut self) {
+        self.is_partial = true;
+    }
+
+    fn settle(&mut self, names: &[&'static str]) {
+        self.settled.extend_from_slice(names);
     }
 }
 
-fn empty_page() -> comfy_table::Table {
-    let mut page = comfy_table::Table::new();
-    page.load_style(presets::NOTHING);
-    page
-}
-
-/// Returns a column's title. Durations are shown with their units, so the title has none.
-fn title(name: &str) -> String {
-    let name = name.strip_suffix("_ms").unwrap_or(name);
-    name.replace('_', " ").to_uppercase()
-}
-
-/// Spells a cell for people. Of text, not more than can be seen on a line.
-fn show(cell: &Cell, line_width: Option<usize>) -> String {
-    match cell {
-        Cell::Null => "-".to_owned(),
-        Cell::Text(text) | Cell::Json(text) => {
-            // Of a text that is far too long, its ends: they are all that can be seen of it.
-            let longest = line_width.map_or(usize::MAX, |width| width * 8);
-            if text.len() > longest {
-                escape::for_line(&ends(text, longest / 2)).into_owned()
-            } else {
-                escape::for_line(text).into_owned()
-            }
-        }
-        Cell::Size(bytes) => human::size(*bytes),
-        Cell::Duration(ms) => human::duration(*ms),
-        Cell::Time(ms) => {
-            let mut time = String::new();
-            human::push_time(&mut time, *ms, Precision::Seconds);
-            time
-        }
-        Cell::Bool(_) | Cell::Integer(_) | Cell::Count(_) => {
-            let mut exact = String::new();
-            cell.push_exact(&mut exact, String::push_str);
-            exact
+/// Cuts the cells of a column. Values in a column of free text are cut at their end, commands and
+/// calls in their middle.
+fn cut_cells(cells: &mut [String], width: usize, cut: Cut, is_free: bool) {
+    if !is_free {
+        return cut::column(cells, width, cut);
+    }
+    let is_value = |cell: &String| cell.starts_with(VALUE);
+    let mut calls: Vec<String> = cells
+        .iter()
+        .filter(|cell| !is_value(cell))
+        .cloned()
+        .collect();
+    cut::column(&mut calls, width, cut);
+    let mut calls = calls.into_iter();
+    for cell in cells {
+        if is_value(cell) {
+            *cell = cut::shorten(cell, width, Cut::End);
+        } else if let Some(call) = calls.next() {
+            *cell = call;
         }
     }
 }
 
-/// Returns up to `bytes` bytes of the beginning of a text, and about as many of its end.
-fn ends(text: &str, bytes: usize) -> String {
-    let boundary = |near: usize| (0..=near).rev().find(|index| text.is_char_boundary(*index));
-    let (head, tail) = (boundary(bytes), boundary(text.len() - bytes));
-    format!(
-        "{}{}",
-        &text[..head.unwrap_or(0)],
-        &text[tail.unwrap_or(0)..]
-    )
-}
-
-fn width(text: &str) -> u16 {
-    u16::try_from(text.width()).unwrap_or(u16::MAX)
-}
-
-/// Makes a row whose cells fit into their columns.
-fn shortened(cells: impl Iterator<Item = String>, widths: &[u16]) -> Row {
-    let mut row = Row::new();
+/// Makes a row of a single line.
+fn one_line(cells: impl Iterator<Item = String>) -> Row {
+    let mut row = Row::from(cells.collect::<Vec<String>>());
     row.max_height(1);
-    for (cell, width) in cells.zip(widths) {
-        row.add_cell(shorten(cell, usize::from(*width)).into());
-    }
     row
 }
 
-/// Cuts the middle out of a text that is wider than `width`.
-fn shorten(text: String, width: usize) -> String {
-    if text.width() <= width {
-        return text;
+/// Returns a text that is not too long, or its two ends.
+fn limited(text: &str) -> std::borrow::Cow<'_, str> {
+    if text.len() <= LONGEST {
+        return text.into();
     }
-    let take = |characters: &mut dyn Iterator<Item = char>, room: usize| {
-        let mut taken = 0;
-        let fits = |character: &char| {
-            taken += character.width().unwrap_or(0);
-            taken <= room
-        };
-        characters.take_while(fits).collect::<Vec<char>>()
-    };
-    let head = take(&mut text.chars(), width / 2);
-    let tail = take(&mut text.chars().rev(), (width - 1) / 2);
-    let mut short: String = head.into_iter().collect();
-    short.push('…');
-    short.extend(tail.into_iter().rev());
-    short
-}
-
-/// Takes width from the widest columns of text until a row fits into `limit`, or they are at their
-/// narrowest.
-fn fit(widths: &[u16], columns: &[Column], limit: usize) -> Vec<u16> {
-    let mut fitted = widths.to_vec();
-    let gaps = usize::from(GAP) * widths.len().saturating_sub(1);
-    let total: usize = gaps + widths.iter().copied().map(usize::from).sum::<usize>();
-    for _ in limit..total {
-        let text = columns.iter().zip(&mut fitted);
-        let widest = text
-            .filter(|(column, _)| column.layout == Layout::Text)
-            .map(|(_, width)| width)
-            .max();
-        match widest {
-            Some(width) if *width > NARROWEST => *width -= 1,
-            _ => break,
-        }
-    }
-    fitted
+    let boundary = |near: usize| (0..=near).rev().find(|index| text.is_char_boundary(*index));
+    let head = boundary(LONGEST / 2).unwrap_or(0);
+    let tail = boundary(text.len() - LONGEST / 2).unwrap_or(0);
+    format!("{}{MARK}{}", &text[..head], &text[tail..]).into()
 }

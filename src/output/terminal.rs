@@ -2,7 +2,47 @@
 
 use std::io::{IsTerminal, stderr, stdout};
 
-use anstream::{AutoStream, ColorChoice};
+use anstream::AutoStream;
+use clap::ValueEnum;
+
+use super::human;
+
+/// Whether output has colours.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ColorChoice {
+    // On a terminal, unless NO_COLOR, CLICOLOR=0 or TERM=dumb says otherwise
+    #[default]
+    Auto,
+    // Also into pipes
+    Always,
+    Never,
+}
+
+impl ColorChoice {
+    /// Decides for one stream. Without a choice the environment decides, in the same way as for
+    /// clap's help.
+    fn decide(self, by_environment: anstream::ColorChoice) -> bool {
+        match self {
+            Self::Auto => by_environment != anstream::ColorChoice::Never,
+            Self::Always => true,
+            Self::Never => false,
+        }
+    }
+}
+
+/// How tables show times.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Times {
+    // By their distance from now, as in `3m`
+    #[default]
+    Relative,
+    // As in 2026-11-26 17:27, in the time zone of this machine
+    Local,
+    // As in 2026-11-26 16:27Z
+    Utc,
+    // As in 2026-11-26T16:27:34Z
+    Iso,
+}
 
 /// The facts about the standard streams that decide how output looks.
 #[derive(Clone, Debug)]
@@ -11,37 +51,79 @@ pub(crate) struct Terminal {
     pub(crate) stdout_is_terminal: bool,
     /// Standard error goes to a terminal, where notes and progress have a reader.
     pub(crate) stderr_is_terminal: bool,
-    /// Columns of the terminal; of no meaning where neither stream is one.
-    pub(crate) width: usize,
+    /// Columns of the terminal, or what COLUMNS says; `None` off a terminal without that.
+    pub(crate) width: Option<usize>,
     /// Standard output may carry colour.
     pub(crate) color: bool,
+    /// Standard error may carry colour.
+    pub(crate) stderr_color: bool,
     /// The terminal cannot move its cursor (`TERM=dumb`).
     pub(crate) dumb: bool,
+    /// How tables show times.
+    pub(crate) times: Times,
+    /// The time of the command in milliseconds since the epoch.
+    pub(crate) now: i64,
+    /// Nothing is cut, whatever the width.
+    pub(crate) wide: bool,
 }
 
 impl Terminal {
     /// Reads the facts from the process's streams and environment.
-    ///
-    /// Colour follows `NO_COLOR`, `CLICOLOR_FORCE`, `CLICOLOR` and `TERM` in the same way as clap's
-    /// help.
-    pub(crate) fn from_environment() -> Self {
+    pub(crate) fn from_environment(color: ColorChoice, times: Times, now: i64) -> Self {
         const CLASSIC_WIDTH: usize = 80;
+        let stdout_is_terminal = stdout().is_terminal();
+        // A terminal that does not know its size, such as a serial line, says 0.
+        let size = terminal_size::terminal_size().map(|(width, _)| usize::from(width.0));
+        let size = size.filter(|width| *width > 0 && stdout_is_terminal);
+        let columns = || std::env::var("COLUMNS").ok()?.parse().ok();
+        let columns = || columns().filter(|width| *width > 0);
+        let classic = || stdout_is_terminal.then_some(CLASSIC_WIDTH);
+        let width = size.or_else(columns).or_else(classic);
         Self {
-            stdout_is_terminal: stdout().is_terminal(),
+            stdout_is_terminal,
             stderr_is_terminal: stderr().is_terminal(),
-            width: terminal_size::terminal_size()
-                .map(|(width, _)| usize::from(width.0))
-                // A terminal that does not know its size, such as a serial line, says 0.
-                .filter(|&width| width > 0)
-                .unwrap_or(CLASSIC_WIDTH),
-            color: AutoStream::choice(&stdout()) != ColorChoice::Never,
+            width,
+            color: color.decide(AutoStream::choice(&stdout())),
+            stderr_color: color.decide(AutoStream::choice(&stderr())),
             dumb: std::env::var_os("TERM").is_some_and(|term| term == "dumb"),
+            times,
+            now,
+            wide: false,
         }
     }
 
-    /// Returns the maximum width of a line on standard output; `None` off a terminal.
+    /// Returns the same terminal for a table in which nothing is cut. Such a table has room for
+    /// times in full.
+    pub(crate) fn widened(&self) -> Self {
+        let times = match self.times {
+            Times::Relative => Times::Local,
+            times => times,
+        };
+        Self {
+            wide: true,
+            times,
+            ..self.clone()
+        }
+    }
+
+    /// Returns the maximum width of a line of a table; `None` if it has none.
     pub(crate) fn line_width(&self) -> Option<usize> {
-        self.stdout_is_terminal.then_some(self.width)
+        self.width.filter(|_| !self.wide)
+    }
+
+    /// Formats a time for people. Ages stand under a title that says so.
+    pub(crate) fn time(&self, ms: i64, is_age: bool) -> String {
+        match self.times {
+            Times::Relative if is_age && ms <= self.now => human::age(self.now.abs_diff(ms)),
+            Times::Relative => human::relative(ms, self.now),
+            Times::Local => human::local(ms),
+            Times::Utc => human::utc(ms),
+            Times::Iso => {
+                let mut time = String::new();
+                human::push_time(&mut time, ms, human::Precision::Seconds);
+                time
+            }
+        }
     }
 }
 
@@ -51,9 +133,13 @@ impl Terminal {
     pub(crate) const PIPE: Self = Self {
         stdout_is_terminal: false,
         stderr_is_terminal: false,
-        width: 80,
+        width: None,
         color: false,
+        stderr_color: false,
         dumb: false,
+        times: Times::Relative,
+        now: 1_795_415_630_000,
+        wide: false,
     };
 
     /// Makes a terminal without colour, of `width` columns.
@@ -61,9 +147,8 @@ impl Terminal {
         Self {
             stdout_is_terminal: true,
             stderr_is_terminal: true,
-            width,
-            color: false,
-            dumb: false,
+            width: Some(width),
+            ..Self::PIPE
         }
     }
 }

@@ -9,6 +9,7 @@ use ecache_core::filter::{DatasetPattern, Filter, Freshness, Jobs, Pattern};
 use ecache_core::location;
 use ecache_core::time::Timestamp;
 
+use super::near_names;
 use super::resolve::{check_name, dataset_id};
 use crate::cli::filter::{FilterArgs, KindChoice, PolicyChoice};
 use crate::context::{Collections, Context};
@@ -210,26 +211,61 @@ fn dataset_patterns(
     Ok(patterns)
 }
 
-/// Says so where a dataset was named that nothing is known of: it may be misspelt.
-///
-/// Where datasets have names, a name that none has is an error; an id may be that of a deleted one.
-pub(in crate::commands) fn note_unknown_datasets(
+/// Warns about stores and datasets that were named and that nothing is known of: they may be
+/// misspelt. Returns whether all are known.
+pub(in crate::commands) fn note_unknown_names(
     context: &Context,
     backend: &dyn Backend,
     filter: &Filter,
-) -> Result<()> {
+) -> Result<bool> {
+    let are_stores_known = warn_of_unknown_stores(context, backend, filter)?;
+    Ok(note_unknown_datasets(context, backend, filter)? && are_stores_known)
+}
+
+fn warn_of_unknown_stores(
+    context: &Context,
+    backend: &dyn Backend,
+    filter: &Filter,
+) -> Result<bool> {
+    let exact = |pattern: &Pattern| match pattern {
+        Pattern::Exact(name) => Some(name.to_string()),
+        Pattern::Glob(_) => None,
+    };
+    let named: Vec<String> = filter.stores.iter().filter_map(exact).collect();
+    if named.is_empty() {
+        return Ok(true);
+    }
+    let known = backend.names(Dimension::Store)?;
+    let mut are_known = true;
+    for name in named {
+        if !known.iter().any(|known| **known == *name) {
+            context.warn(&near_names::no_store(&name, &known));
+            are_known = false;
+        }
+    }
+    Ok(are_known)
+}
+
+/// Says so where a dataset was named that nothing is known of.
+///
+/// Where datasets have names, a name that none has is an error; an id may be that of a deleted one.
+fn note_unknown_datasets(
+    context: &Context,
+    backend: &dyn Backend,
+    filter: &Filter,
+) -> Result<bool> {
     let id = |pattern: &DatasetPattern| match pattern {
         DatasetPattern::Id(Pattern::Exact(id)) => Some(id.clone()),
         _ => None,
     };
     let mut ids: Vec<String> = filter.datasets.iter().filter_map(id).collect();
     if ids.is_empty() {
-        return Ok(());
+        return Ok(true);
     }
     let linked = backend.names(Dimension::Dataset)?;
     ids.retain(|id| !linked.iter().any(|linked| **linked == **id));
     let Some(first) = ids.first() else {
-        return Ok(());
+        return Ok(true);
     };
     let datasets = Datasets::new(backend.datasets()?);
     let names = if datasets.are_known() {
@@ -243,7 +279,7 @@ pub(in crate::commands) fn note_unknown_datasets(
     for id in ids {
         context.note(&format!("no entry is linked to dataset {id:?}{names}"));
     }
-    Ok(())
+    Ok(false)
 }
 
 /// Refuses a filter that means everything, unless that was asked for.

@@ -1,6 +1,7 @@
 //! Functions that several commands share.
 
 pub(super) mod background;
+pub(super) mod call_text;
 pub(super) mod collections;
 pub(super) mod command_args;
 pub(super) mod deletion;
@@ -10,7 +11,9 @@ pub(super) mod in_place;
 pub(super) mod jobs;
 pub(super) mod left_out;
 pub(super) mod lifetime;
+pub(super) mod listing;
 pub(super) mod live_datasets;
+pub(super) mod near_names;
 pub(super) mod outputs;
 pub(super) mod partial;
 pub(super) mod resolve;

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use super::super::shared::filter::{Unless, filter, note_unknown_datasets};
+use super::super::shared::filter::{Unless, filter, note_unknown_names};
 use crate::cli::StoresListArgs;
 use crate::context::Context;
 use crate::error::Exit;
@@ -25,7 +25,7 @@ pub(super) fn run(context: &Context, args: StoresListArgs) -> Result<Exit> {
     let backend = context.reader()?;
     let now = context.now();
     let filter = filter(context, &args.filter, Unless::AnyCollection, now)?;
-    note_unknown_datasets(context, backend.as_ref(), &filter)?;
+    note_unknown_names(context, backend.as_ref(), &filter)?;
     let mut stores = backend.stores()?;
     stores.retain(|store| filter.matches_store(&store.address));
     let datasets = context.datasets()?;

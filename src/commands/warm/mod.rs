@@ -15,6 +15,7 @@ use ecache_core::command::{Mode, Prepared, Settings, Stop, Warm};
 use ecache_core::entry::Entry;
 use ecache_core::error::Error;
 
+use super::shared::call_text::command_line;
 use super::shared::command_args::{cache_mode, kept, lifetime};
 use super::shared::resolve::token;
 use crate::cli::entry::ScopeArgs;
@@ -92,9 +93,8 @@ fn again(context: &Context, args: &WarmArgs) -> Result<Exit> {
     let entries = refresh::recorded(context, backend.as_ref(), args)?;
     drop(backend);
     let prepare = |entry: &Entry| refresh::prepare(entry, token.as_deref(), args, &settings);
-    let shown = |entry: &Entry| refresh::command_line(entry, secrets);
-    let name =
-        |entry: &Entry| escape::for_line(&refresh::command_line(entry, secrets)).into_owned();
+    let shown = |entry: &Entry| command_line(entry, secrets);
+    let name = |entry: &Entry| escape::for_line(&command_line(entry, secrets)).into_owned();
     if entries.is_empty() {
         context.note("no recorded command is selected");
     }

@@ -6,16 +6,13 @@ use anyhow::Result;
 use ecache_core::backend::{Backend, Direction, Row, Scan, Sort, Values};
 use ecache_core::command::{Failures, Mode, Prepared, Settings, repeat};
 use ecache_core::entry::Entry;
-use ecache_core::python_json::Json;
-use ecache_core::secrets::mask_json;
 use ecache_core::value::Kind;
 
 use super::super::shared::collections::note_elsewhere;
-use super::super::shared::filter::{Unless, filter, note_unknown_datasets, require_narrowed};
+use super::super::shared::filter::{Unless, filter, note_unknown_names, require_narrowed};
 use crate::cli::{WarmArgs, WarmOrder};
 use crate::context::Context;
 use crate::error::usage;
-use crate::output::Secrets;
 
 /// Returns the entries of the selected commands, in the order in which they are to be run.
 pub(super) fn recorded(
@@ -31,7 +28,7 @@ pub(super) fn recorded(
         return Err(usage("only entries of kind command can be run again"));
     }
     filter.kinds = vec![Kind::Command];
-    note_unknown_datasets(context, backend, &filter)?;
+    note_unknown_names(context, backend, &filter)?;
     let (sort, direction) = match args.order.unwrap_or_default() {
         WarmOrder::Expiry => (Sort::Expires, Direction::Ascending),
         WarmOrder::Cost => (Sort::Cost, Direction::Descending),
@@ -83,41 +80,5 @@ pub(super) fn prepare(
     match repeat(entry, token, |name| std::env::var_os(name), settings) {
         Ok(repeated) => Prepared::Run(Box::new(repeated.call)),
         Err(error) => Prepared::Skip(error.to_string()),
-    }
-}
-
-/// Formats an entry's command as a line for people, quoted as for a shell.
-pub(super) fn command_line(entry: &Entry, secrets: Secrets) -> String {
-    let args = entry
-        .args
-        .as_ref()
-        .and_then(|args| Json::parse(args.as_bytes()).ok());
-    let Some(Json::Array(mut words)) = args else {
-        return format!("{:?}", entry.address.store.store_name);
-    };
-    // The last element holds the command's other dependencies.
-    words.pop();
-    let program = entry.function.as_deref().unwrap_or_default();
-    words.insert(0, Json::from(program.rsplit('/').next().unwrap_or(program)));
-    let mut words = Json::Array(words);
-    if secrets == Secrets::Masked {
-        mask_json(&mut words);
-    }
-    let Json::Array(words) = words else {
-        unreachable!("masking keeps an array an array");
-    };
-    let words: Vec<String> = words.iter().map(quoted).collect();
-    words.join(" ")
-}
-
-fn quoted(word: &Json) -> String {
-    let text = match word {
-        Json::String(text) => text.to_string_lossy().into_owned(),
-        other => other.dumps(),
-    };
-    let is_plain = |c: char| c.is_alphanumeric() || "-_./:=,@%+*".contains(c);
-    match !text.is_empty() && text.chars().all(is_plain) {
-        true => text,
-        false => format!("'{}'", text.replace('\'', r"'\''")),
     }
 }

@@ -1,0 +1,254 @@
+//! The text that says for a person what an entry is: its command, its call, or the start of its
+//! value.
+
+use ecache_core::backend::Content;
+use ecache_core::entry::Entry;
+use ecache_core::python_json::Json;
+use ecache_core::secrets::{self, mask_json};
+use ecache_core::value::Kind;
+
+use crate::output::{Secrets, VALUE};
+
+/// Returns the text for an entry: its command or call, or else the start of its value as far as it
+/// was read.
+pub(in crate::commands) fn text(
+    entry: &Entry,
+    start: Option<&Content>,
+    secrets: Secrets,
+) -> Option<String> {
+    if let Some(call) = call(entry, secrets) {
+        return Some(call);
+    }
+    match start? {
+        Content::Inline(bytes) => Some(format!("{VALUE}{}", preview(entry.kind, bytes, secrets))),
+        Content::Chunked(_) => None,
+    }
+}
+
+/// Returns the command or the call that made an entry, if it was recorded.
+pub(in crate::commands) fn call(entry: &Entry, secrets: Secrets) -> Option<String> {
+    let args = Json::parse(entry.args.as_ref()?.as_bytes()).ok()?;
+    let Json::Array(args) = args else {
+        return None;
+    };
+    if entry.kind == Kind::Command {
+        return Some(command(entry, args, secrets));
+    }
+    let mut args = Json::Array(args);
+    if secrets == Secrets::Masked {
+        mask_json(&mut args);
+    }
+    let name = entry
+        .function
+        .as_deref()
+        .filter(|function| !is_default_store(function, &entry.address.store.store_name));
+    let name = name.map_or("", own_name);
+    let Json::Array(args) = args else {
+        unreachable!("masking keeps an array an array");
+    };
+    let args: Vec<String> = args.iter().map(argument).collect();
+    Some(format!("{name}({})", args.join(", ")))
+}
+
+/// Formats an entry's command as a line for people, quoted as one would type it; the store's name
+/// where it was not recorded.
+pub(in crate::commands) fn command_line(entry: &Entry, secrets: Secrets) -> String {
+    call(entry, secrets).unwrap_or_else(|| format!("{:?}", entry.address.store.store_name))
+}
+
+fn command(entry: &Entry, mut words: Vec<Json>, secrets: Secrets) -> String {
+    // The last element holds the command's other dependencies.
+    words.pop();
+    let program = entry.function.as_deref().unwrap_or_default();
+    words.insert(0, Json::from(program.rsplit('/').next().unwrap_or(program)));
+    let mut words = Json::Array(words);
+    if secrets == Secrets::Masked {
+        mask_json(&mut words);
+    }
+    let Json::Array(words) = words else {
+        unreachable!("masking keeps an array an array");
+    };
+    let words: Vec<String> = words.iter().map(word).collect();
+    words.join(" ")
+}
+
+/// Reports whether a store is the one that a function's results are in unless another was named.
+fn is_default_store(function: &str, store: &str) -> bool {
+    let name = store.split_once("#v").map_or(store, |(name, _)| name);
+    name == function
+}
+
+/// Returns the name of a function without its module.
+fn own_name(function: &str) -> &str {
+    function.rsplit(['.', ':']).next().unwrap_or(function)
+}
+
+/// Formats an argument of a call: objects by their braces alone, FiftyOne's tuples and dates as
+/// Python writes them.
+fn argument(value: &Json) -> String {
+    let list = |items: &[Json], [open, close]: [char; 2]| {
+        let items: Vec<String> = items.iter().map(argument).collect();
+        format!("{open}{}{close}", items.join(", "))
+    };
+    match value {
+        Json::Array(items) => list(items, ['[', ']']),
+        Json::Object(_) => {
+            let class = value.get("_cls").and_then(Json::as_str);
+            let bare = || Some(value.get("value")?.as_str()?.to_owned());
+            match (class, value.get("values")) {
+                (Some("tuple"), Some(Json::Array(items))) => list(items, ['(', ')']),
+                (Some("set"), Some(Json::Array(items))) => list(items, ['{', '}']),
+                (Some("date" | "datetime"), _) => bare().unwrap_or_else(|| "{…}".to_owned()),
+                _ => "{…}".to_owned(),
+            }
+        }
+        other => other.dumps(),
+    }
+}
+
+/// Quotes a word as one would type it in a shell.
+fn word(word: &Json) -> String {
+    let text = match word {
+        Json::String(text) => text.to_string_lossy().into_owned(),
+        other => other.dumps(),
+    };
+    let is_plain = |c: char| c.is_alphanumeric() || "-_./:=,@%+".contains(c);
+    let acts_in_quotes = |c: char| matches!(c, '$' | '`' | '"' | '\\' | '!');
+    if !text.is_empty() && text.chars().all(is_plain) {
+        text
+    } else if text.contains('\'') && !text.contains(acts_in_quotes) {
+        format!("\"{text}\"")
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}
+
+/// Formats the start of a value on one line.
+fn preview(kind: Kind, start: &[u8], secrets: Secrets) -> String {
+    let text = match kind {
+        // Recorded output has frames, which are no text.
+        Kind::Command => return "output of a command".to_owned(),
+        Kind::Bytes => match text_of(start) {
+            Some(text) if !text.is_empty() && !text.contains(char::is_control) => text,
+            _ => return kind_of_bytes(start).to_owned(),
+        },
+        Kind::Json | Kind::Text => match text_of(start) {
+            Some(text) => text,
+            None => return kind_of_bytes(start).to_owned(),
+        },
+    };
+    match (secrets, kind) {
+        (Secrets::Revealed, _) => text.to_owned(),
+        (Secrets::Masked, Kind::Json) => secrets::mask_arguments(text).into_owned(),
+        (Secrets::Masked, _) => secrets::mask(text).into_owned(),
+    }
+}
+
+/// Returns a text that may end within a character.
+fn text_of(start: &[u8]) -> Option<&str> {
+    match str::from_utf8(start) {
+        Ok(text) => Some(text),
+        // The cut, and not the value, ends within a character.
+        Err(error) if error.error_len().is_none() => {
+            str::from_utf8(&start[..error.valid_up_to()]).ok()
+        }
+        Err(_) => None,
+    }
+}
+
+/// Names the type of bytes by their first ones.
+pub(in crate::commands) fn kind_of_bytes(start: &[u8]) -> &'static str {
+    const MAGIC: [(&[u8], &str); 18] = [
+        (b"\x89PNG\r\n\x1a\n", "PNG image"),
+        (b"\xff\xd8\xff", "JPEG image"),
+        (b"GIF8", "GIF image"),
+        (b"BM", "BMP image"),
+        (b"II*\0", "TIFF image"),
+        (b"MM\0*", "TIFF image"),
+        (b"%PDF-", "PDF"),
+        (b"PK\x03\x04", "zip archive"),
+        (b"\x1f\x8b", "gzip"),
+        (b"\x28\xb5\x2f\xfd", "zstd"),
+        (b"BZh", "bzip2"),
+        (b"\xfd7zXZ\0", "xz"),
+        (b"SQLite format 3\0", "SQLite database"),
+        (b"\x7fELF", "ELF program"),
+        (b"\x93NUMPY", "NumPy array"),
+        (b"PAR1", "Parquet file"),
+        (b"OggS", "Ogg media"),
+        (b"\x80\x04\x95", "Python pickle"),
+    ];
+    if start.len() >= 12 && start.starts_with(b"RIFF") && &start[8..12] == b"WEBP" {
+        return "WebP image";
+    }
+    if start.len() >= 12 && &start[4..8] == b"ftyp" {
+        return "MP4 media";
+    }
+    if start.is_empty() {
+        return "empty";
+    }
+    let known = MAGIC.iter().find(|(magic, _)| start.starts_with(magic));
+    known.map_or("binary", |(_, name)| name)
+}
+
+#[cfg(test)]
+mod tests {
+    use ecache_core::key::Key;
+    use ecache_core::scope::StoreAddress;
+    use ecache_core::time::Timestamp;
+
+    use super::*;
+
+    fn entry(store: &str, kind: Kind, function: &str, args: &str) -> Entry {
+        let address = StoreAddress::new(store).entry(Key::of_preimage("x"));
+        Entry {
+            function: Some(function.into()),
+            args: Some(args.to_owned()),
+            ..Entry::new(address, kind, Timestamp::from_millis(0))
+        }
+    }
+
+    #[test]
+    fn commands_are_shown_as_typed() {
+        let args = r#"["-h", "it's", "a b", "", "$HOME's", "--password=x", {"cwd": "/"}]"#;
+        let entry = entry("psql", Kind::Command, "/usr/bin/psql", args);
+        assert_eq!(
+            call(&entry, Secrets::Masked).as_deref(),
+            Some(r#"psql -h "it's" 'a b' '' '$HOME'\''s' '--password=***'"#)
+        );
+        assert!(command_line(&entry, Secrets::Revealed).ends_with("--password=x"));
+    }
+
+    #[test]
+    fn a_function_shows_its_name_in_another_store_alone() {
+        let args = r#"[{"a": 1}, "city", {"_cls": "tuple", "values": [1, 0.5]}, {"_cls": "date", "value": "2026-11-23"}]"#;
+        let shown = |store| {
+            let entry = entry(store, Kind::Json, "operator::count_values", args);
+            call(&entry, Secrets::Masked).expect("it is recorded")
+        };
+        let arguments = "({…}, \"city\", (1, 0.5), 2026-11-23)";
+        assert_eq!(shown("operator::count_values"), arguments);
+        assert_eq!(shown("operator::count_values#v2"), arguments);
+        assert_eq!(shown("counts"), format!("count_values{arguments}"));
+    }
+
+    #[test]
+    fn values_are_previewed_and_their_secrets_masked() {
+        let shown = |kind, start: &[u8]| preview(kind, start, Secrets::Masked);
+        assert_eq!(shown(Kind::Json, b"[\"bird\"]"), "[\"bird\"]");
+        assert_eq!(
+            shown(Kind::Json, br#"{"password": "open sesame"}"#),
+            r#"{"password": "***"}"#
+        );
+        assert_eq!(
+            shown(Kind::Text, b"Authorization: Bearer abc"),
+            "Authorization: Bearer ***"
+        );
+        assert_eq!(shown(Kind::Bytes, b"\x89PNG\r\n\x1a\n\0\0"), "PNG image");
+        assert_eq!(shown(Kind::Bytes, &[0xff, 0, 1]), "binary");
+        assert_eq!(shown(Kind::Bytes, b""), "empty");
+        assert_eq!(shown(Kind::Bytes, b"plain"), "plain");
+        assert_eq!(shown(Kind::Text, "東京".as_bytes()), "東京");
+        assert_eq!(shown(Kind::Text, &"東京".as_bytes()[..5]), "東");
+    }
+}

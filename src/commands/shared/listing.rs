@@ -1,0 +1,127 @@
+//! Entries as rows of a table for people: the columns that `ls`, `top` and dry runs share.
+
+use ecache_core::backend::Content;
+use ecache_core::entry::{Entry, Policy};
+use ecache_core::time::Timestamp;
+
+use super::call_text;
+use super::fields::Field;
+use crate::datasets::Datasets;
+use crate::output::{Cell, Column, Mood, Secrets};
+
+/// The content of a column of a listing.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::commands) enum Shown {
+    Field(Field),
+    /// The time since it was written
+    Age,
+    /// The time that hits saved
+    Saved,
+    /// What it is: a command, a call, or the start of a value
+    Call,
+}
+
+/// Formats entries for a table.
+pub(in crate::commands) struct Listing<'a> {
+    shown: Vec<Shown>,
+    columns: Vec<Column>,
+    datasets: &'a Datasets,
+    secrets: Secrets,
+    now: Timestamp,
+}
+
+/// The kind of entries in a listing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::commands) enum Entries {
+    /// Recorded output of commands alone
+    Commands,
+    Any,
+}
+
+impl<'a> Listing<'a> {
+    /// Makes a listing with these columns before those that every listing has.
+    pub(in crate::commands) fn new(
+        shown: Vec<Shown>,
+        entries: Entries,
+        datasets: &'a Datasets,
+        secrets: Secrets,
+        now: Timestamp,
+    ) -> Self {
+        let column = |shown: &Shown| match shown {
+            Shown::Field(Field::CostMs) if entries == Entries::Any => {
+                Field::CostMs.column().optional()
+            }
+            Shown::Field(field) => field.column(),
+            Shown::Age => Column::age("updated_at"),
+            Shown::Saved => Column::number("saved_ms"),
+            Shown::Call => Column::free("call").titled(match entries {
+                Entries::Commands => "COMMAND",
+                Entries::Any => "CALL",
+            }),
+        };
+        Self {
+            columns: shown.iter().map(column).collect(),
+            shown,
+            datasets,
+            secrets,
+            now,
+        }
+    }
+
+    /// Returns the columns.
+    pub(in crate::commands) fn columns(&self) -> &[Column] {
+        &self.columns
+    }
+
+    /// Returns the cells of an entry, whose value was read up to `start`.
+    pub(in crate::commands) fn cells<'b>(
+        &'b self,
+        entry: &'b Entry,
+        start: Option<&Content>,
+    ) -> Vec<Cell<'b>> {
+        let shown = self.shown.iter().map(|shown| match shown {
+            Shown::Field(Field::ExpiresAt)
+                if entry.policy == Policy::Persist && entry.expires_at.is_none() =>
+            {
+                Cell::from("persist")
+            }
+            Shown::Field(field) => field.cell(entry, None, self.datasets, self.secrets),
+            Shown::Age => Cell::Time(entry.written_at().as_millis()),
+            Shown::Saved => match saved_ms(entry) {
+                0 => Cell::Null,
+                saved => Cell::Duration(saved),
+            },
+            Shown::Call => Cell::from(call_text::text(entry, start, self.secrets)),
+        });
+        shown.collect()
+    }
+
+    /// Returns the look of an entry's row.
+    pub(in crate::commands) fn mood(&self, entry: &Entry) -> Mood {
+        if entry.is_expired(self.now) {
+            Mood::Muted
+        } else {
+            Mood::Plain
+        }
+    }
+}
+
+/// Returns the time that the recorded hits of an entry saved.
+pub(in crate::commands) fn saved_ms(entry: &Entry) -> u64 {
+    entry.hits.saturating_mul(entry.cost_ms.unwrap_or(0))
+}
+
+/// Returns the columns that say whose an entry is.
+pub(in crate::commands) fn scopes(datasets: &Datasets) -> Vec<Shown> {
+    let dataset = if datasets.are_known() {
+        vec![Field::DatasetName, Field::DatasetId]
+    } else {
+        vec![Field::DatasetId]
+    };
+    let others = [Field::UserId, Field::OperatorUri, Field::PromptId];
+    dataset
+        .into_iter()
+        .chain(others)
+        .map(Shown::Field)
+        .collect()
+}

@@ -1,0 +1,254 @@
+//! The columns of rows: their names for programs, and how a table for people lays them out.
+
+/// A column: its name, as JSON and headers have it, and its place in a table.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Column {
+    pub(super) name: &'static str,
+    pub(super) title: Option<&'static str>,
+    pub(super) content: Content,
+    pub(super) presence: Presence,
+}
+
+/// The content of a column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Content {
+    /// Text, cut where a row would not fit the terminal
+    Text,
+    /// Text that is never cut
+    Whole,
+    /// A number, aligned to the right and never cut
+    Number,
+    /// The time since something was written, in one unit
+    Age,
+    /// The text that stands last in a row and gets the remaining width: a call, a command, a value
+    Free,
+}
+
+/// The conditions under which a column is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Presence {
+    /// Where it fits, and says something
+    Core,
+    /// Where the free text has enough room beside it
+    Optional,
+    /// In any case as long as it fits, also where it says nothing: it was asked for
+    Asked,
+}
+
+/// The way in which a text is cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Cut {
+    /// Never
+    Never,
+    /// A hash after its first digits, a name at its end
+    Key,
+    /// An ObjectId before its last digits
+    Id,
+    /// A function at its start, which is its module; other names in their middle
+    Store,
+    /// At its start
+    Start,
+    /// In its middle
+    Middle,
+    /// At its end
+    End,
+}
+
+/// The look of a column's cells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tone {
+    Plain,
+    /// Names: bold
+    Name,
+}
+
+/// A column as a table of a given width shows it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Look {
+    pub(super) title: &'static str,
+    /// Columns of low rank are the last to go
+    pub(super) rank: u8,
+    /// The width below which a column goes rather than being cut further
+    pub(super) floor: usize,
+    /// The width up to which a column grows before optional columns are added
+    pub(super) comfort: usize,
+    pub(super) cut: Cut,
+    pub(super) tone: Tone,
+    /// A column that is left out where it is the same in all rows
+    pub(super) is_scope: bool,
+    pub(super) is_optional: bool,
+}
+
+/// The rank of the free text, behind that of the key.
+pub(super) const FREE: u8 = 2;
+
+/// The rank of the first column of a table without a rank of its own.
+const UNRANKED: u8 = 20;
+
+impl Column {
+    const fn new(name: &'static str, content: Content) -> Self {
+        Self {
+            name,
+            title: None,
+            content,
+            presence: Presence::Core,
+        }
+    }
+
+    /// Makes a column of text, shortened where a row would not fit the terminal.
+    pub(crate) const fn text(name: &'static str) -> Self {
+        Self::new(name, Content::Text)
+    }
+
+    /// Makes a column of text that is never shortened, such as a time.
+    pub(crate) const fn whole(name: &'static str) -> Self {
+        Self::new(name, Content::Whole)
+    }
+
+    /// Makes a column of numbers, aligned to the right and never shortened.
+    pub(crate) const fn number(name: &'static str) -> Self {
+        Self::new(name, Content::Number)
+    }
+
+    /// Makes a column of times that a table shows as ages.
+    pub(crate) const fn age(name: &'static str) -> Self {
+        Self::new(name, Content::Age)
+    }
+
+    /// Makes the column of free text, the last of a table.
+    pub(crate) const fn free(name: &'static str) -> Self {
+        Self::new(name, Content::Free)
+    }
+
+    /// Returns its name.
+    pub(crate) const fn name(self) -> &'static str {
+        self.name
+    }
+
+    /// Gives a table's header another title than the one that follows from the name.
+    pub(crate) const fn titled(self, title: &'static str) -> Self {
+        Self {
+            title: Some(title),
+            ..self
+        }
+    }
+
+    /// Shows the column only where there is room.
+    pub(crate) const fn optional(self) -> Self {
+        Self {
+            presence: Presence::Optional,
+            ..self
+        }
+    }
+
+    /// Shows the column even if it says nothing, since it was asked for.
+    pub(crate) const fn asked(self) -> Self {
+        Self {
+            presence: Presence::Asked,
+            ..self
+        }
+    }
+
+    /// Returns the look of the column at a place of a table that is `line_width` columns wide.
+    pub(super) fn look(self, place: usize, line_width: Option<usize>) -> Look {
+        let is_below = |width| line_width.is_some_and(|line| line < width);
+        let usual = Look {
+            title: "",
+            rank: UNRANKED.saturating_add(u8::try_from(place).unwrap_or(u8::MAX)),
+            floor: usize::MAX,
+            comfort: usize::MAX,
+            cut: Cut::Never,
+            tone: Tone::Plain,
+            is_scope: false,
+            is_optional: false,
+        };
+        let optional = |title, rank, cut| Look {
+            title,
+            rank,
+            cut,
+            is_scope: true,
+            is_optional: true,
+            ..usual
+        };
+        let ranked = |title, rank| Look {
+            title,
+            rank,
+            ..usual
+        };
+        let key_floor = if is_below(60) { 9 } else { 13 };
+        let store_floor = if is_below(80) { 12 } else { 24 };
+        let mut look = match self.name {
+            "key" => Look {
+                floor: key_floor,
+                cut: Cut::Key,
+                ..ranked("KEY", 1)
+            },
+            "store_name" => Look {
+                floor: store_floor,
+                cut: Cut::Store,
+                tone: Tone::Name,
+                is_scope: true,
+                ..ranked("STORE", 3)
+            },
+            "expires_at" => ranked("EXPIRES", 4),
+            "updated_at" => ranked("UPDATED", 5),
+            "cost_ms" => ranked("COST", 6),
+            "size" => ranked("SIZE", 7),
+            "dataset_id" | "dataset_name" => optional("DATASET", 8, Cut::Id),
+            "user_id" => optional("USER", 9, Cut::Id),
+            "operator_uri" => optional("OPERATOR", 10, Cut::Start),
+            "prompt_id" => optional("PROMPT", 11, Cut::Id),
+            "hits" => Look {
+                is_optional: true,
+                ..ranked("HITS", 12)
+            },
+            "saved_ms" => Look {
+                is_optional: true,
+                ..ranked("SAVED", 13)
+            },
+            "kind" => optional("KIND", 14, Cut::Never),
+            "policy" => optional("POLICY", 15, Cut::Never),
+            "collection" => optional("COLLECTION", 16, Cut::Middle),
+            "created_at" => ranked("CREATED", usual.rank),
+            "last_used_at" => ranked("USED", usual.rank),
+            "key_type" => ranked("TYPE", usual.rank),
+            "jwt_sha256" => Look {
+                floor: key_floor,
+                cut: Cut::Key,
+                ..ranked("TOKEN", usual.rank)
+            },
+            "hit_percent" => ranked("HIT RATE", usual.rank),
+            _ if self.content == Content::Text => Look {
+                floor: 8,
+                comfort: 32,
+                cut: Cut::End,
+                ..usual
+            },
+            _ => usual,
+        };
+        if self.content == Content::Free {
+            look = Look {
+                rank: FREE,
+                floor: 22,
+                comfort: 32,
+                ..look
+            };
+        }
+        if let Some(title) = self.title {
+            look.title = title;
+        }
+        match self.presence {
+            Presence::Core => {}
+            Presence::Optional => look.is_optional = true,
+            Presence::Asked => look.is_optional = false,
+        }
+        look
+    }
+}
+
+/// Returns the title of a column that has none of its own. Durations are shown with their units,
+/// so the title has none.
+pub(super) fn title(name: &str) -> String {
+    let name = name.strip_suffix("_ms").unwrap_or(name);
+    name.replace('_', " ").to_uppercase()
+}

@@ -1,0 +1,307 @@
+//! Shortens text for a table, so that it can still be told from its neighbours and pasted into the
+//! next command.
+
+use std::collections::HashMap;
+
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+use super::column::Cut;
+
+/// Stands for what was cut.
+pub(crate) const MARK: char = '…';
+
+/// Number of digits of a hash that are shown.
+const HASH_DIGITS: usize = 12;
+
+/// Number of digits of a hash on a line of less than 60 columns.
+const FEW_HASH_DIGITS: usize = 8;
+
+/// Number of the last digits of an ObjectId that are shown: ids that were made at one time differ
+/// there.
+const ID_DIGITS: usize = 6;
+
+/// Maximum number of places in which a text is shown to differ from its neighbours.
+const ROUNDS: usize = 6;
+
+/// Characters behind which a text may be cut.
+const BOUNDARIES: &str = " /?&=,({";
+
+/// Returns the number of columns of a text.
+pub(crate) fn width(text: &str) -> usize {
+    text.width()
+}
+
+/// Shortens ids: a hash to its first digits, an ObjectId to its last.
+pub(super) fn id(text: String, cut: Cut, line_width: Option<usize>) -> String {
+    let Some(line_width) = line_width else {
+        return text;
+    };
+    match cut {
+        Cut::Key if is_hex(&text, 64) => {
+            let digits = if line_width < 60 {
+                FEW_HASH_DIGITS
+            } else {
+                HASH_DIGITS
+            };
+            format!("{}{MARK}", &text[..digits])
+        }
+        Cut::Id => short_id(&text).unwrap_or(text),
+        _ => text,
+    }
+}
+
+/// Returns an ObjectId as tables show it, or `None` for another name.
+pub(crate) fn short_id(text: &str) -> Option<String> {
+    let is_id = is_hex(text, 24);
+    is_id.then(|| format!("{MARK}{}", &text[text.len() - ID_DIGITS..]))
+}
+
+fn is_hex(text: &str, length: usize) -> bool {
+    let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+    text.len() == length && text.bytes().all(is_digit)
+}
+
+/// Cuts the cells of a column of one page to a width. Cells that would then look alike are cut
+/// before their first difference.
+pub(super) fn column(cells: &mut [String], width: usize, cut: Cut) {
+    if cells.iter().all(|cell| cell.width() <= width) {
+        return;
+    }
+    let whole: Vec<String> = cells.to_vec();
+    for cell in cells.iter_mut() {
+        let short = shorten(cell, width, cut);
+        *cell = short;
+    }
+    // Where the members of each group differ from each other.
+    let mut differences: Vec<Vec<usize>> = vec![Vec::new(); cells.len()];
+    for _ in 0..ROUNDS {
+        let mut groups: HashMap<&str, Vec<usize>> = HashMap::new();
+        for (index, cell) in cells.iter().enumerate() {
+            groups.entry(cell).or_default().push(index);
+        }
+        let alike: Vec<Vec<usize>> = groups
+            .into_values()
+            .filter(|group| group.iter().any(|index| whole[*index] != whole[group[0]]))
+            .collect();
+        if alike.is_empty() {
+            return;
+        }
+        for group in alike {
+            let first = whole[group[0]].as_str();
+            let common = |index: &usize| common_prefix(first, &whole[*index]);
+            let different = group.iter().filter(|index| whole[**index] != first);
+            let difference = different.map(common).min().unwrap_or(0);
+            for index in group {
+                let seen = &mut differences[index];
+                if let Err(place) = seen.binary_search(&difference) {
+                    seen.insert(place, difference);
+                }
+                cells[index] = from_differences(&whole[index], seen, width);
+            }
+        }
+    }
+}
+
+/// Cuts a text to a width.
+pub(super) fn shorten(text: &str, width: usize, cut: Cut) -> String {
+    if text.width() <= width {
+        return text.to_owned();
+    }
+    let room = width.saturating_sub(1);
+    match cut {
+        Cut::Never | Cut::End | Cut::Key => format!("{}{MARK}", head(text, room)),
+        Cut::Start | Cut::Id => format!("{MARK}{}", tail(text, room)),
+        Cut::Store if is_function(text) => format!("{MARK}{}", tail(text, room)),
+        Cut::Store => middle(text, room, room / 2),
+        Cut::Middle => middle(text, room, room * 2 / 5),
+    }
+}
+
+/// Reports whether a name is that of a function in a module.
+fn is_function(name: &str) -> bool {
+    name.contains("::") || name.contains('.')
+}
+
+fn middle(text: &str, room: usize, of_head: usize) -> String {
+    let head = head(text, of_head);
+    format!("{head}{MARK}{}", tail(text, room - head.width()))
+}
+
+/// Returns the beginning of a text, up to a width.
+fn head(text: &str, width: usize) -> &str {
+    let mut taken = 0;
+    let end = text.char_indices().find(|(_, c)| {
+        taken += c.width().unwrap_or(0);
+        taken > width
+    });
+    end.map_or(text, |(end, _)| &text[..end])
+}
+
+/// Returns the end of a text, up to a width.
+fn tail(text: &str, width: usize) -> &str {
+    let mut taken = 0;
+    let mut start = text.len();
+    for (index, c) in text.char_indices().rev() {
+        taken += c.width().unwrap_or(0);
+        if taken > width {
+            break;
+        }
+        start = index;
+    }
+    &text[start..]
+}
+
+/// Returns the length of the common prefix of two texts, in bytes.
+fn common_prefix(one: &str, other: &str) -> usize {
+    let pairs = one.char_indices().zip(other.chars());
+    let differs = |((index, a), b): ((usize, char), char)| (a != b).then_some(index);
+    let shorter = one.len().min(other.len());
+    pairs.into_iter().find_map(differs).unwrap_or(shorter)
+}
+
+/// Shows the parts of a text in which it differs from its neighbours: behind the first word, if
+/// that is short, from the last boundary before each difference.
+fn from_differences(text: &str, differences: &[usize], width: usize) -> String {
+    let word = text.find(' ').map_or(0, |end| end + 1);
+    let is_short = word <= differences[0] && text[..word].width() * 3 <= width;
+    let mut end = if is_short { word } else { 0 };
+    let mut shown = text[..end].to_owned();
+    for (index, difference) in differences.iter().enumerate() {
+        let left = differences.len() - index;
+        let share = width.saturating_sub(shown.width()) / left;
+        // The mark, a character before the difference, and the difference.
+        if share < 3 && left > 1 {
+            continue;
+        }
+        let start = start_of(text, *difference, share / 2).max(end);
+        let mut room = share;
+        if start > end {
+            shown.push(MARK);
+            room = room.saturating_sub(1);
+        }
+        let rest = &text[start..];
+        if left == 1 {
+            shown.push_str(&shorten(rest, room, Cut::End));
+        } else {
+            let part = head(rest, room);
+            end = start + part.len();
+            shown.push_str(part);
+        }
+    }
+    shown
+}
+
+/// Returns the place from which on a difference is shown: the last boundary before it, unless the
+/// difference would be further than `seen` columns away.
+fn start_of(text: &str, difference: usize, seen: usize) -> usize {
+    let before = &text[..difference];
+    let boundary = before.rfind(|c| BOUNDARIES.contains(c));
+    let start = boundary.map_or(0, |at| at + 1);
+    if before[start..].width() > seen {
+        difference - tail(before, seen).len()
+    } else {
+        start
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cut(text: &str, width: usize, cut: Cut) -> String {
+        shorten(text, width, cut)
+    }
+
+    #[test]
+    fn each_kind_of_text_is_cut_at_its_place() {
+        let command = "curl -sf http://api.example.com/v1/cities/12";
+        assert_eq!(cut(command, 24, Cut::Middle), "curl -sf …m/v1/cities/12");
+        assert_eq!(cut("app::operator::count", 12, Cut::Store), "…ator::count");
+        assert_eq!(cut("dashboard_histograms", 12, Cut::Store), "dashb…ograms");
+        assert_eq!(cut("[\"bird\", \"car\"]", 10, Cut::End), "[\"bird\", …");
+        assert_eq!(cut("東京都の統計 自転車", 10, Cut::Middle), "東… 自転車");
+        assert_eq!(cut("short", 5, Cut::Middle), "short");
+    }
+
+    #[test]
+    fn hashes_and_ids_are_short_on_a_terminal_alone() {
+        let hash = "5b7f5a53d9c3b7c703b322558d5709d944faf1d79bd95ca8a02d20b6f58696f3";
+        let object = "6b03de1228195dbc2df5c505";
+        let short = |text: &str, cut, width| id(text.to_owned(), cut, width);
+        assert_eq!(short(hash, Cut::Key, Some(80)), "5b7f5a53d9c3…");
+        assert_eq!(short(hash, Cut::Key, Some(59)), "5b7f5a53…");
+        assert_eq!(short(hash, Cut::Key, None), hash);
+        assert_eq!(short(object, Cut::Id, Some(80)), "…f5c505");
+        assert_eq!(short("street", Cut::Id, Some(80)), "street");
+        assert_eq!(short(&hash[1..], Cut::Key, Some(80)), hash[1..]);
+    }
+
+    #[test]
+    fn rows_that_would_look_alike_are_cut_before_their_first_difference() {
+        let mut cells: Vec<String> = ["11", "10", "09"]
+            .map(|month| {
+                format!("python3 report.py --from 2026-{month}-01 --to x --group-by city,week")
+            })
+            .to_vec();
+        column(&mut cells, 34, Cut::Middle);
+        assert_eq!(
+            cells,
+            [
+                "python3 …2026-11-01 --to x --grou…",
+                "python3 …2026-10-01 --to x --grou…",
+                "python3 …2026-09-01 --to x --grou…",
+            ]
+        );
+    }
+
+    #[test]
+    fn groups_that_differ_in_two_places_are_told_apart() {
+        let mut cells = Vec::new();
+        for first in ["aaa", "bbb"] {
+            for second in ["2026-11", "2026-12"] {
+                cells.push(format!(
+                    "python3 report.py --an-option-that-is-long {first} --an-option-that-is-longer {second} --and-the-end-is-the-same-for-all"
+                ));
+            }
+        }
+        for width in [24, 40, 60, 80] {
+            let mut short = cells.clone();
+            column(&mut short, width, Cut::Middle);
+            assert!(short.iter().all(|cell| cell.width() <= width), "{short:?}");
+            short.sort();
+            short.dedup();
+            assert_eq!(short.len(), 4, "{short:?}");
+        }
+    }
+
+    #[test]
+    fn no_cut_is_wider_than_its_column() {
+        let texts = [
+            "日本語のデータセット日本語のデータセット",
+            "e\u{301}e\u{301}e\u{301}e\u{301}e\u{301}e\u{301} accents",
+            "👩👩👩👩👩👩👩👩",
+            "python3 report.py --from 2026-11-01",
+            "python3 report.py --from 2026-11-02",
+            "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+            "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab",
+        ];
+        let cuts = [
+            Cut::Never,
+            Cut::Key,
+            Cut::Id,
+            Cut::Store,
+            Cut::Start,
+            Cut::Middle,
+            Cut::End,
+        ];
+        for width in 1..60 {
+            for cut in cuts {
+                let mut cells = texts.map(str::to_owned).to_vec();
+                column(&mut cells, width, cut);
+                for cell in &cells {
+                    assert!(cell.width() <= width, "{cell:?} is wider than {width}");
+                }
+            }
+        }
+    }
+}
