@@ -51,7 +51,7 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
             [CompletionResult]::new('info', 'info', [CompletionResultType]::ParameterValue, 'Print where the store is, its size and its settings')
             [CompletionResult]::new('rm', 'rm', [CompletionResultType]::ParameterValue, 'Remove entries by key, whatever their policy')
             [CompletionResult]::new('clear', 'clear', [CompletionResultType]::ParameterValue, 'Remove the entries that a filter selects')
-            [CompletionResult]::new('prune', 'prune', [CompletionResultType]::ParameterValue, 'Remove what is expired, old, unused or too much')
+            [CompletionResult]::new('prune', 'prune', [CompletionResultType]::ParameterValue, 'Remove expired, old, unused or excess entries')
             [CompletionResult]::new('touch', 'touch', [CompletionResultType]::ParameterValue, 'Change the lifetime or the policy of entries')
             [CompletionResult]::new('export', 'export', [CompletionResultType]::ParameterValue, 'Write entries as JSON lines, for `ecache import`')
             [CompletionResult]::new('import', 'import', [CompletionResultType]::ParameterValue, 'Read entries from JSON lines, Extended JSON or a mongodump')

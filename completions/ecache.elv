@@ -48,7 +48,7 @@ set edit:completion:arg-completer[ecache] = {|@words|
             cand info 'Print where the store is, its size and its settings'
             cand rm 'Remove entries by key, whatever their policy'
             cand clear 'Remove the entries that a filter selects'
-            cand prune 'Remove what is expired, old, unused or too much'
+            cand prune 'Remove expired, old, unused or excess entries'
             cand touch 'Change the lifetime or the policy of entries'
             cand export 'Write entries as JSON lines, for `ecache import`'
             cand import 'Read entries from JSON lines, Extended JSON or a mongodump'

@@ -55,7 +55,7 @@ complete -c ecache -n "__fish_ecache_needs_command" -f -a "watch" -d 'Print what
 complete -c ecache -n "__fish_ecache_needs_command" -f -a "info" -d 'Print where the store is, its size and its settings'
 complete -c ecache -n "__fish_ecache_needs_command" -f -a "rm" -d 'Remove entries by key, whatever their policy'
 complete -c ecache -n "__fish_ecache_needs_command" -f -a "clear" -d 'Remove the entries that a filter selects'
-complete -c ecache -n "__fish_ecache_needs_command" -f -a "prune" -d 'Remove what is expired, old, unused or too much'
+complete -c ecache -n "__fish_ecache_needs_command" -f -a "prune" -d 'Remove expired, old, unused or excess entries'
 complete -c ecache -n "__fish_ecache_needs_command" -f -a "touch" -d 'Change the lifetime or the policy of entries'
 complete -c ecache -n "__fish_ecache_needs_command" -f -a "export" -d 'Write entries as JSON lines, for `ecache import`'
 complete -c ecache -n "__fish_ecache_needs_command" -f -a "import" -d 'Read entries from JSON lines, Extended JSON or a mongodump'

@@ -8,11 +8,13 @@ use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 use std::time::Duration;
 
-use ecache_core::backend::Record;
+use ecache_core::backend::{Condition, Content, Put, Record};
 use ecache_core::entry::{Entry, Policy};
 use ecache_core::filter::{DatasetPattern, Filter, Freshness, Pattern, Usage};
 use ecache_core::interchange::Reader;
-use ecache_core::scope::DEFAULT_COLLECTION;
+use ecache_core::key::Key;
+use ecache_core::location::{self, Access};
+use ecache_core::scope::{DEFAULT_COLLECTION, StoreAddress};
 use ecache_core::time::Timestamp;
 use ecache_core::value::Kind;
 use support::{NOW, Session};
@@ -575,6 +577,7 @@ fn prune_takes_more_than_limits() {
     dry("--older-than 1h --store s").notes("would remove 2 entries (4 B)\n");
     dry("--older-than 1h --store s --policy any").notes("would remove 3 entries (16 B)\n");
     dry("--older-than 1h --store s --policy persist").notes("would remove 1 entry (12 B)\n");
+    dry("--expired --policy any").notes("would remove 1 entry (3 B)\n");
     for words in [
         "--max-size 1 --policy any",
         "--fresh",
@@ -584,6 +587,34 @@ fn prune_takes_more_than_limits() {
         assert_eq!(dry(words).code, 2, "{words}");
     }
     dry("--no-expiry --older-than 20m --store s").notes("would remove 1 entry (6 B)\n");
+}
+
+#[test]
+fn a_persistent_entry_that_is_expired_stays() {
+    let session = filled();
+    let path = session.store();
+    let backend = location::open(path.as_os_str(), Access::Write);
+    let backend = backend.expect("a store");
+    let address = StoreAddress::new("s").entry(Key::new("both").expect("a key"));
+    let mut entry = Entry::new(address, Kind::Text, after(-3600));
+    entry.policy = Policy::Persist;
+    entry.expires_at = Some(after(-1800));
+    let content = Content::Inline(b"kept".to_vec());
+    let put = backend.put(&entry, &content, &Condition::Always.into(), now());
+    assert_eq!(put.expect("a write"), Put::Created);
+    drop(backend);
+    let stays = "1 entry (4 B) of policy persist, which are expired, left in place; --policy any removes them too\n";
+    let run = |words: &str| session.run(words);
+    run("prune -n --collection execution_store")
+        .notes(&format!("would remove 1 entry (3 B)\n{stays}"));
+    let doctor =
+        run("doctor --fix expired --fail-on none --collection execution_store --format tsv");
+    let advice = "ecache prune --expired --policy any --collection execution_store";
+    assert!(doctor.succeeds().text().contains(advice));
+    run("prune --expired --collection execution_store")
+        .notes(&format!("removed 0 entries (0 B)\n{stays}"));
+    run("prune --expired --collection execution_store --policy any")
+        .notes("removed 1 entry (4 B)\n");
 }
 
 #[test]

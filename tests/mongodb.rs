@@ -30,34 +30,59 @@ fn location(database: &str) -> String {
     format!("{hosts}/{database}-{}?{options}", std::process::id())
 }
 
-#[test]
-#[ignore = "needs a MongoDB server and FiftyOne: tests/mongodb/with"]
-fn fiftyone_and_ecache_find_read_and_clear_what_the_other_keeps() {
-    let python = std::env::var("ECACHE_TEST_PYTHON").expect(REASON);
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/mongodb/end_to_end.py");
-    let home = tempfile::tempdir().expect("a temporary folder");
-    let (hosts, options) = server();
-    let ran = Command::new(python)
-        .arg(script)
-        .env("HOME", home.path())
+/// Returns the command that runs a script of `tests/mongodb` with FiftyOne's Python, in a home of
+/// its own.
+fn python(script: &str, home: &Path) -> Command {
+    let mut command = Command::new(std::env::var("ECACHE_TEST_PYTHON").expect(REASON));
+    command
+        .arg(
+            Path::new(env!("CARGO_MANIFEST_DIR"))
+                .join("tests/mongodb")
+                .join(script),
+        )
+        .current_dir(home)
+        .env("HOME", home)
         .env("ECACHE", env!("CARGO_BIN_EXE_ecache"))
         .env_remove("ECACHE_DB")
-        .env_remove("ECACHE_TEST_NOW")
-        .env("FIFTYONE_DATABASE_URI", format!("{hosts}/?{options}"))
-        .env(
-            "FIFTYONE_DATABASE_NAME",
-            format!("fiftyone-{}", std::process::id()),
-        )
-        .env("FIFTYONE_DATABASE_VALIDATION", "false")
-        .env("FIFTYONE_DO_NOT_TRACK", "true")
-        .output()
-        .expect("python starts");
+        .env_remove("ECACHE_TEST_NOW");
+    command
+}
+
+/// Runs a script that checks something, and expects it to say so.
+fn passes(command: &mut Command) {
+    let ran = command.output().expect("python starts");
     let stdout = String::from_utf8_lossy(&ran.stdout);
     assert!(
         ran.status.success() && stdout.ends_with("every check passed\n"),
         "{stdout}{}",
         String::from_utf8_lossy(&ran.stderr)
     );
+}
+
+/// Runs a script in which FiftyOne uses a database of its own on the server.
+fn passes_with_fiftyone(script: &str) {
+    let home = tempfile::tempdir().expect("a temporary folder");
+    let (hosts, options) = server();
+    let database = format!("{}-{}", script.trim_end_matches(".py"), std::process::id());
+    passes(
+        python(script, home.path())
+            .env("FIFTYONE_DATABASE_URI", format!("{hosts}/?{options}"))
+            .env("FIFTYONE_DATABASE_NAME", database)
+            .env("FIFTYONE_DATABASE_VALIDATION", "false")
+            .env("FIFTYONE_DO_NOT_TRACK", "true"),
+    );
+}
+
+#[test]
+#[ignore = "needs a MongoDB server and FiftyOne: tests/mongodb/with"]
+fn fiftyone_and_ecache_find_read_and_clear_what_the_other_keeps() {
+    passes_with_fiftyone("end_to_end.py");
+}
+
+#[test]
+#[ignore = "needs a MongoDB server and FiftyOne: tests/mongodb/with"]
+fn the_doctor_takes_nothing_that_fiftyones_panels_keep() {
+    passes_with_fiftyone("panels.py");
 }
 
 #[test]
@@ -167,23 +192,11 @@ fn a_file_that_is_called_as_fiftyones_database_is_named_with_its_folder() {
 fn values_of_every_type_move_and_stay_the_same_to_the_byte() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let (hosts, options) = server();
-    let ran = Command::new(std::env::var("ECACHE_TEST_PYTHON").expect(REASON))
-        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/mongodb/values.py"))
-        .current_dir(folder.path())
-        .env("HOME", folder.path())
-        .env("ECACHE", env!("CARGO_BIN_EXE_ecache"))
-        .env_remove("ECACHE_DB")
-        .env_remove("ECACHE_TEST_NOW")
-        .env("SERVER", hosts)
-        .env("OPTIONS", options)
-        .env("DATABASE", format!("values-{}", std::process::id()))
-        .output()
-        .expect("python starts");
-    let stdout = String::from_utf8_lossy(&ran.stdout);
-    assert!(
-        ran.status.success() && stdout == "every check passed\n",
-        "{stdout}{}",
-        String::from_utf8_lossy(&ran.stderr)
+    passes(
+        python("values.py", folder.path())
+            .env("SERVER", hosts)
+            .env("OPTIONS", options)
+            .env("DATABASE", format!("values-{}", std::process::id())),
     );
 }
 

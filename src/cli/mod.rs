@@ -271,12 +271,12 @@ pub(crate) enum Command {
     /// it is of that policy. FiftyOne's running jobs stay, and the metadata of their stores, unless
     /// --jobs is given.
     Clear(ClearArgs),
-    /// Remove what is expired, old, unused or too much
+    /// Remove expired, old, unused or excess entries
     ///
-    /// Without a limit: what is expired, also if `ecache run --stale` might still print it. With
-    /// several limits, an entry goes that is beyond any of them. Entries of policy `persist` stay,
-    /// unless --policy says otherwise. The other conditions of the filter must all hold. FiftyOne's
-    /// running jobs stay unless --jobs is given, and do not count towards a limit.
+    /// Without a limit: expired entries, even those that `ecache run --stale` might still print.
+    /// With several limits, an entry beyond any of them goes. Entries of policy `persist` stay,
+    /// unless --policy says otherwise. The other conditions of the filter must all hold.
+    /// FiftyOne's running jobs stay unless --jobs is given, and do not count towards a limit.
     Prune(PruneArgs),
     /// Change the lifetime or the policy of entries
     ///

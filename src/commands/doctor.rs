@@ -289,6 +289,7 @@ impl Doctor<'_> {
             Check::Expired => {
                 let filter = FilterArgs {
                     expired: true,
+                    policy: any_policy,
                     ..typed.clone()
                 };
                 ("prune".to_owned(), filter)

@@ -50,8 +50,9 @@ pub(crate) fn run(context: &Context, mut args: LsArgs) -> Result<Exit> {
     };
     if seen.foreign > 0 {
         context.note(&format!(
-            "of {}, something is another program's: `ecache doctor` says what",
-            entries(seen.foreign)
+            "{} {} fields or types of another program: `ecache doctor` names them",
+            entries(seen.foreign),
+            if seen.foreign == 1 { "has" } else { "have" }
         ));
     }
     note_elsewhere(context, backend.as_ref(), &filter.into(), now)?;

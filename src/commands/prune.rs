@@ -27,7 +27,8 @@ pub(crate) fn run(context: &Context, args: PruneArgs) -> Result<Exit> {
     let backend = open(context, run)?;
     note_unknown_names(context, backend.as_ref(), &scope)?;
     let orphans = orphans(context, &args, backend.as_ref(), &scope)?;
-    let meant = selection(&args, scope, orphans.clone(), now);
+    let expired = expired(&args, &scope);
+    let meant = selection(&args, scope, [&orphans, &expired], now);
     meant.any_of.iter().try_for_each(check_possible)?;
     let selection = if args.jobs {
         meant.clone()
@@ -60,13 +61,21 @@ pub(crate) fn run(context: &Context, args: PruneArgs) -> Result<Exit> {
         };
         note_running(context, backend.as_ref(), &meant, going, then)?;
     }
-    if let Some(orphans) = orphans.filter(|orphans| orphans.policy == Some(Policy::Evict)) {
-        note_persistent(context, backend.as_ref(), orphans, now)?;
-    }
+    let stay = [
+        (
+            expired,
+            ", which are expired, left in place; --policy any removes them too",
+        ),
+        (
+            orphans,
+            ", whose datasets were deleted, left in place; `ecache clear --dataset ID --policy any` removes them too",
+        ),
+    ];
+    note_persistent(context, backend.as_ref(), stay, then)?;
     if run == Run::Wet {
         // Removes large values whose writers died before publishing them. Best effort.
         if let Err(error) = backend.collect_garbage(now) {
-            context.detail(&format!("what nothing names was not collected: {error}"));
+            context.detail(&format!("unreferenced values were not removed: {error}"));
         }
         note_limits(context, backend.as_ref(), &selection, now)?;
     }
@@ -104,23 +113,26 @@ fn note_limits(
     Ok(())
 }
 
-/// Says so if entries of policy `persist`, which stay, belong to datasets that were deleted.
+/// Notes entries of policy `persist`, which stay although they are expired or their datasets were
+/// deleted.
 fn note_persistent(
     context: &Context,
     backend: &dyn Backend,
-    orphans: Filter,
-    now: Timestamp,
+    filters: [(Option<Filter>, &str); 2],
+    then: Timestamp,
 ) -> Result<()> {
-    let persistent = Filter {
-        policy: Some(Policy::Persist),
-        ..orphans
-    };
-    let left = backend.usage(&persistent.into(), now)?;
-    if left != Usage::default() {
-        context.note(&format!(
-            "{} of policy persist, whose datasets were deleted, left in place; `ecache clear --dataset ID --policy any` removes them too",
-            amount(left)
-        ));
+    for (filter, note) in filters {
+        let Some(filter) = filter.filter(|filter| filter.policy == Some(Policy::Evict)) else {
+            continue;
+        };
+        let persistent = Filter {
+            policy: Some(Policy::Persist),
+            ..filter
+        };
+        let left = backend.usage(&persistent.into(), then)?;
+        if left != Usage::default() {
+            context.note(&format!("{} of policy persist{note}", amount(left)));
+        }
     }
     Ok(())
 }
@@ -191,21 +203,23 @@ fn evictable(args: &PruneArgs, scope: &Filter) -> Filter {
     }
 }
 
+/// Returns the filter of expired entries, if they are to go.
+fn expired(args: &PruneArgs, scope: &Filter) -> Option<Filter> {
+    args.is_of_expired().then(|| Filter {
+        freshness: Some(Freshness::Expired),
+        ..evictable(args, scope)
+    })
+}
+
 /// Returns the entries to remove: each limit by itself is a reason.
 fn selection(
     args: &PruneArgs,
     scope: Filter,
-    orphans: Option<Filter>,
+    dead: [&Option<Filter>; 2],
     now: Timestamp,
 ) -> Selection {
     let time = |moment: Moment| Some(Timestamp::from_millis(moment.resolve(now.as_millis())));
-    let mut any_of = Vec::from_iter(orphans);
-    if args.is_of_expired() {
-        any_of.push(Filter {
-            freshness: Some(Freshness::Expired),
-            ..scope.clone()
-        });
-    }
+    let mut any_of: Vec<Filter> = dead.into_iter().flatten().cloned().collect();
     if let Some(moment) = args.filter.older_than {
         any_of.push(Filter {
             written_before: time(moment),
