@@ -302,7 +302,7 @@ impl Context {
 
     /// Returns the requested format, or else the one that suits standard output.
     pub(crate) fn format(&self, args: FormatArgs) -> Format {
-        args.format
+        args.chosen()
             .unwrap_or_else(|| Format::default_for(&self.terminal))
     }
 

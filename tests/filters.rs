@@ -790,3 +790,84 @@ fn a_set_clock_is_the_one_of_the_table() {
     assert_eq!(NOW, "2026-11-23T06:32:51.000Z");
     assert_eq!(time.as_secs() % 60, 51);
 }
+
+#[test]
+fn stores_are_arguments_of_every_verb_that_selects_entries() {
+    let session = filled();
+    for verb in [
+        "ls",
+        "stats",
+        "stores ls",
+        "stores",
+        "export",
+        "clear -n",
+        "prune -n --older-than 1m",
+        "doctor --fail-on none",
+        "warm --refresh -n",
+    ] {
+        // The command of `warm` leaves room for one.
+        let names: &[&str] = if verb.starts_with("warm") {
+            &["s"]
+        } else {
+            &["s", "s s2"]
+        };
+        for names in names {
+            let option = names.replace("s ", "--store s --store ");
+            let option = option.strip_prefix("--store ").unwrap_or(&option);
+            let by_option = session.run(&format!("{verb} --store {option}"));
+            let by_argument = session.run(&format!("{verb} {names}"));
+            assert_eq!(by_argument, by_option, "{verb} {names}");
+            assert_eq!(by_argument.code, 0, "{verb} {names}: {by_argument:?}");
+        }
+    }
+    let dry = |words: &str| session.run(&format!("touch -n --ttl 1d {words}"));
+    assert_eq!(dry("s k1 k2"), dry("--store s --key k1 --key k2"));
+    dry("s nothing").notes("would change 0 entries (0 B)\n");
+    // Where an argument is a file, a second one is no store.
+    for words in ["import lines.jsonl s", "copy @ copy.db s"] {
+        let ran = session.run(words);
+        assert_eq!(ran.code, 2, "{words}");
+        assert!(ran.stderr.contains("named with --store here"), "{ran:?}");
+    }
+}
+
+#[test]
+fn nothing_found_is_a_failure_where_that_is_asked_for() {
+    let session = filled();
+    std::fs::write(session.path("backup.jsonl"), "{}\n").expect("a file");
+    for verb in ["ls", "stats", "stores ls", "export"] {
+        assert_eq!(session.run(&format!("{verb} s --fail-empty")).code, 0);
+        assert_eq!(session.run(&format!("{verb} nothing")).code, 0, "{verb}");
+        let ran = session.run(&format!("{verb} nothing --fail-empty"));
+        assert_eq!(ran.code, 1, "{verb}: {ran:?}");
+    }
+    // A misspelt name does not empty a backup.
+    let ran = session.run("export -o backup.jsonl thumps");
+    assert_eq!(ran.code, 1, "{ran:?}");
+    assert!(
+        ran.stderr.contains("backup.jsonl stays as it is"),
+        "{ran:?}"
+    );
+    let kept = std::fs::read(session.path("backup.jsonl")).expect("it is there");
+    assert_eq!(kept, b"{}\n");
+    session.run("export -o new.jsonl thumps").succeeds();
+    assert!(session.path("new.jsonl").exists());
+}
+
+#[test]
+fn rows_that_end_with_nul_are_not_escaped() {
+    let session = Session::new();
+    session.run(["set", "odd", "a\tb\n\\c", "x"]).notes("");
+    session.run("set odd plain y").notes("");
+    let ran = session.run("ls odd -0 --fields key --sort key").succeeds();
+    assert_eq!(ran.text(), "a\tb\n\\c\0plain\0");
+    assert_eq!(
+        session.run("ls odd --json"),
+        session.run("ls odd --format json")
+    );
+    assert_eq!(session.run("ls odd --json --format csv").code, 2);
+    assert_eq!(
+        session.run("stores -0 odd").succeeds().stdout.last(),
+        Some(&0)
+    );
+}

@@ -16,4 +16,4 @@ end
 for of in collection store dataset user operator prompt
     complete -c ecache -n "__fish_ecache_follows --$of" -l $of -x -a "(__fish_ecache_names $of)"
 end
-complete -c ecache -n "__fish_ecache_follows get set has show rm" -f -a "(__fish_ecache_names store)"
+complete -c ecache -n "__fish_ecache_follows get set has show rm why ls stats clear prune touch export watch doctor" -f -a "(__fish_ecache_names store)"

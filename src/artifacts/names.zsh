@@ -7,7 +7,7 @@ _ecache_names() {
     fi
     case $before in
         (--collection|--store|--dataset|--user|--operator|--prompt) of=${before#--} ;;
-        (get|set|has|show|rm) of=store ;;
+        (get|set|has|show|rm|why|ls|stats|clear|prune|touch|export|watch|doctor) of=store ;;
         (*) return 1 ;;
     esac
     if [[ " $words" =~ ' --db[= ]([^ ]+)' ]]; then

@@ -22,7 +22,7 @@ use crate::units::{parse_duration, parse_size};
 Examples:
   ecache get thumbs cat.jpg > cat.png
   ecache get histograms#v2 -a uniqueness -j 10 --user u-alice
-  ecache ls --store thumbs --fields key | ecache get thumbs --keys-from -")]
+  ecache ls thumbs --fields key | ecache get thumbs --keys-from -")]
 pub(crate) struct GetArgs {
     /// Look up the keys in this file (- for standard input), and print JSON lines
     #[arg(long, value_name = "FILE", conflicts_with_all = ["key", "argument", "json-argument", "args", "user", "operator", "prompt", "jwt_file"])]
@@ -30,6 +30,9 @@ pub(crate) struct GetArgs {
     /// Print the value in this format
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = ValueFormat::Raw)]
     pub(crate) format: ValueFormat,
+    /// Print JSON, as --format json does
+    #[arg(long, conflicts_with = "format")]
+    pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) entry: EntryArgs,
 }
@@ -153,6 +156,9 @@ pub(crate) struct WhyArgs {
     /// Print in this format
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
     pub(crate) format: WhyFormat,
+    /// Print JSON, as --format json does
+    #[arg(long, conflicts_with = "format")]
+    pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) reveal: RevealArgs,
     #[command(flatten)]
@@ -189,9 +195,6 @@ Examples:
   ecache ls --user u-alice --fields store_name,key | cut -f 2
   ecache ls --format jsonl | jq -r 'select(.hits > 10) | .key'")]
 pub(crate) struct LsArgs {
-    /// Entries of these stores
-    #[arg(value_name = "STORE")]
-    pub(crate) stores: Vec<String>,
     /// Order by this field
     #[arg(long, value_enum, value_name = "FIELD")]
     pub(crate) sort: Option<SortField>,
@@ -252,7 +255,7 @@ Examples:
   ecache stats
   ecache stats --by dataset
   ecache stats --calls
-  ecache stats --by user --store my_labels --format json")]
+  ecache stats my_labels --by user --json")]
 pub(crate) struct StatsArgs {
     /// Group by these
     #[arg(long, value_enum, value_name = "WHAT", default_value_t = GroupBy::Store)]
@@ -320,9 +323,10 @@ pub(crate) struct RmArgs {
 #[command(
     after_help = "\
 Examples:
+  ecache clear thumbs --dry-run
   ecache clear --dataset 6b03de1228195dbc2df5c505 --dry-run
-  ecache clear --user u-alice --store my_labels
-  ecache clear --store 'dashboard_*' --glob --policy any
+  ecache clear my_labels --user u-alice
+  ecache clear 'dashboard_*' --glob --policy any
   ecache clear --all",
     mut_arg("policy", filter::evict_by_default)
 )]
@@ -393,12 +397,16 @@ fn limit(condition: Arg, help: &'static str) -> Arg {
 #[command(
     after_help = "\
 Examples:
-  ecache touch --store thumbs --ttl 7d
-  ecache touch --store settings --key theme --policy persist
+  ecache touch thumbs --ttl 7d
+  ecache touch settings theme --policy persist
   ecache touch --expiring-within 1h --ttl 1d --dry-run",
-    mut_arg("policy", filter::if_policy)
+    mut_arg("policy", filter::if_policy),
+    mut_arg("stores", filter::one_store)
 )]
 pub(crate) struct TouchArgs {
+    /// Entries of these keys in that store
+    #[arg(value_name = "KEY", index = 2)]
+    pub(crate) keys: Vec<String>,
     /// Expire this long from now, as in 90s, 10m or 1d12h; `none` for never, `keep` for the expiry
     /// that an entry has
     #[arg(long, value_name = "DURATION", value_parser = parse_ttl_change, required_unless_present = "new_policy")]
@@ -421,7 +429,7 @@ pub(crate) struct TouchArgs {
 #[command(after_help = "\
 Examples:
   ecache export > backup.jsonl
-  ecache export --store my_labels --user u-alice | jq .value")]
+  ecache export my_labels --user u-alice | jq .value")]
 pub(crate) struct ExportArgs {
     /// Write to this file, which is replaced when all is written
     #[arg(long, short, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
@@ -431,11 +439,14 @@ pub(crate) struct ExportArgs {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = "\
+#[command(
+    after_help = "\
 Examples:
   ecache import backup.jsonl
   mongoexport --db fiftyone --collection execution_store | ecache import -
-  ecache import dump/fiftyone/execution_store.bson --on-conflict newer")]
+  ecache import dump/fiftyone/execution_store.bson --on-conflict newer",
+    mut_arg("stores", filter::stores_by_option)
+)]
 pub(crate) struct ImportArgs {
     /// The file to read; - for standard input
     #[arg(value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
@@ -454,11 +465,14 @@ pub(crate) struct ImportArgs {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = "\
+#[command(
+    after_help = "\
 Examples:
   ecache copy team.db mine.db --dataset 6b03de1228195dbc2df5c505
   ecache copy execution_store.bson cache.db --store my_labels
-  ecache copy cache.db cache.db --remap-dataset 6b03de1228195dbc2df5c505=6b03de1228195dbc2df5c682")]
+  ecache copy cache.db cache.db --remap-dataset 6b03de1228195dbc2df5c505=6b03de1228195dbc2df5c682",
+    mut_arg("stores", filter::stores_by_option)
+)]
 pub(crate) struct CopyArgs {
     /// Where the entries are
     #[arg(value_name = "FROM", value_hint = clap::ValueHint::FilePath)]
@@ -533,9 +547,9 @@ pub(crate) struct DoctorArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  ecache watch --store thumbs
+  ecache watch thumbs
   ecache watch --dataset 6b03de1228195dbc2df5c505 --format jsonl | jq -r '[.change, .key] | @tsv'
-  ecache watch --store jobs --key done --count 1")]
+  ecache watch jobs --key done --count 1")]
 pub(crate) struct WatchArgs {
     /// End after so many changes
     #[arg(long, value_name = "COUNT")]
@@ -546,6 +560,12 @@ pub(crate) struct WatchArgs {
     /// Print in this format [default: tab-separated lines]
     #[arg(long, value_name = "FORMAT", value_enum)]
     pub(crate) format: Option<WatchFormat>,
+    /// Print one JSON object a line, as --format jsonl does
+    #[arg(long, conflicts_with = "format")]
+    pub(crate) json: bool,
+    /// End rows with a NUL byte and escape nothing in them, for `xargs -0`
+    #[arg(long, short = '0', conflicts_with_all = ["format", "json"])]
+    pub(crate) null: bool,
     #[command(flatten)]
     pub(crate) reveal: RevealArgs,
     #[command(flatten)]

@@ -57,6 +57,7 @@ fn get(mut words: impl Iterator<Item = OsString>, path: &mut Option<String>) -> 
         },
         keys_from: None,
         format: ValueFormat::Raw,
+        json: false,
     }))
 }
 

@@ -2,21 +2,23 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::ops::Deref;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use clap::{Arg, Args};
+use clap::error::Error;
+use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 use ecache_core::entry::Policy;
 use ecache_core::value::Kind;
 
+use crate::error::Exit;
 use crate::units::{Moment, parse_duration, parse_moment, parse_size};
 
 // Which entries are meant: different conditions must all hold, of a repeated one any.
 #[derive(Clone, Debug, Default, PartialEq, Args)]
 #[command(next_help_heading = "Filter")]
 pub(crate) struct FilterArgs {
-    /// Entries of this store
-    #[arg(long, value_name = "NAME")]
-    pub(crate) store: Vec<String>,
+    #[command(flatten)]
+    pub(crate) store: StoreNames,
     /// Entries linked to this dataset: its id, or in FiftyOne's database its name
     #[arg(long, value_name = "ID")]
     pub(crate) dataset: Vec<String>,
@@ -80,6 +82,82 @@ pub(crate) struct FilterArgs {
     /// Entries of this policy
     #[arg(long = "policy", value_name = "POLICY", value_enum)]
     pub(crate) policy: Option<PolicyChoice>,
+}
+
+/// The names of stores, typed as arguments or with `--store`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct StoreNames(pub(crate) Vec<String>);
+
+impl StoreNames {
+    const ARGUMENTS: &str = "stores";
+    const OPTION: &str = "store";
+}
+
+impl Deref for StoreNames {
+    type Target = Vec<String>;
+
+    fn deref(&self) -> &Vec<String> {
+        &self.0
+    }
+}
+
+impl FromIterator<String> for StoreNames {
+    fn from_iter<T: IntoIterator<Item = String>>(names: T) -> Self {
+        Self(names.into_iter().collect())
+    }
+}
+
+impl Args for StoreNames {
+    fn augment_args(command: Command) -> Command {
+        command
+            .arg(
+                Arg::new(Self::ARGUMENTS)
+                    .value_name("STORE")
+                    .num_args(1..)
+                    .action(ArgAction::Append)
+                    .help_heading(None::<&str>)
+                    .help("Entries of these stores"),
+            )
+            .arg(
+                Arg::new(Self::OPTION)
+                    .long(Self::OPTION)
+                    .value_name("NAME")
+                    .action(ArgAction::Append)
+                    .help("Entries of this store"),
+            )
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+impl FromArgMatches for StoreNames {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, Error> {
+        let names = |id| matches.get_many::<String>(id).into_iter().flatten();
+        let all = names(Self::ARGUMENTS).chain(names(Self::OPTION));
+        Ok(Self(all.cloned().collect()))
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+/// Takes one store as an argument, for a verb whose further arguments are keys.
+pub(crate) fn one_store(stores: Arg) -> Arg {
+    stores
+        .num_args(1)
+        .action(ArgAction::Set)
+        .index(1)
+        .help("Entries of this store")
+}
+
+/// Refuses stores as arguments, for a verb whose arguments are something else.
+pub(crate) fn stores_by_option(stores: Arg) -> Arg {
+    let refuse = |_: &str| Err::<String, _>("a store is named with --store here");
+    stores.hide(true).value_parser(refuse)
 }
 
 /// A policy as it is typed to select entries.
@@ -152,6 +230,15 @@ pub(crate) fn if_policy(policy: Arg) -> Arg {
 }
 
 impl FilterArgs {
+    /// Returns how a command ends whose filter selected entries, or none.
+    pub(crate) fn exit(&self, is_empty: bool) -> Exit {
+        if is_empty && self.fail_empty {
+            Exit::No
+        } else {
+            Exit::Done
+        }
+    }
+
     /// Returns the same conditions with every name as a pattern, so that patterns can be added.
     pub(crate) fn as_patterns(&self) -> Self {
         if self.glob {
@@ -159,7 +246,7 @@ impl FilterArgs {
         }
         let escaped = |names: &[String]| names.iter().map(|name| escape(name)).collect();
         Self {
-            store: escaped(&self.store),
+            store: self.store.iter().map(|name| escape(name)).collect(),
             dataset: escaped(&self.dataset),
             user: escaped(&self.user),
             operator: escaped(&self.operator),
@@ -185,7 +272,7 @@ impl FilterArgs {
     pub(crate) fn words(&self, quote: impl for<'a> Fn(&'a str) -> Cow<'a, str>) -> String {
         let mut words = String::new();
         for (option, names) in [
-            ("--store", &self.store),
+            ("--store", &*self.store),
             ("--dataset", &self.dataset),
             ("--user", &self.user),
             ("--operator", &self.operator),

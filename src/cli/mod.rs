@@ -72,8 +72,8 @@ Examples:
   ecache set thumbs cat.jpg --ttl 1d < cat.png   keep a value for a day
   ecache get thumbs cat.jpg > cat.png            print it again
   ecache warm -- curl -s https://x/{} < ids      run it for each line that is not cached
-  ecache ls --store thumbs                       list what is cached
-  ecache clear --store thumbs --dry-run          see what a removal would remove
+  ecache ls thumbs                               list what is cached
+  ecache clear thumbs --dry-run                  see what a removal would remove
 
 See `ecache COMMAND -h` for a command, `ecache --help` for more.";
 
@@ -85,10 +85,10 @@ Examples:
   ecache get thumbs cat.jpg > cat.png            print it again
   ecache warm -- curl -s https://x/{} < ids      run it for each line that is not cached
   ecache why -- curl -s https://x/7              say why that is a hit or a miss
-  ecache ls --store thumbs                       list what is cached
+  ecache ls thumbs                               list what is cached
   ecache import dump.bson                        read a mongodump of FiftyOne's
   ecache get my_labels -j 0.25 --user u-alice    the result of a call
-  ecache clear --store thumbs --dry-run          see what a removal would remove
+  ecache clear thumbs --dry-run                  see what a removal would remove
   ecache prune --expired --max-size 1GiB         remove what is dead or too much
 
 Exit status:
@@ -154,7 +154,24 @@ pub(crate) struct Global {
 pub(crate) struct FormatArgs {
     /// Print in this format [default: table, or plain lines in a pipe]
     #[arg(long, value_name = "FORMAT", value_enum)]
-    pub(crate) format: Option<Format>,
+    format: Option<Format>,
+    /// Print JSON, as --format json does
+    #[arg(long, conflicts_with = "format")]
+    json: bool,
+    /// End rows with a NUL byte and escape nothing in them, for `xargs -0`
+    #[arg(long, short = '0', conflicts_with_all = ["format", "json"])]
+    null: bool,
+}
+
+impl FormatArgs {
+    /// Returns the format that was asked for.
+    pub(crate) fn chosen(self) -> Option<Format> {
+        match (self.json, self.null) {
+            (true, _) => Some(Format::Json),
+            (_, true) => Some(Format::Nul),
+            _ => self.format,
+        }
+    }
 }
 
 // Whether what looks like a secret is shown.

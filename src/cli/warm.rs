@@ -9,23 +9,26 @@ use clap::{Args, ValueEnum};
 
 use super::RevealArgs;
 use super::entry::SurroundingsArgs;
-use super::filter::FilterArgs;
+use super::filter::{self, FilterArgs};
 use super::run::KeepArgs;
 use crate::output::Format;
 use crate::units::{parse_duration, parse_rate};
 
 #[derive(Debug, Args)]
-#[command(after_help = "\
+#[command(
+    after_help = "\
 Examples:
   seq 1 50 | ecache warm -j 8 --ttl 1d -- curl -sf https://x/{}
   find . -name '*.csv' -print0 | ecache warm -0 -- ./summarise
   ecache warm --jsonl --input cities.jsonl -- ./weather --lat {lat} --lon {lon}
-  ecache warm --refresh --store curl --expiring-within 10m --dry-run
-  ecache warm --refresh --dataset 6b03de1228195dbc2df5c505 --order cost --max-time 5m")]
+  ecache warm --refresh curl --expiring-within 10m --dry-run
+  ecache warm --refresh --dataset 6b03de1228195dbc2df5c505 --order cost --max-time 5m",
+    mut_arg("stores", filter::one_store)
+)]
 pub(crate) struct WarmArgs {
     /// The program, and its arguments, in which {} is the item; without any {} the item is the last
     /// argument
-    #[arg(value_name = "COMMAND", last = true, required_unless_present = "refresh", value_hint = clap::ValueHint::CommandWithArguments)]
+    #[arg(value_name = "COMMAND", index = 2, last = true, required_unless_present = "refresh", value_hint = clap::ValueHint::CommandWithArguments)]
     pub(crate) command: Vec<OsString>,
     /// Read the items from this file [default: standard input]
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
@@ -77,13 +80,27 @@ pub(crate) struct WarmArgs {
     pub(crate) wait_timeout: u64,
     /// Print what came of each item in this format
     #[arg(long, value_name = "FORMAT", value_enum)]
-    pub(crate) format: Option<Format>,
+    format: Option<Format>,
+    /// Print JSON, as --format json does
+    #[arg(long, conflicts_with = "format")]
+    json: bool,
     #[command(flatten)]
     pub(crate) reveal: RevealArgs,
     #[command(flatten)]
     pub(crate) surroundings: SurroundingsArgs,
     #[command(flatten)]
     pub(crate) filter: FilterArgs,
+}
+
+impl WarmArgs {
+    /// Returns the format that was asked for.
+    pub(crate) fn format(&self) -> Option<Format> {
+        if self.json {
+            Some(Format::Json)
+        } else {
+            self.format
+        }
+    }
 }
 
 /// The order in which `warm --refresh` runs commands.

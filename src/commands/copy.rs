@@ -206,7 +206,7 @@ impl Copy<'_> {
         let exit = match (self.args.dry_run, to.as_os_str() == "-") {
             (true, _) => write(&mut io::sink()),
             (false, true) => to_stdout(self.context, write),
-            (false, false) => to_file(to, write),
+            (false, false) => to_file(self.context, to, write),
         }?;
         let verb = if self.args.dry_run {
             "would copy"

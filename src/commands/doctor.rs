@@ -18,7 +18,7 @@ use super::shared::deletion::{
 use super::shared::filter::{Unless, filter, note_unknown_names};
 use super::shared::jobs::find_running;
 use super::shared::live_datasets::Live;
-use crate::cli::filter::{FilterArgs, PolicyChoice};
+use crate::cli::filter::{FilterArgs, PolicyChoice, StoreNames};
 use crate::cli::{DoctorArgs, FailOn, Fix};
 use crate::context::{Collections, Context};
 use crate::error::Exit;
@@ -330,7 +330,7 @@ impl Doctor<'_> {
             Check::PersistExpiry => match finding.entries.first() {
                 Some(entry) => {
                     let filter = FilterArgs {
-                        store: vec![entry.store.store_name.to_string()],
+                        store: StoreNames(vec![entry.store.store_name.to_string()]),
                         key: vec![entry.key.as_str().to_owned()],
                         ..FilterArgs::default()
                     };

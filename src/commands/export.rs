@@ -1,5 +1,7 @@
 //! `ecache export`: entries as JSON lines, which `import` reads.
 
+use std::cell::Cell;
+
 use anyhow::Result;
 use ecache_core::transfer::Records;
 
@@ -14,15 +16,17 @@ pub(crate) fn run(context: &Context, args: ExportArgs) -> Result<Exit> {
     let now = context.now();
     let filter = filter(context, &args.filter, Unless::AnyPolicy, now)?;
     let backend = context.reader()?;
+    let is_empty = Cell::new(true);
     let write = |out: &mut dyn std::io::Write| {
         let records = Records::in_any_order(backend.as_ref(), &filter, now)?;
+        let records = records.inspect(|_| is_empty.set(false));
         pour(context, "exporting", None, records, lines(out))
     };
     let exit = match &args.output {
-        Some(path) => to_file(path, write),
+        Some(path) => to_file(context, path, write),
         None => to_stdout(context, write),
     }?;
     note_unknown_names(context, backend.as_ref(), &filter)?;
     note_elsewhere(context, backend.as_ref(), &filter.into(), now)?;
-    Ok(exit)
+    Ok(exit.max_trouble(args.filter.exit(is_empty.get())))
 }

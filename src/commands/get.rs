@@ -23,12 +23,17 @@ pub(crate) fn run(context: &Context, args: GetArgs) -> Result<Exit> {
         let store = store_address(context, &args.entry.store, &args.entry.scope)?;
         return get_many::run(context, &store, file);
     }
+    let format = if args.json {
+        ValueFormat::Json
+    } else {
+        args.format
+    };
     let request = Request::new(context, args.entry)?;
     let now = context.now();
     let (backend, lookup) = context.look_up_once(&request.address, now)?;
     match lookup {
         Lookup::Hit(entry, content) if !request.contradicts(&entry) => {
-            print(backend.as_ref(), &entry, content, args.format)?;
+            print(backend.as_ref(), &entry, content, format)?;
             tell_of_namesakes(context, backend.as_ref(), &entry, now)?;
             match Use::due(&entry, now) {
                 Some(hit) => {

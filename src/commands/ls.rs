@@ -23,14 +23,13 @@ const ROWS: u64 = 100;
 /// Number of rows from which a table decides what it shows.
 const PAGE: usize = 1000;
 
-pub(crate) fn run(context: &Context, mut args: LsArgs) -> Result<Exit> {
+pub(crate) fn run(context: &Context, args: LsArgs) -> Result<Exit> {
     if let Some(count) = &args.dry_run {
         let count = count.as_deref().unwrap_or("10");
         return Err(usage(format!(
             "-n is a dry run where something is changed; to list {count} entries: ecache ls -L {count}"
         )));
     }
-    args.filter.store.append(&mut args.stores);
     let now = context.now();
     let format = context.format(args.format);
     let filter = filter(context, &args.filter, Unless::AnyPolicy, now)?;
@@ -58,8 +57,7 @@ pub(crate) fn run(context: &Context, mut args: LsArgs) -> Result<Exit> {
     note_elsewhere(context, backend.as_ref(), &filter.into(), now)?;
     Ok(match (seen.damaged, seen.count) {
         (1.., _) => Exit::Damaged,
-        (0, 0) if args.filter.fail_empty => Exit::No,
-        _ => Exit::Done,
+        (0, count) => args.filter.exit(count == 0),
     })
 }
 

@@ -50,7 +50,8 @@ pub(crate) fn run(context: &Context, args: StatsArgs) -> Result<Exit> {
         rows.row(&cells)?;
     }
     rows.finish()?;
-    if groups.is_empty() && context.terminal.stdout_is_terminal {
+    let is_empty = groups.is_empty();
+    if is_empty && context.terminal.stdout_is_terminal {
         context.note("no entries");
     }
     note_unknown_names(context, backend.as_ref(), &filter)?;
@@ -71,7 +72,7 @@ pub(crate) fn run(context: &Context, args: StatsArgs) -> Result<Exit> {
             plural(count)
         ));
     }
-    Ok(Exit::Done)
+    Ok(args.filter.exit(is_empty))
 }
 
 fn name_column(by: GroupBy) -> Column {
@@ -140,7 +141,7 @@ fn calls(context: &Context, args: &StatsArgs, filter: &Filter) -> Result<Exit> {
     if groups.is_empty() && context.terminal.stdout_is_terminal {
         context.note("no calls of cached functions");
     }
-    Ok(Exit::Done)
+    Ok(args.filter.exit(groups.is_empty()))
 }
 
 fn cells(group: &Group, secrets: Secrets) -> Vec<Cell<'_>> {

@@ -12,7 +12,8 @@ use crate::cli::TouchArgs;
 use crate::context::Context;
 use crate::error::{Exit, usage};
 
-pub(crate) fn run(context: &Context, args: TouchArgs) -> Result<Exit> {
+pub(crate) fn run(context: &Context, mut args: TouchArgs) -> Result<Exit> {
+    args.filter.key.append(&mut args.keys);
     let now = context.now();
     let change = LifetimeChange::new(args.ttl, args.new_policy)?;
     let touch = change.touch(now)?;

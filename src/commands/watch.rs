@@ -23,9 +23,10 @@ use crate::error::{Exit, usage};
 use crate::output::{Cell, Column, Format, Secrets, stdout};
 
 pub(crate) fn run(context: &Context, args: WatchArgs) -> Result<Exit> {
-    let format = match args.format {
-        Some(WatchFormat::Jsonl) => Format::Jsonl,
-        None => Format::Plain,
+    let format = match (args.format, args.json, args.null) {
+        (Some(WatchFormat::Jsonl), ..) | (_, true, _) => Format::Jsonl,
+        (_, _, true) => Format::Nul,
+        _ => Format::Plain,
     };
     let interval = Duration::from_millis(args.interval);
     check_lasting(&args.filter)?;
@@ -96,6 +97,11 @@ fn check_lasting(filter: &FilterArgs) -> Result<()> {
         ("--unused-for", filter.unused_for.is_some()),
         ("--expiring-within", filter.expiring_within.is_some()),
     ];
+    if filter.fail_empty {
+        return Err(usage(
+            "--fail-empty asks for entries that are there, and watch waits for changes: use ecache ls",
+        ));
+    }
     match times.into_iter().find(|(_, is_set)| *is_set) {
         None => Ok(()),
         Some((option, _)) => Err(usage(format!(

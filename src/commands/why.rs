@@ -24,7 +24,12 @@ use crate::error::{Exit, usage};
 use crate::output::{JsonToTerminal, Secrets, escape, human, stdout};
 
 pub(crate) fn run(context: &Context, args: WhyArgs) -> Result<Exit> {
-    let (format, secrets) = (args.format, Secrets::from(args.reveal));
+    let secrets = Secrets::from(args.reveal);
+    let format = if args.json {
+        WhyFormat::Json
+    } else {
+        args.format
+    };
     let question = match question(context, args)? {
         Ok(question) => question,
         Err(why) => return never(format, &why),

@@ -73,6 +73,7 @@ pub(super) struct Tabs<W> {
     sink: W,
     audience: Audience,
     line: String,
+    ending: char,
 }
 
 impl<W: Write> Tabs<W> {
@@ -90,7 +91,18 @@ impl<W: Write> Tabs<W> {
             sink,
             audience,
             line: String::new(),
+            ending: '\n',
         })
+    }
+
+    /// Writes rows that end with a NUL byte. To a program, nothing is escaped in them.
+    pub(super) fn ended_by_nul(sink: W, audience: Audience) -> Self {
+        Self {
+            sink,
+            audience,
+            line: String::new(),
+            ending: '\0',
+        }
     }
 }
 
@@ -101,11 +113,16 @@ impl<W: Write> Rows for Tabs<W> {
             if index > 0 {
                 self.line.push('\t');
             }
+            let is_raw = self.ending == '\0' && self.audience == Audience::Program;
             cell.push_exact(&mut self.line, |out, text| {
-                push_text(out, text, self.audience);
+                if is_raw {
+                    out.push_str(text);
+                } else {
+                    push_text(out, text, self.audience);
+                }
             });
         }
-        self.line.push('\n');
+        self.line.push(self.ending);
         self.sink.write_all(self.line.as_bytes())
     }
 

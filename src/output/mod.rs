@@ -57,6 +57,9 @@ pub(crate) enum Format {
     /// Tab-separated values without a header: what a pipe gets when no format is asked for
     #[value(skip)]
     Plain,
+    /// The same with cells as they are and a NUL byte at the end of each row, for `xargs -0`
+    #[value(skip)]
+    Nul,
 }
 
 impl Format {
@@ -157,6 +160,7 @@ impl<'a> Writer<'a> {
             Format::Csv => Box::new(Csv::new(sink, columns, audience)?),
             Format::Tsv => Box::new(Tabs::new(sink, Header::Shown, columns, audience)?),
             Format::Plain => Box::new(Tabs::new(sink, Header::Hidden, columns, audience)?),
+            Format::Nul => Box::new(Tabs::ended_by_nul(sink, audience)),
         };
         Ok(Self(rows))
     }

@@ -95,7 +95,11 @@ pub(in crate::commands) fn to_stdout(
 
 /// Writes a file that appears once complete, readable only by its owner. A path that is not a
 /// regular file, such as a device or a named pipe, is written to directly.
+///
+/// A file that holds something is not replaced by nothing, which a misspelt name would do to a
+/// backup.
 pub(in crate::commands) fn to_file(
+    context: &Context,
     path: &Path,
     write: impl FnOnce(&mut dyn Write) -> Result<Exit>,
 ) -> Result<Exit> {
@@ -138,6 +142,14 @@ pub(in crate::commands) fn to_file(
     let exit = write(&mut out).with_context(attempt)?;
     out.flush().with_context(attempt)?;
     drop(out);
+    let length = |path: &Path| fs::metadata(path).map_or(0, |file| file.len());
+    if length(file.path()) == 0 && length(path) > 0 {
+        context.warn(&format!(
+            "no entry matches: {} stays as it is",
+            path.display()
+        ));
+        return Ok(exit.max_trouble(Exit::No));
+    }
     file.as_file().sync_all().with_context(attempt)?;
     let persisted = file.persist(path).map_err(|error| error.error);
     persisted.with_context(attempt)?;

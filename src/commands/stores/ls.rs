@@ -64,5 +64,5 @@ pub(super) fn run(context: &Context, args: StoresListArgs) -> Result<Exit> {
     if is_empty && context.terminal.stdout_is_terminal {
         context.note("no stores");
     }
-    Ok(Exit::Done)
+    Ok(args.filter.exit(is_empty))
 }

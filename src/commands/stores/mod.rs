@@ -21,7 +21,7 @@ pub(crate) fn run(context: &Context, args: StoresArgs) -> Result<Exit> {
     let Some(verb) = args.verb else {
         return ls::run(context, args.list);
     };
-    if args.list.format.format.is_some() {
+    if args.list.format.chosen().is_some() {
         return Err(usage(
             "name the --format after the verb: ecache stores ls --format json",
         ));

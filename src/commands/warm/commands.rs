@@ -16,7 +16,7 @@ use super::settings;
 use super::template::Template;
 use crate::cli::WarmArgs;
 use crate::cli::entry::ScopeArgs;
-use crate::cli::filter::FilterArgs;
+use crate::cli::filter::{FilterArgs, StoreNames};
 use crate::cli::value::Lifetime;
 use crate::context::Context;
 use crate::error::usage;
@@ -167,7 +167,7 @@ fn scope_of(filter: &FilterArgs, jwt_file: Option<PathBuf>) -> Result<(Option<&s
         jwt_file,
     };
     let rest = FilterArgs {
-        store: Vec::new(),
+        store: StoreNames::default(),
         dataset: Vec::new(),
         user: Vec::new(),
         operator: Vec::new(),

@@ -27,7 +27,7 @@ pub(super) fn forecast<T>(
 ) -> Result<Exit> {
     let backend = context.reader()?;
     let format = args
-        .format
+        .format()
         .unwrap_or_else(|| Format::default_for(&context.terminal));
     let mut report = Report::new(context, Some(format))?;
     let mut forecast = Forecast::default();

@@ -128,7 +128,7 @@ fn warm<T: Send + 'static>(
         signals: Some(signals::as_bytes().context("cannot receive signals")?),
         prepare: inherited::prepare,
     };
-    let mut report = Report::new(context, args.format)?;
+    let mut report = Report::new(context, args.format())?;
     let mut summary = Summary::default();
     let mut progress = context.progress("warming", None);
     let stop = warm.run(items, prepare, |item, done, total| {
@@ -137,7 +137,7 @@ fn warm<T: Send + 'static>(
         }
         progress.advance(1);
         summary.add(&done, || name(&item));
-        match args.format {
+        match args.format() {
             Some(_) => report.line(&Line::of(&shown(&item), &done)),
             None => Ok(()),
         }
