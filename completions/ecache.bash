@@ -46,6 +46,9 @@ _ecache() {
             ecache,key)
                 cmd="ecache__subcmd__key"
                 ;;
+            ecache,log)
+                cmd="ecache__subcmd__log"
+                ;;
             ecache,ls)
                 cmd="ecache__subcmd__ls"
                 ;;
@@ -75,6 +78,9 @@ _ecache() {
                 ;;
             ecache,touch)
                 cmd="ecache__subcmd__touch"
+                ;;
+            ecache,undo)
+                cmd="ecache__subcmd__undo"
                 ;;
             ecache,warm)
                 cmd="ecache__subcmd__warm"
@@ -110,7 +116,7 @@ _ecache() {
 
     case "${cmd}" in
         ecache)
-            opts="-q -v -h -V --db --db-file --collection --all-collections --durable --color --time --quiet --verbose --help --version get set has run warm key why show ls stores stats watch info rm clear prune touch export import copy doctor completions man"
+            opts="-q -v -h -V --db --db-file --collection --all-collections --durable --color --time --quiet --verbose --help --version get set has run warm key why show ls stores stats watch info rm clear undo log prune touch export import copy doctor completions man"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -166,7 +172,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__clear)
-            opts="-q -v -n -h --db --db-file --collection --all-collections --durable --color --time --quiet --verbose --all --jobs --dry-run --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --kind --expired --fresh --no-expiry --older-than --newer-than --unused-for --expiring-within --larger-than --smaller-than --cost-above --fail-empty --policy --help"
+            opts="-q -v -n -h --db --db-file --collection --all-collections --durable --color --time --quiet --verbose --all --no-undo --jobs --dry-run --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --kind --expired --fresh --no-expiry --older-than --newer-than --unused-for --expiring-within --larger-than --smaller-than --cost-above --fail-empty --policy --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1764,6 +1770,92 @@ _ecache() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        ecache__subcmd__log)
+            opts="-q -v -0 -h --db --db-file --collection --all-collections --durable --color --time --quiet --verbose --since --limit --format --json --null --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --db)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --db-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --collection)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --time)
+                    COMPREPLY=($(compgen -W "relative local utc iso" -- "${cur}"))
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --since)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --limit)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "table json jsonl csv tsv" -- "${cur}"))
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         ecache__subcmd__ls)
             opts="-q -v -r -L -n -0 -h --db --db-file --collection --all-collections --durable --color --time --quiet --verbose --sort --reverse --limit --wide --fields --format --json --null --reveal --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --kind --expired --fresh --no-expiry --older-than --newer-than --unused-for --expiring-within --larger-than --smaller-than --cost-above --fail-empty --policy --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -2049,7 +2141,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__prune)
-            opts="-q -v -n -h --db --db-file --collection --all-collections --durable --color --time --quiet --verbose --keep-stale --max-size --max-entries --orphaned --live-datasets --jobs --vacuum --dry-run --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --kind --fresh --no-expiry --newer-than --expiring-within --larger-than --smaller-than --cost-above --fail-empty --policy --expired --older-than --unused-for --help"
+            opts="-q -v -n -h --db --db-file --collection --all-collections --durable --color --time --quiet --verbose --keep-stale --max-size --max-entries --orphaned --live-datasets --jobs --vacuum --no-undo --dry-run --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --kind --fresh --no-expiry --newer-than --expiring-within --larger-than --smaller-than --cost-above --fail-empty --policy --expired --older-than --unused-for --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2262,7 +2354,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__rm)
-            opts="-q -v -a -j -n -h --db --db-file --collection --all-collections --durable --color --time --quiet --verbose --arg --json-arg --args --dry-run --dataset --user --operator --prompt --jwt-file --help"
+            opts="-q -v -a -j -n -h --db --db-file --collection --all-collections --durable --color --time --quiet --verbose --arg --json-arg --args --dry-run --no-undo --dataset --user --operator --prompt --jwt-file --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -4113,6 +4205,71 @@ _ecache() {
                     ;;
                 --if-policy)
                     COMPREPLY=($(compgen -W "evict persist any" -- "${cur}"))
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ecache__subcmd__undo)
+            opts="-q -v -n -h --db --db-file --collection --all-collections --durable --color --time --quiet --verbose --dry-run --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --db)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --db-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --collection)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --time)
+                    COMPREPLY=($(compgen -W "relative local utc iso" -- "${cur}"))
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o nospace
                     fi

@@ -55,6 +55,8 @@ complete -c ecache -n "__fish_ecache_needs_command" -f -a "watch" -d 'Print what
 complete -c ecache -n "__fish_ecache_needs_command" -f -a "info" -d 'Print where the store is, its size and its settings'
 complete -c ecache -n "__fish_ecache_needs_command" -f -a "rm" -d 'Remove entries by key, whatever their policy'
 complete -c ecache -n "__fish_ecache_needs_command" -f -a "clear" -d 'Remove the entries that a filter selects'
+complete -c ecache -n "__fish_ecache_needs_command" -f -a "undo" -d 'Take back a removal'
+complete -c ecache -n "__fish_ecache_needs_command" -f -a "log" -d 'List what was done to the store'
 complete -c ecache -n "__fish_ecache_needs_command" -f -a "prune" -d 'Remove expired, old, unused or excess entries'
 complete -c ecache -n "__fish_ecache_needs_command" -f -a "touch" -d 'Change the lifetime or the policy of entries'
 complete -c ecache -n "__fish_ecache_needs_command" -f -a "export" -d 'Write entries as JSON lines, for `ecache import`'
@@ -810,6 +812,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand rm" -l durable -d 'Have ea
 complete -c ecache -n "__fish_ecache_using_subcommand rm" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand rm" -s v -l verbose -d 'Say more on standard error'
 complete -c ecache -n "__fish_ecache_using_subcommand rm" -s n -l dry-run -d 'Say what would be removed, and remove nothing'
+complete -c ecache -n "__fish_ecache_using_subcommand rm" -l no-undo -d 'Remove them for good, so that `ecache undo` has nothing to bring back'
 complete -c ecache -n "__fish_ecache_using_subcommand rm" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
@@ -848,6 +851,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand clear" -l durable -d 'Have
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -s v -l verbose -d 'Say more on standard error'
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -l all -d 'Clear the whole collection, where there is no filter'
+complete -c ecache -n "__fish_ecache_using_subcommand clear" -l no-undo -d 'Remove them for good, so that `ecache undo` has nothing to bring back'
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -l jobs -d 'Remove FiftyOne\'s jobs that are running, too'
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -s n -l dry-run -d 'Say what would be removed, and remove nothing'
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -l no-dataset -d 'Entries linked to no dataset'
@@ -857,6 +861,46 @@ complete -c ecache -n "__fish_ecache_using_subcommand clear" -l fresh -d 'Entrie
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -l no-expiry -d 'Entries that never expire'
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -l fail-empty -d 'Exit with 1 if there is no such entry'
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c ecache -n "__fish_ecache_using_subcommand undo" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand undo" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand undo" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand undo" -l color -d 'Print colours' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c ecache -n "__fish_ecache_using_subcommand undo" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339' -r -f -a "relative\t''
+local\t''
+utc\t''
+iso\t''"
+complete -c ecache -n "__fish_ecache_using_subcommand undo" -l all-collections -d 'Work in all collections, where there is a filter'
+complete -c ecache -n "__fish_ecache_using_subcommand undo" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
+complete -c ecache -n "__fish_ecache_using_subcommand undo" -s q -l quiet -d 'Say nothing on success'
+complete -c ecache -n "__fish_ecache_using_subcommand undo" -s v -l verbose -d 'Say more on standard error'
+complete -c ecache -n "__fish_ecache_using_subcommand undo" -s n -l dry-run -d 'Say what would be undone, and undo nothing'
+complete -c ecache -n "__fish_ecache_using_subcommand undo" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c ecache -n "__fish_ecache_using_subcommand log" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand log" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand log" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand log" -l color -d 'Print colours' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c ecache -n "__fish_ecache_using_subcommand log" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339' -r -f -a "relative\t''
+local\t''
+utc\t''
+iso\t''"
+complete -c ecache -n "__fish_ecache_using_subcommand log" -l since -d 'Only operations since a time, or a duration ago' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand log" -l limit -d 'Print at most this many' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand log" -l format -d 'Print in this format [default: table, or plain lines in a pipe]' -r -f -a "table\t'Aligned columns with a header, for people'
+json\t'One JSON array of objects'
+jsonl\t'One JSON object a line'
+csv\t'Comma-separated values as in RFC 4180, with a header'
+tsv\t'Tab-separated values with a header'"
+complete -c ecache -n "__fish_ecache_using_subcommand log" -l all-collections -d 'Work in all collections, where there is a filter'
+complete -c ecache -n "__fish_ecache_using_subcommand log" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
+complete -c ecache -n "__fish_ecache_using_subcommand log" -s q -l quiet -d 'Say nothing on success'
+complete -c ecache -n "__fish_ecache_using_subcommand log" -s v -l verbose -d 'Say more on standard error'
+complete -c ecache -n "__fish_ecache_using_subcommand log" -l json -d 'Print JSON, as --format json does'
+complete -c ecache -n "__fish_ecache_using_subcommand log" -s 0 -l null -d 'End rows with a NUL byte and escape nothing in them, for `xargs -0`'
+complete -c ecache -n "__fish_ecache_using_subcommand log" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
@@ -900,6 +944,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand prune" -s v -l verbose -d 
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l orphaned -d 'Remove entries whose dataset was deleted, and the metadata of such stores'
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l jobs -d 'Remove FiftyOne\'s jobs that are running, too'
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l vacuum -d 'Give the freed space back to the file system'
+complete -c ecache -n "__fish_ecache_using_subcommand prune" -l no-undo -d 'Remove entries by age and use for good, too, so that `ecache undo` has nothing to bring back'
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -s n -l dry-run -d 'Say what would be removed, and remove nothing'
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l no-dataset -d 'Entries linked to no dataset'
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l glob -d 'Take names, keys and arguments for patterns: * ? [a-z]'

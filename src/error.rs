@@ -170,6 +170,7 @@ pub(crate) fn classify(error: &anyhow::Error) -> (Exit, Option<&'static str>) {
                 Exit::Refused,
                 Some("check its owner and mode, or name another file with --db"),
             ),
+            Error::NotUndoable(_) => (Exit::No, None),
             Error::Busy { .. } => (Exit::Failed, Some("try again when it is done")),
             Error::Full { .. } => (
                 Exit::Failed,

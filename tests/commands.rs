@@ -109,6 +109,11 @@ fn damage_is_found_and_never_served() {
     replay(&Session::new(), "damaged.txt");
 }
 
+#[test]
+fn a_removal_is_undone() {
+    replay(&Session::new(), "undo.txt");
+}
+
 /// Commands that change or remove a selection of the entries.
 const CHANGES: [&str; 12] = [
     "rm thumbs a b nothing",

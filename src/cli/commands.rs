@@ -15,7 +15,7 @@ use super::value::{
     Lifetime, PolicyChange, TtlChange, ValueType, parse_lifetime, parse_ttl_change,
 };
 use super::{FailureArgs, FormatArgs, RevealArgs};
-use crate::units::{parse_duration, parse_size};
+use crate::units::{Moment, parse_duration, parse_moment, parse_size};
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -315,8 +315,41 @@ pub(crate) struct RmArgs {
     /// Say what would be removed, and remove nothing
     #[arg(long, short = 'n')]
     pub(crate) dry_run: bool,
+    /// Remove them for good, so that `ecache undo` has nothing to bring back
+    #[arg(long)]
+    pub(crate) no_undo: bool,
     #[command(flatten)]
     pub(crate) scope: ScopeArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ecache undo
+  ecache undo 6 --dry-run")]
+pub(crate) struct UndoArgs {
+    /// The number of the operation, as `ecache log` shows it
+    #[arg(value_name = "OPERATION", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) operation: Option<u64>,
+    /// Say what would be undone, and undo nothing
+    #[arg(long, short = 'n')]
+    pub(crate) dry_run: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ecache log
+  ecache log --since 2h --format jsonl")]
+pub(crate) struct LogArgs {
+    /// Only operations since a time, or a duration ago
+    #[arg(long, value_name = "TIME", value_parser = parse_moment)]
+    pub(crate) since: Option<Moment>,
+    /// Print at most this many
+    #[arg(long, value_name = "COUNT")]
+    pub(crate) limit: Option<u64>,
+    #[command(flatten)]
+    pub(crate) format: FormatArgs,
 }
 
 #[derive(Debug, Args)]
@@ -334,6 +367,9 @@ pub(crate) struct ClearArgs {
     /// Clear the whole collection, where there is no filter
     #[arg(long)]
     pub(crate) all: bool,
+    /// Remove them for good, so that `ecache undo` has nothing to bring back
+    #[arg(long)]
+    pub(crate) no_undo: bool,
     /// Remove FiftyOne's jobs that are running, too
     #[arg(long)]
     pub(crate) jobs: bool,
@@ -378,6 +414,9 @@ pub(crate) struct PruneArgs {
     /// Give the freed space back to the file system
     #[arg(long)]
     pub(crate) vacuum: bool,
+    /// Remove entries by age and use for good, too, so that `ecache undo` has nothing to bring back
+    #[arg(long)]
+    pub(crate) no_undo: bool,
     /// Say what would be removed, and remove nothing
     #[arg(long, short = 'n')]
     pub(crate) dry_run: bool,

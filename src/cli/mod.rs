@@ -288,6 +288,21 @@ pub(crate) enum Command {
     /// it is of that policy. FiftyOne's running jobs stay, and the metadata of their stores, unless
     /// --jobs is given.
     Clear(ClearArgs),
+    /// Take back a removal
+    ///
+    /// Without a number, the latest operation that can be undone and is no undo itself; doing it
+    /// again takes back the one before. Entries come back as they were, with their times, hits and
+    /// lifetimes; where a newer entry has the same key, that one stays. An undo is an operation
+    /// too: undoing it removes the entries again, unless they were written since.
+    ///
+    /// Removals of `clear`, `rm` and `stores rm` are kept for a day. Expired entries and those
+    /// beyond a limit of `prune` go for good. Exits with 1 if there is nothing to undo.
+    Undo(UndoArgs),
+    /// List what was done to the store
+    ///
+    /// Latest first: each removal, by whom and with which command, and until when it can be undone.
+    /// What looks like a secret in a command is masked before it is recorded.
+    Log(LogArgs),
     /// Remove expired, old, unused or excess entries
     ///
     /// Without a limit: expired entries, even those that `ecache run --stale` might still print.

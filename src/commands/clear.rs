@@ -5,7 +5,9 @@ use ecache_core::entry::Policy;
 use ecache_core::filter::{Filter, Selection, Usage};
 
 use super::shared::collections::note_elsewhere;
-use super::shared::deletion::{Run, amount_with, open, remove_documents, remove_with};
+use super::shared::deletion::{
+    Keep, Run, amount_with, open, remove_documents, remove_logged, remove_with,
+};
 use super::shared::filter::{Unless, filter, note_unknown_names, require_narrowed};
 use super::shared::jobs::{note_running, remove_unused_documents, without_running};
 use crate::cli::ClearArgs;
@@ -25,6 +27,7 @@ pub(crate) fn run(context: &Context, args: ClearArgs) -> Result<Exit> {
     } else {
         without_running(context, &meant)?
     };
+    let keep = Keep::unless(args.no_undo);
     let documents = || {
         if args.jobs {
             remove_documents(backend.as_ref(), &filter, run)
@@ -32,7 +35,19 @@ pub(crate) fn run(context: &Context, args: ClearArgs) -> Result<Exit> {
             remove_unused_documents(context, backend.as_ref(), &filter, run, now)
         }
     };
-    let removed = remove_with(context, backend.as_ref(), &selection, run, now, documents)?;
+    let removed = if backend.keeps_operations() {
+        let run = (run, keep);
+        remove_logged(
+            context,
+            backend.as_ref(),
+            &selection,
+            Some(&filter),
+            run,
+            now,
+        )?
+    } else {
+        remove_with(context, backend.as_ref(), &selection, run, now, documents)?
+    };
     // FiftyOne's own entries of a user cannot be selected; the note prevents a wrong conclusion.
     if removed == (Usage::default(), 0) && names_what_fiftyone_hides(&filter) {
         context.note(

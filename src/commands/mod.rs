@@ -11,6 +11,7 @@ mod has;
 mod import;
 mod info;
 mod key;
+mod log;
 mod ls;
 mod man;
 mod names;
@@ -23,6 +24,7 @@ mod show;
 mod stats;
 mod stores;
 mod touch;
+mod undo;
 mod warm;
 mod watch;
 mod why;
@@ -52,6 +54,8 @@ pub(crate) fn run(context: &Context, command: Command) -> Result<Exit> {
         Command::Rm(args) => rm::run(context, args),
         Command::Clear(args) => clear::run(context, args),
         Command::Prune(args) => prune::run(context, args),
+        Command::Undo(args) => undo::run(context, args),
+        Command::Log(args) => log::run(context, args),
         Command::Touch(args) => touch::run(context, args),
         Command::Export(args) => export::run(context, args),
         Command::Import(args) => import::run(context, args),

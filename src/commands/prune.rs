@@ -9,7 +9,9 @@ use ecache_core::filter::{Capacity, Filter, Freshness, Selection, Usage};
 use ecache_core::time::Timestamp;
 
 use super::shared::collections::note_elsewhere;
-use super::shared::deletion::{Run, amount, open, remove_documents, remove_with};
+use super::shared::deletion::{
+    Keep, Run, amount, open, remove_documents, remove_in_steps, remove_with,
+};
 use super::shared::filter::{Unless, check_possible, filter, note_unknown_names};
 use super::shared::jobs::{note_running, remove_unused_documents, without_running};
 use super::shared::live_datasets::Live;
@@ -53,7 +55,24 @@ pub(crate) fn run(context: &Context, args: PruneArgs) -> Result<Exit> {
         }
         None => Ok(0),
     };
-    let (removed, _) = remove_with(context, backend.as_ref(), &selection, run, then, documents)?;
+    let (removed, _) = if backend.keeps_operations() && run == Run::Wet {
+        let [dead, alive, excess] = steps(&args, &selection);
+        let whatever_policy = orphans.as_ref().map(|orphans| Filter {
+            policy: None,
+            ..orphans.clone()
+        });
+        let steps = [
+            (&dead, whatever_policy.as_ref(), Keep::Nothing),
+            (&alive, None, Keep::unless(args.no_undo)),
+            (&excess, None, Keep::Nothing),
+        ];
+        let steps = steps.into_iter().filter(|(selection, documents, _)| {
+            **selection != Selection::default() || documents.is_some()
+        });
+        remove_in_steps(context, backend.as_ref(), &Vec::from_iter(steps), then)?
+    } else {
+        remove_with(context, backend.as_ref(), &selection, run, then, documents)?
+    };
     if !args.jobs {
         let going = match run {
             Run::Dry => removed,
@@ -209,6 +228,25 @@ fn expired(args: &PruneArgs, scope: &Filter) -> Option<Filter> {
         freshness: Some(Freshness::Expired),
         ..evictable(args, scope)
     })
+}
+
+/// Cuts a selection in three: dead entries, which go for good; old or unused ones, which can be
+/// brought back; and those beyond the capacity, whose space is wanted.
+fn steps(args: &PruneArgs, selection: &Selection) -> [Selection; 3] {
+    // They come last.
+    let of_age = [args.filter.older_than, args.filter.unused_for];
+    let of_age = of_age.iter().flatten().count();
+    let mut dead = selection.any_of.clone();
+    let alive = dead.split_off(dead.len() - of_age);
+    let of = |any_of| Selection {
+        any_of,
+        beyond: None,
+    };
+    let excess = Selection {
+        any_of: Vec::new(),
+        beyond: selection.beyond.clone(),
+    };
+    [of(dead), of(alive), excess]
 }
 
 /// Returns the entries to remove: each limit by itself is a reason.

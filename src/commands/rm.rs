@@ -4,7 +4,7 @@ use anyhow::Result;
 use ecache_core::backend::{Row, Scan};
 use ecache_core::filter::{Filter, Pattern, Selection};
 
-use super::shared::deletion::{Run, open, remove};
+use super::shared::deletion::{Keep, Run, open, remove_logged};
 use super::shared::resolve::{Named, Request};
 use crate::cli::RmArgs;
 use crate::context::Context;
@@ -50,6 +50,7 @@ pub(crate) fn run(context: &Context, args: RmArgs) -> Result<Exit> {
         keys,
         ..Filter::store(&first.address.store)
     });
-    remove(context, backend.as_ref(), &selection, run, now)?;
+    let run = (run, Keep::unless(args.no_undo));
+    remove_logged(context, backend.as_ref(), &selection, None, run, now)?;
     Ok(exit)
 }

@@ -260,6 +260,9 @@ pub enum Error {
         /// The id
         id: String,
     },
+    /// An operation cannot be undone.
+    #[error("{0}")]
+    NotUndoable(String),
     /// The backend cannot do that.
     #[error("{0}")]
     Unsupported(String),

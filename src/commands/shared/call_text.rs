@@ -68,6 +68,11 @@ fn command(entry: &Entry, mut words: Vec<Json>, secrets: Secrets) -> String {
     let Json::Array(words) = words else {
         unreachable!("masking keeps an array an array");
     };
+    shell_line(&words)
+}
+
+/// Formats words as one would type them in a shell.
+pub(in crate::commands) fn shell_line(words: &[Json]) -> String {
     let words: Vec<String> = words.iter().map(word).collect();
     words.join(" ")
 }

@@ -4,12 +4,16 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
-use ecache_core::backend::{self, Backend};
+use ecache_core::backend::{
+    self, Backend, MAX_UNDO_BYTES, MAX_UNDO_ENTRIES, Operation, Removal, Removed,
+};
+use ecache_core::entry::Policy;
 use ecache_core::error::Error;
 pub(in crate::commands) use ecache_core::error::entries;
 use ecache_core::filter::{Filter, Selection, Usage};
 use ecache_core::time::Timestamp;
 
+use super::operation;
 use crate::context::Context;
 use crate::output::{Progress, human};
 use crate::signals;
@@ -72,16 +76,133 @@ impl Verb<'_> {
     }
 }
 
-/// Removes the selected entries, or counts them in a dry run, and reports it.
-pub(in crate::commands) fn remove(
+/// Whether a removal keeps what it removes for undo.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::commands) enum Keep {
+    /// As far as the store can
+    ForUndo,
+    /// Nothing
+    Nothing,
+}
+
+impl Keep {
+    /// Takes the option `--no-undo`.
+    pub(in crate::commands) fn unless(no_undo: bool) -> Self {
+        if no_undo {
+            Self::Nothing
+        } else {
+            Self::ForUndo
+        }
+    }
+}
+
+/// Removes the selected entries, and the own documents of stores that `documents` means, as one
+/// operation, or counts them in a dry run, and reports it.
+pub(in crate::commands) fn remove_logged(
     context: &Context,
     backend: &dyn Backend,
     selection: &Selection,
-    run: Run,
+    documents: Option<&Filter>,
+    (run, keep): (Run, Keep),
     now: Timestamp,
-) -> Result<Usage> {
-    let removed = remove_with(context, backend, selection, run, now, || Ok(0))?;
-    Ok(removed.0)
+) -> Result<(Usage, u64)> {
+    let verb = Verb::REMOVE;
+    if run == Run::Dry {
+        let usage = backend.usage(selection, now)?;
+        let documents = match documents {
+            Some(filter) => backend.count_documents(filter)?,
+            None => 0,
+        };
+        verb.report(context, verb.would, usage, documents);
+        if keep == Keep::ForUndo && is_beyond_undo(selection, usage) {
+            context.note("they are more than one operation keeps for undo, and would go for good");
+        }
+        return Ok((usage, documents));
+    }
+    remove_in_steps(context, backend, &[(selection, documents, keep)], now)
+}
+
+/// Removes several selections one after the other, each as one operation, and reports their sum.
+pub(in crate::commands) fn remove_in_steps(
+    context: &Context,
+    backend: &dyn Backend,
+    steps: &[(&Selection, Option<&Filter>, Keep)],
+    now: Timestamp,
+) -> Result<(Usage, u64)> {
+    let verb = Verb::REMOVE;
+    let operation = operation::this();
+    let (mut usage, mut documents, mut until) = (Usage::default(), 0, None);
+    for (selection, of_documents, keep) in steps {
+        let step = remove_step(
+            context,
+            backend,
+            selection,
+            *of_documents,
+            *keep,
+            &operation,
+            now,
+        );
+        let removed = step.map_err(|error| {
+            if usage == Usage::default() {
+                error
+            } else {
+                error.context(format!("{} {}", verb.done, amount(usage)))
+            }
+        })?;
+        usage += removed.usage;
+        documents += removed.documents;
+        until = until.max(removed.until);
+        let is_kept = removed.until.is_some() || removed.usage == Usage::default();
+        if *keep == Keep::ForUndo && !is_kept {
+            context.detail("nothing of it is kept for undo");
+        }
+    }
+    verb.report(context, verb.done, usage, documents);
+    if let Some(until) = until {
+        operation::tell_undo(context, until, now);
+    }
+    Ok((usage, documents))
+}
+
+fn remove_step(
+    context: &Context,
+    backend: &dyn Backend,
+    selection: &Selection,
+    documents: Option<&Filter>,
+    keep: Keep,
+    operation: &Operation,
+    now: Timestamp,
+) -> Result<Removed> {
+    let verb = Verb::REMOVE;
+    if keep == Keep::ForUndo {
+        let removal = run_batches(context, verb, |progress| {
+            backend.remove_undoably(selection, documents, operation, now, progress)
+        })?;
+        match removal {
+            Removal::Done(removed) => return Ok(removed),
+            Removal::TooMany(usage) => context.note(&format!(
+                "{} are more than one operation keeps for undo, and go for good",
+                amount(usage)
+            )),
+        }
+    }
+    run_batches(context, verb, |progress| {
+        backend.remove_for_good(selection, documents, operation, now, progress)
+    })
+}
+
+/// Reports whether a removal of single entries is of more than one operation keeps.
+fn is_beyond_undo(selection: &Selection, usage: Usage) -> bool {
+    let is_whole = |filter: &Filter| {
+        Filter {
+            policy: None,
+            ..filter.clone()
+        }
+        .means_whole_stores()
+            && filter.policy != Some(Policy::Persist)
+    };
+    let is_of_stores = selection.beyond.is_none() && selection.any_of.iter().all(is_whole);
+    !is_of_stores && (usage.entries > MAX_UNDO_ENTRIES || usage.bytes > MAX_UNDO_BYTES)
 }
 
 /// Removes the own documents of the stores that `filter` means, or counts them in a dry run.
@@ -96,8 +217,8 @@ pub(in crate::commands) fn remove_documents(
     })
 }
 
-/// Removes entries as [`remove`] does, and after them stores' own documents, whose number
-/// `documents` returns.
+/// Removes the selected entries, and after them stores' own documents, whose number `documents`
+/// returns, or counts them in a dry run, and reports it.
 pub(in crate::commands) fn remove_with(
     context: &Context,
     backend: &dyn Backend,
@@ -111,7 +232,7 @@ pub(in crate::commands) fn remove_with(
         Run::Dry => (verb.would, backend.usage(selection, now)?),
         Run::Wet => {
             let remove = |progress: backend::Progress<'_>| backend.remove(selection, now, progress);
-            (verb.done, unreported(context, verb, remove)?)
+            (verb.done, run_batches(context, verb, remove)?)
         }
     };
     let documents = documents().with_context(|| format!("{word} {}", amount(usage)))?;
@@ -135,17 +256,17 @@ pub(in crate::commands) fn batches(
     verb: Verb<'_>,
     change: impl FnOnce(backend::Progress<'_>) -> ecache_core::error::Result<Usage>,
 ) -> Result<Usage> {
-    let usage = unreported(context, verb, change)?;
+    let usage = run_batches(context, verb, change)?;
     verb.report(context, verb.done, usage, 0);
     Ok(usage)
 }
 
 /// As [`batches`], but reports only a change that left damaged entries.
-fn unreported(
+pub(in crate::commands) fn run_batches<T>(
     context: &Context,
     verb: Verb<'_>,
-    change: impl FnOnce(backend::Progress<'_>) -> ecache_core::error::Result<Usage>,
-) -> Result<Usage> {
+    change: impl FnOnce(backend::Progress<'_>) -> ecache_core::error::Result<T>,
+) -> Result<T> {
     signals::finish_batches()?;
     let mut bar = context.progress(verb.doing, None);
     let mut done = 0;
@@ -156,8 +277,8 @@ fn unreported(
     });
     drop(count);
     bar.finish();
-    if let Err(Error::DamagedLeft { done: usage, .. }) = changed {
-        verb.report(context, verb.done, usage, 0);
+    if let Err(Error::DamagedLeft { done: usage, .. }) = &changed {
+        verb.report(context, verb.done, *usage, 0);
     }
     changed.map_err(|error| {
         if done == 0 || says_how_far(&error) {

@@ -14,6 +14,7 @@ pub(super) mod lifetime;
 pub(super) mod listing;
 pub(super) mod live_datasets;
 pub(super) mod near_names;
+pub(super) mod operation;
 pub(super) mod outputs;
 pub(super) mod partial;
 pub(super) mod resolve;

@@ -4,7 +4,7 @@ use anyhow::Result;
 use ecache_core::entry::Policy;
 use ecache_core::filter::Filter;
 
-use super::super::shared::deletion::{Run, entries, open, remove_documents, remove_with};
+use super::super::shared::deletion::{Keep, Run, entries, open, remove_logged};
 use super::{address, find};
 use crate::cli::StoresRmArgs;
 use crate::context::Context;
@@ -25,8 +25,8 @@ pub(super) fn run(context: &Context, args: StoresRmArgs) -> Result<Exit> {
     };
     let persistent = backend.usage(&persistent.into(), now)?.entries;
     let selection = all.clone().into();
-    let documents = || remove_documents(backend.as_ref(), &all, run);
-    remove_with(context, backend.as_ref(), &selection, run, now, documents)?;
+    let run = (run, Keep::ForUndo);
+    remove_logged(context, backend.as_ref(), &selection, Some(&all), run, now)?;
     if persistent > 0 {
         context.note(&format!(
             "including {} of policy persist",

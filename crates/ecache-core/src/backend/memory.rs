@@ -522,6 +522,8 @@ impl ReadBackend for MemoryBackend {
     }
 }
 
+impl super::UndoBackend for MemoryBackend {}
+
 impl WriteBackend for MemoryBackend {
     fn stage(&self, value: &mut dyn Read, now: Timestamp) -> Result<Content> {
         let mut bytes = Vec::new();

@@ -14,9 +14,11 @@ mod conformance;
 pub mod memory;
 #[cfg(feature = "mongodb")]
 pub mod mongodb;
+mod operation;
 pub mod sqlite;
 mod types;
 
+pub use operation::*;
 pub use types::*;
 
 use std::io::{self, BufRead, Read};
@@ -92,13 +94,13 @@ fn documents(stores: Vec<StoreRecord>, filter: &Filter) -> impl Iterator<Item = 
     })
 }
 
-/// A storage for entries: what can be read, written, observed and maintained.
+/// A storage for entries: what can be read, written, undone, observed and maintained.
 ///
-/// The methods of all four are those of a `dyn Backend`. A caller that holds an engine's own type
+/// The methods of all five are those of a `dyn Backend`. A caller that holds an engine's own type
 /// imports the traits that it uses.
-pub trait Backend: WriteBackend + MaintainBackend + Send + Sync {}
+pub trait Backend: UndoBackend + MaintainBackend + Send + Sync {}
 
-impl<T: WriteBackend + MaintainBackend + Send + Sync> Backend for T {}
+impl<T: UndoBackend + MaintainBackend + Send + Sync> Backend for T {}
 
 /// Reads entries and the stores that they are in.
 pub trait ReadBackend: ObserveBackend {

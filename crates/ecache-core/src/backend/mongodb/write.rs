@@ -19,13 +19,15 @@ use super::value::Encoded;
 use super::{ATTEMPTS, MAX_SIZE, MongoBackend, counters, documents, import, remove, rename};
 use crate::backend::{
     Commit, Condition, Content, Imported, OnConflict, OnExistingStore, OnRefused, Progress, Put,
-    PutOptions, Record, StoreMetadata, Touch, Use, Values, WriteBackend,
+    PutOptions, Record, StoreMetadata, Touch, UndoBackend, Use, Values, WriteBackend,
 };
 use crate::entry::{Entry, MAX_COUNT};
 use crate::error::{Error, Result};
 use crate::scope::{Address, StoreAddress};
 use crate::time::Timestamp;
 use crate::value::{Kind, Value};
+
+impl UndoBackend for MongoBackend {}
 
 impl WriteBackend for MongoBackend {
     fn stage(&self, value: &mut dyn Read, _: Timestamp) -> Result<Content> {

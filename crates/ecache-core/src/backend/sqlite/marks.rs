@@ -1,16 +1,13 @@
 //! Removed entries that stay in their rows until they go for good.
 //!
 //! Marking a row changes its `kind` and the sums that cover it, but no index and not the value, so
-//! it takes about half as long as deleting the row. Nobody sees a marked row: every reader of rows
-//! verifies them and leaves marked ones out, and every statement that counts or selects has
+//! it takes about half as long as deleting the row. Every reader of rows verifies them and leaves
+//! marked ones out, and every statement that counts or selects has
 //! [`UNMARKED`](super::row::UNMARKED).
 //!
 //! A marked row keeps its id. If its key is written again, the row makes way in the index of keys:
 //! its `store` becomes its negative id, which no other row has.
 
-#![allow(dead_code, reason = "removals that can be undone come in steps")]
-
-use std::cell::RefCell;
 use std::collections::BTreeSet;
 
 use rusqlite::Connection;
@@ -20,8 +17,9 @@ use super::names::Names;
 use super::query::Plan;
 use super::row::{self, MARK, RowError};
 use super::select::one;
-use super::verify::{Batch, Judged, visit};
+use super::verify::{Batch, Judged, StoresInUse, visit};
 use super::write::bump_generation;
+use crate::filter::Usage;
 
 /// The columns of one row, from the table.
 const BY_ID: &str = concat!(
@@ -68,29 +66,19 @@ pub(super) fn make_way_for_all(
     let mut statement = connection.prepare_cached(sql)?;
     let ids = statement.query_map([from, to], |row| row.get::<_, i64>(0))?;
     for id in ids.collect::<rusqlite::Result<Vec<_>>>()? {
-        let mut statement = connection.prepare_cached(BY_ID)?;
-        let mut rows = statement.query([id])?;
-        let Some(row) = rows.next()? else { continue };
-        let removed = match row::fields(row) {
-            Ok(fields) => out_of_the_way(&fields)?,
-            // Stays in the way, which the caller then reports.
-            Err(_) => continue,
-        };
-        drop(rows);
-        removed.make_way(connection)?;
+        make_way(connection, id)?;
     }
     Ok(())
 }
 
-/// Marks the rows of `ids` that still match, and adds the ids of those it marked to `marked`.
-/// A damaged row has no sums to renew, and is deleted instead if it is known to be meant.
+/// Marks the rows of `ids` that still match, and returns the ids of those it marked. A damaged row
+/// has no sums to renew, and is deleted instead if it is known to be meant.
 pub(super) fn mark_batch(
     transaction: &Connection,
     names: &Names,
     plan: &Plan,
     ids: &[i64],
-    marked: &RefCell<Vec<i64>>,
-) -> rusqlite::Result<Batch> {
+) -> rusqlite::Result<(Batch, Vec<i64>)> {
     let mut batch = Batch::default();
     let (mut changes, mut stores, mut damaged) = (Vec::new(), BTreeSet::new(), Vec::new());
     visit(transaction, names, plan, ids, |fields, row| {
@@ -116,19 +104,71 @@ pub(super) fn mark_batch(
     if !damaged.is_empty() {
         batch += Judged::new(transaction, names, plan, &damaged)?.delete(transaction)?;
     }
-    marked
-        .borrow_mut()
-        .extend(changes.iter().map(|change| change.0));
-    Ok(batch)
+    let marked = changes.iter().map(|change| change.0).collect();
+    Ok((batch, marked))
+}
+
+/// Marks entries that were not written after `at`, and returns their usage and ids.
+pub(super) fn mark_unchanged(
+    transaction: &Connection,
+    ids: &[i64],
+    at: i64,
+) -> rusqlite::Result<(Usage, Vec<i64>)> {
+    let (mut usage, mut marked) = (Usage::default(), Vec::new());
+    let mut stores = BTreeSet::new();
+    let mut in_use = StoresInUse::default();
+    for id in ids {
+        if !in_use.has(transaction, id >> 32)? {
+            continue;
+        }
+        let mut statement = transaction.prepare_cached(BY_ID)?;
+        let mut rows = statement.query([id])?;
+        let Some(row) = rows.next()? else { continue };
+        let change = match row::fields(row) {
+            Ok(fields) if !fields.is_marked() && fields.identity().written_at <= at => {
+                let mut new = fields;
+                new.kind += MARK;
+                stores.insert(fields.store);
+                usage += one(row::size(row, row::SIZE)?);
+                let checksum = new.renewed(&fields, row::checksum(row)?)?;
+                (fields.id, new.kind, new.sum()?, checksum)
+            }
+            Ok(_) | Err(RowError::Damaged) => continue,
+            Err(RowError::Sqlite(error)) => return Err(error),
+        };
+        drop(rows);
+        transaction.prepare_cached(MARKED)?.execute(change)?;
+        marked.push(*id);
+    }
+    for store in stores {
+        bump_generation(transaction, store)?;
+    }
+    Ok((usage, marked))
+}
+
+/// Takes a marked row out of the way, and reports whether it was one.
+pub(super) fn make_way(connection: &Connection, id: i64) -> rusqlite::Result<bool> {
+    let mut statement = connection.prepare_cached(BY_ID)?;
+    let mut rows = statement.query([id])?;
+    let Some(row) = rows.next()? else {
+        return Ok(true);
+    };
+    let removed = match row::fields(row) {
+        Ok(fields) if fields.is_marked() => out_of_the_way(&fields)?,
+        // A damaged row stays in the way.
+        Ok(_) | Err(RowError::Damaged) => return Ok(false),
+        Err(RowError::Sqlite(error)) => return Err(error),
+    };
+    drop(rows);
+    removed.make_way(connection)?;
+    Ok(true)
 }
 
 /// A marked row, as far as restoring it needs.
 pub(super) struct Marked {
-    pub(super) id: i64,
     pub(super) size: u64,
     /// The key as it is stored
     pub(super) key: rusqlite::types::Value,
-    change: (i64, i64, i64, i64, i64),
 }
 
 impl Marked {
@@ -143,26 +183,41 @@ impl Marked {
         if !fields.is_marked() {
             return Ok(None);
         }
-        let mut new = fields;
-        new.kind -= MARK;
-        new.store = id >> 32;
-        let checksum = new.renewed(&fields, row::checksum(row)?)?;
         Ok(Some(Self {
-            id,
             size: row::size(row, row::SIZE)?,
             key: fields.key.try_into()?,
-            change: (id, new.kind, new.store, new.sum()?, checksum),
         }))
     }
+}
 
-    /// Makes the row an entry of its store again. Requires that no row has its key there.
-    pub(super) fn restore(&self, connection: &Connection) -> rusqlite::Result<()> {
+/// Makes a marked row the entry `to` of a store, which has none with its key.
+pub(super) fn restore(
+    connection: &Connection,
+    id: i64,
+    to: i64,
+    store: i64,
+) -> Result<(), RowError> {
+    let change = {
+        let mut statement = connection.prepare_cached(BY_ID)?;
+        let mut rows = statement.query([id])?;
+        let row = rows.next()?.ok_or(RowError::Damaged)?;
+        let fields = row::fields(row)?;
+        let mut new = fields;
+        new.kind -= MARK;
+        (new.id, new.store) = (to, store);
+        let checksum = new.renewed(&fields, row::checksum(row)?)?;
+        (id, to, store, new.kind, new.sum()?, checksum)
+    };
+    connection
+        .prepare_cached(
+            "UPDATE entries SET id = ?2, store = ?3, kind = ?4, row_checksum = ?5, checksum = ?6 \
+             WHERE id = ?1",
+        )?
+        .execute(change)?;
+    if to != id {
         connection
-            .prepare_cached(
-                "UPDATE entries SET kind = ?2, store = ?3, row_checksum = ?4, checksum = ?5 \
-                 WHERE id = ?1",
-            )?
-            .execute(self.change)?;
-        Ok(())
+            .prepare_cached("UPDATE uses SET entry = ?2 WHERE entry = ?1")?
+            .execute((id, to))?;
     }
+    Ok(())
 }

@@ -14,6 +14,8 @@
 //! | `cached_call` | results of cached calls, read and written with the least |
 //! | `read`, `write`, `import`, `remove`, `stats` | the verbs |
 //! | `marks` | removed entries that stay in their rows |
+//! | `operations` | the log of operations |
+//! | `retire`, `undo` | removals that can be undone, and undoing them |
 //! | `select`, `verify` | the entries of a selection, and verifying rows before they are changed |
 //! | `salvage`, `repair` | what is left of a damaged file, and removing from one |
 //! | `history` | operations, settings, usage by period, tombstones: what is not an entry |
@@ -44,6 +46,7 @@ mod names;
 mod observe;
 mod one_shot;
 mod open;
+mod operations;
 mod pool;
 mod query;
 mod read;
@@ -52,6 +55,7 @@ mod remove;
 mod rename;
 mod repair;
 mod reserve;
+mod retire;
 mod row;
 mod salvage;
 mod schema;
@@ -60,6 +64,7 @@ mod session;
 mod shrink;
 mod stats;
 mod stores;
+mod undo;
 mod verify;
 mod write;
 

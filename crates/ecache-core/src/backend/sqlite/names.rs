@@ -1,8 +1,8 @@
 //! Interned names: stores, and the users, operators, prompts and functions of entries.
 //!
 //! Ids are never reused (AUTOINCREMENT), so what an id stands for may be cached for the life of the
-//! process. The id of a store may not: a clear retires the row of the store, whose entries nobody
-//! sees from then on, and makes another row for its address (`retire`, `session`).
+//! process. The id of a store may not: a clear retires the row of the store, whose entries no
+//! reader sees from then on, and makes another row for its address (`retire`, `session`).
 //!
 //! Each row has a checksum of its id and names, which no index contains. The row in the table is
 //! therefore verified, however it was found.
@@ -251,6 +251,18 @@ pub(super) fn verified_store(row: &Row<'_>) -> rusqlite::Result<StoreRow> {
     } else {
         Err(damaged("the names of a store do not match their checksum"))
     }
+}
+
+/// Returns the verified row of `stores` with an id, in use or retired.
+pub(super) fn store_row(connection: &Connection, id: i64) -> rusqlite::Result<Option<StoreRow>> {
+    connection
+        .prepare_cached(concat!(
+            "SELECT ",
+            store_columns!(),
+            " FROM stores WHERE id = ?1"
+        ))?
+        .query_row([id], verified_store)
+        .optional()
 }
 
 /// Reads a name and its id from the columns `checksum, id, kind, name`.

@@ -93,7 +93,7 @@ pub(super) enum Conditions {
 }
 
 impl Conditions {
-    fn of(filter: &Filter) -> Self {
+    pub(super) fn of(filter: &Filter) -> Self {
         let place = filter.place();
         let is_named = |pattern: &Pattern| matches!(pattern, Pattern::Exact(_));
         if *filter == place {

@@ -31,7 +31,7 @@ const LARGEST_BATCH: usize = 50_000;
 
 /// The way in which a change is cut into transactions.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Pace {
+pub(super) enum Pace {
     /// By the time for which each holds the write lock
     Timed,
     /// By the free space, which is replenished before it runs out
@@ -170,7 +170,7 @@ impl SqliteBackend {
 
     /// Runs `batch` over the selected ids and adds up the results in `done`, even if a later batch
     /// fails.
-    fn change(
+    pub(super) fn change(
         &self,
         parts: &[Part],
         pace: Pace,
@@ -223,7 +223,7 @@ impl SqliteBackend {
         Ok(())
     }
 
-    fn select(&self, selection: &Selection, now: Timestamp) -> Result<Vec<Part>> {
+    pub(super) fn select(&self, selection: &Selection, now: Timestamp) -> Result<Vec<Part>> {
         let connection = self.connection()?;
         let snapshot = connection
             .unchecked_transaction()

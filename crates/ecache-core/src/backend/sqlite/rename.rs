@@ -4,6 +4,8 @@
 //! therefore another one, and its entries move there: each gets the number of the new store in its
 //! id, and the checksums that go with it. Values are not read.
 
+use std::collections::BTreeMap;
+
 use rusqlite::Connection;
 
 use super::SqliteBackend;
@@ -12,7 +14,7 @@ use super::query::Range;
 use super::row::{self, RowError, UNMARKED};
 use super::stores::{OwnDocument, has_entries, own_document};
 use super::write::{bump_generation, full_store, id_after, last_id, write_metadata};
-use super::{marks, names};
+use super::{marks, names, operations};
 use crate::backend::OnExistingStore;
 use crate::entry::Entry;
 use crate::error::{Error, Result};
@@ -96,6 +98,7 @@ impl SqliteBackend {
     ) -> Result<Usage> {
         let sqlite = |error| self.error(error);
         let mut usage = Usage::default();
+        let mut moves = BTreeMap::new();
         let mut last = last_id(transaction, new).map_err(sqlite)?;
         for id in ids(transaction, old).map_err(sqlite)? {
             let next = id_after(transaction, new, last).map_err(sqlite)?;
@@ -106,7 +109,10 @@ impl SqliteBackend {
             };
             last = last.max(next);
             match move_entry(transaction, id, next, new) {
-                Ok(bytes) => usage += Usage { entries: 1, bytes },
+                Ok(bytes) => {
+                    moves.insert(id, next);
+                    usage += Usage { entries: 1, bytes };
+                }
                 Err(RowError::Sqlite(error)) => return Err(self.error(error)),
                 Err(RowError::Damaged) => {
                     let key = key_of(transaction, id).map_err(sqlite)?;
@@ -120,6 +126,7 @@ impl SqliteBackend {
                 }
             }
         }
+        operations::follow(transaction, &moves, i64::MAX).map_err(sqlite)?;
         Ok(usage)
     }
 }
@@ -185,7 +192,7 @@ fn in_both(
 }
 
 /// Returns the key of a damaged entry, if that can be read.
-fn key_of(connection: &Connection, id: i64) -> rusqlite::Result<Option<Key>> {
+pub(super) fn key_of(connection: &Connection, id: i64) -> rusqlite::Result<Option<Key>> {
     let sql = "SELECT key FROM entries NOT INDEXED WHERE id = ?1";
     connection
         .prepare_cached(sql)?

@@ -11,7 +11,7 @@ use crate::filter::{Capacity, Selection, Usage};
 use crate::time::Timestamp;
 
 /// Counts entries and adds up their sizes, as [`row::size`] has them.
-const COUNT: &str =
+pub(super) const COUNT: &str =
     "count(*), coalesce(sum(e.size) FILTER (WHERE e.size BETWEEN 0 AND 1 << 40), 0)";
 
 /// A part of the entries of a selection, in order.

@@ -70,7 +70,6 @@ impl Session {
     }
 
     /// Forgets the known ids, for a transaction that changes some.
-    #[allow(dead_code, reason = "removals that can be undone come in steps")]
     pub(super) fn forget(&self) {
         self.stores.borrow_mut().ids.clear();
     }

@@ -12,9 +12,10 @@ use rusqlite::{Connection, Row, params_from_iter};
 
 use super::blobs::{self, Unnamed};
 use super::checksum::Fields;
-use super::names::Names;
+use super::names::{self, Names};
 use super::query::{Conditions, Parameter, Plan, Range};
 use super::row::{self, RowError, policy_number};
+use super::salvage::intact;
 use super::select::one;
 use super::write;
 use crate::backend::Touch;
@@ -41,6 +42,25 @@ fn rows_sql(plan: &Plan, columns: &str, ids: &[i64]) -> (String, Vec<Parameter>)
     (sql, parameters)
 }
 
+/// The rows of `stores` that are in use, as far as one transaction asked for them.
+#[derive(Default)]
+pub(super) struct StoresInUse(Option<(i64, bool)>);
+
+impl StoresInUse {
+    /// Reports whether a row is in use, or unreadable.
+    pub(super) fn has(&mut self, connection: &Connection, store: i64) -> rusqlite::Result<bool> {
+        if let Some((known, is_in_use)) = self.0
+            && known == store
+        {
+            return Ok(is_in_use);
+        }
+        let row = intact(row::readable(names::store_row(connection, store)))?;
+        let is_in_use = row.flatten().flatten().is_none_or(|row| row.retired == 0);
+        self.0 = Some((store, is_in_use));
+        Ok(is_in_use)
+    }
+}
+
 /// Visits the rows of `ids` that still match, and the damaged ones, whose fields are not trusted.
 pub(super) fn visit(
     connection: &Connection,
@@ -52,7 +72,12 @@ pub(super) fn visit(
     let (sql, parameters) = rows_sql(plan, row::columns!(), ids);
     let mut statement = connection.prepare_cached(&sql)?;
     let mut rows = statement.query(params_from_iter(&parameters))?;
+    let mut in_use = StoresInUse::default();
     while let Some(row) = rows.next()? {
+        // A store that was retired since its entries were selected is not seen any more.
+        if !in_use.has(connection, row.get::<_, i64>(0)? >> 32)? {
+            continue;
+        }
         let is_meant = row::number(row, row::COLUMNS)? == Some(1);
         let fields = row::fields(row).and_then(|fields| {
             names.store(connection, fields.store)?;

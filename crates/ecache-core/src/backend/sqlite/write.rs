@@ -527,9 +527,13 @@ pub(super) fn forget_uses(connection: &Connection, id: i64) -> rusqlite::Result<
 
 /// Returns the error for a store that has no id left.
 pub(super) fn full_store(entry: &Entry) -> Error {
+    full_store_of(&entry.address.store)
+}
+
+/// Returns the error for a store that has no id left.
+pub(super) fn full_store_of(store: &StoreAddress) -> Error {
     Error::Unsupported(format!(
-        "{} has had four billion entries and can take no more",
-        entry.address.store
+        "{store} has had four billion entries and can take no more"
     ))
 }
 

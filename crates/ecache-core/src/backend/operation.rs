@@ -1,0 +1,169 @@
+//! Operations: who changed a store and how, and what undoing it did.
+
+use super::{Progress, WriteBackend};
+use crate::error::{Error, Result};
+use crate::filter::{Filter, Selection, Usage};
+use crate::scope::Address;
+use crate::time::Timestamp;
+
+/// Maximum number of single entries that one operation keeps for undo.
+pub const MAX_UNDO_ENTRIES: u64 = 100_000;
+
+/// Maximum size, in bytes, of the values of single entries that one operation keeps for undo.
+pub const MAX_UNDO_BYTES: u64 = 64 << 20;
+
+/// The user who changes a store, and the command, for the log of operations.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Operation {
+    /// The user, as the operating system names them
+    pub user: String,
+    /// The command line, without secrets
+    pub command: String,
+}
+
+/// An operation in the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OperationRecord {
+    /// Its number; numbers count up
+    pub id: u64,
+    /// Time at which it began
+    pub at: Timestamp,
+    /// Its user and command
+    pub operation: Operation,
+    /// The entries that were removed, restored or changed
+    pub usage: Usage,
+    /// Number of stores' own documents likewise
+    pub documents: u64,
+    /// The operation that this one undid
+    pub undoes: Option<u64>,
+    /// Reports whether it brought entries back, as undoing a removal does
+    pub is_restoring: bool,
+    /// The possibility of undoing it
+    pub undo: UndoState,
+}
+
+/// The possibility of undoing an operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UndoState {
+    /// It can be undone at least until that time, unless its space is needed
+    Until(Timestamp),
+    /// That operation undid it
+    Undone(u64),
+    /// Nothing is kept for it
+    Impossible,
+}
+
+/// The outcome of a removal that is to be kept for undo.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Removal {
+    /// The entries are removed
+    Done(Removed),
+    /// Nothing was removed, since these are more single entries than one operation keeps
+    /// ([`MAX_UNDO_ENTRIES`], [`MAX_UNDO_BYTES`])
+    TooMany(Usage),
+}
+
+/// The amount of a removal, and its operation.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Removed {
+    /// The entries
+    pub usage: Usage,
+    /// Number of stores' own documents
+    pub documents: u64,
+    /// The number of the operation, where operations are logged
+    pub operation: Option<u64>,
+    /// The time until which it can be undone, if it can
+    pub until: Option<Timestamp>,
+}
+
+/// The outcome of undoing an operation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Undone {
+    /// The operation that was undone
+    pub undone: OperationRecord,
+    /// The number of the operation that undid it
+    pub operation: u64,
+    /// Reports whether entries came back; undoing an undo removes them again
+    pub is_restored: bool,
+    /// The entries that came back, or are removed again
+    pub usage: Usage,
+    /// Number of stores' own documents likewise
+    pub documents: u64,
+    /// Number of entries that were written again in the meantime, and stay as they are
+    pub newer: u64,
+    /// The first of these
+    pub newer_examples: Vec<Address>,
+    /// Number of entries that were damaged in the meantime, and do not come back
+    pub damaged: u64,
+}
+
+/// Removes entries so that they can be brought back.
+///
+/// The defaults are those of an engine that keeps nothing for undo, and no log.
+pub trait UndoBackend: WriteBackend {
+    /// Reports whether the engine has a log of operations, and keeps what they remove.
+    fn keeps_operations(&self) -> bool {
+        false
+    }
+
+    /// Removes entries and stores' own documents as [`WriteBackend::remove`] and
+    /// [`WriteBackend::remove_documents`] do, but keeps them for [`UndoBackend::undo`] where the
+    /// engine can.
+    fn remove_undoably(
+        &self,
+        selection: &Selection,
+        documents: Option<&Filter>,
+        operation: &Operation,
+        now: Timestamp,
+        progress: Progress<'_>,
+    ) -> Result<Removal> {
+        self.remove_for_good(selection, documents, operation, now, progress)
+            .map(Removal::Done)
+    }
+
+    /// Removes entries and stores' own documents for good, and logs it where the engine has a log
+    /// of operations.
+    fn remove_for_good(
+        &self,
+        selection: &Selection,
+        documents: Option<&Filter>,
+        _operation: &Operation,
+        now: Timestamp,
+        progress: Progress<'_>,
+    ) -> Result<Removed> {
+        Ok(Removed {
+            usage: self.remove(selection, now, progress)?,
+            documents: match documents {
+                Some(filter) => self.remove_documents(filter)?,
+                None => 0,
+            },
+            operation: None,
+            until: None,
+        })
+    }
+
+    /// Returns the log of operations, latest first.
+    fn operations(&self) -> Result<Vec<OperationRecord>> {
+        Ok(Vec::new())
+    }
+
+    /// Undoes an operation: that of a number, or the latest that can be undone and is no undo
+    /// itself. Restores what it removed, with all fields; where a newer entry has the same key,
+    /// that one stays. An undo can be undone likewise.
+    ///
+    /// # Errors
+    /// [`Error::NotUndoable`](crate::error::Error::NotUndoable) with the reason, and
+    /// [`Error::Interrupted`](crate::error::Error::Interrupted) if `progress` stops it; undoing it
+    /// again then restores the rest.
+    fn undo(
+        &self,
+        _which: Option<u64>,
+        _operation: &Operation,
+        _now: Timestamp,
+        _progress: Progress<'_>,
+    ) -> Result<Undone> {
+        Err(Error::NotUndoable(
+            "this store keeps nothing for undo".into(),
+        ))
+    }
+}

@@ -1,0 +1,79 @@
+//! Operations: who does what, and how one is told.
+
+use chrono::{DateTime, Local};
+use ecache_core::backend::{Operation, OperationRecord};
+use ecache_core::python_json::Json;
+use ecache_core::secrets::mask_json;
+use ecache_core::time::Timestamp;
+
+use super::call_text::shell_line;
+use crate::context::Context;
+use crate::variables::variable;
+
+/// Maximum length of a command line in the log, in characters.
+const MOST: usize = 1000;
+
+/// Describes the running command for the log of operations, without secrets.
+pub(in crate::commands) fn this() -> Operation {
+    let words = std::env::args_os().skip(1);
+    let words = words.map(|word| Json::from(&*word.to_string_lossy()));
+    let mut words = Json::Array(words.collect());
+    mask_json(&mut words);
+    let words = match words {
+        Json::Array(words) => words,
+        other => vec![other],
+    };
+    let mut command = shell_line(&words);
+    if let Some((end, _)) = command.char_indices().nth(MOST) {
+        command.truncate(end);
+        command.push('…');
+    }
+    let user = variable("USER").or_else(|| variable("LOGNAME"));
+    let user = user.map(|user| user.to_string_lossy().into_owned());
+    Operation {
+        user: user.unwrap_or_else(|| rustix::process::geteuid().as_raw().to_string()),
+        command,
+    }
+}
+
+/// Prints the time between two moments in its largest unit, as `2m`.
+pub(in crate::commands) fn rounded(from: Timestamp, to: Timestamp) -> String {
+    let seconds = (to.since(from).as_millis() + 500) / 1000;
+    match seconds {
+        0..120 => format!("{seconds}s"),
+        120..7200 => format!("{}m", (seconds + 30) / 60),
+        7200..172_800 => format!("{}h", (seconds + 1800) / 3600),
+        _ => format!("{}d", (seconds + 43_200) / 86_400),
+    }
+}
+
+/// Names an operation in a sentence, as in `op 5, clear --all, 2m ago`.
+pub(in crate::commands) fn named(operation: &OperationRecord, now: Timestamp) -> String {
+    let ago = rounded(operation.at, now);
+    let (id, command) = (operation.id, &operation.operation.command);
+    format!("op {id}, {command}, {ago} ago")
+}
+
+/// Says until when something can be undone, as in `tomorrow 16:30`, in local time.
+pub(in crate::commands) fn until(time: Timestamp, now: Timestamp) -> String {
+    let local = |time: Timestamp| {
+        DateTime::from_timestamp_millis(time.as_millis()).map(|time| time.with_timezone(&Local))
+    };
+    let (Some(time), Some(now)) = (local(time), local(now)) else {
+        return "later".into();
+    };
+    let clock = time.format("%H:%M");
+    match (time.date_naive() - now.date_naive()).num_days() {
+        0 => format!("today {clock}"),
+        1 => format!("tomorrow {clock}"),
+        _ => time.format("%Y-%m-%d %H:%M").to_string(),
+    }
+}
+
+/// Says on a terminal how to take a removal back.
+pub(in crate::commands) fn tell_undo(context: &Context, until_time: Timestamp, now: Timestamp) {
+    if context.terminal.stderr_is_terminal {
+        let until = until(until_time, now);
+        context.note(&format!("tip: ecache undo takes this back, until {until}"));
+    }
+}
