@@ -419,17 +419,27 @@ fn wait_for(what: &str, mut is_reached: impl FnMut() -> bool) {
     }
 }
 
-/// Waits until a process has installed its handlers, of which that of SIGQUIT is the last.
-fn wait_for_handlers(child: &Child) {
-    let bit = 1 << (Signal::QUIT.as_raw() - 1);
+/// Returns a set of signals in the state of a process, such as the signals that it catches.
+fn signal_set(child: &Child, field: &str) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", child.id()));
+    let status = status.expect("it is running");
+    let set = status.lines().find_map(|line| line.strip_prefix(field));
+    let set = set
+        .expect("a field of the kernel's")
+        .trim_start_matches(":\t");
+    u64::from_str_radix(set, 16).expect("a set of signals")
+}
+
+/// Sends a signal once the process catches it, and waits until the handler was called.
+fn signal_caught(child: &Child, sent: Signal) {
+    let bit = |signal: Signal| 1 << (signal.as_raw() - 1);
+    // The last one for which a handler is installed.
     wait_for("its signals are caught", || {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", child.id()));
-        let status = status.expect("it is running");
-        let caught = status
-            .lines()
-            .find_map(|line| line.strip_prefix("SigCgt:\t"));
-        let caught = caught.expect("a field of the kernel's");
-        u64::from_str_radix(caught, 16).expect("a set of signals") & bit != 0
+        signal_set(child, "SigCgt") & bit(Signal::QUIT) != 0
+    });
+    signal(child, sent);
+    wait_for("the signal is delivered", || {
+        (signal_set(child, "ShdPnd") | signal_set(child, "SigPnd")) & bit(sent) == 0
     });
 }
 
@@ -445,8 +455,7 @@ fn a_removal_or_touch_that_is_interrupted_says_how_far_it_came() {
             // The change waits for the lock, and so gets the signal before its first batch.
             store.execute_batch("BEGIN IMMEDIATE").expect("the lock");
             let child = session.spawn(verb);
-            wait_for_handlers(&child);
-            signal(&child, sent);
+            signal_caught(&child, sent);
             store.execute_batch("ROLLBACK").expect("the lock");
             let ran = Ran::from(child.wait_with_output().expect("it ends"));
             ran.ends(code_of, "ecache: interrupted after 1000 entries\n");
@@ -471,8 +480,7 @@ fn an_import_that_is_interrupted_imports_nothing() {
         // The import waits for the lock, and so gets the signal before it is done.
         store.execute_batch("BEGIN IMMEDIATE").expect("the lock");
         let child = session.spawn("import many.jsonl");
-        wait_for_handlers(&child);
-        signal(&child, sent);
+        signal_caught(&child, sent);
         store.execute_batch("ROLLBACK").expect("the lock");
         let ran = Ran::from(child.wait_with_output().expect("it ends"));
         assert_eq!(ran.code, code_of, "{ran:?}");

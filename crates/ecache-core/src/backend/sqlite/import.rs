@@ -97,11 +97,12 @@ impl SqliteBackend {
             while count < size && !ended {
                 let handful;
                 (handful, ended) = batch.take(records, HANDFUL.min(size - count), on_refused)?;
-                count += handful.len() as u64;
+                let taken = handful.len() as u64;
+                count += taken;
                 for record in handful {
                     batch.write(record, &mut imported)?;
                 }
-                if !ended && progress(done + count).is_break() {
+                if taken > 0 && progress(done + count).is_break() {
                     let entries = done;
                     return Err(Error::Interrupted {
                         done: Usage { entries, bytes: 0 },
