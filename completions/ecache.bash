@@ -22,6 +22,9 @@ _ecache() {
             ecache,completions)
                 cmd="ecache__subcmd__completions"
                 ;;
+            ecache,config)
+                cmd="ecache__subcmd__config"
+                ;;
             ecache,copy)
                 cmd="ecache__subcmd__copy"
                 ;;
@@ -91,6 +94,21 @@ _ecache() {
             ecache,why)
                 cmd="ecache__subcmd__why"
                 ;;
+            ecache__subcmd__config,get)
+                cmd="ecache__subcmd__config__subcmd__get"
+                ;;
+            ecache__subcmd__config,ls)
+                cmd="ecache__subcmd__config__subcmd__ls"
+                ;;
+            ecache__subcmd__config,path)
+                cmd="ecache__subcmd__config__subcmd__path"
+                ;;
+            ecache__subcmd__config,set)
+                cmd="ecache__subcmd__config__subcmd__set"
+                ;;
+            ecache__subcmd__config,unset)
+                cmd="ecache__subcmd__config__subcmd__unset"
+                ;;
             ecache__subcmd__stores,create)
                 cmd="ecache__subcmd__stores__subcmd__create"
                 ;;
@@ -116,7 +134,7 @@ _ecache() {
 
     case "${cmd}" in
         ecache)
-            opts="-q -v -h -V --db --db-file --collection --all-collections --durable --color --time --quiet --verbose --help --version get set has run warm key why show ls stores stats watch info rm clear undo log prune touch export import copy doctor completions man"
+            opts="-q -v -h -V --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --help --version get set has run warm key why show ls stores stats watch info rm clear undo log prune touch export import copy doctor config completions man"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -172,7 +190,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__clear)
-            opts="-q -v -n -h --db --db-file --collection --all-collections --durable --color --time --quiet --verbose --all --no-undo --jobs --dry-run --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --kind --expired --fresh --no-expiry --older-than --newer-than --unused-for --expiring-within --larger-than --smaller-than --cost-above --fail-empty --policy --help"
+            opts="-q -v -n -h --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --all --no-undo --jobs --dry-run --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --kind --expired --fresh --no-expiry --older-than --newer-than --unused-for --expiring-within --larger-than --smaller-than --cost-above --fail-empty --policy --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -349,7 +367,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__completions)
-            opts="-q -v -h --db --db-file --collection --all-collections --durable --color --time --quiet --verbose --help bash elvish fish powershell zsh"
+            opts="-q -v -h --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --help bash elvish fish powershell zsh"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -413,8 +431,412 @@ _ecache() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        ecache__subcmd__config)
+            opts="-q -v -0 -h --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --format --json --null --help ls get set unset path"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --db)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --db-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --collection)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --time)
+                    COMPREPLY=($(compgen -W "relative local utc iso" -- "${cur}"))
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "table json jsonl csv tsv" -- "${cur}"))
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ecache__subcmd__config__subcmd__get)
+            opts="-q -v -h --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --db)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --db-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --collection)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --time)
+                    COMPREPLY=($(compgen -W "relative local utc iso" -- "${cur}"))
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ecache__subcmd__config__subcmd__ls)
+            opts="-0 -q -v -h --format --json --null --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --format)
+                    COMPREPLY=($(compgen -W "table json jsonl csv tsv" -- "${cur}"))
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --db)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --db-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --collection)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --time)
+                    COMPREPLY=($(compgen -W "relative local utc iso" -- "${cur}"))
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ecache__subcmd__config__subcmd__path)
+            opts="-q -v -h --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --db)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --db-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --collection)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --time)
+                    COMPREPLY=($(compgen -W "relative local utc iso" -- "${cur}"))
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ecache__subcmd__config__subcmd__set)
+            opts="-q -v -h --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --db)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --db-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --collection)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --time)
+                    COMPREPLY=($(compgen -W "relative local utc iso" -- "${cur}"))
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ecache__subcmd__config__subcmd__unset)
+            opts="-q -v -h --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --db)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --db-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --collection)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --time)
+                    COMPREPLY=($(compgen -W "relative local utc iso" -- "${cur}"))
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         ecache__subcmd__copy)
-            opts="-q -v -n -h --db --db-file --collection --all-collections --durable --color --time --quiet --verbose --remap-dataset --on-conflict --dry-run --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --kind --expired --fresh --no-expiry --older-than --newer-than --unused-for --expiring-within --larger-than --smaller-than --cost-above --fail-empty --policy --help"
+            opts="-q -v -n -h --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --remap-dataset --on-conflict --dry-run --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --kind --expired --fresh --no-expiry --older-than --newer-than --unused-for --expiring-within --larger-than --smaller-than --cost-above --fail-empty --policy --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -605,7 +1027,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__doctor)
-            opts="-q -v -n -0 -h --db --db-file --collection --all-collections --durable --color --time --quiet --verbose --live-datasets --fail-on --fix --dry-run --format --json --null --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --kind --expired --fresh --no-expiry --older-than --newer-than --unused-for --expiring-within --larger-than --smaller-than --cost-above --fail-empty --policy --help"
+            opts="-q -v -n -0 -h --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --live-datasets --fail-on --fix --dry-run --format --json --null --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --kind --expired --fresh --no-expiry --older-than --newer-than --unused-for --expiring-within --larger-than --smaller-than --cost-above --fail-empty --policy --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -818,7 +1240,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__export)
-            opts="-q -v -o -h --db --db-file --collection --all-collections --durable --color --time --quiet --verbose --output --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --kind --expired --fresh --no-expiry --older-than --newer-than --unused-for --expiring-within --larger-than --smaller-than --cost-above --fail-empty --policy --help"
+            opts="-q -v -o -h --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --output --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --kind --expired --fresh --no-expiry --older-than --newer-than --unused-for --expiring-within --larger-than --smaller-than --cost-above --fail-empty --policy --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1025,7 +1447,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__get)
-            opts="-q -v -a -j -h --db --db-file --collection --all-collections --durable --color --time --quiet --verbose --keys-from --format --json --arg --json-arg --args --dataset --user --operator --prompt --jwt-file --help"
+            opts="-q -v -a -j -h --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --keys-from --format --json --arg --json-arg --args --dataset --user --operator --prompt --jwt-file --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1179,7 +1601,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__has)
-            opts="-q -v -a -j -h --db --db-file --collection --all-collections --durable --color --time --quiet --verbose --arg --json-arg --args --dataset --user --operator --prompt --jwt-file --help"
+            opts="-q -v -a -j -h --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --arg --json-arg --args --dataset --user --operator --prompt --jwt-file --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1322,7 +1744,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__import)
-            opts="-q -v -n -h --db --db-file --collection --all-collections --durable --color --time --quiet --verbose --on-conflict --batch --dry-run --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --kind --expired --fresh --no-expiry --older-than --newer-than --unused-for --expiring-within --larger-than --smaller-than --cost-above --fail-empty --policy --help"
+            opts="-q -v -n -h --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --on-conflict --batch --dry-run --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --kind --expired --fresh --no-expiry --older-than --newer-than --unused-for --expiring-within --larger-than --smaller-than --cost-above --fail-empty --policy --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1513,7 +1935,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__info)
-            opts="-q -v -0 -h --db --db-file --collection --all-collections --durable --color --time --quiet --verbose --format --json --null --help"
+            opts="-q -v -0 -h --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --format --json --null --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1585,7 +2007,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__key)
-            opts="-q -v -a -j -0 -h --db --db-file --collection --all-collections --durable --color --time --quiet --verbose --arg --json-arg --args --ttl --explain --format --json --null --cwd --env --file --modtime --scope --stdin --dataset --user --operator --prompt --jwt-file --help"
+            opts="-q -v -a -j -0 -h --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --arg --json-arg --args --ttl --explain --format --json --null --cwd --env --file --modtime --scope --stdin --dataset --user --operator --prompt --jwt-file --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1771,7 +2193,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__log)
-            opts="-q -v -0 -h --db --db-file --collection --all-collections --durable --color --time --quiet --verbose --since --limit --format --json --null --help"
+            opts="-q -v -0 -h --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --since --limit --format --json --null --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1857,7 +2279,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__ls)
-            opts="-q -v -r -L -n -0 -h --db --db-file --collection --all-collections --durable --color --time --quiet --verbose --sort --reverse --limit --wide --fields --format --json --null --reveal --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --kind --expired --fresh --no-expiry --older-than --newer-than --unused-for --expiring-within --larger-than --smaller-than --cost-above --fail-empty --policy --help"
+            opts="-q -v -r -L -n -0 -h --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --sort --reverse --limit --wide --fields --format --json --null --reveal --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --kind --expired --fresh --no-expiry --older-than --newer-than --unused-for --expiring-within --larger-than --smaller-than --cost-above --fail-empty --policy --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2076,7 +2498,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__man)
-            opts="-q -v -h --db --db-file --collection --all-collections --durable --color --time --quiet --verbose --help"
+            opts="-q -v -h --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2141,7 +2563,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__prune)
-            opts="-q -v -n -h --db --db-file --collection --all-collections --durable --color --time --quiet --verbose --keep-stale --max-size --max-entries --orphaned --live-datasets --jobs --vacuum --no-undo --dry-run --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --kind --fresh --no-expiry --newer-than --expiring-within --larger-than --smaller-than --cost-above --fail-empty --policy --expired --older-than --unused-for --help"
+            opts="-q -v -n -h --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --keep-stale --max-size --max-entries --orphaned --live-datasets --jobs --vacuum --no-undo --dry-run --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --kind --fresh --no-expiry --newer-than --expiring-within --larger-than --smaller-than --cost-above --fail-empty --policy --expired --older-than --unused-for --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2354,7 +2776,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__rm)
-            opts="-q -v -a -j -n -h --db --db-file --collection --all-collections --durable --color --time --quiet --verbose --arg --json-arg --args --dry-run --no-undo --dataset --user --operator --prompt --jwt-file --help"
+            opts="-q -v -a -j -n -h --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --arg --json-arg --args --dry-run --no-undo --dataset --user --operator --prompt --jwt-file --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2497,7 +2919,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__run)
-            opts="-q -v -h --db --db-file --collection --all-collections --durable --color --time --quiet --verbose --store --version --ttl --failure-ttl --no-failures --no-record-args --max-output --max-age --stale --stale-if-error --refresh --warm --no-exec --cache --wait-timeout --on-busy --strict --status-file --status-fd --background --merged --input --cache-dir --cwd --env --file --modtime --scope --stdin --dataset --user --operator --prompt --jwt-file --help"
+            opts="-q -v -h --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --store --version --ttl --failure-ttl --no-failures --no-record-args --max-output --max-age --stale --stale-if-error --refresh --warm --no-exec --cache --wait-timeout --on-busy --strict --status-file --status-fd --background --merged --input --cache-dir --cwd --env --file --modtime --scope --stdin --dataset --user --operator --prompt --jwt-file --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2737,7 +3159,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__set)
-            opts="-q -v -a -j -h --db --db-file --collection --all-collections --durable --color --time --quiet --verbose --value-file --arg --json-arg --args --type --ttl --policy --if-absent --if-value --dataset --user --operator --prompt --jwt-file --help"
+            opts="-q -v -a -j -h --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --value-file --arg --json-arg --args --type --ttl --policy --if-absent --if-value --dataset --user --operator --prompt --jwt-file --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2923,7 +3345,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__show)
-            opts="-q -v -0 -a -j -h --db --db-file --collection --all-collections --durable --color --time --quiet --verbose --format --json --null --reveal --arg --json-arg --args --dataset --user --operator --prompt --jwt-file --help"
+            opts="-q -v -0 -a -j -h --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --format --json --null --reveal --arg --json-arg --args --dataset --user --operator --prompt --jwt-file --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3073,7 +3495,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__stats)
-            opts="-q -v -0 -h --db --db-file --collection --all-collections --durable --color --time --quiet --verbose --by --calls --format --json --null --reveal --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --kind --expired --fresh --no-expiry --older-than --newer-than --unused-for --expiring-within --larger-than --smaller-than --cost-above --fail-empty --policy --help"
+            opts="-q -v -0 -h --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --by --calls --format --json --null --reveal --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --kind --expired --fresh --no-expiry --older-than --newer-than --unused-for --expiring-within --larger-than --smaller-than --cost-above --fail-empty --policy --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3264,7 +3686,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__stores)
-            opts="-q -v -0 -h --db --db-file --collection --all-collections --durable --color --time --quiet --verbose --format --json --null --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --kind --expired --fresh --no-expiry --older-than --newer-than --unused-for --expiring-within --larger-than --smaller-than --cost-above --fail-empty --policy --help ls show create set rm rename"
+            opts="-q -v -0 -h --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --format --json --null --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --kind --expired --fresh --no-expiry --older-than --newer-than --unused-for --expiring-within --larger-than --smaller-than --cost-above --fail-empty --policy --help ls show create set rm rename"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3448,7 +3870,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__stores__subcmd__create)
-            opts="-q -v -h --dataset --metadata --policy --db --db-file --collection --all-collections --durable --color --time --quiet --verbose --help"
+            opts="-q -v -h --dataset --metadata --policy --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3534,7 +3956,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__stores__subcmd__ls)
-            opts="-0 -q -v -h --format --json --null --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --kind --expired --fresh --no-expiry --older-than --newer-than --unused-for --expiring-within --larger-than --smaller-than --cost-above --fail-empty --policy --db --db-file --collection --all-collections --durable --color --time --quiet --verbose --help"
+            opts="-0 -q -v -h --format --json --null --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --kind --expired --fresh --no-expiry --older-than --newer-than --unused-for --expiring-within --larger-than --smaller-than --cost-above --fail-empty --policy --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3718,7 +4140,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__stores__subcmd__rename)
-            opts="-n -q -v -h --merge --dry-run --dataset --db --db-file --collection --all-collections --durable --color --time --quiet --verbose --help"
+            opts="-n -q -v -h --merge --dry-run --dataset --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3790,7 +4212,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__stores__subcmd__rm)
-            opts="-n -q -v -h --dataset --dry-run --db --db-file --collection --all-collections --durable --color --time --quiet --verbose --help"
+            opts="-n -q -v -h --dataset --dry-run --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3862,7 +4284,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__stores__subcmd__set)
-            opts="-q -v -h --dataset --metadata --policy --db --db-file --collection --all-collections --durable --color --time --quiet --verbose --help"
+            opts="-q -v -h --dataset --metadata --policy --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3948,7 +4370,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__stores__subcmd__show)
-            opts="-0 -q -v -h --dataset --format --json --null --db --db-file --collection --all-collections --durable --color --time --quiet --verbose --help"
+            opts="-0 -q -v -h --dataset --format --json --null --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -4027,7 +4449,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__touch)
-            opts="-q -v -n -h --db --db-file --collection --all-collections --durable --color --time --quiet --verbose --ttl --policy --all --dry-run --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --kind --expired --fresh --no-expiry --older-than --newer-than --unused-for --expiring-within --larger-than --smaller-than --cost-above --fail-empty --if-policy --help"
+            opts="-q -v -n -h --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --ttl --policy --all --dry-run --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --kind --expired --fresh --no-expiry --older-than --newer-than --unused-for --expiring-within --larger-than --smaller-than --cost-above --fail-empty --if-policy --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -4218,7 +4640,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__undo)
-            opts="-q -v -n -h --db --db-file --collection --all-collections --durable --color --time --quiet --verbose --dry-run --help"
+            opts="-q -v -n -h --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --dry-run --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -4283,7 +4705,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__warm)
-            opts="-q -v -0 -j -n -h --db --db-file --collection --all-collections --durable --color --time --quiet --verbose --input --null --jsonl --refresh --all --order --jobs --rate --max-time --dry-run --version --jwt-file --ttl --failure-ttl --no-failures --no-record-args --max-output --wait-timeout --format --json --reveal --cwd --env --file --modtime --scope --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --kind --expired --fresh --no-expiry --older-than --newer-than --unused-for --expiring-within --larger-than --smaller-than --cost-above --fail-empty --policy --help"
+            opts="-q -v -0 -j -n -h --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --input --null --jsonl --refresh --all --order --jobs --rate --max-time --dry-run --version --jwt-file --ttl --failure-ttl --no-failures --no-record-args --max-output --wait-timeout --format --json --reveal --cwd --env --file --modtime --scope --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --kind --expired --fresh --no-expiry --older-than --newer-than --unused-for --expiring-within --larger-than --smaller-than --cost-above --fail-empty --policy --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -4589,7 +5011,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__watch)
-            opts="-q -v -0 -h --db --db-file --collection --all-collections --durable --color --time --quiet --verbose --count --interval --format --json --null --reveal --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --kind --expired --fresh --no-expiry --older-than --newer-than --unused-for --expiring-within --larger-than --smaller-than --cost-above --fail-empty --policy --help"
+            opts="-q -v -0 -h --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --count --interval --format --json --null --reveal --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --kind --expired --fresh --no-expiry --older-than --newer-than --unused-for --expiring-within --larger-than --smaller-than --cost-above --fail-empty --policy --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -4787,7 +5209,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__why)
-            opts="-q -v -a -j -h --db --db-file --collection --all-collections --durable --color --time --quiet --verbose --arg --json-arg --args --store --version --ttl --failure-ttl --no-failures --format --json --reveal --cwd --env --file --modtime --scope --stdin --dataset --user --operator --prompt --jwt-file --help"
+            opts="-q -v -a -j -h --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --arg --json-arg --args --store --version --ttl --failure-ttl --no-failures --format --json --reveal --cwd --env --file --modtime --scope --stdin --dataset --user --operator --prompt --jwt-file --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_ecache_global_optspecs
-    string join \n db= db-file= collection= all-collections durable color= time= q/quiet v/verbose h/help V/version
+    string join \n db= db-file= collection= all-collections no-config durable color= time= q/quiet v/verbose h/help V/version
 end
 
 function __fish_ecache_needs_command
@@ -35,6 +35,7 @@ local\t''
 utc\t''
 iso\t''"
 complete -c ecache -n "__fish_ecache_needs_command" -l all-collections -d 'Work in all collections, where there is a filter'
+complete -c ecache -n "__fish_ecache_needs_command" -l no-config -d 'Read no settings from config.toml'
 complete -c ecache -n "__fish_ecache_needs_command" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
 complete -c ecache -n "__fish_ecache_needs_command" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_needs_command" -s v -l verbose -d 'Say more on standard error'
@@ -63,6 +64,7 @@ complete -c ecache -n "__fish_ecache_needs_command" -f -a "export" -d 'Write ent
 complete -c ecache -n "__fish_ecache_needs_command" -f -a "import" -d 'Read entries from JSON lines, Extended JSON or a mongodump'
 complete -c ecache -n "__fish_ecache_needs_command" -f -a "copy" -d 'Copy entries from one store, database or file to another'
 complete -c ecache -n "__fish_ecache_needs_command" -f -a "doctor" -d 'Find what is wrong with the entries of a store, and the command that mends it'
+complete -c ecache -n "__fish_ecache_needs_command" -f -a "config" -d 'List, read and change settings'
 complete -c ecache -n "__fish_ecache_needs_command" -f -a "completions" -d 'Print a shell\'s completion script'
 complete -c ecache -n "__fish_ecache_needs_command" -f -a "man" -d 'Write the manual pages to a folder'
 complete -c ecache -n "__fish_ecache_using_subcommand get" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
@@ -87,6 +89,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand get" -l operator -d 'The o
 complete -c ecache -n "__fish_ecache_using_subcommand get" -l prompt -d 'The operator prompt' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand get" -l jwt-file -d 'The file that holds the user\'s request token (a JWT)' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand get" -l all-collections -d 'Work in all collections, where there is a filter'
+complete -c ecache -n "__fish_ecache_using_subcommand get" -l no-config -d 'Read no settings from config.toml'
 complete -c ecache -n "__fish_ecache_using_subcommand get" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand get" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand get" -s v -l verbose -d 'Say more on standard error'
@@ -120,6 +123,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand set" -l operator -d 'The o
 complete -c ecache -n "__fish_ecache_using_subcommand set" -l prompt -d 'The operator prompt' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand set" -l jwt-file -d 'The file that holds the user\'s request token (a JWT)' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand set" -l all-collections -d 'Work in all collections, where there is a filter'
+complete -c ecache -n "__fish_ecache_using_subcommand set" -l no-config -d 'Read no settings from config.toml'
 complete -c ecache -n "__fish_ecache_using_subcommand set" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand set" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand set" -s v -l verbose -d 'Say more on standard error'
@@ -144,6 +148,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand has" -l operator -d 'The o
 complete -c ecache -n "__fish_ecache_using_subcommand has" -l prompt -d 'The operator prompt' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand has" -l jwt-file -d 'The file that holds the user\'s request token (a JWT)' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand has" -l all-collections -d 'Work in all collections, where there is a filter'
+complete -c ecache -n "__fish_ecache_using_subcommand has" -l no-config -d 'Read no settings from config.toml'
 complete -c ecache -n "__fish_ecache_using_subcommand has" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand has" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand has" -s v -l verbose -d 'Say more on standard error'
@@ -162,15 +167,15 @@ complete -c ecache -n "__fish_ecache_using_subcommand run" -l store -d 'Keep it 
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l version -d 'Keep it apart from other versions: in the store NAME#vN' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l ttl -d 'Keep a result for this long, as in 90s, 10m or 1d12h, until the next `boot`, for the terminal\'s `session`; `none` for ever' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l failure-ttl -d 'Keep a failure for this long, instead of as long as a success, and print no older one' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand run" -l max-output -d 'Do not keep a result that is larger than this' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand run" -l max-output -d 'Do not keep a result that is larger than this [default: 100MiB]' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l max-age -d 'Run it again if its result is older than this' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l stale -d 'Print a result whose time is over no longer ago than this, and run it again in the background' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l cache -d 'Say how the cache is used [default: on, or as $ECACHE says]' -r -f -a "on\t'Print what is there, run what is not'
 off\t'Run it always, as if there were no cache'
 readonly\t'Print what is there, keep nothing new'
 refresh\t'Run it always, and keep the result'"
-complete -c ecache -n "__fish_ecache_using_subcommand run" -l wait-timeout -d 'Wait this long for another process that runs the same and prints nothing, then run it without the cache' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand run" -l on-busy -d 'Say what is done while another process runs the same' -r -f -a "wait\t'Print what it prints, as it comes'
+complete -c ecache -n "__fish_ecache_using_subcommand run" -l wait-timeout -d 'Wait this long for another process that runs the same and prints nothing, then run it without the cache [default: 10m]' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand run" -l on-busy -d 'Say what is done while another process runs the same [default: wait]' -r -f -a "wait\t'Print what it prints, as it comes'
 run\t'Run it too, and keep nothing'
 stale\t'Print an old result, if there is one, else wait'
 fail\t'Exit with 125'"
@@ -192,6 +197,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand run" -l operator -d 'The o
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l prompt -d 'The operator prompt' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l jwt-file -d 'The file that holds the user\'s request token (a JWT)' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l all-collections -d 'Work in all collections, where there is a filter'
+complete -c ecache -n "__fish_ecache_using_subcommand run" -l no-config -d 'Read no settings from config.toml'
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand run" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand run" -s v -l verbose -d 'Say more on standard error'
@@ -227,8 +233,8 @@ complete -c ecache -n "__fish_ecache_using_subcommand warm" -l version -d 'Keep 
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -l jwt-file -d 'The file that holds the user\'s request token (a JWT)' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -l ttl -d 'Keep a result for this long, as in 90s, 10m or 1d12h, until the next `boot`, for the terminal\'s `session`; `none` for ever' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -l failure-ttl -d 'Keep a failure for this long, instead of as long as a success, and print no older one' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand warm" -l max-output -d 'Do not keep a result that is larger than this' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand warm" -l wait-timeout -d 'Wait for another process that runs the same for this long' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand warm" -l max-output -d 'Do not keep a result that is larger than this [default: 100MiB]' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand warm" -l wait-timeout -d 'Wait for another process that runs the same for this long [default: 10m]' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -l format -d 'Print what came of each item in this format' -r -f -a "table\t'Aligned columns with a header, for people'
 json\t'One JSON array of objects'
 jsonl\t'One JSON object a line'
@@ -261,6 +267,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand warm" -l policy -d 'Entrie
 persist\t'Entries that are kept until they are removed by name'
 any\t'Both'"
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -l all-collections -d 'Work in all collections, where there is a filter'
+complete -c ecache -n "__fish_ecache_using_subcommand warm" -l no-config -d 'Read no settings from config.toml'
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -s v -l verbose -d 'Say more on standard error'
@@ -314,6 +321,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand key" -l operator -d 'The o
 complete -c ecache -n "__fish_ecache_using_subcommand key" -l prompt -d 'The operator prompt' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand key" -l jwt-file -d 'The file that holds the user\'s request token (a JWT)' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand key" -l all-collections -d 'Work in all collections, where there is a filter'
+complete -c ecache -n "__fish_ecache_using_subcommand key" -l no-config -d 'Read no settings from config.toml'
 complete -c ecache -n "__fish_ecache_using_subcommand key" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand key" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand key" -s v -l verbose -d 'Say more on standard error'
@@ -355,6 +363,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand why" -l operator -d 'The o
 complete -c ecache -n "__fish_ecache_using_subcommand why" -l prompt -d 'The operator prompt' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand why" -l jwt-file -d 'The file that holds the user\'s request token (a JWT)' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand why" -l all-collections -d 'Work in all collections, where there is a filter'
+complete -c ecache -n "__fish_ecache_using_subcommand why" -l no-config -d 'Read no settings from config.toml'
 complete -c ecache -n "__fish_ecache_using_subcommand why" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand why" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand why" -s v -l verbose -d 'Say more on standard error'
@@ -387,6 +396,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand show" -l operator -d 'The 
 complete -c ecache -n "__fish_ecache_using_subcommand show" -l prompt -d 'The operator prompt' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand show" -l jwt-file -d 'The file that holds the user\'s request token (a JWT)' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand show" -l all-collections -d 'Work in all collections, where there is a filter'
+complete -c ecache -n "__fish_ecache_using_subcommand show" -l no-config -d 'Read no settings from config.toml'
 complete -c ecache -n "__fish_ecache_using_subcommand show" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand show" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand show" -s v -l verbose -d 'Say more on standard error'
@@ -443,6 +453,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand ls" -l policy -d 'Entries 
 persist\t'Entries that are kept until they are removed by name'
 any\t'Both'"
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -l all-collections -d 'Work in all collections, where there is a filter'
+complete -c ecache -n "__fish_ecache_using_subcommand ls" -l no-config -d 'Read no settings from config.toml'
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -s v -l verbose -d 'Say more on standard error'
@@ -496,6 +507,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_see
 persist\t'Entries that are kept until they are removed by name'
 any\t'Both'"
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_seen_subcommand_from ls show create set rm rename" -l all-collections -d 'Work in all collections, where there is a filter'
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_seen_subcommand_from ls show create set rm rename" -l no-config -d 'Read no settings from config.toml'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_seen_subcommand_from ls show create set rm rename" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_seen_subcommand_from ls show create set rm rename" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_seen_subcommand_from ls show create set rm rename" -s v -l verbose -d 'Say more on standard error'
@@ -560,6 +572,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_su
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from ls" -l no-expiry -d 'Entries that never expire'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from ls" -l fail-empty -d 'Exit with 1 if there is no such entry'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from ls" -l all-collections -d 'Work in all collections, where there is a filter'
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from ls" -l no-config -d 'Read no settings from config.toml'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from ls" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from ls" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from ls" -s v -l verbose -d 'Say more on standard error'
@@ -583,6 +596,7 @@ iso\t''"
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from show" -l json -d 'Print JSON, as --format json does'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from show" -s 0 -l null -d 'End rows with a NUL byte and escape nothing in them, for `xargs -0`'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from show" -l all-collections -d 'Work in all collections, where there is a filter'
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from show" -l no-config -d 'Read no settings from config.toml'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from show" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say more on standard error'
@@ -602,6 +616,7 @@ local\t''
 utc\t''
 iso\t''"
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from create" -l all-collections -d 'Work in all collections, where there is a filter'
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from create" -l no-config -d 'Read no settings from config.toml'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from create" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from create" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from create" -s v -l verbose -d 'Say more on standard error'
@@ -621,6 +636,7 @@ local\t''
 utc\t''
 iso\t''"
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from set" -l all-collections -d 'Work in all collections, where there is a filter'
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from set" -l no-config -d 'Read no settings from config.toml'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from set" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from set" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from set" -s v -l verbose -d 'Say more on standard error'
@@ -638,6 +654,7 @@ utc\t''
 iso\t''"
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rm" -s n -l dry-run -d 'Say what would be removed, and remove nothing'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rm" -l all-collections -d 'Work in all collections, where there is a filter'
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rm" -l no-config -d 'Read no settings from config.toml'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rm" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rm" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rm" -s v -l verbose -d 'Say more on standard error'
@@ -656,6 +673,7 @@ iso\t''"
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rename" -l merge -d 'Move the entries to the store NEW if there is one, unless both have an entry of one key; the metadata of NEW stays'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rename" -s n -l dry-run -d 'Say what would be renamed, and rename nothing'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rename" -l all-collections -d 'Work in all collections, where there is a filter'
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rename" -l no-config -d 'Read no settings from config.toml'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rename" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rename" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rename" -s v -l verbose -d 'Say more on standard error'
@@ -704,6 +722,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand stats" -l policy -d 'Entri
 persist\t'Entries that are kept until they are removed by name'
 any\t'Both'"
 complete -c ecache -n "__fish_ecache_using_subcommand stats" -l all-collections -d 'Work in all collections, where there is a filter'
+complete -c ecache -n "__fish_ecache_using_subcommand stats" -l no-config -d 'Read no settings from config.toml'
 complete -c ecache -n "__fish_ecache_using_subcommand stats" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand stats" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand stats" -s v -l verbose -d 'Say more on standard error'
@@ -754,6 +773,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand watch" -l policy -d 'Entri
 persist\t'Entries that are kept until they are removed by name'
 any\t'Both'"
 complete -c ecache -n "__fish_ecache_using_subcommand watch" -l all-collections -d 'Work in all collections, where there is a filter'
+complete -c ecache -n "__fish_ecache_using_subcommand watch" -l no-config -d 'Read no settings from config.toml'
 complete -c ecache -n "__fish_ecache_using_subcommand watch" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand watch" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand watch" -s v -l verbose -d 'Say more on standard error'
@@ -783,6 +803,7 @@ jsonl\t'One JSON object a line'
 csv\t'Comma-separated values as in RFC 4180, with a header'
 tsv\t'Tab-separated values with a header'"
 complete -c ecache -n "__fish_ecache_using_subcommand info" -l all-collections -d 'Work in all collections, where there is a filter'
+complete -c ecache -n "__fish_ecache_using_subcommand info" -l no-config -d 'Read no settings from config.toml'
 complete -c ecache -n "__fish_ecache_using_subcommand info" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand info" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand info" -s v -l verbose -d 'Say more on standard error'
@@ -808,6 +829,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand rm" -l operator -d 'The op
 complete -c ecache -n "__fish_ecache_using_subcommand rm" -l prompt -d 'The operator prompt' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand rm" -l jwt-file -d 'The file that holds the user\'s request token (a JWT)' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand rm" -l all-collections -d 'Work in all collections, where there is a filter'
+complete -c ecache -n "__fish_ecache_using_subcommand rm" -l no-config -d 'Read no settings from config.toml'
 complete -c ecache -n "__fish_ecache_using_subcommand rm" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand rm" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand rm" -s v -l verbose -d 'Say more on standard error'
@@ -847,6 +869,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand clear" -l policy -d 'Entri
 persist\t'Entries that are kept until they are removed by name'
 any\t'Both'"
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -l all-collections -d 'Work in all collections, where there is a filter'
+complete -c ecache -n "__fish_ecache_using_subcommand clear" -l no-config -d 'Read no settings from config.toml'
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -s v -l verbose -d 'Say more on standard error'
@@ -872,6 +895,7 @@ local\t''
 utc\t''
 iso\t''"
 complete -c ecache -n "__fish_ecache_using_subcommand undo" -l all-collections -d 'Work in all collections, where there is a filter'
+complete -c ecache -n "__fish_ecache_using_subcommand undo" -l no-config -d 'Read no settings from config.toml'
 complete -c ecache -n "__fish_ecache_using_subcommand undo" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand undo" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand undo" -s v -l verbose -d 'Say more on standard error'
@@ -895,6 +919,7 @@ jsonl\t'One JSON object a line'
 csv\t'Comma-separated values as in RFC 4180, with a header'
 tsv\t'Tab-separated values with a header'"
 complete -c ecache -n "__fish_ecache_using_subcommand log" -l all-collections -d 'Work in all collections, where there is a filter'
+complete -c ecache -n "__fish_ecache_using_subcommand log" -l no-config -d 'Read no settings from config.toml'
 complete -c ecache -n "__fish_ecache_using_subcommand log" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand log" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand log" -s v -l verbose -d 'Say more on standard error'
@@ -938,6 +963,7 @@ any\t'Both'"
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l older-than -d 'Remove entries written before a time, or a duration ago' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l unused-for -d 'Remove entries neither written nor used since a time, or for a duration' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l all-collections -d 'Work in all collections, where there is a filter'
+complete -c ecache -n "__fish_ecache_using_subcommand prune" -l no-config -d 'Read no settings from config.toml'
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -s v -l verbose -d 'Say more on standard error'
@@ -990,6 +1016,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand touch" -l if-policy -d 'En
 persist\t'Entries that are kept until they are removed by name'
 any\t'Both'"
 complete -c ecache -n "__fish_ecache_using_subcommand touch" -l all-collections -d 'Work in all collections, where there is a filter'
+complete -c ecache -n "__fish_ecache_using_subcommand touch" -l no-config -d 'Read no settings from config.toml'
 complete -c ecache -n "__fish_ecache_using_subcommand touch" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand touch" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand touch" -s v -l verbose -d 'Say more on standard error'
@@ -1036,6 +1063,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand export" -l policy -d 'Entr
 persist\t'Entries that are kept until they are removed by name'
 any\t'Both'"
 complete -c ecache -n "__fish_ecache_using_subcommand export" -l all-collections -d 'Work in all collections, where there is a filter'
+complete -c ecache -n "__fish_ecache_using_subcommand export" -l no-config -d 'Read no settings from config.toml'
 complete -c ecache -n "__fish_ecache_using_subcommand export" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand export" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand export" -s v -l verbose -d 'Say more on standard error'
@@ -1084,6 +1112,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand import" -l policy -d 'Entr
 persist\t'Entries that are kept until they are removed by name'
 any\t'Both'"
 complete -c ecache -n "__fish_ecache_using_subcommand import" -l all-collections -d 'Work in all collections, where there is a filter'
+complete -c ecache -n "__fish_ecache_using_subcommand import" -l no-config -d 'Read no settings from config.toml'
 complete -c ecache -n "__fish_ecache_using_subcommand import" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand import" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand import" -s v -l verbose -d 'Say more on standard error'
@@ -1133,6 +1162,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand copy" -l policy -d 'Entrie
 persist\t'Entries that are kept until they are removed by name'
 any\t'Both'"
 complete -c ecache -n "__fish_ecache_using_subcommand copy" -l all-collections -d 'Work in all collections, where there is a filter'
+complete -c ecache -n "__fish_ecache_using_subcommand copy" -l no-config -d 'Read no settings from config.toml'
 complete -c ecache -n "__fish_ecache_using_subcommand copy" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand copy" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand copy" -s v -l verbose -d 'Say more on standard error'
@@ -1205,6 +1235,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l policy -d 'Entr
 persist\t'Entries that are kept until they are removed by name'
 any\t'Both'"
 complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l all-collections -d 'Work in all collections, where there is a filter'
+complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l no-config -d 'Read no settings from config.toml'
 complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand doctor" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand doctor" -s v -l verbose -d 'Say more on standard error'
@@ -1218,6 +1249,121 @@ complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l fresh -d 'Entri
 complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l no-expiry -d 'Entries that never expire'
 complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l fail-empty -d 'Exit with 1 if there is no such entry'
 complete -c ecache -n "__fish_ecache_using_subcommand doctor" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c ecache -n "__fish_ecache_using_subcommand config; and not __fish_seen_subcommand_from ls get set unset path" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand config; and not __fish_seen_subcommand_from ls get set unset path" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand config; and not __fish_seen_subcommand_from ls get set unset path" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand config; and not __fish_seen_subcommand_from ls get set unset path" -l color -d 'Print colours' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c ecache -n "__fish_ecache_using_subcommand config; and not __fish_seen_subcommand_from ls get set unset path" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339' -r -f -a "relative\t''
+local\t''
+utc\t''
+iso\t''"
+complete -c ecache -n "__fish_ecache_using_subcommand config; and not __fish_seen_subcommand_from ls get set unset path" -l format -d 'Print in this format [default: table, or plain lines in a pipe]' -r -f -a "table\t'Aligned columns with a header, for people'
+json\t'One JSON array of objects'
+jsonl\t'One JSON object a line'
+csv\t'Comma-separated values as in RFC 4180, with a header'
+tsv\t'Tab-separated values with a header'"
+complete -c ecache -n "__fish_ecache_using_subcommand config; and not __fish_seen_subcommand_from ls get set unset path" -l all-collections -d 'Work in all collections, where there is a filter'
+complete -c ecache -n "__fish_ecache_using_subcommand config; and not __fish_seen_subcommand_from ls get set unset path" -l no-config -d 'Read no settings from config.toml'
+complete -c ecache -n "__fish_ecache_using_subcommand config; and not __fish_seen_subcommand_from ls get set unset path" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
+complete -c ecache -n "__fish_ecache_using_subcommand config; and not __fish_seen_subcommand_from ls get set unset path" -s q -l quiet -d 'Say nothing on success'
+complete -c ecache -n "__fish_ecache_using_subcommand config; and not __fish_seen_subcommand_from ls get set unset path" -s v -l verbose -d 'Say more on standard error'
+complete -c ecache -n "__fish_ecache_using_subcommand config; and not __fish_seen_subcommand_from ls get set unset path" -l json -d 'Print JSON, as --format json does'
+complete -c ecache -n "__fish_ecache_using_subcommand config; and not __fish_seen_subcommand_from ls get set unset path" -s 0 -l null -d 'End rows with a NUL byte and escape nothing in them, for `xargs -0`'
+complete -c ecache -n "__fish_ecache_using_subcommand config; and not __fish_seen_subcommand_from ls get set unset path" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c ecache -n "__fish_ecache_using_subcommand config; and not __fish_seen_subcommand_from ls get set unset path" -f -a "ls" -d 'List settings, with where each comes from'
+complete -c ecache -n "__fish_ecache_using_subcommand config; and not __fish_seen_subcommand_from ls get set unset path" -f -a "get" -d 'Print a setting; exit with 1 if it has no value'
+complete -c ecache -n "__fish_ecache_using_subcommand config; and not __fish_seen_subcommand_from ls get set unset path" -f -a "set" -d 'Change a setting in the file, and keep the rest of the file'
+complete -c ecache -n "__fish_ecache_using_subcommand config; and not __fish_seen_subcommand_from ls get set unset path" -f -a "unset" -d 'Remove a setting from the file'
+complete -c ecache -n "__fish_ecache_using_subcommand config; and not __fish_seen_subcommand_from ls get set unset path" -f -a "path" -d 'Print where the file is'
+complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from ls" -l format -d 'Print in this format [default: table, or plain lines in a pipe]' -r -f -a "table\t'Aligned columns with a header, for people'
+json\t'One JSON array of objects'
+jsonl\t'One JSON object a line'
+csv\t'Comma-separated values as in RFC 4180, with a header'
+tsv\t'Tab-separated values with a header'"
+complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from ls" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from ls" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from ls" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from ls" -l color -d 'Print colours' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from ls" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339' -r -f -a "relative\t''
+local\t''
+utc\t''
+iso\t''"
+complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from ls" -l json -d 'Print JSON, as --format json does'
+complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from ls" -s 0 -l null -d 'End rows with a NUL byte and escape nothing in them, for `xargs -0`'
+complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from ls" -l all-collections -d 'Work in all collections, where there is a filter'
+complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from ls" -l no-config -d 'Read no settings from config.toml'
+complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from ls" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
+complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from ls" -s q -l quiet -d 'Say nothing on success'
+complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from ls" -s v -l verbose -d 'Say more on standard error'
+complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from ls" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from get" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from get" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from get" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from get" -l color -d 'Print colours' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from get" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339' -r -f -a "relative\t''
+local\t''
+utc\t''
+iso\t''"
+complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from get" -l all-collections -d 'Work in all collections, where there is a filter'
+complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from get" -l no-config -d 'Read no settings from config.toml'
+complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from get" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
+complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from get" -s q -l quiet -d 'Say nothing on success'
+complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from get" -s v -l verbose -d 'Say more on standard error'
+complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from get" -s h -l help -d 'Print help'
+complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from set" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from set" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from set" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from set" -l color -d 'Print colours' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from set" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339' -r -f -a "relative\t''
+local\t''
+utc\t''
+iso\t''"
+complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from set" -l all-collections -d 'Work in all collections, where there is a filter'
+complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from set" -l no-config -d 'Read no settings from config.toml'
+complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from set" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
+complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from set" -s q -l quiet -d 'Say nothing on success'
+complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from set" -s v -l verbose -d 'Say more on standard error'
+complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from set" -s h -l help -d 'Print help'
+complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from unset" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from unset" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from unset" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from unset" -l color -d 'Print colours' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from unset" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339' -r -f -a "relative\t''
+local\t''
+utc\t''
+iso\t''"
+complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from unset" -l all-collections -d 'Work in all collections, where there is a filter'
+complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from unset" -l no-config -d 'Read no settings from config.toml'
+complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from unset" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
+complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from unset" -s q -l quiet -d 'Say nothing on success'
+complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from unset" -s v -l verbose -d 'Say more on standard error'
+complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from unset" -s h -l help -d 'Print help'
+complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from path" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from path" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from path" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from path" -l color -d 'Print colours' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from path" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339' -r -f -a "relative\t''
+local\t''
+utc\t''
+iso\t''"
+complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from path" -l all-collections -d 'Work in all collections, where there is a filter'
+complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from path" -l no-config -d 'Read no settings from config.toml'
+complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from path" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
+complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from path" -s q -l quiet -d 'Say nothing on success'
+complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from path" -s v -l verbose -d 'Say more on standard error'
+complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from path" -s h -l help -d 'Print help'
 complete -c ecache -n "__fish_ecache_using_subcommand completions" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand completions" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand completions" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
@@ -1229,6 +1375,7 @@ local\t''
 utc\t''
 iso\t''"
 complete -c ecache -n "__fish_ecache_using_subcommand completions" -l all-collections -d 'Work in all collections, where there is a filter'
+complete -c ecache -n "__fish_ecache_using_subcommand completions" -l no-config -d 'Read no settings from config.toml'
 complete -c ecache -n "__fish_ecache_using_subcommand completions" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand completions" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand completions" -s v -l verbose -d 'Say more on standard error'
@@ -1244,6 +1391,7 @@ local\t''
 utc\t''
 iso\t''"
 complete -c ecache -n "__fish_ecache_using_subcommand man" -l all-collections -d 'Work in all collections, where there is a filter'
+complete -c ecache -n "__fish_ecache_using_subcommand man" -l no-config -d 'Read no settings from config.toml'
 complete -c ecache -n "__fish_ecache_using_subcommand man" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand man" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand man" -s v -l verbose -d 'Say more on standard error'

@@ -1,13 +1,14 @@
 //! The context of a command: its store, clock and output. Built once.
 
 use std::cell::{LazyCell, OnceCell};
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use ecache_core::backend::sqlite::BUSY_TIMEOUT;
-use ecache_core::backend::{Backend, Lookup};
+use ecache_core::backend::{Backend, Dataset, Lookup};
 use ecache_core::error::Error;
 use ecache_core::key::Key;
 use ecache_core::location::{self, Access};
@@ -16,6 +17,7 @@ use ecache_core::sidecar;
 use ecache_core::time::{Clock, SystemClock, Timestamp};
 
 use crate::cli::{FormatArgs, Global};
+use crate::config::{Config, Place};
 use crate::datasets::Datasets;
 use crate::down;
 use crate::error::{hindered, usage};
@@ -29,6 +31,7 @@ pub(crate) enum Origin {
     Flag,
     File,
     Environment,
+    Config,
     Default,
 }
 
@@ -55,6 +58,8 @@ pub(crate) struct Context {
     pub(crate) access: Access,
     db: Option<PathBuf>,
     db_file: Option<PathBuf>,
+    settings: Place,
+    config: OnceCell<Config>,
     /// The store, if it is in a database; the connection is kept
     remote: OnceCell<Arc<dyn Backend>>,
     /// FiftyOne's database, once it was looked for and found
@@ -91,6 +96,8 @@ impl Context {
             },
             db: global.db,
             db_file: global.db_file,
+            settings: Place::from_environment(global.no_config),
+            config: OnceCell::new(),
             remote: OnceCell::new(),
             fiftyone: OnceCell::new(),
             clock,
@@ -194,9 +201,35 @@ impl Context {
             (Some(path), None) => Ok((without_password(path)?, Origin::Flag)),
             (None, None) => match variable(variables::STORE) {
                 Some(path) => Ok((path.into(), Origin::Environment)),
-                None => Ok((data_folder()?.join(location::DEFAULT_FILE), Origin::Default)),
+                None => self.configured_location(),
             },
         }
+    }
+
+    /// Returns the location that the settings name, or the default one.
+    fn configured_location(&self) -> Result<(PathBuf, Origin)> {
+        let config = self.config()?;
+        let set = |key| config.text(key).filter(|value| !value.is_empty());
+        match (set("db"), set("db_file")) {
+            (Some(_), Some(_)) => Err(usage("the settings have both db and db_file")),
+            (None, Some(file)) => Ok((location_in(&at_home(file))?, Origin::Config)),
+            (Some(path), None) => Ok((without_password(&at_home(path))?, Origin::Config)),
+            (None, None) => Ok((data_folder()?.join(location::DEFAULT_FILE), Origin::Default)),
+        }
+    }
+
+    /// Returns the user's settings. They are read once.
+    pub(crate) fn config(&self) -> Result<&Config> {
+        if self.config.get().is_none() {
+            // Nothing else sets it.
+            let _ = self.config.set(Config::read(&self.settings)?);
+        }
+        Ok(self.config.get().expect("it was set above"))
+    }
+
+    /// Returns the place of the user's settings.
+    pub(crate) fn settings(&self) -> &Place {
+        &self.settings
     }
 
     /// Returns the base path of this host's sidecar files for a store that is no file.
@@ -237,7 +270,16 @@ impl Context {
             Some(backend) => backend.datasets()?,
             None => None,
         };
-        Ok(Datasets::new(known))
+        self.datasets_of(known)
+    }
+
+    /// Returns the datasets that a database knows, or those that the user's settings name.
+    pub(crate) fn datasets_of(&self, known: Option<Vec<Dataset>>) -> Result<Datasets> {
+        let named = match known {
+            Some(_) => BTreeMap::new(),
+            None => self.config()?.datasets(),
+        };
+        Ok(Datasets::new(known, named))
     }
 
     /// Reports whether the store exists; that of a server is assumed to.
@@ -396,5 +438,13 @@ fn clock() -> Result<Arc<dyn Clock>> {
             Ok(Arc::new(Timestamp::from_millis(millis)))
         }
         Err(_) => Ok(Arc::new(SystemClock)),
+    }
+}
+
+/// Replaces a leading `~/` by the home folder, as a shell would have done for an option.
+fn at_home(path: String) -> PathBuf {
+    match (path.strip_prefix("~/"), variable("HOME")) {
+        (Some(rest), Some(home)) => PathBuf::from(home).join(rest),
+        _ => path.into(),
     }
 }

@@ -1,6 +1,6 @@
 //! The datasets that live beside a store, by name and by id.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use anyhow::Result;
@@ -12,26 +12,42 @@ use crate::error::usage;
 /// Length of FiftyOne's ids.
 const ID_LENGTH: usize = 24;
 
-/// The names of datasets by id; `None` for a store in a file.
-pub(crate) struct Datasets(Option<HashMap<Arc<str>, String>>);
+/// The names of datasets.
+pub(crate) struct Datasets {
+    /// By id; `None` for a store in a file
+    known: Option<HashMap<Arc<str>, String>>,
+    /// Ids by the names that the user's settings give them, where no database knows names
+    named: BTreeMap<String, String>,
+}
 
 impl Datasets {
-    pub(crate) fn new(known: Option<Vec<Dataset>>) -> Self {
+    /// Takes the datasets that a database knows, or else the names in the user's settings.
+    pub(crate) fn new(known: Option<Vec<Dataset>>, named: BTreeMap<String, String>) -> Self {
         let by_id = |known: Vec<Dataset>| {
             let pairs = known.into_iter().map(|dataset| (dataset.id, dataset.name));
             pairs.collect()
         };
-        Self(known.map(by_id))
+        Self {
+            known: known.map(by_id),
+            named,
+        }
     }
 
     /// Reports whether names are known.
     pub(crate) fn are_known(&self) -> bool {
-        self.0.is_some()
+        self.known.is_some()
     }
 
     /// Returns the name of a dataset that exists.
     pub(crate) fn name(&self, id: Option<&str>) -> Option<&str> {
-        Some(self.0.as_ref()?.get(id?)?.as_str())
+        let id = id?;
+        match &self.known {
+            Some(known) => known.get(id).map(String::as_str),
+            None => {
+                let named = self.named.iter().find(|(_, named)| *named == id);
+                named.map(|(name, _)| name.as_str())
+            }
+        }
     }
 
     /// Returns the id of a dataset that was named by its id or its name.
@@ -39,8 +55,8 @@ impl Datasets {
     /// # Errors
     /// Fails if names are known, and none is that.
     pub(crate) fn id(&self, named: &str) -> Result<Arc<str>> {
-        let Some(known) = &self.0 else {
-            return Ok(named.into());
+        let Some(known) = &self.known else {
+            return Ok(self.named.get(named).map_or(named, String::as_str).into());
         };
         let found = known.iter().find(|(_, name)| *name == named);
         found.map(|(id, _)| id.clone()).ok_or_else(|| {
@@ -52,7 +68,7 @@ impl Datasets {
 
     /// Returns the ids of all datasets whose names match.
     pub(crate) fn matching(&self, pattern: &Glob) -> Vec<Arc<str>> {
-        let known = self.0.iter().flatten();
+        let known = self.known.iter().flatten();
         known
             .filter(|(_, name)| pattern.matches(name))
             .map(|(id, _)| id.clone())

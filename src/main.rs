@@ -3,6 +3,7 @@
 mod artifacts;
 mod cli;
 mod commands;
+mod config;
 mod context;
 mod datasets;
 mod down;

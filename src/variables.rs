@@ -12,6 +12,9 @@ pub(crate) const STORE: &str = "ECACHE_DB";
 /// The cache mode of `run`.
 pub(crate) const MODE: &str = "ECACHE";
 
+/// The file of settings, or `none`.
+pub(crate) const CONFIG: &str = "ECACHE_CONFIG";
+
 /// Requests that each write reaches the disk before it is acknowledged.
 const DURABLE: &str = "ECACHE_DURABLE";
 

@@ -27,6 +27,7 @@ pub(crate) fn read(mut words: impl Iterator<Item = OsString>) -> Option<Cli> {
     };
     Some(Cli {
         global: Global {
+            no_config: false,
             db: path.map(PathBuf::from),
             db_file: None,
             collection: Vec::new(),
@@ -106,7 +107,7 @@ fn set(
 }
 
 fn run(mut words: impl Iterator<Item = OsString>, path: &mut Option<String>) -> Option<Command> {
-    let mut args = RunArgs::plain();
+    let mut args = RunArgs::default();
     let mut stdin = None;
     loop {
         let word = words.next()?;

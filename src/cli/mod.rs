@@ -6,6 +6,7 @@
 //! clap would replace the variant's text by it.
 
 pub(crate) mod commands;
+pub(crate) mod config;
 pub(crate) mod entry;
 mod fast_parse;
 pub(crate) mod filter;
@@ -22,6 +23,7 @@ use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand};
 
 use crate::output::{ColorChoice, Format, Times};
 pub(crate) use commands::*;
+pub(crate) use config::*;
 pub(crate) use run::*;
 pub(crate) use stores::*;
 pub(crate) use warm::*;
@@ -103,6 +105,7 @@ Exit status:
 
 Environment:
   ECACHE            how `ecache run` uses the cache, unless there is --cache
+  ECACHE_CONFIG     the file of settings, or none
   ECACHE_DB         the store's file or URL, unless there is --db
   ECACHE_DURABLE    as --durable, if it is 1
   XDG_DATA_HOME     where the default store is, unless it is ~/.local/share
@@ -113,7 +116,10 @@ Environment:
 Files:
   $XDG_DATA_HOME/ecache/store.db
   ~/.local/share/ecache/store.db
-            the default store";
+            the default store
+  $XDG_CONFIG_HOME/ecache/config.toml
+  ~/.config/ecache/config.toml
+            settings, see ecache-config(1)";
 
 // Options of every command, listed after its own.
 #[derive(Clone, Debug, Args)]
@@ -132,6 +138,9 @@ pub(crate) struct Global {
     /// Work in all collections, where there is a filter
     #[arg(long, global = true)]
     pub(crate) all_collections: bool,
+    /// Read no settings from config.toml
+    #[arg(long, global = true)]
+    pub(crate) no_config: bool,
     /// Have each write on the disk before it is acknowledged, which a power loss may cost otherwise
     #[arg(long, global = true)]
     pub(crate) durable: bool,
@@ -353,6 +362,12 @@ pub(crate) enum Command {
     /// missing-indexes: FiftyOne's are not there. foreign: another program wrote something that
     /// `export` and `copy` leave out, which is no fault.
     Doctor(DoctorArgs),
+    /// List, read and change settings
+    ///
+    /// An option wins over a variable, that over the file of settings, that over the default. The
+    /// settings of `run` are those of all stores, or of those whose names match a pattern:
+    /// run.ttl, and stores.git*.ttl. What is part of a key has no setting.
+    Config(ConfigArgs),
     /// Print a shell's completion script
     ///
     /// In bash, zsh and fish it also completes the names of stores, datasets, users, operators and

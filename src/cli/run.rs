@@ -51,12 +51,12 @@ pub(crate) struct RunArgs {
     #[arg(long, value_enum, value_name = "MODE")]
     pub(crate) cache: Option<CacheMode>,
     /// Wait this long for another process that runs the same and prints nothing, then run it
-    /// without the cache
-    #[arg(long, value_name = "DURATION", value_parser = parse_duration, default_value = WAIT_TIMEOUT)]
-    pub(crate) wait_timeout: u64,
-    /// Say what is done while another process runs the same
-    #[arg(long, value_name = "WHAT", value_enum, default_value_t)]
-    pub(crate) on_busy: BusyChoice,
+    /// without the cache [default: 10m]
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    pub(crate) wait_timeout: Option<u64>,
+    /// Say what is done while another process runs the same [default: wait]
+    #[arg(long, value_name = "WHAT", value_enum)]
+    pub(crate) on_busy: Option<BusyChoice>,
     /// Exit with 125 on any trouble with the cache, instead of running the command without it
     #[arg(long)]
     pub(crate) strict: bool,
@@ -85,23 +85,6 @@ pub(crate) struct RunArgs {
     pub(crate) scope: ScopeArgs,
 }
 
-const MAX_OUTPUT: &str = "100MiB";
-const WAIT_TIMEOUT: &str = "10m";
-
-impl RunArgs {
-    /// Returns the arguments of a `run` without options.
-    pub(super) fn plain() -> Self {
-        Self {
-            keep: KeepArgs {
-                max_output: parse_size(MAX_OUTPUT).expect("it is a size"),
-                ..KeepArgs::default()
-            },
-            wait_timeout: parse_duration(WAIT_TIMEOUT).expect("it is a duration"),
-            ..Self::default()
-        }
-    }
-}
-
 // What is kept of a command that was run, and for how long.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct KeepArgs {
@@ -115,9 +98,9 @@ pub(crate) struct KeepArgs {
     /// them
     #[arg(long)]
     pub(crate) no_record_args: bool,
-    /// Do not keep a result that is larger than this
-    #[arg(long, value_name = "SIZE", value_parser = parse_size, default_value = MAX_OUTPUT)]
-    pub(crate) max_output: u64,
+    /// Do not keep a result that is larger than this [default: 100MiB]
+    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    pub(crate) max_output: Option<u64>,
 }
 
 // Which failures are kept and printed again.

@@ -75,9 +75,9 @@ pub(crate) struct WarmArgs {
     pub(crate) jwt_file: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) keep: KeepArgs,
-    /// Wait for another process that runs the same for this long
-    #[arg(long, value_name = "DURATION", value_parser = parse_duration, default_value = "10m")]
-    pub(crate) wait_timeout: u64,
+    /// Wait for another process that runs the same for this long [default: 10m]
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    pub(crate) wait_timeout: Option<u64>,
     /// Print what came of each item in this format
     #[arg(long, value_name = "FORMAT", value_enum)]
     format: Option<Format>,

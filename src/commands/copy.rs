@@ -58,16 +58,14 @@ pub(crate) fn run(context: &Context, args: CopyArgs) -> Result<Exit> {
     };
     // A dataset's name means what it does where the entries are, and where they go.
     let here = || match &source {
-        Some(source) => Ok(Datasets::new(source.datasets()?)),
-        None => Ok(Datasets::new(None)),
+        Some(source) => context.datasets_of(source.datasets()?),
+        None => context.datasets_of(None),
     };
     let there = || {
         if location::is_url(to.as_os_str()) {
-            Ok(Datasets::new(
-                location::open(to.as_os_str(), Access::Read)?.datasets()?,
-            ))
+            context.datasets_of(location::open(to.as_os_str(), Access::Read)?.datasets()?)
         } else {
-            Ok(Datasets::new(None))
+            context.datasets_of(None)
         }
     };
     let remap = remap(&args.remap_dataset, &here, &there)?;

@@ -45,6 +45,7 @@ pub(crate) fn run(context: &Context, args: InfoArgs) -> Result<Exit> {
                 Origin::Flag => "--db",
                 Origin::File => "--db-file",
                 Origin::Environment => "ECACHE_DB",
+                Origin::Config => "config.toml",
                 Origin::Default => "default",
             }),
         ),

@@ -2,6 +2,7 @@
 
 mod clear;
 mod completions;
+mod config;
 mod copy;
 mod doctor;
 mod export;
@@ -61,6 +62,7 @@ pub(crate) fn run(context: &Context, command: Command) -> Result<Exit> {
         Command::Import(args) => import::run(context, args),
         Command::Copy(args) => copy::run(context, args),
         Command::Doctor(args) => doctor::run(context, args),
+        Command::Config(args) => config::run(context, args),
         Command::Completions(args) => completions::run(args),
         Command::Man(args) => man::run(context, args),
         Command::Names(args) => names::run(context, args),

@@ -20,8 +20,9 @@ use serde::Serialize;
 
 use super::shared::background;
 use super::shared::command_args::{
-    CommandLine, Invocation, Unkeyed, cache_mode, is_stream, kept, lifetime,
+    CommandLine, Invocation, Unkeyed, cache_mode, is_stream, kept, lifetime, wait_timeout,
 };
+use super::shared::configured;
 use super::shared::in_place::{self, Noting};
 use super::shared::outputs::outputs;
 use super::shared::uncached::Uncached;
@@ -57,6 +58,10 @@ fn memoized(context: &Context, args: RunArgs) -> Result<Exit> {
         Ok(file) => file,
         Err(error) => do_without("the status", context, &args, error).map(|()| None)?,
     };
+    let mut args = args;
+    if let Err(error) = configured::fill_run(context, &mut args) {
+        do_without("the settings", context, &args, error)?;
+    }
     let (mut invocation, has_key) = keyed(context, &args)?;
     let has_key = has_key && invocation.unkeyed.is_none();
     let outputs = match args.background {
@@ -300,18 +305,18 @@ fn settings(args: &RunArgs, mode: CacheMode, lifetime: Option<Lifetime>) -> Sett
         } else {
             OnFailure::Pass
         },
-        on_busy: match args.on_busy {
+        on_busy: match args.on_busy.unwrap_or_default() {
             _ if args.background => OnBusy::Fail,
             BusyChoice::Wait => OnBusy::Wait,
             BusyChoice::Run => OnBusy::Run,
             BusyChoice::Stale => OnBusy::Stale,
             BusyChoice::Fail => OnBusy::Fail,
         },
-        patience: Duration::from_millis(args.wait_timeout),
+        patience: wait_timeout(args.wait_timeout),
         silent_patience: if prints_to_a_pipe() {
             SILENT_PATIENCE
         } else {
-            Duration::from_millis(args.wait_timeout)
+            wait_timeout(args.wait_timeout)
         },
         store_use: StoreUse::Alone,
         ..kept

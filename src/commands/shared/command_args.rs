@@ -288,6 +288,15 @@ pub(in crate::commands) fn cache_mode(typed: Option<CacheMode>) -> Result<CacheM
     }
 }
 
+/// Maximum size of a result that is kept, unless an option or a setting says otherwise.
+const MAX_OUTPUT: u64 = 100 << 20;
+
+/// Returns the wait for another process that runs the same.
+pub(in crate::commands) fn wait_timeout(typed: Option<u64>) -> Duration {
+    const WAIT_TIMEOUT: Duration = Duration::from_secs(600);
+    typed.map_or(WAIT_TIMEOUT, Duration::from_millis)
+}
+
 /// Returns the settings for keeping results, from the options that `run` and `warm` share.
 pub(in crate::commands) fn kept(keep: &KeepArgs, lifetime: Option<Lifetime>) -> Settings {
     Settings {
@@ -301,7 +310,7 @@ pub(in crate::commands) fn kept(keep: &KeepArgs, lifetime: Option<Lifetime>) -> 
         } else {
             Arguments::Record
         },
-        max_output: keep.max_output,
+        max_output: keep.max_output.unwrap_or(MAX_OUTPUT),
         ..Settings::default()
     }
 }

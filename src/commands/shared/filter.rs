@@ -267,7 +267,7 @@ fn note_unknown_datasets(
     let Some(first) = ids.first() else {
         return Ok(true);
     };
-    let datasets = Datasets::new(backend.datasets()?);
+    let datasets = context.datasets_of(backend.datasets()?)?;
     let names = if datasets.are_known() {
         ids.retain(|id| datasets.name(Some(id)).is_none());
         ""

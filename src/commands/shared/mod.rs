@@ -4,6 +4,7 @@ pub(super) mod background;
 pub(super) mod call_text;
 pub(super) mod collections;
 pub(super) mod command_args;
+pub(super) mod configured;
 pub(super) mod deletion;
 pub(super) mod fields;
 pub(super) mod filter;

@@ -16,7 +16,8 @@ use ecache_core::entry::Entry;
 use ecache_core::error::Error;
 
 use super::shared::call_text::command_line;
-use super::shared::command_args::{cache_mode, kept, lifetime};
+use super::shared::command_args::{cache_mode, kept, lifetime, wait_timeout};
+use super::shared::configured;
 use super::shared::resolve::token;
 use crate::cli::entry::ScopeArgs;
 use crate::cli::value::Lifetime;
@@ -32,7 +33,7 @@ use forecast::forecast;
 use items::{Item, Items};
 use report::{LeftOut, Line, Report, Summary};
 
-pub(crate) fn run(context: &Context, args: WarmArgs) -> Result<Exit> {
+pub(crate) fn run(context: &Context, mut args: WarmArgs) -> Result<Exit> {
     // As `run` keeps nothing then, there is nothing to warm.
     if let CacheMode::Off | CacheMode::Readonly = cache_mode(None)? {
         let mode = variable(variables::MODE).unwrap_or_default();
@@ -42,6 +43,7 @@ pub(crate) fn run(context: &Context, args: WarmArgs) -> Result<Exit> {
     if args.command.is_empty() {
         again(context, &args)
     } else {
+        configured::fill_warm(context, &mut args)?;
         each(context, &args)
     }
 }
@@ -187,7 +189,7 @@ fn settings(context: &Context, args: &WarmArgs, lifetime: Option<Lifetime>) -> S
         } else {
             Mode::On
         },
-        patience: Duration::from_millis(args.wait_timeout),
+        patience: wait_timeout(args.wait_timeout),
         ..kept(&args.keep, lifetime)
     }
 }

@@ -1,0 +1,109 @@
+//! `ecache config`: lists, reads and changes the user's settings.
+
+use std::fs;
+use std::io::{self, Write};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+
+use crate::cli::{ConfigArgs, ConfigVerb, FormatArgs};
+use crate::config::{Config, KEYS, check_key, with_setting};
+use crate::context::Context;
+use crate::error::{Exit, usage};
+use crate::output::{Cell, Column, escape, stdout};
+
+pub(crate) fn run(context: &Context, args: ConfigArgs) -> Result<Exit> {
+    match args.verb {
+        None => list(context, args.format),
+        Some(ConfigVerb::Ls(format)) => list(context, format),
+        Some(ConfigVerb::Get { key }) => get(context.config()?, &key),
+        Some(ConfigVerb::Set { key, value }) => change(context, &key, Some(&value)),
+        Some(ConfigVerb::Unset { key }) => change(context, &key, None),
+        Some(ConfigVerb::Path) => {
+            writeln!(stdout(), "{}", file(context)?.display())?;
+            Ok(Exit::Done)
+        }
+    }
+}
+
+fn file(context: &Context) -> Result<&Path> {
+    let path = context.settings().path();
+    path.ok_or_else(|| usage("there is no file of settings: --no-config or ECACHE_CONFIG says so"))
+}
+
+fn list(context: &Context, format: FormatArgs) -> Result<Exit> {
+    let in_file = context.config()?.all();
+    let columns = [
+        Column::whole("setting"),
+        Column::text("value"),
+        Column::text("from"),
+        Column::text("about"),
+    ];
+    let mut rows = context.rows(context.format(format), &columns)?;
+    for setting in KEYS {
+        let found = in_file.iter().find(|(key, _)| key == setting.key);
+        let (value, from) = match found {
+            Some((_, value)) => (value.as_str(), "file"),
+            None => (setting.default, "default"),
+        };
+        let value = Some(value).filter(|value| !value.is_empty());
+        rows.row(&[
+            setting.key.into(),
+            value.into(),
+            from.into(),
+            setting.about.into(),
+        ])?;
+    }
+    for (key, value) in &in_file {
+        if KEYS.iter().all(|setting| setting.key != key) {
+            rows.row(&[
+                key.as_str().into(),
+                value.as_str().into(),
+                "file".into(),
+                Cell::Null,
+            ])?;
+        }
+    }
+    rows.finish()?;
+    Ok(Exit::Done)
+}
+
+fn get(config: &Config, key: &str) -> Result<Exit> {
+    let in_file = config.all().into_iter().find(|(known, _)| known == key);
+    let setting = KEYS.iter().find(|setting| setting.key == key);
+    let value = match (in_file, setting) {
+        (Some((_, value)), _) => value,
+        (None, Some(setting)) if !setting.default.is_empty() => setting.default.to_owned(),
+        (None, _) => {
+            check_key(key)?;
+            return Ok(Exit::No);
+        }
+    };
+    writeln!(stdout(), "{}", escape::message(&value))?;
+    Ok(Exit::Done)
+}
+
+/// Writes the changed file beside the old one, and puts it in its place.
+fn change(context: &Context, key: &str, value: Option<&str>) -> Result<Exit> {
+    let path = file(context)?;
+    let text = match fs::read_to_string(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+        text => text.with_context(|| format!("cannot read {}", path.display()))?,
+    };
+    let changed = with_setting(&text, key, value)?;
+    let write = || -> io::Result<()> {
+        let folder = path.parent().unwrap_or(Path::new("."));
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder)?;
+        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        file.write_all(changed.as_bytes())?;
+        // A link stays one: its target is replaced.
+        file.persist(path.canonicalize().unwrap_or(path.to_owned()))?;
+        Ok(())
+    };
+    write().with_context(|| format!("cannot write {}", path.display()))?;
+    Ok(Exit::Done)
+}

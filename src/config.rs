@@ -1,0 +1,566 @@
+//! The user's settings, in `config.toml`.
+//!
+//! An option wins over a variable, that over the file, that over the default. The file is read when
+//! a setting is first asked for: `get`, `has` and `key` ask for the store's location alone, which
+//! costs one failed open where there is no file.
+//!
+//! [`KEYS`] is the one table of settings: it checks a file, and `ecache config` and the manual
+//! print it. A key that identifies a call has no setting, since a key must mean the same to every
+//! user of a store.
+//!
+//! Designs weighed: `serde` into a struct of options (it knows no line of an unknown key, and the
+//! table of names, defaults and meanings would stand beside it), a layering crate such as figment
+//! (larger than this file), and this one: a parsed document whose values are looked up by path, so
+//! that `config set` changes one line and keeps the comments.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use ecache_core::glob::Glob;
+use toml_edit::{Document, DocumentMut, Item, Table, TableLike, Value};
+
+use crate::cli::value::{parse_lifetime, parse_ttl};
+use crate::error::usage;
+use crate::units::{parse_duration, parse_size};
+use crate::variables::{CONFIG, variable};
+
+/// Value of `ECACHE_CONFIG` for no file at all.
+const NONE: &str = "none";
+
+/// A setting: its name, the check of its value, its default, and its meaning.
+pub(crate) struct Setting {
+    /// Sections and name, as in `run.ttl`
+    pub(crate) key: &'static str,
+    kind: Kind,
+    /// Value where the file has none
+    pub(crate) default: &'static str,
+    /// One line of help
+    pub(crate) about: &'static str,
+}
+
+/// The form of a value.
+#[derive(Clone, Copy)]
+enum Kind {
+    Text,
+    Bool,
+    /// Text that an option would take as well
+    Parsed(fn(&str) -> Result<(), String>),
+    /// One of these words
+    Word(&'static [&'static str]),
+}
+
+fn parsed<T, E: std::fmt::Display>(result: Result<T, E>) -> Result<(), String> {
+    result.map(drop).map_err(|error| error.to_string())
+}
+
+const LIFETIME: Kind = Kind::Parsed(|text| parsed(parse_lifetime(text)));
+const TTL: Kind = Kind::Parsed(|text| parsed(parse_ttl(text)));
+const DURATION: Kind = Kind::Parsed(|text| parsed(parse_duration(text)));
+const SIZE: Kind = Kind::Parsed(|text| parsed(parse_size(text)));
+
+const fn setting(
+    key: &'static str,
+    kind: Kind,
+    default: &'static str,
+    about: &'static str,
+) -> Setting {
+    Setting {
+        key,
+        kind,
+        default,
+        about,
+    }
+}
+
+/// The settings of `[run]`, which `[stores."PATTERN"]` has as well.
+const RUN: &str = "run";
+
+/// All settings that have a fixed name.
+pub(crate) const KEYS: &[Setting] = &[
+    setting(
+        "db",
+        Kind::Text,
+        "",
+        "location of the store, as --db takes it",
+    ),
+    setting(
+        "db_file",
+        Kind::Text,
+        "",
+        "file with the location of the store",
+    ),
+    setting("run.ttl", LIFETIME, "none", "keep a result this long"),
+    setting("run.failure_ttl", TTL, "", "keep a failure this long"),
+    setting("run.no_failures", Kind::Bool, "false", "keep no failures"),
+    setting(
+        "run.stale",
+        DURATION,
+        "",
+        "print results this long after they expire, and refresh them",
+    ),
+    setting(
+        "run.stale_if_error",
+        Kind::Bool,
+        "false",
+        "print an expired result where the command fails",
+    ),
+    setting("run.max_age", DURATION, "", "run again what is older"),
+    setting("run.max_output", SIZE, "100MiB", "keep nothing larger"),
+    setting(
+        "run.wait_timeout",
+        DURATION,
+        "10m",
+        "wait this long for another process that runs the same",
+    ),
+    setting(
+        "run.on_busy",
+        Kind::Word(&["wait", "run", "stale", "fail"]),
+        "wait",
+        "what to do while another process runs the same",
+    ),
+    setting(
+        "run.record_args",
+        Kind::Bool,
+        "true",
+        "record the arguments of commands",
+    ),
+];
+
+/// The settings of a user.
+#[derive(Default)]
+pub(crate) struct Config {
+    document: Table,
+}
+
+/// Where the settings are.
+pub(crate) enum Place {
+    /// In this file, which was named
+    Named(PathBuf),
+    /// In the user's own file, if it exists
+    Usual(PathBuf),
+    /// Nowhere
+    None,
+}
+
+impl Place {
+    /// Returns the place that the environment names, or the usual one.
+    pub(crate) fn from_environment(is_off: bool) -> Self {
+        match variable(CONFIG) {
+            _ if is_off => Self::None,
+            Some(value) if value == NONE => Self::None,
+            Some(path) => Self::Named(path.into()),
+            None => usual().map_or(Self::None, Self::Usual),
+        }
+    }
+
+    /// Returns the file.
+    pub(crate) fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Named(path) | Self::Usual(path) => Some(path),
+            Self::None => None,
+        }
+    }
+}
+
+/// Returns `$XDG_CONFIG_HOME/ecache/config.toml`, or the same in `~/.config`.
+fn usual() -> Option<PathBuf> {
+    let folder = match variable("XDG_CONFIG_HOME").map(PathBuf::from) {
+        Some(folder) if folder.is_absolute() => folder,
+        _ => PathBuf::from(variable("HOME")?).join(".config"),
+    };
+    Some(folder.join("ecache/config.toml"))
+}
+
+impl Config {
+    /// Reads and checks the settings.
+    ///
+    /// # Errors
+    /// Fails if the file cannot be read, is not TOML, or has an unknown key or value. A missing
+    /// file is an error only if it was named.
+    pub(crate) fn read(place: &Place) -> Result<Self> {
+        let Some(path) = place.path() else {
+            return Ok(Self::default());
+        };
+        let text = match std::fs::read_to_string(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => match place {
+                Place::Named(_) => {
+                    return Err(usage(format!(
+                        "there is no {}, which ${CONFIG} names; {CONFIG}={NONE} reads no settings",
+                        path.display()
+                    )));
+                }
+                Place::Usual(_) | Place::None => return Ok(Self::default()),
+            },
+            text => {
+                text.with_context(|| format!("cannot read the settings in {}", path.display()))?
+            }
+        };
+        Self::parse(&text, path)
+    }
+
+    fn parse(text: &str, path: &Path) -> Result<Self> {
+        let at = |offset: Option<usize>, message: &str| {
+            let before = &text[..offset.unwrap_or(0).min(text.len())];
+            let line = before.matches('\n').count() + 1;
+            usage(format!("{}, line {line}: {message}", path.display()))
+        };
+        let document = Document::parse(text)
+            .map_err(|error| at(error.span().map(|span| span.start), error.message()))?;
+        check(document.as_table(), "", &mut |item, message| {
+            at(item.map(|span| span.start), message)
+        })?;
+        Ok(Self {
+            document: document.into_mut().as_table().clone(),
+        })
+    }
+
+    /// Returns the value of a setting in the file, as it would be typed.
+    pub(crate) fn text(&self, key: &str) -> Option<String> {
+        let mut item: &Item = self.document.get(key.split('.').next()?)?;
+        for part in key.split('.').skip(1) {
+            item = item.get(part)?;
+        }
+        item.as_value().map(typed)
+    }
+
+    /// Returns a setting of `run` for a store: that of the most exact pattern that matches its
+    /// name, or that of all stores.
+    pub(crate) fn run(&self, store: &str, name: &str) -> Option<String> {
+        let stores = self.document.get("stores").and_then(Item::as_table_like);
+        let of_store =
+            stores
+                .into_iter()
+                .flat_map(TableLike::iter)
+                .filter_map(|(pattern, item)| {
+                    let is_meant = Glob::new(pattern).is_ok_and(|glob| glob.matches(store));
+                    let value = item.get(name)?.as_value()?;
+                    // Letters that a pattern fixes; a whole name fixes its end, too.
+                    let wild = pattern.matches(['*', '?']).count();
+                    is_meant.then(|| ((pattern.len() - wild, wild == 0), typed(value)))
+                });
+        let (_, value) = of_store.max_by_key(|(exactness, _)| *exactness).unzip();
+        value.or_else(|| self.text(&format!("{RUN}.{name}")))
+    }
+
+    /// Returns the ids of datasets by the names that the file gives them.
+    pub(crate) fn datasets(&self) -> BTreeMap<String, String> {
+        let table = self.document.get("datasets").and_then(Item::as_table_like);
+        let pairs = table.into_iter().flat_map(TableLike::iter);
+        pairs
+            .filter_map(|(name, id)| Some((name.to_owned(), id.as_str()?.to_owned())))
+            .collect()
+    }
+
+    /// Returns every setting of the file, by its key.
+    pub(crate) fn all(&self) -> Vec<(String, String)> {
+        let mut all = Vec::new();
+        list(&self.document, "", &mut all);
+        all
+    }
+}
+
+fn list(table: &dyn TableLike, prefix: &str, all: &mut Vec<(String, String)>) {
+    for (name, item) in table.iter() {
+        let key = join(prefix, name);
+        match (item.as_value(), item.as_table_like()) {
+            (_, Some(table)) => list(table, &key, all),
+            (Some(value), None) => all.push((key, typed(value))),
+            (None, None) => {}
+        }
+    }
+}
+
+fn join(prefix: &str, name: &str) -> String {
+    if prefix.is_empty() {
+        name.to_owned()
+    } else {
+        format!("{prefix}.{name}")
+    }
+}
+
+/// Returns a value as it would be typed.
+fn typed(value: &Value) -> String {
+    value
+        .as_str()
+        .map_or_else(|| value.to_string().trim().to_owned(), ToOwned::to_owned)
+}
+
+type Span = Option<std::ops::Range<usize>>;
+
+/// Checks every key and value of a table.
+fn check(
+    table: &dyn TableLike,
+    prefix: &str,
+    refuse: &mut dyn FnMut(Span, &str) -> anyhow::Error,
+) -> Result<()> {
+    for (name, item) in table.iter() {
+        let key = join(prefix, name);
+        let span = || {
+            table
+                .key(name)
+                .and_then(toml_edit::Key::span)
+                .or(item.span())
+        };
+        if let Some(section) = item.as_table_like() {
+            let is_known = match prefix {
+                "" => name == "stores" || name == "datasets" || is_section(name),
+                "stores" => {
+                    if let Err(error) = Glob::new(name) {
+                        return Err(refuse(span(), &error.to_string()));
+                    }
+                    true
+                }
+                _ => false,
+            };
+            if !is_known {
+                return Err(refuse(span(), &format!("there is no section {key:?}")));
+            }
+            check(section, &key, refuse)?;
+            continue;
+        }
+        let value = item
+            .as_value()
+            .expect("no table, and a document has no empty items");
+        if let Err(error) = check_value(&key, value) {
+            return Err(refuse(item.span().or_else(span), &error));
+        }
+    }
+    Ok(())
+}
+
+fn is_section(name: &str) -> bool {
+    KEYS.iter().any(|setting| {
+        setting
+            .key
+            .split_once('.')
+            .is_some_and(|(section, _)| section == name)
+    })
+}
+
+/// Returns the setting that a key names; those of a store are those of `run`.
+fn find(key: &str) -> Option<&'static Setting> {
+    let name = match key
+        .strip_prefix("stores.")
+        .and_then(|rest| rest.rsplit_once('.'))
+    {
+        Some((_, name)) => format!("{RUN}.{name}"),
+        None => key.to_owned(),
+    };
+    KEYS.iter().find(|setting| setting.key == name)
+}
+
+/// Returns the setting of that name, or what is wrong with the name.
+fn named(key: &str) -> Result<&'static Setting, String> {
+    find(key).ok_or_else(|| {
+        let near = nearest(key).map_or_else(String::new, |near| format!("; did you mean {near}?"));
+        format!("there is no setting {key:?}{near}")
+    })
+}
+
+/// Checks the name of a setting.
+///
+/// # Errors
+/// Fails if there is none of that name.
+pub(crate) fn check_key(key: &str) -> Result<()> {
+    if key.starts_with("datasets.") {
+        return Ok(());
+    }
+    named(key).map(drop).map_err(usage)
+}
+
+fn check_value(key: &str, value: &Value) -> Result<(), String> {
+    if let Some(name) = key.strip_prefix("datasets.") {
+        return match value.as_str() {
+            Some(id) if !id.is_empty() => Ok(()),
+            _ => Err(format!(
+                "the id of dataset {name:?} has to be a text in quotes"
+            )),
+        };
+    }
+    let setting = named(key)?;
+    let text = || {
+        let text = value.as_str();
+        text.ok_or_else(|| format!("{key} has to be a text in quotes, as in {key} = \"1d\""))
+    };
+    match setting.kind {
+        Kind::Text => text().map(drop),
+        Kind::Bool => value
+            .as_bool()
+            .map(drop)
+            .ok_or_else(|| format!("{key} is true or false")),
+        Kind::Parsed(parse) => parse(text()?).map_err(|error| format!("{key}: {error}")),
+        Kind::Word(words) => match text()? {
+            word if words.contains(&word) => Ok(()),
+            word => Err(format!(
+                "{key} cannot be {word:?}: it is one of {}",
+                words.join(", ")
+            )),
+        },
+    }
+}
+
+/// Returns the key that is spelt most like this one.
+fn nearest(key: &str) -> Option<&'static str> {
+    let last = |key: &str| key.rsplit('.').next().unwrap_or_default().to_owned();
+    let scored = KEYS.iter().map(|setting| {
+        let whole = strsim::jaro_winkler(key, setting.key);
+        (
+            whole.max(strsim::jaro_winkler(&last(key), &last(setting.key))),
+            setting.key,
+        )
+    });
+    let (score, key) = scored.max_by(|(one, _), (two, _)| one.total_cmp(two))?;
+    (score > 0.8).then_some(key)
+}
+
+/// Changes one setting in the text of a file, and keeps everything else as it is.
+///
+/// # Errors
+/// Fails if the text is not TOML, or if the key or the value is not one.
+pub(crate) fn with_setting(text: &str, key: &str, value: Option<&str>) -> Result<String> {
+    let mut document: DocumentMut = text.parse().context("the file is not TOML")?;
+    let parts = split(key)?;
+    let (name, sections) = parts.split_last().expect("a key has a part");
+    let full = parts.join(".");
+    let mut table: &mut dyn TableLike = document.as_table_mut();
+    for section in sections {
+        let item = table.entry(section).or_insert_with(|| {
+            let mut table = Table::new();
+            // Without a header of its own, as long as it has sections only.
+            table.set_implicit(true);
+            Item::Table(table)
+        });
+        table = item
+            .as_table_like_mut()
+            .ok_or_else(|| usage(format!("{section} is a value in the file, not a section")))?;
+    }
+    let Some(value) = value else {
+        table.remove(name);
+        return Ok(document.to_string());
+    };
+    let is_bool = find(&full).is_some_and(|setting| matches!(setting.kind, Kind::Bool));
+    let value = match value.parse::<bool>() {
+        Ok(flag) if is_bool => Value::from(flag),
+        _ => Value::from(value),
+    };
+    check_value(&full, &value).map_err(usage)?;
+    table.insert(name, Item::Value(value));
+    Ok(document.to_string())
+}
+
+/// Splits a key at its dots. A pattern of `stores` is all between the first dot and the last.
+fn split(key: &str) -> Result<Vec<&str>> {
+    let parts = match key
+        .strip_prefix("stores.")
+        .and_then(|rest| rest.rsplit_once('.'))
+    {
+        Some((pattern, name)) => vec!["stores", pattern.trim_matches('"'), name],
+        None => key.splitn(2, '.').collect(),
+    };
+    if parts.iter().any(|part| part.is_empty()) {
+        return Err(usage(format!(
+            "{key:?} is no setting: ecache config ls lists them"
+        )));
+    }
+    Ok(parts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PATH: &str = "config.toml";
+
+    fn refusal(text: &str) -> String {
+        let error = Config::parse(text, Path::new(PATH))
+            .err()
+            .expect("it is refused");
+        error.to_string()
+    }
+
+    #[test]
+    fn a_setting_of_a_store_wins_over_that_of_all() {
+        let text =
+            "[run]\nttl = \"1d\"\n[stores.\"git*\"]\nttl = \"5s\"\n[stores.git]\nttl = \"7s\"\n";
+        let config = Config::parse(text, Path::new(PATH)).expect("settings");
+        assert_eq!(
+            config.run("git", "ttl").as_deref(),
+            Some("7s"),
+            "the whole name"
+        );
+        assert_eq!(config.run("gitk", "ttl").as_deref(), Some("5s"));
+        assert_eq!(config.run("curl", "ttl").as_deref(), Some("1d"));
+        assert_eq!(config.run("curl", "stale"), None);
+    }
+
+    #[test]
+    fn a_fault_is_told_with_its_line_and_what_was_meant() {
+        let cases = [
+            (
+                "[run]\ntll = \"1d\"\n",
+                "config.toml, line 2: there is no setting \"run.tll\"; did you mean run.ttl?",
+            ),
+            (
+                "db = 3\n",
+                "config.toml, line 1: db has to be a text in quotes, as in db = \"1d\"",
+            ),
+            (
+                "[run]\nno_failures = \"yes\"\n",
+                "config.toml, line 2: run.no_failures is true or false",
+            ),
+            (
+                "[run]\non_busy = \"never\"\n",
+                "config.toml, line 2: run.on_busy cannot be \"never\": it is one of wait, run, stale, fail",
+            ),
+            (
+                "[runs]\nttl = \"1d\"\n",
+                "config.toml, line 1: there is no section \"runs\"",
+            ),
+            (
+                "[datasets]\nstreet = 5\n",
+                "config.toml, line 2: the id of dataset \"street\" has to be a text in quotes",
+            ),
+            (
+                "[stores.\"g\"]\nttl = \"soon\"\n",
+                "config.toml, line 2: stores.g.ttl: ",
+            ),
+        ];
+        for (text, expected) in cases {
+            let refusal = refusal(text);
+            assert!(refusal.starts_with(expected), "{refusal}");
+        }
+        assert!(refusal("x = [").starts_with("config.toml, line 1: "));
+    }
+
+    #[test]
+    fn a_change_keeps_the_rest_of_the_file() {
+        let text = "# mine\ndb = \"a.db\"  # the store\n\n[run]\nttl = \"1d\"\n";
+        let changed = with_setting(text, "run.no_failures", Some("true")).expect("a setting");
+        assert_eq!(changed, format!("{text}no_failures = true\n"));
+        let changed = with_setting(text, "stores.git*.ttl", Some("5s")).expect("a setting");
+        assert_eq!(
+            changed,
+            format!("{text}\n[stores.\"git*\"]\nttl = \"5s\"\n")
+        );
+        let changed = with_setting(text, "db", None).expect("a setting");
+        assert!(
+            !changed.contains("a.db") && changed.contains("ttl"),
+            "{changed}"
+        );
+        assert!(with_setting(text, "run.ttl", Some("soon")).is_err());
+        assert!(with_setting(text, "ttl", Some("1d")).is_err());
+    }
+
+    #[test]
+    fn every_default_is_a_value() {
+        for setting in KEYS.iter().filter(|setting| !setting.default.is_empty()) {
+            let value = match setting.kind {
+                Kind::Bool => Value::from(setting.default == "true"),
+                _ => Value::from(setting.default),
+            };
+            assert_eq!(check_value(setting.key, &value), Ok(()), "{}", setting.key);
+        }
+    }
+}

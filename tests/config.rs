@@ -1,0 +1,112 @@
+//! `ecache config` and the file of settings.
+
+mod support;
+
+use std::fs;
+
+use support::Session;
+
+/// A session with these settings.
+fn with_settings(text: &str) -> Session {
+    let session = Session::new();
+    fs::create_dir_all(session.path(".config/ecache")).expect("a folder");
+    fs::write(session.path(".config/ecache/config.toml"), text).expect("a file");
+    session
+}
+
+#[test]
+fn an_option_wins_over_a_variable_over_the_file_over_the_default() {
+    let session = with_settings("db = \"~/file.db\"\n");
+    session.run("set s k v").notes("");
+    assert!(session.path("file.db").exists());
+    let place = |command: &str, variable: &str| {
+        let line = format!("{variable} ecache {command} info --format jsonl");
+        let info = session.shell(&line).succeeds().text().to_owned();
+        let fact = |name: &str| {
+            let info: serde_json::Value = serde_json::from_str(&info).expect("JSON");
+            info[name].as_str().expect("text").to_owned()
+        };
+        (
+            fact("path").rsplit('/').next().map(str::to_owned),
+            fact("path_from"),
+        )
+    };
+    let of = |name: &str, from: &str| (Some(name.to_owned()), from.to_owned());
+    assert_eq!(
+        place("--db option.db", "ECACHE_DB=variable.db"),
+        of("option.db", "--db")
+    );
+    assert_eq!(
+        place("", "ECACHE_DB=variable.db"),
+        of("variable.db", "ECACHE_DB")
+    );
+    assert_eq!(place("", ""), of("file.db", "config.toml"));
+    assert_eq!(place("--no-config", ""), of("store.db", "default"));
+    assert_eq!(place("", "ECACHE_CONFIG=none"), of("store.db", "default"));
+}
+
+#[test]
+fn settings_of_run_apply_where_there_is_no_option() {
+    let session = with_settings("[run]\nttl = \"1h\"\n[stores.\"ech*\"]\nttl = \"10s\"\n");
+    session.run("run -- echo a").succeeds();
+    session.run("run --ttl 1d -- echo b").succeeds();
+    session.run("run -- printf c").succeeds();
+    let listed = session
+        .run("ls --fields store_name,expires_at --sort expires")
+        .succeeds();
+    let expected = "echo\t2026-11-23T06:33:01.000Z\n\
+                    printf\t2026-11-23T07:32:51.000Z\n\
+                    echo\t2026-11-24T06:32:51.000Z\n";
+    assert_eq!(listed.text(), expected);
+}
+
+#[test]
+fn a_fault_in_the_file_stops_administration_and_not_a_command() {
+    let session = with_settings("[run]\ntll = \"1h\"\n");
+    let refused = session.run("ls");
+    assert_eq!(refused.code, 2, "{refused:?}");
+    let named = "config.toml, line 2: there is no setting \"run.tll\"; did you mean run.ttl?";
+    assert!(refused.stderr.contains(named), "{refused:?}");
+    let ran = session.run("run -- echo a");
+    assert_eq!((ran.text(), ran.code), ("a\n", 0), "{ran:?}");
+    let strict = session.run("run --strict -- echo a");
+    assert_eq!(strict.code, 125, "{strict:?}");
+    session.run("config path").succeeds();
+    session.run("--no-config ls").succeeds();
+}
+
+#[test]
+fn a_setting_is_changed_and_the_rest_of_the_file_stays() {
+    let session = Session::new();
+    session.run("config get run.ttl").prints("none\n");
+    session.run("config set run.ttl 1d").notes("");
+    session
+        .run(["config", "set", "stores.git*.ttl", "5s"])
+        .notes("");
+    session.run("config get run.ttl").prints("1d\n");
+    let path = session.path(".config/ecache/config.toml");
+    let text = "[run]\nttl = \"1d\"\n\n[stores.\"git*\"]\nttl = \"5s\"\n";
+    assert_eq!(fs::read_to_string(&path).expect("a file"), text);
+    for refused in [
+        "config set run.ttl soon",
+        "config set run.tll 1d",
+        "config get nothing",
+    ] {
+        assert_eq!(session.run(refused).code, 2, "{refused}");
+    }
+    assert_eq!(fs::read_to_string(&path).expect("a file"), text);
+    session.run("config unset run.ttl").notes("");
+    session.run("config get run.ttl").prints("none\n");
+    session.run("config get run.stale").ends(1, "");
+}
+
+#[test]
+fn the_settings_name_datasets() {
+    let session = with_settings("[datasets]\nstreet = \"6b03de1228195dbc2df5c505\"\n");
+    session.run("set s k v --dataset street").notes("");
+    session
+        .run("ls --fields dataset_id")
+        .prints("6b03de1228195dbc2df5c505\n");
+    session.run("clear --dataset street -q").succeeds();
+    session.run("ls").prints("");
+}
