@@ -26,6 +26,9 @@ use tempfile::TempDir;
 /// The time at which a session begins.
 pub const NOW: &str = "2026-11-23T06:32:51.000Z";
 
+/// Width of a terminal, unless a test says otherwise.
+const COLUMNS: u16 = 100;
+
 /// The command under test.
 const ECACHE: &str = env!("CARGO_BIN_EXE_ecache");
 
@@ -159,13 +162,20 @@ impl Session {
     pub fn shell_on_terminal(&self, line: &str) -> Shown {
         let mut command = self.program("setsid");
         command.args(["-c", "-w", "sh", "-c", line]);
-        pty::run(command)
+        pty::run(command, COLUMNS)
+    }
+
+    /// Runs a line of shell with its three streams on a terminal of that many columns.
+    pub fn shell_on_columns(&self, columns: u16, line: &str) -> Shown {
+        let mut command = self.program("sh");
+        command.args(["-c", line]);
+        pty::run(command, columns)
     }
 
     /// Runs `ecache` with its three streams on a terminal of 100 columns, and returns what the
     /// terminal got.
     pub fn run_on_terminal(&self, words: impl Words) -> Shown {
-        pty::run(self.command(words))
+        pty::run(self.command(words), COLUMNS)
     }
 }
 

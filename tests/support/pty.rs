@@ -12,9 +12,9 @@ use rustix::termios::{OptionalActions, OutputModes, Winsize, tcgetattr, tcsetatt
 
 use super::{Shown, code};
 
-/// Runs `command` with its three streams on a new terminal of 100 columns.
-pub(super) fn run(mut command: Command) -> Shown {
-    let (mut screen, terminal) = open().expect("a pseudo-terminal");
+/// Runs `command` with its three streams on a new terminal of that many columns.
+pub(super) fn run(mut command: Command, columns: u16) -> Shown {
+    let (mut screen, terminal) = open(columns).expect("a pseudo-terminal");
     command
         .stdin(terminal.try_clone().expect("a descriptor"))
         .stdout(terminal.try_clone().expect("a descriptor"))
@@ -36,7 +36,7 @@ pub(super) fn run(mut command: Command) -> Shown {
 }
 
 /// Opens a pseudo-terminal; returns the screen's side and the command's side.
-fn open() -> io::Result<(File, File)> {
+fn open(columns: u16) -> io::Result<(File, File)> {
     let screen = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)?;
     grantpt(&screen)?;
     unlockpt(&screen)?;
@@ -54,7 +54,7 @@ fn open() -> io::Result<(File, File)> {
         &terminal,
         Winsize {
             ws_row: 40,
-            ws_col: 100,
+            ws_col: columns,
             ws_xpixel: 0,
             ws_ypixel: 0,
         },
