@@ -190,7 +190,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__clear)
-            opts="-q -v -n -h --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --all --no-undo --jobs --dry-run --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --kind --expired --fresh --no-expiry --older-than --newer-than --unused-for --expiring-within --larger-than --smaller-than --cost-above --fail-empty --policy --help"
+            opts="-q -v -n -h --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --all --no-undo --jobs --dry-run --format --json --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --kind --expired --fresh --no-expiry --older-than --newer-than --unused-for --expiring-within --larger-than --smaller-than --cost-above --fail-empty --policy --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -242,6 +242,13 @@ _ecache() {
                     ;;
                 --time)
                     COMPREPLY=($(compgen -W "relative local utc iso" -- "${cur}"))
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o nospace
                     fi
@@ -836,7 +843,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__copy)
-            opts="-q -v -n -h --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --remap-dataset --on-conflict --dry-run --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --kind --expired --fresh --no-expiry --older-than --newer-than --unused-for --expiring-within --larger-than --smaller-than --cost-above --fail-empty --policy --help"
+            opts="-q -v -n -h --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --remap-dataset --on-conflict --dry-run --format --json --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --kind --expired --fresh --no-expiry --older-than --newer-than --unused-for --expiring-within --larger-than --smaller-than --cost-above --fail-empty --policy --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -902,6 +909,13 @@ _ecache() {
                     ;;
                 --on-conflict)
                     COMPREPLY=($(compgen -W "replace keep newer fail" -- "${cur}"))
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o nospace
                     fi
@@ -1447,7 +1461,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__get)
-            opts="-q -v -a -j -h --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --keys-from --format --json --arg --json-arg --args --dataset --user --operator --prompt --jwt-file --help"
+            opts="-q -v -a -j -h --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --keys-from --entries-from --format --json --arg --json-arg --args --dataset --user --operator --prompt --jwt-file --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1506,6 +1520,21 @@ _ecache() {
                     ;;
                 --keys-from)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --entries-from)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
                     return 0
                     ;;
                 --format)
@@ -1601,7 +1630,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__has)
-            opts="-q -v -a -j -h --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --arg --json-arg --args --dataset --user --operator --prompt --jwt-file --help"
+            opts="-q -v -a -j -h --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --arg --json-arg --args --dataset --user --operator --prompt --jwt-file --store --version --ttl --cwd --env --file --modtime --scope --stdin --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1736,6 +1765,56 @@ _ecache() {
                     fi
                     return 0
                     ;;
+                --store)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --version)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --ttl)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --env)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --modtime)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --scope)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --stdin)
+                    COMPREPLY=($(compgen -W "auto hash ignore none" -- "${cur}"))
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -1744,7 +1823,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__import)
-            opts="-q -v -n -h --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --on-conflict --batch --dry-run --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --kind --expired --fresh --no-expiry --older-than --newer-than --unused-for --expiring-within --larger-than --smaller-than --cost-above --fail-empty --policy --help"
+            opts="-q -v -n -h --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --on-conflict --batch --dry-run --format --json --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --kind --expired --fresh --no-expiry --older-than --newer-than --unused-for --expiring-within --larger-than --smaller-than --cost-above --fail-empty --policy --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1810,6 +1889,13 @@ _ecache() {
                     ;;
                 --batch)
                     COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o nospace
                     fi
@@ -2563,7 +2649,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__prune)
-            opts="-q -v -n -h --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --keep-stale --max-size --max-entries --orphaned --live-datasets --jobs --vacuum --no-undo --dry-run --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --kind --fresh --no-expiry --newer-than --expiring-within --larger-than --smaller-than --cost-above --fail-empty --policy --expired --older-than --unused-for --help"
+            opts="-q -v -n -h --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --keep-stale --max-size --max-entries --orphaned --live-datasets --jobs --vacuum --no-undo --dry-run --format --json --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --kind --fresh --no-expiry --newer-than --expiring-within --larger-than --smaller-than --cost-above --fail-empty --policy --expired --older-than --unused-for --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2653,6 +2739,13 @@ _ecache() {
                     fi
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
                     fi
                     return 0
                     ;;
@@ -2776,7 +2869,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__rm)
-            opts="-q -v -a -j -n -h --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --arg --json-arg --args --dry-run --no-undo --dataset --user --operator --prompt --jwt-file --help"
+            opts="-q -v -a -j -n -h --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --keys-from --entries-from --store --version --ttl --cwd --env --file --modtime --scope --stdin --arg --json-arg --args --dry-run --no-undo --format --json --dataset --user --operator --prompt --jwt-file --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2833,6 +2926,86 @@ _ecache() {
                     fi
                     return 0
                     ;;
+                --keys-from)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --entries-from)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --store)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --version)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --ttl)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --env)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --modtime)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --scope)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --stdin)
+                    COMPREPLY=($(compgen -W "auto hash ignore none" -- "${cur}"))
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
                 --arg)
                     COMPREPLY=("${cur}")
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
@@ -2863,6 +3036,13 @@ _ecache() {
                     ;;
                 --args)
                     COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o nospace
                     fi
@@ -3345,7 +3525,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__show)
-            opts="-q -v -0 -a -j -h --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --format --json --null --reveal --arg --json-arg --args --dataset --user --operator --prompt --jwt-file --help"
+            opts="-q -v -0 -a -j -h --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --format --json --null --reveal --arg --json-arg --args --dataset --user --operator --prompt --jwt-file --store --version --ttl --cwd --env --file --modtime --scope --stdin --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3484,6 +3664,56 @@ _ecache() {
                     fi
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --store)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --version)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --ttl)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --env)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --modtime)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --scope)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --stdin)
+                    COMPREPLY=($(compgen -W "auto hash ignore none" -- "${cur}"))
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
                     fi
                     return 0
                     ;;
@@ -4449,7 +4679,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__touch)
-            opts="-q -v -n -h --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --ttl --policy --all --dry-run --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --kind --expired --fresh --no-expiry --older-than --newer-than --unused-for --expiring-within --larger-than --smaller-than --cost-above --fail-empty --if-policy --help"
+            opts="-q -v -n -h --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --version --ttl --policy --all --dry-run --format --json --cwd --env --file --modtime --scope --stdin --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --kind --expired --fresh --no-expiry --older-than --newer-than --unused-for --expiring-within --larger-than --smaller-than --cost-above --fail-empty --if-policy --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -4506,6 +4736,13 @@ _ecache() {
                     fi
                     return 0
                     ;;
+                --version)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
                 --ttl)
                     COMPREPLY=("${cur}")
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
@@ -4515,6 +4752,42 @@ _ecache() {
                     ;;
                 --policy)
                     COMPREPLY=($(compgen -W "evict persist keep" -- "${cur}"))
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --env)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --modtime)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --scope)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --stdin)
+                    COMPREPLY=($(compgen -W "auto hash ignore none" -- "${cur}"))
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o nospace
                     fi
@@ -5209,7 +5482,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__why)
-            opts="-q -v -a -j -h --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --arg --json-arg --args --store --version --ttl --failure-ttl --no-failures --format --json --reveal --cwd --env --file --modtime --scope --stdin --dataset --user --operator --prompt --jwt-file --help"
+            opts="-q -v -a -j -h --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --arg --json-arg --args --store --version --ttl --cwd --env --file --modtime --scope --stdin --failure-ttl --no-failures --format --json --reveal --dataset --user --operator --prompt --jwt-file --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -5322,20 +5595,6 @@ _ecache() {
                     fi
                     return 0
                     ;;
-                --failure-ttl)
-                    COMPREPLY=("${cur}")
-                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
-                        compopt -o nospace
-                    fi
-                    return 0
-                    ;;
-                --format)
-                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
-                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
-                        compopt -o nospace
-                    fi
-                    return 0
-                    ;;
                 --env)
                     COMPREPLY=("${cur}")
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
@@ -5360,6 +5619,20 @@ _ecache() {
                     ;;
                 --stdin)
                     COMPREPLY=($(compgen -W "auto hash ignore none" -- "${cur}"))
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --failure-ttl)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o nospace
                     fi

@@ -78,6 +78,7 @@ local\t''
 utc\t''
 iso\t''"
 complete -c ecache -n "__fish_ecache_using_subcommand get" -l keys-from -d 'Look up the keys in this file (- for standard input), and print JSON lines' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand get" -l entries-from -d 'Look up the entries in this file, as `ls --format jsonl` prints them, and print JSON lines' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand get" -l format -d 'Print the value in this format' -r -f -a "raw\t'As it is'
 json\t'As JSON, whatever it is'"
 complete -c ecache -n "__fish_ecache_using_subcommand get" -s a -l arg -d 'Name the entry by the call\'s next argument, a string' -r -f
@@ -147,12 +148,24 @@ complete -c ecache -n "__fish_ecache_using_subcommand has" -l user -d 'The user\
 complete -c ecache -n "__fish_ecache_using_subcommand has" -l operator -d 'The operator, as in @acme/stats/dashboard' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand has" -l prompt -d 'The operator prompt' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand has" -l jwt-file -d 'The file that holds the user\'s request token (a JWT)' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand has" -l store -d 'The command\'s results are in this store [default: the program\'s name]' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand has" -l version -d 'The command\'s results are kept apart from other versions: in the store NAME#vN' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand has" -l ttl -d 'Mean what `run` keeps with this --ttl, if it is `boot` or `session`' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand has" -l env -d 'Tell runs with different values of this variable apart; may be repeated' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand has" -l file -d 'Tell runs apart by the content of this file, folder or quoted pattern (`src/**/*.rs`); may be repeated' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand has" -l modtime -d 'Tell runs apart by the modification time of this file, as bkt does; may be repeated' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand has" -l scope -d 'Tell runs apart by this name, as bkt does' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand has" -l stdin -d 'Say what standard input means; by default runs are told apart by what the command reads of it' -r -f -a "auto\t'Leave it to the command, and tell runs apart by what it reads'
+hash\t'Read it to its end before anything runs, and tell runs apart by all of it'
+ignore\t'Leave it to the command, and do not tell runs apart by it'
+none\t'Give the command /dev/null: it reads nothing, whatever standard input is'"
 complete -c ecache -n "__fish_ecache_using_subcommand has" -l all-collections -d 'Work in all collections, where there is a filter'
 complete -c ecache -n "__fish_ecache_using_subcommand has" -l no-config -d 'Read no settings from config.toml'
 complete -c ecache -n "__fish_ecache_using_subcommand has" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand has" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand has" -s v -l verbose -d 'Say more on standard error'
-complete -c ecache -n "__fish_ecache_using_subcommand has" -s h -l help -d 'Print help'
+complete -c ecache -n "__fish_ecache_using_subcommand has" -l cwd -d 'Tell runs in different folders apart'
+complete -c ecache -n "__fish_ecache_using_subcommand has" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
@@ -345,10 +358,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand why" -s j -l json-arg -d '
 complete -c ecache -n "__fish_ecache_using_subcommand why" -l args -d 'Name the entry by all arguments of the call' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand why" -l store -d 'The command\'s results are in this store [default: the program\'s name]' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand why" -l version -d 'The command\'s results are kept apart from other versions: in the store NAME#vN' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand why" -l ttl -d 'Ask for what `run` does with this --ttl, if it is `boot` or `session`' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand why" -l failure-ttl -d 'Keep a failure for this long, instead of as long as a success, and print no older one' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand why" -l format -d 'Print in this format' -r -f -a "text\t'Sentences, for people'
-json\t'One JSON object'"
+complete -c ecache -n "__fish_ecache_using_subcommand why" -l ttl -d 'Mean what `run` keeps with this --ttl, if it is `boot` or `session`' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand why" -l env -d 'Tell runs with different values of this variable apart; may be repeated' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand why" -l file -d 'Tell runs apart by the content of this file, folder or quoted pattern (`src/**/*.rs`); may be repeated' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand why" -l modtime -d 'Tell runs apart by the modification time of this file, as bkt does; may be repeated' -r -F
@@ -357,6 +367,9 @@ complete -c ecache -n "__fish_ecache_using_subcommand why" -l stdin -d 'Say what
 hash\t'Read it to its end before anything runs, and tell runs apart by all of it'
 ignore\t'Leave it to the command, and do not tell runs apart by it'
 none\t'Give the command /dev/null: it reads nothing, whatever standard input is'"
+complete -c ecache -n "__fish_ecache_using_subcommand why" -l failure-ttl -d 'Keep a failure for this long, instead of as long as a success, and print no older one' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand why" -l format -d 'Print in this format' -r -f -a "text\t'Sentences, for people'
+json\t'One JSON object'"
 complete -c ecache -n "__fish_ecache_using_subcommand why" -l dataset -d 'The dataset\'s id, or in FiftyOne\'s database its name' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand why" -l user -d 'The user\'s id' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand why" -l operator -d 'The operator, as in @acme/stats/dashboard' -r -f
@@ -367,10 +380,10 @@ complete -c ecache -n "__fish_ecache_using_subcommand why" -l no-config -d 'Read
 complete -c ecache -n "__fish_ecache_using_subcommand why" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand why" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand why" -s v -l verbose -d 'Say more on standard error'
+complete -c ecache -n "__fish_ecache_using_subcommand why" -l cwd -d 'Tell runs in different folders apart'
 complete -c ecache -n "__fish_ecache_using_subcommand why" -l no-failures -d 'Do not keep failures, and print none that was kept'
 complete -c ecache -n "__fish_ecache_using_subcommand why" -l json -d 'Print JSON, as --format json does'
 complete -c ecache -n "__fish_ecache_using_subcommand why" -l reveal -d 'Show what looks like a secret in what was recorded, which is *** otherwise'
-complete -c ecache -n "__fish_ecache_using_subcommand why" -l cwd -d 'Tell runs in different folders apart'
 complete -c ecache -n "__fish_ecache_using_subcommand why" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ecache -n "__fish_ecache_using_subcommand show" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand show" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
@@ -395,6 +408,17 @@ complete -c ecache -n "__fish_ecache_using_subcommand show" -l user -d 'The user
 complete -c ecache -n "__fish_ecache_using_subcommand show" -l operator -d 'The operator, as in @acme/stats/dashboard' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand show" -l prompt -d 'The operator prompt' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand show" -l jwt-file -d 'The file that holds the user\'s request token (a JWT)' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand show" -l store -d 'The command\'s results are in this store [default: the program\'s name]' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand show" -l version -d 'The command\'s results are kept apart from other versions: in the store NAME#vN' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand show" -l ttl -d 'Mean what `run` keeps with this --ttl, if it is `boot` or `session`' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand show" -l env -d 'Tell runs with different values of this variable apart; may be repeated' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand show" -l file -d 'Tell runs apart by the content of this file, folder or quoted pattern (`src/**/*.rs`); may be repeated' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand show" -l modtime -d 'Tell runs apart by the modification time of this file, as bkt does; may be repeated' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand show" -l scope -d 'Tell runs apart by this name, as bkt does' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand show" -l stdin -d 'Say what standard input means; by default runs are told apart by what the command reads of it' -r -f -a "auto\t'Leave it to the command, and tell runs apart by what it reads'
+hash\t'Read it to its end before anything runs, and tell runs apart by all of it'
+ignore\t'Leave it to the command, and do not tell runs apart by it'
+none\t'Give the command /dev/null: it reads nothing, whatever standard input is'"
 complete -c ecache -n "__fish_ecache_using_subcommand show" -l all-collections -d 'Work in all collections, where there is a filter'
 complete -c ecache -n "__fish_ecache_using_subcommand show" -l no-config -d 'Read no settings from config.toml'
 complete -c ecache -n "__fish_ecache_using_subcommand show" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
@@ -403,6 +427,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand show" -s v -l verbose -d '
 complete -c ecache -n "__fish_ecache_using_subcommand show" -l json -d 'Print JSON, as --format json does'
 complete -c ecache -n "__fish_ecache_using_subcommand show" -s 0 -l null -d 'End rows with a NUL byte and escape nothing in them, for `xargs -0`'
 complete -c ecache -n "__fish_ecache_using_subcommand show" -l reveal -d 'Show what looks like a secret in what was recorded, which is *** otherwise'
+complete -c ecache -n "__fish_ecache_using_subcommand show" -l cwd -d 'Tell runs in different folders apart'
 complete -c ecache -n "__fish_ecache_using_subcommand show" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
@@ -820,9 +845,24 @@ complete -c ecache -n "__fish_ecache_using_subcommand rm" -l time -d 'Show times
 local\t''
 utc\t''
 iso\t''"
+complete -c ecache -n "__fish_ecache_using_subcommand rm" -l keys-from -d 'Remove the entries whose keys are in this file, one a line; - for standard input' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand rm" -l entries-from -d 'Remove the entries in this file, as `ls --format jsonl` prints them; - for standard input' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand rm" -l store -d 'The command\'s results are in this store [default: the program\'s name]' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand rm" -l version -d 'The command\'s results are kept apart from other versions: in the store NAME#vN' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand rm" -l ttl -d 'Mean what `run` keeps with this --ttl, if it is `boot` or `session`' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand rm" -l env -d 'Tell runs with different values of this variable apart; may be repeated' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand rm" -l file -d 'Tell runs apart by the content of this file, folder or quoted pattern (`src/**/*.rs`); may be repeated' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand rm" -l modtime -d 'Tell runs apart by the modification time of this file, as bkt does; may be repeated' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand rm" -l scope -d 'Tell runs apart by this name, as bkt does' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand rm" -l stdin -d 'Say what standard input means; by default runs are told apart by what the command reads of it' -r -f -a "auto\t'Leave it to the command, and tell runs apart by what it reads'
+hash\t'Read it to its end before anything runs, and tell runs apart by all of it'
+ignore\t'Leave it to the command, and do not tell runs apart by it'
+none\t'Give the command /dev/null: it reads nothing, whatever standard input is'"
 complete -c ecache -n "__fish_ecache_using_subcommand rm" -s a -l arg -d 'Name the entry by the call\'s next argument, a string' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand rm" -s j -l json-arg -d 'Name the entry by the call\'s next argument, as JSON' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand rm" -l args -d 'Name the entry by all arguments of the call' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand rm" -l format -d 'Print the summary in this format [default: text, on standard error]' -r -f -a "text\t'A sentence on standard error'
+json\t'One object on standard output'"
 complete -c ecache -n "__fish_ecache_using_subcommand rm" -l dataset -d 'The dataset\'s id, or in FiftyOne\'s database its name' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand rm" -l user -d 'The user\'s id' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand rm" -l operator -d 'The operator, as in @acme/stats/dashboard' -r -f
@@ -833,8 +873,10 @@ complete -c ecache -n "__fish_ecache_using_subcommand rm" -l no-config -d 'Read 
 complete -c ecache -n "__fish_ecache_using_subcommand rm" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand rm" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand rm" -s v -l verbose -d 'Say more on standard error'
+complete -c ecache -n "__fish_ecache_using_subcommand rm" -l cwd -d 'Tell runs in different folders apart'
 complete -c ecache -n "__fish_ecache_using_subcommand rm" -s n -l dry-run -d 'Say what would be removed, and remove nothing'
 complete -c ecache -n "__fish_ecache_using_subcommand rm" -l no-undo -d 'Remove them for good, so that `ecache undo` has nothing to bring back'
+complete -c ecache -n "__fish_ecache_using_subcommand rm" -l json -d 'Print the summary as one JSON object on standard output'
 complete -c ecache -n "__fish_ecache_using_subcommand rm" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
@@ -846,6 +888,8 @@ complete -c ecache -n "__fish_ecache_using_subcommand clear" -l time -d 'Show ti
 local\t''
 utc\t''
 iso\t''"
+complete -c ecache -n "__fish_ecache_using_subcommand clear" -l format -d 'Print the summary in this format [default: text, on standard error]' -r -f -a "text\t'A sentence on standard error'
+json\t'One object on standard output'"
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -l store -d 'Entries of this store' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -l dataset -d 'Entries linked to this dataset: its id, or in FiftyOne\'s database its name' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -l user -d 'Entries made for this user' -r -f
@@ -877,6 +921,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand clear" -l all -d 'Clear th
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -l no-undo -d 'Remove them for good, so that `ecache undo` has nothing to bring back'
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -l jobs -d 'Remove FiftyOne\'s jobs that are running, too'
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -s n -l dry-run -d 'Say what would be removed, and remove nothing'
+complete -c ecache -n "__fish_ecache_using_subcommand clear" -l json -d 'Print the summary as one JSON object on standard output'
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -l no-dataset -d 'Entries linked to no dataset'
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -l glob -d 'Take names, keys and arguments for patterns: * ? [a-z]'
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -l expired -d 'Entries that are expired'
@@ -940,6 +985,8 @@ complete -c ecache -n "__fish_ecache_using_subcommand prune" -l keep-stale -d 'L
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l max-size -d 'Remove the least recently used until all values fit in this size' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l max-entries -d 'Remove the least recently used until there are only this many' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l live-datasets -d 'The datasets that exist: a file with an id a line, or - for standard input' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand prune" -l format -d 'Print the summary in this format [default: text, on standard error]' -r -f -a "text\t'A sentence on standard error'
+json\t'One object on standard output'"
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l store -d 'Entries of this store' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l dataset -d 'Entries linked to this dataset: its id, or in FiftyOne\'s database its name' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l user -d 'Entries made for this user' -r -f
@@ -972,6 +1019,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand prune" -l jobs -d 'Remove 
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l vacuum -d 'Give the freed space back to the file system'
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l no-undo -d 'Remove entries by age and use for good, too, so that `ecache undo` has nothing to bring back'
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -s n -l dry-run -d 'Say what would be removed, and remove nothing'
+complete -c ecache -n "__fish_ecache_using_subcommand prune" -l json -d 'Print the summary as one JSON object on standard output'
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l no-dataset -d 'Entries linked to no dataset'
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l glob -d 'Take names, keys and arguments for patterns: * ? [a-z]'
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l fresh -d 'Entries that are not expired'
@@ -989,10 +1037,21 @@ complete -c ecache -n "__fish_ecache_using_subcommand touch" -l time -d 'Show ti
 local\t''
 utc\t''
 iso\t''"
+complete -c ecache -n "__fish_ecache_using_subcommand touch" -l version -d 'The command\'s results are kept apart from other versions: in the store NAME#vN' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand touch" -l ttl -d 'Expire this long from now, as in 90s, 10m or 1d12h; `none` for never, `keep` for the expiry that an entry has' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand touch" -l policy -d 'Say whether the cache may drop the entries; with `keep` a lifetime is given to entries of policy `evict` alone' -r -f -a "evict\t'The cache may drop it by itself'
 persist\t'It stays until it is removed by name'
 keep\t'The policy that it has'"
+complete -c ecache -n "__fish_ecache_using_subcommand touch" -l format -d 'Print the summary in this format [default: text, on standard error]' -r -f -a "text\t'A sentence on standard error'
+json\t'One object on standard output'"
+complete -c ecache -n "__fish_ecache_using_subcommand touch" -l env -d 'Tell runs with different values of this variable apart; may be repeated' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand touch" -l file -d 'Tell runs apart by the content of this file, folder or quoted pattern (`src/**/*.rs`); may be repeated' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand touch" -l modtime -d 'Tell runs apart by the modification time of this file, as bkt does; may be repeated' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand touch" -l scope -d 'Tell runs apart by this name, as bkt does' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand touch" -l stdin -d 'Say what standard input means; by default runs are told apart by what the command reads of it' -r -f -a "auto\t'Leave it to the command, and tell runs apart by what it reads'
+hash\t'Read it to its end before anything runs, and tell runs apart by all of it'
+ignore\t'Leave it to the command, and do not tell runs apart by it'
+none\t'Give the command /dev/null: it reads nothing, whatever standard input is'"
 complete -c ecache -n "__fish_ecache_using_subcommand touch" -l store -d 'Entries of this store' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand touch" -l dataset -d 'Entries linked to this dataset: its id, or in FiftyOne\'s database its name' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand touch" -l user -d 'Entries made for this user' -r -f
@@ -1022,6 +1081,8 @@ complete -c ecache -n "__fish_ecache_using_subcommand touch" -s q -l quiet -d 'S
 complete -c ecache -n "__fish_ecache_using_subcommand touch" -s v -l verbose -d 'Say more on standard error'
 complete -c ecache -n "__fish_ecache_using_subcommand touch" -l all -d 'Change the whole collection, where there is no filter'
 complete -c ecache -n "__fish_ecache_using_subcommand touch" -s n -l dry-run -d 'Say what would be changed, and change nothing'
+complete -c ecache -n "__fish_ecache_using_subcommand touch" -l json -d 'Print the summary as one JSON object on standard output'
+complete -c ecache -n "__fish_ecache_using_subcommand touch" -l cwd -d 'Tell runs in different folders apart'
 complete -c ecache -n "__fish_ecache_using_subcommand touch" -l no-dataset -d 'Entries linked to no dataset'
 complete -c ecache -n "__fish_ecache_using_subcommand touch" -l glob -d 'Take names, keys and arguments for patterns: * ? [a-z]'
 complete -c ecache -n "__fish_ecache_using_subcommand touch" -l expired -d 'Entries that are expired'
@@ -1089,6 +1150,8 @@ keep\t'Keep it'
 newer\t'Keep the one that was written later'
 fail\t'Stop there'"
 complete -c ecache -n "__fish_ecache_using_subcommand import" -l batch -d 'Import this many entries at a time, instead of all or nothing' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand import" -l format -d 'Print the summary in this format [default: text, on standard error]' -r -f -a "text\t'A sentence on standard error'
+json\t'One object on standard output'"
 complete -c ecache -n "__fish_ecache_using_subcommand import" -l store -d 'Entries of this store' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand import" -l dataset -d 'Entries linked to this dataset: its id, or in FiftyOne\'s database its name' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand import" -l user -d 'Entries made for this user' -r -f
@@ -1117,6 +1180,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand import" -l durable -d 'Hav
 complete -c ecache -n "__fish_ecache_using_subcommand import" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand import" -s v -l verbose -d 'Say more on standard error'
 complete -c ecache -n "__fish_ecache_using_subcommand import" -s n -l dry-run -d 'Say what would be imported, and import nothing'
+complete -c ecache -n "__fish_ecache_using_subcommand import" -l json -d 'Print the summary as one JSON object on standard output'
 complete -c ecache -n "__fish_ecache_using_subcommand import" -l no-dataset -d 'Entries linked to no dataset'
 complete -c ecache -n "__fish_ecache_using_subcommand import" -l glob -d 'Take names, keys and arguments for patterns: * ? [a-z]'
 complete -c ecache -n "__fish_ecache_using_subcommand import" -l expired -d 'Entries that are expired'
@@ -1139,6 +1203,8 @@ complete -c ecache -n "__fish_ecache_using_subcommand copy" -l on-conflict -d 'D
 keep\t'Keep it'
 newer\t'Keep the one that was written later'
 fail\t'Stop there'"
+complete -c ecache -n "__fish_ecache_using_subcommand copy" -l format -d 'Print the summary in this format [default: text, on standard error]' -r -f -a "text\t'A sentence on standard error'
+json\t'One object on standard output'"
 complete -c ecache -n "__fish_ecache_using_subcommand copy" -l store -d 'Entries of this store' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand copy" -l dataset -d 'Entries linked to this dataset: its id, or in FiftyOne\'s database its name' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand copy" -l user -d 'Entries made for this user' -r -f
@@ -1167,6 +1233,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand copy" -l durable -d 'Have 
 complete -c ecache -n "__fish_ecache_using_subcommand copy" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand copy" -s v -l verbose -d 'Say more on standard error'
 complete -c ecache -n "__fish_ecache_using_subcommand copy" -s n -l dry-run -d 'Say what would be copied, and copy nothing'
+complete -c ecache -n "__fish_ecache_using_subcommand copy" -l json -d 'Print the summary as one JSON object on standard output'
 complete -c ecache -n "__fish_ecache_using_subcommand copy" -l no-dataset -d 'Entries linked to no dataset'
 complete -c ecache -n "__fish_ecache_using_subcommand copy" -l glob -d 'Take names, keys and arguments for patterns: * ? [a-z]'
 complete -c ecache -n "__fish_ecache_using_subcommand copy" -l expired -d 'Entries that are expired'

@@ -22,7 +22,9 @@ use crate::datasets::Datasets;
 use crate::down;
 use crate::error::{hindered, usage};
 use crate::fiftyone::{self, Database};
-use crate::output::{Column, Format, Progress, Terminal, Writer, paint, say, say_in, stdout};
+use crate::output::{
+    Column, Format, Progress, Summary, Terminal, Writer, paint, say, say_in, stdout,
+};
 use crate::variables::{self, variable};
 
 /// Where a setting came from.
@@ -52,6 +54,8 @@ pub(crate) struct Context {
     pub(crate) collections: Collections,
     /// The terminal; only commands that print rows need it
     pub(crate) terminal: LazyCell<Terminal, Box<dyn FnOnce() -> Terminal>>,
+    /// The report of a change, where it is asked for as JSON
+    pub(crate) summary: Summary,
     pub(crate) quiet: bool,
     pub(crate) verbose: bool,
     /// Mode in which the store is opened for writing
@@ -87,6 +91,7 @@ impl Context {
             terminal: LazyCell::new(Box::new(move || {
                 Terminal::from_environment(color, times, now)
             })),
+            summary: Summary::default(),
             quiet: global.quiet,
             verbose: global.verbose > 0,
             access: if global.durable || variables::is_durable() {
@@ -360,6 +365,20 @@ impl Context {
         columns: &'a [Column],
     ) -> io::Result<Writer<'a>> {
         Writer::new(format, columns, stdout(), &self.terminal.widened())
+    }
+
+    /// Prints the summary of a change as one JSON object, if it was asked for.
+    pub(crate) fn finish_summary(&self, dry_run: bool) -> Result<()> {
+        let Some(fields) = self.summary.fields(dry_run) else {
+            return Ok(());
+        };
+        let (columns, cells): (Vec<_>, Vec<_>) = fields
+            .into_iter()
+            .map(|(name, cell)| (Column::text(name), cell))
+            .unzip();
+        let mut rows = self.rows(Format::Jsonl, &columns)?;
+        rows.row(&cells)?;
+        Ok(rows.finish()?)
     }
 
     /// Starts a counter on standard error.

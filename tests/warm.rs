@@ -270,7 +270,7 @@ fn a_program_that_is_not_there_is_told_before_anything_is_read() {
     );
     session.run("warm --expired -- echo").ends(
         2,
-        "ecache: a filter selects recorded commands, so it goes with --refresh and no command\n",
+        "ecache: with a command after --, only --store, --dataset, --user, --operator and --prompt say more about it\n",
     );
 }
 

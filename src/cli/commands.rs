@@ -9,12 +9,12 @@ use clap_complete::Shell;
 use ecache_core::backend::{Dimension, OnConflict, Sort};
 use ecache_core::doctor::Check;
 
-use super::entry::{CallArgs, EntryArgs, IdentityArgs, ScopeArgs};
+use super::entry::{CallArgs, CommandArgs, EntryArgs, IdentityArgs, ScopeArgs};
 use super::filter::{self, FilterArgs};
 use super::value::{
     Lifetime, PolicyChange, TtlChange, ValueType, parse_lifetime, parse_ttl_change,
 };
-use super::{FailureArgs, FormatArgs, RevealArgs};
+use super::{FailureArgs, FormatArgs, RevealArgs, SummaryArgs};
 use crate::units::{Moment, parse_duration, parse_moment, parse_size};
 
 #[derive(Debug, Args)]
@@ -22,11 +22,16 @@ use crate::units::{Moment, parse_duration, parse_moment, parse_size};
 Examples:
   ecache get thumbs cat.jpg > cat.png
   ecache get histograms#v2 -a uniqueness -j 10 --user u-alice
-  ecache ls thumbs --fields key | ecache get thumbs --keys-from -")]
+  ecache ls thumbs --fields key | ecache get thumbs --keys-from -
+  ecache ls --expiring-within 1h --format jsonl | ecache get --entries-from -")]
 pub(crate) struct GetArgs {
     /// Look up the keys in this file (- for standard input), and print JSON lines
     #[arg(long, value_name = "FILE", conflicts_with_all = ["key", "argument", "json-argument", "args", "user", "operator", "prompt", "jwt_file"])]
     pub(crate) keys_from: Option<PathBuf>,
+    /// Look up the entries in this file, as `ls --format jsonl` prints them, and print JSON lines
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath,
+          conflicts_with_all = ["keys_from", "store", "argument", "json-argument", "args", "dataset", "user", "operator", "prompt", "jwt_file"])]
+    pub(crate) entries_from: Option<PathBuf>,
     /// Print the value in this format
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = ValueFormat::Raw)]
     pub(crate) format: ValueFormat,
@@ -94,6 +99,8 @@ pub(crate) struct SetArgs {
 pub(crate) struct HasArgs {
     #[command(flatten)]
     pub(crate) entry: EntryArgs,
+    #[command(flatten)]
+    pub(crate) command: CommandArgs,
 }
 
 #[derive(Debug, Args)]
@@ -131,26 +138,15 @@ Examples:
   ecache why histograms -a uniqueness -j 10 --user u-alice --format json")]
 pub(crate) struct WhyArgs {
     /// The store's name, of a call
-    #[arg(value_name = "STORE", required_unless_present = "command")]
+    #[arg(value_name = "STORE")]
     pub(crate) store: Option<String>,
     /// The entry's key
     #[arg(value_name = "KEY", conflicts_with_all = ["argument", "json-argument", "args"])]
     pub(crate) key: Option<String>,
     #[command(flatten)]
     pub(crate) call: CallArgs,
-    /// The command that is asked about
-    #[arg(value_name = "COMMAND", last = true, value_hint = clap::ValueHint::CommandWithArguments,
-          conflicts_with_all = ["store", "key", "argument", "json-argument", "args"])]
-    pub(crate) command: Vec<OsString>,
-    /// The command's results are in this store [default: the program's name]
-    #[arg(long = "store", value_name = "NAME", requires = "command")]
-    pub(crate) command_store: Option<String>,
-    /// The command's results are kept apart from other versions: in the store NAME#vN
-    #[arg(long, value_name = "N", requires = "command")]
-    pub(crate) version: Option<String>,
-    /// Ask for what `run` does with this --ttl, if it is `boot` or `session`
-    #[arg(long, value_name = "DURATION", value_parser = parse_lifetime, hide_short_help = true)]
-    pub(crate) ttl: Option<Lifetime>,
+    #[command(flatten)]
+    pub(crate) command: CommandArgs,
     #[command(flatten)]
     pub(crate) failures: FailureArgs,
     /// Print in this format
@@ -161,8 +157,6 @@ pub(crate) struct WhyArgs {
     pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) reveal: RevealArgs,
-    #[command(flatten)]
-    pub(crate) identity: IdentityArgs,
     #[command(flatten)]
     pub(crate) scope: ScopeArgs,
 }
@@ -185,6 +179,8 @@ pub(crate) struct ShowArgs {
     pub(crate) reveal: RevealArgs,
     #[command(flatten)]
     pub(crate) entry: EntryArgs,
+    #[command(flatten)]
+    pub(crate) command: CommandArgs,
 }
 
 #[derive(Debug, Args)]
@@ -302,14 +298,29 @@ pub(crate) struct InfoArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ecache rm thumbs cat.jpg dog.jpg
+  ecache rm -- curl -s https://example.com
+  ecache ls --larger-than 1MiB --format jsonl | ecache rm --entries-from -")]
 pub(crate) struct RmArgs {
     /// The store's name
     #[arg(value_name = "STORE")]
-    pub(crate) store: String,
+    pub(crate) store: Option<String>,
     /// The entries' keys
-    #[arg(value_name = "KEY", required_unless_present_any = ["argument", "json-argument", "args"],
-          conflicts_with_all = ["argument", "json-argument", "args"])]
+    #[arg(value_name = "KEY", conflicts_with_all = ["argument", "json-argument", "args"])]
     pub(crate) keys: Vec<String>,
+    /// Remove the entries whose keys are in this file, one a line; - for standard input
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath,
+          requires = "store",
+          conflicts_with_all = ["keys", "argument", "json-argument", "args", "command"])]
+    pub(crate) keys_from: Option<PathBuf>,
+    /// Remove the entries in this file, as `ls --format jsonl` prints them; - for standard input
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath,
+          conflicts_with_all = ["keys_from", "store", "argument", "json-argument", "args", "command", "dataset", "user", "operator", "prompt", "jwt_file"])]
+    pub(crate) entries_from: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) command: CommandArgs,
     #[command(flatten)]
     pub(crate) call: CallArgs,
     /// Say what would be removed, and remove nothing
@@ -318,6 +329,8 @@ pub(crate) struct RmArgs {
     /// Remove them for good, so that `ecache undo` has nothing to bring back
     #[arg(long)]
     pub(crate) no_undo: bool,
+    #[command(flatten)]
+    pub(crate) summary: SummaryArgs,
     #[command(flatten)]
     pub(crate) scope: ScopeArgs,
 }
@@ -377,6 +390,8 @@ pub(crate) struct ClearArgs {
     #[arg(long, short = 'n')]
     pub(crate) dry_run: bool,
     #[command(flatten)]
+    pub(crate) summary: SummaryArgs,
+    #[command(flatten)]
     pub(crate) filter: FilterArgs,
 }
 
@@ -421,6 +436,8 @@ pub(crate) struct PruneArgs {
     #[arg(long, short = 'n')]
     pub(crate) dry_run: bool,
     #[command(flatten)]
+    pub(crate) summary: SummaryArgs,
+    #[command(flatten)]
     pub(crate) filter: FilterArgs,
 }
 
@@ -440,9 +457,14 @@ Examples:
   ecache touch settings theme --policy persist
   ecache touch --expiring-within 1h --ttl 1d --dry-run",
     mut_arg("policy", filter::if_policy),
-    mut_arg("stores", filter::one_store)
+    mut_arg("stores", filter::one_store),
+    // clap takes several keys only if its last argument is that of `--`, and a changed one is last.
+    mut_arg("command", |command| command)
 )]
 pub(crate) struct TouchArgs {
+    /// The command's results are kept apart from other versions: in the store NAME#vN
+    #[arg(long, value_name = "N", requires = "command")]
+    pub(crate) version: Option<String>,
     /// Entries of these keys in that store
     #[arg(value_name = "KEY", index = 2)]
     pub(crate) keys: Vec<String>,
@@ -461,7 +483,15 @@ pub(crate) struct TouchArgs {
     #[arg(long, short = 'n')]
     pub(crate) dry_run: bool,
     #[command(flatten)]
+    pub(crate) summary: SummaryArgs,
+    #[command(flatten)]
+    pub(crate) identity: IdentityArgs,
+    #[command(flatten)]
     pub(crate) filter: FilterArgs,
+    /// The command whose result is meant, with the options of `ecache run` that are part of its key
+    #[arg(value_name = "COMMAND", index = 3, last = true, value_hint = clap::ValueHint::CommandWithArguments,
+          conflicts_with_all = ["stores", "key", "all"])]
+    pub(crate) command: Vec<OsString>,
 }
 
 #[derive(Debug, Args)]
@@ -500,6 +530,8 @@ pub(crate) struct ImportArgs {
     #[arg(long, short = 'n')]
     pub(crate) dry_run: bool,
     #[command(flatten)]
+    pub(crate) summary: SummaryArgs,
+    #[command(flatten)]
     pub(crate) filter: FilterArgs,
 }
 
@@ -528,6 +560,8 @@ pub(crate) struct CopyArgs {
     /// Say what would be copied, and copy nothing
     #[arg(long, short = 'n')]
     pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) summary: SummaryArgs,
     #[command(flatten)]
     pub(crate) filter: FilterArgs,
 }

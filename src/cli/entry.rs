@@ -8,6 +8,8 @@ use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, ValueEnum}
 use ecache_core::key::parse_arguments;
 use ecache_core::python_json::Json;
 
+use super::value::{Lifetime, parse_lifetime};
+
 /// The arguments of a call, in the order in which they were typed.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct CallArgs(pub(crate) Option<Vec<Json>>);
@@ -162,12 +164,32 @@ pub(crate) enum StdinChoice {
     None,
 }
 
+// The command whose result is meant, for verbs that run nothing.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct CommandArgs {
+    /// The command whose result is meant, with the options of `ecache run` that are part of its key
+    #[arg(value_name = "COMMAND", last = true, value_hint = clap::ValueHint::CommandWithArguments,
+          conflicts_with_all = ["store", TEXT, JSON, ALL])]
+    pub(crate) command: Vec<OsString>,
+    /// The command's results are in this store [default: the program's name]
+    #[arg(long = "store", value_name = "NAME", requires = "command")]
+    pub(crate) command_store: Option<String>,
+    /// The command's results are kept apart from other versions: in the store NAME#vN
+    #[arg(long, value_name = "N", requires = "command")]
+    pub(crate) version: Option<String>,
+    /// Mean what `run` keeps with this --ttl, if it is `boot` or `session`
+    #[arg(long, value_name = "DURATION", value_parser = parse_lifetime, hide_short_help = true)]
+    pub(crate) ttl: Option<Lifetime>,
+    #[command(flatten)]
+    pub(crate) identity: IdentityArgs,
+}
+
 // One entry: its store, and its key or the arguments of its call.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct EntryArgs {
     /// The store's name
     #[arg(value_name = "STORE")]
-    pub(crate) store: String,
+    pub(crate) store: Option<String>,
     /// The entry's key
     #[arg(value_name = "KEY", conflicts_with_all = [TEXT, JSON, ALL])]
     pub(crate) key: Option<String>,

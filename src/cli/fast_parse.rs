@@ -51,12 +51,13 @@ fn get(mut words: impl Iterator<Item = OsString>, path: &mut Option<String>) -> 
     }
     Some(Command::Get(GetArgs {
         entry: EntryArgs {
-            store,
+            store: Some(store),
             key: Some(key),
             call: CallArgs::default(),
             scope,
         },
         keys_from: None,
+        entries_from: None,
         format: ValueFormat::Raw,
         json: false,
     }))

@@ -19,7 +19,7 @@ mod warm;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand};
+use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use crate::output::{ColorChoice, Format, Times};
 pub(crate) use commands::*;
@@ -181,6 +181,33 @@ impl FormatArgs {
             _ => self.format,
         }
     }
+}
+
+// The format of the summary of a change.
+#[derive(Clone, Copy, Debug, Default, Args)]
+pub(crate) struct SummaryArgs {
+    /// Print the summary in this format [default: text, on standard error]
+    #[arg(long, value_name = "FORMAT", value_enum)]
+    format: Option<SummaryFormat>,
+    /// Print the summary as one JSON object on standard output
+    #[arg(long, conflicts_with = "format")]
+    json: bool,
+}
+
+impl SummaryArgs {
+    /// Reports whether JSON was asked for.
+    pub(crate) fn is_json(self) -> bool {
+        self.json || self.format == Some(SummaryFormat::Json)
+    }
+}
+
+/// How the summary of a change is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SummaryFormat {
+    /// A sentence on standard error
+    Text,
+    /// One object on standard output
+    Json,
 }
 
 // Whether what looks like a secret is shown.

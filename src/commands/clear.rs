@@ -16,6 +16,7 @@ use crate::error::Exit;
 
 pub(crate) fn run(context: &Context, args: ClearArgs) -> Result<Exit> {
     let now = context.now();
+    context.summary.begin("clear", args.summary.is_json());
     let filter = filter(context, &args.filter, Unless::Evictable, now)?;
     require_narrowed(&filter, args.all, "remove")?;
     let run = Run::from(args.dry_run);
@@ -64,6 +65,7 @@ pub(crate) fn run(context: &Context, args: ClearArgs) -> Result<Exit> {
         };
         let documents = backend.count_documents(&persistent)?;
         let staying = backend.usage(&persistent.into(), now)?;
+        context.summary.set_persist_left(staying.entries);
         if (staying, documents) != (Usage::default(), 0) {
             context.note(&format!(
                 "{} of policy persist left in place; --policy any removes them too",
@@ -72,7 +74,8 @@ pub(crate) fn run(context: &Context, args: ClearArgs) -> Result<Exit> {
         }
     }
     note_elsewhere(context, backend.as_ref(), &selection, now)?;
-    Ok(Exit::Done)
+    context.finish_summary(args.dry_run)?;
+    Ok(args.filter.exit(removed == (Usage::default(), 0)))
 }
 
 /// Reports whether a filter selects by scopes or arguments, which FiftyOne's own documents contain

@@ -32,6 +32,22 @@ use crate::error::{Exit, usage};
 use crate::signals;
 
 pub(crate) fn run(context: &Context, args: CopyArgs) -> Result<Exit> {
+    if args.summary.is_json() && args.to.as_os_str() == "-" && !args.dry_run {
+        return Err(usage(
+            "the entries go to standard output, where the summary would be one of them: leave out --json, or name a file",
+        ));
+    }
+    context.summary.begin("copy", args.summary.is_json());
+    let (dry_run, is_strict) = (args.dry_run, args.filter.fail_empty);
+    let exit = copy(context, args)?;
+    context.finish_summary(dry_run)?;
+    if is_strict && context.summary.is_empty() {
+        return Ok(exit.max_trouble(Exit::No));
+    }
+    Ok(exit)
+}
+
+fn copy(context: &Context, args: CopyArgs) -> Result<Exit> {
     let now = context.now();
     let place = |typed: &Path| {
         if typed.as_os_str() == "-" {
@@ -211,7 +227,9 @@ impl Copy<'_> {
         } else {
             "copied"
         };
-        self.context.note(&format!("{verb} {}", amount(usage)));
+        if !self.context.summary.takes(usage, 0) {
+            self.context.note(&format!("{verb} {}", amount(usage)));
+        }
         Ok(exit)
     }
 

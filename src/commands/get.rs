@@ -12,6 +12,7 @@ use ecache_core::value::Kind;
 
 use super::get_many;
 use super::shared::fields;
+use super::shared::listed::{Line, entries};
 use super::shared::resolve::{Request, store_address};
 use crate::cli::{GetArgs, ValueFormat};
 use crate::context::Context;
@@ -20,8 +21,12 @@ use crate::output::{escape, stdout};
 
 pub(crate) fn run(context: &Context, args: GetArgs) -> Result<Exit> {
     if let Some(file) = &args.keys_from {
-        let store = store_address(context, &args.entry.store, &args.entry.scope)?;
-        return get_many::run(context, &store, file);
+        let store = args.entry.store()?;
+        let store = store_address(context, store, &args.entry.scope)?;
+        return get_many::run(context, file, Line::Key(store));
+    }
+    if let Some(file) = &args.entries_from {
+        return get_many::run(context, file, entries(context));
     }
     let format = if args.json {
         ValueFormat::Json

@@ -1,47 +1,50 @@
-//! `ecache get --keys-from`: the values of many entries, as JSON lines.
+//! `ecache get --keys-from` and `--entries-from`: the values of many entries, as JSON lines.
 
-use std::fs::File;
-use std::io::{self, BufRead, BufReader};
 use std::path::Path;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use ecache_core::backend::{Backend, Lookup, Use, read_value};
 use ecache_core::error::Error;
-use ecache_core::scope::{Address, StoreAddress};
+use ecache_core::scope::Address;
 use ecache_core::value::write_stored;
 
 use super::get::record;
 use super::shared::fields;
-use super::shared::resolve::parse_key;
+use super::shared::listed::{Line, Listed};
 use crate::context::Context;
 use crate::error::Exit;
-use crate::output::{Cell, Column, Format, Writer, stdin, unescape};
+use crate::output::{Cell, Column, Format};
 
 /// Keys that are read before they are looked up.
 const BATCH: usize = 4096;
 
-const COLUMNS: [Column; 3] = [
+/// The columns; those before the key name the store, where lines do.
+const COLUMNS: [Column; 6] = [
+    Column::text("collection"),
+    Column::text("store_name"),
+    Column::text("dataset_id"),
     Column::text("key"),
     Column::text("hit"),
     Column::text("value"),
 ];
 
-/// Looks up each line as a key, written as `ls` writes it to a pipe.
-pub(super) fn run(context: &Context, store: &StoreAddress, file: &Path) -> Result<Exit> {
-    let input: Box<dyn BufRead> = if file.as_os_str() == "-" {
-        Box::new(BufReader::new(stdin()))
-    } else {
-        let attempt = || format!("cannot read keys from {}", file.display());
-        Box::new(BufReader::new(File::open(file).with_context(attempt)?))
+/// The index of the key among the columns.
+const KEY: usize = 3;
+
+/// Looks up the entry that each line of a file names.
+pub(super) fn run(context: &Context, file: &Path, line: Line) -> Result<Exit> {
+    let first = match line {
+        Line::Key(_) => KEY,
+        Line::Entry(_) => 0,
     };
+    let mut listed = Listed::open(file, line)?;
     let backend = context.reader()?;
     let now = context.now();
-    let mut rows = context.rows(Format::Jsonl, &COLUMNS)?;
+    let mut rows = context.rows(Format::Jsonl, &COLUMNS[first..])?;
     let mut exit = Exit::Done;
     let mut uses = Vec::new();
-    let mut lines = (1_u64..).zip(input.lines());
     loop {
-        let addresses = addresses(store, &mut lines.by_ref().take(BATCH))?;
+        let addresses = listed.read(BATCH)?;
         if addresses.is_empty() {
             break;
         }
@@ -53,7 +56,18 @@ pub(super) fn run(context: &Context, store: &StoreAddress, file: &Path) -> Resul
                 if let Lookup::Hit(entry, _) = &lookup {
                     uses.extend(Use::due(entry, now));
                 }
-                if !print(context, backend.as_ref(), &mut rows, address, lookup)? {
+                let (value, is_hit) = value(context, backend.as_ref(), address, lookup)?;
+                let store = &address.store;
+                let cells = [
+                    Cell::from(&*store.collection),
+                    Cell::from(&*store.store_name),
+                    Cell::from(store.dataset_id.as_deref()),
+                    Cell::from(address.key.as_str()),
+                    Cell::Bool(is_hit),
+                    value,
+                ];
+                rows.row(&cells[first..])?;
+                if !is_hit {
                     exit = Exit::No;
                 }
             }
@@ -65,31 +79,13 @@ pub(super) fn run(context: &Context, store: &StoreAddress, file: &Path) -> Resul
     Ok(exit)
 }
 
-/// Parses the keys of some lines; empty lines are skipped.
-fn addresses(
-    store: &StoreAddress,
-    lines: &mut dyn Iterator<Item = (u64, io::Result<String>)>,
-) -> Result<Vec<Address>> {
-    let mut addresses = Vec::new();
-    for (number, line) in lines {
-        let line = line.context("cannot read keys")?;
-        if !line.is_empty() {
-            let key = parse_key(&unescape(&line));
-            let key = key.with_context(|| format!("line {number} of the keys"))?;
-            addresses.push(store.entry(key));
-        }
-    }
-    Ok(addresses)
-}
-
-/// Prints `{"key": …, "hit": …, "value": …}`, and reports whether it is a hit.
-fn print(
+/// Returns the value of an entry as a cell, and whether it is a hit.
+fn value(
     context: &Context,
     backend: &dyn Backend,
-    rows: &mut Writer<'_>,
     address: &Address,
     mut lookup: Lookup,
-) -> Result<bool> {
+) -> Result<(Cell<'static>, bool)> {
     let value = loop {
         match lookup {
             Lookup::Hit(entry, content) => match read_value(backend, entry.kind, content) {
@@ -116,6 +112,5 @@ fn print(
         write_stored(value.kind, &value.bytes, &mut json);
         Cell::Json(fields::text(json).into())
     });
-    rows.row(&[Cell::from(address.key.as_str()), Cell::Bool(is_hit), value])?;
-    Ok(is_hit)
+    Ok((value, is_hit))
 }

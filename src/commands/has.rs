@@ -4,13 +4,25 @@ use anyhow::Result;
 use ecache_core::backend::{Content, Lookup};
 use ecache_core::error::Error;
 
+use super::shared::command_args::meant_entries;
 use super::shared::resolve::Request;
 use crate::cli::HasArgs;
 use crate::context::Context;
 use crate::error::Exit;
 
 pub(crate) fn run(context: &Context, args: HasArgs) -> Result<Exit> {
-    let request = Request::new(context, args.entry)?;
+    if args.command.command.is_empty() {
+        return has(context, &Request::new(context, args.entry)?);
+    }
+    let [own, beside] = meant_entries(context, &args.command, &args.entry.scope)?;
+    match has(context, &own)? {
+        Exit::No => has(context, &beside),
+        exit => Ok(exit),
+    }
+}
+
+/// Reports whether there is a fresh entry.
+fn has(context: &Context, request: &Request) -> Result<Exit> {
     let now = context.now();
     let (backend, looked_up) = context.look_up_once(&request.address, now)?;
     let lookup = match looked_up {

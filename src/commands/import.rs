@@ -30,6 +30,7 @@ const HANDFULS_AHEAD: usize = 4;
 
 pub(crate) fn run(context: &Context, args: ImportArgs) -> Result<Exit> {
     let now = context.now();
+    context.summary.begin("import", args.summary.is_json());
     let filter = filter(context, &args.filter, Unless::AnyCollection, now)?;
     let input = open_records(&args.file)?;
     // Read before the store is created: a file that is none of these leaves no trace.
@@ -80,9 +81,13 @@ pub(crate) fn run(context: &Context, args: ImportArgs) -> Result<Exit> {
         Commit::Rehearse => "would import",
         Commit::Whole | Commit::Every(_) => "imported",
     };
-    report(context, verb, imported.map_err(attempt)?);
+    let imported = imported.map_err(attempt)?;
+    report(context, verb, imported);
     let refused = refused.finish("which the store cannot keep");
-    Ok(refused.max_trouble(sieve.finish()))
+    let exit = refused.max_trouble(sieve.finish());
+    context.finish_summary(args.dry_run)?;
+    let is_empty = imported.created + imported.replaced + imported.kept + imported.stores == 0;
+    Ok(exit.max_trouble(args.filter.exit(is_empty)))
 }
 
 /// Reads on a thread of its own: reading takes as long as writing, so that an import takes half the

@@ -24,6 +24,7 @@ use crate::units::Moment;
 
 pub(crate) fn run(context: &Context, args: PruneArgs) -> Result<Exit> {
     let now = context.now();
+    context.summary.begin("prune", args.summary.is_json());
     let run = Run::from(args.dry_run);
     let scope = scope(context, &args, now)?;
     let backend = open(context, run)?;
@@ -55,7 +56,7 @@ pub(crate) fn run(context: &Context, args: PruneArgs) -> Result<Exit> {
         }
         None => Ok(0),
     };
-    let (removed, _) = if backend.keeps_operations() && run == Run::Wet {
+    let (removed, documents) = if backend.keeps_operations() && run == Run::Wet {
         let [dead, alive, excess] = steps(&args, &selection);
         let whatever_policy = orphans.as_ref().map(|orphans| Filter {
             policy: None,
@@ -109,7 +110,8 @@ pub(crate) fn run(context: &Context, args: PruneArgs) -> Result<Exit> {
             human::size(size(&before).saturating_sub(size(&after)))
         ));
     }
-    Ok(Exit::Done)
+    context.finish_summary(args.dry_run)?;
+    Ok(args.filter.exit((removed.entries, documents) == (0, 0)))
 }
 
 /// Says so if entries of policy `persist`, which stay, are too much by themselves.

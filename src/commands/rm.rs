@@ -1,29 +1,41 @@
 //! `ecache rm`: removes entries by key, whatever their policy.
 
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
 use anyhow::Result;
 use ecache_core::backend::{Row, Scan};
 use ecache_core::filter::{Filter, Pattern, Selection};
+use ecache_core::scope::{Address, Scopes, StoreAddress};
 
+use super::shared::command_args::meant_entries;
 use super::shared::deletion::{Keep, Run, open, remove_logged};
-use super::shared::resolve::{Named, Request};
+use super::shared::listed::{self, Line, Listed};
+use super::shared::resolve::{Named, Request, store_address};
 use crate::cli::RmArgs;
 use crate::context::Context;
-use crate::error::Exit;
+use crate::error::{Exit, usage};
+use crate::output::escape::shell;
 
 pub(crate) fn run(context: &Context, args: RmArgs) -> Result<Exit> {
-    let named: Vec<Named> = match args.call.0 {
-        Some(call) => vec![Named::Call(call)],
-        None => args.keys.into_iter().map(Named::Key).collect(),
-    };
-    let requests = named
-        .into_iter()
-        .map(|named| Request::of(context, &args.store, named, &args.scope))
-        .collect::<Result<Vec<_>>>()?;
+    context.summary.begin("rm", args.summary.is_json());
+    let dry_run = args.dry_run;
+    let exit = remove_named(context, args)?;
+    context.finish_summary(dry_run)?;
+    Ok(exit)
+}
+
+/// Removes the named entries.
+fn remove_named(context: &Context, mut args: RmArgs) -> Result<Exit> {
+    let requests = requests(context, &mut args)?;
     let run = Run::from(args.dry_run);
     let backend = open(context, run)?;
     let now = context.now();
     let mut exit = Exit::Done;
-    let mut keys = Vec::new();
+    let mut keys: BTreeMap<Arc<StoreAddress>, Vec<Pattern>> = BTreeMap::new();
+    // The result of a command is in one of two entries.
+    let is_command = !args.command.command.is_empty();
     for request in &requests {
         let key = Pattern::exact(request.address.key.as_str());
         let filter = Filter {
@@ -36,21 +48,76 @@ pub(crate) fn run(context: &Context, args: RmArgs) -> Result<Exit> {
                 exit = Exit::No;
             }
             // Also a damaged one: this is how to get rid of it.
-            Some(_) => keys.push(key),
+            Some(_) => {
+                let store = request.address.store.clone();
+                keys.entry(store).or_default().push(key);
+            }
+            None if is_command => {}
             None => {
                 context.note(&format!("there is no {}", request.address));
                 exit = Exit::No;
             }
         }
     }
-    let (Some(first), false) = (requests.first(), keys.is_empty()) else {
+    if keys.is_empty() {
+        if let (true, Some(own)) = (is_command, requests.first()) {
+            context.note(&format!("there is no {}", own.address));
+            return Ok(Exit::No);
+        }
         return Ok(exit);
-    };
-    let selection = Selection::from(Filter {
+    }
+    let of_store = |(store, keys): (Arc<StoreAddress>, Vec<Pattern>)| Filter {
         keys,
-        ..Filter::store(&first.address.store)
-    });
+        ..Filter::store(&store)
+    };
+    let selection = Selection {
+        any_of: keys.into_iter().map(of_store).collect(),
+        beyond: None,
+    };
     let run = (run, Keep::unless(args.no_undo));
     remove_logged(context, backend.as_ref(), &selection, None, run, now)?;
     Ok(exit)
+}
+
+/// Returns the entries that were named.
+fn requests(context: &Context, args: &mut RmArgs) -> Result<Vec<Request>> {
+    if !args.command.command.is_empty() {
+        return Ok(meant_entries(context, &args.command, &args.scope)?.into());
+    }
+    let listed = |file: &Path, line| -> Result<Vec<Request>> {
+        let request = |address: Result<Address>| {
+            Ok(Request {
+                address: address?,
+                scopes: Scopes::default(),
+                args: None,
+            })
+        };
+        Listed::open(file, line)?.map(request).collect()
+    };
+    if let Some(file) = &args.entries_from {
+        return listed(file, listed::entries(context));
+    }
+    let Some(store) = &args.store else {
+        return Err(usage(
+            "which entries? Name their STORE and KEYs, or a command after --",
+        ));
+    };
+    if let Some(file) = &args.keys_from {
+        let store = store_address(context, store, &args.scope)?;
+        return listed(file, Line::Key(store));
+    }
+    let named: Vec<Named> = match args.call.0.take() {
+        Some(call) => vec![Named::Call(call)],
+        None => args.keys.drain(..).map(Named::Key).collect(),
+    };
+    if named.is_empty() {
+        return Err(usage(format!(
+            "which entries of store {store:?}? Name their KEYs; `ecache clear {} -n` says what clearing it would remove",
+            shell(store)
+        )));
+    }
+    named
+        .into_iter()
+        .map(|named| Request::of(context, store, named, &args.scope))
+        .collect()
 }

@@ -1,11 +1,12 @@
 //! `ecache show`: everything known of one entry.
 
 use anyhow::Result;
-use ecache_core::backend::{Backend, Content, Row, Scan, Values, read_value};
+use ecache_core::backend::{Backend, Content, Lookup, Row, Scan, Values, read_value};
 use ecache_core::entry::Entry;
 use ecache_core::error::Error;
 use ecache_core::filter::{Filter, Pattern};
 
+use super::shared::command_args::meant_entries;
 use super::shared::fields::{self, Field};
 use super::shared::resolve::Request;
 use crate::cli::ShowArgs;
@@ -17,9 +18,22 @@ use crate::output::{Cell, Column, Format, Secrets};
 const PREVIEW: usize = 400;
 
 pub(crate) fn run(context: &Context, args: ShowArgs) -> Result<Exit> {
-    let request = Request::new(context, args.entry)?;
     let backend = context.reader()?;
     let now = context.now();
+    let request = if args.command.command.is_empty() {
+        Request::new(context, args.entry)?
+    } else {
+        let [own, beside] = meant_entries(context, &args.command, &args.entry.scope)?;
+        let is_missing = |request: &Request| -> Result<bool> {
+            let lookup = backend.lookup_unread(&request.address, now)?;
+            Ok(matches!(lookup, Lookup::Missing))
+        };
+        if is_missing(&own)? && !is_missing(&beside)? {
+            beside
+        } else {
+            own
+        }
+    };
     // Also what a reader would not get: an expired entry is shown as such.
     let filter = Filter {
         keys: vec![Pattern::exact(request.address.key.as_str())],

@@ -1,20 +1,29 @@
 //! `ecache touch`: changes the lifetime or the policy of entries.
 
+use std::mem;
+
 use anyhow::Result;
 use ecache_core::entry::Policy;
 use ecache_core::filter::Freshness;
 
 use super::shared::collections::note_elsewhere;
+use super::shared::command_args::{meant_entries, scope_of};
 use super::shared::deletion::{Run, Verb, batches, forecast, open};
 use super::shared::filter::{Unless, filter, note_unknown_names, require_narrowed};
 use super::shared::lifetime::LifetimeChange;
 use crate::cli::TouchArgs;
+use crate::cli::entry::CommandArgs;
+use crate::cli::filter::{FilterArgs, StoreNames};
 use crate::context::Context;
 use crate::error::{Exit, usage};
 
 pub(crate) fn run(context: &Context, mut args: TouchArgs) -> Result<Exit> {
     args.filter.key.append(&mut args.keys);
+    if !args.command.is_empty() {
+        select_command(context, &mut args)?;
+    }
     let now = context.now();
+    context.summary.begin("touch", args.summary.is_json());
     let change = LifetimeChange::new(args.ttl, args.new_policy)?;
     let touch = change.touch(now)?;
     let mut filter = filter(context, &args.filter, Unless::AnyPolicy, now)?;
@@ -40,12 +49,42 @@ pub(crate) fn run(context: &Context, mut args: TouchArgs) -> Result<Exit> {
         detail: lifetime.as_deref(),
         ..Verb::CHANGE
     };
-    match run {
+    let touched = match run {
         Run::Dry => forecast(context, verb, backend.usage(&selection, now)?)?,
         Run::Wet => batches(context, verb, |progress| {
             backend.touch(&selection, touch, now, progress)
         })?,
     };
     note_elsewhere(context, backend.as_ref(), &selection, now)?;
-    Ok(Exit::Done)
+    context.finish_summary(args.dry_run)?;
+    Ok(args.filter.exit(touched.entries == 0))
+}
+
+/// Makes the filter select the entries that a command's result may be in.
+fn select_command(context: &Context, args: &mut TouchArgs) -> Result<()> {
+    let expired = mem::take(&mut args.filter.expired);
+    let fail_empty = mem::take(&mut args.filter.fail_empty);
+    let (store, scope) = scope_of(&args.filter, None)?;
+    let command = CommandArgs {
+        command: args.command.clone(),
+        command_store: store.map(str::to_owned),
+        version: args.version.clone(),
+        ttl: None,
+        identity: args.identity.clone(),
+    };
+    let entries = meant_entries(context, &command, &scope)?;
+    let address = &entries[0].address;
+    args.filter = FilterArgs {
+        store: StoreNames(vec![address.store.store_name.to_string()]),
+        dataset: Vec::from_iter(address.store.dataset_id.as_deref().map(str::to_owned)),
+        no_dataset: address.store.dataset_id.is_none(),
+        key: entries
+            .iter()
+            .map(|entry| entry.address.key.as_str().to_owned())
+            .collect(),
+        expired,
+        fail_empty,
+        ..FilterArgs::default()
+    };
+    Ok(())
 }

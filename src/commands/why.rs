@@ -75,14 +75,14 @@ fn never(format: WhyFormat, why: &str) -> Result<Exit> {
 
 /// Returns the command or call in question, or the reason why it has no key.
 fn question(context: &Context, args: WhyArgs) -> Result<Result<Question, String>> {
-    if args.command.is_empty() {
-        let Some(store) = args.store else {
+    if args.command.command.is_empty() {
+        if args.store.is_none() {
             return Err(usage(
                 "why what? Name a command after --, or a STORE and a KEY or arguments",
             ));
-        };
+        }
         let entry = EntryArgs {
-            store,
+            store: args.store,
             key: args.key,
             call: args.call.clone(),
             scope: args.scope,
@@ -100,12 +100,12 @@ fn question(context: &Context, args: WhyArgs) -> Result<Result<Question, String>
         }));
     }
     let line = CommandLine {
-        words: &args.command,
-        store: args.command_store.as_deref(),
-        version: args.version.as_deref(),
-        identity: &args.identity,
+        words: &args.command.command,
+        store: args.command.command_store.as_deref(),
+        version: args.command.version.as_deref(),
+        identity: &args.command.identity,
         scope: &args.scope,
-        lifetime: lifetime(args.ttl)?,
+        lifetime: lifetime(args.command.ttl)?,
     };
     let invocation = Invocation::new(context, &line, Settings::default())?;
     if let Some(why) = invocation.unkeyed {

@@ -17,6 +17,7 @@ pub(crate) mod paint;
 mod progress;
 mod secrets;
 mod standard;
+mod summary;
 mod table;
 mod terminal;
 #[cfg(test)]
@@ -34,6 +35,7 @@ pub(crate) use json::JsonToTerminal;
 pub(crate) use progress::Progress;
 pub(crate) use secrets::Secrets;
 pub(crate) use standard::{Standard, say, say_in, stderr, stdin, stdout};
+pub(crate) use summary::Summary;
 pub(crate) use table::VALUE;
 pub(crate) use terminal::{ColorChoice, Terminal, Times};
 

@@ -8,6 +8,7 @@ use std::fs::File;
 use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,8 +20,9 @@ use ecache_core::command::{
 };
 use ecache_core::scope::{Scopes, StoreAddress};
 
-use super::resolve::{check_written, scopes, store_address, token};
-use crate::cli::entry::{IdentityArgs, ScopeArgs, StdinChoice, SurroundingsArgs};
+use super::resolve::{Request, check_written, scopes, store_address, token};
+use crate::cli::entry::{CommandArgs, IdentityArgs, ScopeArgs, StdinChoice, SurroundingsArgs};
+use crate::cli::filter::{FilterArgs, StoreNames};
 use crate::cli::value::{Lifetime, parse_lifetime};
 use crate::cli::{CacheMode, FailureArgs, KeepArgs};
 use crate::context::Context;
@@ -166,6 +168,75 @@ impl Invocation {
              --stdin hash reads it to its end, --stdin none leaves it out",
         )?;
         Ok(self.call.with_input(input))
+    }
+}
+
+/// Returns the call of the command that is meant by a verb that runs nothing.
+pub(in crate::commands) fn meant_call(
+    context: &Context,
+    args: &CommandArgs,
+    scope: &ScopeArgs,
+) -> Result<Call> {
+    let line = CommandLine {
+        words: &args.command,
+        store: args.command_store.as_deref(),
+        version: args.version.as_deref(),
+        identity: &args.identity,
+        scope,
+        lifetime: lifetime(args.ttl)?,
+    };
+    Invocation::new(context, &line, Settings::default())?.settle(context)
+}
+
+/// Returns the entries that a command's result may be in: its own, and the one beside it for the
+/// other order of its streams.
+pub(in crate::commands) fn meant_entries(
+    context: &Context,
+    args: &CommandArgs,
+    scope: &ScopeArgs,
+) -> Result<[Request; 2]> {
+    let call = meant_call(context, args, scope)?;
+    let beside = call.beside().entry.address;
+    Ok([call.entry.address, beside].map(|address| Request {
+        address,
+        scopes: Scopes::default(),
+        args: None,
+    }))
+}
+
+/// Returns the store and the scopes of results, from options that are filters elsewhere.
+pub(in crate::commands) fn scope_of(
+    filter: &FilterArgs,
+    jwt_file: Option<PathBuf>,
+) -> Result<(Option<&str>, ScopeArgs)> {
+    fn one<'a>(flag: &str, names: &'a [String]) -> Result<Option<&'a String>> {
+        match names {
+            [] => Ok(None),
+            [name] => Ok(Some(name)),
+            _ => Err(usage(format!("with a command there is one {flag}"))),
+        }
+    }
+    let scope = ScopeArgs {
+        dataset: one("--dataset", &filter.dataset)?.cloned(),
+        user: one("--user", &filter.user)?.cloned(),
+        operator: one("--operator", &filter.operator)?.cloned(),
+        prompt: one("--prompt", &filter.prompt)?.cloned(),
+        jwt_file,
+    };
+    let rest = FilterArgs {
+        store: StoreNames::default(),
+        dataset: Vec::new(),
+        user: Vec::new(),
+        operator: Vec::new(),
+        prompt: Vec::new(),
+        ..filter.clone()
+    };
+    if rest == FilterArgs::default() {
+        Ok((one("--store", &filter.store)?.map(String::as_str), scope))
+    } else {
+        Err(usage(
+            "with a command after --, only --store, --dataset, --user, --operator and --prompt say more about it",
+        ))
     }
 }
 

@@ -66,6 +66,9 @@ impl Verb<'_> {
     /// Reports the affected entries, and the number of affected documents of stores; `word` is
     /// `done` or `would`.
     fn report(&self, context: &Context, word: &str, usage: Usage, documents: u64) {
+        if context.summary.takes(usage, documents) {
+            return;
+        }
         let detail = self.detail.filter(|_| usage.entries > 0);
         let detail = detail.map_or_else(String::new, |detail| format!(": {detail}"));
         let documents = match documents {

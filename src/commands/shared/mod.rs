@@ -12,6 +12,7 @@ pub(super) mod in_place;
 pub(super) mod jobs;
 pub(super) mod left_out;
 pub(super) mod lifetime;
+pub(super) mod listed;
 pub(super) mod listing;
 pub(super) mod live_datasets;
 pub(super) mod near_names;

@@ -29,17 +29,17 @@ pub(in crate::commands) struct Request {
 impl Request {
     /// Resolves the entry that `args` name.
     pub(in crate::commands) fn new(context: &Context, args: EntryArgs) -> Result<Self> {
+        let store = args.store()?.to_owned();
         let call = match (args.key, args.call.0) {
             (Some(key), _) => Named::Key(key),
             (None, Some(arguments)) => Named::Call(arguments),
             (None, None) => {
                 return Err(usage(format!(
-                    "which entry of store {:?}? Name its KEY, or the call's arguments with -a, -j or --args",
-                    args.store
+                    "which entry of store {store:?}? Name its KEY, or the call's arguments with -a, -j or --args"
                 )));
             }
         };
-        Self::of(context, &args.store, call, &args.scope)
+        Self::of(context, &store, call, &args.scope)
     }
 
     pub(in crate::commands) fn of(
@@ -81,6 +81,15 @@ impl Request {
             || differ(&self.scopes.prompt_id, &entry.scopes.prompt_id)
             || differ(&self.scopes.jwt_sha256, &entry.scopes.jwt_sha256)
             || differ(&canonical(&self.args), &canonical(&entry.args))
+    }
+}
+
+impl EntryArgs {
+    /// Returns the name of the store.
+    pub(in crate::commands) fn store(&self) -> Result<&str> {
+        self.store
+            .as_deref()
+            .ok_or_else(|| usage("which entry? Name its STORE and KEY, as `ecache ls` prints them"))
     }
 }
 

@@ -198,6 +198,9 @@ fn spool(mut pipe: impl Read) -> io::Result<File> {
 
 /// Reports the written entries: `imported 3 entries (2 new, 1 replaced)`.
 pub(in crate::commands) fn report(context: &Context, verb: &str, imported: Imported) {
+    if context.summary.takes_imported(imported) {
+        return;
+    }
     let mut message = format!(
         "{verb} {} ({} new, {} replaced",
         entries(imported.created + imported.replaced),

@@ -1,6 +1,5 @@
 //! The commands of a template, one for each item.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Result;
@@ -9,17 +8,14 @@ use ecache_core::python_json::Json;
 use ecache_core::scope::{Scopes, StoreAddress};
 use ecache_core::secrets::{MASK, mask_json};
 
-use super::super::shared::command_args::{identity, store_name};
+use super::super::shared::command_args::{identity, scope_of, store_name};
 use super::super::shared::resolve::{check_written, scopes, store_address, token};
 use super::items::{Item, Syntax};
 use super::settings;
 use super::template::Template;
 use crate::cli::WarmArgs;
-use crate::cli::entry::ScopeArgs;
-use crate::cli::filter::{FilterArgs, StoreNames};
 use crate::cli::value::Lifetime;
 use crate::context::Context;
-use crate::error::usage;
 use crate::output::{Secrets, escape};
 
 /// The settings and the template that all commands share.
@@ -148,37 +144,4 @@ impl<'a> Commands<'a> {
 fn contains(words: &Json, text: &str) -> bool {
     let has = |word: &Json| word.as_str().is_some_and(|word| word.contains(text));
     matches!(words, Json::Array(words) if words.iter().any(has))
-}
-
-/// Returns the store and the scopes of results, from options that are filters elsewhere.
-fn scope_of(filter: &FilterArgs, jwt_file: Option<PathBuf>) -> Result<(Option<&str>, ScopeArgs)> {
-    fn one<'a>(flag: &str, names: &'a [String]) -> Result<Option<&'a String>> {
-        match names {
-            [] => Ok(None),
-            [name] => Ok(Some(name)),
-            _ => Err(usage(format!("with a command there is one {flag}"))),
-        }
-    }
-    let scope = ScopeArgs {
-        dataset: one("--dataset", &filter.dataset)?.cloned(),
-        user: one("--user", &filter.user)?.cloned(),
-        operator: one("--operator", &filter.operator)?.cloned(),
-        prompt: one("--prompt", &filter.prompt)?.cloned(),
-        jwt_file,
-    };
-    let rest = FilterArgs {
-        store: StoreNames::default(),
-        dataset: Vec::new(),
-        user: Vec::new(),
-        operator: Vec::new(),
-        prompt: Vec::new(),
-        ..filter.clone()
-    };
-    if rest == FilterArgs::default() {
-        Ok((one("--store", &filter.store)?.map(String::as_str), scope))
-    } else {
-        Err(usage(
-            "a filter selects recorded commands, so it goes with --refresh and no command",
-        ))
-    }
 }

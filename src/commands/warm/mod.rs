@@ -99,6 +99,9 @@ fn again(context: &Context, args: &WarmArgs) -> Result<Exit> {
     let name = |entry: &Entry| escape::for_line(&command_line(entry, secrets)).into_owned();
     if entries.is_empty() {
         context.note("no recorded command is selected");
+        if args.filter.fail_empty {
+            return Ok(Exit::No);
+        }
     }
     if args.dry_run {
         forecast(context, args, entries.into_iter(), prepare, shown, None)

@@ -1,0 +1,100 @@
+//! Entries that a file or standard input lists: a key a line, or a JSON object a line as
+//! `ls --format jsonl` prints it.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader};
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use ecache_core::scope::{Address, StoreAddress};
+use serde_json::{Map, Value};
+
+use super::resolve::{check_name, parse_key};
+use crate::context::Context;
+use crate::error::usage;
+use crate::output::{stdin, unescape};
+
+/// What a line names.
+pub(in crate::commands) enum Line {
+    /// A key in this store, written as `ls` writes it to a pipe
+    Key(StoreAddress),
+    /// An entry, as a JSON object; one that names no collection is in this one
+    Entry(String),
+}
+
+/// The entries that are listed.
+pub(in crate::commands) struct Listed {
+    lines: Box<dyn Iterator<Item = (u64, io::Result<String>)>>,
+    line: Line,
+}
+
+impl Listed {
+    /// Opens a file of lines; `-` is standard input.
+    pub(in crate::commands) fn open(file: &Path, line: Line) -> Result<Self> {
+        let input: Box<dyn BufRead> = if file.as_os_str() == "-" {
+            Box::new(BufReader::new(stdin()))
+        } else {
+            let attempt = || format!("cannot read keys from {}", file.display());
+            Box::new(BufReader::new(File::open(file).with_context(attempt)?))
+        };
+        Ok(Self {
+            lines: Box::new((1..).zip(input.lines())),
+            line,
+        })
+    }
+
+    /// Reads up to so many entries.
+    pub(in crate::commands) fn read(&mut self, count: usize) -> Result<Vec<Address>> {
+        self.by_ref().take(count).collect()
+    }
+}
+
+impl Iterator for Listed {
+    type Item = Result<Address>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let (number, line) = self.lines.next()?;
+            let line = match line.context("cannot read keys") {
+                Ok(line) if line.is_empty() => continue,
+                Ok(line) => line,
+                Err(error) => return Some(Err(error)),
+            };
+            let address = match &self.line {
+                Line::Key(store) => parse_key(&unescape(&line)).map(|key| store.entry(key)),
+                Line::Entry(collection) => entry(&line, collection),
+            };
+            return Some(address.with_context(|| format!("line {number}")));
+        }
+    }
+}
+
+/// Returns the collection of entries that name none.
+pub(in crate::commands) fn entries(context: &Context) -> Line {
+    Line::Entry(context.usual_collection().to_owned())
+}
+
+/// Parses the address of an entry.
+fn entry(line: &str, collection: &str) -> Result<Address> {
+    let invalid = |why: &str| {
+        usage(format!(
+            "{why}; each line is an object with store_name and key, as `ecache ls --format jsonl` prints it"
+        ))
+    };
+    let Ok(fields) = serde_json::from_str::<Map<String, Value>>(line) else {
+        return Err(invalid("this is no JSON object"));
+    };
+    let text = |name: &str| match fields.get(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text.as_str())),
+        Some(_) => Err(invalid(&format!("{name} is no string"))),
+    };
+    let store = text("store_name")?.ok_or_else(|| invalid("store_name is missing"))?;
+    let key = text("key")?.ok_or_else(|| invalid("key is missing"))?;
+    let store = StoreAddress {
+        collection: check_name("collection", text("collection")?.unwrap_or(collection))?.into(),
+        store_name: store.into(),
+        dataset_id: text("dataset_id")?.map(Into::into),
+    };
+    Ok(store.entry(parse_key(key)?))
+}

@@ -1,0 +1,96 @@
+//! The summary of a change as one JSON object, in the place of the sentence that reports it.
+
+use std::cell::{Cell as Slot, RefCell};
+
+use ecache_core::backend::Imported;
+use ecache_core::filter::Usage;
+use ecache_core::time::Timestamp;
+
+use super::Cell;
+
+/// Collects what a change reports, if it was asked for as JSON.
+#[derive(Default)]
+pub(crate) struct Summary {
+    operation: Slot<Option<&'static str>>,
+    facts: RefCell<Facts>,
+}
+
+#[derive(Default)]
+struct Facts {
+    entries: u64,
+    bytes: Option<u64>,
+    stores: u64,
+    persist_left: Option<u64>,
+    undo_until: Option<Timestamp>,
+    imported: Option<Imported>,
+}
+
+impl Summary {
+    /// Starts to collect the facts of an operation, if they were asked for as JSON.
+    pub(crate) fn begin(&self, operation: &'static str, is_json: bool) {
+        if is_json {
+            self.operation.set(Some(operation));
+        }
+    }
+
+    /// Takes the affected entries and documents of stores. Returns whether a sentence reports them
+    /// instead.
+    pub(crate) fn takes(&self, usage: Usage, stores: u64) -> bool {
+        let mut facts = self.facts.borrow_mut();
+        facts.entries += usage.entries;
+        facts.bytes = Some(facts.bytes.unwrap_or(0) + usage.bytes);
+        facts.stores += stores;
+        self.operation.get().is_some()
+    }
+
+    /// Takes the entries that were imported.
+    pub(crate) fn takes_imported(&self, imported: Imported) -> bool {
+        let mut facts = self.facts.borrow_mut();
+        facts.entries = imported.created + imported.replaced;
+        facts.stores = imported.stores;
+        facts.imported = Some(imported);
+        self.operation.get().is_some()
+    }
+
+    /// Sets the number of entries of policy `persist` that stay.
+    pub(crate) fn set_persist_left(&self, entries: u64) {
+        self.facts.borrow_mut().persist_left = Some(entries);
+    }
+
+    /// Sets the time until which the operation can be undone.
+    pub(crate) fn set_undo_until(&self, until: Timestamp) {
+        self.facts.borrow_mut().undo_until = Some(until);
+    }
+
+    /// Reports whether the operation found nothing.
+    pub(crate) fn is_empty(&self) -> bool {
+        let facts = self.facts.borrow();
+        let kept = facts.imported.map_or(0, |imported| imported.kept);
+        facts.entries + facts.stores + kept == 0
+    }
+
+    /// Returns the fields of the object, if it was asked for.
+    pub(crate) fn fields(&self, dry_run: bool) -> Option<Vec<(&'static str, Cell<'static>)>> {
+        let operation = self.operation.get()?;
+        let facts = self.facts.borrow();
+        let count = |count: Option<u64>| count.map_or(Cell::Null, Cell::Count);
+        let until = facts.undo_until.map(Timestamp::as_millis);
+        let mut fields = vec![
+            ("operation", Cell::from(operation)),
+            ("dry_run", Cell::Bool(dry_run)),
+            ("entries", Cell::Count(facts.entries)),
+            ("bytes", count(facts.bytes)),
+            ("stores", Cell::Count(facts.stores)),
+            ("persist_left", count(facts.persist_left)),
+            ("undo_until", until.map_or(Cell::Null, Cell::Time)),
+        ];
+        if let Some(imported) = facts.imported {
+            fields.extend([
+                ("created", Cell::Count(imported.created)),
+                ("replaced", Cell::Count(imported.replaced)),
+                ("kept", Cell::Count(imported.kept)),
+            ]);
+        }
+        Some(fields)
+    }
+}
