@@ -632,6 +632,8 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
             break
         }
         'ecache;stores;rename' {
+            [CompletionResult]::new('--to-dataset', '--to-dataset', [CompletionResultType]::ParameterName, 'Link the store to this dataset instead')
+            [CompletionResult]::new('--to-collection', '--to-collection', [CompletionResultType]::ParameterName, 'Move the store to this collection; in a file alone')
             [CompletionResult]::new('--dataset', '--dataset', [CompletionResultType]::ParameterName, 'The dataset that the store is linked to, by its id, or in FiftyOne''s database its name')
             [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne''s own: fiftyone (a file of that name is ./fiftyone)')
             [CompletionResult]::new('--db-file', '--db-file', [CompletionResultType]::ParameterName, 'Use the store whose location is in this file, as a URL with a password has to be')
@@ -639,6 +641,7 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Print colours')
             [CompletionResult]::new('--time', '--time', [CompletionResultType]::ParameterName, 'Show times in tables by their distance, in local time, in UTC or as RFC 3339')
             [CompletionResult]::new('--merge', '--merge', [CompletionResultType]::ParameterName, 'Move the entries to the store NEW if there is one, unless both have an entry of one key; the metadata of NEW stays')
+            [CompletionResult]::new('--to-no-dataset', '--to-no-dataset', [CompletionResultType]::ParameterName, 'Link the store to no dataset')
             [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Say what would be renamed, and rename nothing')
             [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Say what would be renamed, and rename nothing')
             [CompletionResult]::new('--all-collections', '--all-collections', [CompletionResultType]::ParameterName, 'Work in all collections, where there is a filter')

@@ -613,6 +613,8 @@ set edit:completion:arg-completer[ecache] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'ecache;stores;rename'= {
+            cand --to-dataset 'Link the store to this dataset instead'
+            cand --to-collection 'Move the store to this collection; in a file alone'
             cand --dataset 'The dataset that the store is linked to, by its id, or in FiftyOne''s database its name'
             cand --db 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne''s own: fiftyone (a file of that name is ./fiftyone)'
             cand --db-file 'Use the store whose location is in this file, as a URL with a password has to be'
@@ -620,6 +622,7 @@ set edit:completion:arg-completer[ecache] = {|@words|
             cand --color 'Print colours'
             cand --time 'Show times in tables by their distance, in local time, in UTC or as RFC 3339'
             cand --merge 'Move the entries to the store NEW if there is one, unless both have an entry of one key; the metadata of NEW stays'
+            cand --to-no-dataset 'Link the store to no dataset'
             cand -n 'Say what would be renamed, and rename nothing'
             cand --dry-run 'Say what would be renamed, and rename nothing'
             cand --all-collections 'Work in all collections, where there is a filter'

@@ -95,6 +95,26 @@ fn pair(word: &str, key: &str) -> (String, String) {
     (word.to_owned(), key.to_owned())
 }
 
+#[test]
+#[ignore = "needs a replica set: tests/mongodb/with --replica-set"]
+fn a_watcher_of_two_collections_is_told_of_both() {
+    let session = Session::new().with("ECACHE_DB", &location("two"));
+    for collection in ["execution_store", "mine"] {
+        session
+            .run(["set", "s", "before", "x", "--collection", collection])
+            .succeeds();
+    }
+    let watcher = Watcher::start(&session, "--collection execution_store --collection mine");
+    for (collection, key) in [("mine", "a"), ("execution_store", "b"), ("mine", "c")] {
+        let insert = "client.get_default_database()";
+        python(
+            "two",
+            &format!("{insert}['{collection}'].insert_one(document('{key}'))"),
+        );
+        assert_eq!(watcher.next(), pair("created", key));
+    }
+}
+
 /// A watcher sees FiftyOne's changes, even after another member became primary. Reads from
 /// secondaries may go back in time from one look to the next, so there this is not guaranteed.
 #[test]

@@ -128,6 +128,15 @@ pub(crate) struct StoresRenameArgs {
     /// metadata of NEW stays
     #[arg(long)]
     pub(crate) merge: bool,
+    /// Link the store to this dataset instead
+    #[arg(long, value_name = "ID")]
+    pub(crate) to_dataset: Option<String>,
+    /// Link the store to no dataset
+    #[arg(long, conflicts_with = "to_dataset")]
+    pub(crate) to_no_dataset: bool,
+    /// Move the store to this collection; in a file alone
+    #[arg(long, value_name = "NAME")]
+    pub(crate) to_collection: Option<String>,
     /// Say what would be renamed, and rename nothing
     #[arg(long, short = 'n')]
     pub(crate) dry_run: bool,

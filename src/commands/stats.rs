@@ -9,11 +9,11 @@ use ecache_core::filter::Filter;
 use ecache_core::scope::Scopes;
 use ecache_core::time::Timestamp;
 
-use super::shared::collections::note_elsewhere;
+use super::shared::collections::{self, Counted, note_elsewhere};
 use super::shared::filter::{Unless, filter, note_unknown_names};
 use super::shared::uncached::Uncached;
 use crate::cli::{GroupBy, StatsArgs};
-use crate::context::Context;
+use crate::context::{Collections, Context};
 use crate::error::{Exit, usage};
 use crate::output::{Cell, Column, Secrets};
 
@@ -103,10 +103,18 @@ fn calls(context: &Context, args: &StatsArgs, filter: &Filter) -> Result<Exit> {
         ));
     }
     let mut groups: BTreeMap<Option<Arc<str>>, Counters> = BTreeMap::new();
-    for (store, counters) in context.reader()?.calls()? {
+    let anywhere = Filter {
+        collections: Vec::new(),
+        ..filter.clone()
+    };
+    let mut elsewhere: BTreeMap<String, u64> = BTreeMap::new();
+    let backend = context.reader()?;
+    for (store, counters) in backend.calls()? {
         if filter.matches_store(&store) {
             let name = by.name(&store, &Scopes::default());
             groups.entry(name).or_default().add(counters);
+        } else if context.collections == Collections::Default && anywhere.matches_store(&store) {
+            *elsewhere.entry(store.collection.to_string()).or_default() += counters.calls();
         }
     }
     let mut columns = vec![
@@ -141,6 +149,7 @@ fn calls(context: &Context, args: &StatsArgs, filter: &Filter) -> Result<Exit> {
     if groups.is_empty() && context.terminal.stdout_is_terminal {
         context.note("no calls of cached functions");
     }
+    collections::note(context, Counted::Calls, elsewhere);
     Ok(args.filter.exit(groups.is_empty()))
 }
 

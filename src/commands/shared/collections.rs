@@ -6,7 +6,6 @@ use ecache_core::filter::{Filter, Pattern, Selection};
 use ecache_core::scope::DEFAULT_COLLECTION;
 use ecache_core::time::Timestamp;
 
-use super::deletion::entries;
 use crate::context::{Collections, Context};
 
 /// Maximum number of entries counted in a collection; beyond it, the note says "more than".
@@ -32,22 +31,44 @@ pub(in crate::commands) fn note_elsewhere(
             others.push((collection.to_string(), count));
         }
     }
-    note(context, others);
+    note(context, Counted::Entries, others);
     Ok(())
 }
 
-/// Notes how many entries of other collections were left out.
+/// The things that a note counts.
+#[derive(Clone, Copy)]
+pub(in crate::commands) enum Counted {
+    Entries,
+    Calls,
+}
+
+impl Counted {
+    /// `3 more entries`
+    fn more(self, count: u64) -> String {
+        match (self, count) {
+            (Self::Entries, 1) => "1 more entry".to_owned(),
+            (Self::Entries, count) => format!("{count} more entries"),
+            (Self::Calls, 1) => "1 more call".to_owned(),
+            (Self::Calls, count) => format!("{count} more calls"),
+        }
+    }
+}
+
+/// Notes how much of other collections was left out.
 pub(in crate::commands) fn note(
     context: &Context,
+    counted: Counted,
     others: impl IntoIterator<Item = (String, u64)>,
 ) {
     let others: Vec<(String, u64)> = others.into_iter().filter(|(_, count)| *count > 0).collect();
     for (collection, count) in others.iter().take(NAMED) {
         let are = if *count == 1 { "is" } else { "are" };
-        let more = if *count > COUNTED {
-            format!("more than {COUNTED} more entries")
-        } else {
-            entries(*count).replacen(' ', " more ", 1)
+        // Calls are counted anyway; entries are read one by one.
+        let more = match counted {
+            Counted::Entries if *count > COUNTED => {
+                format!("more than {}", counted.more(COUNTED))
+            }
+            _ => counted.more(*count),
         };
         context.note(&format!(
             "{more} {are} in collection {collection}: add --all-collections, or name it with --collection"
@@ -55,7 +76,11 @@ pub(in crate::commands) fn note(
     }
     if others.len() > NAMED {
         context.note(&format!(
-            "more entries are in {} further collections: add --all-collections",
+            "more {} are in {} further collections: add --all-collections",
+            match counted {
+                Counted::Entries => "entries",
+                Counted::Calls => "calls",
+            },
             others.len() - NAMED
         ));
     }

@@ -9,7 +9,7 @@ use ecache_core::interchange::ReadError;
 use ecache_core::time::Timestamp;
 use ecache_core::transfer::matches;
 
-use super::collections;
+use super::collections::{self, Counted};
 use super::left_out::{NAMED, Omissions};
 use crate::context::Context;
 use crate::error::Exit;
@@ -119,7 +119,7 @@ impl<'a> Sieve<'a> {
     /// Reports the documents that were left out, and returns the exit code.
     pub(in crate::commands) fn finish(self) -> Exit {
         let exit = self.omissions.finish("which cannot be kept as written");
-        collections::note(self.context, self.elsewhere);
+        collections::note(self.context, Counted::Entries, self.elsewhere);
         exit
     }
 }

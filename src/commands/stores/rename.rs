@@ -7,23 +7,19 @@ use ecache_core::filter::{Filter, Pattern, Usage};
 use ecache_core::scope::StoreAddress;
 
 use super::super::shared::deletion::{Run, amount, counting, open};
-use super::super::shared::resolve::check_written;
+use super::super::shared::resolve::{check_name, check_written};
 use super::{address, find};
-use crate::cli::StoresRenameArgs;
+use crate::cli::{LinkArgs, StoresRenameArgs};
 use crate::context::Context;
 use crate::error::{Exit, usage};
-use crate::output::escape::shell;
 use crate::signals;
 
 pub(super) fn run(context: &Context, args: StoresRenameArgs) -> Result<Exit> {
-    if args.old == args.new {
-        return Err(usage(format!(
-            "{:?} is the name that the store has",
-            args.old
-        )));
-    }
     let old = address(context, &args.old, &args.link)?;
-    let new = address(context, &args.new, &args.link)?;
+    let new = target(context, &args)?;
+    if old == new {
+        return Err(usage(format!("{old} has that name already")));
+    }
     check_written("store", &new.store_name)?;
     let run = Run::from(args.dry_run);
     let backend = open(context, run)?;
@@ -72,16 +68,27 @@ pub(super) fn run(context: &Context, args: StoresRenameArgs) -> Result<Exit> {
                 ));
                 Ok(Exit::No)
             }
-            Some(Error::Interrupted { .. } | Error::Partial { .. }) => {
-                let (from, to) = (shell(&args.old), shell(&args.new));
-                let attempt = format!(
-                    "the store is partly renamed; continue with `ecache stores rename {from} {to} --merge`"
-                );
-                Err(error.context(attempt))
-            }
+            Some(Error::Interrupted { .. } | Error::Partial { .. }) => Err(error.context(
+                "the store is partly renamed; continue with the same command and --merge",
+            )),
             _ => Err(error.context(format!("cannot rename {old} to {new}"))),
         },
     }
+}
+
+/// Returns the address that the store gets.
+fn target(context: &Context, args: &StoresRenameArgs) -> Result<StoreAddress> {
+    let link = match (&args.to_dataset, args.to_no_dataset) {
+        (None, false) => args.link.clone(),
+        (dataset, _) => LinkArgs {
+            dataset: dataset.clone(),
+        },
+    };
+    let mut new = address(context, &args.new, &link)?;
+    if let Some(collection) = &args.to_collection {
+        new.collection = check_name("collection", collection)?.into();
+    }
+    Ok(new)
 }
 
 /// Finds what would be renamed, or why it could not be.

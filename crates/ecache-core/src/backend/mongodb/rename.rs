@@ -1,4 +1,5 @@
-//! Renaming a store: each document gets the new name, and the notes on it stay as they are.
+//! Renaming a store: each document gets the new name and dataset, and the notes on it stay as they
+//! are.
 //!
 //! There is no transaction. A document has the old name or the new one at any time, so a renaming
 //! that stopped loses nothing and is continued by another one that merges.
@@ -31,7 +32,9 @@ pub(super) fn rename(
     backend.check_writable()?;
     if from.collection != to.collection {
         return Err(Error::Unsupported(
-            "MongoDB renames stores within one collection".into(),
+            "MongoDB moves no documents between collections; export the store, and import it with \
+             --collection"
+                .into(),
         ));
     }
     if from == to || !exists(backend, from)? {
@@ -115,7 +118,10 @@ fn move_all(
     query.insert("key", doc! { "$ne": STORE_KEY });
     let find = documents.find(query).projection(doc! { "_id": 1 });
     backend.each(find.batch(), |raw| ids.extend(DocumentId::read(raw, "_id")))?;
-    let set = doc! { "$set": { "store_name": name::of(&to.store_name)? } };
+    let set = doc! { "$set": {
+        "store_name": name::of(&to.store_name)?,
+        "dataset_id": name::dataset_of(to)?,
+    } };
     let moved = (|| {
         for batch in ids.chunks(BATCH) {
             let mut these = of_store(from)?;
