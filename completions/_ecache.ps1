@@ -935,6 +935,8 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
             [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more on standard error')
             [CompletionResult]::new('--orphaned', '--orphaned', [CompletionResultType]::ParameterName, 'Remove entries whose dataset was deleted, and the metadata of such stores')
             [CompletionResult]::new('--jobs', '--jobs', [CompletionResultType]::ParameterName, 'Remove FiftyOne''s jobs that are running, too')
+            [CompletionResult]::new('--retired', '--retired', [CompletionResultType]::ParameterName, 'Delete what is kept for `ecache undo` now, whatever its age')
+            [CompletionResult]::new('--shred', '--shred', [CompletionResultType]::ParameterName, 'Overwrite it, too, so that no byte of it is left in the store''s files')
             [CompletionResult]::new('--vacuum', '--vacuum', [CompletionResultType]::ParameterName, 'Give the freed space back to the file system')
             [CompletionResult]::new('--no-undo', '--no-undo', [CompletionResultType]::ParameterName, 'Remove entries by age and use for good, too, so that `ecache undo` has nothing to bring back')
             [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Say what would be removed, and remove nothing')

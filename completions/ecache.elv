@@ -908,6 +908,8 @@ set edit:completion:arg-completer[ecache] = {|@words|
             cand --verbose 'Say more on standard error'
             cand --orphaned 'Remove entries whose dataset was deleted, and the metadata of such stores'
             cand --jobs 'Remove FiftyOne''s jobs that are running, too'
+            cand --retired 'Delete what is kept for `ecache undo` now, whatever its age'
+            cand --shred 'Overwrite it, too, so that no byte of it is left in the store''s files'
             cand --vacuum 'Give the freed space back to the file system'
             cand --no-undo 'Remove entries by age and use for good, too, so that `ecache undo` has nothing to bring back'
             cand -n 'Say what would be removed, and remove nothing'

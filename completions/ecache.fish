@@ -1019,6 +1019,8 @@ complete -c ecache -n "__fish_ecache_using_subcommand prune" -s q -l quiet -d 'S
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -s v -l verbose -d 'Say more on standard error'
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l orphaned -d 'Remove entries whose dataset was deleted, and the metadata of such stores'
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l jobs -d 'Remove FiftyOne\'s jobs that are running, too'
+complete -c ecache -n "__fish_ecache_using_subcommand prune" -l retired -d 'Delete what is kept for `ecache undo` now, whatever its age'
+complete -c ecache -n "__fish_ecache_using_subcommand prune" -l shred -d 'Overwrite it, too, so that no byte of it is left in the store\'s files'
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l vacuum -d 'Give the freed space back to the file system'
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l no-undo -d 'Remove entries by age and use for good, too, so that `ecache undo` has nothing to bring back'
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -s n -l dry-run -d 'Say what would be removed, and remove nothing'

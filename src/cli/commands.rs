@@ -426,6 +426,12 @@ pub(crate) struct PruneArgs {
     /// Remove FiftyOne's jobs that are running, too
     #[arg(long)]
     pub(crate) jobs: bool,
+    /// Delete what is kept for `ecache undo` now, whatever its age
+    #[arg(long)]
+    pub(crate) retired: bool,
+    /// Overwrite it, too, so that no byte of it is left in the store's files
+    #[arg(long, requires = "retired")]
+    pub(crate) shred: bool,
     /// Give the freed space back to the file system
     #[arg(long)]
     pub(crate) vacuum: bool,

@@ -5,6 +5,7 @@ use ecache_core::filter::{Filter, Freshness};
 use ecache_core::location;
 use ecache_core::scope::DEFAULT_COLLECTION;
 
+use super::shared::operation::Kept;
 use crate::cli::InfoArgs;
 use crate::context::{Collections, Context, Origin};
 use crate::error::Exit;
@@ -25,6 +26,7 @@ pub(crate) fn run(context: &Context, args: InfoArgs) -> Result<Exit> {
         ..Filter::default()
     };
     let expired = backend.usage(&expired.into(), context.now())?;
+    let kept = Kept::new(&backend.operations()?);
     // For a missing store, these facts would be those of the empty store in its place.
     let is_there = store.path.is_some() || location::is_url(path.as_os_str());
     let path = location::shown(path.as_os_str());
@@ -35,7 +37,7 @@ pub(crate) fn run(context: &Context, args: InfoArgs) -> Result<Exit> {
             Cell::Null
         }
     };
-    let facts: [(&'static str, Cell<'_>); 18] = [
+    let facts: [(&'static str, Cell<'_>); 21] = [
         ("version", Cell::from(env!("CARGO_PKG_VERSION"))),
         ("engine", is_there.then_some(store.engine.as_str()).into()),
         ("path", Cell::from(path.as_str())),
@@ -70,6 +72,13 @@ pub(crate) fn run(context: &Context, args: InfoArgs) -> Result<Exit> {
         ("stores", Cell::Count(store.stores)),
         ("entries", Cell::Count(store.entries)),
         ("expired", Cell::Count(expired.entries)),
+        ("undo_entries", Cell::Count(kept.usage.entries)),
+        ("undo_size", Cell::Size(kept.usage.bytes)),
+        (
+            "undo_until",
+            kept.until
+                .map_or(Cell::Null, |until| Cell::Time(until.as_millis())),
+        ),
     ];
     let format = context.format(args.format);
     // One object to a program, one line a fact to a person.

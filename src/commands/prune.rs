@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use anyhow::Result;
-use ecache_core::backend::{Backend, Dimension};
+use anyhow::{Context as _, Result};
+use ecache_core::backend::{Backend, Dimension, DropKept};
 use ecache_core::entry::Policy;
 use ecache_core::filter::{Capacity, Filter, Freshness, Selection, Usage};
 use ecache_core::time::Timestamp;
@@ -15,6 +15,7 @@ use super::shared::deletion::{
 use super::shared::filter::{Unless, check_possible, filter, note_unknown_names};
 use super::shared::jobs::{note_running, remove_unused_documents, without_running};
 use super::shared::live_datasets::Live;
+use super::shared::operation::Kept;
 use crate::cli::PruneArgs;
 use crate::cli::filter::{FilterArgs, PolicyChoice};
 use crate::context::Context;
@@ -56,7 +57,9 @@ pub(crate) fn run(context: &Context, args: PruneArgs) -> Result<Exit> {
         }
         None => Ok(0),
     };
-    let (removed, documents) = if backend.keeps_operations() && run == Run::Wet {
+    let (removed, documents) = if args.retired && selection == Selection::default() {
+        (Usage::default(), 0)
+    } else if backend.keeps_operations() && run == Run::Wet {
         let [dead, alive, excess] = steps(&args, &selection);
         let whatever_policy = orphans.as_ref().map(|orphans| Filter {
             policy: None,
@@ -92,6 +95,9 @@ pub(crate) fn run(context: &Context, args: PruneArgs) -> Result<Exit> {
         ),
     ];
     note_persistent(context, backend.as_ref(), stay, then)?;
+    if args.retired {
+        drop_kept(context, backend.as_ref(), run, args.shred)?;
+    }
     if run == Run::Wet {
         // Removes large values whose writers died before publishing them. Best effort.
         if let Err(error) = backend.collect_garbage(now) {
@@ -112,6 +118,27 @@ pub(crate) fn run(context: &Context, args: PruneArgs) -> Result<Exit> {
     }
     context.finish_summary(args.dry_run)?;
     Ok(args.filter.exit((removed.entries, documents) == (0, 0)))
+}
+
+/// Deletes what is kept for undo, and says what it was.
+fn drop_kept(context: &Context, backend: &dyn Backend, run: Run, shred: bool) -> Result<()> {
+    let kept = Kept::new(&backend.operations()?);
+    let what = amount(kept.usage);
+    if run == Run::Dry {
+        context.note(&format!("would delete {what} kept for undo"));
+        return Ok(());
+    }
+    let how = if shred {
+        DropKept::Overwritten
+    } else {
+        DropKept::Deleted
+    };
+    backend
+        .drop_kept(how)
+        .with_context(|| format!("cannot delete {what} kept for undo"))?;
+    let done = if shred { "overwrote" } else { "deleted" };
+    context.note(&format!("{done} {what} kept for undo"));
+    Ok(())
 }
 
 /// Says so if entries of policy `persist`, which stay, are too much by themselves.
@@ -208,6 +235,7 @@ impl PruneArgs {
     fn is_of_expired(&self) -> bool {
         let has_limit = self.has_capacity()
             || self.orphaned
+            || self.retired
             || self.filter.older_than.is_some()
             || self.filter.unused_for.is_some();
         self.filter.expired || !has_limit

@@ -1,7 +1,8 @@
 //! Operations: who does what, and how one is told.
 
 use chrono::{DateTime, Local};
-use ecache_core::backend::{Operation, OperationRecord};
+use ecache_core::backend::{Operation, OperationRecord, UndoState};
+use ecache_core::filter::Usage;
 use ecache_core::python_json::Json;
 use ecache_core::secrets::mask_json;
 use ecache_core::time::Timestamp;
@@ -33,6 +34,30 @@ pub(in crate::commands) fn this() -> Operation {
     Operation {
         user: user.unwrap_or_else(|| rustix::process::geteuid().as_raw().to_string()),
         command,
+    }
+}
+
+/// The entries that are kept for undo.
+#[derive(Default)]
+pub(in crate::commands) struct Kept {
+    pub(in crate::commands) usage: Usage,
+    /// Time until which the latest of them are kept
+    pub(in crate::commands) until: Option<Timestamp>,
+}
+
+impl Kept {
+    /// Adds up what the removals among some operations keep.
+    pub(in crate::commands) fn new(operations: &[OperationRecord]) -> Self {
+        let mut kept = Self::default();
+        for operation in operations {
+            if let UndoState::Until(until) = operation.undo
+                && !operation.is_restoring
+            {
+                kept.usage += operation.usage;
+                kept.until = kept.until.max(Some(until));
+            }
+        }
+        kept
     }
 }
 

@@ -76,6 +76,15 @@ pub struct Removed {
     pub until: Option<Timestamp>,
 }
 
+/// The way in which what is kept for undo is deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DropKept {
+    /// Its space is free
+    Deleted,
+    /// No byte of it is left in the store's files
+    Overwritten,
+}
+
 /// The outcome of undoing an operation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Undone {
@@ -140,6 +149,16 @@ pub trait UndoBackend: WriteBackend {
             operation: None,
             until: None,
         })
+    }
+
+    /// Deletes for good all that is kept for undo, and returns the number of operations that cannot
+    /// be undone any more.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] if the values were deleted but not overwritten everywhere, since another
+    /// process reads the store.
+    fn drop_kept(&self, _how: DropKept) -> Result<u64> {
+        Ok(0)
     }
 
     /// Returns the log of operations, latest first.

@@ -184,6 +184,9 @@ impl SqliteBackend {
                 .map_err(sqlite)
             })
         });
+        if put.is_ok() {
+            self.purge_sometimes(now);
+        }
         if put.is_err() {
             self.drop_staged(content);
         } else if matches!(content, Content::Chunked(_)) {

@@ -2,10 +2,13 @@
 
 use super::blobs::REMOVED;
 use super::names::NameKind;
+use super::operations::Stored;
+use super::purge::Purge;
 use super::reclaim::Due;
 use super::{SqliteBackend, open, schema};
 use crate::backend::{Description, MaintainBackend, Trouble};
 use crate::error::{Error, Result};
+use crate::filter::Filter;
 use crate::time::Timestamp;
 use std::fs;
 use std::path::Path;
@@ -19,6 +22,7 @@ impl MaintainBackend for SqliteBackend {
     }
 
     fn collect_garbage(&self, now: Timestamp) -> Result<()> {
+        self.purge(Purge::Due(now))?;
         self.reclaim_staged(now)?;
         self.reclaim(Due::By(now))?;
         self.transaction(|transaction| {
@@ -57,6 +61,16 @@ impl MaintainBackend for SqliteBackend {
             value.map_err(|error| self.error(error))
         };
         let size = |path: &Path| fs::metadata(path).map_or(0, |file| file.len());
+        let operations = Stored::all(&connection).map_err(|error| self.error(error))?;
+        let entries = if operations.iter().any(Stored::keeps_something) {
+            let all = Filter {
+                collections: Vec::new(),
+                ..Filter::default()
+            };
+            self.count(&all.into(), Timestamp::from_millis(0))?.entries
+        } else {
+            number("SELECT count(*) FROM entries")?
+        };
         Ok(Description {
             engine: format!("SQLite {}", rusqlite::version()),
             path: Some(self.path.clone()),
@@ -67,7 +81,7 @@ impl MaintainBackend for SqliteBackend {
             schema_version: number("PRAGMA user_version")? as i64,
             known_schema_version: schema::VERSION,
             stores: self.read_stores()?.len() as u64,
-            entries: number("SELECT count(*) FROM entries")?,
+            entries,
         })
     }
 }

@@ -16,6 +16,7 @@
 //! | `marks` | removed entries that stay in their rows |
 //! | `operations` | the log of operations |
 //! | `retire`, `undo` | removals that can be undone, and undoing them |
+//! | `purge` | deleting what is kept for undo |
 //! | `select`, `verify` | the entries of a selection, and verifying rows before they are changed |
 //! | `salvage`, `repair` | what is left of a damaged file, and removing from one |
 //! | `history` | operations, settings, usage by period, tombstones: what is not an entry |
@@ -48,6 +49,7 @@ mod one_shot;
 mod open;
 mod operations;
 mod pool;
+mod purge;
 mod query;
 mod read;
 mod reclaim;
@@ -70,7 +72,7 @@ mod write;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
@@ -116,6 +118,8 @@ pub struct SqliteBackend {
     pool: Mutex<Pool>,
     watcher: Mutex<Option<Connection>>,
     staging: Staging,
+    /// Time at which this process last looked for what is due
+    purged_at: Mutex<Option<Instant>>,
 }
 
 impl SqliteBackend {
@@ -152,6 +156,7 @@ impl SqliteBackend {
             pool: Mutex::default(),
             watcher: Mutex::default(),
             staging: Staging::default(),
+            purged_at: Mutex::default(),
         }
     }
 

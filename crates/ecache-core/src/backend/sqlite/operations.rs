@@ -223,11 +223,20 @@ impl Stored {
         }
     }
 
+    /// Reports whether entries or documents are kept for undo.
+    pub(super) fn keeps_something(&self) -> bool {
+        let is_nothing = self.parts == 0 && self.swaps.is_empty() && self.metadata.is_empty();
+        self.effect != Effect::ForGood && !is_nothing
+    }
+
+    /// Deletes the record of a part.
+    pub(super) fn delete_part(&self, connection: &Connection, part: i64) -> rusqlite::Result<()> {
+        history::delete(connection, RecordKind::Operation, self.number, part).map(drop)
+    }
+
     /// Reports whether the operation can be undone.
     pub(super) fn is_undoable(&self) -> bool {
-        self.effect != Effect::ForGood
-            && self.undone_by == 0
-            && (self.parts > 0 || !self.swaps.is_empty() || !self.metadata.is_empty())
+        self.undone_by == 0 && self.keeps_something()
     }
 
     pub(super) fn until(&self) -> Timestamp {

@@ -145,7 +145,10 @@ impl SqliteBackend {
     }
 
     /// Runs a short write transaction, even if the disk is nearly full.
-    fn reclaiming<T>(&self, work: impl Fn(&Connection) -> rusqlite::Result<T>) -> Result<T> {
+    pub(super) fn reclaiming<T>(
+        &self,
+        work: impl Fn(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T> {
         let work = |transaction: &Session| work(transaction).map_err(|error| self.error(error));
         if !reserve::is_needed(&self.path) {
             return self.transaction(work);

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 
 use super::pool::Look;
+use super::purge::Purge;
 use super::query::Plan;
 use super::reclaim::Due;
 use super::select::{Part, count, select};
@@ -85,12 +86,18 @@ impl SqliteBackend {
                 }
             }
         }
-        if self.count(selection, now)? == Usage::default() {
-            return done.finish();
-        }
         // Moves the log into the file first, since the log takes space, too.
         self.checkpoint(&*self.connection()?);
         reserve::release(&self.path);
+        // What is kept for undo goes before what is in use.
+        if self.purge(Purge::All).is_ok_and(|count| count > 0) {
+            let _ = self.reclaim(Due::By(now));
+            self.give_back();
+        }
+        if self.count(selection, now)? == Usage::default() {
+            reserve::restore(&self.path);
+            return done.finish();
+        }
         let result = match self.delete_all(selection, now) {
             Ok(None) | Err(Error::Full { .. }) => {
                 let changed = change(Pace::Frugal);

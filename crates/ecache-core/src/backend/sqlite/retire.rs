@@ -15,6 +15,7 @@ use super::marks::mark_batch;
 use super::names;
 use super::operations::{self, Effect, Stored, Swap};
 use super::pool::Look;
+use super::purge::Purge;
 use super::query::{Conditions, Plan, Range};
 use super::reclaim::Due;
 use super::remove::Pace;
@@ -60,6 +61,7 @@ impl SqliteBackend {
                 removed => {
                     // Best effort: the next removal retries.
                     let _ = self.reclaim(Due::By(now));
+                    let _ = self.purge(Purge::ALittle(now));
                     return removed;
                 }
             }

@@ -16,6 +16,7 @@ use super::marks;
 use super::names::{self, StoreRow, store_row};
 use super::operations::{self, Effect, Stored, Swap};
 use super::pool::Look;
+use super::purge::Purge;
 use super::query::{Range, WRITTEN};
 use super::reclaim::Due;
 use super::rename;
@@ -24,7 +25,9 @@ use super::row::{self, RowError, UNMARKED};
 use super::session::Session;
 use super::stores::{OwnDocument, own_document};
 use super::write::{bump_generation, full_store_of, id_after, last_id, write_metadata};
-use crate::backend::{Operation, OperationRecord, Progress, Removal, Removed, UndoBackend, Undone};
+use crate::backend::{
+    DropKept, Operation, OperationRecord, Progress, Removal, Removed, UndoBackend, Undone,
+};
 use crate::error::{Error, Result};
 use crate::filter::Usage;
 use crate::filter::{Filter, Selection};
@@ -84,6 +87,13 @@ impl UndoBackend for SqliteBackend {
         progress: Progress<'_>,
     ) -> Result<Removed> {
         self.delete_logged(selection, documents, operation, now, progress)
+    }
+
+    fn drop_kept(&self, how: DropKept) -> Result<u64> {
+        match how {
+            DropKept::Deleted => self.purge(Purge::All),
+            DropKept::Overwritten => self.shred(),
+        }
     }
 
     fn operations(&self) -> Result<Vec<OperationRecord>> {

@@ -11,6 +11,7 @@ use rusqlite::{Connection, OptionalExtension, ToSql};
 use super::blobs::Unnamed;
 use super::checksum::{self, Fields, damaged};
 use super::names::{self, NameKind, Names};
+use super::purge::Purge;
 use super::query::{Range, stored_key};
 use super::reclaim::Due;
 use super::row::{self, RowError, chunk, kind_number, policy, policy_number};
@@ -116,8 +117,18 @@ impl WriteBackend for SqliteBackend {
         let put = entry
             .check()
             .and_then(|()| self.write_put(entry, content, options, now));
+        let put = match put {
+            // What is kept for undo goes before a write fails for lack of space.
+            Err(Error::Full { .. }) if self.purge(Purge::All).is_ok_and(|count| count > 0) => {
+                self.write_put(entry, content, options, now)
+            }
+            put => put,
+        };
         if matches!(put, Ok(Put::Refused) | Err(_)) {
             self.drop_staged(content);
+        }
+        if put.is_ok() {
+            self.purge_sometimes(now);
         }
         if matches!(content, Content::Chunked(_)) && put.is_ok() {
             // Best effort: the next write retries.

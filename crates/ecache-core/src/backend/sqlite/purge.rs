@@ -1,0 +1,295 @@
+//! Deletes for good what is kept for undo, once its time is over or its space is needed.
+//!
+//! An operation's entries stay for a day. The latest removal has its whole day, whatever its size;
+//! earlier ones go first once everything kept takes more space than the entries in use, and more
+//! than [`LEAST`]. Deletions run in short transactions; the record of the operation is changed with
+//! the last one, so that a killed purge is continued by the next.
+
+use std::time::{Duration, Instant};
+
+use rusqlite::Connection;
+
+use super::blobs::{self, Unnamed};
+use super::checksum::Fields;
+use super::names;
+use super::operations::{Effect, Stored};
+use super::query::{Parameter, Range};
+use super::reclaim::Due;
+use super::row::{self, RowError};
+use super::{SqliteBackend, lock, reserve};
+use crate::error::{Error, Result};
+use crate::time::Timestamp;
+
+/// Space, in bytes, that may be kept for undo however little is in use.
+const LEAST: u64 = 64 << 20;
+
+/// Time for which overwriting waits for readers of the log.
+const SHRED_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Number of rows that one transaction deletes: a fraction of 75 ms.
+const BATCH: usize = 2000;
+
+/// Rows per transaction on a full disk.
+const SMALLEST_BATCH: usize = 50;
+
+/// Time that a write spends on what is due.
+const LITTLE: Duration = Duration::from_millis(75);
+
+/// Maximum number of operations that can be undone, besides those in between that cannot.
+const MOST_KEPT: i64 = 5000;
+
+/// Interval between checks by a process that writes.
+const CHECK_EVERY: Duration = Duration::from_secs(10);
+
+/// Selects what is deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purge {
+    /// What is due, for a short time
+    ALittle(Timestamp),
+    /// What is due
+    Due(Timestamp),
+    /// All that is kept for undo
+    All,
+}
+
+impl SqliteBackend {
+    /// Deletes what is due after a write, now and then. Best effort.
+    pub(super) fn purge_sometimes(&self, now: Timestamp) {
+        let is_first = {
+            let mut checked = lock(&self.purged_at);
+            let is_recent = |at: &Instant| at.elapsed() < CHECK_EVERY;
+            if checked.as_ref().is_some_and(is_recent) {
+                return;
+            }
+            checked.replace(Instant::now()).is_none()
+        };
+        // A short process writes once: one in sixteen looks.
+        if !is_first || std::process::id().is_multiple_of(16) {
+            let _ = self.purge(Purge::ALittle(now));
+        }
+    }
+
+    /// Deletes what is kept for undo, and returns the number of operations that cannot be undone
+    /// any more.
+    pub(super) fn purge(&self, purge: Purge) -> Result<u64> {
+        let started = Instant::now();
+        let due = self.due(purge)?;
+        let mut count = 0;
+        for stored in due {
+            let is_done =
+                |purge: &Purge| matches!(purge, Purge::ALittle(_)) && started.elapsed() >= LITTLE;
+            for swap in &stored.swaps {
+                while self.purge_store(swap.retired, stored.number)? {
+                    if is_done(&purge) {
+                        return Ok(count);
+                    }
+                }
+            }
+            for part in 1..=stored.parts {
+                self.purge_part(&stored, part)?;
+                if is_done(&purge) {
+                    return Ok(count);
+                }
+            }
+            self.reclaiming(|transaction| {
+                // Another process may have changed the record, or undone the operation.
+                let Some(mut current) = Stored::read(transaction, stored.number)? else {
+                    return Ok(());
+                };
+                if current.effect != Effect::ForGood {
+                    current.effect = Effect::ForGood;
+                    current.swaps.clear();
+                    current.metadata.clear();
+                    current.parts = 0;
+                    current.write(transaction)?;
+                }
+                Ok(())
+            })?;
+            count += 1;
+        }
+        Ok(count)
+    }
+
+    /// Deletes all that is kept for undo, and overwrites it in the file and in the log.
+    pub(super) fn shred(&self) -> Result<u64> {
+        self.overwrite_deleted(true)?;
+        let count = self.purge(Purge::All).and_then(|count| {
+            self.reclaim(Due::All)?;
+            Ok(count)
+        });
+        self.overwrite_deleted(false)?;
+        let count = count?;
+        let connection = self.connection()?;
+        connection
+            .busy_timeout(SHRED_PATIENCE)
+            .map_err(|error| self.error(error))?;
+        // Moves the log, which has the old pages, into the file, and cuts it off.
+        let is_busy: rusqlite::Result<bool> =
+            connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", (), |row| row.get(0));
+        connection
+            .busy_timeout(self.patience)
+            .map_err(|error| self.error(error))?;
+        match is_busy {
+            Ok(false) => Ok(count),
+            Ok(true) => Err(Error::Busy {
+                waited: SHRED_PATIENCE,
+            }),
+            Err(error) => Err(self.error(error)),
+        }
+    }
+
+    /// Has the idle connections of this process overwrite what they delete, or not.
+    fn overwrite_deleted(&self, is_on: bool) -> Result<()> {
+        for connection in &lock(&self.pool).idle {
+            connection
+                .pragma_update_and_check(None, "secure_delete", is_on, |_| Ok(()))
+                .map_err(|error| self.error(error))?;
+        }
+        Ok(())
+    }
+
+    /// Returns the operations whose entries are due, oldest first.
+    fn due(&self, purge: Purge) -> Result<Vec<Stored>> {
+        let connection = self.connection()?;
+        let sqlite = |error| self.error(error);
+        let mut kept = Stored::all(&connection).map_err(sqlite)?;
+        kept.retain(Stored::keeps_something);
+        if kept.is_empty() {
+            return Ok(kept);
+        }
+        let now = match purge {
+            Purge::All => {
+                kept.reverse();
+                return Ok(kept);
+            }
+            Purge::ALittle(now) | Purge::Due(now) => now,
+        };
+        let is_removal = |stored: &Stored| stored.effect == Effect::Removed;
+        let latest = kept.iter().find(|stored| is_removal(stored));
+        let latest = latest.map(|stored| stored.number);
+        let last = kept.first().map_or(0, |stored| stored.number);
+        let held = |stored: &Stored| match stored.undone_by {
+            0 if is_removal(stored) => stored.usage().bytes,
+            _ => 0,
+        };
+        let mut bytes: u64 = kept.iter().map(held).fold(0, u64::saturating_add);
+        let most = LEAST.max(self.used_bytes(&connection)?.saturating_sub(bytes));
+        kept.reverse();
+        kept.retain(|stored| {
+            let is_over = stored.until() <= now || stored.number + MOST_KEPT < last;
+            let is_too_much = bytes > most && Some(stored.number) != latest;
+            if is_over || is_too_much {
+                bytes -= held(stored);
+            }
+            is_over || is_too_much
+        });
+        Ok(kept)
+    }
+
+    /// Returns the bytes of the file that are not free.
+    fn used_bytes(&self, connection: &Connection) -> Result<u64> {
+        let number = |name: &str| -> Result<u64> {
+            connection
+                .pragma_query_value(None, name, |row| row.get(0))
+                .map_err(|error| self.error(error))
+        };
+        let pages = number("page_count")?.saturating_sub(number("freelist_count")?);
+        Ok(pages.saturating_mul(number("page_size")?))
+    }
+
+    /// Deletes some of the entries of a row of `stores` that an operation retired, and at last the
+    /// row. Reports whether there are more.
+    fn purge_store(&self, store: i64, number: i64) -> Result<bool> {
+        let limit = self.batch_size();
+        self.reclaiming(|transaction| {
+            let row = names::store_row(transaction, store)?;
+            if row.is_none_or(|row| row.retired != number) {
+                return Ok(false);
+            }
+            let Range { after, end } = Range::store(store);
+            let sql = "SELECT id FROM entries NOT INDEXED WHERE id > ?1 AND id <= ?2 \
+                       ORDER BY id LIMIT ?3";
+            let mut statement = transaction.prepare_cached(sql)?;
+            let ids = statement.query_map((after, end, limit as i64), |row| row.get(0))?;
+            let mut ids = ids.collect::<rusqlite::Result<Vec<i64>>>()?;
+            // A damaged page can lead elsewhere.
+            ids.retain(|id| Range::store(store).contains(*id));
+            if ids.is_empty() {
+                transaction
+                    .prepare_cached("DELETE FROM stores WHERE id = ?1 AND retired = ?2")?
+                    .execute((store, number))?;
+                return Ok(false);
+            }
+            delete(transaction, &ids, |_| true)?;
+            Ok(true)
+        })
+    }
+
+    /// Deletes the entries of one part that are still marked, and its record.
+    fn purge_part(&self, stored: &Stored, part: i64) -> Result<()> {
+        let ids = {
+            let connection = self.connection()?;
+            stored.part(&connection, part)
+        };
+        let ids = ids.map_err(|error| self.error(error))?;
+        // Those of an undo are in use.
+        if stored.effect == Effect::Removed {
+            for ids in ids.chunks(self.batch_size()) {
+                self.reclaiming(|transaction| {
+                    delete(transaction, ids, |fields| {
+                        fields.is_some_and(Fields::is_marked)
+                    })
+                })?;
+            }
+        }
+        self.reclaiming(|transaction| stored.delete_part(transaction, part))
+    }
+
+    fn batch_size(&self) -> usize {
+        if reserve::is_needed(&self.path) {
+            SMALLEST_BATCH
+        } else {
+            BATCH
+        }
+    }
+}
+
+/// Deletes the rows for which `is_meant` is true; a damaged one has no fields.
+fn delete(
+    transaction: &Connection,
+    ids: &[i64],
+    is_meant: impl Fn(Option<&Fields<'_>>) -> bool,
+) -> rusqlite::Result<()> {
+    let sql = concat!(
+        "SELECT ",
+        row::columns!(),
+        " FROM entries NOT INDEXED WHERE id = ?1"
+    );
+    let (mut meant, mut large) = (Vec::new(), Vec::new());
+    let mut statement = transaction.prepare_cached(sql)?;
+    for id in ids {
+        let mut rows = statement.query([id])?;
+        let Some(row) = rows.next()? else { continue };
+        match row::fields(row) {
+            Ok(fields) if is_meant(Some(&fields)) => {
+                large.extend(fields.blob);
+                meant.push(*id);
+            }
+            Ok(_) => {}
+            Err(RowError::Damaged) if is_meant(None) => meant.push(*id),
+            Err(RowError::Damaged) => {}
+            Err(RowError::Sqlite(error)) => return Err(error),
+        }
+    }
+    let meant = Parameter::many(meant);
+    for sql in [
+        "DELETE FROM entries WHERE id IN rarray(?1)",
+        "DELETE FROM uses WHERE entry IN rarray(?1)",
+    ] {
+        transaction.prepare_cached(sql)?.execute([&meant])?;
+    }
+    for blob in large {
+        blobs::leave(transaction, blob, Unnamed::Removed)?;
+    }
+    Ok(())
+}
