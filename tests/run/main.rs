@@ -10,9 +10,9 @@ mod identity;
 mod large;
 mod lifetime;
 mod merged;
-mod old;
 mod process;
 mod results;
+mod stale;
 mod stdin;
 mod trouble;
 

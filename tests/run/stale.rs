@@ -111,25 +111,31 @@ fn the_run_in_the_background_holds_nothing_and_has_its_input() {
 fn an_old_result_is_printed_while_another_process_runs_the_same() {
     let session = Session::new();
     let line = "echo >> begun; test ! -e once || until test -e go; do sleep 0.01; done; cat";
-    let command = |options: &str| {
-        let mut command = session.command(&format!("run --ttl 5s {options} -- sh -c"));
-        command.arg(line);
-        command
-    };
     let input = b"input\n";
-    run(command(""), input).prints(input);
+    std::fs::write(session.path("input"), input).expect("a file");
+    // A file has its input at once; a pipe may be empty for longer than it is waited for.
+    let command = |options: &str| {
+        session.shell(&format!(
+            "ecache run --ttl 5s {options} -- sh -c '{line}' < input"
+        ))
+    };
+    command("").prints(input);
     std::fs::write(session.path("once"), "").expect("a file");
     std::fs::remove_file(session.path("begun")).expect("it has run");
     session.set_clock(LATER);
-    std::thread::scope(|scope| {
-        let leader = command("");
-        let leader = scope.spawn(|| run(leader, input));
-        wait_for("the leader runs", || session.path("begun").exists());
-        run(command("--on-busy stale"), input).prints(input);
-        assert!(!session.path("go").exists());
-        std::fs::write(session.path("go"), "").expect("a file");
-        leader.join().expect("it ends").prints(input);
-    });
+    let leader = format!("ecache run --ttl 5s -- sh -c '{line}' < input");
+    let leader = session
+        .program("sh")
+        .args(["-c", &leader])
+        .stdout(Stdio::piped())
+        .spawn();
+    let leader = leader.expect("sh starts");
+    wait_for("the leader runs", || session.path("begun").exists());
+    command("--on-busy stale").prints(input);
+    assert!(!session.path("go").exists());
+    std::fs::write(session.path("go"), "").expect("a file");
+    let led = leader.wait_with_output().expect("it ends");
+    assert_eq!(led.stdout, input);
 }
 
 #[test]
