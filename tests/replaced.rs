@@ -123,5 +123,8 @@ fn what_is_kept_for_readers_goes_with_a_later_write_and_with_prune() {
     session.run("prune -q").notes("");
     assert_eq!(values(), 1);
     session.run("rm s k -q").notes("");
-    assert_eq!(values(), 0, "what is removed is not kept");
+    assert_eq!(values(), 1, "it can be brought back");
+    session.run("undo -q").notes("");
+    session.run("rm s k --no-undo -q").notes("");
+    assert_eq!(values(), 0, "what is not kept for undo is not kept at all");
 }

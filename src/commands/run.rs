@@ -31,7 +31,7 @@ use crate::cli::value::Lifetime;
 use crate::cli::{BusyChoice, CacheMode, RunArgs};
 use crate::context::Context;
 use crate::down;
-use crate::error::{Exit, Hindered, not_run, unreachable, usage};
+use crate::error::{Exit, Hindered, Usage, not_run, unreachable, usage};
 use crate::output::{JsonToTerminal, human, stderr, stdout};
 use crate::signals;
 use crate::variables::name_in_environment;
@@ -59,8 +59,13 @@ fn memoized(context: &Context, args: RunArgs) -> Result<Exit> {
         Err(error) => do_without("the status", context, &args, error).map(|()| None)?,
     };
     let mut args = args;
-    if let Err(error) = configured::fill_run(context, &mut args) {
-        do_without("the settings", context, &args, error)?;
+    match configured::fill_run(context, &mut args) {
+        Err(error) if error.is::<Usage>() || args.strict => {
+            do_without("the settings", context, &args, error)?;
+        }
+        // A file that cannot be read is trouble, as a store is.
+        Err(error) => context.detail(&format!("running without the settings: {error:#}")),
+        Ok(()) => {}
     }
     let (mut invocation, has_key) = keyed(context, &args)?;
     let has_key = has_key && invocation.unkeyed.is_none();

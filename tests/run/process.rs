@@ -152,7 +152,7 @@ fn a_reader_that_has_seen_enough_ends_the_command() {
     for _ in 0..2 {
         session.shell("ecache run -- yes | head -n 1").prints("y\n");
     }
-    session.run("ls --store yes").prints("");
+    session.run("ls --fields key").prints("");
     let ran = session.shell("{ ecache run -- yes; echo $? >&2; } | head -n 1");
     assert_eq!(ran, ended("y\n", "141\n", 0));
     // A hit whose reader has seen enough, likewise.

@@ -239,7 +239,7 @@ fn warn_of_unknown_stores(
     let mut are_known = true;
     for name in named {
         if !known.iter().any(|known| **known == *name) {
-            context.warn(&near_names::no_store(&name, &known));
+            context.note(&format!("ecache: {}", near_names::no_store(&name, &known)));
             are_known = false;
         }
     }
