@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::io::{LineWriter, Write};
 
 use anyhow::Result;
+use ecache_core::backend::OperationRecord;
 use ecache_core::command::{Failures, Outputs, Settings};
 use ecache_core::entry::Entry;
 use ecache_core::explain::{Difference, Explanation, Missing, Part, Question, explain};
@@ -15,6 +16,8 @@ use ecache_core::value::Kind;
 use serde_json::{Value, json};
 
 use super::shared::command_args::{CommandLine, Invocation, failures, lifetime};
+use super::shared::deletion::entries;
+use super::shared::operation::rounded;
 use super::shared::outputs::outputs;
 use super::shared::resolve::Request;
 use crate::cli::entry::EntryArgs;
@@ -35,9 +38,15 @@ pub(crate) fn run(context: &Context, args: WhyArgs) -> Result<Exit> {
         Err(why) => return never(format, &why),
     };
     let now = context.now();
-    let explanation = explain(context.reader()?.as_ref(), &question, now)?;
+    let backend = context.reader()?;
+    let explanation = explain(backend.as_ref(), &question, now)?;
+    let removed = match explanation {
+        Explanation::Missing(_) => backend.removed_by(&question.address)?,
+        _ => None,
+    };
     let view = View {
         question: &question,
+        removed,
         now,
         secrets,
     };
@@ -127,6 +136,8 @@ fn question(context: &Context, args: WhyArgs) -> Result<Result<Question, String>
 /// Formats an explanation.
 struct View<'a> {
     question: &'a Question,
+    /// The removal that took the entry away, and the entry
+    removed: Option<(OperationRecord, Entry)>,
     now: Timestamp,
     secrets: Secrets,
 }
@@ -187,11 +198,26 @@ impl View<'_> {
                     .for_each(|difference| say(self.difference(entry, difference)));
             }
             Explanation::Missing(missing) => {
-                say(format!("a miss: there is no {address}"));
+                match &self.removed {
+                    Some((operation, entry)) => self.removed(operation, entry, &mut say),
+                    None => say(format!("a miss: there is no {address}")),
+                }
                 self.missing(missing, &mut say);
             }
         }
         text
+    }
+
+    fn removed(&self, operation: &OperationRecord, entry: &Entry, say: &mut impl FnMut(String)) {
+        let ago = rounded(operation.at, self.now);
+        let (id, command) = (operation.id, &operation.operation.command);
+        say(format!(
+            "a miss: {} was removed {ago} ago by op {id}, `ecache {command}`",
+            self.question.address
+        ));
+        say(format!("  {}", self.times(entry)));
+        let what = entries(operation.usage.entries);
+        say(format!("  `ecache undo {id}` brings {what} back"));
     }
 
     fn missing(&self, missing: &Missing, say: &mut impl FnMut(String)) {
@@ -319,14 +345,17 @@ impl View<'_> {
 
     fn json(&self, explanation: &Explanation) -> Value {
         let store = &self.question.address.store;
-        let (reason, entry) = match explanation {
+        let (reason, entry): (_, Option<&Entry>) = match explanation {
             Explanation::Hit(entry) => ("hit", Some(entry)),
             Explanation::Stale(entry) if entry.is_expired(self.now) => ("expired", Some(entry)),
             Explanation::Stale(entry) => ("future", Some(entry)),
             Explanation::Failure(entry, _) => ("failure", Some(entry)),
             Explanation::Damaged => ("damaged", None),
             Explanation::Another(entry, _) => ("another", Some(entry)),
-            Explanation::Missing(_) => ("missing", None),
+            Explanation::Missing(_) => match &self.removed {
+                Some((_, entry)) => ("removed", Some(entry)),
+                None => ("missing", None),
+            },
         };
         let mut object = json!({
             "hit": reason == "hit",
@@ -364,6 +393,13 @@ impl View<'_> {
                     })
                 });
                 object["elsewhere"] = elsewhere.collect();
+                if let Some((operation, _)) = &self.removed {
+                    object["removed_by"] = json!({
+                        "op": operation.id,
+                        "at": operation.at.to_string(),
+                        "command": operation.operation.command,
+                    });
+                }
                 object["nearest"] = nearest.collect();
                 object["read"] = missing.read.into();
             }

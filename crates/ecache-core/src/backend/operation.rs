@@ -1,6 +1,7 @@
 //! Operations: who changed a store and how, and what undoing it did.
 
 use super::{Progress, WriteBackend};
+use crate::entry::Entry;
 use crate::error::{Error, Result};
 use crate::filter::{Filter, Selection, Usage};
 use crate::scope::Address;
@@ -159,6 +160,12 @@ pub trait UndoBackend: WriteBackend {
     /// process reads the store.
     fn drop_kept(&self, _how: DropKept) -> Result<u64> {
         Ok(0)
+    }
+
+    /// Returns the entry of an address as it was when it was removed last, and the operation, if
+    /// that can be undone.
+    fn removed_by(&self, _address: &Address) -> Result<Option<(OperationRecord, Entry)>> {
+        Ok(None)
     }
 
     /// Returns the log of operations, latest first.

@@ -16,6 +16,7 @@
 //! | `marks` | removed entries that stay in their rows |
 //! | `operations` | the log of operations |
 //! | `retire`, `undo` | removals that can be undone, and undoing them |
+//! | `removed` | the removal that took an entry away |
 //! | `purge` | deleting what is kept for undo |
 //! | `select`, `verify` | the entries of a selection, and verifying rows before they are changed |
 //! | `salvage`, `repair` | what is left of a damaged file, and removing from one |
@@ -54,6 +55,7 @@ mod query;
 mod read;
 mod reclaim;
 mod remove;
+mod removed;
 mod rename;
 mod repair;
 mod reserve;

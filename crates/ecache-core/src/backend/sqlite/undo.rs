@@ -19,6 +19,7 @@ use super::pool::Look;
 use super::purge::Purge;
 use super::query::{Range, WRITTEN};
 use super::reclaim::Due;
+use super::removed::find_removed;
 use super::rename;
 use super::retire::{Meant, set_retired, take_over, usage_of};
 use super::row::{self, RowError, UNMARKED};
@@ -28,6 +29,7 @@ use super::write::{bump_generation, full_store_of, id_after, last_id, write_meta
 use crate::backend::{
     DropKept, Operation, OperationRecord, Progress, Removal, Removed, UndoBackend, Undone,
 };
+use crate::entry::Entry;
 use crate::error::{Error, Result};
 use crate::filter::Usage;
 use crate::filter::{Filter, Selection};
@@ -93,6 +95,19 @@ impl UndoBackend for SqliteBackend {
         match how {
             DropKept::Deleted => self.purge(Purge::All),
             DropKept::Overwritten => self.shred(),
+        }
+    }
+
+    fn removed_by(&self, address: &Address) -> Result<Option<(OperationRecord, Entry)>> {
+        let connection = self.connection()?;
+        let snapshot = connection
+            .unchecked_transaction()
+            .map_err(|error| self.error(error))?;
+        match find_removed(&snapshot, &self.names, address) {
+            Ok(found) => Ok(found),
+            // A damaged row tells nothing.
+            Err(RowError::Damaged) => Ok(None),
+            Err(RowError::Sqlite(error)) => Err(self.error(error)),
         }
     }
 

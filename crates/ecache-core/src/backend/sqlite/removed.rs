@@ -1,0 +1,117 @@
+//! Finds the removal that took an entry away, among those that can be undone.
+
+use std::collections::BTreeSet;
+
+use rusqlite::Connection;
+use rusqlite::types::Value as SqlValue;
+
+use super::names::{self, Names};
+use super::operations::{Effect, Stored};
+use super::query::stored_key;
+use super::row::{self, MARK, RowError, Uses};
+use crate::backend::OperationRecord;
+use crate::entry::Entry;
+use crate::scope::Address;
+
+/// Finds the entry of an address that was removed last, and the operation.
+pub(super) fn find_removed(
+    connection: &Connection,
+    names: &Names,
+    address: &Address,
+) -> Result<Option<(OperationRecord, Entry)>, RowError> {
+    let mut removals = Stored::all(connection)?;
+    removals
+        .retain(|one| one.effect == Effect::Removed && one.undone_by == 0 && one.keeps_something());
+    if removals.is_empty() {
+        return Ok(None);
+    }
+    let rows = names::store_rows(connection)?.into_iter();
+    let rows = rows.filter(|(_, row)| {
+        row.as_ref()
+            .is_some_and(|row| row.address == *address.store)
+    });
+    let stores: BTreeSet<i64> = rows.map(|(id, _)| id).collect();
+    let key = stored_key(address.key.as_str());
+    let marked = marked(connection, &stores, &key)?;
+    for removal in removals {
+        for swap in &removal.swaps {
+            if stores.contains(&swap.retired)
+                && let Some(id) = with_key(connection, swap.retired, &key)?
+                && let Some(entry) = read(connection, names, id, false)?
+            {
+                return Ok(Some((removal.record(), entry)));
+            }
+        }
+        for part in (1..=removal.parts).filter(|_| !marked.is_empty()) {
+            let ids = removal.part(connection, part)?;
+            let found = marked.iter().find(|id| ids.binary_search(id).is_ok());
+            if let Some(id) = found
+                && let Some(entry) = read(connection, names, *id, true)?
+            {
+                return Ok(Some((removal.record(), entry)));
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// Returns the ids of marked rows with a key in some stores.
+fn marked(
+    connection: &Connection,
+    stores: &BTreeSet<i64>,
+    key: &SqlValue,
+) -> Result<Vec<i64>, RowError> {
+    // Those that made way are below zero in the index of keys.
+    let sql = "SELECT id FROM entries INDEXED BY entries_key WHERE store < 0 AND key = ?1";
+    let mut statement = connection.prepare_cached(sql)?;
+    let ids = statement.query_map([key], |row| row.get::<_, i64>(0))?;
+    let mut found = Vec::new();
+    for id in ids {
+        let id = id?;
+        if stores.contains(&(id >> 32)) {
+            found.push(id);
+        }
+    }
+    for store in stores {
+        found.extend(with_key(connection, *store, key)?);
+    }
+    Ok(found)
+}
+
+fn with_key(connection: &Connection, store: i64, key: &SqlValue) -> Result<Option<i64>, RowError> {
+    let sql = "SELECT id FROM entries INDEXED BY entries_key WHERE store = ?1 AND key = ?2";
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut rows = statement.query((store, key))?;
+    Ok(match rows.next()? {
+        Some(row) => Some(row.get(0)?),
+        None => None,
+    })
+}
+
+/// Reads a row that is marked, or is not, as the entry that it was.
+fn read(
+    connection: &Connection,
+    names: &Names,
+    id: i64,
+    is_marked: bool,
+) -> Result<Option<Entry>, RowError> {
+    let sql = concat!(
+        "SELECT ",
+        row::columns!(),
+        " FROM entries NOT INDEXED WHERE id = ?1"
+    );
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut rows = statement.query([id])?;
+    let Some(row) = rows.next()? else {
+        return Ok(None);
+    };
+    let mut fields = row::fields(row)?;
+    if fields.is_marked() != is_marked {
+        return Ok(None);
+    }
+    if is_marked {
+        fields.kind -= MARK;
+        fields.store = id >> 32;
+    }
+    row::entry(connection, names, &fields, Uses::default()).map(Some)
+}
