@@ -272,6 +272,7 @@ job\t''"
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -l older-than -d 'Entries written before a time, or a duration ago' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -l newer-than -d 'Entries written since a time, or within a duration' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -l unused-for -d 'Entries neither written nor used since then' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand warm" -l min-hits -d 'Entries with at least this many hits' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -l expiring-within -d 'Fresh entries that expire within a duration' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -l larger-than -d 'Entries larger than this, as in 500MB or 1GiB' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -l smaller-than -d 'Entries smaller than this' -r -f
@@ -299,6 +300,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand warm" -l glob -d 'Take nam
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -l expired -d 'Entries that are expired'
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -l fresh -d 'Entries that are not expired'
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -l no-expiry -d 'Entries that never expire'
+complete -c ecache -n "__fish_ecache_using_subcommand warm" -l never-used -d 'Entries without a hit'
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -l fail-empty -d 'Exit with 1 if there is no such entry'
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ecache -n "__fish_ecache_using_subcommand key" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
@@ -470,6 +472,7 @@ job\t''"
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -l older-than -d 'Entries written before a time, or a duration ago' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -l newer-than -d 'Entries written since a time, or within a duration' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -l unused-for -d 'Entries neither written nor used since then' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand ls" -l min-hits -d 'Entries with at least this many hits' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -l expiring-within -d 'Fresh entries that expire within a duration' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -l larger-than -d 'Entries larger than this, as in 500MB or 1GiB' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -l smaller-than -d 'Entries smaller than this' -r -f
@@ -492,6 +495,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand ls" -l glob -d 'Take names
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -l expired -d 'Entries that are expired'
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -l fresh -d 'Entries that are not expired'
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -l no-expiry -d 'Entries that never expire'
+complete -c ecache -n "__fish_ecache_using_subcommand ls" -l never-used -d 'Entries without a hit'
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -l fail-empty -d 'Exit with 1 if there is no such entry'
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_seen_subcommand_from ls show create set rm rename" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
@@ -524,6 +528,7 @@ job\t''"
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_seen_subcommand_from ls show create set rm rename" -l older-than -d 'Entries written before a time, or a duration ago' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_seen_subcommand_from ls show create set rm rename" -l newer-than -d 'Entries written since a time, or within a duration' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_seen_subcommand_from ls show create set rm rename" -l unused-for -d 'Entries neither written nor used since then' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_seen_subcommand_from ls show create set rm rename" -l min-hits -d 'Entries with at least this many hits' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_seen_subcommand_from ls show create set rm rename" -l expiring-within -d 'Fresh entries that expire within a duration' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_seen_subcommand_from ls show create set rm rename" -l larger-than -d 'Entries larger than this, as in 500MB or 1GiB' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_seen_subcommand_from ls show create set rm rename" -l smaller-than -d 'Entries smaller than this' -r -f
@@ -543,6 +548,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_see
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_seen_subcommand_from ls show create set rm rename" -l expired -d 'Entries that are expired'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_seen_subcommand_from ls show create set rm rename" -l fresh -d 'Entries that are not expired'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_seen_subcommand_from ls show create set rm rename" -l no-expiry -d 'Entries that never expire'
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_seen_subcommand_from ls show create set rm rename" -l never-used -d 'Entries without a hit'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_seen_subcommand_from ls show create set rm rename" -l fail-empty -d 'Exit with 1 if there is no such entry'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_seen_subcommand_from ls show create set rm rename" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_seen_subcommand_from ls show create set rm rename" -a "ls" -d 'List stores, with their entries and metadata'
@@ -571,6 +577,7 @@ job\t''"
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from ls" -l older-than -d 'Entries written before a time, or a duration ago' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from ls" -l newer-than -d 'Entries written since a time, or within a duration' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from ls" -l unused-for -d 'Entries neither written nor used since then' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from ls" -l min-hits -d 'Entries with at least this many hits' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from ls" -l expiring-within -d 'Fresh entries that expire within a duration' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from ls" -l larger-than -d 'Entries larger than this, as in 500MB or 1GiB' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from ls" -l smaller-than -d 'Entries smaller than this' -r -f
@@ -595,6 +602,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_su
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from ls" -l expired -d 'Entries that are expired'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from ls" -l fresh -d 'Entries that are not expired'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from ls" -l no-expiry -d 'Entries that never expire'
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from ls" -l never-used -d 'Entries without a hit'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from ls" -l fail-empty -d 'Exit with 1 if there is no such entry'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from ls" -l all-collections -d 'Work in all collections, where there is a filter'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from ls" -l no-config -d 'Read no settings from config.toml'
@@ -716,12 +724,14 @@ complete -c ecache -n "__fish_ecache_using_subcommand stats" -l time -d 'Show ti
 local\t''
 utc\t''
 iso\t''"
-complete -c ecache -n "__fish_ecache_using_subcommand stats" -l by -d 'Group by these' -r -f -a "collection\t''
+complete -c ecache -n "__fish_ecache_using_subcommand stats" -l by -d 'Group by these, as in user or dataset,user' -r -f -a "collection\t''
 store\t''
 dataset\t''
 user\t''
 operator\t''
-prompt\t''"
+prompt\t''
+function\t''"
+complete -c ecache -n "__fish_ecache_using_subcommand stats" -l since -d 'Count the calls since a time, or within a duration: by the hour, beyond 30 days by the day' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand stats" -l format -d 'Print in this format [default: table, or plain lines in a pipe]' -r -f -a "table\t'Aligned columns with a header, for people'
 json\t'One JSON array of objects'
 jsonl\t'One JSON object a line'
@@ -742,6 +752,7 @@ job\t''"
 complete -c ecache -n "__fish_ecache_using_subcommand stats" -l older-than -d 'Entries written before a time, or a duration ago' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand stats" -l newer-than -d 'Entries written since a time, or within a duration' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand stats" -l unused-for -d 'Entries neither written nor used since then' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand stats" -l min-hits -d 'Entries with at least this many hits' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand stats" -l expiring-within -d 'Fresh entries that expire within a duration' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand stats" -l larger-than -d 'Entries larger than this, as in 500MB or 1GiB' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand stats" -l smaller-than -d 'Entries smaller than this' -r -f
@@ -754,7 +765,6 @@ complete -c ecache -n "__fish_ecache_using_subcommand stats" -l no-config -d 'Re
 complete -c ecache -n "__fish_ecache_using_subcommand stats" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand stats" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand stats" -s v -l verbose -d 'Say more on standard error'
-complete -c ecache -n "__fish_ecache_using_subcommand stats" -l calls -d 'Count the calls of cached functions, by store or dataset, and not the entries'
 complete -c ecache -n "__fish_ecache_using_subcommand stats" -l json -d 'Print JSON, as --format json does'
 complete -c ecache -n "__fish_ecache_using_subcommand stats" -s 0 -l null -d 'End rows with a NUL byte and escape nothing in them, for `xargs -0`'
 complete -c ecache -n "__fish_ecache_using_subcommand stats" -l reveal -d 'Show what looks like a secret in what was recorded, which is *** otherwise'
@@ -763,6 +773,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand stats" -l glob -d 'Take na
 complete -c ecache -n "__fish_ecache_using_subcommand stats" -l expired -d 'Entries that are expired'
 complete -c ecache -n "__fish_ecache_using_subcommand stats" -l fresh -d 'Entries that are not expired'
 complete -c ecache -n "__fish_ecache_using_subcommand stats" -l no-expiry -d 'Entries that never expire'
+complete -c ecache -n "__fish_ecache_using_subcommand stats" -l never-used -d 'Entries without a hit'
 complete -c ecache -n "__fish_ecache_using_subcommand stats" -l fail-empty -d 'Exit with 1 if there is no such entry'
 complete -c ecache -n "__fish_ecache_using_subcommand stats" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ecache -n "__fish_ecache_using_subcommand watch" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
@@ -793,6 +804,7 @@ job\t''"
 complete -c ecache -n "__fish_ecache_using_subcommand watch" -l older-than -d 'Entries written before a time, or a duration ago' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand watch" -l newer-than -d 'Entries written since a time, or within a duration' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand watch" -l unused-for -d 'Entries neither written nor used since then' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand watch" -l min-hits -d 'Entries with at least this many hits' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand watch" -l expiring-within -d 'Fresh entries that expire within a duration' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand watch" -l larger-than -d 'Entries larger than this, as in 500MB or 1GiB' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand watch" -l smaller-than -d 'Entries smaller than this' -r -f
@@ -813,6 +825,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand watch" -l glob -d 'Take na
 complete -c ecache -n "__fish_ecache_using_subcommand watch" -l expired -d 'Entries that are expired'
 complete -c ecache -n "__fish_ecache_using_subcommand watch" -l fresh -d 'Entries that are not expired'
 complete -c ecache -n "__fish_ecache_using_subcommand watch" -l no-expiry -d 'Entries that never expire'
+complete -c ecache -n "__fish_ecache_using_subcommand watch" -l never-used -d 'Entries without a hit'
 complete -c ecache -n "__fish_ecache_using_subcommand watch" -l fail-empty -d 'Exit with 1 if there is no such entry'
 complete -c ecache -n "__fish_ecache_using_subcommand watch" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ecache -n "__fish_ecache_using_subcommand info" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
@@ -908,6 +921,7 @@ job\t''"
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -l older-than -d 'Entries written before a time, or a duration ago' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -l newer-than -d 'Entries written since a time, or within a duration' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -l unused-for -d 'Entries neither written nor used since then' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand clear" -l min-hits -d 'Entries with at least this many hits' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -l expiring-within -d 'Fresh entries that expire within a duration' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -l larger-than -d 'Entries larger than this, as in 500MB or 1GiB' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -l smaller-than -d 'Entries smaller than this' -r -f
@@ -930,6 +944,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand clear" -l glob -d 'Take na
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -l expired -d 'Entries that are expired'
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -l fresh -d 'Entries that are not expired'
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -l no-expiry -d 'Entries that never expire'
+complete -c ecache -n "__fish_ecache_using_subcommand clear" -l never-used -d 'Entries without a hit'
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -l fail-empty -d 'Exit with 1 if there is no such entry'
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ecache -n "__fish_ecache_using_subcommand undo" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
@@ -1003,6 +1018,7 @@ bytes\t''
 command\t''
 job\t''"
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l newer-than -d 'Entries written since a time, or within a duration' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand prune" -l min-hits -d 'Entries with at least this many hits' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l expiring-within -d 'Fresh entries that expire within a duration' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l larger-than -d 'Entries larger than this, as in 500MB or 1GiB' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l smaller-than -d 'Entries smaller than this' -r -f
@@ -1029,6 +1045,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand prune" -l no-dataset -d 'E
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l glob -d 'Take names, keys and arguments for patterns: * ? [a-z]'
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l fresh -d 'Entries that are not expired'
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l no-expiry -d 'Entries that never expire'
+complete -c ecache -n "__fish_ecache_using_subcommand prune" -l never-used -d 'Entries without a hit'
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l fail-empty -d 'Exit with 1 if there is no such entry'
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l expired -d 'Remove entries that are expired'
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -1072,6 +1089,7 @@ job\t''"
 complete -c ecache -n "__fish_ecache_using_subcommand touch" -l older-than -d 'Entries written before a time, or a duration ago' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand touch" -l newer-than -d 'Entries written since a time, or within a duration' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand touch" -l unused-for -d 'Entries neither written nor used since then' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand touch" -l min-hits -d 'Entries with at least this many hits' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand touch" -l expiring-within -d 'Fresh entries that expire within a duration' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand touch" -l larger-than -d 'Entries larger than this, as in 500MB or 1GiB' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand touch" -l smaller-than -d 'Entries smaller than this' -r -f
@@ -1093,6 +1111,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand touch" -l glob -d 'Take na
 complete -c ecache -n "__fish_ecache_using_subcommand touch" -l expired -d 'Entries that are expired'
 complete -c ecache -n "__fish_ecache_using_subcommand touch" -l fresh -d 'Entries that are not expired'
 complete -c ecache -n "__fish_ecache_using_subcommand touch" -l no-expiry -d 'Entries that never expire'
+complete -c ecache -n "__fish_ecache_using_subcommand touch" -l never-used -d 'Entries without a hit'
 complete -c ecache -n "__fish_ecache_using_subcommand touch" -l fail-empty -d 'Exit with 1 if there is no such entry'
 complete -c ecache -n "__fish_ecache_using_subcommand touch" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ecache -n "__fish_ecache_using_subcommand export" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
@@ -1121,6 +1140,7 @@ job\t''"
 complete -c ecache -n "__fish_ecache_using_subcommand export" -l older-than -d 'Entries written before a time, or a duration ago' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand export" -l newer-than -d 'Entries written since a time, or within a duration' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand export" -l unused-for -d 'Entries neither written nor used since then' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand export" -l min-hits -d 'Entries with at least this many hits' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand export" -l expiring-within -d 'Fresh entries that expire within a duration' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand export" -l larger-than -d 'Entries larger than this, as in 500MB or 1GiB' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand export" -l smaller-than -d 'Entries smaller than this' -r -f
@@ -1138,6 +1158,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand export" -l glob -d 'Take n
 complete -c ecache -n "__fish_ecache_using_subcommand export" -l expired -d 'Entries that are expired'
 complete -c ecache -n "__fish_ecache_using_subcommand export" -l fresh -d 'Entries that are not expired'
 complete -c ecache -n "__fish_ecache_using_subcommand export" -l no-expiry -d 'Entries that never expire'
+complete -c ecache -n "__fish_ecache_using_subcommand export" -l never-used -d 'Entries without a hit'
 complete -c ecache -n "__fish_ecache_using_subcommand export" -l fail-empty -d 'Exit with 1 if there is no such entry'
 complete -c ecache -n "__fish_ecache_using_subcommand export" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ecache -n "__fish_ecache_using_subcommand import" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
@@ -1172,6 +1193,7 @@ job\t''"
 complete -c ecache -n "__fish_ecache_using_subcommand import" -l older-than -d 'Entries written before a time, or a duration ago' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand import" -l newer-than -d 'Entries written since a time, or within a duration' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand import" -l unused-for -d 'Entries neither written nor used since then' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand import" -l min-hits -d 'Entries with at least this many hits' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand import" -l expiring-within -d 'Fresh entries that expire within a duration' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand import" -l larger-than -d 'Entries larger than this, as in 500MB or 1GiB' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand import" -l smaller-than -d 'Entries smaller than this' -r -f
@@ -1191,6 +1213,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand import" -l glob -d 'Take n
 complete -c ecache -n "__fish_ecache_using_subcommand import" -l expired -d 'Entries that are expired'
 complete -c ecache -n "__fish_ecache_using_subcommand import" -l fresh -d 'Entries that are not expired'
 complete -c ecache -n "__fish_ecache_using_subcommand import" -l no-expiry -d 'Entries that never expire'
+complete -c ecache -n "__fish_ecache_using_subcommand import" -l never-used -d 'Entries without a hit'
 complete -c ecache -n "__fish_ecache_using_subcommand import" -l fail-empty -d 'Exit with 1 if there is no such entry'
 complete -c ecache -n "__fish_ecache_using_subcommand import" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ecache -n "__fish_ecache_using_subcommand copy" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
@@ -1225,6 +1248,7 @@ job\t''"
 complete -c ecache -n "__fish_ecache_using_subcommand copy" -l older-than -d 'Entries written before a time, or a duration ago' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand copy" -l newer-than -d 'Entries written since a time, or within a duration' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand copy" -l unused-for -d 'Entries neither written nor used since then' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand copy" -l min-hits -d 'Entries with at least this many hits' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand copy" -l expiring-within -d 'Fresh entries that expire within a duration' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand copy" -l larger-than -d 'Entries larger than this, as in 500MB or 1GiB' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand copy" -l smaller-than -d 'Entries smaller than this' -r -f
@@ -1244,6 +1268,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand copy" -l glob -d 'Take nam
 complete -c ecache -n "__fish_ecache_using_subcommand copy" -l expired -d 'Entries that are expired'
 complete -c ecache -n "__fish_ecache_using_subcommand copy" -l fresh -d 'Entries that are not expired'
 complete -c ecache -n "__fish_ecache_using_subcommand copy" -l no-expiry -d 'Entries that never expire'
+complete -c ecache -n "__fish_ecache_using_subcommand copy" -l never-used -d 'Entries without a hit'
 complete -c ecache -n "__fish_ecache_using_subcommand copy" -l fail-empty -d 'Exit with 1 if there is no such entry'
 complete -c ecache -n "__fish_ecache_using_subcommand copy" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
@@ -1299,6 +1324,7 @@ job\t''"
 complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l older-than -d 'Entries written before a time, or a duration ago' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l newer-than -d 'Entries written since a time, or within a duration' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l unused-for -d 'Entries neither written nor used since then' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l min-hits -d 'Entries with at least this many hits' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l expiring-within -d 'Fresh entries that expire within a duration' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l larger-than -d 'Entries larger than this, as in 500MB or 1GiB' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l smaller-than -d 'Entries smaller than this' -r -f
@@ -1319,6 +1345,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l glob -d 'Take n
 complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l expired -d 'Entries that are expired'
 complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l fresh -d 'Entries that are not expired'
 complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l no-expiry -d 'Entries that never expire'
+complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l never-used -d 'Entries without a hit'
 complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l fail-empty -d 'Exit with 1 if there is no such entry'
 complete -c ecache -n "__fish_ecache_using_subcommand doctor" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ecache -n "__fish_ecache_using_subcommand config; and not __fish_seen_subcommand_from ls get set unset path" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F

@@ -14,7 +14,9 @@ use ecache_core::key::Key;
 use ecache_core::location::{self, Access};
 use ecache_core::scope::{Address, DEFAULT_COLLECTION};
 use ecache_core::sidecar;
+use ecache_core::statistics;
 use ecache_core::time::{Clock, SystemClock, Timestamp};
+use ecache_core::usage::{Event, Log};
 
 use crate::cli::{FormatArgs, Global};
 use crate::config::{Config, Place};
@@ -343,7 +345,57 @@ impl Context {
         let (path, _) = self.location()?;
         match path.try_exists() {
             Ok(false) if !location::is_url(path.as_os_str()) => self.reader(),
-            _ => self.writer(),
+            _ => {
+                // The hits of entries that go must not count for later ones of their keys.
+                let writer = self.writer()?;
+                if let Ok(log) = self.usage_log() {
+                    let _ = statistics::fold(writer.as_ref(), &log, self.now());
+                }
+                Ok(writer)
+            }
+        }
+    }
+
+    /// Returns the usage log of the store: beside its file, or for a server on this host.
+    pub(crate) fn usage_log(&self) -> Result<Log> {
+        let (path, _) = self.location()?;
+        Ok(Log::beside(&self.beside(&path).unwrap_or(path)))
+    }
+
+    /// Appends calls to the usage log. Best effort: a store that cannot be written to is read all
+    /// the same.
+    pub(crate) fn count(&self, events: &[Event]) {
+        let appended = self.usage_log().and_then(|log| {
+            let is_hit = events.iter().any(|event| event.outcome.is_use());
+            // A store that does not exist gets no log either.
+            if !is_hit && !self.has_store()? {
+                return Ok(0);
+            }
+            Ok(log.append(events)?)
+        });
+        match appended {
+            Ok(size) if size > statistics::FOLD_NOW_ABOVE => self.fold_usage(),
+            Ok(_) => {}
+            Err(error) => self.detail(&format!("the call was not counted: {error:#}")),
+        }
+    }
+
+    /// Moves what the usage log counted into the store, for commands that show or select by use.
+    /// Best effort: what cannot be moved now is still in the log.
+    pub(crate) fn fold_usage(&self) {
+        let fold = || -> Result<()> {
+            let log = self.usage_log()?;
+            if log.size() == 0 || !self.has_store()? {
+                return Ok(());
+            }
+            // Opening a store to write takes longer than a look at the offset.
+            if statistics::is_folded(self.reader()?.as_ref(), &log)? {
+                return Ok(());
+            }
+            Ok(statistics::fold(self.writer()?.as_ref(), &log, self.now())?)
+        };
+        if let Err(error) = fold() {
+            self.detail(&format!("the latest hits are not counted in: {error:#}"));
         }
     }
 

@@ -249,16 +249,22 @@ impl From<SortField> for Sort {
 #[command(after_help = "\
 Examples:
   ecache stats
-  ecache stats --by dataset
-  ecache stats --calls
+  ecache stats --since 7d
+  ecache stats --by dataset,user
   ecache stats my_labels --by user --json")]
 pub(crate) struct StatsArgs {
-    /// Group by these
-    #[arg(long, value_enum, value_name = "WHAT", default_value_t = GroupBy::Store)]
-    pub(crate) by: GroupBy,
-    /// Count the calls of cached functions, by store or dataset, and not the entries
-    #[arg(long)]
-    pub(crate) calls: bool,
+    /// Group by these, as in user or dataset,user
+    #[arg(
+        long,
+        value_enum,
+        value_name = "WHAT",
+        value_delimiter = ',',
+        default_value = "store"
+    )]
+    pub(crate) by: Vec<GroupBy>,
+    /// Count the calls since a time, or within a duration: by the hour, beyond 30 days by the day
+    #[arg(long, value_name = "WHEN", value_parser = parse_moment)]
+    pub(crate) since: Option<Moment>,
     #[command(flatten)]
     pub(crate) format: FormatArgs,
     #[command(flatten)]
@@ -276,18 +282,21 @@ pub(crate) enum GroupBy {
     User,
     Operator,
     Prompt,
+    Function,
 }
 
-impl From<GroupBy> for Dimension {
-    fn from(by: GroupBy) -> Self {
-        match by {
-            GroupBy::Collection => Self::Collection,
-            GroupBy::Store => Self::Store,
-            GroupBy::Dataset => Self::Dataset,
-            GroupBy::User => Self::User,
-            GroupBy::Operator => Self::Operator,
-            GroupBy::Prompt => Self::Prompt,
-        }
+impl GroupBy {
+    /// Returns the dimension of the store that it names, if it is one.
+    pub(crate) fn dimension(self) -> Option<Dimension> {
+        Some(match self {
+            Self::Collection => Dimension::Collection,
+            Self::Store => Dimension::Store,
+            Self::Dataset => Dimension::Dataset,
+            Self::User => Dimension::User,
+            Self::Operator => Dimension::Operator,
+            Self::Prompt => Dimension::Prompt,
+            Self::Function => return None,
+        })
     }
 }
 

@@ -64,6 +64,12 @@ pub(crate) struct FilterArgs {
     /// Entries neither written nor used since then
     #[arg(long, value_name = "WHEN", value_parser = parse_moment)]
     pub(crate) unused_for: Option<Moment>,
+    /// Entries with at least this many hits
+    #[arg(long, value_name = "N", conflicts_with = "never_used")]
+    pub(crate) min_hits: Option<u64>,
+    /// Entries without a hit
+    #[arg(long)]
+    pub(crate) never_used: bool,
     /// Fresh entries that expire within a duration
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     pub(crate) expiring_within: Option<u64>,

@@ -49,7 +49,7 @@ pub(crate) enum StoresVerb {
     /// Give a store another name, with its metadata and all of its entries
     ///
     /// In a file all at once. In MongoDB document by document: a renaming that was stopped is
-    /// continued with --merge. What calls came to (`ecache stats --calls`) stays with the old name.
+    /// continued with --merge. What calls came to (`ecache stats --since`) stays with the old name.
     Rename(StoresRenameArgs),
 }
 

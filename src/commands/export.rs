@@ -15,6 +15,7 @@ use crate::error::Exit;
 pub(crate) fn run(context: &Context, args: ExportArgs) -> Result<Exit> {
     let now = context.now();
     let filter = filter(context, &args.filter, Unless::AnyPolicy, now)?;
+    context.fold_usage();
     let backend = context.reader()?;
     let is_empty = Cell::new(true);
     let write = |out: &mut dyn std::io::Write| {

@@ -3,11 +3,12 @@
 use std::io::{self, BufRead, BufWriter, Write};
 
 use anyhow::Result;
-use ecache_core::backend::{Backend, Content, ContentReader, Lookup, Use, read_value};
+use ecache_core::backend::{Backend, Content, ContentReader, Lookup, read_value};
 use ecache_core::command::{ReplayError, replay};
 use ecache_core::entry::Entry;
 use ecache_core::error::Error;
 use ecache_core::time::Timestamp;
+use ecache_core::usage::{Event, Outcome};
 use ecache_core::value::Kind;
 
 use super::get_many;
@@ -38,17 +39,15 @@ pub(crate) fn run(context: &Context, args: GetArgs) -> Result<Exit> {
     let (backend, lookup) = context.look_up_once(&request.address, now)?;
     match lookup {
         Lookup::Hit(entry, content) if !request.contradicts(&entry) => {
-            print(backend.as_ref(), &entry, content, format)?;
-            tell_of_namesakes(context, backend.as_ref(), &entry, now)?;
-            match Use::due(&entry, now) {
-                Some(hit) => {
-                    drop(backend);
-                    record(context, &[hit]);
-                }
-                // The process ends, and the kernel closes what is open in less time than SQLite
-                // does.
-                None => std::mem::forget(backend),
+            let printed = print(backend.as_ref(), &entry, content, format);
+            // A reader that went away does not make it less of a hit, a damaged value does.
+            if !printed.as_ref().is_err_and(anyhow::Error::is::<Error>) {
+                context.count(&[hit(&entry, now)]);
             }
+            printed?;
+            tell_of_namesakes(context, backend.as_ref(), &entry, now)?;
+            // The process ends, and the kernel closes what is open in less time than SQLite does.
+            std::mem::forget(backend);
             Ok(Exit::Done)
         }
         Lookup::Hit(entry, _) => {
@@ -56,14 +55,17 @@ pub(crate) fn run(context: &Context, args: GetArgs) -> Result<Exit> {
                 "a miss: {} was made by another call",
                 entry.address
             ));
+            context.count(&[request.miss(now)]);
             Ok(Exit::No)
         }
         Lookup::Stale(entry) => {
             context.detail(&format!("a miss: {} has expired", entry.address));
+            context.count(&[request.miss(now)]);
             Ok(Exit::No)
         }
         Lookup::Missing => {
             context.detail(&format!("a miss: there is no {}", request.address));
+            context.count(&[request.miss(now)]);
             Ok(Exit::No)
         }
         Lookup::Foreign(entry, reason) => Err(Error::ForeignValue {
@@ -179,15 +181,16 @@ fn unread(error: io::Error) -> anyhow::Error {
     }
 }
 
-/// Records hits. A store that cannot be written to is read all the same.
-pub(super) fn record(context: &Context, uses: &[Use]) {
-    if uses.is_empty() {
-        return;
-    }
-    let recorded = context
-        .writer()
-        .and_then(|backend| Ok(backend.record_uses(uses)?));
-    if let Err(error) = recorded {
-        context.detail(&format!("the hit was not recorded: {error:#}"));
+/// Returns a hit that saves computing the entry's value.
+pub(super) fn hit(entry: &Entry, now: Timestamp) -> Event {
+    Event {
+        saved_ms: entry.cost_ms.unwrap_or(0),
+        key: Some(entry.address.key.clone()),
+        ..Event::new(
+            Outcome::Hit,
+            now,
+            entry.address.store.clone(),
+            &entry.scopes,
+        )
     }
 }

@@ -3,12 +3,14 @@
 use std::path::Path;
 
 use anyhow::Result;
-use ecache_core::backend::{Backend, Lookup, Use, read_value};
+use ecache_core::backend::{Backend, Lookup, read_value};
 use ecache_core::error::Error;
-use ecache_core::scope::Address;
+use ecache_core::scope::{Address, Scopes};
+use ecache_core::time::Timestamp;
+use ecache_core::usage::{Event, Outcome};
 use ecache_core::value::write_stored;
 
-use super::get::record;
+use super::get::hit;
 use super::shared::fields;
 use super::shared::listed::{Line, Listed};
 use crate::context::Context;
@@ -42,20 +44,21 @@ pub(super) fn run(context: &Context, file: &Path, line: Line) -> Result<Exit> {
     let now = context.now();
     let mut rows = context.rows(Format::Jsonl, &COLUMNS[first..])?;
     let mut exit = Exit::Done;
-    let mut uses = Vec::new();
     loop {
         let addresses = listed.read(BATCH)?;
         if addresses.is_empty() {
             break;
         }
+        let mut events = Vec::with_capacity(addresses.len());
         let mut rest = addresses.as_slice();
         while !rest.is_empty() {
             let lookups = backend.lookup_many(rest, now)?;
             let (done, later) = rest.split_at(lookups.len());
             for (address, lookup) in done.iter().zip(lookups) {
-                if let Lookup::Hit(entry, _) = &lookup {
-                    uses.extend(Use::due(entry, now));
-                }
+                let event = match &lookup {
+                    Lookup::Hit(entry, _) => hit(entry, now),
+                    _ => miss(address, now),
+                };
                 let (value, is_hit) = value(context, backend.as_ref(), address, lookup)?;
                 let store = &address.store;
                 let cells = [
@@ -70,13 +73,19 @@ pub(super) fn run(context: &Context, file: &Path, line: Line) -> Result<Exit> {
                 if !is_hit {
                     exit = Exit::No;
                 }
+                events.push(if is_hit { event } else { miss(address, now) });
             }
             rest = later;
         }
+        context.count(&events);
     }
     rows.finish()?;
-    record(context, &uses);
     Ok(exit)
+}
+
+fn miss(address: &Address, now: Timestamp) -> Event {
+    let store = address.store.clone();
+    Event::new(Outcome::Miss, now, store, &Scopes::default())
 }
 
 /// Returns the value of an entry as a cell, and whether it is a hit.

@@ -3,6 +3,7 @@
 use anyhow::Result;
 use ecache_core::backend::{Content, Lookup};
 use ecache_core::error::Error;
+use ecache_core::usage::{Event, Outcome};
 
 use super::shared::command_args::meant_entries;
 use super::shared::resolve::Request;
@@ -32,12 +33,26 @@ fn has(context: &Context, request: &Request) -> Result<Exit> {
     };
     match lookup {
         Lookup::Hit(entry, _) | Lookup::Foreign(entry, _) if !request.contradicts(&entry) => {
+            // Nothing is read, so that nothing is saved yet.
+            let hit = Event {
+                key: Some(entry.address.key.clone()),
+                ..Event::new(
+                    Outcome::Hit,
+                    now,
+                    entry.address.store.clone(),
+                    &entry.scopes,
+                )
+            };
+            context.count(&[hit]);
             Ok(Exit::Done)
         }
         Lookup::Damaged(address) => Err(Error::DamagedEntry {
             address: Box::new(address),
         }
         .into()),
-        Lookup::Hit(..) | Lookup::Foreign(..) | Lookup::Stale(_) | Lookup::Missing => Ok(Exit::No),
+        Lookup::Hit(..) | Lookup::Foreign(..) | Lookup::Stale(_) | Lookup::Missing => {
+            context.count(&[request.miss(now)]);
+            Ok(Exit::No)
+        }
     }
 }

@@ -33,6 +33,7 @@ pub(crate) fn run(context: &Context, args: LsArgs) -> Result<Exit> {
     let now = context.now();
     let format = context.format(args.format);
     let filter = filter(context, &args.filter, Unless::AnyPolicy, now)?;
+    context.fold_usage();
     let backend = context.reader()?;
     let are_known = note_unknown_names(context, backend.as_ref(), &filter)?;
     let list = List {

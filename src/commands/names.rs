@@ -9,12 +9,11 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::Result;
-use ecache_core::backend::Dimension;
 use ecache_core::location::{self, Access};
 
 use crate::cli::NamesArgs;
 use crate::context::Context;
-use crate::error::Exit;
+use crate::error::{Exit, usage};
 use crate::output::escape::is_unsafe;
 use crate::output::stdout;
 
@@ -25,7 +24,11 @@ pub(crate) fn run(context: &Context, args: NamesArgs) -> Result<Exit> {
     let Ok((path, _)) = context.location() else {
         return Ok(Exit::Done);
     };
-    let of = Dimension::from(args.of);
+    let Some(of) = args.of.dimension() else {
+        return Err(usage(
+            "functions are not listed by name: `ecache stats --by function` counts them",
+        ));
+    };
     let (sender, receiver) = mpsc::channel();
     // The thread is left behind where it takes too long: it only reads, and ends with the process.
     // Offers no names if there is no room for the thread.

@@ -9,12 +9,13 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use ecache_core::command::{
-    CommandError, Failures, Mode, OnBusy, OnFailure, OnMiss, Outcome, Outputs, Report, Runner,
-    Settings, StoreUse, Streams,
+    Call, CommandError, Failures, Mode, OnBusy, OnFailure, OnMiss, Outcome, Outputs, Report,
+    Runner, Settings, StoreUse, Streams,
 };
 use ecache_core::error::Error;
 use ecache_core::key::Key;
 use ecache_core::streams::Patient;
+use ecache_core::usage::{Event, Outcome as Counted};
 use rustix::fs::FileType;
 use serde::Serialize;
 
@@ -25,7 +26,6 @@ use super::shared::command_args::{
 use super::shared::configured;
 use super::shared::in_place::{self, Noting};
 use super::shared::outputs::outputs;
-use super::shared::uncached::Uncached;
 use crate::cli::entry::StdinChoice;
 use crate::cli::value::Lifetime;
 use crate::cli::{BusyChoice, CacheMode, RunArgs};
@@ -116,9 +116,7 @@ fn memoized(context: &Context, args: RunArgs) -> Result<Exit> {
             if is_damage && damage_told.replace(true) {
                 return Ok(());
             }
-            if let Some(store) = &location {
-                Uncached::Trouble.count(beside.as_ref().unwrap_or(store));
-            }
+            count(context, Counted::Error, call);
             if let Some(beside) = &beside {
                 down::remember(beside, &error, context.now());
             }
@@ -202,14 +200,12 @@ fn keyed(context: &Context, args: &RunArgs) -> Result<(Invocation, bool)> {
             invocation => return Ok((invocation?, true)),
         }
     }
-    if let Ok((path, _)) = context.location() {
-        Uncached::Trouble.count(&context.beside(&path).unwrap_or(path));
-    }
     let settings = settings(args, CacheMode::Off, None);
-    Ok((
-        Invocation::unkeyed(&command_line(args, None), settings)?,
-        false,
-    ))
+    let invocation = Invocation::unkeyed(&command_line(args, None), settings)?;
+    for outcome in [Counted::Error, Counted::Bypass] {
+        count(context, outcome, &invocation.call);
+    }
+    Ok((invocation, false))
 }
 
 /// Makes the call from the typed options.
@@ -250,13 +246,18 @@ fn count_unkeyed(context: &Context, invocation: &Invocation) {
     if settings.mode == Mode::Off || settings.on_miss == OnMiss::Fail {
         return;
     }
-    if let (Some(why), Ok((path, _))) = (&invocation.unkeyed, context.location()) {
-        let reason = match why {
-            Unkeyed::Input(_) => Uncached::Unkeyed,
-            Unkeyed::Trouble(_) => Uncached::Trouble,
-        };
-        reason.count(&context.beside(&path).unwrap_or(path));
+    if let Some(why) = &invocation.unkeyed {
+        count(context, Counted::Bypass, &invocation.call);
+        if matches!(why, Unkeyed::Trouble(_)) {
+            count(context, Counted::Error, &invocation.call);
+        }
     }
+}
+
+/// Counts a failure of the cache, or a run without it.
+fn count(context: &Context, outcome: Counted, call: &Call) {
+    let store = call.entry.address.store.clone();
+    context.count(&[Event::new(outcome, context.now(), store, &call.scopes)]);
 }
 
 /// Reports whether the command reads a stream, which a refresh in the background could not read
@@ -345,7 +346,7 @@ struct Status<'a> {
 fn write_status(file: File, key: Option<&Key>, store_name: &str, report: &Report) -> Result<()> {
     let status = Status {
         outcome: match report.outcome {
-            Outcome::Hit => "hit",
+            Outcome::Hit | Outcome::Followed => "hit",
             Outcome::Stale => "stale",
             Outcome::Miss => "miss",
             Outcome::Refreshed => "refreshed",

@@ -18,6 +18,7 @@ use crate::output::{Cell, Column, Format, Secrets};
 const PREVIEW: usize = 400;
 
 pub(crate) fn run(context: &Context, args: ShowArgs) -> Result<Exit> {
+    context.fold_usage();
     let backend = context.reader()?;
     let now = context.now();
     let request = if args.command.command.is_empty() {

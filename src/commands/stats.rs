@@ -1,81 +1,205 @@
-//! `ecache stats`: counts entries, bytes and hits, or the calls of cached functions.
+//! `ecache stats`: whether the cache helps: calls, hits and the time they saved, and the entries.
+//!
+//! Calls are counted by store, dataset, user and operator, and outlive the entries. Every other
+//! condition or grouping is known of the present entries alone, which have hits and no misses.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use anyhow::Result;
-use ecache_core::backend::{Counters, Dimension, Group};
-use ecache_core::filter::Filter;
-use ecache_core::scope::Scopes;
+use ecache_core::backend::{Backend, Group as Entries, Row, Scan, Values};
+use ecache_core::entry::Policy;
+use ecache_core::filter::{Filter, Usage};
+use ecache_core::statistics;
 use ecache_core::time::Timestamp;
+use ecache_core::usage::{Counts, Gap, Group, KEPT};
 
 use super::shared::collections::{self, Counted, note_elsewhere};
 use super::shared::filter::{Unless, filter, note_unknown_names};
-use super::shared::uncached::Uncached;
 use crate::cli::{GroupBy, StatsArgs};
 use crate::context::{Collections, Context};
 use crate::error::{Exit, usage};
-use crate::output::{Cell, Column, Secrets};
+use crate::output::{Cell, Column, Format, Secrets, human};
+
+/// The name of a group: one part for each grouping.
+type Name = Vec<Option<Arc<str>>>;
+
+/// All that is known of one group.
+#[derive(Default)]
+struct Stats {
+    entries: Entries,
+    counts: Counts,
+}
 
 pub(crate) fn run(context: &Context, args: StatsArgs) -> Result<Exit> {
     let now = context.now();
     let filter = filter(context, &args.filter, Unless::AnyPolicy, now)?;
-    if args.calls {
-        return calls(context, &args, &filter);
+    let by = distinct(&args.by);
+    // Prompts and functions are known of entries alone.
+    let is_counted = filter.means_groups() && by.iter().all(|by| is_of_calls(*by));
+    if args.since.is_some() && !is_counted {
+        return Err(usage(
+            "--since counts calls by collection, store, dataset, user and operator: leave out the other filters, and --by prompt and function",
+        ));
     }
+    context.fold_usage();
     let backend = context.reader()?;
-    let groups = backend.groups(&filter, Dimension::from(args.by), now)?;
-    let datasets = context.datasets()?;
-    let is_named = args.by == GroupBy::Dataset && datasets.are_known();
-    let mut columns = vec![
-        name_column(args.by),
-        Column::number("entries"),
-        Column::number("size"),
-        Column::number("expired"),
-        Column::number("persist"),
-        Column::number("hits"),
-        Column::number("saved_ms"),
-        Column::whole("oldest"),
-        Column::whole("newest"),
-    ];
-    if is_named {
-        columns.insert(1, Column::text("dataset_name"));
-    }
-    let mut rows = context.rows(context.format(args.format), &columns)?;
-    for group in &groups {
-        let mut cells = cells(group, args.reveal.into());
-        if is_named {
-            cells.insert(1, Cell::from(datasets.name(group.name.as_deref())));
+    let mut groups: BTreeMap<Name, Stats> = BTreeMap::new();
+    group_entries(backend.as_ref(), &filter, &by, now, &mut groups)?;
+    let (mut has_other, mut gaps) = (false, Vec::new());
+    let anywhere = Filter {
+        collections: Vec::new(),
+        ..filter.clone()
+    };
+    let mut elsewhere: BTreeMap<String, u64> = BTreeMap::new();
+    let since = args
+        .since
+        .map(|since| Timestamp::from_millis(since.resolve(now.as_millis())));
+    if is_counted {
+        let from = since.unwrap_or(Timestamp::from_millis(now.as_millis().saturating_sub(KEPT)));
+        let log = context.usage_log()?;
+        let recorded = match statistics::read(backend.as_ref(), Some(&log), from, now) {
+            Ok(recorded) => recorded,
+            Err(error) => {
+                let recorded = statistics::read(backend.as_ref(), None, from, now)?;
+                context.note(&format!(
+                    "at least: the latest calls are not counted in: {error}"
+                ));
+                recorded
+            }
+        };
+        for period in &recorded.periods {
+            let Group::Of {
+                store,
+                user,
+                operator,
+            } = &period.group
+            else {
+                has_other = true;
+                continue;
+            };
+            let (user_id, operator_uri) = (user.as_deref(), operator.as_deref());
+            if context.collections == Collections::Default
+                && !filter.matches_collection(&store.collection)
+                && anywhere.matches_group(store, user_id, operator_uri)
+            {
+                let calls = elsewhere.entry(store.collection.to_string()).or_default();
+                *calls += period.counts.calls();
+            }
+            if filter.matches_group(store, user_id, operator_uri) {
+                let name = by.iter().map(|by| match by {
+                    GroupBy::Collection => Some(store.collection.clone()),
+                    GroupBy::Store => Some(store.store_name.clone()),
+                    GroupBy::Dataset => store.dataset_id.clone(),
+                    GroupBy::User => user.clone(),
+                    GroupBy::Operator => operator.clone(),
+                    GroupBy::Prompt | GroupBy::Function => None,
+                });
+                let stats = groups.entry(name.collect()).or_default();
+                stats.counts.add(&period.counts);
+            }
         }
-        rows.row(&cells)?;
+        gaps = recorded.gaps;
     }
-    rows.finish()?;
-    let is_empty = groups.is_empty();
-    if is_empty && context.terminal.stdout_is_terminal {
-        context.note("no entries");
+    // In a period, a group without a call in it says nothing.
+    if since.is_some() {
+        groups.retain(|_, stats| stats.counts != Counts::default());
     }
+    print(context, &args, &by, &groups, is_counted)?;
+    if groups.is_empty() && context.terminal.stdout_is_terminal {
+        context.note(if since.is_some() {
+            "no calls were counted since then"
+        } else {
+            "no entries"
+        });
+    }
+    if has_other {
+        context.note("some calls are not shown: there were more groups than are counted apart");
+    }
+    note_gaps(context, &gaps);
+    note_failures(context, groups.values());
     note_unknown_names(context, backend.as_ref(), &filter)?;
-    note_elsewhere(context, backend.as_ref(), &filter.into(), now)?;
-    let (path, _) = context.location()?;
-    let store = context.beside(&path).unwrap_or(path);
-    let plural = |count| if count == 1 { "" } else { "s" };
-    if let Some((count, last)) = Uncached::Trouble.counted(&store) {
-        context.note(&format!(
-            "`ecache run` met trouble with the cache {count} time{}, the last {last}; `ecache run -v` says what; remove {}-troubles to count anew",
-            plural(count),
-            store.display()
-        ));
+    if since.is_some() {
+        collections::note(context, Counted::Calls, elsewhere);
+    } else {
+        note_elsewhere(context, backend.as_ref(), &filter.into(), now)?;
     }
-    if let Some((count, last)) = Uncached::Unkeyed.counted(&store) {
-        context.note(&format!(
-            "{count} run{} went without the cache, the last {last}: an input cannot be in a key; `ecache run -v` says which",
-            plural(count)
-        ));
-    }
-    Ok(args.filter.exit(is_empty))
+    Ok(args.filter.exit(groups.is_empty()))
 }
 
-fn name_column(by: GroupBy) -> Column {
+/// Removes groupings that were named twice.
+fn distinct(by: &[GroupBy]) -> Vec<GroupBy> {
+    let mut distinct = Vec::new();
+    for one in by {
+        if !distinct.contains(one) {
+            distinct.push(*one);
+        }
+    }
+    distinct
+}
+
+/// Reports whether calls are counted by this grouping.
+fn is_of_calls(by: GroupBy) -> bool {
+    !matches!(by, GroupBy::Prompt | GroupBy::Function)
+}
+
+/// Adds the entries of each group.
+fn group_entries(
+    backend: &dyn Backend,
+    filter: &Filter,
+    by: &[GroupBy],
+    now: Timestamp,
+    groups: &mut BTreeMap<Name, Stats>,
+) -> Result<()> {
+    // A single one is grouped where the entries are.
+    if let [by] = by
+        && let Some(dimension) = by.dimension()
+    {
+        for group in backend.groups(filter, dimension, now)? {
+            let stats = groups.entry(vec![group.name.clone()]).or_default();
+            stats.entries.merge(group);
+        }
+        return Ok(());
+    }
+    let scan = Scan {
+        values: Values::Omit,
+        ..Scan::new(filter.clone())
+    };
+    for row in backend.scan(&scan, now)? {
+        let Row::Entry(entry, _) = row? else {
+            continue;
+        };
+        let name = by.iter().map(|by| match by.dimension() {
+            Some(dimension) => dimension.name(&entry.address.store, &entry.scopes),
+            None => entry.function.clone(),
+        });
+        let usage = Usage {
+            entries: 1,
+            bytes: entry.size,
+        };
+        groups
+            .entry(name.collect())
+            .or_default()
+            .entries
+            .merge(Entries {
+                name: None,
+                usage,
+                expired: if entry.is_expired(now) {
+                    usage
+                } else {
+                    Usage::default()
+                },
+                persistent: u64::from(entry.policy == Policy::Persist),
+                hits: entry.hits,
+                saved_ms: entry.saved_ms,
+                oldest: Some(entry.created_at),
+                newest: Some(entry.written_at()),
+            });
+    }
+    Ok(())
+}
+
+fn column(by: GroupBy) -> Column {
     Column::text(match by {
         GroupBy::Collection => "collection",
         GroupBy::Store => "store_name",
@@ -83,91 +207,193 @@ fn name_column(by: GroupBy) -> Column {
         GroupBy::User => "user_id",
         GroupBy::Operator => "operator_uri",
         GroupBy::Prompt => "prompt_id",
+        GroupBy::Function => "function",
     })
 }
 
-/// Prints the counted calls of cached functions, also of those without remaining entries.
-fn calls(context: &Context, args: &StatsArgs, filter: &Filter) -> Result<Exit> {
-    let by = Dimension::from(args.by);
-    if !matches!(
-        by,
-        Dimension::Collection | Dimension::Store | Dimension::Dataset
-    ) {
-        return Err(usage(
-            "calls are counted by collection, store and dataset alone",
-        ));
-    }
-    if !filter.means_whole_stores() {
-        return Err(usage(
-            "calls are counted by store and dataset: no other filter can select some",
-        ));
-    }
-    let mut groups: BTreeMap<Option<Arc<str>>, Counters> = BTreeMap::new();
-    let anywhere = Filter {
-        collections: Vec::new(),
-        ..filter.clone()
+/// The figures of a group, in the order of all formats but tables.
+const FIGURES: [&str; 19] = [
+    "entries",
+    "bytes",
+    "expired",
+    "persist",
+    "calls",
+    "hits",
+    "stale",
+    "followers",
+    "misses",
+    "refreshes",
+    "bypasses",
+    "errors",
+    "evictions",
+    "hit_percent",
+    "time_percent",
+    "saved_ms",
+    "spent_ms",
+    "saved_ms_per_mib",
+    "oldest",
+];
+
+/// The figures of a table: of the entries, or of a period.
+const TABLE: [&str; 7] = [
+    "entries",
+    "bytes",
+    "expired",
+    "hits",
+    "misses",
+    "hit_percent",
+    "saved_ms",
+];
+const TABLE_OF_PERIOD: [&str; 6] = [
+    "hits",
+    "misses",
+    "hit_percent",
+    "saved_ms",
+    "spent_ms",
+    "time_percent",
+];
+
+fn print(
+    context: &Context,
+    args: &StatsArgs,
+    by: &[GroupBy],
+    groups: &BTreeMap<Name, Stats>,
+    is_counted: bool,
+) -> Result<()> {
+    let format = context.format(args.format);
+    let datasets = context.datasets()?;
+    let is_table = format == Format::Table;
+    let figures: &[&'static str] = match (is_table, args.since) {
+        (true, None) => &TABLE,
+        (true, Some(_)) => &TABLE_OF_PERIOD,
+        (false, _) => &FIGURES,
     };
-    let mut elsewhere: BTreeMap<String, u64> = BTreeMap::new();
-    let backend = context.reader()?;
-    for (store, counters) in backend.calls()? {
-        if filter.matches_store(&store) {
-            let name = by.name(&store, &Scopes::default());
-            groups.entry(name).or_default().add(counters);
-        } else if context.collections == Collections::Default && anywhere.matches_store(&store) {
-            *elsewhere.entry(store.collection.to_string()).or_default() += counters.calls();
-        }
+    let named = by
+        .iter()
+        .position(|by| *by == GroupBy::Dataset && datasets.are_known());
+    let mut columns: Vec<Column> = by.iter().map(|by| column(*by)).collect();
+    if let Some(place) = named {
+        columns.insert(place + 1, Column::text("dataset_name"));
     }
-    let mut columns = vec![
-        name_column(args.by),
-        Column::number("calls"),
-        Column::number("hit_percent"),
-    ];
-    columns.extend(
-        Counters::default()
-            .fields()
-            .map(|(name, _)| Column::number(name)),
-    );
-    let mut rows = context.rows(context.format(args.format), &columns)?;
+    columns.extend(figures.iter().map(|figure| match *figure {
+        "oldest" => Column::whole("oldest"),
+        figure => Column::number(figure),
+    }));
+    let mut rows = context.rows(format, &columns)?;
     let secrets = Secrets::from(args.reveal);
-    for (name, mut counters) in groups.clone() {
-        let calls = counters.calls();
-        let hits = calls - counters.misses;
-        let percent = (u128::from(hits) * 100).checked_div(calls.into());
-        let mut cells = vec![
+    let mut total = Stats::default();
+    for (name, stats) in groups {
+        let texts = name.iter().map(|name| {
             name.as_deref()
-                .map_or(Cell::Null, |name| Cell::Text(secrets.text(name))),
-            Cell::Count(calls),
-            percent.map_or(Cell::Null, |percent| Cell::Count(percent as u64)),
-        ];
-        cells.extend(counters.fields().map(|(name, count)| match name {
-            "saved_ms" => Cell::Duration(*count),
-            _ => Cell::Count(*count),
-        }));
+                .map_or(Cell::Null, |name| Cell::Text(secrets.text(name)))
+        });
+        let mut cells: Vec<Cell<'_>> = texts.collect();
+        if let Some(place) = named {
+            cells.insert(place + 1, Cell::from(datasets.name(name[place].as_deref())));
+        }
+        cells.extend(figures.iter().map(|figure| cell(figure, stats, is_counted)));
+        rows.row(&cells)?;
+        total.counts.add(&stats.counts);
+        total.entries.merge(stats.entries.clone());
+    }
+    if is_table && groups.len() > 1 {
+        let mut cells = vec![Cell::Null; columns.len() - figures.len()];
+        cells[0] = Cell::from(format!("total, {} groups", groups.len()));
+        cells.extend(
+            figures
+                .iter()
+                .map(|figure| cell(figure, &total, is_counted)),
+        );
         rows.row(&cells)?;
     }
-    rows.finish()?;
-    if groups.is_empty() && context.terminal.stdout_is_terminal {
-        context.note("no calls of cached functions");
-    }
-    collections::note(context, Counted::Calls, elsewhere);
-    Ok(args.filter.exit(groups.is_empty()))
+    Ok(rows.finish()?)
 }
 
-fn cells(group: &Group, secrets: Secrets) -> Vec<Cell<'_>> {
-    let time =
-        |time: Option<Timestamp>| time.map_or(Cell::Null, |time| Cell::Time(time.as_millis()));
-    vec![
-        group
-            .name
-            .as_deref()
-            .map_or(Cell::Null, |name| Cell::Text(secrets.text(name))),
-        Cell::Count(group.usage.entries),
-        Cell::Size(group.usage.bytes),
-        Cell::Count(group.expired.entries),
-        Cell::Count(group.persistent),
-        Cell::Count(group.hits),
-        Cell::Duration(group.saved_ms),
-        time(group.oldest),
-        time(group.newest),
-    ]
+/// Returns one figure. What is not counted apart is unknown, and not zero.
+fn cell(figure: &str, stats: &Stats, is_counted: bool) -> Cell<'static> {
+    let Stats { entries, counts } = stats;
+    let counted = |count: u64| {
+        if is_counted {
+            Cell::Count(count)
+        } else {
+            Cell::Null
+        }
+    };
+    // Entries know their own hits.
+    let (hits, saved_ms) = if is_counted {
+        (counts.hits, counts.saved_ms)
+    } else {
+        (entries.hits, entries.saved_ms)
+    };
+    match figure {
+        "entries" => Cell::Count(entries.usage.entries),
+        "bytes" => Cell::Size(entries.usage.bytes),
+        "expired" => Cell::Count(entries.expired.entries),
+        "persist" => Cell::Count(entries.persistent),
+        "calls" => counted(counts.calls()),
+        "hits" => Cell::Count(hits),
+        "stale" => counted(counts.stale),
+        "followers" => counted(counts.followers),
+        "misses" => counted(counts.misses),
+        "refreshes" => counted(counts.refreshes),
+        "bypasses" => counted(counts.bypasses),
+        "errors" => counted(counts.errors),
+        "evictions" => counted(counts.evictions),
+        "hit_percent" => percent(counts.hits, counts.misses),
+        "time_percent" => percent(counts.saved_ms, counts.spent_ms),
+        "saved_ms" => Cell::Duration(saved_ms),
+        "spent_ms" if is_counted => Cell::Duration(counts.spent_ms),
+        "saved_ms_per_mib" => {
+            let bytes = u128::from(entries.usage.bytes);
+            let per_mib = (u128::from(saved_ms) << 20).checked_div(bytes);
+            per_mib.map_or(Cell::Null, |ms| {
+                Cell::Duration(u64::try_from(ms).unwrap_or(u64::MAX))
+            })
+        }
+        "oldest" => entries
+            .oldest
+            .map_or(Cell::Null, |time| Cell::Time(time.as_millis())),
+        _ => Cell::Null,
+    }
+}
+
+/// Returns the share of `part` in both, rounded down: 100 is all of it.
+fn percent(part: u64, rest: u64) -> Cell<'static> {
+    let all = u128::from(part) + u128::from(rest);
+    let percent = (u128::from(part) * 100).checked_div(all);
+    percent.map_or(Cell::Null, |percent| Cell::Count(percent as u64))
+}
+
+/// Says how often the cache was of no use.
+fn note_failures<'a>(context: &Context, groups: impl Iterator<Item = &'a Stats>) {
+    let mut sum = Counts::default();
+    groups.for_each(|stats| sum.add(&stats.counts));
+    let plural = |count| if count == 1 { "" } else { "s" };
+    if sum.errors > 0 {
+        context.note(&format!(
+            "the cache failed {} time{}; `ecache run -v` says how",
+            human::count(sum.errors),
+            plural(sum.errors)
+        ));
+    }
+    if sum.bypasses > 0 {
+        context.note(&format!(
+            "{} call{} went without the cache; `ecache run -v` says why",
+            human::count(sum.bypasses),
+            plural(sum.bypasses)
+        ));
+    }
+}
+
+/// Says in which time there were more calls than were counted.
+fn note_gaps(context: &Context, gaps: &[Gap]) {
+    let (Some(from), Some(until)) = (
+        gaps.iter().map(|gap| gap.from).min(),
+        gaps.iter().map(|gap| gap.until).max(),
+    ) else {
+        return;
+    };
+    context.note(&format!(
+        "at least: between {from} and {until} not every call could be counted"
+    ));
 }

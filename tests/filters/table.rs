@@ -132,6 +132,14 @@ pub(crate) const OPTIONS: &[(&str, Change)] = &[
         written_after: Some(after(-1200)),
         ..f
     }),
+    ("--min-hits 1", |f| Filter {
+        min_hits: Some(1),
+        ..f
+    }),
+    ("--never-used", |f| Filter {
+        never_used: true,
+        ..f
+    }),
     ("--unused-for 1h", |f| Filter {
         unused_since: Some(after(-3600)),
         ..f

@@ -52,7 +52,7 @@ fn damage_in_the_middle_is_filled_by_another_run() {
     let told = repaired.stderr.matches("is damaged").count();
     assert_eq!(told, 1, "it is told of once: {}", repaired.stderr);
     assert!(
-        session.run("stats").stderr.contains(" 1 time,"),
+        session.run("stats").stderr.contains(" 1 time;"),
         "and counted once"
     );
     assert_eq!(runs(&session), 2);

@@ -120,7 +120,7 @@ fn what_the_surroundings_have_wrong_is_no_reason_not_to_run() {
         assert_eq!(session.run("ls --fields store_name").text(), "a\necho\n");
         let stats = session.run("stats").stderr;
         assert!(
-            stats.contains("met trouble with the cache 2 times"),
+            stats.contains("the cache failed 2 times"),
             "{name}: {stats}"
         );
     }
@@ -194,7 +194,7 @@ fn a_damaged_result_is_run_again_and_replaced() {
     );
     assert_eq!(repaired.stderr, told, "it is told of once");
     let stats = session.run("stats").stderr;
-    assert!(stats.contains("1 time,"), "and counted once: {stats}");
+    assert!(stats.contains("1 time;"), "and counted once: {stats}");
     assert_eq!(memoized(&session, "-v", line).stderr, "");
     assert_eq!(runs(&session), 2);
 }
@@ -282,7 +282,7 @@ fn trouble_is_silent_and_counted() {
         .expect("a version");
     let stats = session.run("stats");
     assert_eq!(stats.code, 0);
-    let told = "`ecache run` met trouble with the cache 3 times, the last 20";
+    let told = "the cache failed 3 times; `ecache run -v` says how\n";
     assert!(stats.stderr.starts_with(told), "{stats:?}");
     assert_eq!(session.run("stats -q").stderr, "");
 }

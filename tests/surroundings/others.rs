@@ -57,7 +57,7 @@ fn files_of_others_beside_a_store_are_neither_waited_for_nor_used() {
         return;
     };
     let mut line = 0;
-    for suffix in ["-locks", "-flights", "-troubles", "-bypasses", "-reserve"] {
+    for suffix in ["-locks", "-flights", "-usage", "-usage-2", "-reserve"] {
         for what in ["a named pipe", "a folder", "a link", "a file"] {
             let path = beside(&store, suffix);
             hostile(&path, what);

@@ -74,11 +74,13 @@ pub struct Entry {
     pub updated_at: Option<Timestamp>,
     /// The time from which on it is expired
     pub expires_at: Option<Timestamp>,
-    /// When it last was a hit, to a few minutes; `None` as long as it was none
+    /// Time of its last hit; `None` as long as there was none
     pub last_used_at: Option<Timestamp>,
-    /// Number of recorded hits; a lower bound, since not every hit is a write. At most
-    /// [`MAX_COUNT`]
+    /// Number of recorded hits, at most [`MAX_COUNT`]
     pub hits: u64,
+    /// Milliseconds that the recorded hits saved, each by the cost at that time; at most
+    /// [`MAX_COUNT`]
+    pub saved_ms: u64,
     /// The scopes it was made in
     pub scopes: Scopes,
     /// The function or program that made it
@@ -103,6 +105,7 @@ impl Entry {
             expires_at: None,
             last_used_at: None,
             hits: 0,
+            saved_ms: 0,
             scopes: Scopes::default(),
             function: None,
             args: None,

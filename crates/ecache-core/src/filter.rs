@@ -131,6 +131,10 @@ pub struct Filter {
     pub written_after: Option<Timestamp>,
     /// Neither written nor hit since that time
     pub unused_since: Option<Timestamp>,
+    /// At least that many recorded hits
+    pub min_hits: Option<u64>,
+    /// No recorded hit
+    pub never_used: bool,
     /// Fresh, but no longer at that time
     pub expires_by: Option<Timestamp>,
     /// Values longer than that, in bytes
@@ -161,6 +165,8 @@ impl Default for Filter {
             written_before: None,
             written_after: None,
             unused_since: None,
+            min_hits: None,
+            never_used: false,
             expires_by: None,
             larger_than: None,
             jobs: None,
@@ -235,6 +241,32 @@ impl Filter {
         }
     }
 
+    /// Reports whether the filter names nothing but collections, stores, datasets, users and
+    /// operators, by which usage is counted.
+    pub fn means_groups(&self) -> bool {
+        let groups = Self {
+            users: self.users.clone(),
+            operators: self.operators.clone(),
+            ..self.place()
+        };
+        *self == groups
+    }
+
+    /// Reports whether such a filter matches the calls of a store, a user and an operator.
+    pub fn matches_group(
+        &self,
+        store: &StoreAddress,
+        user: Option<&str>,
+        operator: Option<&str>,
+    ) -> bool {
+        let named = |patterns: &[Pattern], name: Option<&str>| {
+            any_of(patterns, |pattern| {
+                name.is_some_and(|name| pattern.matches(name))
+            })
+        };
+        self.matches_store(store) && named(&self.users, user) && named(&self.operators, operator)
+    }
+
     /// Reports whether the filter matches either all entries of a store or none.
     pub fn means_whole_stores(&self) -> bool {
         *self == self.place()
@@ -299,6 +331,8 @@ impl Filter {
             && self
                 .unused_since
                 .is_none_or(|t| entry.is_unused_since(t, now))
+            && self.min_hits.is_none_or(|hits| entry.hits >= hits)
+            && (!self.never_used || entry.hits == 0)
             && self.expires_by.is_none_or(|t| {
                 entry.is_fresh(now) && entry.expires_at.is_some_and(|expires| expires <= t)
             })

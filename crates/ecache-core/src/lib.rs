@@ -121,6 +121,7 @@ pub mod secrets;
 #[doc(hidden)]
 pub mod sidecar;
 pub mod single_flight;
+pub mod statistics;
 pub mod stored;
 #[doc(hidden)]
 pub mod streams;
@@ -130,6 +131,7 @@ pub mod transfer;
 pub mod transient_job;
 pub mod typed_name;
 pub mod units;
+pub mod usage;
 pub mod value;
 pub mod watch;
 
@@ -318,7 +320,7 @@ pub use execution_cache::{
 /// expensive_query::clear_all_caches(&ctx, "6b03de1228195dbc2df5c505")?;
 /// expensive_query::clear_all_caches(&ctx, Datasets::Unlinked)?;
 /// expensive_query::clear_all_caches(&ctx, Datasets::All)?;
-/// // Hits, misses, computations and time saved, in this process; `ecache stats --calls` has those
+/// // Hits, misses, computations and time saved, in this process; `ecache stats --since` has those
 /// // of all.
 /// println!("{:?}", expensive_query::counters());
 /// # Ok(())

@@ -20,10 +20,10 @@ pub enum Sidecar {
     Locks,
     /// The folder with the output of running commands
     Flights,
-    /// Count of runs that had trouble with the cache
-    Troubles,
-    /// Count of runs whose input cannot be part of a key
-    Bypasses,
+    /// The log of calls that are not in the store's statistics yet
+    Usage,
+    /// The log of calls while the other one is locked
+    MoreUsage,
     /// Reserved space for removing entries on a full disk
     Reserve,
     /// Time at which a server could not be reached
@@ -52,8 +52,8 @@ impl Sidecar {
         path.push(match self {
             Self::Locks => "-locks",
             Self::Flights => "-flights",
-            Self::Troubles => "-troubles",
-            Self::Bypasses => "-bypasses",
+            Self::Usage => "-usage",
+            Self::MoreUsage => "-usage-2",
             Self::Reserve => "-reserve",
             Self::Down => "-down",
         });

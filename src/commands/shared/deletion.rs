@@ -34,7 +34,11 @@ impl From<bool> for Run {
 /// Opens the store for a change, which may free space. A dry run opens it for reading.
 pub(in crate::commands) fn open(context: &Context, run: Run) -> Result<Arc<dyn Backend>> {
     match run {
-        Run::Dry => context.reader(),
+        Run::Dry => {
+            // The real run counts the latest hits in, too.
+            context.fold_usage();
+            context.reader()
+        }
         Run::Wet => context.remover(),
     }
 }

@@ -24,6 +24,7 @@ pub(in crate::commands) enum Field {
     ExpiresAt,
     LastUsedAt,
     Hits,
+    SavedMs,
     Size,
     Kind,
     UserId,
@@ -38,7 +39,7 @@ pub(in crate::commands) enum Field {
 
 impl Field {
     /// All fields, the value last.
-    pub(in crate::commands) const ALL: [Self; 22] = [
+    pub(in crate::commands) const ALL: [Self; 23] = [
         Self::StoreName,
         Self::Key,
         Self::KeyType,
@@ -51,6 +52,7 @@ impl Field {
         Self::ExpiresAt,
         Self::LastUsedAt,
         Self::Hits,
+        Self::SavedMs,
         Self::Size,
         Self::Kind,
         Self::UserId,
@@ -90,6 +92,7 @@ impl Field {
             Self::ExpiresAt => "expires_at",
             Self::LastUsedAt => "last_used_at",
             Self::Hits => "hits",
+            Self::SavedMs => "saved_ms",
             Self::Size => "size",
             Self::Kind => "kind",
             Self::UserId => "user_id",
@@ -109,7 +112,7 @@ impl Field {
             Self::CreatedAt | Self::UpdatedAt | Self::ExpiresAt | Self::LastUsedAt => {
                 Column::whole(self.name())
             }
-            Self::Hits | Self::Size | Self::CostMs => Column::number(self.name()),
+            Self::Hits | Self::SavedMs | Self::Size | Self::CostMs => Column::number(self.name()),
             _ => Column::text(self.name()),
         }
     }
@@ -148,6 +151,7 @@ impl Field {
             Self::ExpiresAt => time(entry.expires_at),
             Self::LastUsedAt => time(entry.last_used_at),
             Self::Hits => Cell::Count(entry.hits),
+            Self::SavedMs => Cell::Duration(entry.saved_ms),
             Self::Size => Cell::Size(entry.size),
             Self::Kind => Cell::from(entry.kind.as_str()),
             Self::UserId => text(entry.scopes.user_id.as_deref()),

@@ -107,6 +107,8 @@ pub(in crate::commands) fn filter_among(
         written_before: moment(args.older_than),
         written_after: moment(args.newer_than),
         unused_since: moment(args.unused_for),
+        min_hits: args.min_hits,
+        never_used: args.never_used,
         expires_by: args
             .expiring_within
             .map(|millis| now.saturating_add(Duration::from_millis(millis))),

@@ -22,4 +22,3 @@ pub(super) mod partial;
 pub(super) mod resolve;
 pub(super) mod sieve;
 pub(super) mod transfer;
-pub(super) mod uncached;

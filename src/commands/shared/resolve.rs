@@ -10,6 +10,7 @@ use ecache_core::python_json::Json;
 use ecache_core::scope::{self, Address, STORE_KEY, Scopes, StoreAddress};
 use ecache_core::time::Timestamp;
 use ecache_core::typed_name;
+use ecache_core::usage::{Event, Outcome};
 
 use crate::cli::entry::{EntryArgs, ScopeArgs};
 use crate::cli::value::Ttl;
@@ -62,6 +63,11 @@ impl Request {
             scopes: scopes(scope, token.as_deref()),
             args,
         })
+    }
+
+    /// Returns the call that found no entry, to be counted.
+    pub(in crate::commands) fn miss(&self, now: Timestamp) -> Event {
+        Event::new(Outcome::Miss, now, self.address.store.clone(), &self.scopes)
     }
 
     /// Reports whether the recorded scopes or arguments show that an entry with this key belongs to

@@ -91,6 +91,7 @@ fn again(context: &Context, args: &WarmArgs) -> Result<Exit> {
         ));
     }
     let secrets = Secrets::from(args.reveal);
+    context.fold_usage();
     let backend = context.reader()?;
     let entries = refresh::recorded(context, backend.as_ref(), args)?;
     drop(backend);

@@ -9,16 +9,17 @@ use std::io::Read;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::{
-    Chunked, Commit, Condition, Content, Counters, Description, Dimension, Direction, Group,
-    Imported, Lookup, OnConflict, OnExistingStore, OnRefused, Progress, Put, PutOptions,
-    REPLACED_FOR, Record, Row, Rows, STAGED_FOR, START_SIZE, Scan, Sort, StoreMetadata,
-    StoreRecord, Touch, UnnamedValues, Use, Values, lookup_enough,
+    Chunked, Commit, Condition, Content, Description, Dimension, Direction, Group, Imported,
+    Lookup, OnConflict, OnExistingStore, OnRefused, Progress, Put, PutOptions, REPLACED_FOR,
+    Record, Row, Rows, STAGED_FOR, START_SIZE, Scan, Sort, StoreMetadata, StoreRecord, Touch,
+    UnnamedValues, Values, lookup_enough,
 };
 use crate::entry::{Entry, MAX_COUNT, Policy};
 use crate::error::{Error, Result};
 use crate::filter::{Capacity, Filter, Selection, Usage};
 use crate::scope::{Address, Scopes, StoreAddress};
 use crate::time::Timestamp;
+use crate::usage::{self, Batch, Counts, Gap, HOUR, LogId, Period, Position, Recorded};
 use crate::value::{CHUNK_SIZE, Value};
 
 /// A store in memory.
@@ -36,6 +37,9 @@ struct State {
     /// Latest time of any write
     latest: Option<Timestamp>,
     last_sequence: u64,
+    periods: BTreeMap<(i64, usage::Group), Counts>,
+    gaps: Vec<Gap>,
+    folded: BTreeMap<LogId, u64>,
     changes: u64,
 }
 
@@ -45,7 +49,6 @@ struct Store {
     number: usize,
     generation: u64,
     metadata: Option<StoreMetadata>,
-    counters: Counters,
 }
 
 #[derive(Clone, Debug)]
@@ -88,7 +91,6 @@ impl State {
             number,
             generation: 0,
             metadata: None,
-            counters: Counters::default(),
         })
     }
 
@@ -162,6 +164,7 @@ impl State {
         let entry = Entry {
             size: content.size(),
             hits: entry.hits.min(MAX_COUNT),
+            saved_ms: entry.saved_ms.min(MAX_COUNT),
             cost_ms: entry.cost_ms.map(|cost| cost.min(MAX_COUNT)),
             ..entry
         };
@@ -249,13 +252,14 @@ impl State {
         }
         let mut entry = entry.clone();
         match existing {
-            None => (entry.last_used_at, entry.hits) = (None, 0),
+            None => (entry.last_used_at, entry.hits, entry.saved_ms) = (None, 0, 0),
             Some(Stored { entry: old, .. }) => {
                 let new = (entry.policy, entry.expires_at);
                 let old_lifetime = (old.policy, old.expires_at);
                 (entry.policy, entry.expires_at) = options.keep.lifetime(new, old_lifetime, now);
                 entry.created_at = old.created_at;
                 (entry.last_used_at, entry.hits) = (old.last_used_at, old.hits);
+                entry.saved_ms = old.saved_ms;
             }
         }
         Ok(self.insert(entry, content.clone()))
@@ -498,7 +502,7 @@ impl ReadBackend for MemoryBackend {
                 expired: usage([entry].into_iter().filter(|_| expired)),
                 persistent: u64::from(entry.policy == Policy::Persist),
                 hits: entry.hits,
-                saved_ms: entry.hits.saturating_mul(entry.cost_ms.unwrap_or(0)),
+                saved_ms: entry.saved_ms,
                 oldest: Some(entry.created_at),
                 newest: Some(entry.written_at()),
             });
@@ -654,32 +658,62 @@ impl ObserveBackend for MemoryBackend {
         Ok(self.read().changes)
     }
 
-    fn record_uses(&self, uses: &[Use]) -> Result<()> {
+    fn add_usage(&self, batch: &Batch, position: Option<Position>, _: Timestamp) -> Result<bool> {
+        for period in &batch.periods {
+            if let usage::Group::Of { store, .. } = &period.group {
+                store.check()?;
+            }
+        }
         let mut state = self.write();
-        for one in uses {
+        if let Some(Position { log, from, to }) = position {
+            if state.folded.get(&log).copied().unwrap_or(0) != from {
+                return Ok(false);
+            }
+            state.folded.insert(log, to);
+        }
+        for one in &batch.uses {
             if let Some(Stored { entry, .. }) = state.entries.get_mut(&one.address) {
+                let is_first = entry.last_used_at.is_none() && entry.hits == 0;
+                if is_first && one.used_at < entry.created_at {
+                    continue;
+                }
                 entry.hits = entry.hits.saturating_add(one.hits).min(MAX_COUNT);
+                entry.saved_ms = entry.saved_ms.saturating_add(one.saved_ms).min(MAX_COUNT);
                 entry.last_used_at = entry.last_used_at.max(Some(one.used_at));
             }
         }
-        Ok(())
-    }
-
-    fn record_calls(&self, counters: &[(Arc<StoreAddress>, Counters)]) -> Result<()> {
-        counters.iter().try_for_each(|(store, _)| store.check())?;
-        let mut state = self.write();
-        for (store, counters) in counters {
-            state.store(store).counters.add(*counters);
+        for period in &batch.periods {
+            let group = (period.begins_at, period.group.clone());
+            let sum = state.periods.entry(group).or_default();
+            sum.add(&period.counts);
         }
-        Ok(())
+        state.gaps.extend(&batch.gaps);
+        Ok(true)
     }
 
-    fn calls(&self) -> Result<Vec<(Arc<StoreAddress>, Counters)>> {
+    fn folded(&self, log: LogId) -> Result<u64> {
+        Ok(self.read().folded.get(&log).copied().unwrap_or(0))
+    }
+
+    fn usage_since(&self, from: Timestamp, logs: &[LogId]) -> Result<Recorded> {
         let state = self.read();
-        let stores = state.stores.iter();
-        let counted = stores.filter(|(_, store)| store.counters != Counters::default());
-        let counters = counted.map(|(address, store)| (Arc::new(address.clone()), store.counters));
-        Ok(counters.collect())
+        let since = |begins_at: i64| begins_at.saturating_add(HOUR) > from.as_millis();
+        let periods = state.periods.iter().filter(|((at, _), _)| since(*at));
+        Ok(Recorded {
+            periods: periods
+                .map(|((at, group), counts)| Period {
+                    begins_at: *at,
+                    length: HOUR,
+                    group: group.clone(),
+                    counts: *counts,
+                })
+                .collect(),
+            gaps: state.gaps.clone(),
+            folded: logs
+                .iter()
+                .map(|log| state.folded.get(log).copied().unwrap_or(0))
+                .collect(),
+        })
     }
 }
 

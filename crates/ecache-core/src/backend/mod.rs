@@ -31,6 +31,7 @@ use crate::error::{Error, Result};
 use crate::filter::{Filter, Selection, Usage};
 use crate::scope::{Address, StoreAddress};
 use crate::time::Timestamp;
+use crate::usage::{Batch, LogId, Position, Recorded};
 use crate::value::{Kind, Value};
 
 /// Age from which a staged value that no entry names counts as abandoned by a process that died.
@@ -357,22 +358,24 @@ pub trait ObserveBackend {
         Ok(None)
     }
 
-    /// Records hits; those of entries that are gone are dropped.
+    /// Adds counted calls, and the hits of entries: those of entries that are gone, or that were
+    /// created later, are dropped.
     ///
+    /// With a `position`, this is the part of a log between two offsets. It is added only if the
+    /// log is folded up to the first, and is folded up to the second then; otherwise returns false.
     /// Does not wait long for other writers: it fails with
     /// [`Error::Busy`] then, and may be tried again.
-    fn record_uses(&self, uses: &[Use]) -> Result<()>;
-
-    /// Adds to the counters of stores, which outlive the stores' entries and are not exported.
-    ///
-    /// Waits no longer than [`ObserveBackend::record_uses`] does.
     ///
     /// # Errors
     /// [`Error::Name`] as [`StoreAddress::check`] says.
-    fn record_calls(&self, counters: &[(Arc<StoreAddress>, Counters)]) -> Result<()>;
+    fn add_usage(&self, batch: &Batch, position: Option<Position>, now: Timestamp) -> Result<bool>;
 
-    /// Returns the counters of stores that have any, by collection, name and dataset.
-    fn calls(&self) -> Result<Vec<(Arc<StoreAddress>, Counters)>>;
+    /// Returns the offset up to which a log is folded, or 0.
+    fn folded(&self, log: LogId) -> Result<u64>;
+
+    /// Returns the counts of periods that end after `from`, and the offsets up to which `logs` are
+    /// folded, as of one moment. The counts outlive the entries and are not exported.
+    fn usage_since(&self, from: Timestamp, logs: &[LogId]) -> Result<Recorded>;
 }
 
 /// Checks a storage, and gives space back.

@@ -5,9 +5,8 @@ use std::collections::BTreeSet;
 use std::ops::AddAssign;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
-use crate::entry::{Entry, MAX_COUNT, Policy};
+use crate::entry::{Entry, Policy};
 use crate::error::{Error, Result};
 use crate::filter::{Filter, Usage};
 use crate::key::Key;
@@ -258,93 +257,6 @@ pub struct Touch {
     pub expires_at: Option<Option<Timestamp>>,
     /// The new policy
     pub policy: Option<Policy>,
-}
-
-/// A hit to be recorded.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Use {
-    /// The entry
-    pub address: Address,
-    /// Time of its last hit
-    pub used_at: Timestamp,
-    /// Number of hits to add
-    pub hits: u64,
-}
-
-impl Use {
-    /// Minimum age of the last recorded hit before another one is recorded, so that not every hit
-    /// is a write.
-    const RECORD_AFTER: Duration = Duration::from_secs(600);
-
-    /// Returns the record of a hit at `now`, or `None` if one was recorded lately.
-    pub fn due(entry: &Entry, now: Timestamp) -> Option<Self> {
-        let is_recent = |used: Timestamp| used <= now && now.since(used) < Self::RECORD_AFTER;
-        (!entry.last_used_at.is_some_and(is_recent)).then(|| Self {
-            address: entry.address.clone(),
-            used_at: now,
-            hits: 1,
-        })
-    }
-}
-
-/// Counts of the calls of cached functions, by outcome.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Counters {
-    /// Calls answered from memory
-    pub memory_hits: u64,
-    /// Calls answered from the store
-    pub store_hits: u64,
-    /// Hits of both kinds that served a stale result: while it is refreshed, or after an error
-    pub stale_hits: u64,
-    /// Calls answered by waiting for another one's computation
-    pub shared: u64,
-    /// Calls that found nothing
-    pub misses: u64,
-    /// Computations; more than misses where a caller lost its patience, or a hit was verified or
-    /// refreshed
-    pub computations: u64,
-    /// Calls that were not to be cached: switched off, or in no scope
-    pub bypassed: u64,
-    /// Hits that were computed again and came out differently
-    pub mismatches: u64,
-    /// Failures of the cache
-    pub errors: u64,
-    /// Milliseconds that the hits' first computations took
-    pub saved_ms: u64,
-}
-
-impl Counters {
-    /// Each counter with its name, in a fixed order.
-    pub fn fields(&mut self) -> [(&'static str, &mut u64); 10] {
-        [
-            ("memory_hits", &mut self.memory_hits),
-            ("store_hits", &mut self.store_hits),
-            ("stale_hits", &mut self.stale_hits),
-            ("shared", &mut self.shared),
-            ("misses", &mut self.misses),
-            ("computations", &mut self.computations),
-            ("bypassed", &mut self.bypassed),
-            ("mismatches", &mut self.mismatches),
-            ("errors", &mut self.errors),
-            ("saved_ms", &mut self.saved_ms),
-        ]
-    }
-
-    /// Adds the counts of `other` to these.
-    pub fn add(&mut self, mut other: Self) {
-        for ((_, ours), (_, theirs)) in self.fields().into_iter().zip(other.fields()) {
-            *ours = ours.saturating_add(*theirs).min(MAX_COUNT);
-        }
-    }
-
-    /// Returns the number of calls that might have been answered without a computation.
-    pub fn calls(&self) -> u64 {
-        let found = self.memory_hits.saturating_add(self.store_hits);
-        found
-            .saturating_add(self.shared)
-            .saturating_add(self.misses)
-    }
 }
 
 /// A record to import: an entry exactly as it was elsewhere, or a store's metadata.

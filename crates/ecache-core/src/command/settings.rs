@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::entry::Entry;
+use crate::key::Key;
 use crate::location::Access;
 
 /// The way in which the cache is used.
@@ -176,8 +177,10 @@ pub enum StoreUse {
 /// The outcome of a memoized command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// A fresh result was replayed, or the run of another process was followed to its end
+    /// A fresh result was replayed
     Hit,
+    /// The run of another process was followed to its end
+    Followed,
     /// A stale result was replayed
     Stale,
     /// There was no usable result; the command was run unless that was forbidden
@@ -205,13 +208,15 @@ pub struct Report {
     pub cost: Option<Duration>,
     /// Size of the stored result in bytes, `None` if it is not stored
     pub size: Option<u64>,
+    /// Key of the result that was replayed or stored
+    pub key: Option<Key>,
 }
 
 impl Report {
     /// Returns the run time that a replay saved, if that is known.
     pub fn saved(&self) -> Option<Duration> {
         match self.outcome {
-            Outcome::Hit | Outcome::Stale => self.cost,
+            Outcome::Hit | Outcome::Stale | Outcome::Followed => self.cost,
             Outcome::Miss | Outcome::Refreshed | Outcome::Bypass => Some(Duration::ZERO),
         }
     }
@@ -219,7 +224,7 @@ impl Report {
     /// Returns the report of a command that another process ran to its end.
     pub(super) fn of_other(exit: u8) -> Self {
         Self {
-            outcome: Outcome::Hit,
+            outcome: Outcome::Followed,
             exit,
             ..Self::of_nothing()
         }
@@ -235,6 +240,7 @@ impl Report {
             ttl_left: None,
             cost: None,
             size: None,
+            key: None,
         }
     }
 }

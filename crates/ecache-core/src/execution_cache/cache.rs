@@ -8,16 +8,17 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::counters::Event;
-use super::ledger::{Hits, Ledger};
+use super::ledger::{Hits, Ledger, Whose};
 use super::residents::Residents;
 use crate::backend::{Backend, no_progress};
 use crate::error::{Error, Result};
 use crate::filter::{Filter, Freshness, Usage};
 use crate::location::{self, Access};
-use crate::scope::StoreAddress;
 use crate::sidecar::Sidecar;
 use crate::single_flight::FlightLocks;
+use crate::statistics;
 use crate::time::{Clock, SystemClock, Timestamp};
+use crate::usage::{Batch, Log};
 
 /// Default time within which a removal by another process is noticed in memory.
 pub const DEFAULT_COHERENCE: Duration = Duration::from_millis(100);
@@ -381,29 +382,23 @@ impl Cache {
     }
 
     /// Returns the counter of an entry's hits in memory.
-    pub(super) fn hits(
-        &self,
-        store: &Arc<StoreAddress>,
-        hash: &[u8; 32],
-        cost_ms: u64,
-    ) -> Arc<Hits> {
-        self.ledger.hits(store, hash, cost_ms)
+    pub(super) fn hits(&self, whose: &Whose, hash: &[u8; 32], cost_ms: u64) -> Arc<Hits> {
+        self.ledger.hits(whose, hash, cost_ms)
     }
 
     /// Counts a hit in the store.
-    pub(super) fn hit(
-        &self,
-        store: &Arc<StoreAddress>,
-        hash: &[u8; 32],
-        cost_ms: u64,
-        now: Timestamp,
-    ) {
-        self.ledger.hit(store, hash, cost_ms, now);
+    pub(super) fn hit(&self, whose: &Whose, hash: &[u8; 32], cost_ms: u64, now: Timestamp) {
+        self.ledger.hit(whose, hash, cost_ms, now);
     }
 
     /// Counts an event other than a hit.
-    pub(super) fn count(&self, store: &Arc<StoreAddress>, event: Event) {
-        self.ledger.count(store, event);
+    pub(super) fn count(&self, whose: &Whose, event: Event) {
+        self.ledger.count(whose, event);
+    }
+
+    /// Counts time that was spent on computing.
+    pub(super) fn spend(&self, whose: &Whose, spent_ms: u64) {
+        self.ledger.spend(whose, spent_ms);
     }
 
     /// Flushes the counters once a minute.
@@ -443,26 +438,44 @@ impl Cache {
         Ok(removed)
     }
 
-    /// Writes the pending counters to the store, where `ecache stats` and `--unused-for` see them.
+    /// Appends the calls counted since the last time to the usage log of the store, from which
+    /// `ecache stats` counts and `--unused-for` selects. On an open backend without a path, they
+    /// are added to the store at once.
     ///
     /// Happens by itself every minute and when the cache is dropped. A cache in a `static` is never
     /// dropped: a program that has it there calls this before it ends, or loses the counts of the
     /// last minute.
     pub fn flush(&self) {
-        // While the store cannot be opened, its counters stay pending.
+        // As long as the store is not open, there is none to count for.
         let Some(backend) = self.backend.get() else {
             return;
         };
-        let (uses, counters) = self.ledger.take();
-        if !uses.is_empty() {
-            self.attempt("record hits", backend.record_uses(&uses));
+        let now = self.now();
+        let events = self.ledger.take(now);
+        if events.is_empty() {
+            return;
         }
-        if !counters.is_empty() {
-            let recorded = self.attempt("record calls", backend.record_calls(&counters));
-            if recorded.is_none() {
-                self.ledger.give_back(counters);
+        let written = match self.log() {
+            Some(log) => log.append(&events).map_err(Error::from),
+            None => {
+                let added = backend.add_usage(&Batch::of(&events), None, now);
+                added.map(|_| 0)
             }
+        };
+        let Some(size) = self.attempt("record calls", written) else {
+            self.ledger.give_back(events);
+            return;
+        };
+        if let Some(log) = self.log().filter(|_| size > statistics::FOLD_ABOVE) {
+            // Otherwise the next command that needs the numbers folds them.
+            let _ = statistics::fold(backend.as_ref(), &log, now);
         }
+    }
+
+    /// Returns the usage log, if the store is a file at a path.
+    fn log(&self) -> Option<Log> {
+        let path = self.path.as_deref()?;
+        (!location::is_url(path.as_os_str())).then(|| Log::beside(path))
     }
 }
 

@@ -10,13 +10,14 @@ use super::erased::{AnyCodec, Found};
 use super::fallback::Fallback;
 use super::keep::{Remembered, Seen};
 use super::lead::Lead;
+use super::ledger::Whose;
 use super::memory_tier::{MemoryKey, Slot};
 use super::{ExecutionCache, ExecutionContext, FlightKey, Shared};
 use crate::backend::{CallIdentity, CallLookup, read_value};
 use crate::error::{Error, Result};
 use crate::key::{DeclaredScopes, Preimage, Scope};
 use crate::panics::caught;
-use crate::scope::{Scopes, StoreAddress, token_hash};
+use crate::scope::{Scopes, StoreAddress};
 use crate::single_flight::{Flight, Joined, Landed};
 use crate::time::Timestamp;
 
@@ -187,6 +188,14 @@ impl<'a> Call<'a> {
         self.function.count(self.ctx, event);
     }
 
+    /// Counts time that was spent on computing the result.
+    pub(super) fn spend(&self, spent_ms: u64) {
+        let function = self.function;
+        if spent_ms > 0 && function.options.residency.has_store() {
+            self.ctx.cache.spend(&function.whose(self.ctx), spent_ms);
+        }
+    }
+
     /// Like [`ExecutionCache::attempt`], for this call.
     pub(super) fn attempt<T, E: fmt::Display>(
         &self,
@@ -227,17 +236,7 @@ impl<'a> Call<'a> {
 
     /// Returns the scopes that are part of the key.
     pub(super) fn scopes(&self) -> Scopes {
-        let options = &self.function.options;
-        let scope = |is_on: bool, value: &Option<Arc<str>>| {
-            value.clone().filter(|value| is_on && !value.is_empty())
-        };
-        Scopes {
-            user_id: scope(options.user_scoped, &self.ctx.user_id),
-            operator_uri: scope(options.operator_scoped, &self.ctx.operator_uri),
-            prompt_id: scope(options.prompt_scoped, &self.ctx.prompt_id),
-            jwt_sha256: scope(options.jwt_scoped, &self.ctx.user_request_token)
-                .map(|token| token_hash(&token)),
-        }
+        self.function.scopes(self.ctx)
     }
 
     /// Looks in memory and in the store; on a miss, becomes the leader or a follower.
@@ -427,7 +426,8 @@ impl<'a> Call<'a> {
         if is_old {
             self.count(Event::StaleHit);
         }
-        cache.hit(&store, self.place(), cost_ms, now);
+        let whose = Whose::new(store.clone(), &scopes);
+        cache.hit(&whose, self.place(), cost_ms, now);
         cache.flush_if_due(now);
         if let (Some(epoch), Some(generation)) = (epoch, result.generation)
             && function.memory.admits(size)
@@ -439,7 +439,7 @@ impl<'a> Call<'a> {
                 expires_at: result.expires_at,
                 cost_ms,
             };
-            let hits = cache.hits(&store, self.place(), cost_ms);
+            let hits = cache.hits(&whose, self.place(), cost_ms);
             if let Some(_keeping) = function.keep_since(self.clears) {
                 let seen = Seen {
                     epoch,

@@ -74,7 +74,7 @@ impl<'a> Call<'a> {
         leader: Leader<'a, FlightKey, Shared>,
         codec: &dyn AnyCodec,
     ) -> Option<Computation<'a>> {
-        let lead = Lead::new(leader, false).locked_at_once(self)?;
+        let lead = Lead::refreshing(leader).locked_at_once(self)?;
         let lead = lead.take_off(self, codec).ok()?;
         Some(Computation::new(self, Role::Leads(lead)).entered())
     }
@@ -131,7 +131,7 @@ impl Call<'_> {
         leader: Leader<'static, FlightKey, Shared>,
         codec: &SharedCodec,
     ) -> Option<Computation<'static>> {
-        let lead = Lead::new(leader, false).locked_at_once(self)?;
+        let lead = Lead::refreshing(leader).locked_at_once(self)?;
         let lead = lead.take_off_async(function, self, codec).await.ok()?;
         Some(Computation::new(self, Role::Leads(lead)))
     }
@@ -140,6 +140,9 @@ impl Call<'_> {
 impl<'a> Computation<'a> {
     fn new(call: &Call<'_>, role: Role<'a>) -> Self {
         call.count(Event::Computation);
+        if matches!(role, Role::Replaces) {
+            call.count(Event::Refresh);
+        }
         Self {
             started: Instant::now(),
             inside: None,
@@ -184,6 +187,7 @@ impl<'a> Computation<'a> {
         computed: Option<&Shared>,
     ) -> Option<Found> {
         drop(self.inside);
+        call.spend(cost_ms);
         match (self.role, computed) {
             (Role::Verifies(hit), Some(value)) => {
                 call.verify(codec, hit.any(), value, cost_ms);

@@ -3,7 +3,44 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::backend::Counters;
+/// Counts of the calls of cached functions, by outcome.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Counters {
+    /// Calls answered from memory
+    pub memory_hits: u64,
+    /// Calls answered from the store
+    pub store_hits: u64,
+    /// Hits of both kinds that served a stale result: while it is refreshed, or after an error
+    pub stale_hits: u64,
+    /// Calls answered by waiting for another one's computation
+    pub shared: u64,
+    /// Calls that found nothing
+    pub misses: u64,
+    /// Computations; more than misses where a caller lost its patience, or a hit was verified or
+    /// refreshed
+    pub computations: u64,
+    /// Computations of results that were there: because of their age, or on request
+    pub refreshes: u64,
+    /// Calls that were not to be cached: switched off, or in no scope
+    pub bypassed: u64,
+    /// Hits that were computed again and came out differently
+    pub mismatches: u64,
+    /// Failures of the cache
+    pub errors: u64,
+    /// Milliseconds that the hits' first computations took
+    pub saved_ms: u64,
+}
+
+impl Counters {
+    /// Returns the number of calls that might have been answered without a computation.
+    pub fn calls(&self) -> u64 {
+        let found = self.memory_hits.saturating_add(self.store_hits);
+        found
+            .saturating_add(self.shared)
+            .saturating_add(self.misses)
+    }
+}
 
 /// The counters of one function; those that a hit changes need no lock.
 #[derive(Default)]
@@ -29,6 +66,7 @@ pub(super) enum Event {
     Shared,
     Miss,
     Computation,
+    Refresh,
     Bypass,
     Mismatch,
     Error,
@@ -36,12 +74,13 @@ pub(super) enum Event {
 
 impl Event {
     /// Returns the counter of the event.
-    pub(super) fn of(self, counters: &mut Counters) -> &mut u64 {
+    fn of(self, counters: &mut Counters) -> &mut u64 {
         match self {
             Self::StaleHit => &mut counters.stale_hits,
             Self::Shared => &mut counters.shared,
             Self::Miss => &mut counters.misses,
             Self::Computation => &mut counters.computations,
+            Self::Refresh => &mut counters.refreshes,
             Self::Bypass => &mut counters.bypassed,
             Self::Mismatch => &mut counters.mismatches,
             Self::Error => &mut counters.errors,

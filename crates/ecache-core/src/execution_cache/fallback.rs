@@ -55,7 +55,8 @@ impl Call<'_> {
         function.counting.hit(fallback.tier, fallback.cost_ms);
         self.count(Event::StaleHit);
         if function.options.residency.has_store() {
-            cache.hit(&self.store(), self.place(), fallback.cost_ms, now);
+            let whose = function.whose(self.ctx);
+            cache.hit(&whose, self.place(), fallback.cost_ms, now);
         }
         Some(Found::of(fallback.value, true))
     }

@@ -10,7 +10,7 @@ use super::call::Call;
 use super::codec::CodecError;
 use super::counters::Event;
 use super::erased::{AnyCodec, AnyResult};
-use super::ledger::Hits;
+use super::ledger::{Hits, Whose};
 use super::memory_tier::{Slot, Stored};
 use super::{Shared, round_trip};
 use crate::backend::{Backend, Content, Row, Scan, no_progress};
@@ -152,7 +152,11 @@ impl Call<'_> {
             let seen = Seen {
                 epoch,
                 generation,
-                hits: cache.hits(&store, self.place(), cost_ms.unwrap_or(0)),
+                hits: cache.hits(
+                    &Whose::new(store.clone(), &scopes),
+                    self.place(),
+                    cost_ms.unwrap_or(0),
+                ),
             };
             kept = self.remember(copy, Some(seen));
         }

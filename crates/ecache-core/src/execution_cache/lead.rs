@@ -13,6 +13,8 @@ pub(super) struct Lead<'a> {
     lock: Option<FlightLock>,
     /// Set if the first look-up failed, so that there is no second one
     is_troubled: bool,
+    /// Set if there is a result, which is computed again because of its age
+    is_refresh: bool,
 }
 
 impl<'a> Lead<'a> {
@@ -22,6 +24,15 @@ impl<'a> Lead<'a> {
             leader,
             lock: None,
             is_troubled,
+            is_refresh: false,
+        }
+    }
+
+    /// Creates the lead of a refresh in the background.
+    pub(super) fn refreshing(leader: Leader<'a, FlightKey, Shared>) -> Self {
+        Self {
+            is_refresh: true,
+            ..Self::new(leader, false)
         }
     }
 
@@ -64,7 +75,11 @@ impl<'a> Lead<'a> {
             self.leader.land_with(|| found.shared().clone());
             return Err(found);
         }
-        call.count(Event::Miss);
+        call.count(if self.is_refresh {
+            Event::Refresh
+        } else {
+            Event::Miss
+        });
         Ok(self)
     }
 

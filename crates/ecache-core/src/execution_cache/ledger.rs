@@ -1,4 +1,4 @@
-//! Pending counters of calls: they are written to the store in batches, so that a hit is no write.
+//! Calls that are counted, but not in the usage log yet: they are appended in batches.
 //!
 //! A hit in memory is counted without a lock, in the [`Hits`] that its slot refers to. Everything
 //! else is counted under a lock, whose cost is small beside that of the look at the store that
@@ -10,22 +10,22 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::counters::Event;
-use crate::backend::{Counters, Use};
 use crate::key::Key;
-use crate::scope::{Address, StoreAddress};
+use crate::scope::{Scopes, StoreAddress};
 use crate::time::Timestamp;
+use crate::usage::{Event as Usage, Outcome};
 
-/// Time between two writes to the store, in milliseconds.
+/// Time between two batches, in milliseconds.
 const FLUSH_AFTER_MS: u64 = 60_000;
 
-/// The hits of one entry that are not in the store yet.
+/// The hits of one entry that are not in the log yet.
 #[derive(Debug, Default)]
 pub(super) struct Hits {
     count: AtomicU64,
     /// Milliseconds since the epoch
     used_at: AtomicI64,
-    /// Time that each hit saved, in milliseconds
-    cost_ms: AtomicU64,
+    /// Time that each hit saves, in milliseconds
+    cost_ms: u64,
 }
 
 impl Hits {
@@ -65,92 +65,179 @@ impl Hasher for FirstBytes {
     fn write_usize(&mut self, _: usize) {}
 }
 
-/// The pending counters of one store.
+/// Calls that are counted together: those of a store, a user and an operator.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Whose {
+    store: Arc<StoreAddress>,
+    user: Option<Arc<str>>,
+    operator: Option<Arc<str>>,
+}
+
+impl Whose {
+    pub(super) fn new(store: Arc<StoreAddress>, scopes: &Scopes) -> Self {
+        Self {
+            store,
+            user: scopes.user_id.clone(),
+            operator: scopes.operator_uri.clone(),
+        }
+    }
+
+    fn usage(&self, outcome: Outcome, at: Timestamp, count: u64) -> Usage {
+        Usage {
+            outcome,
+            at,
+            count,
+            saved_ms: 0,
+            spent_ms: 0,
+            store: self.store.clone(),
+            user: self.user.clone(),
+            operator: self.operator.clone(),
+            key: None,
+        }
+    }
+}
+
+type HitsByHash = HashMap<[u8; 32], Arc<Hits>, BuildHasherDefault<FirstBytes>>;
+
+/// The pending counts of one store, user and operator.
 #[derive(Default)]
 struct Page {
-    /// All counters except hits in memory and saved time
-    counters: Counters,
-    /// Counters that could not be written before
-    unwritten: Counters,
+    /// Calls by outcome, hits excepted
+    calls: BTreeMap<u8, (Outcome, u64)>,
+    /// Hits that returned a stale result
+    stale: u64,
+    spent_ms: u64,
     /// Hits by the hash that is the entry's key
-    hits: HashMap<[u8; 32], Arc<Hits>, BuildHasherDefault<FirstBytes>>,
+    hits: HitsByHash,
+    /// Hits of entries whose cost has changed since
+    earlier: Vec<([u8; 32], Arc<Hits>)>,
 }
 
 impl Page {
     fn hits(&mut self, hash: &[u8; 32], cost_ms: u64) -> &Arc<Hits> {
-        let hits = self.hits.entry(*hash).or_default();
-        hits.cost_ms.store(cost_ms, Ordering::Relaxed);
+        let new = || {
+            Arc::new(Hits {
+                cost_ms,
+                ..Hits::default()
+            })
+        };
+        let hits = self.hits.entry(*hash).or_insert_with(new);
+        if hits.cost_ms != cost_ms {
+            // What the earlier hits saved stays what it was.
+            let earlier = std::mem::replace(hits, new());
+            self.earlier.push((*hash, earlier));
+        }
         hits
+    }
+
+    /// Moves the hits of an entry into events.
+    fn take_hits(
+        stale: &mut u64,
+        whose: &Whose,
+        (hash, hits): (&[u8; 32], &Hits),
+        events: &mut Vec<Usage>,
+    ) {
+        let Some((at, count)) = hits.take() else {
+            return;
+        };
+        // Which entries the stale hits were of does not matter.
+        let old = count.min(*stale);
+        *stale -= old;
+        for (outcome, count) in [(Outcome::Stale, old), (Outcome::Hit, count - old)] {
+            if count > 0 {
+                events.push(Usage {
+                    saved_ms: count.saturating_mul(hits.cost_ms),
+                    key: Some(Key::of_hash(hash)),
+                    ..whose.usage(outcome, at, count)
+                });
+            }
+        }
     }
 }
 
-/// The pending counters of one cache, by store.
+/// The pending counts of one cache.
 pub(super) struct Ledger {
-    // In order: there are few stores, and comparing their names takes less than hashing them.
-    pages: Mutex<BTreeMap<Arc<StoreAddress>, Page>>,
-    /// Time of the last write, or of the first check before it; milliseconds since the epoch
+    // In order: there are few, and comparing their names takes less than hashing them.
+    pages: Mutex<BTreeMap<Whose, Page>>,
+    /// Events that could not be appended before
+    unwritten: Mutex<Vec<Usage>>,
+    /// Time of the last batch, or of the first check before it; milliseconds since the epoch
     flushed_at: AtomicI64,
 }
 
 /// The value of `flushed_at` before the first check.
 const NEVER: i64 = i64::MIN;
 
+/// Maximum number of events that are kept for another attempt.
+const MAX_UNWRITTEN: usize = 100_000;
+
 impl Default for Ledger {
     fn default() -> Self {
         Self {
             pages: Mutex::default(),
+            unwritten: Mutex::default(),
             flushed_at: AtomicI64::new(NEVER),
         }
     }
 }
 
-/// Stores, each with the numbers to add to its counters.
-pub(super) type StoreCounters = Vec<(Arc<StoreAddress>, Counters)>;
-
 impl Ledger {
-    fn pages(&self) -> MutexGuard<'_, BTreeMap<Arc<StoreAddress>, Page>> {
+    fn pages(&self) -> MutexGuard<'_, BTreeMap<Whose, Page>> {
         // Each change is a single step, so a panic elsewhere leaves nothing half done.
         self.pages.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn on_page<T>(&self, store: &Arc<StoreAddress>, note: impl FnOnce(&mut Page) -> T) -> T {
+    fn unwritten(&self) -> MutexGuard<'_, Vec<Usage>> {
+        self.unwritten
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn on_page<T>(&self, whose: &Whose, note: impl FnOnce(&mut Page) -> T) -> T {
         let mut pages = self.pages();
-        match pages.get_mut(store) {
+        match pages.get_mut(whose) {
             Some(page) => note(page),
-            None => note(pages.entry(store.clone()).or_default()),
+            None => note(pages.entry(whose.clone()).or_default()),
         }
     }
 
     /// Returns the counter of an entry's hits in memory.
-    pub(super) fn hits(
-        &self,
-        store: &Arc<StoreAddress>,
-        hash: &[u8; 32],
-        cost_ms: u64,
-    ) -> Arc<Hits> {
-        self.on_page(store, |page| page.hits(hash, cost_ms).clone())
+    pub(super) fn hits(&self, whose: &Whose, hash: &[u8; 32], cost_ms: u64) -> Arc<Hits> {
+        self.on_page(whose, |page| page.hits(hash, cost_ms).clone())
     }
 
     /// Counts a hit in the store.
-    pub(super) fn hit(
-        &self,
-        store: &Arc<StoreAddress>,
-        hash: &[u8; 32],
-        cost_ms: u64,
-        now: Timestamp,
-    ) {
-        self.on_page(store, |page| {
-            page.counters.store_hits += 1;
-            page.hits(hash, cost_ms).note(now);
-        });
+    pub(super) fn hit(&self, whose: &Whose, hash: &[u8; 32], cost_ms: u64, now: Timestamp) {
+        self.on_page(whose, |page| page.hits(hash, cost_ms).note(now));
     }
 
     /// Counts an event other than a hit.
-    pub(super) fn count(&self, store: &Arc<StoreAddress>, event: Event) {
-        self.on_page(store, |page| *event.of(&mut page.counters) += 1);
+    pub(super) fn count(&self, whose: &Whose, event: Event) {
+        let outcome = match event {
+            Event::StaleHit => return self.on_page(whose, |page| page.stale += 1),
+            // A miss or a refresh says so already; a mismatch is the function's alone.
+            Event::Computation | Event::Mismatch => return,
+            Event::Shared => Outcome::Follower,
+            Event::Miss => Outcome::Miss,
+            Event::Refresh => Outcome::Refresh,
+            Event::Bypass => Outcome::Bypass,
+            Event::Error => Outcome::Error,
+        };
+        self.on_page(whose, |page| {
+            page.calls.entry(outcome as u8).or_insert((outcome, 0)).1 += 1;
+        });
     }
 
-    /// Reports whether a write is due; the caller that gets `true` must do it.
+    /// Adds time that was spent on computing.
+    pub(super) fn spend(&self, whose: &Whose, spent_ms: u64) {
+        if spent_ms > 0 {
+            self.on_page(whose, |page| {
+                page.spent_ms = page.spent_ms.saturating_add(spent_ms);
+            });
+        }
+    }
+
+    /// Reports whether a batch is due; the caller that gets `true` must append it.
     pub(super) fn is_due(&self, now: Timestamp) -> bool {
         let (now, flushed_at) = (now.as_millis(), self.flushed_at.load(Ordering::Relaxed));
         if now.abs_diff(flushed_at) < FLUSH_AFTER_MS {
@@ -162,43 +249,43 @@ impl Ledger {
         is_ours.is_ok() && flushed_at != NEVER
     }
 
-    /// Takes what was counted since the last time: the hits of entries and the counters of stores.
-    pub(super) fn take(&self) -> (Vec<Use>, StoreCounters) {
-        let (mut uses, mut counters) = (Vec::new(), Vec::new());
-        for (store, page) in self.pages().iter_mut() {
-            let mut noted = std::mem::take(&mut page.counters);
-            let in_store = noted.store_hits;
+    /// Takes what was counted since the last time.
+    pub(super) fn take(&self, now: Timestamp) -> Vec<Usage> {
+        let mut events = std::mem::take(&mut *self.unwritten());
+        self.pages().retain(|whose, page| {
+            let stale = &mut page.stale;
+            for (hash, hits) in &page.earlier {
+                Page::take_hits(stale, whose, (hash, hits), &mut events);
+            }
+            // A slot in memory may still count here.
+            page.earlier.retain(|(_, hits)| Arc::strong_count(hits) > 1);
             page.hits.retain(|hash, hits| {
-                if let Some((used_at, count)) = hits.take() {
-                    let saved = count.saturating_mul(hits.cost_ms.load(Ordering::Relaxed));
-                    noted.saved_ms = noted.saved_ms.saturating_add(saved);
-                    noted.memory_hits += count;
-                    uses.push(Use {
-                        address: Address {
-                            store: store.clone(),
-                            key: Key::of_hash(hash),
-                        },
-                        used_at,
-                        hits: count,
-                    });
-                }
-                // Otherwise a slot in memory still counts here.
+                Page::take_hits(stale, whose, (hash, hits), &mut events);
                 Arc::strong_count(hits) > 1
             });
-            // The hits of entries include those in the store.
-            noted.memory_hits -= in_store;
-            noted.add(std::mem::take(&mut page.unwritten));
-            if noted != Counters::default() {
-                counters.push((store.clone(), noted));
+            let mut spent_ms = std::mem::take(&mut page.spent_ms);
+            for (outcome, count) in std::mem::take(&mut page.calls).into_values() {
+                let mut usage = whose.usage(outcome, now, count);
+                if matches!(outcome, Outcome::Miss | Outcome::Refresh) {
+                    usage.spent_ms = std::mem::take(&mut spent_ms);
+                }
+                events.push(usage);
             }
-        }
-        (uses, counters)
+            // That of a computation whose call is counted in an earlier batch.
+            if spent_ms > 0 {
+                let mut usage = whose.usage(Outcome::Miss, now, 0);
+                usage.spent_ms = spent_ms;
+                events.push(usage);
+            }
+            !page.hits.is_empty() || !page.earlier.is_empty() || page.stale > 0
+        });
+        events
     }
 
-    /// Adds back counters that could not be written.
-    pub(super) fn give_back(&self, counters: StoreCounters) {
-        for (store, counters) in counters {
-            self.on_page(&store, |page| page.unwritten.add(counters));
-        }
+    /// Keeps events that could not be appended, up to a number, for another attempt.
+    pub(super) fn give_back(&self, events: Vec<Usage>) {
+        let mut unwritten = self.unwritten();
+        let room = MAX_UNWRITTEN.saturating_sub(unwritten.len());
+        unwritten.extend(events.into_iter().take(room));
     }
 }

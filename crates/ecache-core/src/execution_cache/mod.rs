@@ -93,15 +93,16 @@ pub use lifetime::IntoLifetime;
 pub use options::{DEFAULT_MAX_BYTES, DEFAULT_MAX_SIZE, Options, Residency};
 pub use status::Status;
 
-pub use crate::backend::Counters;
 use crate::key::Preimage;
-use crate::scope::StoreAddress;
+use crate::scope::{Scopes, StoreAddress, token_hash};
 use crate::single_flight::Flights;
 use crate::stored::StoredError;
 use call::{Call, Old};
 use computation::Begun;
+pub use counters::Counters;
 use counters::{Counting, Event};
 use erased::{AnyCodec, Found, Typed};
+use ledger::Whose;
 use memory_tier::{MemoryKey, MemoryTier};
 
 /// A value that a leader shares with its followers.
@@ -239,11 +240,31 @@ impl ExecutionCache {
         }
     }
 
+    /// Returns what calls in this context are counted as.
+    fn whose(&self, ctx: &ExecutionContext) -> Whose {
+        Whose::new(self.store(ctx), &self.scopes(ctx))
+    }
+
+    /// Returns the scopes that are part of the keys.
+    fn scopes(&self, ctx: &ExecutionContext) -> Scopes {
+        let options = &self.options;
+        let scope = |is_on: bool, value: &Option<Arc<str>>| {
+            value.clone().filter(|value| is_on && !value.is_empty())
+        };
+        Scopes {
+            user_id: scope(options.user_scoped, &ctx.user_id),
+            operator_uri: scope(options.operator_scoped, &ctx.operator_uri),
+            prompt_id: scope(options.prompt_scoped, &ctx.prompt_id),
+            jwt_sha256: scope(options.jwt_scoped, &ctx.user_request_token)
+                .map(|token| token_hash(&token)),
+        }
+    }
+
     /// Counts an event of a call in this process and, if results are kept in the store, there.
     fn count(&self, ctx: &ExecutionContext, event: Event) {
         self.counting.count(event);
         if self.options.residency.has_store() && ctx.cache.is_on() {
-            ctx.cache.count(&self.store(ctx), event);
+            ctx.cache.count(&self.whose(ctx), event);
         }
     }
 

@@ -28,7 +28,7 @@
 //! | `ExecutionStore.create(default_policy)` | missing: each write names its policy |
 //!
 //! Reading does not record a hit; a caller that used the value does so with
-//! [`ObserveBackend::record_uses`](crate::backend::ObserveBackend::record_uses).
+//! [`Log::append`](crate::usage::Log::append).
 
 mod stores;
 mod subscription;

@@ -153,11 +153,11 @@ impl Watcher {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::backend::Use;
     use crate::backend::sqlite::{Access, SqliteBackend};
     use crate::key::Key;
     use crate::scope::StoreAddress;
     use crate::time::{ManualClock, Timestamp};
+    use crate::usage::{Batch, EntryUse};
     use crate::value::Value;
 
     const HOUR: Duration = Duration::from_secs(3600);
@@ -274,13 +274,19 @@ mod tests {
         let mut fixture = Fixture::new();
         fixture.set("a", "1");
         fixture.poll();
-        let hit = Use {
+        let hit = EntryUse {
+            saved_ms: 0,
             address: fixture.store.entry(&key("a")).expect("a valid key"),
             used_at: Timestamp::from_millis(2_000_000),
             hits: 1,
         };
         let backend = &fixture.store.backend;
-        backend.record_uses(&[hit]).expect("recorded");
+        let batch = Batch {
+            uses: vec![hit],
+            ..Batch::default()
+        };
+        let now = Timestamp::from_millis(2_000_000);
+        backend.add_usage(&batch, None, now).expect("recorded");
         assert!(fixture.poll().is_empty());
         let touched = fixture.store.update_ttl(&key("a"), Some(HOUR));
         assert!(touched.expect("touched"));

@@ -210,6 +210,7 @@ impl Recorder {
             expires_at: fields.expires_at,
             last_used_at: fields.last_used_at,
             hits: fields.hits.unwrap_or(0),
+            saved_ms: fields.saved_ms.unwrap_or(0),
             scopes: Scopes {
                 user_id: self.user_id.intern(fields.user_id),
                 operator_uri: self.operator_uri.intern(fields.operator_uri),

@@ -104,6 +104,7 @@ pub fn write_fields(entry: &Entry, out: &mut Vec<u8>) {
     members.time("expires_at", entry.expires_at);
     members.time("last_used_at", entry.last_used_at);
     members.count("hits", Some(entry.hits));
+    members.count("saved_ms", Some(entry.saved_ms));
     members.count("size", Some(entry.size));
     members.text("kind", Some(entry.kind.as_str()));
     members.text("user_id", scopes.user_id.as_deref());

@@ -1,19 +1,34 @@
 //! The counters of calls, in the process and in the store.
 
+use std::collections::BTreeMap;
+
 use super::*;
 use ecache_core::execution_cache::Counters;
-use ecache_core::scope::StoreAddress;
+use ecache_core::statistics;
 use ecache_core::time::Timestamp;
+use ecache_core::usage::{Counts, Group, Log};
 
-/// Returns the counters of the store `tests::function`, the only one that has any.
-fn counted(ctx: &ExecutionContext) -> Counters {
+/// Returns the counts of each store, by whether it has a dataset. All are of `tests::function`.
+fn by_dataset(ctx: &ExecutionContext, log: Option<&Log>) -> BTreeMap<Option<Arc<str>>, Counts> {
     let backend = ctx.cache.backend().expect("a backend");
-    let counters = backend.calls().expect("counters");
-    let [(store, counters)] = &counters[..] else {
-        panic!("{counters:?}");
-    };
-    assert_eq!(&*store.store_name, "tests::function");
-    *counters
+    let from = Timestamp::from_millis(0);
+    let usage = statistics::read(backend.as_ref(), log, from, NOW).expect("usage");
+    assert_eq!(usage.gaps, []);
+    let mut sums: BTreeMap<_, Counts> = BTreeMap::new();
+    for period in usage.periods {
+        let Group::Of { store, .. } = period.group else {
+            panic!("{:?}", period.group);
+        };
+        assert_eq!(&*store.store_name, "tests::function");
+        let sum = sums.entry(store.dataset_id.clone()).or_default();
+        sum.add(&period.counts);
+    }
+    sums
+}
+
+/// Returns the counts of a store without a log.
+fn counted(ctx: &ExecutionContext) -> Counts {
+    by_dataset(ctx, None).remove(&None).unwrap_or_default()
 }
 
 #[test]
@@ -31,11 +46,12 @@ fn the_store_has_what_the_process_has() {
     expected.computations = 3;
     expected.errors = 1;
     assert_eq!(function.cache.counters(), expected);
-    assert_eq!(counted(&ctx), expected);
+    let counts = counted(&ctx);
+    assert_eq!((counts.hits, counts.misses, counts.errors), (2, 3, 1));
 }
 
 #[test]
-fn hits_in_the_store_are_told_from_hits_in_memory() {
+fn hits_of_several_processes_add_up_in_the_log() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("store.db");
     for hits in 0..3 {
@@ -45,10 +61,18 @@ fn hits_in_the_store_are_told_from_hits_in_memory() {
             function.call(&ctx, "a", 1);
         }
     }
-    let counters = counted(&context(Cache::at(&path)));
-    assert_eq!((counters.store_hits, counters.memory_hits), (2, 3));
-    assert_eq!((counters.misses, counters.computations), (1, 1));
-    assert_eq!(counters.calls(), 6);
+    let log = Log::beside(&path);
+    let ctx = context(Cache::at(&path));
+    let before = by_dataset(&ctx, Some(&log));
+    let counts = before[&None];
+    assert_eq!((counts.hits, counts.misses, counts.calls()), (5, 1, 6));
+    // Folding moves the counts, and adds none.
+    let backend = ctx.cache.backend().expect("a backend");
+    for _ in 0..2 {
+        statistics::fold(backend.as_ref(), &log, NOW).expect("folded");
+        assert_eq!(by_dataset(&ctx, Some(&log)), before);
+        assert_eq!(by_dataset(&ctx, None), before);
+    }
 }
 
 #[test]
@@ -59,7 +83,7 @@ fn what_was_counted_stays_when_results_are_cleared() {
     ctx.cache.flush();
     let cleared = function.cache.clear_all_caches(&ctx, &Default::default());
     assert_eq!(cleared.expect("cleared").entries, 1);
-    assert_eq!((counted(&ctx).store_hits, counted(&ctx).misses), (1, 1));
+    assert_eq!((counted(&ctx).hits, counted(&ctx).misses), (1, 1));
 }
 
 #[test]
@@ -79,17 +103,15 @@ fn calls_of_each_dataset_are_counted_apart() {
         function.call(&ctx.clone().with_dataset(dataset), "a", 1);
     }
     ctx.cache.flush();
-    let backend = ctx.cache.backend().expect("a backend");
-    let misses = |(store, counters): &(Arc<StoreAddress>, Counters)| {
-        (store.dataset_id.is_some(), counters.misses)
-    };
-    let counters = backend.calls().expect("counters");
-    let misses: Vec<_> = counters.iter().map(misses).collect();
-    assert_eq!(misses, [(true, 1), (true, 1)]);
+    let counts = by_dataset(&ctx, None);
+    let misses = counts
+        .iter()
+        .map(|(dataset, counts)| (dataset.is_some(), counts.misses));
+    assert_eq!(misses.collect::<Vec<_>>(), [(true, 1), (true, 1)]);
 }
 
 #[test]
-fn what_a_busy_store_does_not_take_is_written_later() {
+fn a_busy_store_keeps_no_call_from_being_counted() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("store.db");
     let (function, ctx) = (Function::of(Residency::Hybrid), context(Cache::at(&path)));
@@ -100,8 +122,8 @@ fn what_a_busy_store_does_not_take_is_written_later() {
     other.execute_batch("ROLLBACK").expect("no lock");
     function.call(&ctx, "a", 1);
     ctx.cache.flush();
-    let counters = counted(&ctx);
-    assert_eq!((counters.memory_hits, counters.misses), (2, 1));
+    let counts = by_dataset(&ctx, Some(&Log::beside(&path)))[&None];
+    assert_eq!((counts.hits, counts.misses), (2, 1));
 }
 
 #[test]
@@ -111,6 +133,5 @@ fn what_is_only_in_memory_is_counted_in_the_process() {
     function.call(&ctx, "a", 1);
     ctx.cache.flush();
     assert_eq!(function.cache.counters().memory_hits, 1);
-    let backend = ctx.cache.backend().expect("a backend");
-    assert_eq!(backend.calls().expect("counters"), []);
+    assert_eq!(counted(&ctx), Counts::default());
 }

@@ -18,7 +18,7 @@ fn our_own_line_has_every_field_in_order() {
     let expected = concat!(
         r#"{"store_name": "ls", "key": "k", "dataset_id": "6b03de1228195dbc2df5c505", "policy": "evict", "#,
         r#""created_at": -1, "updated_at": null, "expires_at": "2026-11-23T06:32:50.000Z", "last_used_at": null, "#,
-        r#""hits": 3, "size": 2, "kind": "command", "user_id": null, "operator_uri": null, "prompt_id": null, "#,
+        r#""hits": 3, "saved_ms": 0, "size": 2, "kind": "command", "user_id": null, "operator_uri": null, "prompt_id": null, "#,
         r#""jwt_sha256": "abababababababababababababababababababababababababababababababab", "#,
         r#""function": null, "args": ["-l",1.0], "cost_ms": null, "#,
         r#""value": {"_cls": "bytes", "value": "AP8="}}"#,
@@ -175,6 +175,7 @@ prop_compose! {
             expires_at,
             last_used_at,
             hits,
+            saved_ms: hits / 2,
             scopes: Scopes { user_id, operator_uri, prompt_id, jwt_sha256 },
             function,
             args: args.map(|args| format!("[{}]", args.join(","))),

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::backend::{
-    Commit, Imported, Lookup, OnConflict, Record, StoreMetadata, StoreRecord, Use, fail_at_refused,
+    Commit, Imported, Lookup, OnConflict, Record, StoreMetadata, StoreRecord, fail_at_refused,
     no_progress, read_value,
 };
 use crate::entry::{MAX_COUNT, Policy};
@@ -73,12 +73,13 @@ fn used(key: &str, hits: u64) -> Entry {
 
 fn every_field(backend: &dyn Backend) {
     put(backend, &entry("s", "b"));
-    let one = Use {
+    let one = EntryUse {
+        saved_ms: 0,
         address: address("s", "b"),
         used_at: NOW,
         hits: 7,
     };
-    backend.record_uses(&[one]).expect("hits are recorded");
+    record_uses(backend, &[one]).expect("hits are recorded");
     let large = vec![3; CHUNK_SIZE + 1];
     let records = [
         (used("a", 5), large.clone()),
@@ -334,12 +335,13 @@ fn largest_counts(backend: &dyn Backend) {
     );
     for hits in [1, MAX_COUNT, u64::MAX] {
         for key in ["a", "b", "c"] {
-            let one = Use {
+            let one = EntryUse {
+                saved_ms: 0,
                 address: address("s", key),
                 used_at: NOW,
                 hits,
             };
-            backend.record_uses(&[one]).expect("hits are recorded");
+            record_uses(backend, &[one]).expect("hits are recorded");
         }
     }
     let all = everything(backend);

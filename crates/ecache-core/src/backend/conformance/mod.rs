@@ -25,6 +25,7 @@ use crate::filter::Filter;
 use crate::key::Key;
 use crate::scope::{Address, StoreAddress};
 use crate::time::Timestamp;
+use crate::usage::{Batch, EntryUse};
 use crate::value::Kind;
 
 /// One behaviour of an empty backend.
@@ -55,6 +56,18 @@ pub(crate) fn check<B: Deref<Target: Backend + Sized>>(
         println!("{name}");
         behaviour(&*make());
     }
+}
+
+/// Adds hits of entries.
+pub(crate) fn record_uses(
+    backend: &(impl Backend + ?Sized),
+    uses: &[EntryUse],
+) -> crate::error::Result<()> {
+    let batch = Batch {
+        uses: uses.to_vec(),
+        ..Batch::default()
+    };
+    backend.add_usage(&batch, None, NOW).map(drop)
 }
 
 /// A SQLite store in a folder of its own, and the folder.

@@ -7,7 +7,7 @@ use proptest::sample::select;
 use super::*;
 use crate::backend::{
     Commit, Dimension, Direction, Keep, OnConflict, PutOptions, ReadBackend, Record, Sort,
-    StoreMetadata, StoreRecord, Touch, Use, fail_at_refused, no_progress,
+    StoreMetadata, StoreRecord, Touch, fail_at_refused, no_progress,
 };
 use crate::entry::Policy;
 use crate::error::Error;
@@ -142,7 +142,12 @@ prop_compose! {
         policy in rarely(select(vec![Policy::Persist, Policy::Evict])),
         freshness in rarely(select(vec![Freshness::Fresh, Freshness::Expired, Freshness::Endless])),
         (written_before, written_after) in (rarely(time()), rarely(time())),
-        (unused_since, expires_by) in (rarely(time()), rarely(time())),
+        (unused_since, expires_by, min_hits, never_used) in (
+            rarely(time()),
+            rarely(time()),
+            rarely(select(vec![0, 1, 3, u64::MAX])),
+            proptest::bool::weighted(0.1),
+        ),
         larger_than in rarely(select(vec![0, 2, 65_535, 65_536, u64::MAX])),
         (smaller_than, cost_above) in (
             rarely(select(vec![0, 2, 65_537, u64::MAX])),
@@ -152,7 +157,7 @@ prop_compose! {
         Filter {
             collections, stores, datasets, keys, users, operators, prompts, arguments, kinds, policy,
             freshness, written_before, written_after, unused_since, expires_by, larger_than,
-            smaller_than, cost_above, jobs: None,
+            smaller_than, cost_above, min_hits, never_used, jobs: None,
         }
     }
 }
@@ -177,7 +182,7 @@ enum Operation {
     Import(Vec<Record>, OnConflict, Commit),
     Remove(Selection),
     Touch(Selection, Touch),
-    Uses(Vec<Use>),
+    Uses(Vec<EntryUse>),
     Metadata(StoreAddress, Option<StoreMetadata>),
 }
 
@@ -203,7 +208,8 @@ fn operations() -> impl Strategy<Value = Operation> {
         maybe(select(vec![Policy::Persist, Policy::Evict])),
     );
     let touch = touch.prop_map(|(expires_at, policy)| Touch { expires_at, policy });
-    let one = (addresses(), time(), 0..5_u64).prop_map(|(address, used_at, hits)| Use {
+    let one = (addresses(), time(), 0..5_u64).prop_map(|(address, used_at, hits)| EntryUse {
+        saved_ms: 0,
         address,
         used_at,
         hits,
@@ -259,7 +265,7 @@ fn run(backend: &dyn Backend, operation: &Operation) -> String {
                 backend.touch(selection, *touch, NOW, &mut no_progress)
             )
         }
-        Operation::Uses(uses) => format!("{:?}", backend.record_uses(uses)),
+        Operation::Uses(uses) => format!("{:?}", record_uses(backend, uses)),
         Operation::Metadata(store, metadata) => {
             format!("{:?}", backend.set_metadata(store, metadata.as_ref()))
         }

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use super::*;
-use crate::backend::{Commit, OnConflict, Record, Touch, Use, fail_at_refused, no_progress};
+use crate::backend::{Commit, OnConflict, Record, Touch, fail_at_refused, no_progress};
 use crate::entry::Policy;
 use crate::error::{Error, Result};
 use crate::filter::{Capacity, Freshness, Pattern, Selection, Usage};
@@ -85,13 +85,14 @@ fn used_in_order(backend: &dyn Backend) {
             ..entry("s", &number.to_string())
         };
         put(backend, &entry);
-        let one = Use {
+        let one = EntryUse {
+            saved_ms: 0,
             address: entry.address,
             // Some beyond the present: a clock that was set back does not keep entries for ever.
             used_at: at(number * 10 - 20),
             hits: 1,
         };
-        backend.record_uses(&[one]).expect("hits are recorded");
+        record_uses(backend, &[one]).expect("hits are recorded");
     }
 }
 

@@ -1,7 +1,7 @@
 //! Reading many entries.
 
 use super::*;
-use crate::backend::{Direction, START_SIZE, Sort, Use, fail_at_refused, no_progress};
+use crate::backend::{Direction, START_SIZE, Sort, fail_at_refused, no_progress};
 use crate::filter::Pattern;
 
 pub(super) const BEHAVIOURS: &[Behaviour] = &[
@@ -34,12 +34,13 @@ fn differing(backend: &dyn Backend) {
         let put = backend.put(&entry, &content, &Condition::Always.into(), NOW);
         put.expect("an entry is written");
         if rank > 0 {
-            let one = Use {
+            let one = EntryUse {
+                saved_ms: 0,
                 address: entry.address,
                 used_at: at(rank),
                 hits: rank as u64,
             };
-            backend.record_uses(&[one]).expect("hits are recorded");
+            record_uses(backend, &[one]).expect("hits are recorded");
         }
     }
 }

@@ -1,14 +1,12 @@
 //! Stores, their metadata, and statistics.
 
 use super::*;
-use crate::backend::{
-    Counters, Dimension, Group, Lookup, OnExistingStore, Sort, StoreMetadata, StoreRecord, Use,
-};
-use crate::entry::MAX_COUNT;
+use crate::backend::{Dimension, Group, Lookup, OnExistingStore, Sort, StoreMetadata, StoreRecord};
 use crate::entry::Policy;
 use crate::error::{Error, Result};
 use crate::filter::{Pattern, Usage};
 use crate::scope::{MAX_NAME_LENGTH, Scopes};
+use crate::usage::{self, Event, Gap, HOUR, LogId, Outcome, Position};
 
 pub(super) const BEHAVIOURS: &[Behaviour] = &[
     ("a store exists by its entries or its metadata", existence),
@@ -21,7 +19,10 @@ pub(super) const BEHAVIOURS: &[Behaviour] = &[
     ("a store is renamed with all that is known of it", rename),
     ("a store is not renamed over another one", rename_over),
     ("groups add up what they are made of", groups),
-    ("counters add up and outlive entries", counters),
+    (
+        "usage is counted by hour and group, exactly once, and outlives entries",
+        usage_by_period,
+    ),
     ("a description counts what is there", description),
 ];
 
@@ -171,12 +172,13 @@ fn rename(backend: &dyn Backend) {
         ..Entry::new(one.entry(key("expired")), Kind::Bytes, at(-5))
     };
     put(backend, &expired);
-    let hit = Use {
+    let hit = EntryUse {
+        saved_ms: 0,
         address: full.address.clone(),
         used_at: NOW,
         hits: 3,
     };
-    backend.record_uses(&[hit]).expect("hits");
+    record_uses(backend, &[hit]).expect("hits");
     let set = backend.set_metadata(&one, Some(&metadata("{}")));
     set.expect("metadata");
     let all = |store: &StoreAddress| {
@@ -413,12 +415,13 @@ fn groups(backend: &dyn Backend) {
         ..entry("s", "c")
     };
     put(backend, &persistent);
-    let one = Use {
+    let one = EntryUse {
+        saved_ms: 40,
         address: first.address,
         used_at: NOW,
         hits: 4,
     };
-    backend.record_uses(&[one]).expect("hits are recorded");
+    record_uses(backend, &[one]).expect("hits are recorded");
     let groups = |by| {
         let groups = backend.groups(&Filter::default(), by, NOW);
         groups.expect("groups")
@@ -462,42 +465,70 @@ fn groups(backend: &dyn Backend) {
     assert_eq!(named(Dimension::Prompt), [(None, usage(4))]);
 }
 
-fn counters(backend: &dyn Backend) {
+fn usage_by_period(backend: &dyn Backend) {
     let linked = |dataset| Arc::new(StoreAddress::new("f").with_dataset(dataset));
     let (one, two) = (linked(DATASETS[0]), linked(DATASETS[1]));
-    let unlinked = Arc::new(StoreAddress::new("g"));
-    let record = |counters: &[(Arc<StoreAddress>, Counters)]| {
-        backend.record_calls(counters).expect("calls are recorded");
+    let event = |outcome, store: &Arc<StoreAddress>, hours: i64| Event {
+        user: Some("ann".into()),
+        saved_ms: 3,
+        ..Event::new(outcome, at(hours * HOUR), store.clone(), &Scopes::default())
     };
-    assert_eq!(backend.calls().expect("counters"), []);
-    record(&[]);
-    // Each field has a number of its own, so that none takes another's place.
-    let mut counted = Counters::default();
-    for ((_, count), number) in counted.fields().into_iter().zip(1..) {
-        *count = number;
-    }
-    let errors = Counters {
-        errors: 1,
-        ..Counters::default()
+    let add = |events: &[Event], position| {
+        let added = backend.add_usage(&Batch::of(events), position, NOW);
+        added.expect("usage is added")
     };
-    record(&[(two.clone(), counted), (unlinked.clone(), errors)]);
-    record(&[(two.clone(), errors), (one.clone(), errors)]);
-    let both = Counters {
-        errors: counted.errors + 1,
-        ..counted
+    let since = |hours: i64, logs: &[LogId]| {
+        let recorded = backend.usage_since(at(hours * HOUR), logs);
+        let mut recorded = recorded.expect("usage");
+        recorded
+            .periods
+            .sort_by(|one, two| one.group.cmp(&two.group));
+        recorded
     };
-    let expected = [
-        (one.clone(), errors),
-        (two.clone(), both),
-        (unlinked, errors),
+    assert_eq!(since(-9, &[LogId(7)]).folded, [0]);
+    assert!(add(&[], None));
+    let (hit, miss) = (Outcome::Hit, Outcome::Miss);
+    let events = [
+        event(hit, &one, 0),
+        event(miss, &two, 0),
+        event(hit, &one, -5),
     ];
-    assert_eq!(backend.calls().expect("counters"), expected);
+    assert!(add(&events, None));
+    // Exactly once: only from the offset up to which the log is folded.
+    let part = |from, to| {
+        Some(Position {
+            log: LogId(7),
+            from,
+            to,
+        })
+    };
+    assert!(add(&[event(miss, &one, 0)], part(0, 64)));
+    assert!(!add(&[event(miss, &one, 0)], part(0, 64)));
+    assert!(add(&[event(hit, &one, 0)], part(64, 256)));
+    assert_eq!(backend.folded(LogId(7)).expect("an offset"), 256);
+    assert_eq!(backend.folded(LogId(0)).expect("an offset"), 0);
+
+    let hour = NOW.as_millis().div_euclid(HOUR) * HOUR;
+    let recorded = since(0, &[LogId(7), LogId(8)]);
+    assert_eq!(recorded.folded, [256, 0]);
+    let seen = recorded.periods.iter().map(|period| {
+        assert_eq!((period.begins_at, period.length), (hour, HOUR));
+        let usage::Group::Of { store, user, .. } = &period.group else {
+            panic!("{:?}", period.group);
+        };
+        assert_eq!(user.as_deref(), Some("ann"));
+        let counts = period.counts;
+        (store.clone(), counts.hits, counts.misses, counts.saved_ms)
+    });
+    let seen: Vec<_> = seen.collect();
+    assert_eq!(seen, [(one.clone(), 2, 1, 9), (two, 0, 1, 3)]);
+    assert_eq!(since(-5, &[]).periods.len(), 3);
     assert_eq!(backend.stores().expect("the stores"), [], "no entries");
 
-    let generation = || backend.generation(&one).expect("a generation");
-    let before = generation();
-    record(&[(one.clone(), errors)]);
-    assert_eq!(generation(), before, "no entry changed");
+    // It outlives entries, and no entry changed.
+    let generation = backend.generation(&one).expect("a generation");
+    add(&[event(miss, &one, 0)], None);
+    assert_eq!(backend.generation(&one).expect("a generation"), generation);
     put(
         backend,
         &Entry::new(one.entry(Key::new("k").expect("a key")), Kind::Text, NOW),
@@ -506,17 +537,24 @@ fn counters(backend: &dyn Backend) {
     let removed = backend.remove(&all, NOW, &mut crate::backend::no_progress);
     assert_eq!(removed.expect("a removal").entries, 1);
     backend.compact(NOW).expect("compacted");
-    let counters = backend.calls().expect("counters");
-    assert_eq!(counters[0].1.errors, 2);
+    assert_eq!(since(0, &[]).periods[0].counts.misses, 2);
 
-    let most = Counters {
-        misses: MAX_COUNT,
-        ..Counters::default()
+    let nameless = Arc::new(StoreAddress::new("s").with_dataset(""));
+    let batch = Batch::of(&[event(miss, &nameless, 0)]);
+    assert!(backend.add_usage(&batch, None, NOW).is_err());
+    let gap = Gap {
+        from: at(HOUR),
+        until: at(HOUR + 5),
     };
-    record(&[(one.clone(), most)]);
-    let nameless = StoreAddress::new("s").with_dataset("");
-    assert!(backend.record_calls(&[(nameless.into(), errors)]).is_err());
-    assert_eq!(backend.calls().expect("counters")[0].1.misses, MAX_COUNT);
+    let batch = Batch {
+        gaps: vec![gap],
+        ..Batch::default()
+    };
+    for _ in 0..2 {
+        backend.add_usage(&batch, None, NOW).expect("a gap");
+    }
+    let gaps = since(0, &[]).gaps;
+    assert!(gaps.iter().all(|known| *known == gap) && !gaps.is_empty());
 }
 
 fn description(backend: &dyn Backend) {

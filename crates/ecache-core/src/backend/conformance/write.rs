@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::*;
-use crate::backend::{CallIdentity, Keep, Lookup, PutOptions, Touch, Use, no_progress};
+use crate::backend::{CallIdentity, Keep, Lookup, PutOptions, Touch, no_progress};
 use crate::entry::{CLOCK_SKEW, Policy};
 use crate::filter::{Freshness, Selection, Usage};
 use crate::scope::Scopes;
@@ -38,7 +38,7 @@ pub(super) const BEHAVIOURS: &[Behaviour] = &[
     ),
     (
         "recorded hits add up, and those of no entry are dropped",
-        record_uses,
+        hits,
     ),
     (
         "a generation grows when something is no longer what it was",
@@ -67,6 +67,7 @@ fn every_field(backend: &dyn Backend) {
         expires_at: Some(at(DAY)),
         last_used_at: None,
         hits: 0,
+        saved_ms: 0,
         scopes: Scopes {
             user_id: name("u"),
             operator_uri: name("@acme/op"),
@@ -175,12 +176,13 @@ fn overwrite(backend: &dyn Backend) {
         ..entry("s", "k")
     };
     put(backend, &old);
-    let one = Use {
+    let one = EntryUse {
+        saved_ms: 0,
         address: old.address.clone(),
         used_at: at(1),
         hits: 3,
     };
-    backend.record_uses(&[one]).expect("hits are recorded");
+    record_uses(backend, &[one]).expect("hits are recorded");
     let new = Entry {
         created_at: at(2),
         updated_at: Some(at(2)),
@@ -409,16 +411,17 @@ fn unknown_ages(backend: &dyn Backend) {
     assert_eq!(keys(&left), ["skewed"]);
 }
 
-fn record_uses(backend: &dyn Backend) {
+fn hits(backend: &dyn Backend) {
     put(backend, &entry("s", "k"));
-    let one = |key, used, hits| Use {
+    let one = |key, used, hits| EntryUse {
+        saved_ms: 0,
         address: address("s", key),
         used_at: at(used),
         hits,
     };
     let uses = [one("k", 5, 2), one("none", 5, 1), one("k", 3, 1)];
-    backend.record_uses(&uses).expect("hits are recorded");
-    backend.record_uses(&[]).expect("no hits are recorded");
+    record_uses(backend, &uses).expect("hits are recorded");
+    record_uses(backend, &[]).expect("no hits are recorded");
     let (entry, _) = hit(backend, &address("s", "k"));
     assert_eq!((entry.last_used_at, entry.hits), (Some(at(5)), 3));
     assert_eq!(everything(backend).len(), 1);

@@ -1,14 +1,16 @@
-//! Counters of changes and of the outcomes of calls, in the collection `ecache`.
+//! Counters of changes, in the collection `ecache`.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use mongodb::bson::{Bson, Document, RawDocument, RawDocumentBuf, doc};
+use mongodb::bson::{Bson, Document, doc};
 
-use super::{MongoBackend, change_stream, write};
-use crate::backend::{Counters, Follow, ObserveBackend, Use};
+use super::{MongoBackend, change_stream, usage};
+use crate::backend::{Follow, ObserveBackend};
 use crate::error::Result;
 use crate::scope::StoreAddress;
+use crate::time::Timestamp;
+use crate::usage::{Batch, LogId, Position, Recorded};
 
 impl ObserveBackend for MongoBackend {
     fn generation(&self, store: &StoreAddress) -> Result<u64> {
@@ -27,16 +29,16 @@ impl ObserveBackend for MongoBackend {
         change_stream::follow(self, collection)
     }
 
-    fn record_uses(&self, uses: &[Use]) -> Result<()> {
-        write::record_uses(self, uses)
+    fn add_usage(&self, batch: &Batch, position: Option<Position>, now: Timestamp) -> Result<bool> {
+        usage::add(self, batch, position, now)
     }
 
-    fn record_calls(&self, counters: &[(Arc<StoreAddress>, Counters)]) -> Result<()> {
-        add(self, counters)
+    fn folded(&self, log: LogId) -> Result<u64> {
+        usage::folded(self, log)
     }
 
-    fn calls(&self) -> Result<Vec<(Arc<StoreAddress>, Counters)>> {
-        read(self)
+    fn usage_since(&self, from: Timestamp, logs: &[LogId]) -> Result<Recorded> {
+        usage::since(self, from, logs)
     }
 }
 
@@ -45,7 +47,7 @@ pub(super) const COLLECTION: &str = "ecache";
 
 const CHANGES: &str = "changes";
 
-fn generation_id(store: &StoreAddress) -> Document {
+pub(super) fn generation_id(store: &StoreAddress) -> Document {
     doc! {
         "collection": &*store.collection,
         "store_name": &*store.store_name,
@@ -65,65 +67,13 @@ pub(super) fn bump(backend: &MongoBackend, stores: &BTreeSet<Arc<StoreAddress>>)
     update(backend, &updates)
 }
 
-/// Adds to the counters of stores, which are in the documents of their generations.
-pub(super) fn add(
-    backend: &MongoBackend,
-    counters: &[(Arc<StoreAddress>, Counters)],
-) -> Result<()> {
-    counters.iter().try_for_each(|(store, _)| store.check())?;
-    let add = |(store, counters): &(Arc<StoreAddress>, Counters)| {
-        let mut counters = *counters;
-        let counts = counters
-            .fields()
-            .into_iter()
-            .filter(|(_, count)| **count > 0);
-        let counts = counts.map(|(name, count)| (name.to_owned(), Bson::Int64(*count as i64)));
-        doc! {
-            "q": { "_id": generation_id(store) },
-            "u": { "$inc": counts.collect::<Document>() },
-            "upsert": true,
-        }
-    };
-    update(backend, &counters.iter().map(add).collect::<Vec<_>>())
-}
-
-/// The counters of all stores of which something was counted.
-pub(super) fn read(backend: &MongoBackend) -> Result<Vec<(Arc<StoreAddress>, Counters)>> {
-    let documents = backend.database.collection::<RawDocumentBuf>(COLLECTION);
-    let found = documents.find(doc! { "_id.store_name": { "$exists": true } });
-    let mut stores = Vec::new();
-    backend.each(found.batch(), |raw| {
-        let mut counters = Counters::default();
-        for (name, count) in counters.fields() {
-            *count = number(raw.get_i64(name).ok());
-        }
-        if counters != Counters::default()
-            && let Some(store) = store(raw)
-        {
-            stores.push((Arc::new(store), counters));
-        }
-    })?;
-    stores.sort_by(|(one, _), (other, _)| one.cmp(other));
-    Ok(stores)
-}
-
-/// The store of a document of that id.
-fn store(document: &RawDocument) -> Option<StoreAddress> {
-    let id = document.get_document("_id").ok()?;
-    Some(StoreAddress {
-        collection: id.get_str("collection").ok()?.into(),
-        store_name: id.get_str("store_name").ok()?.into(),
-        dataset_id: id.get_str("dataset_id").ok().map(Arc::from),
-    })
-}
-
 fn number(count: Option<i64>) -> u64 {
     count
         .and_then(|count| u64::try_from(count).ok())
         .unwrap_or(0)
 }
 
-fn update(backend: &MongoBackend, updates: &[Document]) -> Result<()> {
+pub(super) fn update(backend: &MongoBackend, updates: &[Document]) -> Result<()> {
     for batch in updates.chunks(super::BATCH) {
         let refused = try_update(backend, batch)?;
         // Two that count for the first time both insert, and one of them is told so: it counts that

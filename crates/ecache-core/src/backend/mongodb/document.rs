@@ -331,6 +331,7 @@ impl Found {
             expires_at: self.expires_at,
             last_used_at: note.and_then(|note| note.last_used_at),
             hits: note.map_or(0, |note| note.hits),
+            saved_ms: note.map_or(0, |note| note.saved_ms),
             scopes: Scopes::default(),
             function: None,
             args: None,

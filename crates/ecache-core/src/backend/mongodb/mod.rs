@@ -52,6 +52,7 @@ mod remove;
 mod rename;
 mod side_document;
 mod stats;
+mod usage;
 mod value;
 mod write;
 

@@ -196,6 +196,8 @@ pub(super) fn is_told_by_documents(filter: &Filter) -> bool {
     notes(filter).is_none()
         && filter.kinds.is_empty()
         && filter.unused_since.is_none()
+        && filter.min_hits.is_none()
+        && !filter.never_used
         && filter.larger_than.is_none()
         && filter.smaller_than.is_none()
 }

@@ -35,6 +35,7 @@ pub(super) struct Note {
     pub wrote: Option<Wrote>,
     pub last_used_at: Option<Timestamp>,
     pub hits: u64,
+    pub saved_ms: u64,
 }
 
 /// Metadata of a version that ecache wrote.
@@ -74,6 +75,7 @@ impl Note {
             }),
             last_used_at: entry.last_used_at,
             hits: entry.hits.min(MAX_COUNT),
+            saved_ms: entry.saved_ms.min(MAX_COUNT),
         }
     }
 
@@ -85,6 +87,7 @@ impl Note {
             "written_at": date(self.written_at),
             "last_used_at": self.last_used_at.map(date),
             "hits": number(self.hits),
+            "saved_ms": number(self.saved_ms),
         };
         if let Some(wrote) = &self.wrote {
             document.extend(wrote.to_document());
@@ -130,6 +133,7 @@ impl Note {
             wrote: wrote(),
             last_used_at: time("last_used_at"),
             hits: count("hits").unwrap_or(0),
+            saved_ms: count("saved_ms").unwrap_or(0),
         })
     }
 }

@@ -144,7 +144,7 @@ pub(super) fn groups(
             },
             persistent: u64::from(entry.policy == Policy::Persist),
             hits: entry.hits,
-            saved_ms: entry.hits.saturating_mul(entry.cost_ms.unwrap_or(0)),
+            saved_ms: entry.saved_ms,
             oldest: Some(entry.created_at),
             newest: Some(entry.written_at()),
         });

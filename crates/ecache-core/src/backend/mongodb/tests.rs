@@ -17,14 +17,15 @@ use crate::backend::conformance::random::{fill, filters, records};
 use crate::backend::conformance::{EVERY, NOW, check, entry, inline, scan};
 use crate::backend::sqlite::Access;
 use crate::backend::{
-    Condition, Content, Dimension, Lookup, MaintainBackend, ObserveBackend, Put, ReadBackend,
-    Record, Scan, Use, WriteBackend, no_progress,
+    Condition, Content, Dimension, Lookup, MaintainBackend, Put, ReadBackend, Record, Scan,
+    WriteBackend, no_progress,
 };
 use crate::entry::{Entry, Policy};
 use crate::error::Error;
 use crate::filter::{DatasetPattern, Filter, Freshness, Pattern, Usage};
 use crate::scope::{DEFAULT_COLLECTION, Scopes, StoreAddress};
 use crate::time::Timestamp;
+use crate::usage::EntryUse;
 use crate::value::Kind;
 
 /// A database of its own, which is gone afterwards.
@@ -275,12 +276,13 @@ fn what_fiftyone_wrote_is_an_entry_without_a_note() {
         let (entry, content) = hit(&backend);
         assert_eq!((entry.policy, entry.kind), (expected, Kind::Json));
         assert_eq!(content, inline("[1]"));
-        let hits = Use {
+        let hits = EntryUse {
+            saved_ms: 0,
             address: entry.address,
             used_at: NOW,
             hits: 2,
         };
-        backend.record_uses(&[hits]).expect("hits are recorded");
+        crate::backend::conformance::record_uses(&*backend, &[hits]).expect("hits are recorded");
         assert_eq!(hit(&backend).0.hits, 2);
         let by_policy = Filter {
             policy: Some(expected),
@@ -526,12 +528,13 @@ fn what_is_written_is_read_from_the_primary_before() {
             Put::Replaced
         };
         assert_eq!(put, expected);
-        let one = Use {
+        let one = EntryUse {
+            saved_ms: 0,
             address: full().address,
             used_at: NOW,
             hits: 1,
         };
-        backend.record_uses(&[one]).expect("hits are recorded");
+        crate::backend::conformance::record_uses(&*backend, &[one]).expect("hits are recorded");
     }
     let (entry, _) = hit(&backend.on_primary());
     assert_eq!(entry.hits, 100);

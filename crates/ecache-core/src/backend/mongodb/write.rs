@@ -14,14 +14,14 @@ use super::id::DocumentId;
 use super::name::identity;
 use super::query::size;
 use super::read::read_whole;
-use super::side_document::{self, Note, date, number, raw};
+use super::side_document::{self, Note, raw};
 use super::value::Encoded;
 use super::{ATTEMPTS, MAX_SIZE, MongoBackend, counters, documents, import, remove, rename};
 use crate::backend::{
     Commit, Condition, Content, Imported, OnConflict, OnExistingStore, OnRefused, Progress, Put,
-    PutOptions, Record, StoreMetadata, Touch, UndoBackend, Use, Values, WriteBackend,
+    PutOptions, Record, StoreMetadata, Touch, UndoBackend, Values, WriteBackend,
 };
-use crate::entry::{Entry, MAX_COUNT};
+use crate::entry::Entry;
 use crate::error::{Error, Result};
 use crate::scope::{Address, StoreAddress};
 use crate::time::Timestamp;
@@ -162,7 +162,7 @@ impl MongoBackend {
     }
 
     /// The document of an address, without its value.
-    fn found(&self, address: &Address) -> Result<Option<Found>> {
+    pub(super) fn found(&self, address: &Address) -> Result<Option<Found>> {
         let Address { store, key } = address;
         let documents = self.documents(&store.collection)?;
         let mut pipeline = vec![doc! { "$match": identity(store, key.as_str())? }];
@@ -174,7 +174,7 @@ impl MongoBackend {
         Ok(reading)
     }
 
-    fn insert_note(&self, collection: &str, note: &Note) -> Result<()> {
+    pub(super) fn insert_note(&self, collection: &str, note: &Note) -> Result<()> {
         let notes = self.notes(collection)?;
         self.run(notes.insert_one(raw(&note.to_document())))
             .map(drop)
@@ -292,6 +292,7 @@ pub(super) fn put(
         let mut entry = Entry {
             last_used_at: None,
             hits: 0,
+            saved_ms: 0,
             ..entry.clone()
         };
         if let Some(old) = &old {
@@ -300,6 +301,7 @@ pub(super) fn put(
             (entry.policy, entry.expires_at) = options.keep.lifetime(new, old_lifetime, now);
             entry.created_at = old.entry.created_at;
             (entry.last_used_at, entry.hits) = (old.entry.last_used_at, old.entry.hits);
+            entry.saved_ms = old.entry.saved_ms;
         }
         if let Some(put) = backend.write(&entry, bytes.len() as u64, &encoded, old.as_ref())? {
             bump(backend, &address.store, put == Put::Replaced)?;
@@ -335,47 +337,6 @@ fn has_value(
 fn bump(backend: &MongoBackend, store: &Arc<StoreAddress>, is_generation: bool) -> Result<()> {
     let stores = is_generation.then(|| store.clone());
     counters::bump(backend, &stores.into_iter().collect::<BTreeSet<_>>())
-}
-
-pub(super) fn record_uses(backend: &MongoBackend, uses: &[Use]) -> Result<()> {
-    for one in uses {
-        let collection = &*one.address.store.collection;
-        let Some(found) = backend.found(&one.address)? else {
-            continue;
-        };
-        backend.prepare(collection)?;
-        let notes = backend.notes_on(collection, found.id.clone(), Values::Omit)?;
-        let hits = number(one.hits);
-        match found.note(&notes) {
-            Some(note) => {
-                let most = i64::MAX - hits;
-                let hits = doc! { "$cond": [
-                    { "$gte": ["$hits", most] }, number(MAX_COUNT), { "$add": ["$hits", hits] },
-                ] };
-                let used = doc! { "$max": ["$last_used_at", date(one.used_at)] };
-                let set = doc! { "$set": { "hits": hits, "last_used_at": used } };
-                let notes = backend.notes(collection)?;
-                backend.run(notes.update_one(doc! { "_id": note.id }, vec![set]))?;
-            }
-            // What FiftyOne wrote has none yet.
-            None => backend.insert_note(
-                collection,
-                &Note {
-                    id: ObjectId::new(),
-                    written_at: found.written_at(),
-                    entry: found.id,
-                    wrote: None,
-                    last_used_at: Some(one.used_at),
-                    hits: one.hits.min(MAX_COUNT),
-                },
-            )?,
-        }
-    }
-    if uses.is_empty() {
-        Ok(())
-    } else {
-        counters::bump(backend, &BTreeSet::new())
-    }
 }
 
 pub(super) fn set_metadata(

@@ -341,8 +341,15 @@ impl<'a> Batch<'a> {
         }
         let used_at = entry.last_used_at.map(Timestamp::as_millis);
         self.transaction
-            .prepare_cached("INSERT INTO uses(entry, last_used_at, hits) VALUES (?1, ?2, ?3)")?
-            .execute((id, used_at, entry.hits.min(MAX_COUNT)))?;
+            .prepare_cached(
+                "INSERT INTO uses(entry, last_used_at, hits, saved_ms) VALUES (?1, ?2, ?3, ?4)",
+            )?
+            .execute((
+                id,
+                used_at,
+                entry.hits.min(MAX_COUNT),
+                entry.saved_ms.min(MAX_COUNT),
+            ))?;
         Ok(())
     }
 }

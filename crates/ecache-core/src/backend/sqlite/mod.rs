@@ -69,6 +69,7 @@ mod shrink;
 mod stats;
 mod stores;
 mod undo;
+mod usage;
 mod verify;
 mod write;
 

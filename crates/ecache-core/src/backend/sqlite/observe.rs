@@ -1,12 +1,13 @@
-//! Generations and changes of a store, and the recorded uses.
+//! Generations and changes of a store, and its usage.
 
 use super::names;
 use super::pool::Look;
 use super::{SqliteBackend, cached_call, lock};
-use crate::backend::{Counters, ObserveBackend, Use};
+use crate::backend::ObserveBackend;
 use crate::error::Result;
 use crate::scope::StoreAddress;
-use std::sync::Arc;
+use crate::time::Timestamp;
+use crate::usage::{Batch, LogId, Position, Recorded};
 
 impl ObserveBackend for SqliteBackend {
     fn generation(&self, store: &StoreAddress) -> Result<u64> {
@@ -37,15 +38,15 @@ impl ObserveBackend for SqliteBackend {
         Ok(self.generation_in_file(version))
     }
 
-    fn record_uses(&self, uses: &[Use]) -> Result<()> {
-        self.write_uses(uses)
+    fn add_usage(&self, batch: &Batch, position: Option<Position>, now: Timestamp) -> Result<bool> {
+        self.write_usage(batch, position, now)
     }
 
-    fn record_calls(&self, counters: &[(Arc<StoreAddress>, Counters)]) -> Result<()> {
-        self.add_counters(counters)
+    fn folded(&self, log: LogId) -> Result<u64> {
+        self.read_folded(log)
     }
 
-    fn calls(&self) -> Result<Vec<(Arc<StoreAddress>, Counters)>> {
-        self.read_counters()
+    fn usage_since(&self, from: Timestamp, logs: &[LogId]) -> Result<Recorded> {
+        self.read_usage(from, logs)
     }
 }

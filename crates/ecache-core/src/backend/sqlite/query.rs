@@ -451,6 +451,15 @@ impl Plan {
                  AND last_used_at BETWEEN {time} AND {skewed})"
             ));
         }
+        if let Some(hits) = filter.min_hits.filter(|hits| *hits > 0) {
+            let hits = self.bind(i64::try_from(hits).unwrap_or(i64::MAX));
+            self.and(&format!(
+                "EXISTS (SELECT 1 FROM uses WHERE entry = e.id AND hits >= {hits})"
+            ));
+        }
+        if filter.never_used {
+            self.and("NOT EXISTS (SELECT 1 FROM uses WHERE entry = e.id AND hits > 0)");
+        }
         if filter.means_only_jobs() {
             // A constant condition would leave the index that the statement names unused, which is
             // an error.

@@ -259,9 +259,7 @@ fn is_staged_since(connection: &Connection, oldest: Timestamp) -> rusqlite::Resu
 mod tests {
     use super::*;
     use crate::backend::sqlite::Access;
-    use crate::backend::{
-        Condition, Content, ObserveBackend, ReadBackend, WriteBackend, no_progress,
-    };
+    use crate::backend::{Condition, Content, ReadBackend, WriteBackend, no_progress};
     use crate::entry::Entry;
     use crate::filter::{Capacity, Filter};
     use crate::key::Key;
@@ -339,12 +337,13 @@ mod tests {
         };
         let parts = backend.select(&selection, NOW).expect("a selection");
         let address = StoreAddress::new("s").entry(Key::new("0").expect("a valid key"));
-        let one = crate::backend::Use {
+        let one = crate::usage::EntryUse {
+            saved_ms: 0,
             address,
             used_at: Timestamp::from_millis(NOW.as_millis() + 1),
             hits: 1,
         };
-        backend.record_uses(&[one]).expect("a hit is recorded");
+        crate::backend::conformance::record_uses(&backend, &[one]).expect("a hit is recorded");
         let mut done = Batch::default();
         let batch = |transaction: &Connection, plan: &Plan, ids: &[i64]| {
             delete_batch(transaction, &backend.names, plan, ids)

@@ -27,9 +27,7 @@ use super::stores::{OwnDocument, own_document};
 use super::verify::Batch;
 use super::write::{full_store_of, id_after, last_id, write_metadata};
 use super::{SqliteBackend, reserve};
-use crate::backend::{
-    Counters, MAX_UNDO_BYTES, MAX_UNDO_ENTRIES, Operation, Progress, Removal, Removed,
-};
+use crate::backend::{MAX_UNDO_BYTES, MAX_UNDO_ENTRIES, Operation, Progress, Removal, Removed};
 use crate::entry::Policy;
 use crate::error::{Error, Result};
 use crate::filter::{Filter, Selection, Usage};
@@ -454,8 +452,8 @@ pub(super) fn usage_of(connection: &Connection, store: i64) -> rusqlite::Result<
         })
 }
 
-/// Retires a row of `stores` and inserts another one for its address, with its document and
-/// counters.
+/// Retires a row of `stores` and inserts another one for its address, with its
+/// document.
 fn replace_row(
     transaction: &Session,
     id: i64,
@@ -483,16 +481,14 @@ pub(super) fn set_retired(
     Ok(())
 }
 
-/// Moves the document and the counters of a row to another one of the same address. Its generation
+/// Moves the document of a row to another one of the same address. Its generation
 /// is higher than both.
 pub(super) fn take_over(transaction: &Session, from: i64, to: i64) -> rusqlite::Result<()> {
-    let counters = Counters::default().fields().map(|(name, _)| name);
-    let columns = counters.join(", ");
     transaction
-        .prepare_cached(&format!(
-            "UPDATE stores SET (generation, {columns}) = (SELECT max(old.generation, stores.generation) + 1, \
-             {columns} FROM stores AS old WHERE old.id = ?1) WHERE id = ?2"
-        ))?
+        .prepare_cached(
+            "UPDATE stores SET generation = (SELECT max(old.generation, stores.generation) + 1 \
+             FROM stores AS old WHERE old.id = ?1) WHERE id = ?2",
+        )?
         .execute((from, to))?;
     let document = match own_document(transaction, from)? {
         OwnDocument::Intact(metadata) => Some(metadata),

@@ -48,7 +48,7 @@ pub(super) const COLUMNS: usize = 20;
 const VALUE: usize = COLUMNS;
 
 /// The columns of `uses`, selected behind the value.
-pub(super) const USES: (&str, usize) = ("last_used_at, hits", 21);
+pub(super) const USES: (&str, usize) = ("last_used_at, hits, saved_ms", 21);
 
 /// Returns the number that stands for a policy in the file.
 pub(super) fn policy_number(policy: Policy) -> i64 {
@@ -158,6 +158,7 @@ pub(super) fn time(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Time
 pub(super) struct Uses {
     last_used_at: Option<Timestamp>,
     hits: u64,
+    saved_ms: u64,
 }
 
 impl Uses {
@@ -166,13 +167,14 @@ impl Uses {
         Ok(Self {
             last_used_at: time(row, first)?,
             hits: row.get::<_, Option<u64>>(first + 1)?.unwrap_or(0),
+            saved_ms: row.get::<_, Option<u64>>(first + 2)?.unwrap_or(0),
         })
     }
 
     /// Selects those of one entry. Preparing this and the entry's own statement takes half as long
     /// as preparing a join.
     pub(super) fn select(connection: &Connection, entry: i64) -> Result<Self, RowError> {
-        let sql = "SELECT last_used_at, hits FROM uses WHERE entry = ?1";
+        let sql = "SELECT last_used_at, hits, saved_ms FROM uses WHERE entry = ?1";
         let mut statement = connection.prepare_cached(sql)?;
         let mut rows = statement.query([entry])?;
         match rows.next()? {
@@ -252,6 +254,7 @@ pub(super) fn entry(
         args: fields.args.map(Into::into),
         last_used_at: uses.last_used_at,
         hits: uses.hits,
+        saved_ms: uses.saved_ms,
     })
 }
 

@@ -9,8 +9,8 @@
 //! with the store.
 //!
 //! Columns have no types, since the checksums of a row cover the types of its values (see
-//! `checksum`), and each short command parses this text. `generation`, the counters and `uses` have
-//! no checksum: they are history, and lead to no entry.
+//! `checksum`), and each short command parses this text. `generation` and `uses` have no
+//! checksum: they are history, and lead to no entry.
 //!
 //! Migrations are append-only: a released step is never edited.
 
@@ -31,7 +31,6 @@ const MIGRATIONS: &[&str] = &[VERSION_1];
 const VERSION_1: &str = "
 CREATE TABLE stores(id INTEGER PRIMARY KEY AUTOINCREMENT, collection, name, dataset, retired, checksum, \
 generation, metadata, metadata_policy, metadata_created_at, metadata_updated_at, metadata_checksum, \
-memory_hits, store_hits, stale_hits, shared, misses, computations, bypassed, mismatches, errors, saved_ms, \
 UNIQUE(collection, name, dataset, retired));
 CREATE TABLE names(id INTEGER PRIMARY KEY AUTOINCREMENT, kind, name, checksum, UNIQUE(kind, name));
 CREATE TABLE entries(id INTEGER PRIMARY KEY, store, key, user, operator, prompt, function, \

@@ -103,7 +103,7 @@ fn add_uses(
     let condition = plan.condition();
     for range in plan.ranges() {
         let sql = format!(
-            "SELECT {column}, u.hits, e.cost_ms \
+            "SELECT {column}, u.hits, u.saved_ms \
              FROM uses AS u CROSS JOIN entries AS e ON e.id = u.entry \
              WHERE u.entry > ?1 AND u.entry <= ?2 AND {condition} AND {UNMARKED}"
         );
@@ -114,10 +114,10 @@ fn add_uses(
                 let number = number(row, column)?.and_then(|number| u64::try_from(number).ok());
                 Ok::<_, rusqlite::Error>(number.unwrap_or(0))
             };
-            let (hits, cost) = (count(1)?, count(2)?);
+            let (hits, saved) = (count(1)?, count(2)?);
             let group = groups.entry(number(row, 0)?).or_default();
             group.hits = group.hits.saturating_add(hits);
-            group.saved_ms = group.saved_ms.saturating_add(hits.saturating_mul(cost));
+            group.saved_ms = group.saved_ms.saturating_add(saved);
         }
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! Stores and their documents, recorded hits and counters, and garbage collection.
+//! Stores and their documents, and garbage collection.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -8,14 +8,12 @@ use rusqlite::Connection;
 use super::SqliteBackend;
 use super::checksum::{self, damaged};
 use super::names::{self, NameKind, verified_name};
-use super::open::SHORT_WAIT;
-use super::query::{Range, stored_key};
+use super::query::Range;
 use super::read::UNREADABLE;
-use super::row::{UNMARKED, number, policy, readable};
+use super::row::{UNMARKED, policy, readable};
 use super::salvage::intact;
 use super::write::write_metadata;
-use crate::backend::{Counters, Dimension, StoreMetadata, StoreRecord, Use};
-use crate::entry::MAX_COUNT;
+use crate::backend::{Dimension, StoreMetadata, StoreRecord};
 use crate::error::{Error, Result};
 use crate::filter::Filter;
 use crate::scope::{Address, Scopes, StoreAddress};
@@ -100,91 +98,6 @@ impl SqliteBackend {
         };
         let names = read().map_err(|error| self.error(error))?;
         Ok(names.into_iter().collect())
-    }
-
-    pub(super) fn write_uses(&self, uses: &[Use]) -> Result<()> {
-        if uses.is_empty() {
-            return Ok(());
-        }
-        // An import must not delay a reader.
-        self.transaction_within(SHORT_WAIT, |transaction| {
-            let write = || -> rusqlite::Result<()> {
-                let mut statement = transaction.prepare_cached(
-                    // The condition checks the row itself, since the index alone led to it.
-                    "INSERT INTO uses(entry, last_used_at, hits) \
-                     SELECT id, ?3, ?4 FROM entries NOT INDEXED WHERE id = (SELECT id FROM entries \
-                     INDEXED BY entries_key WHERE store = ?1 AND key = ?2) \
-                     AND store = ?1 AND key = ?2 \
-                     ON CONFLICT(entry) DO UPDATE SET \
-                     hits = min(hits, 9223372036854775807 - excluded.hits) + excluded.hits, \
-                     last_used_at = max(coalesce(last_used_at, excluded.last_used_at), \
-                     excluded.last_used_at)",
-                )?;
-                for one in uses {
-                    if let Some(store) = self.names.store_id(transaction, &one.address.store)? {
-                        let key = stored_key(one.address.key.as_str());
-                        let hits = one.hits.min(MAX_COUNT);
-                        statement.execute((store, key, one.used_at.as_millis(), hits))?;
-                    }
-                }
-                Ok(())
-            };
-            write().map_err(|error| self.error(error))
-        })
-    }
-
-    pub(super) fn add_counters(&self, counters: &[(Arc<StoreAddress>, Counters)]) -> Result<()> {
-        if counters.is_empty() {
-            return Ok(());
-        }
-        counters.iter().try_for_each(|(store, _)| store.check())?;
-        let sets = Counters::default().fields().map(|(name, _)| {
-            format!("{name} = min(ifnull({name}, 0), 9223372036854775807 - :{name}) + :{name}")
-        });
-        let sql = format!("UPDATE stores SET {} WHERE id = :id", sets.join(", "));
-        self.transaction_within(SHORT_WAIT, |transaction| {
-            let write = || -> rusqlite::Result<()> {
-                let mut statement = transaction.prepare_cached(&sql)?;
-                for (store, mut counters) in counters.iter().cloned() {
-                    let id = names::intern_store(transaction, &store)?;
-                    let counts = counters.fields().map(|(_, count)| (*count).min(MAX_COUNT));
-                    let parameters = counts.iter().map(|count| *count as i64).chain([id]);
-                    statement.execute(rusqlite::params_from_iter(parameters))?;
-                }
-                Ok(())
-            };
-            write().map_err(|error| self.error(error))
-        })
-    }
-
-    pub(super) fn read_counters(&self) -> Result<Vec<(Arc<StoreAddress>, Counters)>> {
-        let columns = Counters::default()
-            .fields()
-            .map(|(name, _)| name)
-            .join(", ");
-        let sql = format!(
-            "SELECT {columns} FROM stores WHERE id = ?1 AND coalesce({columns}) IS NOT NULL"
-        );
-        let connection = self.connection()?;
-        let read = || -> rusqlite::Result<Vec<_>> {
-            let mut statement = connection.prepare_cached(&sql)?;
-            let mut counted = Vec::new();
-            for (id, store) in names::stores(&connection)? {
-                let mut rows = statement.query([id])?;
-                let (Some(store), Some(row)) = (store, rows.next()?) else {
-                    continue;
-                };
-                let mut counters = Counters::default();
-                for (column, (_, count)) in counters.fields().into_iter().enumerate() {
-                    let kept = number(row, column)?.and_then(|kept| u64::try_from(kept).ok());
-                    *count = kept.unwrap_or(0);
-                }
-                counted.push((Arc::new(store), counters));
-            }
-            counted.sort_by(|(one, _), (two, _)| one.cmp(two));
-            Ok(counted)
-        };
-        read().map_err(|error| self.error(error))
     }
 }
 

@@ -41,7 +41,9 @@ use crate::error::{Error, Result};
 use crate::key::Key;
 use crate::limits;
 use crate::single_flight::FlightLocks;
+use crate::statistics;
 use crate::time::Clock;
+use crate::usage::{self, Event, Log};
 
 /// Pause between two looks at another process that runs the same command.
 const SLICE: Duration = Duration::from_millis(50);
@@ -458,7 +460,10 @@ impl<T> Work<'_, T> {
             }
         };
         match attempted {
-            Ok(done) => done,
+            Ok(done) => {
+                self.count(call, &done);
+                done
+            }
             Err(CommandError::Cache(error)) => {
                 let why = format!("it could not be kept: {error}");
                 self.queue.stop(Stop::Trouble);
@@ -469,6 +474,38 @@ impl<T> Work<'_, T> {
             // Not the command's fault: it was about to start when the signal came.
             Err(_) if self.queue.is_interrupted() => self.interrupted(call),
             Err(error) => Done::not_run(Warmed::Failed, Some(key), with_source(&error)),
+        }
+    }
+
+    /// Appends the item to the usage log. Best effort, as for `ecache run`.
+    fn count(&self, call: &Call, done: &Done) {
+        let millis = |time: Option<Duration>| {
+            time.map_or(0, |time| {
+                u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+            })
+        };
+        let is_refresh = call.settings.mode == Mode::Refresh;
+        let (outcome, saved_ms, spent_ms) = match (done.outcome, done.exit) {
+            (Warmed::Hit, _) => (usage::Outcome::Hit, millis(done.cost), 0),
+            (Warmed::Ran | Warmed::Failed, Some(_)) if is_refresh => {
+                (usage::Outcome::Refresh, 0, millis(done.cost))
+            }
+            (Warmed::Ran | Warmed::Failed, Some(_)) => (usage::Outcome::Miss, 0, millis(done.cost)),
+            (Warmed::Ran | Warmed::Failed | Warmed::Skipped, _) => return,
+        };
+        let (now, store) = (self.warm.clock.now(), call.entry.address.store.clone());
+        let event = Event {
+            saved_ms,
+            spent_ms,
+            key: done.key.clone(),
+            ..Event::new(outcome, now, store, &call.scopes)
+        };
+        let log = Log::beside(self.warm.store);
+        if log
+            .append(&[event])
+            .is_ok_and(|size| size > statistics::FOLD_ABOVE)
+        {
+            let _ = statistics::fold(self.warm.backend, &log, now);
         }
     }
 
@@ -572,8 +609,7 @@ impl<T> Work<'_, T> {
         })
     }
 
-    /// Looks up the result of a command, unless it is to be refreshed. Does not count as a use of
-    /// the entry.
+    /// Looks up the result of a command, unless it is to be refreshed.
     fn look_up(&self, call: &Call) -> Result<Option<Done>, CommandError> {
         if call.settings.mode == Mode::Refresh {
             return Ok(None);

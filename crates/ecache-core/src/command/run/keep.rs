@@ -95,6 +95,7 @@ impl Runner<'_> {
             Ok(content.size())
         });
         report.size = self.attempt(kept)?;
+        report.key = report.size.map(|_| entry.address.key.clone());
         if let (Some(_), Some(publisher)) = (report.size, records.publisher) {
             publisher.settle();
         }

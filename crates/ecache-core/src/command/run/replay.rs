@@ -5,29 +5,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::runner::{Ports, StoredResult};
-use crate::backend::{Backend, Content, ContentReader, Use};
+use crate::backend::{Backend, Content, ContentReader};
 use crate::command::output::reader::Source;
 use crate::command::settings::{OnMiss, Outcome, Report};
-use crate::command::{CommandError, Mode, ReplayError, Runner, replay};
-use crate::entry::Entry;
+use crate::command::{CommandError, ReplayError, Runner, replay};
 use crate::error::Error;
-use crate::time::Timestamp;
 
 impl Runner<'_> {
-    /// Replays a hit and records its use, as [`Runner::replay`].
+    /// Replays a hit, as [`Runner::replay`].
     pub(crate) fn replay_hit(
         &self,
         backend: Arc<dyn Backend>,
         found: StoredResult,
         ports: &mut Ports<'_>,
     ) -> Result<Option<Report>, CommandError> {
-        let entry = found.0.clone();
-        let report = self.replay(&backend, found, Outcome::Hit, ports)?;
-        drop(backend);
-        if report.is_some() {
-            self.record_use(&entry, self.clock.now());
-        }
-        Ok(report)
+        self.replay(&backend, found, Outcome::Hit, ports)
     }
 
     /// Replays a stale result, as [`Runner::replay`].
@@ -109,18 +101,8 @@ impl Runner<'_> {
             ttl_left: entry.expires_at.map(|expires| expires.since(now)),
             cost: entry.cost_ms.map(Duration::from_millis),
             size: Some(entry.size),
+            key: Some(entry.address.key.clone()),
         }))
-    }
-
-    /// Records a hit, if one is due. Best effort: the store may be read-only.
-    fn record_use(&self, entry: &Entry, now: Timestamp) {
-        if self.call.settings.mode == Mode::On
-            && let Some(path) = self.store
-            && let Some(hit) = Use::due(entry, now)
-            && let Ok(backend) = self.open(path, self.call.settings.access)
-        {
-            let _ = backend.record_uses(&[hit]);
-        }
     }
 }
 

@@ -27,7 +27,9 @@ use crate::entry::Entry;
 use crate::error::{Error, Result};
 use crate::location::{self, Access};
 use crate::single_flight::FlightLock;
+use crate::statistics;
 use crate::time::Clock;
+use crate::usage::{self, Event, Log};
 use crate::value::Kind;
 
 /// Maximum wait for other processes that write to the store: the cache must not delay a command.
@@ -116,6 +118,57 @@ impl<'a> Runner<'a> {
     /// Fails if the command cannot be run, or its output cannot be written. An error of the cache
     /// is returned only if `on_trouble` returns it.
     pub fn run(&self, streams: Streams<'_>) -> Result<Report, CommandError> {
+        let report = self.replay_or_run(streams)?;
+        self.count(&report);
+        Ok(report)
+    }
+
+    /// Appends the call to the usage log. Best effort: the log notes what it could not take, and
+    /// what it has is folded another time.
+    fn count(&self, report: &Report) {
+        let outcome = match report.outcome {
+            Outcome::Hit => usage::Outcome::Hit,
+            Outcome::Followed => usage::Outcome::Follower,
+            Outcome::Stale => usage::Outcome::Stale,
+            Outcome::Miss => usage::Outcome::Miss,
+            Outcome::Refreshed => usage::Outcome::Refresh,
+            Outcome::Bypass => usage::Outcome::Bypass,
+        };
+        let settings = &self.call.settings;
+        let (Some(path), Mode::On | Mode::Refresh) = (self.store, settings.mode) else {
+            return;
+        };
+        let now = self.clock.now();
+        let millis = |time: Option<Duration>| {
+            time.map_or(0, |time| {
+                u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+            })
+        };
+        let store = self.call.entry.address.store.clone();
+        let event = Event {
+            saved_ms: millis(report.saved()),
+            spent_ms: match report.outcome {
+                Outcome::Miss | Outcome::Refreshed => millis(report.cost),
+                _ => 0,
+            },
+            key: report.key.clone(),
+            ..Event::new(outcome, now, store, &self.call.scopes)
+        };
+        let log = Log::beside(self.beside(path));
+        let is_writer = matches!(report.outcome, Outcome::Miss | Outcome::Refreshed);
+        let fold_above = if is_writer {
+            statistics::FOLD_ABOVE
+        } else {
+            statistics::FOLD_NOW_ABOVE
+        };
+        if log.append(&[event]).is_ok_and(|size| size > fold_above)
+            && let Ok(backend) = self.open(path, settings.access)
+        {
+            let _ = statistics::fold(backend.as_ref(), &log, now);
+        }
+    }
+
+    fn replay_or_run(&self, streams: Streams<'_>) -> Result<Report, CommandError> {
         let mut ports = Ports {
             input: streams.input,
             console: Console::new(streams.stdout, streams.stderr),
@@ -424,6 +477,7 @@ impl<'a> Runner<'a> {
             ttl_left: None,
             cost: Some(started.elapsed()),
             size: None,
+            key: None,
         };
         match ended.failed.take() {
             Some(error) => Err(CommandError::Output(error)),

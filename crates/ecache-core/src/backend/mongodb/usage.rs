@@ -1,0 +1,252 @@
+//! Usage in the side collections: hits in the entries' side documents, counts by hour and group,
+//! and how far each usage log is folded, in the collection `ecache`.
+//!
+//! A server need not have transactions. The offset is moved first, and its document says that the
+//! counts are still being added; if that never ends, the time of it is reported as one in which not
+//! every call was counted. Nothing is counted twice.
+
+use std::collections::BTreeSet;
+
+use mongodb::bson::{Bson, Document, RawDocument, RawDocumentBuf, doc, oid::ObjectId};
+
+use super::MongoBackend;
+use super::counters::{self, COLLECTION};
+use super::side_document::{Note, date, number};
+use crate::backend::Values;
+use crate::entry::MAX_COUNT;
+use crate::error::Result;
+use crate::scope::StoreAddress;
+use crate::time::Timestamp;
+use crate::usage::{
+    Batch, Counts, EntryUse, Gap, Group, HOUR, KEPT, LogId, Period, Position, Recorded,
+};
+
+/// Names of the counts, in the order of [`Counts::fields`].
+const NAMES: [&str; Counts::FIELDS] = [
+    "hits",
+    "stale",
+    "followers",
+    "misses",
+    "refreshes",
+    "bypasses",
+    "errors",
+    "evictions",
+    "saved_ms",
+    "spent_ms",
+];
+
+pub(super) fn add(
+    backend: &MongoBackend,
+    batch: &Batch,
+    position: Option<Position>,
+    now: Timestamp,
+) -> Result<bool> {
+    for period in &batch.periods {
+        if let Group::Of { store, .. } = &period.group {
+            store.check()?;
+        }
+    }
+    if let Some(position) = position
+        && !claim(backend, position, now)?
+    {
+        return Ok(false);
+    }
+    let mut updates: Vec<Document> = batch.periods.iter().map(increment).collect();
+    updates.extend(batch.gaps.iter().map(|gap| note_gap(*gap)));
+    counters::update(backend, &updates)?;
+    for one in &batch.uses {
+        add_use(backend, one)?;
+    }
+    if let Some(Position { log, .. }) = position {
+        let done = doc! {
+            "q": { "_id": { "log": log.0 } },
+            "u": { "$unset": { "adding_since": "" } },
+        };
+        counters::update(backend, &[done])?;
+    }
+    if !batch.uses.is_empty() {
+        counters::bump(backend, &BTreeSet::new())?;
+    }
+    let too_old = now.as_millis().saturating_sub(KEPT);
+    let old = doc! { "_id.begins_at": { "$lt": too_old } };
+    let usage = backend.database.collection::<Document>(COLLECTION);
+    backend.run(usage.delete_many(old))?;
+    Ok(true)
+}
+
+/// Moves the offset of a log, if it is still the first one of `position`.
+fn claim(backend: &MongoBackend, position: Position, now: Timestamp) -> Result<bool> {
+    let Position { log, from, to } = position;
+    let usage = backend.database.collection::<Document>(COLLECTION);
+    let id = doc! { "log": log.0 };
+    if from == 0 {
+        let first = doc! {
+            "q": { "_id": id.clone() },
+            "u": { "$setOnInsert": { "offset": 0_i64 } },
+            "upsert": true,
+        };
+        counters::update(backend, &[first])?;
+    }
+    let mut is_still = doc! { "_id": id };
+    is_still.insert("offset", number(from));
+    let set = doc! { "$set": { "offset": number(to), "adding_since": date(now) } };
+    let updated = backend.run(usage.update_one(is_still, set))?;
+    Ok(updated.matched_count > 0)
+}
+
+fn increment(period: &Period) -> Document {
+    let mut id = doc! { "begins_at": period.begins_at };
+    match &period.group {
+        Group::Of {
+            store,
+            user,
+            operator,
+        } => {
+            id.extend(counters::generation_id(store));
+            id.insert("user_id", user.as_deref());
+            id.insert("operator_uri", operator.as_deref());
+        }
+        Group::Other => {
+            id.insert("other", true);
+        }
+    }
+    let counts = NAMES.into_iter().zip(period.counts.fields());
+    let counts = counts.filter(|(_, count)| *count > 0);
+    let counts = counts.map(|(name, count)| (name.to_owned(), Bson::Int64(number(count))));
+    doc! {
+        "q": { "_id": id },
+        "u": { "$inc": counts.collect::<Document>() },
+        "upsert": true,
+    }
+}
+
+fn note_gap(gap: Gap) -> Document {
+    let begins_at = gap.from.as_millis().div_euclid(HOUR).saturating_mul(HOUR);
+    doc! {
+        "q": { "_id": { "begins_at": begins_at, "gap": true } },
+        "u": {
+            "$min": { "from": gap.from.as_millis() },
+            "$max": { "until": gap.until.as_millis() },
+        },
+        "upsert": true,
+    }
+}
+
+/// Adds the hits of one entry to its side document.
+fn add_use(backend: &MongoBackend, one: &EntryUse) -> Result<()> {
+    let collection = &*one.address.store.collection;
+    let Some(found) = backend.found(&one.address)? else {
+        return Ok(());
+    };
+    backend.prepare(collection)?;
+    let notes = backend.notes_on(collection, found.id.clone(), Values::Omit)?;
+    let sum = |field: &str, more: i64| {
+        let known = doc! { "$ifNull": [field, 0_i64] };
+        doc! { "$cond": [
+            { "$gte": [known.clone(), i64::MAX - more] },
+            number(MAX_COUNT),
+            { "$add": [known, more] },
+        ] }
+    };
+    match found.note(&notes) {
+        Some(note) => {
+            let used = doc! { "$max": ["$last_used_at", date(one.used_at)] };
+            let set = doc! { "$set": {
+                "hits": sum("$hits", number(one.hits)),
+                "saved_ms": sum("$saved_ms", number(one.saved_ms)),
+                "last_used_at": used,
+            } };
+            let notes = backend.notes(collection)?;
+            backend.run(notes.update_one(doc! { "_id": note.id }, vec![set]))?;
+            Ok(())
+        }
+        // What FiftyOne wrote has none yet.
+        None => backend.insert_note(
+            collection,
+            &Note {
+                id: ObjectId::new(),
+                written_at: found.written_at(),
+                entry: found.id,
+                wrote: None,
+                last_used_at: Some(one.used_at),
+                hits: one.hits.min(MAX_COUNT),
+                saved_ms: one.saved_ms.min(MAX_COUNT),
+            },
+        ),
+    }
+}
+
+pub(super) fn folded(backend: &MongoBackend, log: LogId) -> Result<u64> {
+    let usage = backend.database.collection::<Document>(COLLECTION);
+    let found = backend.run(usage.find_one(doc! { "_id": { "log": log.0 } }))?;
+    let offset = found.and_then(|log| log.get_i64("offset").ok());
+    Ok(offset
+        .and_then(|offset| u64::try_from(offset).ok())
+        .unwrap_or(0))
+}
+
+pub(super) fn since(backend: &MongoBackend, from: Timestamp, logs: &[LogId]) -> Result<Recorded> {
+    let mut recorded = Recorded::default();
+    for log in logs {
+        recorded.folded.push(folded(backend, *log)?);
+    }
+    let begin = from.as_millis().saturating_sub(HOUR);
+    let usage = backend.database.collection::<RawDocumentBuf>(COLLECTION);
+    let query = doc! { "$or": [
+        { "_id.begins_at": { "$gt": begin } },
+        { "adding_since": { "$exists": true } },
+    ] };
+    backend.each(usage.find(query).batch(), |raw| read(raw, &mut recorded))?;
+    Ok(recorded)
+}
+
+fn read(raw: &RawDocument, recorded: &mut Recorded) {
+    if let Ok(since) = raw.get_datetime("adding_since") {
+        let since = Timestamp::from_millis(since.timestamp_millis());
+        recorded.gaps.push(Gap {
+            from: since,
+            until: since,
+        });
+        return;
+    }
+    let Ok(id) = raw.get_document("_id") else {
+        return;
+    };
+    let Ok(begins_at) = id.get_i64("begins_at") else {
+        return;
+    };
+    if id.get_bool("gap").is_ok() {
+        if let (Ok(from), Ok(until)) = (raw.get_i64("from"), raw.get_i64("until")) {
+            recorded.gaps.push(Gap {
+                from: Timestamp::from_millis(from),
+                until: Timestamp::from_millis(until),
+            });
+        }
+        return;
+    }
+    let name = |field: &str| id.get_str(field).ok().map(std::sync::Arc::from);
+    let group = match (name("collection"), name("store_name")) {
+        (Some(collection), Some(store_name)) => Group::Of {
+            store: StoreAddress {
+                collection,
+                store_name,
+                dataset_id: name("dataset_id"),
+            }
+            .into(),
+            user: name("user_id"),
+            operator: name("operator_uri"),
+        },
+        _ => Group::Other,
+    };
+    let count = |field| {
+        raw.get_i64(field)
+            .ok()
+            .and_then(|count| u64::try_from(count).ok())
+    };
+    recorded.periods.push(Period {
+        begins_at,
+        length: HOUR,
+        group,
+        counts: Counts::of_fields(NAMES.map(|field| count(field).unwrap_or(0))),
+    });
+}

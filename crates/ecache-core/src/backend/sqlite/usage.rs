@@ -1,0 +1,322 @@
+//! Usage: hits of entries in `uses`, counts by period and group in `history`, and how far each
+//! usage log is folded.
+//!
+//! A row of counts is found by the begin of its period and a hash of its group. Its body has the
+//! group again, and two groups of one hash have rows next to each other. Rows of hours that are
+//! older than 30 days are merged into the row at the begin of their day.
+
+use std::collections::BTreeMap;
+
+use rusqlite::{Connection, OptionalExtension};
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+use super::history::{self, RecordKind};
+use super::open::SHORT_WAIT;
+use super::query::stored_key;
+use super::{SqliteBackend, checksum};
+use crate::entry::MAX_COUNT;
+use crate::error::Result;
+use crate::scope::StoreAddress;
+use crate::time::Timestamp;
+use crate::usage::{
+    Batch, Counts, DAY, EntryUse, Gap, Group, HOUR, HOURS_KEPT, KEPT, LogId, MAX_ROWS, Period,
+    Position, Recorded, StoredRow,
+};
+
+/// The id of the record that says up to which time hours are merged into days.
+const MERGED: i64 = 0;
+
+/// The time of all records of [`RecordKind::Offset`].
+const NO_TIME: i64 = 0;
+
+/// Ids that groups of one hash may have.
+const PROBES: i64 = 8;
+
+/// Returns the ids under which the row of a group may be.
+fn ids(group: &[u8]) -> impl Iterator<Item = i64> + use<> {
+    let hash = xxh3_64_with_seed(group, 6) as i64;
+    (0..PROBES).map(move |probe| hash.wrapping_add(probe))
+}
+
+impl SqliteBackend {
+    pub(super) fn write_usage(
+        &self,
+        batch: &Batch,
+        position: Option<Position>,
+        now: Timestamp,
+    ) -> Result<bool> {
+        for period in &batch.periods {
+            if let Group::Of { store, .. } = &period.group {
+                store.check()?;
+            }
+        }
+        // Counting must not delay a call.
+        self.transaction_within(SHORT_WAIT, |transaction| {
+            let write = || -> rusqlite::Result<bool> {
+                if let Some(Position { log, from, to }) = position {
+                    if offset(transaction, log)? != from {
+                        return Ok(false);
+                    }
+                    let body = to.to_le_bytes();
+                    history::put(transaction, RecordKind::Offset, NO_TIME, id_of(log), &body)?;
+                }
+                Self::add_uses(transaction, &batch.uses)?;
+                let merged = merge_hours(transaction, now)?;
+                add_periods(transaction, &batch.periods, merged)?;
+                for gap in &batch.gaps {
+                    put_gap(transaction, *gap)?;
+                }
+                Ok(true)
+            };
+            write().map_err(|error| self.error(error))
+        })
+    }
+
+    pub(super) fn read_folded(&self, log: LogId) -> Result<u64> {
+        let connection = self.connection()?;
+        offset(&connection, log).map_err(|error| self.error(error))
+    }
+
+    pub(super) fn read_usage(&self, from: Timestamp, logs: &[LogId]) -> Result<Recorded> {
+        let connection = self.connection()?;
+        let snapshot = connection
+            .unchecked_transaction()
+            .map_err(|error| self.error(error))?;
+        let read = || -> rusqlite::Result<Recorded> {
+            let mut recorded = Recorded::default();
+            for log in logs {
+                recorded.folded.push(offset(&snapshot, *log)?);
+            }
+            let merged = merged_until(&snapshot)?;
+            let begin = from.as_millis().saturating_sub(DAY);
+            history::scan(
+                &snapshot,
+                RecordKind::Usage,
+                (begin, i64::MAX),
+                |at, _, body| {
+                    // A damaged row is left out: it is a number, and `doctor` reports the file.
+                    match body.as_deref().and_then(StoredRow::read) {
+                        Some(StoredRow::Counts(group, counts)) => recorded.periods.push(Period {
+                            begins_at: at,
+                            length: if at < merged { DAY } else { HOUR },
+                            group,
+                            counts,
+                        }),
+                        Some(StoredRow::Gap(gap)) => recorded.gaps.push(gap),
+                        None => {}
+                    }
+                    Ok(true)
+                },
+            )?;
+            recorded
+                .periods
+                .retain(|one| one.begins_at.saturating_add(one.length) > from.as_millis());
+            Ok(recorded)
+        };
+        read().map_err(|error| self.error(error))
+    }
+
+    /// Adds the hits of entries; those of entries that are gone are dropped, and so are those from
+    /// before an entry was created, which belong to an earlier one of its key.
+    fn add_uses(transaction: &Connection, uses: &[EntryUse]) -> rusqlite::Result<()> {
+        let mut find = transaction.prepare_cached(
+            "SELECT id FROM entries INDEXED BY entries_key WHERE store = ?1 AND key = ?2",
+        )?;
+        let mut found = Vec::with_capacity(uses.len());
+        let mut last: Option<(&StoreAddress, Option<i64>)> = None;
+        for one in uses {
+            let address: &StoreAddress = &one.address.store;
+            let store = match last {
+                Some((known, id)) if known == address => id,
+                _ => super::names::find_store(transaction, address)?,
+            };
+            last = Some((address, store));
+            let Some(store) = store else {
+                continue;
+            };
+            let key = stored_key(one.address.key.as_str());
+            let id: Option<i64> = find.query_row((store, key), |row| row.get(0)).optional()?;
+            found.extend(id.map(|id| (id, one)));
+        }
+        // Neighbours in `uses` are written together.
+        found.sort_unstable_by_key(|(id, _)| *id);
+        let mut update = transaction.prepare_cached(
+            "UPDATE uses SET hits = min(hits, 9223372036854775807 - ?2) + ?2, \
+             saved_ms = min(ifnull(saved_ms, 0), 9223372036854775807 - ?3) + ?3, \
+             last_used_at = max(ifnull(last_used_at, ?4), ?4) WHERE entry = ?1",
+        )?;
+        let mut insert = transaction.prepare_cached(
+            "INSERT INTO uses(entry, hits, saved_ms, last_used_at) \
+             SELECT id, ?2, ?3, ?4 FROM entries NOT INDEXED WHERE id = ?1 AND created_at <= ?4",
+        )?;
+        for (id, one) in found {
+            let (hits, saved) = (one.hits.min(MAX_COUNT), one.saved_ms.min(MAX_COUNT));
+            let values = (id, hits, saved, one.used_at.as_millis());
+            if update.execute(values)? == 0 {
+                insert.execute(values)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn id_of(log: LogId) -> i64 {
+    // The number of another record.
+    if log.0 == MERGED { 1 } else { log.0 }
+}
+
+/// Returns the offset up to which a log is folded.
+fn offset(connection: &Connection, log: LogId) -> rusqlite::Result<u64> {
+    match history::get(connection, RecordKind::Offset, NO_TIME, id_of(log))? {
+        None => Ok(0),
+        Some(body) => match body.try_into() {
+            Ok(body) => Ok(u64::from_le_bytes(body)),
+            Err(_) => Err(checksum::damaged("an offset of the usage log is damaged")),
+        },
+    }
+}
+
+/// Returns the time before which hours are merged into days.
+fn merged_until(connection: &Connection) -> rusqlite::Result<i64> {
+    let body = history::get(connection, RecordKind::Offset, NO_TIME, MERGED)?;
+    let time = body.and_then(|body| body.try_into().ok());
+    Ok(time.map_or(i64::MIN, i64::from_le_bytes))
+}
+
+/// Merges hours that are older than 30 days into days, once a day, and drops what is older than a
+/// year. Returns the time before which rows are days.
+fn merge_hours(transaction: &Connection, now: Timestamp) -> rusqlite::Result<i64> {
+    let day = |time: i64| time.div_euclid(DAY).saturating_mul(DAY);
+    let before = merged_until(transaction)?;
+    let until = day(now.as_millis().saturating_sub(HOURS_KEPT));
+    // A clock that jumps ahead and back again leaves days where hours could be.
+    if until <= before {
+        return Ok(before);
+    }
+    history::delete_before(
+        transaction,
+        RecordKind::Usage,
+        now.as_millis().saturating_sub(KEPT),
+    )?;
+    let mut hours = Vec::new();
+    let range = (before, until.saturating_sub(1));
+    history::scan(transaction, RecordKind::Usage, range, |at, id, body| {
+        hours.push((at, id, body));
+        Ok(true)
+    })?;
+    let mut days: BTreeMap<(i64, Group), Counts> = BTreeMap::new();
+    for (at, id, body) in hours {
+        if let Some(StoredRow::Counts(group, counts)) = body.as_deref().and_then(StoredRow::read) {
+            days.entry((day(at), group)).or_default().add(&counts);
+            history::delete(transaction, RecordKind::Usage, at, id)?;
+        }
+    }
+    for ((at, group), counts) in days {
+        let row = StoredRow::Counts(group, counts);
+        put_row(transaction, at, &row)?;
+    }
+    let body = until.to_le_bytes();
+    history::put(transaction, RecordKind::Offset, NO_TIME, MERGED, &body)?;
+    Ok(until)
+}
+
+/// Adds counts to the rows of their periods.
+fn add_periods(transaction: &Connection, periods: &[Period], merged: i64) -> rusqlite::Result<()> {
+    let mut rows: Option<usize> = None;
+    for period in periods {
+        let at = match period.begins_at {
+            at if at < merged => at.div_euclid(DAY).saturating_mul(DAY),
+            at => at,
+        };
+        let mut row = StoredRow::Counts(period.group.clone(), period.counts);
+        let mut place = find_row(transaction, at, &row.group_bytes())?;
+        if matches!(place, Place::Free(_)) {
+            let count = match rows {
+                Some(count) => count,
+                None => count_rows(transaction)?,
+            };
+            if count >= MAX_ROWS {
+                row = StoredRow::Counts(Group::Other, period.counts);
+                place = find_row(transaction, at, &row.group_bytes())?;
+            }
+            rows = Some(count + usize::from(matches!(place, Place::Free(_))));
+        }
+        match place {
+            Place::Taken(id, known) => {
+                let StoredRow::Counts(group, _) = row else {
+                    continue;
+                };
+                let mut sum = known;
+                sum.add(&period.counts);
+                let body = StoredRow::Counts(group, sum).write();
+                history::put(transaction, RecordKind::Usage, at, id, &body)?;
+            }
+            Place::Free(id) => {
+                history::put(transaction, RecordKind::Usage, at, id, &row.write())?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Where the row of a group is, or would be.
+enum Place {
+    Taken(i64, Counts),
+    Free(i64),
+}
+
+fn find_row(connection: &Connection, at: i64, group: &[u8]) -> rusqlite::Result<Place> {
+    let mut last = 0;
+    for id in ids(group) {
+        last = id;
+        match history::get(connection, RecordKind::Usage, at, id) {
+            Ok(None) => return Ok(Place::Free(id)),
+            Ok(Some(body)) => match StoredRow::read(&body) {
+                Some(row @ StoredRow::Counts(_, counts)) if row.group_bytes() == group => {
+                    return Ok(Place::Taken(id, counts));
+                }
+                _ => {}
+            },
+            // A damaged row cannot be added to; it is replaced.
+            Err(error) if super::row::is_damage(&error) => return Ok(Place::Free(id)),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(Place::Free(last))
+}
+
+/// Writes a row whose group has none at that time.
+fn put_row(transaction: &Connection, at: i64, row: &StoredRow) -> rusqlite::Result<()> {
+    let (Place::Taken(id, _) | Place::Free(id)) = find_row(transaction, at, &row.group_bytes())?;
+    history::put(transaction, RecordKind::Usage, at, id, &row.write())
+}
+
+/// Records a gap, at the hour of its begin.
+fn put_gap(transaction: &Connection, gap: Gap) -> rusqlite::Result<()> {
+    let at = gap.from.as_millis().div_euclid(HOUR).saturating_mul(HOUR);
+    let row = StoredRow::Gap(gap);
+    let Some(id) = ids(&row.group_bytes()).next() else {
+        return Ok(());
+    };
+    let known = history::get(transaction, RecordKind::Usage, at, id)?;
+    let gap = match known.as_deref().and_then(StoredRow::read) {
+        Some(StoredRow::Gap(known)) => Gap {
+            from: known.from.min(gap.from),
+            until: known.until.max(gap.until),
+        },
+        _ => gap,
+    };
+    history::put(
+        transaction,
+        RecordKind::Usage,
+        at,
+        id,
+        &StoredRow::Gap(gap).write(),
+    )
+}
+
+fn count_rows(connection: &Connection) -> rusqlite::Result<usize> {
+    connection
+        .prepare_cached("SELECT count(*) FROM history WHERE kind = ?1")?
+        .query_row([RecordKind::Usage as i64], |row| row.get(0))
+}

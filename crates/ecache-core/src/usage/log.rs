@@ -1,0 +1,499 @@
+//! The files of the log: appending, locking, and beginning anew.
+//!
+//! Appending opens the file, takes a shared lock without waiting, and writes once at its end. Only
+//! who begins the file, or removes it once all of it is folded, takes the lock alone. An appender
+//! that finds the lock taken for longer than a millisecond, as by a stopped process, appends to a
+//! second file.
+//!
+//! The first 64 bytes name the log by a random id, so that offsets recorded for another log of the
+//! same name are not taken for its own, and note the time of calls that could not be appended.
+//! Overwriting them needs no space on a full disk.
+
+use std::fs::{self, File};
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rustix::fs::{FlockOperation, flock};
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::record::{self, Payload, Records, SLOT};
+use super::{Event, Gap};
+use crate::sidecar::{Purpose, Sidecar};
+use crate::time::Timestamp;
+
+/// Size of the header, in bytes.
+const HEADER: usize = SLOT;
+
+const MARK: &[u8; 8] = b"ecusage1";
+
+/// Size from which nothing is appended any more, in bytes: the log is not folded for some reason.
+const MAX_SIZE: u64 = 64 << 20;
+
+/// Attempts to get the lock, and the pause between two.
+const ATTEMPTS: u32 = 10;
+const PAUSE: Duration = Duration::from_micros(100);
+
+/// The files, in the order in which an appender tries them.
+const FILES: [Sidecar; 2] = [Sidecar::Usage, Sidecar::MoreUsage];
+
+/// The random number that tells a log from others of its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LogId(pub i64);
+
+/// The usage log beside a store, or for a server at a place of this host.
+#[derive(Clone, Debug)]
+pub struct Log {
+    beside: PathBuf,
+}
+
+impl Log {
+    /// Returns the log beside a store. Nothing is opened yet.
+    pub fn beside(store: &Path) -> Self {
+        Self {
+            beside: store.into(),
+        }
+    }
+
+    /// Returns the size of the log's files in bytes.
+    pub fn size(&self) -> u64 {
+        let sizes =
+            FILES.map(|file| fs::metadata(file.path(&self.beside)).map_or(0, |at| at.len()));
+        sizes.iter().sum()
+    }
+
+    /// Appends events, and returns the size of the file then.
+    ///
+    /// # Errors
+    /// If the file cannot be written to, or is not safe to use. If possible, the log notes that
+    /// calls were not counted.
+    pub fn append(&self, events: &[Event]) -> io::Result<u64> {
+        let Some(last) = events.last() else {
+            return Ok(0);
+        };
+        let mut bytes = Vec::with_capacity(events.len() * 2 * SLOT);
+        for event in events {
+            record::write(event, &mut bytes);
+        }
+        let mut result = Err(ErrorKind::WouldBlock.into());
+        for file in FILES {
+            match self.append_to(file, &bytes) {
+                Ok(None) => {}
+                Ok(Some(size)) => return Ok(size),
+                Err(error) => {
+                    result = Err(error);
+                    break;
+                }
+            }
+        }
+        // Best effort: without a header there is no place for it.
+        let _ = self.note_gap(last.at);
+        result
+    }
+
+    /// Returns `None` if the lock is taken.
+    fn append_to(&self, sidecar: Sidecar, bytes: &[u8]) -> io::Result<Option<u64>> {
+        for attempt in 0..ATTEMPTS {
+            if attempt > 0 {
+                std::thread::sleep(PAUSE);
+            }
+            let mut file = match sidecar.open(&self.beside, Purpose::Append) {
+                // It was removed between opening and the first look.
+                Err(error) if error.kind() == ErrorKind::NotFound && self.has_folder() => continue,
+                file => file?,
+            };
+            if !try_lock(&file, FlockOperation::NonBlockingLockShared)? {
+                continue;
+            }
+            let found = file.metadata()?;
+            if found.nlink() == 0 {
+                continue;
+            }
+            if found.len() < HEADER as u64 {
+                drop(file);
+                self.begin(sidecar)?;
+                continue;
+            }
+            if found.len() > MAX_SIZE {
+                return Err(ErrorKind::StorageFull.into());
+            }
+            // Once: the rest of a record that was cut off does not belong behind another one's.
+            if file.write(bytes)? < bytes.len() {
+                return Err(ErrorKind::StorageFull.into());
+            }
+            return Ok(Some(found.len() + bytes.len() as u64));
+        }
+        Ok(None)
+    }
+
+    fn has_folder(&self) -> bool {
+        self.beside
+            .parent()
+            .is_none_or(|folder| folder.as_os_str().is_empty() || folder.is_dir())
+    }
+
+    /// Writes the header of a file that has none.
+    fn begin(&self, sidecar: Sidecar) -> io::Result<()> {
+        let file = sidecar.open(&self.beside, Purpose::Share)?;
+        if !try_lock(&file, FlockOperation::NonBlockingLockExclusive)? {
+            return Ok(());
+        }
+        if file.metadata()?.len() < HEADER as u64 {
+            // What a crash left of a header.
+            file.set_len(0)?;
+            file.write_all_at(&new_header(), 0)?;
+        }
+        Ok(())
+    }
+
+    /// Notes that calls at `at` could not be appended.
+    fn note_gap(&self, at: Timestamp) -> io::Result<()> {
+        for sidecar in FILES {
+            let (reader, writer) = match sidecar.open(&self.beside, Purpose::Read) {
+                Ok(reader) => (reader, sidecar.open(&self.beside, Purpose::Change)?),
+                Err(_) => continue,
+            };
+            let mut header = [0; HEADER];
+            reader.read_exact_at(&mut header, 0)?;
+            let gap = match gap_of(&header) {
+                None => Gap {
+                    from: at,
+                    until: at,
+                },
+                Some(gap) => Gap {
+                    from: gap.from.min(at),
+                    until: gap.until.max(at),
+                },
+            };
+            return writer.write_all_at(&gap_bytes(gap), GAP as u64);
+        }
+        Ok(())
+    }
+
+    /// Opens the files that there are, to read them. They are not begun anew while they are open.
+    pub(crate) fn open(&self) -> io::Result<Vec<OpenLog>> {
+        let mut open = Vec::new();
+        for sidecar in FILES {
+            open.extend(self.open_one(sidecar)?);
+        }
+        Ok(open)
+    }
+
+    fn open_one(&self, sidecar: Sidecar) -> io::Result<Option<OpenLog>> {
+        for _ in 0..ATTEMPTS * 10 {
+            let file = match sidecar.open(&self.beside, Purpose::Read) {
+                Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+                file => file?,
+            };
+            if !try_lock(&file, FlockOperation::NonBlockingLockShared)? {
+                std::thread::sleep(PAUSE);
+                continue;
+            }
+            let found = file.metadata()?;
+            if found.nlink() == 0 {
+                continue;
+            }
+            if found.len() < HEADER as u64 {
+                return Ok(None);
+            }
+            return OpenLog::new(file, self.path(sidecar)).map(Some);
+        }
+        Err(ErrorKind::WouldBlock.into())
+    }
+
+    fn path(&self, sidecar: Sidecar) -> PathBuf {
+        sidecar.path(&self.beside)
+    }
+}
+
+/// A file of the log that is not begun anew while this is open.
+pub(crate) struct OpenLog {
+    file: File,
+    path: PathBuf,
+    id: LogId,
+    /// Time of calls that could not be appended
+    gap: Option<Gap>,
+}
+
+impl OpenLog {
+    fn new(file: File, path: PathBuf) -> io::Result<Self> {
+        let mut header = [0; HEADER];
+        file.read_exact_at(&mut header, 0)?;
+        Ok(Self {
+            file,
+            path,
+            id: id_of(&header),
+            gap: gap_of(&header),
+        })
+    }
+
+    pub(crate) fn id(&self) -> LogId {
+        self.id
+    }
+
+    /// Returns the time of calls that could not be appended.
+    pub(crate) fn gap(&self) -> Option<Gap> {
+        self.gap
+    }
+
+    /// Returns the offset behind `read` bytes of records from an offset.
+    pub(crate) fn after(&self, offset: u64, read: usize) -> u64 {
+        match read {
+            0 => offset,
+            read => offset.max(HEADER as u64) + read as u64,
+        }
+    }
+
+    pub(crate) fn size(&self) -> io::Result<u64> {
+        Ok(self.file.metadata()?.len())
+    }
+
+    /// Reads at most `most` bytes of records from an offset; 0 is the first record.
+    pub(crate) fn read(&self, offset: u64, most: usize) -> io::Result<Vec<u8>> {
+        let offset = offset.max(HEADER as u64);
+        let size = self.size()?;
+        let length = usize::try_from(size.saturating_sub(offset)).unwrap_or(usize::MAX);
+        let mut bytes = vec![0; length.min(most)];
+        self.file.read_exact_at(&mut bytes, offset)?;
+        Ok(bytes)
+    }
+
+    /// Removes the file, if no other process uses it and `fold_rest`, called while none can
+    /// append, returns true. The next appender begins another one.
+    pub(crate) fn remove<E>(
+        &self,
+        fold_rest: impl FnOnce(&Self) -> Result<bool, E>,
+    ) -> Result<bool, E> {
+        // Converting a lock gives up the shared one for a moment.
+        let lock = try_lock(&self.file, FlockOperation::NonBlockingLockExclusive);
+        let is_ours = || {
+            let (ours, there) = (self.file.metadata()?, fs::symlink_metadata(&self.path)?);
+            io::Result::Ok((ours.dev(), ours.ino()) == (there.dev(), there.ino()))
+        };
+        let is_alone = lock.unwrap_or(false) && is_ours().unwrap_or(false);
+        let is_removed = is_alone && fold_rest(self)? && fs::remove_file(&self.path).is_ok();
+        let _ = try_lock(&self.file, FlockOperation::NonBlockingLockShared);
+        Ok(is_removed)
+    }
+}
+
+/// Where the note of calls that were not appended is in the header: begin, end and their checksum.
+const GAP: usize = 32;
+
+fn new_header() -> [u8; HEADER] {
+    // The seed of a hash map is random, and needs no other source of random numbers.
+    let id = RandomState::new().build_hasher().finish();
+    let mut header = [0; HEADER];
+    header[..8].copy_from_slice(MARK);
+    header[8..16].copy_from_slice(&id.to_le_bytes());
+    let sum = xxh3_64(&header[..16]);
+    header[16..24].copy_from_slice(&sum.to_le_bytes());
+    header
+}
+
+fn id_of(header: &[u8; HEADER]) -> LogId {
+    let (id, sum) = header[8..24].split_at(8);
+    let is_whole = header[..8] == *MARK && xxh3_64(&header[..16]).to_le_bytes() == *sum;
+    LogId(if is_whole {
+        i64::from_le_bytes(id.try_into().unwrap_or_default())
+    } else {
+        // A damaged header: a name that is always the same is as good as its own.
+        xxh3_64(&header[..GAP]) as i64
+    })
+}
+
+fn gap_of(header: &[u8; HEADER]) -> Option<Gap> {
+    let number = |place: usize| Some(i64::from_le_bytes(*header[place..].first_chunk()?));
+    let gap = Gap {
+        from: Timestamp::from_millis(number(GAP)?),
+        until: Timestamp::from_millis(number(GAP + 8)?),
+    };
+    (gap_bytes(gap) == header[GAP..GAP + 24]).then_some(gap)
+}
+
+fn gap_bytes(gap: Gap) -> [u8; 24] {
+    let mut bytes = [0; 24];
+    bytes[..8].copy_from_slice(&gap.from.as_millis().to_le_bytes());
+    bytes[8..16].copy_from_slice(&gap.until.as_millis().to_le_bytes());
+    let sum = xxh3_64(&bytes[..16]);
+    bytes[16..].copy_from_slice(&sum.to_le_bytes());
+    bytes
+}
+
+fn try_lock(file: &File, how: FlockOperation) -> io::Result<bool> {
+    loop {
+        match flock(file, how) {
+            Ok(()) => return Ok(true),
+            Err(rustix::io::Errno::WOULDBLOCK) => return Ok(false),
+            Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// Reads the events that are appended from now on, by any process.
+pub struct Follower {
+    log: Log,
+    files: [Option<(OpenLog, u64)>; 2],
+}
+
+impl Log {
+    /// Follows the log from its present end.
+    ///
+    /// # Errors
+    /// If a file is there and cannot be read.
+    pub fn follow(&self) -> io::Result<Follower> {
+        let mut follower = Follower {
+            log: self.clone(),
+            files: [None, None],
+        };
+        for (place, sidecar) in follower.files.iter_mut().zip(FILES) {
+            if let Some(open) = self.open_one(sidecar)? {
+                let size = open.size()?;
+                open.unlock()?;
+                *place = Some((open, size));
+            }
+        }
+        Ok(follower)
+    }
+}
+
+impl OpenLog {
+    /// Lets the file be removed; what was read of it stays readable.
+    fn unlock(&self) -> io::Result<()> {
+        Ok(flock(&self.file, FlockOperation::Unlock)?)
+    }
+}
+
+impl Follower {
+    /// Returns the events since the last call.
+    ///
+    /// # Errors
+    /// If a file cannot be read.
+    pub fn events(&mut self) -> io::Result<Vec<Event>> {
+        const MOST: usize = 1 << 20;
+        let mut events = Vec::new();
+        for (place, sidecar) in self.files.iter_mut().zip(FILES) {
+            loop {
+                if place.is_none()
+                    && let Some(open) = self.log.open_one(sidecar)?
+                {
+                    open.unlock()?;
+                    *place = Some((open, HEADER as u64));
+                }
+                let Some((open, offset)) = place else {
+                    break;
+                };
+                // Asked before reading: nothing is appended to a file that is removed.
+                let is_removed = open.file.metadata()?.nlink() == 0;
+                let bytes = open.read(*offset, MOST)?;
+                let mut records = Records::new(&bytes);
+                events.extend(
+                    records
+                        .by_ref()
+                        .filter_map(|payload: Payload<'_>| payload.event()),
+                );
+                *offset += records.read as u64;
+                if records.read > 0 && bytes.len() == MOST {
+                    continue;
+                }
+                if !is_removed {
+                    break;
+                }
+                *place = None;
+            }
+        }
+        Ok(events)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::scope::{Scopes, StoreAddress};
+    use crate::usage::Outcome;
+
+    fn event(millis: i64) -> Event {
+        let store = Arc::new(StoreAddress::new("s"));
+        let at = Timestamp::from_millis(millis);
+        Event::new(Outcome::Miss, at, store, &Scopes::default())
+    }
+
+    fn times(events: &[Event]) -> Vec<i64> {
+        events.iter().map(|event| event.at.as_millis()).collect()
+    }
+
+    #[test]
+    fn a_follower_sees_what_is_appended_also_when_the_log_begins_anew() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let log = Log::beside(&folder.path().join("store.db"));
+        log.append(&[event(1)]).expect("appended");
+        let mut follower = log.follow().expect("a follower");
+        assert_eq!(follower.events().expect("events"), []);
+        log.append(&[event(2), event(3)]).expect("appended");
+        assert_eq!(times(&follower.events().expect("events")), [2, 3]);
+        log.append(&[event(4)]).expect("appended");
+        let open = log.open().expect("the log");
+        let removed = open[0].remove(|_| Ok::<_, io::Error>(true));
+        assert!(removed.expect("removed"));
+        log.append(&[event(5)]).expect("appended");
+        assert_eq!(times(&follower.events().expect("events")), [4, 5]);
+    }
+
+    #[test]
+    fn a_lock_that_is_held_sends_records_to_the_second_file() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = folder.path().join("store.db");
+        let log = Log::beside(&store);
+        log.append(&[event(1)]).expect("appended");
+        let held = Sidecar::Usage.open(&store, Purpose::Read).expect("the log");
+        assert!(try_lock(&held, FlockOperation::NonBlockingLockExclusive).expect("a lock"));
+        log.append(&[event(2)]).expect("appended");
+        drop(held);
+        log.append(&[event(3)]).expect("appended");
+        let found = log.open().expect("the log").into_iter().map(|open| {
+            let bytes = open.read(0, 1 << 20).expect("bytes");
+            Records::new(&bytes).map(|one| one.at.as_millis()).collect()
+        });
+        assert_eq!(found.collect::<Vec<Vec<i64>>>(), [vec![1, 3], vec![2]]);
+    }
+
+    #[test]
+    fn calls_that_cannot_be_appended_are_noted() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = folder.path().join("store.db");
+        let log = Log::beside(&store);
+        log.append(&[event(1)]).expect("appended");
+        let file = Sidecar::Usage
+            .open(&store, Purpose::Change)
+            .expect("the log");
+        file.set_len(MAX_SIZE + 1).expect("a sparse file");
+        assert!(log.append(&[event(9)]).is_err());
+        assert!(log.append(&[event(7)]).is_err());
+        let open = log.open().expect("the log");
+        let gap = open[0].gap.expect("a note");
+        assert_eq!((gap.from.as_millis(), gap.until.as_millis()), (7, 9));
+    }
+
+    #[test]
+    fn a_torn_header_is_written_again() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = folder.path().join("store.db");
+        fs::write(Sidecar::Usage.path(&store), b"ecusage").expect("a file");
+        let log = Log::beside(&store);
+        log.append(&[event(1)]).expect("appended");
+        let open = log.open().expect("the log");
+        assert_eq!(
+            Records::new(&open[0].read(0, 1024).expect("bytes")).count(),
+            1
+        );
+        let id = open[0].id;
+        drop(open);
+        log.append(&[event(2)]).expect("appended");
+        assert_eq!(log.open().expect("the log")[0].id, id);
+    }
+}

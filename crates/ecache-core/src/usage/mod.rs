@@ -1,0 +1,302 @@
+//! The usage log: every hit, miss and error of every process, appended beside the store.
+//!
+//! A hit must not write a transaction, and a count must be exact. A call therefore appends one
+//! small record to a sidecar file. [`statistics`](crate::statistics) *folds* the log into the
+//! store: it adds the records behind the folded offset and moves the offset, in one transaction.
+//!
+//! | file | its job |
+//! |---|---|
+//! | `record` | one event as bytes, and reading what was torn |
+//! | `log` | the files: appending, locking, beginning anew |
+//! | `batch` | many records, summed by period and group and by entry |
+//! | `stored` | the sum of one period and group as bytes |
+//!
+//! Designs weighed:
+//!
+//! - *Fixed records of 64 bytes with the numbers of entry, store and names in the database* fold
+//!   twice as fast. They need a look at the names for each miss of a store that does not exist,
+//!   they mean nothing beside another database, and an id that is used again counts for another
+//!   entry.
+//! - *Names in the record* (chosen): a record says itself what it counts, for every backend. It
+//!   takes one or two slots of 64 bytes, and is summed without decoding a name twice.
+//! - *Counters in shared memory*, a fixed array for each process: nothing is parsed, but a crash of
+//!   the machine loses all of it, and a new group needs a lock.
+
+mod batch;
+mod log;
+mod record;
+mod stored;
+
+use std::sync::Arc;
+
+pub use batch::{Batch, EntryUse, Gap, Period};
+pub(crate) use log::OpenLog;
+pub use log::{Follower, Log, LogId};
+pub(crate) use stored::StoredRow;
+
+use crate::entry::MAX_COUNT;
+use crate::key::Key;
+use crate::scope::{Scopes, StoreAddress};
+use crate::time::Timestamp;
+
+/// Milliseconds in an hour, the shortest period of usage.
+pub const HOUR: i64 = 3_600_000;
+
+/// Milliseconds in a day, the period of usage that is older than [`HOURS_KEPT`].
+pub const DAY: i64 = 24 * HOUR;
+
+/// Time for which usage is kept by the hour, in milliseconds.
+pub const HOURS_KEPT: i64 = 30 * DAY;
+
+/// Time for which usage is kept at all, in milliseconds.
+pub const KEPT: i64 = 366 * DAY;
+
+/// Maximum number of rows of usage by period; the rest is summed as [`Group::Other`].
+pub const MAX_ROWS: usize = 100_000;
+
+/// The outcome of a call, as it is counted. The numbers are part of the format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+#[non_exhaustive]
+pub enum Outcome {
+    /// A fresh result was returned
+    Hit = 1,
+    /// A stale result was returned
+    Stale = 2,
+    /// The result of another call's computation was returned
+    Follower = 3,
+    /// There was no result
+    Miss = 4,
+    /// A result was computed again because that was requested
+    Refresh = 5,
+    /// The call was not to be cached
+    Bypass = 6,
+    /// The cache failed
+    Error = 7,
+    /// An entry was removed because of a limit
+    Eviction = 8,
+}
+
+impl Outcome {
+    const ALL: [Self; 8] = [
+        Self::Hit,
+        Self::Stale,
+        Self::Follower,
+        Self::Miss,
+        Self::Refresh,
+        Self::Bypass,
+        Self::Error,
+        Self::Eviction,
+    ];
+
+    fn of_number(number: u8) -> Option<Self> {
+        let place = usize::from(number).checked_sub(1)?;
+        Self::ALL.get(place).copied()
+    }
+
+    /// Returns the outcome's word, as `watch` prints it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Hit => "hit",
+            Self::Stale => "stale",
+            Self::Follower => "collapsed",
+            Self::Miss => "miss",
+            Self::Refresh => "refresh",
+            Self::Bypass => "bypass",
+            Self::Error => "error",
+            Self::Eviction => "evict",
+        }
+    }
+
+    /// Reports whether an entry's result was returned, which counts as a use of the entry.
+    pub fn is_use(self) -> bool {
+        matches!(self, Self::Hit | Self::Stale)
+    }
+}
+
+/// One call, or several of one outcome, to be counted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// The outcome
+    pub outcome: Outcome,
+    /// Time of the call, or of the last of several
+    pub at: Timestamp,
+    /// Number of calls
+    pub count: u64,
+    /// Milliseconds that computing the returned results took once, for all calls together
+    pub saved_ms: u64,
+    /// Milliseconds that were spent on computing
+    pub spent_ms: u64,
+    /// The store of the call
+    pub store: Arc<StoreAddress>,
+    /// The user of the call
+    pub user: Option<Arc<str>>,
+    /// The operator of the call
+    pub operator: Option<Arc<str>>,
+    /// The key of the call, if it has one
+    pub key: Option<Key>,
+}
+
+impl Event {
+    /// Returns one call of that outcome without a key, which saved and cost nothing.
+    pub fn new(outcome: Outcome, at: Timestamp, store: Arc<StoreAddress>, scopes: &Scopes) -> Self {
+        Self {
+            outcome,
+            at,
+            count: 1,
+            saved_ms: 0,
+            spent_ms: 0,
+            store,
+            user: scopes.user_id.clone(),
+            operator: scopes.operator_uri.clone(),
+            key: None,
+        }
+    }
+}
+
+/// The counts of some calls.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Counts {
+    /// Calls that were answered without a computation of their own
+    pub hits: u64,
+    /// Hits that returned a stale result
+    pub stale: u64,
+    /// Hits that returned the result of another call's computation
+    pub followers: u64,
+    /// Calls without a result
+    pub misses: u64,
+    /// Computations that were requested although there may have been a result
+    pub refreshes: u64,
+    /// Calls that were not to be cached
+    pub bypasses: u64,
+    /// Failures of the cache
+    pub errors: u64,
+    /// Entries removed because of a limit
+    pub evictions: u64,
+    /// Milliseconds that the results of hits took to compute
+    pub saved_ms: u64,
+    /// Milliseconds spent on computing, on misses and refreshes
+    pub spent_ms: u64,
+}
+
+impl Counts {
+    /// Number of counts.
+    pub const FIELDS: usize = 10;
+
+    /// Returns the counts in a fixed order, which is part of the format.
+    pub fn fields(&self) -> [u64; Self::FIELDS] {
+        [
+            self.hits,
+            self.stale,
+            self.followers,
+            self.misses,
+            self.refreshes,
+            self.bypasses,
+            self.errors,
+            self.evictions,
+            self.saved_ms,
+            self.spent_ms,
+        ]
+    }
+
+    /// Returns the counts of [`Counts::fields`].
+    pub fn of_fields(fields: [u64; Self::FIELDS]) -> Self {
+        let [
+            hits,
+            stale,
+            followers,
+            misses,
+            refreshes,
+            bypasses,
+            errors,
+            evictions,
+            saved_ms,
+            spent_ms,
+        ] = fields;
+        Self {
+            hits,
+            stale,
+            followers,
+            misses,
+            refreshes,
+            bypasses,
+            errors,
+            evictions,
+            saved_ms,
+            spent_ms,
+        }
+    }
+
+    /// Adds the counts of `other` to these.
+    pub fn add(&mut self, other: &Self) {
+        let (mut sum, other) = (self.fields(), other.fields());
+        for (ours, theirs) in sum.iter_mut().zip(other) {
+            *ours = ours.saturating_add(theirs).min(MAX_COUNT);
+        }
+        *self = Self::of_fields(sum);
+    }
+
+    /// Adds calls of one outcome.
+    pub fn count(&mut self, outcome: Outcome, calls: u64, saved_ms: u64, spent_ms: u64) {
+        let mut counts = Self {
+            saved_ms,
+            spent_ms,
+            ..Self::default()
+        };
+        match outcome {
+            Outcome::Hit => counts.hits = calls,
+            Outcome::Stale => (counts.hits, counts.stale) = (calls, calls),
+            Outcome::Follower => (counts.hits, counts.followers) = (calls, calls),
+            Outcome::Miss => counts.misses = calls,
+            Outcome::Refresh => counts.refreshes = calls,
+            Outcome::Bypass => counts.bypasses = calls,
+            Outcome::Error => counts.errors = calls,
+            Outcome::Eviction => counts.evictions = calls,
+        }
+        self.add(&counts);
+    }
+
+    /// Returns the number of calls that might have been answered without a computation.
+    pub fn calls(&self) -> u64 {
+        self.hits.saturating_add(self.misses)
+    }
+}
+
+/// Calls that are counted together.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Group {
+    /// The calls of one store, user and operator
+    Of {
+        /// The store
+        store: Arc<StoreAddress>,
+        /// The user
+        user: Option<Arc<str>>,
+        /// The operator
+        operator: Option<Arc<str>>,
+    },
+    /// The calls for which there was no row left
+    Other,
+}
+
+/// A part of a log: the records between two offsets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Position {
+    /// The log
+    pub log: LogId,
+    /// The offset up to which it was folded; 0 if never
+    pub from: u64,
+    /// The offset up to which it is folded then
+    pub to: u64,
+}
+
+/// The counts that a backend has.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Recorded {
+    /// Counts by period and group
+    pub periods: Vec<Period>,
+    /// Times in which not every call could be counted
+    pub gaps: Vec<Gap>,
+    /// For each of the logs that were asked for, the offset up to which it is folded; 0 if never
+    pub folded: Vec<u64>,
+}
