@@ -181,7 +181,7 @@ fn set_if_absent_writes_where_nothing_is_fresh() {
 fn compare_and_set_compares_what_json_says() {
     on_every_backend(|Fixture { store, .. }| {
         let json = |text: &str| Value::json(text).unwrap();
-        let swap = |from, to| store.compare_and_set(&key("k"), json(from), &json(to), None);
+        let swap = |from, to| store.compare_and_set(&key("k"), json(from), &json(to), None, None);
         assert!(!swap("1", "2").unwrap(), "there is nothing to compare with");
         store
             .set(&key("k"), &json(r#"{"a":1,"b":2}"#), None)
@@ -201,7 +201,7 @@ fn an_overwrite_keeps_the_policy_and_a_compare_and_set_the_lifetime() {
             (entry.policy, entry.expires_at)
         };
         let swap = |ttl| {
-            let swapped = store.compare_and_set(&key("k"), text("v"), &text("v"), ttl);
+            let swapped = store.compare_and_set(&key("k"), text("v"), &text("v"), ttl, None);
             assert!(swapped.unwrap());
         };
         store.set(&key("k"), &text("v"), None).unwrap();
@@ -223,6 +223,47 @@ fn an_overwrite_keeps_the_policy_and_a_compare_and_set_the_lifetime() {
         clock.advance(MINUTE);
         assert!(store.set_if_absent(&key("k"), &text("v"), None).unwrap());
         assert_eq!(lifetime(), (Policy::Persist, None), "what expired is gone");
+    });
+}
+
+#[test]
+fn a_compare_and_set_takes_a_policy_and_keeps_the_expiry() {
+    on_every_backend(|Fixture { store, clock, .. }| {
+        let expires_at = Some(clock.now().saturating_add(MINUTE));
+        let after = |ttl, policy| {
+            let swapped = store.compare_and_set(&key("k"), text("v"), &text("v"), ttl, policy);
+            assert!(swapped.unwrap());
+            let entry = store.get_entry(&key("k")).unwrap().expect("it is fresh");
+            (entry.policy, entry.expires_at)
+        };
+        store.set(&key("k"), &text("v"), None).unwrap();
+        let (persist, evict) = (Some(Policy::Persist), Some(Policy::Evict));
+        assert_eq!(after(None, evict), (Policy::Evict, None));
+        assert_eq!(after(Some(MINUTE), persist), (Policy::Evict, expires_at));
+        assert_eq!(after(None, evict), (Policy::Evict, expires_at));
+        assert_eq!(after(None, persist), (Policy::Persist, None));
+        assert_eq!(after(None, None), (Policy::Persist, None));
+    });
+}
+
+#[test]
+fn a_store_is_created_with_a_policy_which_later_metadata_keeps() {
+    on_every_backend(|fixture| {
+        let stores = fixture.stores(None);
+        assert!(stores.create_store("cache", None, Policy::Evict).unwrap());
+        assert!(stores.create_store("state", None, Policy::Persist).unwrap());
+        stores.store("cache").set_metadata(&Json::from(1)).unwrap();
+        let policy = |name| {
+            stores
+                .store(name)
+                .metadata()
+                .unwrap()
+                .map(|found| found.policy)
+        };
+        assert_eq!(policy("cache"), Some(Policy::Evict));
+        stores.clear_cache().unwrap();
+        assert_eq!(policy("cache"), None, "as FiftyOne's clear_cache does");
+        assert_eq!(policy("state"), Some(Policy::Persist));
     });
 }
 
@@ -308,7 +349,7 @@ fn a_value_larger_than_a_chunk_comes_back_whole() {
         assert_eq!(store.get(&key("k")).unwrap().as_ref(), Some(&value));
         assert!(
             store
-                .compare_and_set(&key("k"), value, &text("v"), None)
+                .compare_and_set(&key("k"), value, &text("v"), None, None)
                 .unwrap()
         );
     });
@@ -358,8 +399,9 @@ fn a_store_exists_with_entries_or_metadata() {
     on_every_backend(|fixture| {
         let stores = fixture.stores(None);
         assert!(stores.list_stores().unwrap().is_empty());
-        assert!(stores.create_store("empty", None).unwrap());
-        assert!(!stores.create_store("empty", Some(&Json::from(1))).unwrap());
+        assert!(stores.create_store("empty", None, Policy::Persist).unwrap());
+        let again = Some(&Json::from(1));
+        assert!(!stores.create_store("empty", again, Policy::Evict).unwrap());
         stores
             .store("filled")
             .set(&key("k"), &text("v"), None)
@@ -388,7 +430,7 @@ fn a_datasets_stores_are_its_own() {
     on_every_backend(|fixture| {
         let (linked, unlinked) = (fixture.stores(Some(DATASET)), fixture.stores(None));
         for stores in [&linked, &unlinked] {
-            stores.create_store("a", None).unwrap();
+            stores.create_store("a", None, Policy::Persist).unwrap();
             stores
                 .store("a")
                 .set_cache(&key("k"), &text("v"), None)

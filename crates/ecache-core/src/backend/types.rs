@@ -216,6 +216,11 @@ impl Keep {
         policy: true,
         expiry: false,
     };
+    /// Keeps the expiry and renews the policy.
+    pub const EXPIRY: Self = Self {
+        policy: false,
+        expiry: true,
+    };
     /// Keeps policy and expiry.
     pub const LIFETIME: Self = Self {
         policy: true,

@@ -140,7 +140,7 @@ pub struct Checked<C, O, Output> {
 /// reduces all missing bounds to one error.
 ///
 /// Threads other than the caller's may use the codec, and after its call.
-pub fn checked<C: Send + Sync + 'static, O, Output>(codec: C, outcome: O) -> Checked<C, O, Output> {
+pub fn checked<C, O, Output>(codec: C, outcome: O) -> Checked<C, O, Output> {
     Checked {
         codec,
         outcome,
@@ -196,6 +196,6 @@ impl<C, O: Outcome<Output>, Output> Unfit<O, Output> for &Checked<C, O, Output> 
     message = "a result of type `{Self}` cannot be cached",
     label = "not `Clone + Send + Sync + 'static` with serde's `Serialize` and `Deserialize`",
     note = "derive `Clone`, `serde::Serialize` and `serde::Deserialize` for it, or name what writes and reads \
-            it: `codec = …`, or `serialize = …` and `deserialize = …`"
+            it: `codec = …`, which is `Send + Sync + 'static`, or `serialize = …` and `deserialize = …`"
 )]
 pub trait Cacheable {}

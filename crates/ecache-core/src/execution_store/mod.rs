@@ -17,12 +17,12 @@
 //! |---|---|
 //! | `get`, `has`, `delete`, `list_keys`, `count_keys` | the same; what has expired is absent |
 //! | `set`, `set_cache`, `set_if_absent` | the same; a `policy` is named with [`SetOptions`] |
-//! | `compare_and_set` | the same, Python's `==` included; a `policy` is named with [`SetOptions`] |
+//! | `compare_and_set` | the same, Python's `==` included; `persist` takes the expiry away |
 //! | `get_metadata(key)` | [`ExecutionStore::get_entry`] |
 //! | `update_ttl` | also without a TTL, and it makes the entry `evict` |
 //! | `update_policy` | the same as documented; it raises `AttributeError` in FiftyOne 1.22.1 |
 //! | `clear`, `clear_cache`, `delete_store`, `cleanup` | the same; they return what was removed |
-//! | `create_store`, `get_store` | [`ExecutionStores::create_store`], which returns `false` where FiftyOne raises, and always of policy `persist`; [`ExecutionStore::metadata`] |
+//! | `create_store`, `get_store` | [`ExecutionStores::create_store`], which returns `false` where FiftyOne raises; [`ExecutionStore::metadata`] |
 //! | `has_store`, `list_stores`, `count_stores`, and with `_global` | the same, in [`ExecutionStores`] |
 //! | `subscribe`, `unsubscribe` | [`ExecutionStore::subscribe`], and dropping what it returns |
 //! | `ExecutionStore.create(default_policy)` | missing: each write names its policy |
@@ -256,16 +256,23 @@ impl ExecutionStore {
     /// As [`ExecutionStore::set`], if the fresh entry's value is `expected`; returns whether it was
     /// written.
     ///
-    /// Values are compared by Python's `==` ([`Value::equals`]). Without a TTL the entry keeps its
-    /// expiry and its policy.
+    /// Values are compared by Python's `==` ([`Value::equals`]). Without a TTL and a policy the
+    /// entry keeps its own. A TTL makes it `evict`, whatever the policy. A policy alone leaves the
+    /// expiry, unless it is `persist`: an entry that is to be kept has none.
     pub fn compare_and_set(
         &self,
         key: &Key,
         expected: Value,
         value: &Value,
         ttl: Option<Duration>,
+        policy: Option<Policy>,
     ) -> Result<bool> {
-        let options = SetOptions::unnamed(ttl, Lifetime::Persist, Keep::LIFETIME);
+        let (lifetime, keep) = match policy {
+            Some(Policy::Persist) => (Lifetime::Persist, Keep::EXPIRY),
+            Some(Policy::Evict) => (Lifetime::Evict, Keep::EXPIRY),
+            None => (Lifetime::Persist, Keep::LIFETIME),
+        };
+        let options = SetOptions::unnamed(ttl, lifetime, keep);
         let put = self.set_with(key, value, &options, &Condition::IfValue(expected))?;
         Ok(put != Put::Refused)
     }
@@ -369,8 +376,14 @@ impl ExecutionStore {
         self.backend.document(&self.address)
     }
 
-    /// Sets the store's metadata, which makes the store exist.
+    /// Sets the store's metadata, which makes the store exist, with policy `persist`; a store that
+    /// has metadata keeps its policy.
     pub fn set_metadata(&self, value: &Json) -> Result<()> {
+        self.set_document(value, Policy::Persist)
+    }
+
+    /// Sets the store's metadata; `policy` is that of a document that does not exist yet.
+    fn set_document(&self, value: &Json, policy: Policy) -> Result<()> {
         let now = self.clock.now();
         let metadata = match self.metadata()? {
             Some(metadata) => StoreMetadata {
@@ -382,7 +395,7 @@ impl ExecutionStore {
                 value: value.dumps(),
                 created_at: now,
                 updated_at: None,
-                policy: Policy::Persist,
+                policy,
             },
         };
         self.backend.set_metadata(&self.address, Some(&metadata))

@@ -20,6 +20,7 @@ use crate::time::{Clock, Timestamp};
 /// # use ecache_core::backend::sqlite::{Access, SqliteBackend};
 /// use std::sync::Arc;
 ///
+/// use ecache_core::entry::Policy;
 /// use ecache_core::execution_store::ExecutionStores;
 /// use ecache_core::scope::DEFAULT_COLLECTION;
 /// use ecache_core::time::SystemClock;
@@ -28,7 +29,7 @@ use crate::time::{Clock, Timestamp};
 /// # let backend = Arc::new(SqliteBackend::open(&folder.path().join("store.db"), Access::Write)?);
 /// let dataset = Some("6b03de2ec1f4a9d3b7e05c18");
 /// let stores = ExecutionStores::new(backend, Arc::new(SystemClock), DEFAULT_COLLECTION, dataset);
-/// assert!(stores.create_store("thumbnails", None)?);
+/// assert!(stores.create_store("thumbnails", None, Policy::Persist)?);
 /// assert!(stores.has_store("thumbnails")?);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -68,14 +69,21 @@ impl ExecutionStores {
 
     /// Makes a store exist without entries, with metadata or a JSON `null`.
     ///
+    /// The policy says whether [`ExecutionStores::clear_cache`] removes the metadata, too.
+    ///
     /// Returns `false`, and changes nothing, if it has metadata already. Of two processes that
     /// create a store at the same time, the later one's metadata may stay.
-    pub fn create_store(&self, name: &str, metadata: Option<&Json>) -> Result<bool> {
+    pub fn create_store(
+        &self,
+        name: &str,
+        metadata: Option<&Json>,
+        policy: Policy,
+    ) -> Result<bool> {
         let store = self.store(name);
         if store.metadata()?.is_some() {
             return Ok(false);
         }
-        store.set_metadata(metadata.unwrap_or(&Json::Null))?;
+        store.set_document(metadata.unwrap_or(&Json::Null), policy)?;
         Ok(true)
     }
 
