@@ -336,7 +336,7 @@ impl FilterArgs {
 }
 
 /// Escapes a name so that a pattern means it alone.
-fn escape(name: &str) -> String {
+pub(crate) fn escape(name: &str) -> String {
     let mut escaped = String::new();
     for c in name.chars() {
         if matches!(c, '*' | '?' | '[' | ']' | '\\') {

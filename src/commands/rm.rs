@@ -12,8 +12,10 @@ use ecache_core::scope::{Address, Scopes, StoreAddress};
 use super::shared::command_args::meant_entries;
 use super::shared::deletion::{Keep, Run, open, remove_logged};
 use super::shared::listed::{self, Line, Listed};
-use super::shared::resolve::{Named, Request, store_address};
+use super::shared::pasted::{Accept, is_marked, whole_entry};
+use super::shared::resolve::{Request, note_missing, store_address};
 use crate::cli::RmArgs;
+use crate::cli::entry::EntryArgs;
 use crate::context::Context;
 use crate::error::{Exit, usage};
 use crate::output::escape::shell;
@@ -54,7 +56,7 @@ fn remove_named(context: &Context, mut args: RmArgs) -> Result<Exit> {
             }
             None if is_command => {}
             None => {
-                context.note(&format!("there is no {}", request.address));
+                note_missing(context, backend.as_ref(), &request.address)?;
                 exit = Exit::No;
             }
         }
@@ -106,18 +108,27 @@ fn requests(context: &Context, args: &mut RmArgs) -> Result<Vec<Request>> {
         let store = store_address(context, store, &args.scope)?;
         return listed(file, Line::Key(store));
     }
-    let named: Vec<Named> = match args.call.0.take() {
-        Some(call) => vec![Named::Call(call)],
-        None => args.keys.drain(..).map(Named::Key).collect(),
-    };
+    let mut named: Vec<Option<String>> = args.keys.drain(..).map(Some).collect();
+    if named.is_empty() && (args.call.0.is_some() || is_marked(store)) {
+        named.push(None);
+    }
     if named.is_empty() {
         return Err(usage(format!(
             "which entries of store {store:?}? Name their KEYs; `ecache clear {} -n` says what clearing it would remove",
             shell(store)
         )));
     }
-    named
-        .into_iter()
-        .map(|named| Request::of(context, store, named, &args.scope))
-        .collect()
+    // What was pasted from a table is looked up.
+    let backend = context.reader()?;
+    let request = |key| {
+        let entry = EntryArgs {
+            store: Some(store.clone()),
+            key,
+            call: args.call.clone(),
+            scope: args.scope.clone(),
+        };
+        let entry = whole_entry(context, backend.as_ref(), entry, Accept::Marked)?;
+        Request::new(context, entry)
+    };
+    named.into_iter().map(request).collect()
 }

@@ -8,7 +8,8 @@ use ecache_core::filter::{Filter, Pattern};
 
 use super::shared::command_args::meant_entries;
 use super::shared::fields::{self, Field};
-use super::shared::resolve::Request;
+use super::shared::pasted::{Accept, whole_entry};
+use super::shared::resolve::{Request, note_missing};
 use crate::cli::ShowArgs;
 use crate::context::Context;
 use crate::error::Exit;
@@ -22,7 +23,8 @@ pub(crate) fn run(context: &Context, args: ShowArgs) -> Result<Exit> {
     let backend = context.reader()?;
     let now = context.now();
     let request = if args.command.command.is_empty() {
-        Request::new(context, args.entry)?
+        let entry = whole_entry(context, backend.as_ref(), args.entry, Accept::Digits)?;
+        Request::new(context, entry)?
     } else {
         let [own, beside] = meant_entries(context, &args.command, &args.entry.scope)?;
         let is_missing = |request: &Request| -> Result<bool> {
@@ -52,7 +54,7 @@ pub(crate) fn run(context: &Context, args: ShowArgs) -> Result<Exit> {
             (foreign.entry, foreign.content, Some(foreign.reason))
         }
         Some(Row::Entry(..) | Row::Foreign(_)) | None => {
-            context.note(&format!("there is no {}", request.address));
+            note_missing(context, backend.as_ref(), &request.address)?;
             return Ok(Exit::No);
         }
         Some(Row::Damaged(address)) => {

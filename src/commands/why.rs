@@ -19,6 +19,7 @@ use super::shared::command_args::{CommandLine, Invocation, failures, lifetime};
 use super::shared::deletion::entries;
 use super::shared::operation::rounded;
 use super::shared::outputs::outputs;
+use super::shared::pasted::{Accept, whole_entry};
 use super::shared::resolve::Request;
 use crate::cli::entry::EntryArgs;
 use crate::cli::{WhyArgs, WhyFormat};
@@ -96,6 +97,8 @@ fn question(context: &Context, args: WhyArgs) -> Result<Result<Question, String>
             call: args.call.clone(),
             scope: args.scope,
         };
+        let backend = context.reader()?;
+        let entry = whole_entry(context, backend.as_ref(), entry, Accept::Marked)?;
         let request = Request::new(context, entry)?;
         return Ok(Ok(Question {
             address: request.address,

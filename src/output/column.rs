@@ -37,7 +37,7 @@ pub(super) enum Presence {
 
 /// The way in which a text is cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Cut {
+pub(crate) enum Cut {
     /// Never
     Never,
     /// A hash after its first digits, a name at its end

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use super::column::Cut;
+pub(crate) use super::column::Cut;
 
 /// Stands for what was cut.
 pub(crate) const MARK: char = '…';
@@ -56,6 +56,11 @@ pub(crate) fn short_id(text: &str) -> Option<String> {
     is_id.then(|| format!("{MARK}{}", &text[text.len() - ID_DIGITS..]))
 }
 
+/// Returns a key as prose shows it: a hash by its first digits.
+pub(crate) fn short_key(text: &str) -> String {
+    id(text.to_owned(), Cut::Key, Some(usize::MAX))
+}
+
 fn is_hex(text: &str, length: usize) -> bool {
     let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
     text.len() == length && text.bytes().all(is_digit)
@@ -63,7 +68,7 @@ fn is_hex(text: &str, length: usize) -> bool {
 
 /// Cuts the cells of a column of one page to a width. Cells that would then look alike are cut
 /// before their first difference.
-pub(super) fn column(cells: &mut [String], width: usize, cut: Cut) {
+pub(crate) fn column(cells: &mut [String], width: usize, cut: Cut) {
     if cells.iter().all(|cell| cell.width() <= width) {
         return;
     }

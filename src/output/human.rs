@@ -88,7 +88,7 @@ pub(crate) fn age(ms: u64) -> String {
         (48 * 3_600_000, 3_600_000, "h"),
         (730 * 86_400_000, 86_400_000, "d"),
     ];
-    const YEAR: u64 = 31_556_952_000;
+    const YEAR: u64 = 365 * 86_400_000;
     let unit = UNITS.iter().find(|(below, ..)| ms < *below);
     let (unit, name) = unit.map_or((YEAR, "y"), |(_, unit, name)| (*unit, *name));
     format!("{}{name}", ms / unit)

@@ -143,10 +143,39 @@ fn preview(kind: Kind, start: &[u8], secrets: Secrets) -> String {
         },
     };
     match (secrets, kind) {
+        (Secrets::Revealed, Kind::Json) => unescaped(text),
         (Secrets::Revealed, _) => text.to_owned(),
-        (Secrets::Masked, Kind::Json) => secrets::mask_arguments(text).into_owned(),
+        (Secrets::Masked, Kind::Json) => unescaped(&secrets::mask_arguments(text)),
         (Secrets::Masked, _) => secrets::mask(text).into_owned(),
     }
+}
+
+/// Returns JSON with the characters that Python writes as `\\u…` escapes, which are text to a
+/// person. Halves of pairs and control characters stay escaped.
+fn unescaped(json: &str) -> String {
+    let mut text = String::with_capacity(json.len());
+    let mut rest = json;
+    while let Some(at) = rest.find('\\') {
+        text.push_str(&rest[..at]);
+        rest = &rest[at..];
+        let unit = |from: usize| {
+            let digits = rest.get(from..from + 6)?.strip_prefix("\\u")?;
+            u16::from_str_radix(digits, 16).ok()
+        };
+        let units: Vec<u16> = unit(0).into_iter().chain(unit(6)).collect();
+        let first = char::decode_utf16(units.iter().copied()).next();
+        let (length, c) = match first {
+            Some(Ok(c)) if c > '\u{7f}' => (6 * c.len_utf16(), Some(c)),
+            // The backslash and what it escapes.
+            _ => (1 + rest[1..].chars().next().map_or(0, char::len_utf8), None),
+        };
+        match c {
+            Some(c) => text.push(c),
+            None => text.push_str(&rest[..length]),
+        }
+        rest = &rest[length..];
+    }
+    text + rest
 }
 
 /// Returns a text that may end within a character.
@@ -244,6 +273,13 @@ mod tests {
         assert_eq!(
             shown(Kind::Json, br#"{"password": "open sesame"}"#),
             r#"{"password": "***"}"#
+        );
+        assert_eq!(
+            shown(
+                Kind::Json,
+                br#"["se\u00f1al", "\u81ea", "\ud83d\ude00", "\ud83d", "\\u81ea\u0007", "cut \u81"#
+            ),
+            r#"["señal", "自", "😀", "\ud83d", "\\u81ea\u0007", "cut \u81"#
         );
         assert_eq!(
             shown(Kind::Text, b"Authorization: Bearer abc"),

@@ -9,8 +9,8 @@ use ecache_core::filter::{DatasetPattern, Filter, Freshness, Jobs, Pattern};
 use ecache_core::location;
 use ecache_core::time::Timestamp;
 
-use super::near_names;
 use super::resolve::{check_name, dataset_id};
+use super::{near_names, pasted};
 use crate::cli::filter::{FilterArgs, KindChoice, PolicyChoice};
 use crate::context::{Collections, Context};
 use crate::datasets::Datasets;
@@ -50,6 +50,8 @@ pub(in crate::commands) fn filter(
     unless: Unless,
     now: Timestamp,
 ) -> Result<Filter> {
+    let whole = pasted::whole_filter(context, args)?;
+    let args = whole.as_ref().unwrap_or(args);
     let filter = filter_among(context, args, unless, now, &|| context.datasets())?;
     if filter.jobs.is_some() && !location::is_url(context.location()?.0.as_os_str()) {
         return Err(usage(

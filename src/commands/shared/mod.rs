@@ -19,6 +19,7 @@ pub(super) mod near_names;
 pub(super) mod operation;
 pub(super) mod outputs;
 pub(super) mod partial;
+pub(super) mod pasted;
 pub(super) mod resolve;
 pub(super) mod sieve;
 pub(super) mod transfer;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use ecache_core::backend::{Backend, Dimension};
 use ecache_core::entry::Entry;
 use ecache_core::key::{CallScopes, Key, preimage};
 use ecache_core::python_json::Json;
@@ -12,6 +13,7 @@ use ecache_core::time::Timestamp;
 use ecache_core::typed_name;
 use ecache_core::usage::{Event, Outcome};
 
+use super::{near_names, pasted};
 use crate::cli::entry::{EntryArgs, ScopeArgs};
 use crate::cli::value::Ttl;
 use crate::context::Context;
@@ -97,6 +99,25 @@ impl EntryArgs {
             .as_deref()
             .ok_or_else(|| usage("which entry? Name its STORE and KEY, as `ecache ls` prints them"))
     }
+}
+
+/// Says that there is no entry at an address, and where its key or a near store is.
+pub(in crate::commands) fn note_missing(
+    context: &Context,
+    backend: &dyn Backend,
+    address: &Address,
+) -> Result<()> {
+    let store = &address.store.store_name;
+    let stores = backend.names(Dimension::Store)?;
+    let message = if let Some(elsewhere) = pasted::elsewhere(backend, address, context.now())? {
+        elsewhere
+    } else if stores.iter().any(|name| name == store) {
+        format!("there is no {address}")
+    } else {
+        near_names::no_store(store, &stores)
+    };
+    context.note(&message);
+    Ok(())
 }
 
 /// How an entry is named.

@@ -1,0 +1,252 @@
+//! Tables for people: at every width they fit, and what they print can be used in the next command.
+
+mod support;
+
+use support::Session;
+use unicode_width::UnicodeWidthStr;
+
+/// A store with entries of every kind, and with names that are hard to show.
+fn filled() -> Session {
+    let session = Session::new();
+    let hash = |digit: char| digit.to_string().repeat(64);
+    let mut lines = String::new();
+    let mut add = |record: serde_json::Value| lines.push_str(&format!("{record}\n"));
+    for month in ["09", "10", "11"] {
+        let args = serde_json::json!([
+            "report.py",
+            "--from",
+            format!("2026-{month}-01"),
+            "--to",
+            format!("2026-{month}-30"),
+            "--region",
+            "Île-de-France",
+            "--group-by",
+            "city,week,category",
+            "--out",
+            "json",
+            {}
+        ]);
+        add(serde_json::json!({
+            "store_name": "python3", "key": hash(month.chars().last().expect("a digit")),
+            "kind": "command", "value": {"_cls": "bytes", "value": "AgAAAA=="},
+            "function": "/usr/bin/python3", "args": args, "cost_ms": 1234,
+            "created_at": "2026-11-23T06:00:00.000Z", "expires_at": "2026-12-01T00:00:00.000Z"
+        }));
+    }
+    for (key, column) in [("a", "city"), ("b", "country")] {
+        add(serde_json::json!({
+            "store_name": "operator::longest_value", "key": hash(key.chars().next().expect("a digit")),
+            "value": "x", "function": "operator::longest_value", "args": [{"a": 1}, column],
+            "user_id": "ann", "cost_ms": 7, "created_at": "2026-11-20T06:00:00.000Z"
+        }));
+    }
+    for (dataset, key) in [
+        ("6b03de1228195dbc2df5c505", 'c'),
+        ("6b03de1228195dbc2df5c682", 'c'),
+    ] {
+        add(serde_json::json!({
+            "store_name": "my_labels", "key": hash(key), "dataset_id": dataset,
+            "value": ["bird", "señal", "自転車", {"password": "open sesame"}],
+            "created_at": "2024-11-23T06:00:00.000Z"
+        }));
+    }
+    for key in [
+        "cat.jpg".to_owned(),
+        "street/images/2026-11-23/left camera/000123.jpg".to_owned(),
+        "street/images/2026-11-23/left camera/000124.jpg".to_owned(),
+        "日本語のデータセット、とても長い名前".to_owned(),
+        "👩👩👩👩 and e\u{301}e\u{301}".to_owned(),
+        "a\u{1b}[2J\u{202e}evil\rover and over again".to_owned(),
+        "l".repeat(200),
+    ] {
+        add(serde_json::json!({
+            "store_name": "日本語 and 'quotes'", "key": key, "value": "text of it",
+            "created_at": "2026-11-23T06:32:00.000Z", "expires_at": "2026-11-23T06:32:30.000Z"
+        }));
+    }
+    session
+        .run_with_input("import - --quiet", lines.as_bytes())
+        .notes("");
+    session
+}
+
+/// Returns a table for a terminal of this width, without colours.
+fn table(session: &Session, words: &str, width: usize) -> String {
+    let words = format!("{words} --format table");
+    let mut command = session.command(&words);
+    command.env("COLUMNS", width.to_string());
+    let ran = support::run(command, b"");
+    assert_eq!(ran.code, 0, "{words}: {ran:?}");
+    ran.text().to_owned()
+}
+
+#[test]
+fn no_table_is_wider_than_the_terminal() {
+    let session = filled();
+    for width in (20..=130).step_by(3).chain([160, 200, 250]) {
+        for words in [
+            "ls",
+            "ls --fields all",
+            "stores",
+            "stats",
+            "stats --by user",
+        ] {
+            for line in table(&session, words, width).lines() {
+                assert!(line.width() <= width, "{words} at {width}: {line:?}");
+                assert_eq!(line, line.trim_end());
+            }
+        }
+    }
+}
+
+#[test]
+fn eighty_columns_show_store_key_age_expiry_and_call() {
+    let session = filled();
+    for width in [80, 100, 120, 200] {
+        let table = table(&session, "ls", width);
+        let header = table.lines().next().expect("a header");
+        for title in ["STORE", "KEY", "AGE", "EXPIRES", "CALL"] {
+            assert!(header.contains(title), "{width}: {header}");
+        }
+        for name in ["operator::longest_value", "日本語 and 'quotes'"] {
+            assert!(table.contains(name), "{width}: {table}");
+        }
+        for month in ["09", "10", "11"] {
+            assert!(
+                table.contains(&format!("2026-{month}-01")),
+                "{width}: {table}"
+            );
+        }
+        assert!(!table.contains("sesame"), "{table}");
+    }
+}
+
+#[test]
+fn rows_of_different_calls_differ_at_every_width() {
+    let session = filled();
+    for width in 50..=130 {
+        for store in ["python3", "operator::longest_value"] {
+            let table = table(&session, &format!("ls {store}"), width);
+            let mut calls: Vec<&str> = table
+                .lines()
+                .skip(1)
+                .filter_map(|line| line.rsplit("  ").next())
+                .collect();
+            let count = calls.len();
+            calls.sort_unstable();
+            calls.dedup();
+            assert_eq!(calls.len(), count, "{width}: {table}");
+        }
+    }
+}
+
+#[test]
+fn every_key_that_a_table_prints_is_found_again_by_show() {
+    let session = filled();
+    for width in [40, 60, 80, 100, 120, 250] {
+        for store in ["python3", "operator::longest_value", "日本語 and 'quotes'"] {
+            let mut command =
+                session.command(["ls", store, "--format", "table", "--fields", "key,size"]);
+            command.env("COLUMNS", width.to_string());
+            let ran = support::run(command, b"");
+            let keys = session.run(["ls", store, "--fields", "key"]);
+            assert_eq!(ran.text().lines().count(), keys.text().lines().count() + 1);
+            for line in ran.text().lines().skip(1) {
+                // The size is the last column, `12 B`.
+                let key = line
+                    .trim_end_matches(" B")
+                    .trim_end_matches(char::is_numeric);
+                let key = key.trim_end();
+                let shown = session.run(["show", store, key]);
+                assert_eq!(shown.code, 0, "{width}: {key:?}: {shown:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_pasted_key_names_one_entry_or_an_error_says_what_to_add() {
+    let session = filled();
+    let show = |words: &str| session.run(words);
+    let found = |words: &str, key: &str| {
+        let shown = show(words).succeeds();
+        let line = format!("key\t{}\n", key.repeat(64));
+        assert!(shown.text().contains(&line), "{words}: {shown:?}");
+    };
+    // In a store, in any store, by three dots, and without a mark from eight digits on.
+    found("show python3 999999999999…", "9");
+    found("show 999999999999…", "9");
+    found("show python3 9999...", "9");
+    found("show python3 99999999", "9");
+    found("show …longest_value aaaaaaaaaaaa…", "a");
+    show("show python3 9999999").ends(1, "there is no key \"9999999\" in store \"python3\"\n");
+    show("show ffffffff…").ends(
+        2,
+        "ecache: no entry has the key ffffffff…: a table shows keys that can be pasted\n",
+    );
+    // In two datasets.
+    let options = "add --dataset …f5c505 or --dataset …f5c682\n";
+    show("show my_labels cccccccccccc…").ends(
+        2,
+        &format!("ecache: my_labels has this key in 2 datasets: {options}"),
+    );
+    show(&format!("rm my_labels {}", "c".repeat(64))).ends(
+        1,
+        &format!("my_labels has this key in 2 datasets: {options}"),
+    );
+    found("show my_labels cccccccccccc… --dataset …f5c505", "c");
+    show("ls --dataset 6b03… --fields key").ends(
+        2,
+        "ecache: 6b03… may be 2 datasets: 6b03de1228195dbc2df5c505, 6b03de1228195dbc2df5c682\n",
+    );
+    show("ls --dataset …nope").ends(2, "ecache: there is no dataset …nope: name it in full\n");
+    assert_eq!(
+        show("ls --dataset …f5c505 --fields key").text(),
+        "c".repeat(64) + "\n"
+    );
+    // What removes takes a prefix with its mark alone.
+    show("rm python3 99999999").ends(1, "there is no key \"99999999\" in store \"python3\"\n");
+    show("rm python3 99999999… -n").notes("would remove 1 entry (4 B)\n");
+    show("rm bbbbbbbbbbbb… -n").notes("would remove 1 entry (1 B)\n");
+    show("touch --key bbbbbbbbbbbb… --ttl 1d").notes("changed 1 entry (1 B)\n");
+    let why = show("why 999999999999…");
+    assert!(why.text().starts_with("a hit: key \"9999"), "{why:?}");
+    show("rm thumb cat.jpg").ends(1, "there is no store \"thumb\"\n");
+    show("rm my_lables x").ends(
+        1,
+        "there is no store \"my_lables\"; did you mean my_labels?\n",
+    );
+}
+
+#[test]
+fn a_store_that_does_not_exist_is_a_warning_and_with_fail_empty_a_failure() {
+    let session = filled();
+    let warning = "ecache: there is no store \"my_lables\"; did you mean my_labels?\n";
+    session.run("ls my_lables").notes(warning);
+    session.run("ls my_lables --fail-empty").ends(1, warning);
+    session.run("ls my_labels --fail-empty").succeeds();
+    session.run("ls -n 3").ends(
+        2,
+        "ecache: -n is a dry run where something is changed; to list 3 entries: ecache ls -L 3\n",
+    );
+}
+
+#[test]
+fn a_terminal_shows_the_newest_first_and_says_how_many_there_are() {
+    let session = filled();
+    let shown = session.run_on_terminal("ls -L 2");
+    let shown = String::from_utf8(shown.bytes).expect("text");
+    assert!(
+        shown.ends_with("2 of 14 entries, 196 B, 7 expired\n"),
+        "{shown}"
+    );
+    let shown = session.run_on_terminal("ls my_labels");
+    let shown = String::from_utf8(shown.bytes).expect("text");
+    assert_eq!(
+        shown,
+        "KEY            DATASET  SIZE  AGE  EXPIRES  VALUE\n\
+         cccccccccccc…  …f5c682  56 B   2y  persist  [\"bird\", \"señal\", \"自転車\", {\"password\": \"***\"}]\n\
+         cccccccccccc…  …f5c505  56 B   2y  persist  [\"bird\", \"señal\", \"自転車\", {\"password\": \"***\"}]\n\
+         2 entries of my_labels, 112 B\n"
+    );
+}
