@@ -146,6 +146,11 @@ def use_stores(dataset):
     doomed = fo.Dataset("doomed")
     ExecutionStore.create("state", dataset_id=doomed._doc.id, collection_name="custom").set("k", 1)
     doomed.delete()
+    # FiftyOne has no such dataset, and never had one: it was not deleted.
+    foo.get_db_conn()["execution_store"].insert_one({
+        "store_name": "s", "key": "k", "value": 1, "dataset_id": "street", "policy": "evict",
+        "created_at": datetime.datetime(2026, 1, 1), "updated_at": None, "expires_at": None,
+    })
     jobs = ExecutionStore.create("jobs", dataset_id=dataset._doc.id, default_policy="evict")
     coordinator = TransientJobCoordinator(jobs, ttl_seconds=3600, lease_seconds=900)
     coordinator.create(job_id="running", owner="u", scope={}, payload={})

@@ -475,7 +475,7 @@ impl<'a> Chart<'a> {
         let dataset = store.dataset_id.as_ref();
         // A dataset's id is an ObjectId: nothing of another type was ever deleted.
         let is_gone = |id: &Arc<str>| self.live.is_some_and(|live| !live.contains(id));
-        dataset.is_some_and(|id| !typed_name::is_typed(id) && is_gone(id))
+        dataset.is_some_and(|id| !typed_name::is_typed_dataset(id) && is_gone(id))
     }
 
     fn find_document(&mut self, check: Check, document: Address) {
@@ -736,6 +736,12 @@ mod tests {
             gone.clone(),
         ] {
             let set = backend.set_metadata(&store, Some(&metadata));
+            set.expect("it is written");
+        }
+        // No dataset ever had an id of another type.
+        for id in [typed_name::of_dataset("street"), "bson:0".to_owned()] {
+            let other = StoreAddress::new("s").with_dataset(&id);
+            let set = backend.set_metadata(&other, Some(&metadata));
             set.expect("it is written");
         }
         let examine = |live: Option<&[&str]>| {

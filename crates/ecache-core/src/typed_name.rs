@@ -80,6 +80,19 @@ pub fn of_dataset(text: &str) -> String {
     of_json(&Json::from(text))
 }
 
+/// Reports whether the id of a dataset stands for a value that is no ObjectId, as no dataset of
+/// FiftyOne ever had.
+///
+/// ```
+/// use ecache_core::typed_name::{is_typed_dataset, of_dataset};
+///
+/// assert!(is_typed_dataset(&of_dataset("street")));
+/// assert!(!is_typed_dataset("6b03de1228195dbc2df5c505"));
+/// ```
+pub fn is_typed_dataset(id: &str) -> bool {
+    value(id).is_some() || nameless_id(id).is_some()
+}
+
 /// Returns the value that a typed name stands for; `None` for a name that is a string itself.
 ///
 /// ```

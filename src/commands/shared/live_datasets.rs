@@ -85,7 +85,7 @@ impl Live {
         datasets.retain(|dataset| {
             let is_meant = |pattern: &DatasetPattern| pattern.matches(Some(dataset));
             // A dataset's id is an ObjectId: nothing of another type was ever deleted.
-            !typed_name::is_typed(dataset)
+            !typed_name::is_typed_dataset(dataset)
                 && !self.0.contains(dataset)
                 && (filter.datasets.is_empty() || filter.datasets.iter().any(is_meant))
         });
