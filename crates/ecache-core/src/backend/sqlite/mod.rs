@@ -21,6 +21,7 @@
 //! | `select`, `verify` | the entries of a selection, and verifying rows before they are changed |
 //! | `salvage`, `repair` | what is left of a damaged file, and removing from one |
 //! | `history` | operations, settings, usage by period, tombstones: what is not an entry |
+//! | `usage` | hits of entries, counts by period, and how far each usage log is folded |
 //! | `blobs` | large values, in chunks |
 //! | `reclaim` | large values that no entry names |
 //! | `observe`, `maintain` | changes and recorded uses; checks, garbage and free space |
