@@ -63,6 +63,8 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
             [CompletionResult]::new('config', 'config', [CompletionResultType]::ParameterValue, 'List, read and change settings')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print a shell''s completion script')
             [CompletionResult]::new('man', 'man', [CompletionResultType]::ParameterValue, 'Write the manual pages to a folder')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print the help of a command, or of all')
+            [CompletionResult]::new('version', 'version', [CompletionResultType]::ParameterValue, 'Print the version')
             break
         }
         'ecache;get' {
@@ -1343,6 +1345,40 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
             break
         }
         'ecache;man' {
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne''s own: fiftyone (a file of that name is ./fiftyone)')
+            [CompletionResult]::new('--db-file', '--db-file', [CompletionResultType]::ParameterName, 'Use the store whose location is in this file, as a URL with a password has to be')
+            [CompletionResult]::new('--collection', '--collection', [CompletionResultType]::ParameterName, 'Work in this collection; may be repeated where there is a filter')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Print colours')
+            [CompletionResult]::new('--time', '--time', [CompletionResultType]::ParameterName, 'Show times in tables by their distance, in local time, in UTC or as RFC 3339')
+            [CompletionResult]::new('--all-collections', '--all-collections', [CompletionResultType]::ParameterName, 'Work in all collections, where there is a filter')
+            [CompletionResult]::new('--no-config', '--no-config', [CompletionResultType]::ParameterName, 'Read no settings from config.toml')
+            [CompletionResult]::new('--durable', '--durable', [CompletionResultType]::ParameterName, 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing on success')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing on success')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more on standard error')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more on standard error')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'ecache;help' {
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne''s own: fiftyone (a file of that name is ./fiftyone)')
+            [CompletionResult]::new('--db-file', '--db-file', [CompletionResultType]::ParameterName, 'Use the store whose location is in this file, as a URL with a password has to be')
+            [CompletionResult]::new('--collection', '--collection', [CompletionResultType]::ParameterName, 'Work in this collection; may be repeated where there is a filter')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Print colours')
+            [CompletionResult]::new('--time', '--time', [CompletionResultType]::ParameterName, 'Show times in tables by their distance, in local time, in UTC or as RFC 3339')
+            [CompletionResult]::new('--all-collections', '--all-collections', [CompletionResultType]::ParameterName, 'Work in all collections, where there is a filter')
+            [CompletionResult]::new('--no-config', '--no-config', [CompletionResultType]::ParameterName, 'Read no settings from config.toml')
+            [CompletionResult]::new('--durable', '--durable', [CompletionResultType]::ParameterName, 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing on success')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing on success')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more on standard error')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more on standard error')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'ecache;version' {
             [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne''s own: fiftyone (a file of that name is ./fiftyone)')
             [CompletionResult]::new('--db-file', '--db-file', [CompletionResultType]::ParameterName, 'Use the store whose location is in this file, as a URL with a password has to be')
             [CompletionResult]::new('--collection', '--collection', [CompletionResultType]::ParameterName, 'Work in this collection; may be repeated where there is a filter')

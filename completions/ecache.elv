@@ -60,6 +60,8 @@ set edit:completion:arg-completer[ecache] = {|@words|
             cand config 'List, read and change settings'
             cand completions 'Print a shell''s completion script'
             cand man 'Write the manual pages to a folder'
+            cand help 'Print the help of a command, or of all'
+            cand version 'Print the version'
         }
         &'ecache;get'= {
             cand --db 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne''s own: fiftyone (a file of that name is ./fiftyone)'
@@ -1303,6 +1305,38 @@ set edit:completion:arg-completer[ecache] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'ecache;man'= {
+            cand --db 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne''s own: fiftyone (a file of that name is ./fiftyone)'
+            cand --db-file 'Use the store whose location is in this file, as a URL with a password has to be'
+            cand --collection 'Work in this collection; may be repeated where there is a filter'
+            cand --color 'Print colours'
+            cand --time 'Show times in tables by their distance, in local time, in UTC or as RFC 3339'
+            cand --all-collections 'Work in all collections, where there is a filter'
+            cand --no-config 'Read no settings from config.toml'
+            cand --durable 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
+            cand -q 'Say nothing on success'
+            cand --quiet 'Say nothing on success'
+            cand -v 'Say more on standard error'
+            cand --verbose 'Say more on standard error'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'ecache;help'= {
+            cand --db 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne''s own: fiftyone (a file of that name is ./fiftyone)'
+            cand --db-file 'Use the store whose location is in this file, as a URL with a password has to be'
+            cand --collection 'Work in this collection; may be repeated where there is a filter'
+            cand --color 'Print colours'
+            cand --time 'Show times in tables by their distance, in local time, in UTC or as RFC 3339'
+            cand --all-collections 'Work in all collections, where there is a filter'
+            cand --no-config 'Read no settings from config.toml'
+            cand --durable 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
+            cand -q 'Say nothing on success'
+            cand --quiet 'Say nothing on success'
+            cand -v 'Say more on standard error'
+            cand --verbose 'Say more on standard error'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'ecache;version'= {
             cand --db 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne''s own: fiftyone (a file of that name is ./fiftyone)'
             cand --db-file 'Use the store whose location is in this file, as a URL with a password has to be'
             cand --collection 'Work in this collection; may be repeated where there is a filter'

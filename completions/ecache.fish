@@ -67,6 +67,8 @@ complete -c ecache -n "__fish_ecache_needs_command" -f -a "doctor" -d 'Find what
 complete -c ecache -n "__fish_ecache_needs_command" -f -a "config" -d 'List, read and change settings'
 complete -c ecache -n "__fish_ecache_needs_command" -f -a "completions" -d 'Print a shell\'s completion script'
 complete -c ecache -n "__fish_ecache_needs_command" -f -a "man" -d 'Write the manual pages to a folder'
+complete -c ecache -n "__fish_ecache_needs_command" -f -a "help" -d 'Print the help of a command, or of all'
+complete -c ecache -n "__fish_ecache_needs_command" -f -a "version" -d 'Print the version'
 complete -c ecache -n "__fish_ecache_using_subcommand get" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand get" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand get" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
@@ -1495,6 +1497,38 @@ complete -c ecache -n "__fish_ecache_using_subcommand man" -l durable -d 'Have e
 complete -c ecache -n "__fish_ecache_using_subcommand man" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand man" -s v -l verbose -d 'Say more on standard error'
 complete -c ecache -n "__fish_ecache_using_subcommand man" -s h -l help -d 'Print help'
+complete -c ecache -n "__fish_ecache_using_subcommand help" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand help" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand help" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand help" -l color -d 'Print colours' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c ecache -n "__fish_ecache_using_subcommand help" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339' -r -f -a "relative\t''
+local\t''
+utc\t''
+iso\t''"
+complete -c ecache -n "__fish_ecache_using_subcommand help" -l all-collections -d 'Work in all collections, where there is a filter'
+complete -c ecache -n "__fish_ecache_using_subcommand help" -l no-config -d 'Read no settings from config.toml'
+complete -c ecache -n "__fish_ecache_using_subcommand help" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
+complete -c ecache -n "__fish_ecache_using_subcommand help" -s q -l quiet -d 'Say nothing on success'
+complete -c ecache -n "__fish_ecache_using_subcommand help" -s v -l verbose -d 'Say more on standard error'
+complete -c ecache -n "__fish_ecache_using_subcommand help" -s h -l help -d 'Print help'
+complete -c ecache -n "__fish_ecache_using_subcommand version" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand version" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand version" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand version" -l color -d 'Print colours' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c ecache -n "__fish_ecache_using_subcommand version" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339' -r -f -a "relative\t''
+local\t''
+utc\t''
+iso\t''"
+complete -c ecache -n "__fish_ecache_using_subcommand version" -l all-collections -d 'Work in all collections, where there is a filter'
+complete -c ecache -n "__fish_ecache_using_subcommand version" -l no-config -d 'Read no settings from config.toml'
+complete -c ecache -n "__fish_ecache_using_subcommand version" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
+complete -c ecache -n "__fish_ecache_using_subcommand version" -s q -l quiet -d 'Say nothing on success'
+complete -c ecache -n "__fish_ecache_using_subcommand version" -s v -l verbose -d 'Say more on standard error'
+complete -c ecache -n "__fish_ecache_using_subcommand version" -s h -l help -d 'Print help'
 
 # Prints the names that only the store knows.
 function __fish_ecache_names -a of

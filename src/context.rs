@@ -204,10 +204,10 @@ impl Context {
     fn named_location(&self) -> Result<(PathBuf, Origin)> {
         match (&self.db, &self.db_file) {
             (Some(_), Some(_)) => Err(usage("--db and --db-file contradict each other")),
-            (None, Some(file)) => Ok((location_in(file)?, Origin::File)),
-            (Some(path), None) => Ok((without_password(path)?, Origin::Flag)),
+            (None, Some(file)) => Ok((location_in(&at_home(file))?, Origin::File)),
+            (Some(path), None) => Ok((without_password(&at_home(path))?, Origin::Flag)),
             (None, None) => match variable(variables::STORE) {
-                Some(path) => Ok((path.into(), Origin::Environment)),
+                Some(path) => Ok((at_home(Path::new(&path)), Origin::Environment)),
                 None => self.configured_location(),
             },
         }
@@ -219,8 +219,11 @@ impl Context {
         let set = |key| config.text(key).filter(|value| !value.is_empty());
         match (set("db"), set("db_file")) {
             (Some(_), Some(_)) => Err(usage("the settings have both db and db_file")),
-            (None, Some(file)) => Ok((location_in(&at_home(file))?, Origin::Config)),
-            (Some(path), None) => Ok((without_password(&at_home(path))?, Origin::Config)),
+            (None, Some(file)) => Ok((location_in(&at_home(Path::new(&file)))?, Origin::Config)),
+            (Some(path), None) => Ok((
+                without_password(&at_home(Path::new(&path)))?,
+                Origin::Config,
+            )),
             (None, None) => Ok((data_folder()?.join(location::DEFAULT_FILE), Origin::Default)),
         }
     }
@@ -334,10 +337,18 @@ impl Context {
     /// Opens the store for writing, and creates it if it does not exist.
     pub(crate) fn writer(&self) -> Result<Arc<dyn Backend>> {
         let (path, _) = self.location()?;
-        match self.remote(&path)? {
-            Some(remote) => Ok(remote),
-            None => Ok(location::open(path.as_os_str(), self.access)?),
+        if let Some(remote) = self.remote(&path)? {
+            return Ok(remote);
         }
+        let missing = path
+            .parent()
+            .filter(|folder| self.verbose && !folder.exists());
+        let missing = missing.map(|folder| folder.display().to_string());
+        let backend = location::open(path.as_os_str(), self.access)?;
+        if let Some(folder) = missing.filter(|folder| !folder.is_empty()) {
+            self.detail(&format!("created the folder {folder}, for you alone"));
+        }
+        Ok(backend)
     }
 
     /// Opens the store for removals. A store that does not exist yet is empty, and is not created.
@@ -512,10 +523,11 @@ fn clock() -> Result<Arc<dyn Clock>> {
     }
 }
 
-/// Replaces a leading `~/` by the home folder, as a shell would have done for an option.
-fn at_home(path: String) -> PathBuf {
-    match (path.strip_prefix("~/"), variable("HOME")) {
-        (Some(rest), Some(home)) => PathBuf::from(home).join(rest),
-        _ => path.into(),
+/// Replaces a leading `~/` by the home folder: shells do so for a word of its own alone, and not
+/// behind `--db=`.
+fn at_home(path: &Path) -> PathBuf {
+    match (path.strip_prefix("~"), variable("HOME")) {
+        (Ok(rest), Some(home)) => PathBuf::from(home).join(rest),
+        _ => path.to_owned(),
     }
 }

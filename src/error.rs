@@ -10,6 +10,8 @@ use ecache_core::error::Error;
 use ecache_core::interchange::{Problem, ReadError};
 use ecache_core::scope::STORE_KEY;
 
+use crate::output::escape::shell;
+
 /// A command was typed that makes no sense; the message says why and what to type.
 #[derive(Debug)]
 pub(crate) struct Usage(String);
@@ -119,6 +121,39 @@ impl Exit {
             Self::Signal(signal) => 128 + signal,
             Self::Command(code) => code,
         }
+    }
+}
+
+/// Returns what to type instead of a command that is no program: there is no shell between.
+pub(crate) fn tip(error: &anyhow::Error) -> Option<String> {
+    let NotRun(error) = error.downcast_ref()?;
+    let Some(CommandError::NotFound { name }) = error.downcast_ref() else {
+        return None;
+    };
+    let name = name.to_str()?;
+    let is_variable = |(name, _): (&str, &str)| {
+        !name.is_empty() && name.chars().all(|c| c == '_' || c.is_ascii_alphanumeric())
+    };
+    let is_shell = |c: char| c.is_whitespace() || "|&;<>()$`*?".contains(c);
+    if name.is_empty() || name.starts_with(['.', '/', '~']) && !name.contains(is_shell) {
+        None
+    } else if name.split_once('=').is_some_and(is_variable) {
+        Some(format!(
+            "for a variable: ecache run -- env {} COMMAND",
+            shell(name)
+        ))
+    } else if name.contains(is_shell) {
+        Some(format!(
+            "for a shell line: ecache run -- sh -c {}",
+            shell(name)
+        ))
+    } else if name.contains('/') {
+        None
+    } else {
+        Some(format!(
+            "there is no shell here; an alias, a function or a built-in command needs one: ecache run -- sh -c {}",
+            shell(&format!("{name} …"))
+        ))
     }
 }
 

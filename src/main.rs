@@ -17,7 +17,7 @@ mod signals;
 mod units;
 mod variables;
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
 use anstream::{AutoStream, ColorChoice};
@@ -32,11 +32,15 @@ fn main() -> ExitCode {
     inherited::settle();
     signals::survive_file_limit();
     ecache_core::backend::sqlite::begin_small();
-    let cli = match Cli::read() {
-        Ok(cli) => cli,
-        Err(answer) => return tell(&answer),
+    let result = if std::env::args_os().len() == 1 && io::stdout().is_terminal() {
+        Context::new(Cli::defaults()).and_then(|context| commands::welcome::run(&context))
+    } else {
+        let cli = match Cli::read() {
+            Ok(cli) => cli,
+            Err(answer) => return tell(&answer),
+        };
+        Context::new(cli.global).and_then(|context| commands::run(&context, cli.command))
     };
-    let result = Context::new(cli.global).and_then(|context| commands::run(&context, cli.command));
     match result {
         Ok(exit) => {
             if let Exit::Signal(signal) = exit {
@@ -87,6 +91,9 @@ fn fail(error: &anyhow::Error) -> ExitCode {
     match hint {
         Some(hint) => output::say(&format!("ecache: {error:#}; {hint}")),
         None => output::say(&format!("ecache: {error:#}")),
+    }
+    if let Some(tip) = error::tip(error) {
+        output::say(&format!("  tip: {tip}"));
     }
     match (exit, signals::interrupted()) {
         (Exit::Interrupted, Some(signal)) => ExitCode::from(128 + signal),

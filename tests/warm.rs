@@ -263,7 +263,7 @@ fn a_program_that_is_not_there_is_told_before_anything_is_read() {
     let session = Session::new();
     session
         .run("warm -- nowhere {}")
-        .ends(3, "ecache: nowhere: command not found\n");
+        .ends(3, "ecache: there is no program \"nowhere\"\n");
     session.run("warm -- {} x").ends(
         2,
         "ecache: the program itself cannot be an item: what is read must not choose what is run\n",

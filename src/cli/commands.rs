@@ -746,6 +746,17 @@ pub(crate) struct ManArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ecache help run
+  ecache help stores rename")]
+pub(crate) struct HelpArgs {
+    /// The command, and its verb
+    #[arg(value_name = "COMMAND")]
+    pub(crate) command: Vec<String>,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct NamesArgs {
     /// What to name
     #[arg(value_enum)]

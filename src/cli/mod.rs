@@ -13,12 +13,14 @@ pub(crate) mod filter;
 mod refusal;
 mod run;
 pub(crate) mod stores;
+pub(crate) mod suggest;
 pub(crate) mod value;
 mod warm;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use clap::error::ErrorKind;
 use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use crate::output::{ColorChoice, Format, Times};
@@ -28,7 +30,7 @@ pub(crate) use run::*;
 pub(crate) use stores::*;
 pub(crate) use warm::*;
 
-/// Inspect, change and prune the results that expensive calls left in an execution store.
+/// Remembers what slow commands and functions returned, and shows and clears it
 #[derive(Debug, Parser)]
 #[command(
     name = "ecache",
@@ -37,7 +39,7 @@ pub(crate) use warm::*;
     arg_required_else_help = true,
     disable_help_subcommand = true,
     max_term_width = 100,
-    after_help = EXAMPLES,
+    override_help = HELP,
     after_long_help = LONG_EXAMPLES
 )]
 pub(crate) struct Cli {
@@ -53,9 +55,35 @@ impl Cli {
     /// # Errors
     /// Returns the text to print instead of running a command: help, the version, or an error.
     pub(crate) fn read() -> Result<Self, clap::Error> {
-        let words = std::env::args_os().skip(1);
-        let parse = || Self::try_parse().map_err(refusal::escaped);
-        fast_parse::read(words).map_or_else(parse, Ok)
+        let words = || std::env::args_os().skip(1);
+        let cli = match fast_parse::read(words()) {
+            Some(cli) => cli,
+            None => Self::try_parse()
+                .map_err(|error| refusal::taught(error, &Vec::from_iter(words())))
+                .map_err(refusal::escaped)?,
+        };
+        match cli.command {
+            Command::Help(args) => Err(Self::answer(&args.command, "--help")),
+            Command::Version => Err(Self::answer(&[], "--version")),
+            _ => Ok(cli),
+        }
+    }
+
+    /// Returns the global options of a command line without any.
+    pub(crate) fn defaults() -> Global {
+        let cli = Self::try_parse_from(["ecache", "info"]);
+        cli.expect("`info` needs no arguments").global
+    }
+
+    /// Returns the text that an option asks for, which clap hands out as an error.
+    fn answer(command: &[String], option: &str) -> clap::Error {
+        let words = command.iter().map(String::as_str).chain([option]);
+        let typed: Vec<OsString> = words.map(OsString::from).collect();
+        let line = [OsString::from("ecache")].into_iter().chain(typed.clone());
+        match Self::try_parse_from(line) {
+            Ok(_) => Self::command().error(ErrorKind::InvalidValue, "there is no help on that"),
+            Err(answer) => refusal::escaped(refusal::taught(answer, &typed)),
+        }
     }
 
     /// Reports whether a command line that was refused is one of `run`, which has exit codes of its
@@ -68,16 +96,51 @@ impl Cli {
     }
 }
 
-const EXAMPLES: &str = "\
-Examples:
-  ecache run --ttl 10m -- curl -s https://x      run it once in ten minutes
-  ecache set thumbs cat.jpg --ttl 1d < cat.png   keep a value for a day
-  ecache get thumbs cat.jpg > cat.png            print it again
-  ecache warm -- curl -s https://x/{} < ids      run it for each line that is not cached
-  ecache ls thumbs                               list what is cached
-  ecache clear thumbs --dry-run                  see what a removal would remove
+/// The commands in groups. A test holds it against the commands that there are.
+const HELP: &str = "\
+Remembers what slow commands and functions returned, and shows and clears it
 
-See `ecache COMMAND -h` for a command, `ecache --help` for more.";
+Usage: ecache [OPTIONS] <COMMAND>
+
+Run:      run          run a command, or replay what it printed before
+          warm         run a command for each line that is not cached yet
+          why          explain a hit or a miss
+
+Look:     ls           list entries
+          show         all about one entry
+          stores       list and edit stores
+          stats        whether it helps
+          watch        follow changes live
+          info         where the store is, and its settings
+
+One:      get, set, has, key, rm
+
+Many:     clear        remove what a filter selects
+          prune        remove expired, old, unused or excess entries
+          touch        change lifetimes
+          undo, log    take back, and what was done
+
+Move:     import, export, copy
+
+Mend:     doctor
+
+Set up:   config, completions, man, help, version
+
+Options:  --db <PATH>         this store, or mongodb://HOST/NAME, or fiftyone
+          --db-file <FILE>    the store whose location is in this file
+          --collection <NAME>, --all-collections
+          --color <WHEN>, --time <HOW>, --durable, --no-config
+          -q, --quiet         say nothing on success
+          -v, --verbose       say more on standard error
+          -h, --help          of each command; -V, --version
+
+  ecache run --ttl 10m -- curl -s https://x    run it once in ten minutes
+  ecache ls thumbs --larger-than 1MiB          list
+  ecache clear thumbs --user ann -n            what would go; without -n it goes
+  ecache undo                                  and comes back
+
+ecache help COMMAND explains one; man ecache has exit codes and variables.
+";
 
 /// The manual page `ecache.1` has the same sections.
 const LONG_EXAMPLES: &str = "\
@@ -402,7 +465,30 @@ pub(crate) enum Command {
     Completions(CompletionsArgs),
     /// Write the manual pages to a folder
     Man(ManArgs),
+    /// Print the help of a command, or of all
+    Help(HelpArgs),
+    /// Print the version
+    Version,
     /// Print the names that completion scripts offer, and nothing where there is any trouble
     #[command(hide = true)]
     Names(NamesArgs),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_help_has_all_commands_and_fits_a_terminal() {
+        let words: Vec<&str> = HELP.split(|c: char| !c.is_alphanumeric()).collect();
+        for command in Cli::command().get_subcommands() {
+            let name = command.get_name();
+            let is_shown = words.contains(&name);
+            assert!(
+                is_shown || command.is_hide_set(),
+                "{name} is in no group of HELP"
+            );
+        }
+        assert!(HELP.lines().all(|line| line.len() <= 80));
+    }
 }

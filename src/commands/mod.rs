@@ -28,6 +28,7 @@ mod touch;
 mod undo;
 mod warm;
 mod watch;
+pub(crate) mod welcome;
 mod why;
 
 use anyhow::Result;
@@ -65,6 +66,8 @@ pub(crate) fn run(context: &Context, command: Command) -> Result<Exit> {
         Command::Config(args) => config::run(context, args),
         Command::Completions(args) => completions::run(args),
         Command::Man(args) => man::run(context, args),
+        // Their texts were printed in the place of a command.
+        Command::Help(_) | Command::Version => Ok(Exit::Done),
         Command::Names(args) => names::run(context, args),
     }
 }

@@ -15,7 +15,7 @@ use crate::limits::Limit;
 #[non_exhaustive]
 pub enum CommandError {
     /// There is no such program.
-    #[error("{}: command not found", if name.is_empty() { "''".into() } else { name.to_string_lossy() })]
+    #[error("there is no program {:?}", name.to_string_lossy())]
     NotFound {
         /// Its name as typed
         name: OsString,

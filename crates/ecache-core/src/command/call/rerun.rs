@@ -424,7 +424,7 @@ mod tests {
         );
         let mut gone = identity();
         gone.program.path = "/nowhere/sh".into();
-        assert_eq!(refused(gone), "/nowhere/sh: command not found");
+        assert_eq!(refused(gone), "there is no program \"/nowhere/sh\"");
 
         let forged = Entry {
             args: Some(

@@ -1,0 +1,184 @@
+//! The commands that a word means which is none: what other tools call them, and misspelt ones.
+//!
+//! A suggestion is at most as destructive as what was typed: `search` is never `clear`.
+
+/// Words of other tools, and what to do instead.
+const OTHER_WORDS: &[(&[&str], &str)] = &[
+    (
+        &["delete", "del", "remove", "erase", "unset", "drop"],
+        "rm removes keys, clear removes what a filter selects; both have -n",
+    ),
+    (
+        &[
+            "flush",
+            "purge",
+            "empty",
+            "reset",
+            "invalidate",
+            "clean",
+            "wipe",
+        ],
+        "clear removes what a filter selects, prune what is expired; both have -n",
+    ),
+    (
+        &["gc", "expire", "evict", "cleanup", "vacuum", "trim"],
+        "prune removes expired and excess entries; with -n it says which",
+    ),
+    (
+        &["du", "size", "usage", "count", "df"],
+        "did you mean stats?",
+    ),
+    (
+        &[
+            "list", "search", "find", "grep", "query", "entries", "keys", "dir",
+        ],
+        "did you mean ls?",
+    ),
+    (&["rename", "mv", "move"], "did you mean stores rename?"),
+    (
+        &["create", "new", "init"],
+        "stores create makes one; run, set and import do so, too",
+    ),
+    (
+        &["cat", "read", "fetch", "value", "print"],
+        "did you mean get?",
+    ),
+    (
+        &["put", "add", "write", "save", "insert"],
+        "did you mean set?",
+    ),
+    (
+        &["exec", "cache", "memo", "memoize", "cmd", "command"],
+        "did you mean run?",
+    ),
+    (&["dump", "backup"], "did you mean export?"),
+    (
+        &["load", "restore"],
+        "import reads a file; undo takes back a removal",
+    ),
+    (&["revert", "rollback", "undelete"], "did you mean undo?"),
+    (&["history", "operations"], "did you mean log?"),
+    (
+        &["tail", "follow", "monitor", "events"],
+        "did you mean watch?",
+    ),
+    (
+        &["inspect", "describe", "view", "display"],
+        "did you mean show?",
+    ),
+    (&["explain", "debug"], "did you mean why?"),
+    (&["exists", "contains", "test"], "did you mean has?"),
+    (&["hash", "id"], "did you mean key?"),
+    (&["cp", "clone", "sync", "migrate"], "did you mean copy?"),
+    (
+        &["fsck", "check", "repair", "audit"],
+        "did you mean doctor?",
+    ),
+    (
+        &["status", "path", "where", "about", "env"],
+        "did you mean info?",
+    ),
+    (
+        &["ttl", "persist", "pin", "extend", "renew", "keep"],
+        "did you mean touch?",
+    ),
+    (
+        &["databases", "dbs", "tables", "namespaces"],
+        "did you mean stores?",
+    ),
+    (
+        &["refresh", "prefetch", "preload", "batch"],
+        "did you mean warm?",
+    ),
+    (&["settings", "options"], "did you mean config?"),
+];
+
+/// Commands that remove something: a misspelt harmless one must not lead to them.
+const DESTRUCTIVE: [&str; 3] = ["rm", "clear", "prune"];
+
+/// Similarity from which a command is suggested, and that from which one is that removes something.
+const SIMILAR: (f64, f64) = (0.6, 0.75);
+
+/// Returns what to type in the place of an unknown command.
+pub(super) fn instead_of(typed: &str, known: &[&str]) -> Option<String> {
+    let typed = typed.to_lowercase();
+    let other = OTHER_WORDS
+        .iter()
+        .find(|(words, _)| words.contains(&&*typed));
+    if let Some((_, instead)) = other {
+        return Some((*instead).to_owned());
+    }
+    let nearest = known
+        .iter()
+        .map(|name| (strsim::normalized_damerau_levenshtein(&typed, name), *name))
+        .filter(|(similarity, name)| {
+            let least = if DESTRUCTIVE.contains(name) {
+                SIMILAR.1
+            } else {
+                SIMILAR.0
+            };
+            *similarity >= least
+        })
+        .max_by(|one, other| one.0.total_cmp(&other.0))?;
+    Some(format!("did you mean {}?", nearest.1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KNOWN: [&str; 12] = [
+        "get", "set", "run", "ls", "stores", "stats", "watch", "rm", "clear", "prune", "import",
+        "export",
+    ];
+
+    #[test]
+    fn a_harmless_word_never_leads_to_a_removal() {
+        for harmless in [
+            "search", "list", "limit", "du", "rename", "rn", "ram", "learn", "prone", "close",
+            "claim", "l", "show",
+        ] {
+            let said = instead_of(harmless, &KNOWN).unwrap_or_default();
+            for name in DESTRUCTIVE {
+                assert!(
+                    !said
+                        .split_whitespace()
+                        .any(|word| word.trim_end_matches('?') == name),
+                    "{harmless}: {said}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn words_of_other_tools_and_misspelt_ones_are_understood() {
+        for (typed, said) in [
+            (
+                "delete",
+                "rm removes keys, clear removes what a filter selects; both have -n",
+            ),
+            ("du", "did you mean stats?"),
+            ("Search", "did you mean ls?"),
+            ("rename", "did you mean stores rename?"),
+            ("claer", "did you mean clear?"),
+            ("exprot", "did you mean export?"),
+            ("stat", "did you mean stats?"),
+        ] {
+            assert_eq!(instead_of(typed, &KNOWN).as_deref(), Some(said), "{typed}");
+        }
+        assert_eq!(instead_of("xyzzy", &KNOWN), None);
+    }
+
+    #[test]
+    fn no_word_means_two_things() {
+        let mut words: Vec<&str> = OTHER_WORDS
+            .iter()
+            .flat_map(|(words, _)| *words)
+            .copied()
+            .collect();
+        let count = words.len();
+        words.sort_unstable();
+        words.dedup();
+        assert_eq!(words.len(), count);
+    }
+}

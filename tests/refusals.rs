@@ -1,0 +1,181 @@
+//! What is typed wrongly is answered with what to type, and `ecache` alone with where one is.
+
+mod support;
+
+use support::{Session, Shown};
+
+/// Returns what a terminal shows.
+fn shown(shown: &Shown) -> String {
+    String::from_utf8_lossy(&shown.bytes).into_owned()
+}
+
+/// Returns the error and the tip of a command line that is refused.
+fn refused(line: &str, code: i32) -> (String, String) {
+    let ran = Session::new().shell(line);
+    assert_eq!(ran.code, code, "{line}: {ran:?}");
+    assert!(ran.stdout.is_empty(), "{line}: {ran:?}");
+    let mut lines = ran.stderr.lines();
+    let error = lines.next().unwrap_or_default().to_owned();
+    let tip = lines.next().unwrap_or_default().to_owned();
+    (error, tip)
+}
+
+#[test]
+fn a_command_without_dashes_is_answered_with_the_line_to_type() {
+    for (line, code, right) in [
+        (
+            "ecache run curl -s https://x",
+            125,
+            "ecache run -- curl -s https://x",
+        ),
+        (
+            "ecache run --ttl 10m curl 'a b'",
+            125,
+            "ecache run --ttl 10m -- curl 'a b'",
+        ),
+        (
+            "ecache run --store curl curl x",
+            125,
+            "ecache run --store curl -- curl x",
+        ),
+        (
+            "ecache --db x.db run --cwd git log",
+            125,
+            "ecache --db x.db run --cwd -- git log",
+        ),
+        (
+            "ecache warm -j 4 curl -s {}",
+            2,
+            "ecache warm -j 4 -- curl -s '{}'",
+        ),
+        ("ecache warm sort", 2, "ecache warm -- sort"),
+        ("ecache key git log", 2, "ecache key -- git log"),
+    ] {
+        let (error, tip) = refused(line, code);
+        assert_eq!(error, "error: the command goes after --", "{line}");
+        assert_eq!(tip, format!("  tip: {right}"), "{line}");
+    }
+}
+
+#[test]
+fn there_is_no_shell_after_the_dashes() {
+    for (line, right) in [
+        (
+            "ecache run -- 'curl -s https://x | jq .name'",
+            "for a shell line: ecache run -- sh -c 'curl -s https://x | jq .name'",
+        ),
+        (
+            "ecache run -- 'a > b'",
+            "for a shell line: ecache run -- sh -c 'a > b'",
+        ),
+        (
+            "ecache run -- LANG=C ls",
+            "for a variable: ecache run -- env LANG=C COMMAND",
+        ),
+        (
+            "ecache run -- ll",
+            "there is no shell here; an alias, a function or a built-in command needs one: ecache run -- sh -c 'll …'",
+        ),
+    ] {
+        let (error, tip) = refused(line, 127);
+        assert!(
+            error.starts_with("ecache: there is no program \""),
+            "{line}: {error}"
+        );
+        assert_eq!(tip, format!("  tip: {right}"), "{line}");
+    }
+    assert_eq!(refused("ecache run -- ./nothing", 127).1, "");
+}
+
+#[test]
+fn unknown_commands_are_answered_with_what_is_meant() {
+    for (typed, meant) in [
+        ("delete", "rm removes keys"),
+        ("du", "did you mean stats?"),
+        ("search thumbs", "did you mean ls?"),
+        ("rename a b", "did you mean stores rename?"),
+        ("list", "did you mean ls?"),
+        ("exprot", "did you mean export?"),
+        ("xyzzy", "ecache help lists them all"),
+        ("help xyzzy", "ecache help lists them all"),
+    ] {
+        let (error, tip) = refused(&format!("ecache {typed}"), 2);
+        assert!(
+            error.starts_with("error: there is no command \""),
+            "{typed}: {error}"
+        );
+        assert!(
+            tip.starts_with(&format!("  tip: {meant}")),
+            "{typed}: {tip}"
+        );
+    }
+}
+
+#[test]
+fn help_and_version_need_no_store() {
+    let session = Session::new().with("ECACHE_DB", "/nonexistent/dir/store.db");
+    let help = session.run("help").succeeds();
+    assert_eq!(help, session.run("--help"));
+    assert!(help.text().contains("Look:"), "{help:?}");
+    assert_eq!(session.run("help run"), session.run("run --help"));
+    assert_eq!(
+        session.run("help stores rename"),
+        session.run("stores rename --help")
+    );
+    assert_eq!(session.run("version"), session.run("--version"));
+    session.run("info").succeeds();
+    session.run("config ls").succeeds();
+}
+
+#[test]
+fn ecache_alone_tells_where_one_is_on_a_terminal() {
+    let session = Session::new();
+    let ran = session.run("");
+    assert_eq!(ran.code, 2, "{ran:?}");
+    assert!(
+        ran.stdout.is_empty() && ran.stderr.contains("Usage:"),
+        "{ran:?}"
+    );
+    let empty = session.run_on_terminal("");
+    assert_eq!(empty.code, 0);
+    assert!(
+        shown(&empty).contains("There is no store yet"),
+        "{}",
+        shown(&empty)
+    );
+    assert!(!session.store().exists(), "a look creates nothing");
+    session.run("set thumbs a 1").notes("");
+    session.run("set other b 22").notes("");
+    let filled = session.run_on_terminal("");
+    assert_eq!(filled.code, 0);
+    assert!(
+        shown(&filled).starts_with("2 entries in 2 stores, 3 B "),
+        "{}",
+        shown(&filled)
+    );
+    assert!(
+        shown(&filled).contains("~/.local/share/ecache/store.db"),
+        "{}",
+        shown(&filled)
+    );
+    assert!(
+        shown(&filled).contains("largest  other 2 B   thumbs 1 B"),
+        "{}",
+        shown(&filled)
+    );
+}
+
+#[test]
+fn a_tilde_is_the_home_folder_and_missing_folders_are_made() {
+    let session = Session::new();
+    let ran = session.run("set s k v --db=~/new/folder/store.db -v");
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(ran.stderr.contains("created the folder"), "{ran:?}");
+    assert!(session.path("new/folder/store.db").is_file());
+    let mode = std::fs::metadata(session.path("new")).expect("a folder");
+    let mode = std::os::unix::fs::PermissionsExt::mode(&mode.permissions());
+    assert_eq!(mode & 0o777, 0o700);
+    let session = session.with("ECACHE_DB", "~/new/folder/store.db");
+    session.run("get s k").prints("v");
+    assert!(!session.path("~").exists());
+}
