@@ -1,22 +1,21 @@
 //! `ecache show`: everything known of one entry.
 
+use std::io::Write;
+
 use anyhow::Result;
-use ecache_core::backend::{Backend, Content, Lookup, Row, Scan, Values, read_value};
-use ecache_core::entry::Entry;
+use ecache_core::backend::{Lookup, Row, Scan, Values, read_value};
 use ecache_core::error::Error;
 use ecache_core::filter::{Filter, Pattern};
 
 use super::shared::command_args::meant_entries;
+use super::shared::entry_view;
 use super::shared::fields::{self, Field};
 use super::shared::pasted::{Accept, whole_entry};
 use super::shared::resolve::{Request, note_missing};
 use crate::cli::ShowArgs;
 use crate::context::Context;
 use crate::error::Exit;
-use crate::output::{Cell, Column, Format, Secrets};
-
-/// Maximum number of characters of a value that are shown to a person.
-const PREVIEW: usize = 400;
+use crate::output::{Cell, Column, Format, Secrets, stdout};
 
 pub(crate) fn run(context: &Context, args: ShowArgs) -> Result<Exit> {
     context.fold_usage();
@@ -66,8 +65,15 @@ pub(crate) fn run(context: &Context, args: ShowArgs) -> Result<Exit> {
     };
     let format = context.format(args.format);
     let secrets = Secrets::from(args.reveal);
-    let content = content.map(|content| value(backend.as_ref(), &entry, content));
-    let value = content.transpose()?;
+    let whole = content.map(|content| read_value(backend.as_ref(), entry.kind, content));
+    let whole = whole.transpose()?;
+    if format == Format::Table {
+        let text = entry_view::text(context, &entry, whole.as_ref(), secrets, now);
+        stdout().write_all(text.as_bytes())?;
+        note_foreign(context, foreign.as_deref());
+        return Ok(Exit::Done);
+    }
+    let value = whole.as_ref().map(fields::json);
     let datasets = context.datasets()?;
     let all = Field::ALL.into_iter();
     let fields: Vec<Field> = all.filter(|field| field.is_known(&datasets)).collect();
@@ -84,32 +90,21 @@ pub(crate) fn run(context: &Context, args: ShowArgs) -> Result<Exit> {
     let columns = [Column::whole("field"), Column::text("value")];
     let mut rows = context.rows(format, &columns)?;
     for field in fields {
-        let cell = match (field, format) {
-            (Field::Value, Format::Table) => Cell::from(value.as_deref().map(cut)),
-            _ => cell(field),
-        };
-        rows.row(&[Cell::from(field.name()), cell])?;
+        rows.row(&[Cell::from(field.name()), cell(field)])?;
     }
     rows.finish()?;
-    if let Some(reason) = foreign {
-        context.note(&format!(
-            "the entry stays where it is, and is not exported: {reason}"
-        ));
-    }
+    note_foreign(context, foreign.as_deref());
     if !entry.is_fresh(now) {
         context.note("the entry is not fresh: readers do not get it");
     }
     Ok(Exit::Done)
 }
 
-fn value(backend: &dyn Backend, entry: &Entry, content: Content) -> Result<String> {
-    let value = read_value(backend, entry.kind, content)?;
-    Ok(fields::json(&value))
-}
-
-fn cut(value: &str) -> String {
-    match value.char_indices().nth(PREVIEW) {
-        Some((end, _)) => format!("{}…", &value[..end]),
-        None => value.to_owned(),
+/// Says of another program's entry why it is left alone.
+fn note_foreign(context: &Context, reason: Option<&str>) {
+    if let Some(reason) = reason {
+        context.note(&format!(
+            "the entry stays where it is, and is not exported: {reason}"
+        ));
     }
 }

@@ -125,6 +125,11 @@ impl<W: Write> Write for JsonToTerminal<W> {
     }
 }
 
+/// Appends a quoted text that does not act on a terminal.
+pub(super) fn push_text(out: &mut String, text: &str) {
+    push_string(out, text, Audience::Terminal);
+}
+
 fn push_string(out: &mut String, text: &str, audience: Audience) {
     out.push('"');
     if escape::is_printable_ascii(text) && !has_quotes(text) {

@@ -13,6 +13,12 @@ pub(crate) mod style {
     pub(crate) const NAME: Style = Style::new().bold();
     /// Headers, marks of cuts, expired rows, previews
     pub(crate) const MUTED: Style = Style::new().dimmed();
+    /// Hits, and JSON strings
+    pub(crate) const GOOD: Style = AnsiColor::Green.on_default();
+    /// What failed or is damaged
+    pub(crate) const BAD: Style = AnsiColor::Red.on_default();
+    /// Commands to type, and JSON keys
+    pub(crate) const TYPE_ME: Style = AnsiColor::Cyan.on_default();
     /// What is stale or would be removed
     pub(crate) const WARN: Style = AnsiColor::Yellow.on_default();
 }
@@ -51,7 +57,7 @@ pub(super) fn paint(line: &str, spans: &[Span]) -> String {
 }
 
 /// Returns a text in a style, or as it is without colour.
-pub(super) fn styled(text: &str, style: Style, color: bool) -> String {
+pub(crate) fn styled(text: &str, style: Style, color: bool) -> String {
     if color {
         format!("{style}{text}{style:#}")
     } else {

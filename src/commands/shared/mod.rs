@@ -6,6 +6,7 @@ pub(super) mod collections;
 pub(super) mod command_args;
 pub(super) mod configured;
 pub(super) mod deletion;
+pub(super) mod entry_view;
 pub(super) mod fields;
 pub(super) mod filter;
 pub(super) mod in_place;

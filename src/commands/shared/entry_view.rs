@@ -1,0 +1,181 @@
+//! An entry in full for a person: what it is, then its value.
+
+use std::fmt::Write as _;
+
+use ecache_core::command::replay;
+use ecache_core::entry::{Entry, Policy};
+use ecache_core::python_json::Json;
+use ecache_core::time::Timestamp;
+use ecache_core::value::{Kind, Value};
+
+use super::call_text::{call, kind_of_bytes};
+use super::listing::saved_ms;
+use crate::context::Context;
+use crate::output::escape::{for_line, for_terminal};
+use crate::output::{Secrets, human, paint, pretty};
+
+/// Number of bytes of a binary value that are shown.
+const DUMPED: usize = 48;
+
+/// Width of the names of facts.
+const LABEL: usize = 11;
+
+/// Formats an entry for a terminal.
+pub(in crate::commands) fn text(
+    context: &Context,
+    entry: &Entry,
+    value: Option<&Value>,
+    secrets: Secrets,
+    now: Timestamp,
+) -> String {
+    let terminal = &context.terminal;
+    let mut text = String::new();
+    let mut fact = |name: &str, fact: &str| {
+        let _ = writeln!(text, "{name:<LABEL$}{}", for_line(fact));
+    };
+    let address = &entry.address;
+    fact("store", &address.store.store_name);
+    fact("key", address.key.as_str());
+    for (name, value) in [
+        ("dataset", address.store.dataset_id.as_deref()),
+        ("user", entry.scopes.user_id.as_deref()),
+        ("operator", entry.scopes.operator_uri.as_deref()),
+        ("prompt", entry.scopes.prompt_id.as_deref()),
+    ] {
+        if let Some(value) = value {
+            fact(name, &secrets.text(value));
+        }
+    }
+    let is_command = entry.kind == Kind::Command;
+    if let Some(call) = call(entry, secrets) {
+        fact(if is_command { "command" } else { "call" }, &call);
+    }
+    if let Some(function) = &entry.function {
+        fact(if is_command { "program" } else { "function" }, function);
+    }
+    let time = |time: Timestamp| {
+        let ms = time.as_millis();
+        let mut exact = String::new();
+        human::push_time(&mut exact, ms, human::Precision::Seconds);
+        format!("{}, {exact}", human::relative(ms, now.as_millis()))
+    };
+    let took = entry.cost_ms.map_or(String::new(), |cost| {
+        format!(", took {}", human::duration(cost))
+    });
+    fact("written", &format!("{}{took}", time(entry.written_at())));
+    match entry.expires_at {
+        Some(at) if entry.is_expired(now) => fact(
+            "expired",
+            &format!("{}: get and run no longer use it", time(at)),
+        ),
+        Some(at) => fact("expires", &time(at)),
+        None if entry.policy == Policy::Persist => {
+            fact("expires", "never (policy persist: clear leaves it)");
+        }
+        None => fact("expires", "never (policy evict: clear removes it)"),
+    }
+    if entry.hits > 0 {
+        let last = entry.last_used_at.map_or(String::new(), |last| {
+            let ms = last.as_millis();
+            format!(", last {}", human::relative(ms, now.as_millis()))
+        });
+        let saved = match saved_ms(entry) {
+            0 => String::new(),
+            saved => format!(", saved {}", human::duration(saved)),
+        };
+        fact(
+            "hits",
+            &format!("{}{last}{saved}", human::count(entry.hits)),
+        );
+    }
+    let Some(value) = value else {
+        return text;
+    };
+    let (width, color) = (terminal.width.unwrap_or(80), terminal.color);
+    if is_command {
+        let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+        let Ok(ending) = replay(value.bytes.as_slice(), &mut stdout, &mut stderr) else {
+            fact("value", "recorded by another version of ecache");
+            return text;
+        };
+        let exit = ending.exit.to_string();
+        let failed = ending.exit != 0 && color;
+        let exit = if failed {
+            paint::styled(&exit, paint::style::BAD, true)
+        } else {
+            exit
+        };
+        let _ = writeln!(text, "{:<LABEL$}{exit}", "exit");
+        for (name, bytes) in [("stdout", &stdout), ("stderr", &stderr)] {
+            stream(&mut text, name, bytes, width, color);
+        }
+        return text;
+    }
+    let size = human::count(value.bytes.len() as u64);
+    fact("value", &format!("{}, {size} bytes", entry.kind));
+    text.push('\n');
+    push_value(&mut text, entry.kind, &value.bytes, width, color);
+    text
+}
+
+/// Appends what a command printed to a stream.
+fn stream(text: &mut String, name: &str, bytes: &[u8], width: usize, color: bool) {
+    if bytes.is_empty() {
+        let _ = writeln!(text, "{name:<LABEL$}empty");
+        return;
+    }
+    let size = human::count(bytes.len() as u64);
+    let is_structured = matches!(bytes.trim_ascii_start().first(), Some(b'{' | b'['));
+    let json = is_structured
+        .then(|| Json::parse(bytes.trim_ascii()).ok())
+        .flatten();
+    let kind = if json.is_some() { ", json" } else { "" };
+    let _ = writeln!(text, "{name:<LABEL$}{size} bytes{kind}");
+    match json {
+        Some(json) => {
+            text.push_str(&pretty(&json, width, color));
+            text.push('\n');
+        }
+        None => push_lines(text, bytes),
+    }
+}
+
+fn push_value(text: &mut String, kind: Kind, bytes: &[u8], width: usize, color: bool) {
+    match (kind, Json::parse(bytes)) {
+        (Kind::Json, Ok(json)) => {
+            text.push_str(&pretty(&json, width, color));
+            text.push('\n');
+        }
+        (Kind::Bytes, _) if str::from_utf8(bytes).is_err() => push_dump(text, bytes),
+        _ => push_lines(text, bytes),
+    }
+}
+
+fn push_lines(text: &mut String, bytes: &[u8]) {
+    text.push_str(&for_terminal(bytes));
+    if !bytes.ends_with(b"\n") && !bytes.is_empty() {
+        text.push('\n');
+    }
+}
+
+/// Appends the first bytes of a value in hexadecimal.
+fn push_dump(text: &mut String, bytes: &[u8]) {
+    let shown = &bytes[..bytes.len().min(DUMPED)];
+    for (index, line) in shown.chunks(16).enumerate() {
+        let mut digits = String::new();
+        for (at, byte) in line.iter().enumerate() {
+            let gap = if at == 8 { "  " } else { " " };
+            let _ = write!(digits, "{gap}{byte:02x}");
+        }
+        let printable = line.iter().map(|byte| match byte {
+            b' '..=b'~' => char::from(*byte),
+            _ => '.',
+        });
+        let printable: String = printable.collect();
+        let _ = writeln!(text, "{:08x} {digits:<50} {printable}", index * 16);
+    }
+    if bytes.len() > DUMPED {
+        let more = human::size((bytes.len() - DUMPED) as u64);
+        let _ = writeln!(text, "{more} more, of {}", kind_of_bytes(bytes));
+    }
+}
