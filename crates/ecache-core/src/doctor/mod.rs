@@ -1,0 +1,200 @@
+//! Finds faults in the entries of a store, present ones and coming ones, in one pass, and sums up
+//! the entries and bytes of each.
+//!
+//! Nothing is changed here. A [`Finding`] names its entries, so that a fix removes the entries that
+//! were found.
+//!
+//! Weighed: a query for each check (each an own scan, and a backend would have to know all of
+//! them), and one scan with values that every check looks at (chosen: one pass, and any backend
+//! that can be scanned has a doctor).
+
+use std::collections::HashSet;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use self::examiner::Examiner;
+use crate::backend::{
+    Backend, Content, Foreign, Lookup, Progress, Row, Scan, Trouble, Values, read_value,
+};
+use crate::entry::{Entry, Policy};
+use crate::error::{Error, Result};
+use crate::filter::{Filter, Pattern};
+use crate::python_json::Json;
+use crate::scope::{Address, STORE_KEY};
+use crate::stored::why_fiftyone_raises;
+use crate::time::Timestamp;
+use crate::value::Kind;
+
+mod check;
+mod examiner;
+mod findings;
+#[cfg(test)]
+mod tests;
+
+pub use check::Check;
+pub use findings::{Examination, Finding, Growth};
+
+/// The largest document that MongoDB takes, in bytes.
+pub const DOCUMENT_SIZE: u64 = 16 << 20;
+
+/// A value of this many bytes is near that: the arguments and names of an entry need some room,
+/// too.
+pub const NEAR_LIMIT: u64 = DOCUMENT_SIZE / 4 * 3;
+
+/// Growth is what was written within this time.
+pub const RECENT: Duration = Duration::from_secs(86_400);
+
+/// Examines every entry of a collection that `filter` matches; the filter's own collections are
+/// ignored.
+///
+/// Conditions on entries hide a part of each store, so that nothing is [`Check::SharedStores`] or
+/// [`Check::OldVersions`] then. `live` are the datasets that exist; without them nothing is
+/// [`Check::Orphaned`].
+///
+/// ```
+/// use ecache_core::backend::{memory::MemoryBackend, no_progress};
+/// use ecache_core::doctor::examine;
+/// use ecache_core::filter::Filter;
+/// use ecache_core::scope::DEFAULT_COLLECTION;
+/// use ecache_core::time::Timestamp;
+///
+/// let now = Timestamp::from_millis(1_795_415_570_948);
+/// let (store, all) = (MemoryBackend::new(), Filter::default());
+/// let healthy = examine(&store, DEFAULT_COLLECTION, &all, None, now, &mut no_progress)?;
+/// assert!(healthy.findings.is_empty());
+/// # Ok::<(), ecache_core::error::Error>(())
+/// ```
+///
+/// # Errors
+/// Those of [`ReadBackend::scan`](crate::backend::ReadBackend::scan), and [`Error::Interrupted`] if
+/// `progress` breaks off.
+pub fn examine(
+    backend: &dyn Backend,
+    collection: &str,
+    filter: &Filter,
+    live: Option<&HashSet<Arc<str>>>,
+    now: Timestamp,
+    progress: Progress<'_>,
+) -> Result<Examination> {
+    let filter = Filter {
+        collections: vec![Pattern::exact(collection)],
+        ..filter.clone()
+    };
+    let scan = Scan {
+        values: Values::Include,
+        ..Scan::new(filter.clone())
+    };
+    let mut examiner = Examiner::new(live, now);
+    for row in backend.scan(&scan, now)? {
+        match row? {
+            Row::Entry(entry, content) => {
+                let reason = match content {
+                    Some(content) => why_unreadable(backend, &entry, content)?,
+                    None => None,
+                };
+                examiner.note(&entry, reason);
+            }
+            Row::Damaged(address) if address.key.as_str() == STORE_KEY => {
+                examiner.find_document(Check::Damaged, address);
+            }
+            Row::Foreign(foreign) => {
+                let Foreign {
+                    entry,
+                    content,
+                    reason,
+                } = *foreign;
+                let unreadable = match content {
+                    Some(content) => why_unreadable(backend, &entry, content)?,
+                    None => None,
+                };
+                examiner.note(&entry, unreadable);
+                examiner.find(Check::Foreign, &entry.address, entry.size, Some(reason));
+            }
+            Row::Damaged(address) => examiner.find(Check::Damaged, &address, 0, None),
+        }
+        if progress(examiner.usage.entries) == ControlFlow::Break(()) {
+            return Err(Error::Interrupted {
+                done: examiner.usage,
+            });
+        }
+    }
+    for store in backend.stores()? {
+        let policy = store.metadata.as_ref().map(|metadata| metadata.policy);
+        let is_meant = policy.is_some() && filter.matches_document(&store.address, policy);
+        if is_meant && examiner.is_orphaned(&store.address) {
+            examiner.find_document(Check::Orphaned, store.address.document());
+        }
+    }
+    for trouble in backend.troubles(collection)? {
+        match trouble {
+            Trouble::PersistExpiry(address, size) => {
+                if !filter.is_narrowed() || is_meant(backend, &filter, &address, now)? {
+                    examiner.find(Check::PersistExpiry, &address, size, None);
+                }
+            }
+            Trouble::MissingIndex(fields) => {
+                let usage = examiner.usage;
+                let finding = examiner.finding(Check::MissingIndexes);
+                finding.usage = usage;
+                finding
+                    .reasons
+                    .push(format!("there is no index on {fields}"));
+            }
+            Trouble::Structure(fault) => {
+                let usage = examiner.usage;
+                let finding = examiner.finding(Check::Structure);
+                finding.usage = usage;
+                finding.reasons.push(fault);
+            }
+        }
+    }
+    if filter.means_whole_stores() {
+        examiner.note_stores();
+    }
+    Ok(examiner.finish())
+}
+
+/// Reports whether a filter means the entry of an address.
+fn is_meant(
+    backend: &dyn Backend,
+    filter: &Filter,
+    address: &Address,
+    now: Timestamp,
+) -> Result<bool> {
+    Ok(match backend.lookup(address, now)? {
+        Lookup::Hit(entry, _) | Lookup::Stale(entry) | Lookup::Foreign(entry, _) => {
+            filter.matches(&entry, now)
+        }
+        Lookup::Missing | Lookup::Damaged(_) => false,
+    })
+}
+
+/// Returns why FiftyOne's decorator raises on a value.
+///
+/// The decorator reads nothing but entries of policy `evict` whose keys are hashes. Everything else
+/// is read by FiftyOne's stores, which take any value. A value that is too large for MongoDB cannot
+/// come from there.
+fn why_unreadable(
+    backend: &dyn Backend,
+    entry: &Entry,
+    content: Content,
+) -> Result<Option<String>> {
+    const CLASS: &[u8] = b"\"_cls\"";
+    let is_decorators = entry.policy == Policy::Evict && entry.address.key.is_hash();
+    if !is_decorators || entry.kind != Kind::Json || entry.size > DOCUMENT_SIZE {
+        return Ok(None);
+    }
+    let value = match read_value(backend, entry.kind, content) {
+        Ok(value) => value,
+        // The value was replaced after the scan; the new one is not examined.
+        Err(Error::Replaced) => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    if !value.bytes.windows(CLASS.len()).any(|word| word == CLASS) {
+        return Ok(None);
+    }
+    Ok(Json::parse(&value.bytes)
+        .ok()
+        .and_then(|json| why_fiftyone_raises(&json)))
+}
