@@ -195,7 +195,7 @@ fn nothing_that_is_kept_acts_on_a_terminal() {
         ),
         (vec!["get", HOSTILE, "missing", "-v"], 1),
         (vec!["get", "s", HOSTILE, "-v"], 1),
-        (vec!["show", HOSTILE, HOSTILE], 1),
+        (vec!["show", HOSTILE, HOSTILE], 0),
         (vec!["rm", HOSTILE, HOSTILE, "-n"], 1),
         (vec!["names", "store"], 0),
         (vec!["export"], 0),

@@ -20,6 +20,7 @@ mod warm;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use anstyle::Style;
 use clap::error::ErrorKind;
 use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
@@ -39,7 +40,7 @@ pub(crate) use warm::*;
     arg_required_else_help = true,
     disable_help_subcommand = true,
     max_term_width = 100,
-    override_help = HELP,
+    override_help = styled_help(),
     after_long_help = LONG_EXAMPLES
 )]
 pub(crate) struct Cli {
@@ -141,6 +142,20 @@ Options:  --db <PATH>         this store, or mongodb://HOST/NAME, or fiftyone
 
 ecache help COMMAND explains one; man ecache has exit codes and variables.
 ";
+
+/// Returns [`HELP`] with bold headings.
+fn styled_help() -> String {
+    let bold = Style::new().bold();
+    let lines = HELP
+        .split_inclusive('\n')
+        .map(|line| match line.split_once(':') {
+            Some((heading, rest)) if line.starts_with(char::is_uppercase) => {
+                format!("{bold}{heading}:{bold:#}{rest}")
+            }
+            _ => line.to_owned(),
+        });
+    lines.collect()
+}
 
 /// The manual page `ecache.1` has the same sections.
 const LONG_EXAMPLES: &str = "\

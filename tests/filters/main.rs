@@ -54,13 +54,20 @@ fn the_tables_have_every_verb_and_every_option() {
             .any(|(option, _)| option.split(' ').any(|w| w == word));
         assert!(is_tested, "{word} is in no row of the table");
     }
-    let verbs = session.run("--help").succeeds();
-    let (_, verbs) = verbs.text().split_once("\nCommands:\n").expect("a section");
-    let (verbs, _) = verbs.split_once("\n\n").expect("another section");
-    for verb in verbs
-        .lines()
-        .filter_map(|line| line.split_whitespace().next())
-    {
+    // A manual page for each verb, and for verbs of verbs.
+    let manual = concat!(env!("CARGO_MANIFEST_DIR"), "/man");
+    let pages = std::fs::read_dir(manual).expect("the manual");
+    let pages = pages.map(|page| page.expect("a page").file_name());
+    let verbs: Vec<String> = pages
+        .filter_map(|page| {
+            let verb = page.to_str()?.strip_prefix("ecache-")?.strip_suffix(".1")?;
+            Some(verb.to_owned())
+        })
+        .filter(|verb| !verb.contains('-'))
+        .collect();
+    assert!(verbs.len() > 20, "{verbs:?}");
+    for verb in &verbs {
+        let verb = verb.as_str();
         let help = session.run([verb, "--help"]);
         let filters = help.code == 0 && help.text().contains("--smaller-than");
         let is_tested = verb == "watch" || VERBS.iter().any(|tested| tested.name() == verb);

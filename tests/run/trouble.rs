@@ -253,7 +253,7 @@ fn input_that_cannot_be_kept_reaches_the_command() {
         cat input | ecache run --strict --stdin hash -- cat | wc -c
         cat input | ecache key --stdin hash -- cat
         for i in 1 2; do cat input | ecache run -- cat | cmp - input && echo same; done
-        ecache ls --store sha256sum; ecache ls --store sh
+        ecache ls -q --store sha256sum; ecache ls -q --store sh
     "#;
     let mut shell = session.program("unshare");
     shell.args(["--user", "--map-root-user", "--mount", "sh", "-c", script]);

@@ -15,7 +15,7 @@ use rusqlite::{Connection, params_from_iter};
 use super::checksum::damaged;
 use super::pool::{Held, Look};
 use super::query::{Conditions, Plan, Range, USED, WRITTEN, stored_key};
-use super::row::{self, RowError, USES, Uses};
+use super::row::{self, NO_USES, RowError, USES, Uses};
 use super::salvage::{self, Salvage, is_corrupt};
 use super::session::Session;
 use super::{SqliteBackend, stores};
@@ -499,7 +499,7 @@ impl RowsOf<'_> {
             "FROM entries AS e NOT INDEXED WHERE e.id = ?2 AND e.id > ?1 AND {}",
             self.plan.condition()
         );
-        let sql = self.select("NULL, NULL", &source);
+        let sql = self.select(NO_USES, &source);
         let read = || -> Result<Option<Row>, RowError> {
             let mut statement = connection.prepare_cached(&sql)?;
             let mut rows = statement.query(params_from_iter(self.plan.bound(range)))?;
