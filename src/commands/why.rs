@@ -25,6 +25,7 @@ use crate::cli::entry::EntryArgs;
 use crate::cli::{WhyArgs, WhyFormat};
 use crate::context::Context;
 use crate::error::{Exit, usage};
+use crate::output::cut::short_keys;
 use crate::output::{JsonToTerminal, Secrets, escape, human, stdout};
 
 pub(crate) fn run(context: &Context, args: WhyArgs) -> Result<Exit> {
@@ -53,7 +54,10 @@ pub(crate) fn run(context: &Context, args: WhyArgs) -> Result<Exit> {
     };
     match format {
         WhyFormat::Text => {
-            let text = view.text(&explanation);
+            let mut text = view.text(&explanation);
+            if context.terminal.stdout_is_terminal {
+                text = short_keys(&text);
+            }
             stdout().write_all(text.as_bytes())?;
         }
         WhyFormat::Json => {

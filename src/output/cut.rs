@@ -61,6 +61,19 @@ pub(crate) fn short_key(text: &str) -> String {
     id(text.to_owned(), Cut::Key, Some(usize::MAX))
 }
 
+/// Returns prose in which hashes are short, as a terminal shows it. They can be pasted as they are.
+pub(crate) fn short_keys(text: &str) -> String {
+    let is_digit = |byte: char| byte.is_ascii_hexdigit();
+    let mut words = text.split_inclusive(|byte: char| !is_digit(byte));
+    let mut short = String::new();
+    words.by_ref().for_each(|word| {
+        let digits = word.trim_end_matches(|byte: char| !is_digit(byte));
+        short += &short_key(digits);
+        short += &word[digits.len()..];
+    });
+    short
+}
+
 fn is_hex(text: &str, length: usize) -> bool {
     let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
     text.len() == length && text.bytes().all(is_digit)
@@ -212,6 +225,16 @@ fn start_of(text: &str, difference: usize, seen: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn prose_has_short_hashes_and_nothing_else_is_cut() {
+        let hash = "5b7f5a53d9c3b7c703b322558d5709d944faf1d79bd95ca8a02d20b6f58696f3";
+        let text = format!("no key \"{hash}\" in deadbeef, {hash}\n");
+        let expected = "no key \"5b7f5a53d9c3…\" in deadbeef, 5b7f5a53d9c3…\n";
+        assert_eq!(short_keys(&text), expected);
+        assert_eq!(short_keys("日本 cafe é"), "日本 cafe é");
+        assert_eq!(short_keys(""), "");
+    }
 
     fn cut(text: &str, width: usize, cut: Cut) -> String {
         shorten(text, width, cut)
