@@ -201,6 +201,10 @@ impl Doctor<'_> {
             ..self.filter.clone()
         };
         // Entries of policy `persist` are only removed by name, never here.
+        let removes_by_name = matches!(finding.check, Check::Damaged | Check::Unreadable);
+        if self.filter.policy == Some(Policy::Persist) && !removes_by_name {
+            return Ok(Selection::default());
+        }
         let evictable = Filter {
             policy: Some(Policy::Evict),
             ..any

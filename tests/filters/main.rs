@@ -513,3 +513,23 @@ fn rows_that_end_with_nul_are_not_escaped() {
         Some(&0)
     );
 }
+
+#[test]
+fn doctor_removes_nothing_that_its_filter_leaves_out() {
+    let session = Session::new();
+    session.run("set s gone v --dataset d1").notes("");
+    session
+        .run("set s state v --dataset d1 --policy persist")
+        .notes("");
+    session.run("set s there v --dataset d2").notes("");
+    std::fs::write(session.path("live"), "d2\n").expect("a file");
+    let fix = "doctor --live-datasets live --fix orphaned -q";
+    session.run(&format!("{fix} --policy persist"));
+    session
+        .run("ls --fields key --sort key")
+        .prints("gone\nstate\nthere\n");
+    session.run(fix);
+    session
+        .run("ls --fields key --sort key")
+        .prints("state\nthere\n");
+}
