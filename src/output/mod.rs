@@ -81,7 +81,7 @@ impl Format {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mood {
     Plain,
-    /// What is no longer of use, as an expired entry
+    /// Something of no more use, such as an expired entry
     Muted,
 }
 

@@ -15,11 +15,11 @@ pub(crate) mod style {
     pub(crate) const MUTED: Style = Style::new().dimmed();
     /// Hits, and JSON strings
     pub(crate) const GOOD: Style = AnsiColor::Green.on_default();
-    /// What failed or is damaged
+    /// Something that failed or is damaged
     pub(crate) const BAD: Style = AnsiColor::Red.on_default();
     /// Commands to type, and JSON keys
     pub(crate) const TYPE_ME: Style = AnsiColor::Cyan.on_default();
-    /// What is stale or would be removed
+    /// Something that is stale or would be removed
     pub(crate) const WARN: Style = AnsiColor::Yellow.on_default();
 }
 

@@ -110,13 +110,13 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// What an operation changed, as the model has it.
+/// The changes of an operation in the model.
 #[derive(Clone, Debug)]
 struct Change {
     number: u64,
     is_undo: bool,
     is_undone: bool,
-    /// Whether the entries were removed, or came back
+    /// `true` if the entries were removed, `false` if they came back
     is_removal: bool,
     entries: Contents,
     documents: BTreeMap<StoreAddress, StoreMetadata>,

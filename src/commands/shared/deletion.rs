@@ -83,7 +83,7 @@ impl Verb<'_> {
     }
 }
 
-/// Whether a removal keeps what it removes for undo.
+/// Decides whether a removal keeps its entries for undo.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::commands) enum Keep {
     /// As far as the store can

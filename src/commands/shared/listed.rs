@@ -14,7 +14,7 @@ use crate::context::Context;
 use crate::error::usage;
 use crate::output::{stdin, unescape};
 
-/// What a line names.
+/// The entry that a line names.
 pub(in crate::commands) enum Line {
     /// A key in this store, written as `ls` writes it to a pipe
     Key(StoreAddress),

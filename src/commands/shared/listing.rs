@@ -17,7 +17,7 @@ pub(in crate::commands) enum Shown {
     Age,
     /// The time that hits saved
     Saved,
-    /// What it is: a command, a call, or the start of a value
+    /// A command, a call, or the start of a value
     Call,
 }
 

@@ -24,7 +24,7 @@ pub(in crate::commands) struct Sieve<'a> {
     /// Entries that were left out for their collection alone
     elsewhere: BTreeMap<String, u64>,
     omissions: Omissions<'a>,
-    /// Whether a document had the names of an entry
+    /// `true` once a document had the names of an entry
     is_of_entries: bool,
     /// Documents without the names of an entry, before the first one with them
     nameless: Vec<ReadError>,

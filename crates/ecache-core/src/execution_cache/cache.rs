@@ -446,7 +446,7 @@ impl Cache {
     /// dropped: a program that has it there calls this before it ends, or loses the counts of the
     /// last minute.
     pub fn flush(&self) {
-        // As long as the store is not open, there is none to count for.
+        // Calls are counted only once the store is open.
         let Some(backend) = self.backend.get() else {
             return;
         };

@@ -160,7 +160,7 @@ fn add_use(backend: &MongoBackend, one: &EntryUse) -> Result<()> {
             backend.run(notes.update_one(doc! { "_id": note.id }, vec![set]))?;
             Ok(())
         }
-        // What FiftyOne wrote has none yet.
+        // An entry that FiftyOne wrote has no note yet.
         None => backend.insert_note(
             collection,
             &Note {

@@ -44,11 +44,11 @@ const CHECK_EVERY: Duration = Duration::from_secs(10);
 /// Selects what is deleted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Purge {
-    /// What is due, for a short time
+    /// Operations whose time is over, as many as a short time allows
     ALittle(Timestamp),
-    /// What is due
+    /// All operations whose time is over
     Due(Timestamp),
-    /// All that is kept for undo
+    /// Everything that is kept for undo
     All,
 }
 

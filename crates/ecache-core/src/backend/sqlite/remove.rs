@@ -89,7 +89,7 @@ impl SqliteBackend {
         // Moves the log into the file first, since the log takes space, too.
         self.checkpoint(&*self.connection()?);
         reserve::release(&self.path);
-        // What is kept for undo goes before what is in use.
+        // Retired entries go before those in use.
         if self.purge(Purge::All).is_ok_and(|count| count > 0) {
             let _ = self.reclaim(Due::By(now));
             self.give_back();

@@ -187,7 +187,7 @@ impl SqliteBackend {
                     let Some(row) = row.filter(|row| row.retired == stored.number) else {
                         continue;
                     };
-                    // What was written meanwhile stays, and the damaged entries stay retired.
+                    // Entries written in the meantime stay; the damaged ones stay retired.
                     if last_id(transaction, swap.used)? > Range::store(swap.used).after {
                         continue;
                     }

@@ -50,7 +50,7 @@ const VALUE: usize = COLUMNS;
 /// The columns of `uses`, selected behind the value.
 pub(super) const USES: (&str, usize) = ("last_used_at, hits, saved_ms", 21);
 
-/// As many columns, for an entry whose uses cannot be read.
+/// Placeholders for these columns, for an entry whose uses cannot be read.
 pub(super) const NO_USES: &str = "NULL, NULL, NULL";
 
 /// Returns the number that stands for a policy in the file.

@@ -118,7 +118,7 @@ impl WriteBackend for SqliteBackend {
             .check()
             .and_then(|()| self.write_put(entry, content, options, now));
         let put = match put {
-            // What is kept for undo goes before a write fails for lack of space.
+            // Retired entries go before a write fails for lack of space.
             Err(Error::Full { .. }) if self.purge(Purge::All).is_ok_and(|count| count > 0) => {
                 self.write_put(entry, content, options, now)
             }
