@@ -9,8 +9,8 @@ use std::io::Read;
 use rusqlite::Connection;
 
 use super::SqliteBackend;
+use super::chunks::{MAX_CHUNKS, MAX_SIZE, chunk_checksum, chunk_id};
 use super::open::SHORT_WAIT;
-use super::row::{MAX_CHUNKS, MAX_SIZE, chunk_checksum, chunk_id};
 use crate::backend::{Chunked, Content};
 use crate::error::{Error, Result};
 use crate::time::Timestamp;

@@ -8,13 +8,14 @@
 use rusqlite::Connection;
 use rusqlite::types::ValueRef;
 
-use super::SqliteBackend;
 use super::checksum::Identity;
+use super::damage::RowError;
+use super::entry_rows::Interned;
 use super::read::Known;
 use super::reclaim::Due;
-use super::row::{self, Kept, RowError, Uses};
+use super::row::{self, Kept, Uses};
 use super::session::Session;
-use super::write::Interned;
+use super::{SqliteBackend, chunks, encoding};
 use crate::backend::{CallIdentity, CallLookup, CallResult, Chunked, Content, PutOptions};
 use crate::entry::{self, Entry};
 use crate::error::Result;
@@ -100,7 +101,7 @@ impl SqliteBackend {
         if id >> 32 != store {
             return Err(RowError::Damaged);
         }
-        if row::is_marked(identity.kind) {
+        if encoding::is_marked(identity.kind) {
             return Ok(Some(CallLookup::Missing));
         }
         let bytes = row.get_ref(8)?.as_blob()?;
@@ -120,7 +121,7 @@ impl SqliteBackend {
         if !entry::is_fresh(written_at, expires_at, now) {
             return Ok(Some(CallLookup::Missing));
         }
-        row::verify_chunks(connection, &content)?;
+        chunks::verify_chunks(connection, &content)?;
         let is_known = identity.split == Some(call.split())
             && self
                 .names
@@ -130,7 +131,7 @@ impl SqliteBackend {
             return Ok(Some(CallLookup::Other(function)));
         }
         Ok(Some(CallLookup::Hit(CallResult {
-            kind: row::kind(identity.kind).ok_or(RowError::Damaged)?,
+            kind: encoding::kind(identity.kind).ok_or(RowError::Damaged)?,
             content,
             expires_at,
             cost_ms: identity.cost_ms.map(|cost| cost.unsigned_abs()),

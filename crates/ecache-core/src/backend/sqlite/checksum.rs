@@ -9,13 +9,10 @@
 //! All sums begin with the row's `id`, which encodes the store that the row belongs to. A row that
 //! a damaged index or page yields in the place of another one therefore fails verification.
 
-use std::error::Error;
-use std::fmt;
-
-use rusqlite::types::{FromSqlResult, Type, ValueRef};
+use rusqlite::types::{FromSqlResult, ValueRef};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use super::row::is_marked;
+use super::encoding::is_marked;
 use crate::backend::{Chunked, Content, StoreMetadata};
 use crate::scope::StoreAddress;
 
@@ -191,21 +188,4 @@ pub(super) fn metadata(id: i64, metadata: &StoreMetadata, policy: i64) -> i64 {
 /// Returns the `checksum` of a row of `names`.
 pub(super) fn name(id: i64, kind: i64, name: &str) -> i64 {
     texts([name], numbers([Some(id), Some(kind)], 4)) as i64
-}
-
-/// A row whose checksum does not match, or that is not where an index says.
-#[derive(Debug)]
-struct Damage(&'static str);
-
-impl fmt::Display for Damage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0)
-    }
-}
-
-impl Error for Damage {}
-
-/// Returns the error for a damaged row, in the form SQLite uses for a column of the wrong type.
-pub(super) fn damaged(what: &'static str) -> rusqlite::Error {
-    rusqlite::Error::FromSqlConversionFailure(0, Type::Null, Box::new(Damage(what)))
 }

@@ -13,7 +13,7 @@
 use rusqlite::{Connection, OptionalExtension};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use super::checksum::damaged;
+use super::damage::damaged;
 
 /// The kind of a record. The numbers are part of the format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

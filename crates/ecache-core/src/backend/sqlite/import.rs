@@ -11,9 +11,9 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
+use super::entry_rows::{self, Interned, Write};
 use super::names::{self, NameKind};
-use super::write::{self, Interned, Write};
-use super::{SqliteBackend, blobs, schema};
+use super::{SqliteBackend, blobs, schema, store_rows};
 use crate::backend::{
     Commit, Content, Imported, OnConflict, OnRefused, Progress, Record, StoreMetadata, StoreRecord,
 };
@@ -203,7 +203,8 @@ impl<'a> Batch<'a> {
     fn write_metadata(&mut self, store: &StoreRecord, imported: &mut Imported) -> Result<()> {
         let sqlite = |error| self.backend.error(error);
         let StoreRecord { address, metadata } = store;
-        let existing = write::metadata_written_at(self.transaction, address).map_err(sqlite)?;
+        let existing =
+            store_rows::metadata_written_at(self.transaction, address).map_err(sqlite)?;
         if let Some(old) = existing {
             let new = metadata.as_ref().map_or(old, StoreMetadata::written_at);
             if self.on_conflict.keeps(|| address.document(), old, new)? {
@@ -212,7 +213,7 @@ impl<'a> Batch<'a> {
             }
         }
         imported.stores += 1;
-        write::set_metadata(self.transaction, address, metadata.as_ref()).map_err(sqlite)
+        store_rows::set_metadata(self.transaction, address, metadata.as_ref()).map_err(sqlite)
     }
 
     fn write_entry(
@@ -223,11 +224,11 @@ impl<'a> Batch<'a> {
     ) -> Result<()> {
         let sqlite = |error| self.backend.error(error);
         let (interned, next) = self.intern(entry).map_err(sqlite)?;
-        let id = next.ok_or_else(|| write::full_store(entry))?;
+        let id = next.ok_or_else(|| entry_rows::full_store(entry))?;
         let is_large = value.len() > CHUNK_SIZE;
         let mut content = Content::Inline(value);
         if !is_large {
-            let written = write::write(
+            let written = entry_rows::write(
                 self.transaction,
                 Write::InsertNew,
                 id,
@@ -244,7 +245,7 @@ impl<'a> Batch<'a> {
         }
         let now = Timestamp::from_millis(0);
         let existing =
-            write::existing(self.transaction, interned.store, entry, now).map_err(sqlite)?;
+            entry_rows::existing(self.transaction, interned.store, entry, now).map_err(sqlite)?;
         if let Some(existing) = &existing {
             let address = || entry.address.clone();
             let (old, new) = (existing.written_at, entry.written_at());
@@ -260,7 +261,7 @@ impl<'a> Batch<'a> {
         let id = match existing {
             Some(existing) => {
                 imported.replaced += 1;
-                write::replace(
+                entry_rows::replace(
                     self.transaction,
                     &existing,
                     &interned,
@@ -268,14 +269,14 @@ impl<'a> Batch<'a> {
                     &content,
                     None,
                 )
-                .and_then(|()| write::forget_uses(self.transaction, existing.id))
+                .and_then(|()| entry_rows::forget_uses(self.transaction, existing.id))
                 .map_err(sqlite)?;
                 existing.id
             }
             None => {
                 imported.created += 1;
                 self.use_id(entry, id);
-                write::write(
+                entry_rows::write(
                     self.transaction,
                     Write::Insert,
                     id,
@@ -303,8 +304,8 @@ impl<'a> Batch<'a> {
         if let Some(known) = self.stores.get(address) {
             return Ok(*known);
         }
-        let store = names::intern_store(self.transaction, address)?;
-        let last = write::last_id(self.transaction, store)?;
+        let store = store_rows::intern_store(self.transaction, address)?;
+        let last = entry_rows::last_id(self.transaction, store)?;
         self.stores.insert(address.clone(), (store, last));
         Ok((store, last))
     }
@@ -321,7 +322,7 @@ impl<'a> Batch<'a> {
             function: self.name(NameKind::Function, &entry.function)?,
             split: None,
         };
-        let next = write::id_after(self.transaction, store.0, store.1)?;
+        let next = entry_rows::id_after(self.transaction, store.0, store.1)?;
         Ok((interned, next))
     }
 

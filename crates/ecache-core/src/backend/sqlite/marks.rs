@@ -3,7 +3,7 @@
 //! Marking a row changes its `kind` and the sums that cover it, but no index and not the value, so
 //! it takes about half as long as deleting the row. Every reader of rows verifies them and leaves
 //! marked ones out, and every statement that counts or selects has
-//! [`UNMARKED`](super::row::UNMARKED).
+//! [`UNMARKED`](super::encoding::UNMARKED).
 //!
 //! A marked row keeps its id. If its key is written again, the row makes way in the index of keys:
 //! its `store` becomes its negative id, which no other row has.
@@ -13,12 +13,14 @@ use std::collections::BTreeSet;
 use rusqlite::Connection;
 
 use super::checksum::Fields;
+use super::damage::RowError;
+use super::encoding::MARK;
 use super::names::Names;
 use super::query::Plan;
-use super::row::{self, MARK, RowError};
+use super::row;
 use super::select::one;
+use super::store_rows::bump_generation;
 use super::verify::{Batch, Judged, StoresInUse, visit};
-use super::write::bump_generation;
 use crate::filter::Usage;
 
 /// The columns of one row, from the table.

@@ -3,16 +3,19 @@
 //! | file | its job |
 //! |---|---|
 //! | `pool`, `folder` | its connections, and noticing that another file has taken its place |
-//! | `open` | trust, ownership of the format, settings of a connection |
+//! | `open`, `trust`, `format` | settings of a connection; safe files; the owner of a format |
 //! | `schema` | tables, indexes, migrations |
 //! | `one_shot` | one look-up by a short process |
 //! | `session` | a connection, and the ids of stores that were read through it |
 //! | `names` | interned stores, users, operators, prompts, functions |
 //! | `query` | from a filter to SQL |
-//! | `row` | from a row to a verified entry |
-//! | `checksum` | what the checksums of rows cover |
+//! | `row`, `chunks` | from a row to a verified entry; a large value in chunks |
+//! | `store_rows`, `entry_rows` | reading and writing the row of a store; writing one of an entry |
+//! | `encoding`, `checksum` | the forms of columns; what the checksums of rows cover |
+//! | `damage`, `errors` | damaged pages and rows; what SQLite's other errors mean |
 //! | `cached_call` | results of cached calls, read and written with the least |
-//! | `read`, `write`, `import`, `remove`, `stats` | the verbs |
+//! | `read`, `scan`, `scan_order` | single look-ups, many entries, their order |
+//! | `write`, `transaction`, `import`, `remove`, `stats` | the other verbs |
 //! | `marks` | removed entries that stay in their rows |
 //! | `operations` | the log of operations |
 //! | `retire`, `undo` | removals that can be undone, and undoing them |
@@ -39,7 +42,13 @@ mod allocator;
 mod blobs;
 mod cached_call;
 mod checksum;
+mod chunks;
+mod damage;
+mod encoding;
+mod entry_rows;
+mod errors;
 mod folder;
+mod format;
 mod history;
 mod import;
 mod log;
@@ -63,12 +72,17 @@ mod reserve;
 mod retire;
 mod row;
 mod salvage;
+mod scan;
+mod scan_order;
 mod schema;
 mod select;
 mod session;
 mod shrink;
 mod stats;
+mod store_rows;
 mod stores;
+mod transaction;
+mod trust;
 mod undo;
 mod usage;
 mod verify;
@@ -80,9 +94,6 @@ use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
-pub use allocator::{begin_small, use_global_allocator};
-pub use open::{Access, BUSY_TIMEOUT};
-
 use crate::error::{Error, Result};
 use crate::filter::Filter;
 use crate::time::Timestamp;
@@ -91,6 +102,9 @@ use open::SHORT_WAIT;
 use pool::Pool;
 use query::Plan;
 use reclaim::Staging;
+
+pub use allocator::{begin_small, use_global_allocator};
+pub use open::{Access, BUSY_TIMEOUT};
 
 /// A store in a SQLite file.
 ///
@@ -169,7 +183,7 @@ impl SqliteBackend {
     }
 
     fn error(&self, error: rusqlite::Error) -> Error {
-        having_waited(self.patience, open::sqlite_error(&self.path, error))
+        having_waited(self.patience, errors::sqlite_error(&self.path, error))
     }
 
     /// Moves the log into the file. A reader elsewhere may prevent that, which does no harm.
@@ -209,7 +223,7 @@ fn having_waited(waited: Duration, error: Error) -> Error {
 
 fn connect(path: &Path, access: Access, patience: Duration) -> Result<Connection> {
     let connection = open::open(path, access, patience).map_err(|e| having_waited(patience, e))?;
-    query::register(&connection).map_err(|error| open::sqlite_error(path, error))?;
+    query::register(&connection).map_err(|error| errors::sqlite_error(path, error))?;
     if access.is_writing() {
         reserve::create(path);
     }

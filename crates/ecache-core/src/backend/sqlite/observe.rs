@@ -1,8 +1,7 @@
 //! Generations and changes of a store, and its usage.
 
-use super::names;
 use super::pool::Look;
-use super::{SqliteBackend, cached_call, lock};
+use super::{SqliteBackend, cached_call, lock, store_rows};
 use crate::backend::ObserveBackend;
 use crate::error::Result;
 use crate::scope::StoreAddress;
@@ -13,7 +12,7 @@ impl ObserveBackend for SqliteBackend {
     fn generation(&self, store: &StoreAddress) -> Result<u64> {
         let connection = self.connection()?;
         let generation = || -> rusqlite::Result<u64> {
-            match names::find_store(&connection, store)? {
+            match store_rows::find_store(&connection, store)? {
                 Some(id) => cached_call::generation(&connection, id),
                 None => Ok(0),
             }

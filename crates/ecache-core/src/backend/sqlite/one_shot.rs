@@ -21,7 +21,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::read::Verified;
 use super::session::Session;
-use super::{Access, SqliteBackend, open};
+use super::{Access, SqliteBackend, format, open, trust};
 use crate::backend::{Content, Lookup};
 use crate::error::Result;
 use crate::scope::Address;
@@ -42,7 +42,7 @@ impl SqliteBackend {
         now: Timestamp,
     ) -> Result<(Self, Lookup)> {
         let path = open::absolute(path)?;
-        open::check_file(&path)?;
+        trust::check_file(&path)?;
         if let Some(looked_up) = Self::try_look_up_once(&path, patience, address, now) {
             return Ok(looked_up);
         }
@@ -66,7 +66,7 @@ impl SqliteBackend {
         open::configure(&connection, Duration::ZERO).ok()?;
         let session = Session::new(connection);
         let snapshot = session.unchecked_transaction().ok()?;
-        open::check_readable(&snapshot, path).ok()?;
+        format::check_readable(&snapshot, path).ok()?;
         let backend = Self::with(path, Access::Read, patience);
         let lookup = backend
             .lookup_with(&session, address, now, Verified::ByReader)

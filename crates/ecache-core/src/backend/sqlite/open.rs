@@ -3,22 +3,20 @@
 //! Once there is a file, only SQLite itself opens it: closing a descriptor of one's own would drop
 //! the locks that other connections of this process hold on it (POSIX).
 
-use std::fs::{self, File, OpenOptions};
-use std::io::ErrorKind;
+use std::fs;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rusqlite::config::DbConfig;
 use rusqlite::limits::Limit;
-use rusqlite::{Connection, ErrorCode, FileControl, OpenFlags, ffi};
+use rusqlite::{Connection, ErrorCode, FileControl, OpenFlags};
 
-use super::row::is_damage;
-use super::{log, reserve, schema};
-use crate::error::{Error, Result, SqliteError};
-use crate::{limits, sidecar};
+use super::errors::sqlite_error;
+use super::format::{Header, check_readable, check_schema, header};
+use super::trust::{check_file, create, sync_home, with_suffix};
+use super::{reserve, schema};
+use crate::error::{Error, Result};
 
 /// Maximum time that a write waits for other writers: 32 processes that write with
 /// `synchronous=FULL` were seen to wait for 4.4 s.
@@ -113,170 +111,6 @@ pub(super) fn open(path: &Path, access: Access, patience: Duration) -> Result<Co
     }
 }
 
-/// Creates an empty file and its folder, both readable only by this user. Returns `false` if the
-/// file existed.
-///
-/// SQLite gives its own files (`-wal`, `-shm`) the mode of this one.
-fn create(path: &Path) -> Result<bool> {
-    /// Held until the new file's descriptor is closed, so that no other thread has locks on it by
-    /// then.
-    static CREATING: Mutex<()> = Mutex::new(());
-    let _creating = CREATING.lock().unwrap_or_else(PoisonError::into_inner);
-    let denied = |error: std::io::Error| match error.kind() {
-        _ if Error::in_io(&error).is_some() => Error::of_system(path, error),
-        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => Error::Permission {
-            attempt: "create",
-            path: path.into(),
-        },
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Error::Full { path: path.into() },
-        ErrorKind::NotADirectory | ErrorKind::AlreadyExists => Error::NotAStore {
-            path: path.into(),
-            what: "below a file",
-        },
-        _ => Error::of_system(path, error),
-    };
-    if path.exists() {
-        return Ok(false);
-    }
-    if let Some(folder) = path.parent() {
-        sidecar::make_home(folder).map_err(denied)?;
-        // Before anything is put there: a folder that is refused stays as it is.
-        check_owner(folder, &fs::metadata(folder)?)?;
-    }
-    let mut options = OpenOptions::new();
-    match options.write(true).create_new(true).mode(0o600).open(path) {
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(false),
-        created => created.map(|_| true).map_err(denied),
-    }
-}
-
-/// Syncs the folder of a new store, as far as the system can. SQLite syncs the files in it.
-fn sync_home(path: &Path) {
-    if let Some(beyond) = path.parent().and_then(Path::parent) {
-        let _ = File::open(beyond).and_then(|folder| folder.sync_all());
-    }
-}
-
-/// Refuses a file that is not regular, or that other users could have created or changed.
-pub(super) fn check_file(path: &Path) -> Result<()> {
-    let found = fs::symlink_metadata(path).and_then(|found| {
-        if found.is_symlink() {
-            Ok((fs::metadata(path)?, Some(found)))
-        } else {
-            Ok((found, None))
-        }
-    });
-    let (file, link) = match found {
-        Ok(found) => found,
-        Err(error) => {
-            return Err(match error.kind() {
-                ErrorKind::NotFound => Error::Missing { path: path.into() },
-                ErrorKind::PermissionDenied => Error::Permission {
-                    attempt: "read",
-                    path: path.into(),
-                },
-                ErrorKind::NotADirectory => Error::NotAStore {
-                    path: path.into(),
-                    what: "below a file",
-                },
-                _ => Error::Io(error),
-            });
-        }
-    };
-    let kind = file.file_type();
-    let what = match kind {
-        _ if kind.is_dir() => "a folder",
-        _ if kind.is_fifo() => "a named pipe",
-        _ if kind.is_socket() => "a socket",
-        _ if !kind.is_file() => "a device",
-        _ => "",
-    };
-    if !what.is_empty() {
-        return Err(Error::NotAStore {
-            path: path.into(),
-            what,
-        });
-    }
-    check_owner(path, &file)?;
-    // Each name would have a log of its own, and each log its own idea of the file.
-    if file.nlink() > 1 {
-        return Err(Error::Untrusted {
-            path: path.into(),
-            why: format!("it has {} names (hard links)", file.nlink()),
-        });
-    }
-    let Some(link) = link else {
-        return check_beside(path);
-    };
-    check_user(path, &link)?;
-    check_folder(path)?;
-    // SQLite keeps its files beside the one that a link leads to.
-    check_beside(&fs::canonicalize(path)?)
-}
-
-/// Refuses a folder, or SQLite files in it, through which other users could change or read a store;
-/// then refuses a damaged log.
-///
-/// In a sticky folder, any user can put a log beside a store that has none yet.
-fn check_beside(path: &Path) -> Result<()> {
-    check_folder(path)?;
-    for suffix in ["-wal", "-shm", "-journal"] {
-        let path = with_suffix(path, suffix);
-        let file = match fs::symlink_metadata(&path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == ErrorKind::NotFound => continue,
-            Err(error) => return Err(Error::Io(error)),
-        };
-        if !file.is_file() {
-            let why = "it is not a regular file".into();
-            return Err(Error::Untrusted { path, why });
-        }
-        check_owner(&path, &file)?;
-    }
-    if log::is_damaged(&with_suffix(path, "-wal")) {
-        return Err(Error::DamagedLog { path: path.into() });
-    }
-    Ok(())
-}
-
-fn check_folder(path: &Path) -> Result<()> {
-    match path.parent() {
-        Some(folder) => check_owner(folder, &fs::metadata(folder)?),
-        None => Ok(()),
-    }
-}
-
-fn check_user(path: &Path, file: &fs::Metadata) -> Result<()> {
-    let user = rustix::process::geteuid().as_raw();
-    match file.uid() {
-        0 => Ok(()),
-        owner if owner == user => Ok(()),
-        owner => Err(Error::Untrusted {
-            path: path.into(),
-            why: format!("it belongs to another user (uid {owner})"),
-        }),
-    }
-}
-
-/// Refuses a file or folder that belongs to another user or that others can write to, except a
-/// sticky folder such as `/tmp`.
-fn check_owner(path: &Path, file: &fs::Metadata) -> Result<()> {
-    const STICKY: u32 = 0o1000;
-    let mode = file.mode();
-    let sticky = file.is_dir() && mode & STICKY != 0;
-    if !sticky {
-        check_user(path, file)?;
-    }
-    let by_group = mode & 0o020 != 0 && file.gid() != rustix::process::getegid().as_raw();
-    if (mode & 0o002 != 0 || by_group) && !sticky {
-        return Err(Error::Untrusted {
-            path: path.into(),
-            why: format!("other users can write to it (mode {:04o})", mode & 0o7777),
-        });
-    }
-    Ok(())
-}
-
 fn open_write(path: &Path, access: Access, patience: Duration) -> Result<Connection> {
     let sqlite = |error| sqlite_error(path, error);
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -364,13 +198,6 @@ fn log_index(path: &Path) -> PathBuf {
     with_suffix(path, "-shm")
 }
 
-/// Returns the path of a file that SQLite keeps beside the store.
-pub(super) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    name.into()
-}
-
 /// Opens for reading, with an SQLite URI parameter if the normal way fails: `immutable` if SQLite
 /// cannot create files in the folder and needs none.
 fn try_open_read(
@@ -419,19 +246,6 @@ fn as_of_one_moment<T>(
     check(&snapshot, path)
 }
 
-/// Refuses a file that is not a store of this version. Requires a transaction.
-pub(super) fn check_readable(connection: &Connection, path: &Path) -> Result<()> {
-    match header(connection, path)? {
-        Header::Empty => Err(Error::Missing { path: path.into() }),
-        Header::Ours(version) if version < schema::VERSION => Err(Error::Unsupported(format!(
-            "the store {} has the older schema version {version}; any command that writes to it brings it to {}",
-            path.display(),
-            schema::VERSION
-        ))),
-        Header::Ours(_) => check_schema(connection, path),
-    }
-}
-
 pub(super) fn configure(connection: &Connection, patience: Duration) -> rusqlite::Result<()> {
     connection.busy_timeout(patience)?;
     for (config, on) in [
@@ -462,59 +276,6 @@ pub(super) fn vacuum(connection: &Connection) -> rusqlite::Result<()> {
     let vacuumed = connection.execute_batch("VACUUM");
     connection.set_limit(Limit::SQLITE_LIMIT_ATTACHED, 0)?;
     vacuumed
-}
-
-enum Header {
-    Empty,
-    Ours(i64),
-}
-
-/// Identifies the format of the file, and refuses a foreign one. Requires a transaction.
-fn header(connection: &Connection, path: &Path) -> Result<Header> {
-    let foreign = |why: String| Error::Foreign {
-        path: path.into(),
-        why,
-    };
-    let sqlite = |error: rusqlite::Error| match error.sqlite_error_code() {
-        Some(ErrorCode::NotADatabase) => foreign("it is no database at all".into()),
-        _ => sqlite_error(path, error),
-    };
-    let number = |sql: &str| -> Result<i64> {
-        connection
-            .query_row(sql, (), |row| row.get(0))
-            .map_err(sqlite)
-    };
-    let application = number("PRAGMA application_id")?;
-    let version = number("PRAGMA user_version")?;
-    if application == i64::from(schema::APPLICATION_ID) {
-        return match version {
-            version if version > schema::VERSION => Err(Error::NewerSchema {
-                path: path.into(),
-                found: version,
-                known: schema::VERSION,
-            }),
-            version => Ok(Header::Ours(version)),
-        };
-    }
-    let tables = number("SELECT count(*) FROM sqlite_schema")?;
-    match (application, version, tables) {
-        (0, 0, 0) => Ok(Header::Empty),
-        _ => Err(foreign(format!(
-            "it is the SQLite database of another application (application id {application:#x}, {tables} tables and indexes)"
-        ))),
-    }
-}
-
-fn check_schema(connection: &Connection, path: &Path) -> Result<()> {
-    let ours = schema::is_ours(connection).map_err(|error| sqlite_error(path, error))?;
-    if ours {
-        Ok(())
-    } else {
-        Err(Error::Foreign {
-            path: path.into(),
-            why: "its tables are not those of this release".into(),
-        })
-    }
 }
 
 /// Enables WAL mode, and retries by hand: SQLite does not apply the busy timeout to this pragma, so
@@ -549,59 +310,6 @@ fn enable_wal(connection: &Connection, path: &Path, patience: Duration) -> Resul
             Err(error) => return Err(sqlite_error(path, error)),
         }
     }
-}
-
-/// Tells SQLite's errors apart as far as a user can act on them.
-pub(super) fn sqlite_error(path: &Path, error: rusqlite::Error) -> Error {
-    let path = path.to_path_buf();
-    if is_damage(&error) {
-        let detail = match error {
-            rusqlite::Error::FromSqlConversionFailure(_, _, source) => source.to_string(),
-            other => other.to_string(),
-        };
-        return Error::Damaged { path, detail };
-    }
-    let limit = match error.sqlite_error_code() {
-        Some(ErrorCode::SystemIoFailure) if is_writing(&error) => limits::Limit::on_writing(),
-        Some(ErrorCode::CannotOpen) => limits::Limit::on_opening(),
-        _ => None,
-    };
-    if let Some(limit) = limit {
-        return Error::Limit { path, limit };
-    }
-    let extended = error.sqlite_error().map(|error| error.extended_code);
-    match error.sqlite_error_code() {
-        // `-shm` could not be extended.
-        _ if extended == Some(ffi::SQLITE_IOERR_SHMSIZE) => Error::Full { path },
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Error::Busy {
-            waited: BUSY_TIMEOUT,
-        },
-        Some(ErrorCode::DiskFull) => Error::Full { path },
-        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Error::Damaged {
-            path,
-            detail: error.to_string(),
-        },
-        Some(ErrorCode::ReadOnly) => Error::Permission {
-            attempt: "write",
-            path,
-        },
-        Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => Error::Permission {
-            attempt: "open",
-            path,
-        },
-        _ => Error::Sqlite(SqliteError(error)),
-    }
-}
-
-/// Reports whether SQLite failed to extend or write a file.
-fn is_writing(error: &rusqlite::Error) -> bool {
-    const WRITING: [i32; 3] = [
-        ffi::SQLITE_IOERR_WRITE,
-        ffi::SQLITE_IOERR_TRUNCATE,
-        ffi::SQLITE_IOERR_SHMSIZE,
-    ];
-    let code = error.sqlite_error().map(|error| error.extended_code);
-    code.is_some_and(|code| WRITING.contains(&code))
 }
 
 #[cfg(test)]

@@ -9,17 +9,15 @@ use std::collections::BTreeMap;
 
 use rusqlite::Connection;
 
-use super::checksum::damaged;
+use super::damage::{UNREADABLE, damaged};
+use super::encoding::{policy, policy_number};
+use super::entry_rows::last_id;
 use super::history::{self, RecordKind};
-use super::names;
 use super::query::{Range, WRITTEN};
-use super::read::UNREADABLE;
-use super::row::{policy, policy_number};
+use super::store_rows::{self, write_metadata};
 use super::stores::{OwnDocument, own_document};
-use super::write::{last_id, write_metadata};
 use crate::backend::{Operation, OperationRecord, Removed, StoreMetadata, UndoState};
-use crate::filter::Filter;
-use crate::filter::Usage;
+use crate::filter::{Filter, Usage};
 use crate::scope::StoreAddress;
 use crate::time::Timestamp;
 
@@ -134,7 +132,7 @@ impl Stored {
         connection: &Connection,
         filter: &Filter,
     ) -> rusqlite::Result<()> {
-        for (id, store) in names::stores(connection)? {
+        for (id, store) in store_rows::stores(connection)? {
             let document = own_document(connection, id)?;
             let policy = match &document {
                 OwnDocument::None => continue,

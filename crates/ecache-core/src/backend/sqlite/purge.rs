@@ -11,12 +11,11 @@ use rusqlite::Connection;
 
 use super::blobs::{self, Unnamed};
 use super::checksum::Fields;
-use super::names;
+use super::damage::RowError;
 use super::operations::{Effect, Stored};
 use super::query::{Parameter, Range};
 use super::reclaim::Due;
-use super::row::{self, RowError};
-use super::{SqliteBackend, lock, reserve};
+use super::{SqliteBackend, lock, reserve, row, store_rows};
 use crate::error::{Error, Result};
 use crate::time::Timestamp;
 
@@ -202,7 +201,7 @@ impl SqliteBackend {
     fn purge_store(&self, store: i64, number: i64) -> Result<bool> {
         let limit = self.batch_size();
         self.reclaiming(|transaction| {
-            let row = names::store_row(transaction, store)?;
+            let row = store_rows::store_row(transaction, store)?;
             if row.is_none_or(|row| row.retired != number) {
                 return Ok(false);
             }

@@ -17,7 +17,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 
 use super::blobs::{self, REPLACED};
-use super::row::chunk_id;
+use super::chunks::chunk_id;
 use super::session::Session;
 use super::{SqliteBackend, lock, reserve};
 use crate::backend::{REPLACED_FOR, STAGED_FOR, UnnamedValues};

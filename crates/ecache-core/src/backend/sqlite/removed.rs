@@ -5,10 +5,12 @@ use std::collections::BTreeSet;
 use rusqlite::Connection;
 use rusqlite::types::Value as SqlValue;
 
-use super::names::{self, Names};
+use super::damage::RowError;
+use super::encoding::{MARK, stored_key};
+use super::names::Names;
 use super::operations::{Effect, Stored};
-use super::query::stored_key;
-use super::row::{self, MARK, RowError, Uses};
+use super::row::{self, Uses};
+use super::store_rows;
 use crate::backend::OperationRecord;
 use crate::entry::Entry;
 use crate::scope::Address;
@@ -25,7 +27,7 @@ pub(super) fn find_removed(
     if removals.is_empty() {
         return Ok(None);
     }
-    let rows = names::store_rows(connection)?.into_iter();
+    let rows = store_rows::store_rows(connection)?.into_iter();
     let rows = rows.filter(|(_, row)| {
         row.as_ref()
             .is_some_and(|row| row.address == *address.store)

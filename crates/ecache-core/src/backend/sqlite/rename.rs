@@ -8,13 +8,14 @@ use std::collections::BTreeMap;
 
 use rusqlite::Connection;
 
-use super::SqliteBackend;
+use super::damage::RowError;
+use super::encoding::{self, UNMARKED};
+use super::entry_rows::{full_store, id_after, last_id};
 use super::pool::Look;
 use super::query::Range;
-use super::row::{self, RowError, UNMARKED};
+use super::store_rows::{self, bump_generation, write_metadata};
 use super::stores::{OwnDocument, has_entries, own_document};
-use super::write::{bump_generation, full_store, id_after, last_id, write_metadata};
-use super::{marks, names, operations};
+use super::{SqliteBackend, marks, operations, row};
 use crate::backend::OnExistingStore;
 use crate::entry::Entry;
 use crate::error::{Error, Result};
@@ -45,11 +46,11 @@ impl SqliteBackend {
         let _held = self.hold(Look::Always);
         self.transaction(|transaction| {
             let sqlite = |error| self.error(error);
-            let old = names::find_store(transaction, from).map_err(sqlite)?;
+            let old = store_rows::find_store(transaction, from).map_err(sqlite)?;
             let Some(old) = old.filter(|_| from != to) else {
                 return Ok(Usage::default());
             };
-            let new = names::intern_store(transaction, to).map_err(sqlite)?;
+            let new = store_rows::intern_store(transaction, to).map_err(sqlite)?;
             let document = |id, store: &StoreAddress| match own_document(transaction, id) {
                 Ok(OwnDocument::None) => Ok(None),
                 Ok(OwnDocument::Intact(metadata)) => Ok(Some(metadata)),
@@ -118,7 +119,7 @@ impl SqliteBackend {
                     let key = key_of(transaction, id).map_err(sqlite)?;
                     let address = match key {
                         Some(key) => from.entry(key),
-                        None => StoreAddress::new(super::read::UNREADABLE).document(),
+                        None => StoreAddress::new(super::damage::UNREADABLE).document(),
                     };
                     return Err(Error::DamagedEntry {
                         address: Box::new(address),
@@ -187,7 +188,7 @@ fn in_both(
         return Ok(None);
     };
     let written_at = row::number(row, 1)?.unwrap_or(0);
-    let key = row::key(row.get_ref(0)?);
+    let key = encoding::key(row.get_ref(0)?);
     Ok(key.map(|key| (key, Timestamp::from_millis(written_at))))
 }
 
@@ -196,5 +197,5 @@ pub(super) fn key_of(connection: &Connection, id: i64) -> rusqlite::Result<Optio
     let sql = "SELECT key FROM entries NOT INDEXED WHERE id = ?1";
     connection
         .prepare_cached(sql)?
-        .query_row([id], |row| Ok(row::key(row.get_ref(0)?)))
+        .query_row([id], |row| Ok(encoding::key(row.get_ref(0)?)))
 }

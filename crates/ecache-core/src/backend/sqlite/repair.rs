@@ -10,12 +10,11 @@ use rusqlite::backup::{Backup, StepResult};
 use rusqlite::types::Value;
 use rusqlite::{Connection, Row, params_from_iter};
 
-use super::checksum::damaged;
-use super::names::{self, verified_name};
-use super::salvage::is_corrupt;
+use super::damage::{damaged, is_corrupt};
+use super::names::verified_name;
 use super::select::{self, Part};
 use super::verify::{Batch, Judged};
-use super::{SqliteBackend, schema};
+use super::{SqliteBackend, schema, store_rows};
 use crate::error::{Error, Result};
 use crate::filter::Selection;
 use crate::time::Timestamp;
@@ -184,7 +183,10 @@ fn copy_names(old: &Connection) -> rusqlite::Result<[Copy; 3]> {
     };
     let stores = "the names of its stores cannot be read";
     let names = "the names of users and functions cannot be read";
-    if names::stores(old)?.iter().any(|(_, store)| store.is_none()) {
+    if store_rows::stores(old)?
+        .iter()
+        .any(|(_, store)| store.is_none())
+    {
         return Err(damaged(stores));
     }
     let verify = || -> rusqlite::Result<()> {

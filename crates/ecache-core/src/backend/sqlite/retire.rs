@@ -11,8 +11,10 @@ use std::cell::{Cell, RefCell};
 
 use rusqlite::Connection;
 
+use super::damage::RowError;
+use super::encoding::UNMARKED;
+use super::entry_rows::{full_store_of, id_after, last_id};
 use super::marks::mark_batch;
-use super::names;
 use super::operations::{self, Effect, Stored, Swap};
 use super::pool::Look;
 use super::purge::Purge;
@@ -20,13 +22,12 @@ use super::query::{Conditions, Plan, Range};
 use super::reclaim::Due;
 use super::remove::Pace;
 use super::rename::move_entry;
-use super::row::{self, RowError, UNMARKED};
 use super::select::{COUNT, Part};
 use super::session::Session;
+use super::store_rows::{self, write_metadata};
 use super::stores::{OwnDocument, own_document};
 use super::verify::Batch;
-use super::write::{full_store_of, id_after, last_id, write_metadata};
-use super::{SqliteBackend, reserve};
+use super::{SqliteBackend, reserve, row};
 use crate::backend::{MAX_UNDO_BYTES, MAX_UNDO_ENTRIES, Operation, Progress, Removal, Removed};
 use crate::entry::Policy;
 use crate::error::{Error, Result};
@@ -183,7 +184,7 @@ impl SqliteBackend {
         self.transaction(|transaction| {
             let take_back = || -> rusqlite::Result<()> {
                 for swap in &stored.swaps {
-                    let row = names::store_row(transaction, swap.retired)?;
+                    let row = store_rows::store_row(transaction, swap.retired)?;
                     let Some(row) = row.filter(|row| row.retired == stored.number) else {
                         continue;
                     };
@@ -386,9 +387,9 @@ impl Meant {
     ) -> rusqlite::Result<Option<Vec<Self>>> {
         let mut found = Vec::new();
         let mut count = 0;
-        for (id, address) in names::stores(connection)? {
+        for (id, address) in store_rows::stores(connection)? {
             let Some(address) = address else {
-                return Err(super::checksum::damaged("the names of a store"));
+                return Err(super::damage::damaged("the names of a store"));
             };
             if !filter.matches_store(&address) {
                 continue;
@@ -461,7 +462,7 @@ fn replace_row(
     number: i64,
 ) -> rusqlite::Result<i64> {
     set_retired(transaction, id, address, number)?;
-    let new = names::insert_store(transaction, address)?;
+    let new = store_rows::insert_store(transaction, address)?;
     take_over(transaction, id, new)?;
     Ok(new)
 }

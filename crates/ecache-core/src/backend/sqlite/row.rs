@@ -1,17 +1,17 @@
 //! Conversion of a row to a verified entry.
 
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, MAIN_DB, OptionalExtension, Row};
-use xxhash_rust::xxh3::Xxh3;
+use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::checksum::{Fields, Identity};
+use super::chunks::{MAX_SIZE, chunk_id, verify_chunks};
+use super::damage::RowError;
+use super::encoding::{key, kind, policy};
 use super::names::Names;
 use crate::backend::{Chunked, Content, START_SIZE};
-use crate::entry::{Entry, Policy};
-use crate::key::{Key, hex};
+use crate::entry::Entry;
 use crate::scope::{Address, Scopes};
 use crate::time::Timestamp;
-use crate::value::{CHUNK_SIZE, Kind};
 
 /// The columns of an entry, in the order in which [`fields`] reads them, then its checksums.
 macro_rules! columns {
@@ -21,18 +21,6 @@ macro_rules! columns {
     };
 }
 pub(super) use columns;
-
-/// Added to the `kind` of a removed entry, which only undo sees.
-pub(super) const MARK: i64 = 16;
-
-/// Selects the entries that are not removed, in statements that do not verify each row. A `kind`
-/// that makes no sense is that of a damaged entry.
-pub(super) const UNMARKED: &str = "(e.kind BETWEEN 16 AND 19) IS NOT TRUE";
-
-/// Reports whether this is the `kind` of a removed entry.
-pub(super) fn is_marked(kind: i64) -> bool {
-    (MARK..MARK + 4).contains(&kind)
-}
 
 /// Index of the column with the value's length.
 pub(super) const SIZE: usize = 10;
@@ -53,78 +41,6 @@ pub(super) const USES: (&str, usize) = ("last_used_at, hits, saved_ms", 21);
 /// Placeholders for these columns, for an entry whose uses cannot be read.
 pub(super) const NO_USES: &str = "NULL, NULL, NULL";
 
-/// Returns the number that stands for a policy in the file.
-pub(super) fn policy_number(policy: Policy) -> i64 {
-    match policy {
-        Policy::Persist => 0,
-        Policy::Evict => 1,
-    }
-}
-
-pub(super) fn policy(number: i64) -> Option<Policy> {
-    match number {
-        0 => Some(Policy::Persist),
-        1 => Some(Policy::Evict),
-        _ => None,
-    }
-}
-
-pub(super) fn kind_number(kind: Kind) -> i64 {
-    match kind {
-        Kind::Json => 0,
-        Kind::Text => 1,
-        Kind::Bytes => 2,
-        Kind::Command => 3,
-    }
-}
-
-pub(super) fn kind(number: i64) -> Option<Kind> {
-    [Kind::Json, Kind::Text, Kind::Bytes, Kind::Command]
-        .into_iter()
-        .find(|kind| kind_number(*kind) == number)
-}
-
-/// The reason why a row yields no entry: SQLite failed, or the row is damaged.
-pub(super) enum RowError {
-    Sqlite(rusqlite::Error),
-    Damaged,
-}
-
-impl From<rusqlite::Error> for RowError {
-    fn from(error: rusqlite::Error) -> Self {
-        match error {
-            error if is_damage(&error) => Self::Damaged,
-            other => Self::Sqlite(other),
-        }
-    }
-}
-
-/// Reports whether a row is damaged in a way that SQLite itself does not detect.
-pub(super) fn is_damage(error: &rusqlite::Error) -> bool {
-    matches!(
-        error,
-        rusqlite::Error::FromSqlConversionFailure(..)
-            | rusqlite::Error::InvalidColumnType(..)
-            | rusqlite::Error::IntegralValueOutOfRange(..)
-            | rusqlite::Error::Utf8Error(..)
-            | rusqlite::Error::QueryReturnedNoRows
-    )
-}
-
-/// Returns the value read, or `None` if it is damaged.
-pub(super) fn readable<T>(read: rusqlite::Result<T>) -> rusqlite::Result<Option<T>> {
-    match read {
-        Err(error) if is_damage(&error) => Ok(None),
-        read => read.map(Some),
-    }
-}
-
-impl From<rusqlite::types::FromSqlError> for RowError {
-    fn from(_: rusqlite::types::FromSqlError) -> Self {
-        Self::Damaged
-    }
-}
-
 /// Returns a number of a row whose columns may be damaged; `None` if this one is.
 ///
 /// Counts and removals continue past damaged rows, which must not keep a store from being cleared.
@@ -139,15 +55,6 @@ pub(super) fn number(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<i6
 pub(super) fn size(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
     let size = number(row, column)?.and_then(|size| u64::try_from(size).ok());
     Ok(size.filter(|size| *size <= MAX_SIZE).unwrap_or(0))
-}
-
-/// Returns the key of a row whose columns may be damaged.
-pub(super) fn key(value: ValueRef<'_>) -> Option<Key> {
-    match value {
-        ValueRef::Blob(hash) if hash.len() == 32 => Key::new(hex(hash)).ok(),
-        ValueRef::Text(text) => Key::new(std::str::from_utf8(text).ok()?).ok(),
-        _ => None,
-    }
 }
 
 /// Reads a point in time.
@@ -331,71 +238,4 @@ impl Kept<'_> {
             Err(RowError::Damaged)
         }
     }
-}
-
-/// Maximum number of chunks of a value: `chunks.id` is `blob << 20 | index`.
-pub(super) const MAX_CHUNKS: u64 = 1 << 20;
-
-/// Maximum length of a value, in bytes.
-pub(super) const MAX_SIZE: u64 = MAX_CHUNKS * CHUNK_SIZE as u64;
-
-/// Returns the id of a blob's chunk.
-pub(super) fn chunk_id(blob: i64, index: u64) -> i64 {
-    (blob << 20) | index as i64
-}
-
-pub(super) fn chunk_checksum(blob: i64, index: u64, bytes: &[u8]) -> i64 {
-    let mut hash = Xxh3::new();
-    hash.update(&blob.to_le_bytes());
-    hash.update(&index.to_le_bytes());
-    hash.update(bytes);
-    hash.digest() as i64
-}
-
-/// Reads one chunk and verifies it. Returns `false` if there is none; `bytes` is then unspecified.
-///
-/// Does not select the bytes as a column: SQLite would read them into memory of its own first, anew
-/// for every chunk, and touching a page for the first time costs more than reading it does.
-pub(super) fn chunk(
-    connection: &Connection,
-    chunked: &Chunked,
-    index: u64,
-    bytes: &mut Vec<u8>,
-) -> Result<bool, RowError> {
-    let id = chunk_id(chunked.id, index);
-    let sql = "SELECT checksum, typeof(bytes) = 'blob' FROM chunks WHERE id = ?1";
-    let mut statement = connection.prepare_cached(sql)?;
-    let mut rows = statement.query([id])?;
-    let Some(row) = rows.next()? else {
-        return Ok(false);
-    };
-    let (stored, is_blob): (i64, bool) = (row.get(0)?, row.get(1)?);
-    if !is_blob {
-        return Err(RowError::Damaged);
-    }
-    // In the same snapshot: the statement is not at its end yet.
-    let blob = connection.blob_open(MAIN_DB, c"chunks", c"bytes", id, true)?;
-    if blob.len() > CHUNK_SIZE {
-        return Err(RowError::Damaged);
-    }
-    bytes.resize(blob.len(), 0);
-    blob.read_at_exact(bytes, 0)?;
-    if chunk_checksum(chunked.id, index, bytes) == stored {
-        Ok(true)
-    } else {
-        Err(RowError::Damaged)
-    }
-}
-
-/// Reads all chunks of a value, one at a time.
-pub(super) fn verify_chunks(connection: &Connection, content: &Content) -> Result<(), RowError> {
-    if let Content::Chunked(chunked) = content {
-        let mut bytes = Vec::new();
-        for index in 0..chunked.chunks() {
-            if !chunk(connection, chunked, index, &mut bytes)? {
-                return Err(RowError::Damaged);
-            }
-        }
-    }
-    Ok(())
 }

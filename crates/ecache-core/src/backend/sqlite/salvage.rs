@@ -5,27 +5,14 @@
 
 use std::collections::HashMap;
 
-use rusqlite::{Connection, ErrorCode};
+use rusqlite::Connection;
 
+use super::damage::{UNREADABLE, intact, unreadable};
+use super::encoding;
 use super::names::Names;
 use super::query::Range;
-use super::read::UNREADABLE;
-use super::row;
 use crate::key::Key;
 use crate::scope::{Address, StoreAddress};
-
-/// Reports whether SQLite detected a damaged page.
-pub(super) fn is_corrupt(error: &rusqlite::Error) -> bool {
-    error.sqlite_error_code() == Some(ErrorCode::DatabaseCorrupt)
-}
-
-/// Returns the value read, or `None` if a page is damaged.
-pub(super) fn intact<T>(read: rusqlite::Result<T>) -> rusqlite::Result<Option<T>> {
-    match read {
-        Err(error) if is_corrupt(&error) => Ok(None),
-        read => read.map(Some),
-    }
-}
 
 /// Sorted ids, as far as a tree could be read.
 struct Ids {
@@ -130,7 +117,7 @@ pub(super) fn addresses(
             while let Some(row) = rows.next()? {
                 let id = row.get(0)?;
                 if ids.binary_search(&id).is_ok()
-                    && let Some(key) = row::key(row.get_ref(1)?)
+                    && let Some(key) = encoding::key(row.get_ref(1)?)
                 {
                     keys.insert(id, key);
                 }
@@ -146,11 +133,6 @@ pub(super) fn addresses(
         key: keys.remove(id).unwrap_or_else(unreadable),
     };
     Ok(ids.iter().map(address).collect())
-}
-
-/// Returns a placeholder for an unreadable key.
-pub(super) fn unreadable() -> Key {
-    Key::new(UNREADABLE).expect("a short key is valid")
 }
 
 /// Counts the index entries of some ranges; `None` if the index is damaged.

@@ -2,10 +2,12 @@
 
 use rusqlite::Connection;
 
+use super::damage::{self, intact};
+use super::encoding::policy_number;
 use super::names::Names;
 use super::query::{Plan, Range, USED};
-use super::row::{self, policy_number};
-use super::salvage::{Salvage, intact};
+use super::row;
+use super::salvage::Salvage;
 use crate::entry::Policy;
 use crate::filter::{Capacity, Selection, Usage};
 use crate::time::Timestamp;
@@ -60,7 +62,7 @@ pub(super) fn count_readable(connection: &Connection) -> rusqlite::Result<Usage>
     let mut statement = connection.prepare_cached("SELECT size FROM entries WHERE id = ?1")?;
     for id in all.ids {
         let size = statement.query_row([id], |row| row::size(row, 0));
-        usage += one(intact(row::readable(size))?.flatten().unwrap_or(0));
+        usage += one(intact(damage::readable(size))?.flatten().unwrap_or(0));
     }
     usage.entries += all.lost.len() as u64;
     Ok(usage)

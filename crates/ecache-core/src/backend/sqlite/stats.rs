@@ -9,9 +9,11 @@ use std::sync::Arc;
 use rusqlite::{Connection, Row};
 
 use super::SqliteBackend;
+use super::damage::readable;
+use super::encoding::{UNMARKED, policy_number};
 use super::names::Names;
 use super::query::{Plan, WRITTEN};
-use super::row::{UNMARKED, number, policy_number, readable, size};
+use super::row::{number, size};
 use crate::backend::{Dimension, Group};
 use crate::entry::Policy;
 use crate::error::Result;

@@ -5,14 +5,12 @@ use std::sync::Arc;
 
 use rusqlite::Connection;
 
-use super::SqliteBackend;
-use super::checksum::{self, damaged};
-use super::names::{self, NameKind, verified_name};
+use super::damage::{UNREADABLE, damaged, intact, readable};
+use super::encoding::{UNMARKED, policy};
+use super::names::{NameKind, verified_name};
 use super::query::Range;
-use super::read::UNREADABLE;
-use super::row::{UNMARKED, policy, readable};
-use super::salvage::intact;
-use super::write::write_metadata;
+use super::store_rows::{self, write_metadata};
+use super::{SqliteBackend, checksum};
 use crate::backend::{Dimension, StoreMetadata, StoreRecord};
 use crate::error::{Error, Result};
 use crate::filter::Filter;
@@ -24,7 +22,7 @@ impl SqliteBackend {
         let connection = self.connection()?;
         let read = || -> rusqlite::Result<Vec<StoreRecord>> {
             let mut stores = Vec::new();
-            for (id, address) in names::stores(&connection)? {
+            for (id, address) in store_rows::stores(&connection)? {
                 let address = address.unwrap_or_else(|| StoreAddress::new(UNREADABLE));
                 let (exists, metadata) = match own_document(&connection, id)? {
                     OwnDocument::None => (false, None),
@@ -44,7 +42,7 @@ impl SqliteBackend {
 
     pub(super) fn read_document(&self, store: &StoreAddress) -> Result<Option<StoreMetadata>> {
         let connection = self.connection()?;
-        let id = names::find_store(&connection, store);
+        let id = store_rows::find_store(&connection, store);
         let Some(id) = id.map_err(|error| self.error(error))? else {
             return Ok(None);
         };
@@ -81,7 +79,7 @@ impl SqliteBackend {
         let read = || -> rusqlite::Result<BTreeSet<Arc<str>>> {
             let kind = match of {
                 Dimension::Collection | Dimension::Store | Dimension::Dataset => {
-                    let stores = names::stores(&connection)?.into_iter();
+                    let stores = store_rows::stores(&connection)?.into_iter();
                     let names =
                         stores.filter_map(|(_, store)| of.name(&store?, &Scopes::default()));
                     return Ok(names.collect());
@@ -121,7 +119,7 @@ pub(super) fn own_document(connection: &Connection, id: i64) -> rusqlite::Result
 /// Returns the ids of the stores whose own documents `filter` matches, damaged ones included.
 fn meant_documents(connection: &Connection, filter: &Filter) -> rusqlite::Result<Vec<i64>> {
     let mut meant = Vec::new();
-    for (id, store) in names::stores(connection)? {
+    for (id, store) in store_rows::stores(connection)? {
         let policy = match own_document(connection, id)? {
             OwnDocument::None => continue,
             OwnDocument::Intact(metadata) => Some(metadata.policy),
@@ -167,7 +165,7 @@ pub(super) fn damaged_documents(
     ranges: &[Range],
 ) -> rusqlite::Result<Vec<Address>> {
     let mut damaged = Vec::new();
-    for (id, store) in names::stores(connection)? {
+    for (id, store) in store_rows::stores(connection)? {
         let is_meant = ranges.iter().any(|range| range.contains(id << 32 | 1));
         if is_meant && matches!(own_document(connection, id)?, OwnDocument::Damaged) {
             let store = store.unwrap_or_else(|| StoreAddress::new(UNREADABLE));

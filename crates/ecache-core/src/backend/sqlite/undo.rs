@@ -10,29 +10,27 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::{Connection, OptionalExtension};
 
-use super::SqliteBackend;
 use super::blobs::{self, Unnamed};
-use super::marks;
-use super::names::{self, StoreRow, store_row};
+use super::damage::RowError;
+use super::encoding::UNMARKED;
+use super::entry_rows::{full_store_of, id_after, last_id};
 use super::operations::{self, Effect, Stored, Swap};
 use super::pool::Look;
 use super::purge::Purge;
 use super::query::{Range, WRITTEN};
 use super::reclaim::Due;
 use super::removed::find_removed;
-use super::rename;
 use super::retire::{Meant, set_retired, take_over, usage_of};
-use super::row::{self, RowError, UNMARKED};
 use super::session::Session;
+use super::store_rows::{self, StoreRow, bump_generation, store_row, write_metadata};
 use super::stores::{OwnDocument, own_document};
-use super::write::{bump_generation, full_store_of, id_after, last_id, write_metadata};
+use super::{SqliteBackend, marks, rename, row};
 use crate::backend::{
     DropKept, Operation, OperationRecord, Progress, Removal, Removed, UndoBackend, Undone,
 };
 use crate::entry::Entry;
 use crate::error::{Error, Result};
-use crate::filter::Usage;
-use crate::filter::{Filter, Selection};
+use crate::filter::{Filter, Selection, Usage};
 use crate::scope::{Address, StoreAddress};
 use crate::time::Timestamp;
 
@@ -261,7 +259,7 @@ impl SqliteBackend {
         let Some(StoreRow { address, .. }) = row.filter(|row| row.retired == target.number) else {
             return Ok(());
         };
-        let used = names::intern_store(transaction, &address).map_err(sqlite)?;
+        let used = store_rows::intern_store(transaction, &address).map_err(sqlite)?;
         let newer = rename::ids(transaction, used).map_err(sqlite)?;
         if newer.is_empty() || newer.len() as u64 <= count(transaction, retired).map_err(sqlite)? {
             marks::make_way_for_all(transaction, used, retired).map_err(sqlite)?;
@@ -339,7 +337,7 @@ impl SqliteBackend {
             };
             let store = match retired {
                 0 => id >> 32,
-                _ => names::intern_store(transaction, &address).map_err(sqlite)?,
+                _ => store_rows::intern_store(transaction, &address).map_err(sqlite)?,
             };
             let other = with_key(transaction, store, &marked.key).map_err(sqlite)?;
             match other.filter(|other| other != id) {
@@ -520,7 +518,7 @@ fn restore_documents(
         let Some(row) = store_row(transaction, *id)? else {
             continue;
         };
-        let store = names::intern_store(transaction, &row.address)?;
+        let store = store_rows::intern_store(transaction, &row.address)?;
         if matches!(own_document(transaction, store)?, OwnDocument::None) {
             write_metadata(transaction, store, Some(document))?;
             undo.metadata.push((store, document.clone()));
@@ -540,7 +538,7 @@ fn remove_document(
     let Some(row) = store_row(transaction, id)? else {
         return Ok(());
     };
-    let store = names::intern_store(transaction, &row.address)?;
+    let store = store_rows::intern_store(transaction, &row.address)?;
     if let OwnDocument::Intact(found) = own_document(transaction, store)?
         && found == *document
     {

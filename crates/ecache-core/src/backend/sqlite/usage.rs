@@ -10,10 +10,10 @@ use std::collections::BTreeMap;
 use rusqlite::{Connection, OptionalExtension};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
+use super::encoding::stored_key;
 use super::history::{self, RecordKind};
 use super::open::SHORT_WAIT;
-use super::query::stored_key;
-use super::{SqliteBackend, checksum};
+use super::{SqliteBackend, damage};
 use crate::entry::MAX_COUNT;
 use crate::error::Result;
 use crate::scope::StoreAddress;
@@ -128,7 +128,7 @@ impl SqliteBackend {
             let address: &StoreAddress = &one.address.store;
             let store = match last {
                 Some((known, id)) if known == address => id,
-                _ => super::names::find_store(transaction, address)?,
+                _ => super::store_rows::find_store(transaction, address)?,
             };
             last = Some((address, store));
             let Some(store) = store else {
@@ -171,7 +171,7 @@ fn offset(connection: &Connection, log: LogId) -> rusqlite::Result<u64> {
         None => Ok(0),
         Some(body) => match body.try_into() {
             Ok(body) => Ok(u64::from_le_bytes(body)),
-            Err(_) => Err(checksum::damaged("an offset of the usage log is damaged")),
+            Err(_) => Err(damage::damaged("an offset of the usage log is damaged")),
         },
     }
 }
@@ -278,7 +278,7 @@ fn find_row(connection: &Connection, at: i64, group: &[u8]) -> rusqlite::Result<
                 _ => {}
             },
             // A damaged row cannot be added to; it is replaced.
-            Err(error) if super::row::is_damage(&error) => return Ok(Place::Free(id)),
+            Err(error) if damage::is_damage(&error) => return Ok(Place::Free(id)),
             Err(error) => return Err(error),
         }
     }

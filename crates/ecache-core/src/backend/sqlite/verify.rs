@@ -12,12 +12,12 @@ use rusqlite::{Connection, Row, params_from_iter};
 
 use super::blobs::{self, Unnamed};
 use super::checksum::Fields;
-use super::names::{self, Names};
+use super::damage::{self, RowError, intact};
+use super::encoding::policy_number;
+use super::names::Names;
 use super::query::{Conditions, Parameter, Plan, Range};
-use super::row::{self, RowError, policy_number};
-use super::salvage::intact;
 use super::select::one;
-use super::write;
+use super::{row, store_rows};
 use crate::backend::Touch;
 use crate::entry::Policy;
 use crate::error::{Error, Result};
@@ -54,7 +54,7 @@ impl StoresInUse {
         {
             return Ok(is_in_use);
         }
-        let row = intact(row::readable(names::store_row(connection, store)))?;
+        let row = intact(damage::readable(store_rows::store_row(connection, store)))?;
         let is_in_use = row.flatten().flatten().is_none_or(|row| row.retired == 0);
         self.0 = Some((store, is_in_use));
         Ok(is_in_use)
@@ -109,7 +109,7 @@ fn witnessed(
 ) -> rusqlite::Result<bool> {
     let id: i64 = row.get(0)?;
     let is_known = |store| -> rusqlite::Result<bool> {
-        Ok(row::readable(names.store(connection, store))?.is_some())
+        Ok(damage::readable(names.store(connection, store))?.is_some())
     };
     let (by_id, by_column) = (id >> 32, row::number(row, 1)?);
     if plan.means_all() {
@@ -208,7 +208,7 @@ impl Judged {
             blobs::leave(transaction, blob, Unnamed::Removed)?;
         }
         for store in stores {
-            write::bump_generation(transaction, store)?;
+            store_rows::bump_generation(transaction, store)?;
         }
         Ok(Batch {
             usage: self.usage,
@@ -263,7 +263,7 @@ pub(super) fn touch_batch(
         statement.execute(renewed)?;
     }
     for store in stores {
-        write::bump_generation(transaction, store)?;
+        store_rows::bump_generation(transaction, store)?;
     }
     Ok(batch)
 }

@@ -1,24 +1,16 @@
 //! The index that answers each filter, according to SQLite itself.
 
 use super::*;
+use crate::backend::sqlite::schema::LARGE;
 use crate::backend::sqlite::{Access, SqliteBackend};
 use crate::backend::{Condition, Content, WriteBackend};
-use crate::entry::Entry;
-use crate::filter::DatasetPattern;
+use crate::entry::{Entry, Policy};
+use crate::filter::{DatasetPattern, Freshness, Pattern};
 use crate::key::Key;
 use crate::scope::{Scopes, StoreAddress};
 use crate::value::Kind;
 
 const NOW: Timestamp = Timestamp::from_millis(1_795_415_570_948);
-
-#[test]
-fn keeps_64_lower_case_hex_digits_as_32_bytes() {
-    let key = "ad1e85b9ddae68414f8527434b5e44d4a88bf484c85c05bd622d01f23d6a8a88";
-    let hash = hash_bytes(key).expect("64 lower-case hex digits");
-    assert_eq!(hex(&hash), key);
-    assert_eq!(hash_bytes(&key.to_uppercase()), None);
-    assert_eq!(hash_bytes(&key[1..]), None);
-}
 
 /// A store with two users and two stores, so that names have ids and a store is not the whole file.
 fn store(folder: &tempfile::TempDir) -> SqliteBackend {

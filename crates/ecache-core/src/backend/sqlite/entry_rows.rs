@@ -1,0 +1,308 @@
+//! The statements that write the row of an entry, shared by single writes, results of calls and
+//! imports.
+
+use std::sync::Arc;
+
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::{Connection, ToSql};
+
+use super::blobs::{self, Unnamed};
+use super::checksum::Fields;
+use super::damage::{RowError, damaged};
+use super::encoding::{kind_number, policy, policy_number, stored_key};
+use super::names::{NameKind, Names};
+use super::query::Range;
+use super::session::Session;
+use super::store_rows::bump_generation;
+use super::{marks, row};
+use crate::backend::Content;
+use crate::backend::types::Lifespan;
+use crate::entry::{self, Entry, MAX_COUNT};
+use crate::error::Error;
+use crate::scope::StoreAddress;
+use crate::time::Timestamp;
+
+/// The known fields of an entry about to be replaced; for a damaged one, only its existence.
+pub(super) struct Existing {
+    pub(super) id: i64,
+    blob: Option<i64>,
+    pub(super) created_at: i64,
+    pub(super) written_at: Timestamp,
+    /// Policy and expiry
+    pub(super) lifetime: Option<Lifespan>,
+    pub(super) is_fresh: bool,
+}
+
+/// The numbers that stand for parts of an entry.
+pub(super) struct Interned {
+    pub(super) store: i64,
+    pub(super) user: Option<i64>,
+    pub(super) operator: Option<i64>,
+    pub(super) prompt: Option<i64>,
+    pub(super) function: Option<i64>,
+    /// Split of the cached call whose result the entry is, if it is one
+    pub(super) split: Option<i64>,
+}
+
+impl Interned {
+    /// Interns the names of an entry. Requires a write transaction that has interned none before.
+    pub(super) fn new(
+        known: &Names,
+        connection: &Session,
+        entry: &Entry,
+    ) -> rusqlite::Result<Self> {
+        let name = |kind, name: &Option<Arc<str>>| {
+            let name = name.as_ref();
+            name.map(|name| known.intern_name(connection, kind, name))
+                .transpose()
+        };
+        Ok(Self {
+            store: known.intern_store(connection, &entry.address.store)?,
+            user: name(NameKind::User, &entry.scopes.user_id)?,
+            operator: name(NameKind::Operator, &entry.scopes.operator_uri)?,
+            prompt: name(NameKind::Prompt, &entry.scopes.prompt_id)?,
+            function: match &entry.function {
+                Some(function) => Some(known.intern_function(connection, function)?),
+                None => None,
+            },
+            split: None,
+        })
+    }
+}
+
+/// Selects every column of an entry except its value, by store and key.
+const EXISTING: &str = concat!(
+    "SELECT ",
+    row::columns!(),
+    " FROM entries INDEXED BY entries_key WHERE store = ?1 AND key = ?2"
+);
+
+/// Returns the known fields of the stored entry with the key of `entry`, if there is one. A removed
+/// one makes way.
+pub(super) fn existing(
+    connection: &Connection,
+    store: i64,
+    entry: &Entry,
+    now: Timestamp,
+) -> rusqlite::Result<Option<Existing>> {
+    let mut statement = connection.prepare_cached(EXISTING)?;
+    let mut rows = statement.query((store, stored_key(entry.address.key.as_str())))?;
+    let Some(row) = rows.next()? else {
+        return Ok(None);
+    };
+    let removed = match row::fields(row) {
+        Ok(fields) if fields.is_marked() => marks::out_of_the_way(&fields)?,
+        Ok(fields) => {
+            let time = |millis: Option<i64>| millis.map(Timestamp::from_millis);
+            let written_at = Timestamp::from_millis(fields.identity().written_at);
+            return Ok(Some(Existing {
+                id: fields.id,
+                blob: fields.blob,
+                created_at: fields.created_at,
+                written_at,
+                lifetime: policy(fields.policy).map(|policy| (policy, time(fields.expires_at))),
+                is_fresh: entry::is_fresh(written_at, time(fields.expires_at), now),
+            }));
+        }
+        // Its large value is left to garbage collection, since the id may belong to another entry.
+        Err(RowError::Damaged) => {
+            return Ok(Some(Existing {
+                id: row.get(0)?,
+                blob: None,
+                created_at: entry.created_at.as_millis(),
+                written_at: Timestamp::from_millis(i64::MIN),
+                lifetime: None,
+                is_fresh: false,
+            }));
+        }
+        Err(RowError::Sqlite(error)) => return Err(error),
+    };
+    drop(rows);
+    removed.make_way(connection)?;
+    Ok(None)
+}
+
+/// Returns the last id of a store's entries, or the one before its first possible id.
+pub(super) fn last_id(connection: &Connection, store: i64) -> rusqlite::Result<i64> {
+    let Range { after, end } = Range::store(store);
+    let last: Option<i64> = connection
+        .prepare_cached("SELECT max(id) FROM entries WHERE id > ?1 AND id <= ?2")?
+        .query_row([after, end], |row| row.get(0))?;
+    match last {
+        None => Ok(after),
+        Some(last) if (Range { after, end }).contains(last) => Ok(last),
+        Some(_) => Err(damaged("the entries are out of order")),
+    }
+}
+
+/// Returns the id of a new entry of the store whose last one is `last`; `None` if it has no more.
+///
+/// Ids go up, so that an append touches the end of the table only. A store that has been through
+/// all four billion of them goes on below its oldest entry.
+pub(super) fn id_after(
+    connection: &Connection,
+    store: i64,
+    last: i64,
+) -> rusqlite::Result<Option<i64>> {
+    let Range { after, end } = Range::store(store);
+    if last < end {
+        return Ok(Some(last + 1));
+    }
+    let first: i64 = connection
+        .prepare_cached("SELECT min(id) FROM entries WHERE id > ?1 AND id <= ?2")?
+        .query_row([after, end], |row| row.get(0))?;
+    Ok(Some(first - 1).filter(|id| *id > after))
+}
+
+/// Removes the recorded hits of an entry.
+pub(super) fn forget_uses(connection: &Connection, id: i64) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("DELETE FROM uses WHERE entry = ?1")?
+        .execute([id])?;
+    Ok(())
+}
+
+/// Returns the error for a store that has no id left.
+pub(super) fn full_store(entry: &Entry) -> Error {
+    full_store_of(&entry.address.store)
+}
+
+/// Returns the error for a store that has no id left.
+pub(super) fn full_store_of(store: &StoreAddress) -> Error {
+    Error::Unsupported(format!(
+        "{store} has had four billion entries and can take no more"
+    ))
+}
+
+/// The statement that writes an entry; all take the same parameters.
+#[derive(Clone, Copy)]
+pub(super) enum Write {
+    /// Adds it; fails if its key is there
+    Insert,
+    /// Adds it unless its key is there
+    InsertNew,
+    /// Puts it in the place of the one with its id and key, whose index entry stays as it is
+    Replace,
+}
+
+impl Write {
+    fn sql(self) -> &'static str {
+        macro_rules! insert {
+            ($verb:literal) => {
+                concat!(
+                    $verb,
+                    " INTO entries(id, store, key, user, operator, prompt, function, split, policy, \
+                     kind, size, created_at, updated_at, expires_at, cost_ms, blob, jwt_sha256, \
+                     args, row_checksum, checksum, value) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, \
+                     ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)"
+                )
+            };
+        }
+        match self {
+            Self::Insert => insert!("INSERT"),
+            Self::InsertNew => insert!("INSERT OR IGNORE"),
+            Self::Replace => {
+                "UPDATE entries SET user = ?4, operator = ?5, prompt = ?6, function = ?7, \
+                 split = ?8, policy = ?9, kind = ?10, size = ?11, created_at = ?12, updated_at = ?13, \
+                 expires_at = ?14, cost_ms = ?15, blob = ?16, jwt_sha256 = ?17, args = ?18, \
+                 row_checksum = ?19, checksum = ?20, value = ?21 \
+                 WHERE id = ?1 AND store = ?2 AND key = ?3"
+            }
+        }
+    }
+}
+
+/// Writes an entry under an id, and returns the number of rows written.
+pub(super) fn write(
+    connection: &Connection,
+    how: Write,
+    id: i64,
+    interned: &Interned,
+    entry: &Entry,
+    content: &Content,
+    created_at: Option<i64>,
+) -> rusqlite::Result<usize> {
+    let (blob, value): (Option<i64>, &[u8]) = match content {
+        Content::Inline(bytes) => (None, bytes),
+        Content::Chunked(chunked) => (Some(chunked.id), &[]),
+    };
+    let time = |time: Option<Timestamp>| time.map(Timestamp::as_millis);
+    let key = stored_key(entry.address.key.as_str());
+    let fields = Fields {
+        id,
+        store: interned.store,
+        key: ValueRef::from(&key),
+        user: interned.user,
+        operator: interned.operator,
+        prompt: interned.prompt,
+        function: interned.function,
+        split: interned.split,
+        policy: policy_number(entry.policy),
+        kind: kind_number(entry.kind),
+        size: content.size() as i64,
+        created_at: created_at.unwrap_or(entry.created_at.as_millis()),
+        updated_at: time(entry.updated_at),
+        expires_at: time(entry.expires_at),
+        cost_ms: entry.cost_ms.map(|cost| cost.min(MAX_COUNT) as i64),
+        blob,
+        jwt_sha256: entry.scopes.jwt_sha256.as_ref().map(|hash| &hash[..]),
+        args: entry.args.as_deref(),
+    };
+    let parameters: [&dyn ToSql; 21] = [
+        &fields.id,
+        &fields.store,
+        &key,
+        &fields.user,
+        &fields.operator,
+        &fields.prompt,
+        &fields.function,
+        &fields.split,
+        &fields.policy,
+        &fields.kind,
+        &fields.size,
+        &fields.created_at,
+        &fields.updated_at,
+        &fields.expires_at,
+        &fields.cost_ms,
+        &fields.blob,
+        &fields.jwt_sha256,
+        &fields.args,
+        &fields.sum()?,
+        &fields.identity().with(content)?,
+        &ToSqlOutput::Borrowed(ValueRef::Blob(value)),
+    ];
+    connection.prepare_cached(how.sql())?.execute(parameters)
+}
+
+/// Replaces an entry.
+pub(super) fn replace(
+    connection: &Connection,
+    existing: &Existing,
+    interned: &Interned,
+    entry: &Entry,
+    content: &Content,
+    created_at: Option<i64>,
+) -> rusqlite::Result<()> {
+    let kept = match content {
+        Content::Inline(_) => None,
+        Content::Chunked(chunked) => Some(chunked.id),
+    };
+    if existing.blob != kept
+        && let Some(blob) = existing.blob
+    {
+        blobs::leave(connection, blob, Unnamed::Replaced)?;
+    }
+    let replaced = write(
+        connection,
+        Write::Replace,
+        existing.id,
+        interned,
+        entry,
+        content,
+        created_at,
+    )?;
+    if replaced == 0 {
+        return Err(damaged("an index leads to the row of another key"));
+    }
+    bump_generation(connection, interned.store)
+}
