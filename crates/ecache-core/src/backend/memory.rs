@@ -361,6 +361,32 @@ impl State {
         entries.filter(move |stored| filter.matches(&stored.entry, now))
     }
 
+    fn add_period(&mut self, period: &Period) {
+        let group = (period.begins_at, period.group.clone());
+        self.periods.entry(group).or_default().add(&period.counts);
+    }
+
+    /// Returns the counts of the entries that a selection evicts.
+    fn evicted(&self, selection: &Selection, now: Timestamp) -> Vec<Period> {
+        let meant = Selection {
+            beyond: None,
+            ..selection.clone()
+        };
+        let mut evicted = self.selected(selection, now);
+        for position in self.selected(&meant, now).keys() {
+            evicted.remove(position);
+        }
+        let periods = evicted.values().map(|entry| {
+            let group = usage::Group::Of {
+                store: entry.address.store.clone(),
+                user: entry.scopes.user_id.clone(),
+                operator: entry.scopes.operator_uri.clone(),
+            };
+            Period::of(group, usage::Outcome::Eviction, 1, now)
+        });
+        periods.collect()
+    }
+
     /// Returns the entries that a selection matches, by their position.
     fn selected(&self, selection: &Selection, now: Timestamp) -> BTreeMap<(usize, u64), &Entry> {
         let any_of = selection.any_of.iter();
@@ -594,11 +620,15 @@ impl WriteBackend for MemoryBackend {
         progress: Progress<'_>,
     ) -> Result<Usage> {
         let mut state = self.write();
+        let evicted = state.evicted(selection, now);
         let selected = state.selected(selection, now);
         let removed = usage(selected.values().copied());
         let addresses: Vec<Address> = selected.values().map(|e| e.address.clone()).collect();
         for address in addresses {
             state.discard(&address);
+        }
+        for period in evicted {
+            state.add_period(&period);
         }
         // Everything is done, so there is nothing to stop.
         let _ = progress(removed.entries);
@@ -683,9 +713,7 @@ impl ObserveBackend for MemoryBackend {
             }
         }
         for period in &batch.periods {
-            let group = (period.begins_at, period.group.clone());
-            let sum = state.periods.entry(group).or_default();
-            sum.add(&period.counts);
+            state.add_period(period);
         }
         state.gaps.extend(&batch.gaps);
         Ok(true)

@@ -1,9 +1,10 @@
 //! Many records, summed by period and group and by entry.
 
-use std::collections::HashMap;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 
 use super::record::{self, Names, Payload, Records};
-use super::{Counts, Event, Group, HOUR};
+use super::{Counts, Event, Group, HOUR, Outcome};
 use crate::entry::MAX_COUNT;
 use crate::key::Key;
 use crate::scope::Address;
@@ -20,6 +21,36 @@ pub struct Period {
     pub group: Group,
     /// The counts
     pub counts: Counts,
+}
+
+impl Period {
+    /// Returns calls of one outcome that cost and saved nothing, in the hour of `at`.
+    pub(crate) fn of(group: Group, outcome: Outcome, count: u64, at: Timestamp) -> Self {
+        let mut counts = Counts::default();
+        counts.count(outcome, count, 0, 0);
+        Self {
+            begins_at: begin_of_hour(at),
+            length: HOUR,
+            group,
+            counts,
+        }
+    }
+}
+
+/// Adds up the periods of equal begin and group.
+pub(crate) fn sum_by_group(periods: Vec<Period>) -> Vec<Period> {
+    let mut sums: BTreeMap<(i64, Group), Period> = BTreeMap::new();
+    for period in periods {
+        match sums.entry((period.begins_at, period.group.clone())) {
+            Entry::Vacant(place) => drop(place.insert(period)),
+            Entry::Occupied(mut sum) => sum.get_mut().counts.add(&period.counts),
+        }
+    }
+    sums.into_values().collect()
+}
+
+fn begin_of_hour(at: Timestamp) -> i64 {
+    at.as_millis().div_euclid(HOUR).saturating_mul(HOUR)
 }
 
 /// The uses of one entry.
@@ -109,13 +140,15 @@ impl<'a> Sums<'a> {
             names.push(payload.group());
             names.len() - 1
         });
-        let begins_at = payload.at.as_millis().div_euclid(HOUR).saturating_mul(HOUR);
-        self.periods.entry((begins_at, group)).or_default().count(
-            payload.outcome,
-            payload.count,
-            payload.saved_ms,
-            payload.spent_ms,
-        );
+        self.periods
+            .entry((begin_of_hour(payload.at), group))
+            .or_default()
+            .count(
+                payload.outcome,
+                payload.count,
+                payload.saved_ms,
+                payload.spent_ms,
+            );
         if !payload.outcome.is_use() {
             return;
         }
@@ -181,8 +214,6 @@ impl<'a> Sums<'a> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use proptest::prelude::*;
 
     use super::super::record::tests::events;

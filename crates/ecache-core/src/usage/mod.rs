@@ -29,6 +29,7 @@ mod stored;
 
 use std::sync::Arc;
 
+pub(crate) use batch::sum_by_group;
 pub use batch::{Batch, EntryUse, Gap, Period};
 pub(crate) use log::OpenLog;
 pub use log::{Follower, Log, LogId};

@@ -7,6 +7,7 @@ use crate::backend::{Commit, OnConflict, Record, Touch, fail_at_refused, no_prog
 use crate::entry::Policy;
 use crate::error::{Error, Result};
 use crate::filter::{Capacity, Freshness, Pattern, Selection, Usage};
+use crate::usage::{Group, HOUR};
 
 pub(super) const BEHAVIOURS: &[Behaviour] = &[
     ("nothing selected, nothing removed", nothing),
@@ -19,6 +20,7 @@ pub(super) const BEHAVIOURS: &[Behaviour] = &[
         "a capacity counts what is left by the union",
         capacity_after_union,
     ),
+    ("what a capacity takes is counted as evicted", evictions),
     ("a removal forgets the hits", forgets_hits),
     ("a touch changes lifetime and policy alone", touch),
     ("what a touch changes is counted once", touched_once),
@@ -112,6 +114,52 @@ fn capacity(backend: &dyn Backend) {
     assert_eq!(keys(&everything(backend)).len(), 2);
     assert_eq!(remove(backend, &limit(beyond(Some(0), None))), three(1));
     assert_eq!(keys(&everything(backend)), ["1"], "what persists stays");
+}
+
+fn evictions(backend: &dyn Backend) {
+    let ann = name("ann");
+    for (key, user, policy) in [
+        ("1", &ann, Policy::Evict),
+        ("2", &ann, Policy::Evict),
+        ("3", &None, Policy::Evict),
+        ("4", &ann, Policy::Persist),
+        ("5", &ann, Policy::Evict),
+    ] {
+        let mut entry = entry("s", key);
+        entry.policy = policy;
+        entry.scopes.user_id = user.clone();
+        put(backend, &entry);
+    }
+    // The first is named, and therefore removed and not evicted.
+    let selection = Selection {
+        any_of: vec![by_key(&["1"])],
+        beyond: beyond(None, Some(1)),
+    };
+    assert_eq!(remove(backend, &selection), three(4));
+    let evicted = || {
+        let recorded = backend.usage_since(at(-1), &[]).expect("counts");
+        let counts = recorded.periods.into_iter().map(|period| {
+            let Group::Of { store, user, .. } = period.group else {
+                panic!("a store");
+            };
+            assert_eq!(&*store.store_name, "s");
+            assert!((0..HOUR).contains(&(NOW.as_millis() - period.begins_at)));
+            (user, period.counts.evictions)
+        });
+        let mut counts: Vec<_> = counts.collect();
+        counts.sort();
+        counts
+    };
+    assert_eq!(evicted(), [(None, 1), (ann.clone(), 2)]);
+    put(backend, &entry("s", "6"));
+    remove(
+        backend,
+        &Selection {
+            any_of: Vec::new(),
+            beyond: beyond(None, Some(0)),
+        },
+    );
+    assert_eq!(evicted(), [(None, 2), (ann, 2)]);
 }
 
 fn capacity_after_union(backend: &dyn Backend) {

@@ -68,6 +68,7 @@ fn meant(backend: &MongoBackend, collection: &str, filter: &Filter) -> Result<Ve
                 id: found.id,
                 store: found.address.store,
                 notes: Vec::new(),
+                evicted: None,
             });
         }
     })?;

@@ -11,13 +11,14 @@ use tokio::join;
 use super::id::DocumentId;
 use super::read::{Listed, stored};
 use super::side_document::date;
-use super::{BATCH, MongoBackend, counters, query};
+use super::{BATCH, MongoBackend, counters, query, usage};
 use crate::backend::{Progress, STAGED_FOR, Touch};
 use crate::entry::Policy;
 use crate::error::{Error, Result};
 use crate::filter::{Capacity, Filter, Pattern, Selection, Usage};
 use crate::scope::StoreAddress;
 use crate::time::Timestamp;
+use crate::usage::{Group, Outcome, Period, sum_by_group};
 
 /// Number of documents removed at once: a tenth of a second, after which the server can serve
 /// others.
@@ -32,6 +33,8 @@ pub(super) struct Meant {
     pub unchanged: Document,
     /// The notes on it
     pub notes: Vec<ObjectId>,
+    /// The count of its removal, if a limit evicts it
+    pub evicted: Option<Period>,
 }
 
 impl From<Listed> for Meant {
@@ -48,6 +51,7 @@ impl From<Listed> for Meant {
             id: found.id,
             store: entry.address.store,
             notes,
+            evicted: None,
         }
     }
 }
@@ -111,7 +115,14 @@ fn beyond(
             entry.address.store.clone(),
             listed.found.id.clone(),
         );
-        left.push((order, entry.policy, Meant::from(listed)));
+        let group = Group::Of {
+            store: entry.address.store.clone(),
+            user: entry.scopes.user_id.clone(),
+            operator: entry.scopes.operator_uri.clone(),
+        };
+        let (policy, mut meant) = (entry.policy, Meant::from(listed));
+        meant.evicted = Some(Period::of(group, Outcome::Eviction, 1, now));
+        left.push((order, policy, meant));
     }
     left.sort_by(|(one, ..), (two, ..)| one.cmp(two));
     let mut beyond = Vec::new();
@@ -301,8 +312,9 @@ pub(super) fn delete(
     };
     let mut removed = Usage::default();
     let mut stores = BTreeSet::new();
-    let mut notes = Vec::new();
+    let (mut notes, mut evicted) = (Vec::new(), Vec::new());
     for meant in batch.iter().filter(|meant| !stayed.contains(&meant.id)) {
+        evicted.extend(meant.evicted.clone());
         removed += one(meant.size);
         stores.insert(meant.store.clone());
         notes.extend_from_slice(&meant.notes);
@@ -313,6 +325,7 @@ pub(super) fn delete(
         let on_these = doc! { "_id": { "$in": notes } };
         backend.run(backend.notes(collection)?.delete_many(on_these))?;
     }
+    usage::add_periods(backend, sum_by_group(evicted))?;
     counters::bump(backend, &stores)?;
     Ok(removed)
 }

@@ -74,6 +74,12 @@ pub(super) fn add(
     Ok(true)
 }
 
+/// Adds counts to the documents of their periods.
+pub(super) fn add_periods(backend: &MongoBackend, periods: Vec<Period>) -> Result<()> {
+    let updates: Vec<Document> = periods.iter().map(increment).collect();
+    counters::update(backend, &updates)
+}
+
 /// Moves the offset of a log, if it is still the first one of `position`.
 fn claim(backend: &MongoBackend, position: Position, now: Timestamp) -> Result<bool> {
     let Position { log, from, to } = position;

@@ -12,16 +12,18 @@ use std::collections::BTreeSet;
 
 use rusqlite::Connection;
 
+use super::SqliteBackend;
 use super::checksum::Fields;
 use super::damage::RowError;
 use super::encoding::MARK;
-use super::names::Names;
+use super::evictions::Evictions;
 use super::query::Plan;
 use super::row;
 use super::select::one;
 use super::store_rows::bump_generation;
 use super::verify::{Batch, Judged, StoresInUse, visit};
 use crate::filter::Usage;
+use crate::time::Timestamp;
 
 /// The columns of one row, from the table.
 const BY_ID: &str = concat!(
@@ -76,11 +78,14 @@ pub(super) fn make_way_for_all(
 /// Marks the rows of `ids` that still match, and returns the ids of those it marked. A damaged row
 /// has no sums to renew, and is deleted instead if it is known to be meant.
 pub(super) fn mark_batch(
+    backend: &SqliteBackend,
     transaction: &Connection,
-    names: &Names,
     plan: &Plan,
     ids: &[i64],
+    now: Timestamp,
 ) -> rusqlite::Result<(Batch, Vec<i64>)> {
+    let names = &backend.names;
+    let mut evictions = Evictions::default();
     let mut batch = Batch::default();
     let (mut changes, mut stores, mut damaged) = (Vec::new(), BTreeSet::new(), Vec::new());
     visit(transaction, names, plan, ids, |fields, row| {
@@ -94,8 +99,12 @@ pub(super) fn mark_batch(
         changes.push((fields.id, new.kind, new.sum()?, checksum));
         batch.usage += one(row::size(row, row::SIZE)?);
         stores.insert(fields.store);
+        if plan.is_eviction() {
+            evictions.add(&fields);
+        }
         Ok(())
     })?;
+    evictions.write(backend, transaction, now)?;
     let mut statement = transaction.prepare_cached(MARKED)?;
     for change in &changes {
         statement.execute(*change)?;
@@ -104,7 +113,8 @@ pub(super) fn mark_batch(
         bump_generation(transaction, store)?;
     }
     if !damaged.is_empty() {
-        batch += Judged::new(transaction, names, plan, &damaged)?.delete(transaction)?;
+        batch +=
+            Judged::new(transaction, names, plan, &damaged)?.delete(backend, transaction, now)?;
     }
     let marked = changes.iter().map(|change| change.0).collect();
     Ok((batch, marked))

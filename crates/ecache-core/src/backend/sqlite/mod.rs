@@ -24,6 +24,7 @@
 //! | `select`, `verify` | the entries of a selection, and verifying rows before they are changed |
 //! | `salvage`, `repair` | what is left of a damaged file, and removing from one |
 //! | `history` | operations, settings, usage by period, tombstones: what is not an entry |
+//! | `evictions` | entries that a limit evicts, counted where they are removed |
 //! | `usage` | hits of entries, counts by period, and how far each usage log is folded |
 //! | `blobs` | large values, in chunks |
 //! | `reclaim` | large values that no entry names |
@@ -47,6 +48,7 @@ mod damage;
 mod encoding;
 mod entry_rows;
 mod errors;
+mod evictions;
 mod folder;
 mod format;
 mod history;

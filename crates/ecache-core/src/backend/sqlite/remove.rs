@@ -64,7 +64,7 @@ impl SqliteBackend {
                 pace,
                 &mut done,
                 progress,
-                |transaction, plan, ids| delete_batch(transaction, &self.names, plan, ids),
+                |transaction, plan, ids| delete_batch(self, transaction, plan, ids, now),
             )
         };
         if !reserve::is_needed(&self.path) {
@@ -131,12 +131,17 @@ impl SqliteBackend {
                 if all == 0 || is_staged_since(transaction, oldest)? {
                     return Ok(None);
                 }
-                let mut usage = Usage::default();
+                let (mut usage, mut judged) = (Usage::default(), Vec::new());
                 for Part { ids, plan } in select(transaction, selection, now)? {
-                    usage += Judged::new(transaction, &self.names, &plan, &ids)?.usage;
+                    let part = Judged::new(transaction, &self.names, &plan, &ids)?;
+                    usage += part.usage;
+                    judged.push(part);
                 }
                 if usage.entries != all {
                     return Ok(None);
+                }
+                for part in judged {
+                    part.count(self, transaction, now)?;
                 }
                 for sql in [
                     "DELETE FROM entries",
@@ -346,7 +351,7 @@ mod tests {
         crate::backend::conformance::record_uses(&backend, &[one]).expect("a hit is recorded");
         let mut done = Batch::default();
         let batch = |transaction: &Connection, plan: &Plan, ids: &[i64]| {
-            delete_batch(transaction, &backend.names, plan, ids)
+            delete_batch(&backend, transaction, plan, ids, NOW)
         };
         backend
             .change(&parts, Pace::Timed, &mut done, &mut no_progress, batch)

@@ -64,7 +64,7 @@ impl SqliteBackend {
                 transaction.execute("REINDEX", ())?;
                 let mut done = Batch::default();
                 for judged in judged {
-                    done += judged.delete(transaction)?;
+                    done += judged.delete(self, transaction, now)?;
                 }
                 Ok(done)
             };

@@ -314,7 +314,7 @@ impl SqliteBackend {
         let is_begun = Cell::new(false);
         let batch = |transaction: &Connection, plan: &Plan, ids: &[i64]| {
             let mut operation = begin(transaction)?;
-            let (batch, marked) = mark_batch(transaction, &self.names, plan, ids)?;
+            let (batch, marked) = mark_batch(self, transaction, plan, ids, now)?;
             operation.add_part(transaction, &marked)?;
             operation.add_usage(batch.usage);
             operation.write(transaction)?;

@@ -160,6 +160,15 @@ impl SqliteBackend {
     }
 }
 
+/// Adds counts in a transaction that changes entries.
+pub(super) fn add_now(transaction: &Connection, periods: &[Period]) -> rusqlite::Result<()> {
+    if periods.is_empty() {
+        return Ok(());
+    }
+    let merged = merged_until(transaction)?;
+    add_periods(transaction, periods, merged)
+}
+
 fn id_of(log: LogId) -> i64 {
     // The number of another record.
     if log.0 == MERGED { 1 } else { log.0 }

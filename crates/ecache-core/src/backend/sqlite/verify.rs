@@ -10,10 +10,12 @@ use std::ops::AddAssign;
 
 use rusqlite::{Connection, Row, params_from_iter};
 
+use super::SqliteBackend;
 use super::blobs::{self, Unnamed};
 use super::checksum::Fields;
 use super::damage::{self, RowError, intact};
 use super::encoding::policy_number;
+use super::evictions::Evictions;
 use super::names::Names;
 use super::query::{Conditions, Parameter, Plan, Range};
 use super::select::one;
@@ -163,6 +165,8 @@ pub(super) struct Judged {
     ids: Vec<i64>,
     /// Ids of their large values
     blobs: Vec<i64>,
+    /// Those that go because of a limit
+    evictions: Evictions,
     pub(super) usage: Usage,
     /// Number of damaged rows left
     left: u64,
@@ -178,7 +182,12 @@ impl Judged {
         let mut judged = Self::default();
         visit(connection, names, plan, ids, |fields, row| {
             match fields {
-                Some(fields) => judged.blobs.extend(fields.blob),
+                Some(fields) => {
+                    judged.blobs.extend(fields.blob);
+                    if plan.is_eviction() {
+                        judged.evictions.add(&fields);
+                    }
+                }
                 // Its large value is left to garbage collection, since it may belong to another
                 // entry.
                 None if witnessed(connection, names, plan, row)? => {}
@@ -194,8 +203,24 @@ impl Judged {
         Ok(judged)
     }
 
+    /// Counts the evictions among them.
+    pub(super) fn count(
+        &self,
+        backend: &SqliteBackend,
+        transaction: &Connection,
+        now: Timestamp,
+    ) -> rusqlite::Result<()> {
+        self.evictions.write(backend, transaction, now)
+    }
+
     /// Removes the rows.
-    pub(super) fn delete(self, transaction: &Connection) -> rusqlite::Result<Batch> {
+    pub(super) fn delete(
+        self,
+        backend: &SqliteBackend,
+        transaction: &Connection,
+        now: Timestamp,
+    ) -> rusqlite::Result<Batch> {
+        self.count(backend, transaction, now)?;
         let stores: BTreeSet<i64> = self.ids.iter().map(|id| id >> 32).collect();
         let ids = Parameter::many(self.ids);
         for sql in [
@@ -218,12 +243,13 @@ impl Judged {
 }
 
 pub(super) fn delete_batch(
+    backend: &SqliteBackend,
     transaction: &Connection,
-    names: &Names,
     plan: &Plan,
     ids: &[i64],
+    now: Timestamp,
 ) -> rusqlite::Result<Batch> {
-    Judged::new(transaction, names, plan, ids)?.delete(transaction)
+    Judged::new(transaction, &backend.names, plan, ids)?.delete(backend, transaction, now)
 }
 
 pub(super) fn touch_batch(
@@ -271,7 +297,7 @@ pub(super) fn touch_batch(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::backend::sqlite::{Access, SqliteBackend};
+    use crate::backend::sqlite::Access;
     use crate::filter::Filter;
 
     const NOW: Timestamp = Timestamp::from_millis(1_795_415_570_948);

@@ -46,6 +46,8 @@ pub(super) struct Plan {
     is_everywhere: bool,
     /// Fields that the filter restricts, besides the stores
     conditions: Conditions,
+    /// Reports whether the entries are to go because of a limit
+    is_eviction: bool,
     condition: String,
     parameters: Vec<Parameter>,
 }
@@ -86,6 +88,7 @@ impl Plan {
             ranges: Vec::new(),
             is_everywhere: false,
             conditions: Conditions::of(filter),
+            is_eviction: false,
             condition: String::from("TRUE"),
             parameters: Vec::new(),
         };
@@ -192,8 +195,15 @@ impl Plan {
         self.conditions
     }
 
-    /// Restricts the plan to entries of policy `evict` that were last used at `time` or before.
+    /// Reports whether the entries are to go because of a limit.
+    pub(super) fn is_eviction(&self) -> bool {
+        self.is_eviction
+    }
+
+    /// Restricts the plan to entries of policy `evict` that were last used at `time` or before,
+    /// which a limit evicts.
     pub(super) fn narrow_to_least_used(&mut self, time: i64) {
+        self.is_eviction = true;
         self.conditions = Conditions::Others;
         self.and("e.policy = 1");
         self.compare(&format!("{USED} <="), time);
