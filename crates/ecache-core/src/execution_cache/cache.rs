@@ -1,15 +1,16 @@
-//! The cache that calls share: its store, its clock, and its reaction to failures.
+//! The cache that calls share: its store, its clock and its counters.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::coherence::Coherence;
 use super::counters::Event;
 use super::ledger::{Hits, Ledger, Whose};
 use super::residents::Residents;
+use super::troubles::{PAUSE, Pause, Trouble, Troubles};
 use crate::backend::{Backend, no_progress};
 use crate::error::{Error, Result};
 use crate::filter::{Filter, Freshness, Usage};
@@ -33,26 +34,6 @@ const STORE_PATIENCE: Duration = Duration::from_secs(2);
 /// Time after which a store that could not be opened is tried again.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
-/// Time for which reads or writes are paused after one timed out on a locked store.
-const PAUSE: Duration = Duration::from_secs(10);
-
-/// Minimum time between two warnings of the same kind.
-const WARN_AGAIN_AFTER: Duration = Duration::from_secs(3600);
-
-/// The function concerned, if any, and the operation that failed.
-type TroubleKind = (Option<Arc<str>>, &'static str);
-
-/// The reaction to a failure of the cache.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Trouble {
-    /// Counts it, logs a warning at most once an hour for each kind, and computes the function
-    #[default]
-    Compute,
-    /// Panics: for tests that must notice a cache that does not work
-    Panic,
-}
-
 /// A store and how calls use it. One for a program, in an [`Arc`], is usual.
 ///
 /// A call never fails because of its cache. The first call that needs the store opens it. A failure
@@ -64,26 +45,18 @@ pub struct Cache {
     /// The location, unless the backend was open already
     path: Option<PathBuf>,
     clock: Arc<dyn Clock>,
-    coherence: Duration,
+    coherence: Coherence,
     pub(super) patience: Duration,
-    trouble: Trouble,
     is_on: bool,
-    started: Instant,
     backend: OnceLock<Arc<dyn Backend>>,
     /// Time from which opening the store may be retried after a failure; locked during an attempt
     retry_at: Mutex<Option<Instant>>,
     reads: Pause,
     writes: Pause,
     locks: OnceLock<Option<FlightLocks>>,
-    epoch: AtomicU64,
-    /// Milliseconds from `started` to the last check of the store, plus one
-    looked_at: AtomicU64,
-    token: Mutex<Option<u64>>,
     ledger: Ledger,
     residents: OnceLock<Arc<Residents>>,
-    troubles: AtomicU64,
-    /// Time of the last warning for each kind of trouble, by function
-    warned: Mutex<HashMap<TroubleKind, Instant>>,
+    troubles: Troubles,
 }
 
 impl Cache {
@@ -111,23 +84,17 @@ impl Cache {
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
             path,
             clock: Arc::new(SystemClock),
-            coherence: DEFAULT_COHERENCE,
+            coherence: Coherence::every(DEFAULT_COHERENCE),
             patience: DEFAULT_PATIENCE,
-            trouble: Trouble::default(),
             is_on: true,
-            started: Instant::now(),
             backend,
             retry_at: Mutex::default(),
             reads: Pause::default(),
             writes: Pause::default(),
             locks: OnceLock::new(),
-            epoch: AtomicU64::new(0),
-            looked_at: AtomicU64::new(0),
-            token: Mutex::default(),
             ledger: Ledger::default(),
             residents: OnceLock::new(),
-            troubles: AtomicU64::new(0),
-            warned: Mutex::default(),
+            troubles: Troubles::default(),
         }
     }
 
@@ -141,7 +108,7 @@ impl Cache {
     /// Sets the time within which a removal by another process is noticed; with zero, at every hit.
     #[must_use]
     pub fn with_coherence(mut self, coherence: Duration) -> Self {
-        self.coherence = coherence;
+        self.coherence = Coherence::every(coherence);
         self
     }
 
@@ -155,7 +122,7 @@ impl Cache {
     /// Sets the reaction to failures of the cache.
     #[must_use]
     pub fn with_trouble(mut self, trouble: Trouble) -> Self {
-        self.trouble = trouble;
+        self.troubles.reaction = trouble;
         self
     }
 
@@ -168,7 +135,7 @@ impl Cache {
 
     /// Returns the number of operations of the cache that failed or were paused after a failure.
     pub fn troubles(&self) -> u64 {
-        self.troubles.load(Ordering::Relaxed)
+        self.troubles.count()
     }
 
     /// Returns the store, and opens it first if it is not open.
@@ -216,7 +183,7 @@ impl Cache {
     pub(super) fn store(&self) -> Option<&Arc<dyn Backend>> {
         match self.backend.get() {
             Some(_) if self.reads.is_on() => {
-                self.troubles.fetch_add(1, Ordering::Relaxed);
+                self.troubles.note();
                 None
             }
             Some(backend) => Some(backend),
@@ -228,7 +195,7 @@ impl Cache {
     fn open_for_call(&self) -> Option<&Arc<dyn Backend>> {
         let mut retry_at = lock(&self.retry_at);
         if retry_at.is_some_and(|at| Instant::now() < at) {
-            self.troubles.fetch_add(1, Ordering::Relaxed);
+            self.troubles.note();
             return None;
         }
         let opened = self.open(&mut retry_at);
@@ -255,7 +222,7 @@ impl Cache {
     pub(super) fn writes_are_paused(&self) -> bool {
         let are_paused = self.writes.is_on();
         if are_paused {
-            self.troubles.fetch_add(1, Ordering::Relaxed);
+            self.troubles.note();
         }
         are_paused
     }
@@ -279,45 +246,10 @@ impl Cache {
         match result {
             Ok(value) => Some(value),
             Err(error) => {
-                self.complain(function, what, &error);
+                self.troubles.complain(function, what, &error);
                 None
             }
         }
-    }
-
-    #[cold]
-    fn complain(&self, function: Option<&Arc<str>>, what: &'static str, error: &dyn fmt::Display) {
-        self.troubles.fetch_add(1, Ordering::Relaxed);
-        let whose = match function {
-            Some(function) => format!(" of {function}"),
-            None => String::new(),
-        };
-        if self.trouble == Trouble::Panic {
-            panic!("the execution cache{whose} could not {what}: {error}");
-        }
-        let level = if self.is_news(function, what) {
-            log::Level::Warn
-        } else {
-            log::Level::Debug
-        };
-        log::log!(
-            level,
-            "the execution cache{whose} could not {what}: {error}"
-        );
-    }
-
-    /// Reports whether the last warning of this kind is at least an hour old; if so, records a new
-    /// one.
-    fn is_news(&self, function: Option<&Arc<str>>, what: &'static str) -> bool {
-        let mut warned = lock(&self.warned);
-        let kind = (function.cloned(), what);
-        let is_news = warned
-            .get(&kind)
-            .is_none_or(|at| at.elapsed() >= WARN_AGAIN_AFTER);
-        if is_news {
-            warned.insert(kind, Instant::now());
-        }
-        is_news
     }
 
     /// Returns the locks that keep processes from computing the same result, if the store is a
@@ -336,43 +268,29 @@ impl Cache {
 
     /// Returns the epoch, or `None` if a check of the store is due.
     pub(super) fn known_epoch(&self) -> Option<u64> {
-        let is_due = self.is_look_due(self.looks_clock());
-        (!is_due).then(|| self.epoch.load(Ordering::Acquire))
-    }
-
-    /// Returns the milliseconds since the cache was created, plus one.
-    fn looks_clock(&self) -> u64 {
-        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX - 1) + 1
-    }
-
-    fn is_look_due(&self, now: u64) -> bool {
-        let looked_at = self.looked_at.load(Ordering::Relaxed);
-        looked_at == 0 || u128::from(now.saturating_sub(looked_at)) >= self.coherence.as_millis()
+        match self.coherence.due() {
+            Some(_) => None,
+            None => Some(self.coherence.last_epoch()),
+        }
     }
 
     /// Returns a number that moves when something in the store may have changed; checks the store
     /// as often as the coherence requires.
     pub(super) fn epoch(&self) -> u64 {
-        let now = self.looks_clock();
-        if self.is_look_due(now)
+        if let Some(now) = self.coherence.due()
             && let Some(backend) = self.store()
         {
-            let mut token = lock(&self.token);
-            let current = self.attempt("look for changes", backend.change_token());
-            if current.is_none() || *token != current {
-                *token = current;
-                self.epoch.fetch_add(1, Ordering::AcqRel);
-            }
-            self.looked_at.store(now, Ordering::Relaxed);
-            drop(token);
+            self.coherence.check(now, || {
+                self.attempt("look for changes", backend.change_token())
+            });
             self.flush_if_due(self.now());
         }
-        self.epoch.load(Ordering::Acquire)
+        self.coherence.last_epoch()
     }
 
     /// Makes each result in memory be checked again at its next use.
     pub(super) fn advance_epoch(&self) {
-        self.epoch.fetch_add(1, Ordering::AcqRel);
+        self.coherence.advance();
     }
 
     /// Returns the tracker of this cache's results in memory.
@@ -479,31 +397,6 @@ impl Cache {
     }
 }
 
-/// A period in which the store is not used.
-#[derive(Default)]
-struct Pause {
-    is_on: AtomicBool,
-    until: Mutex<Option<Instant>>,
-}
-
-impl Pause {
-    fn begin(&self) {
-        *lock(&self.until) = Some(Instant::now() + PAUSE);
-        self.is_on.store(true, Ordering::Release);
-    }
-
-    fn is_on(&self) -> bool {
-        if !self.is_on.load(Ordering::Acquire) {
-            return false;
-        }
-        let is_on = lock(&self.until).is_some_and(|until| Instant::now() < until);
-        if !is_on {
-            self.is_on.store(false, Ordering::Release);
-        }
-        is_on
-    }
-}
-
 fn is_busy(error: &Error) -> bool {
     matches!(error, Error::Busy { .. })
 }
@@ -515,7 +408,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Drop for Cache {
     fn drop(&mut self) {
         // No caller is left that could handle a panic.
-        self.trouble = Trouble::Compute;
+        self.troubles.reaction = Trouble::Compute;
         self.flush();
         if let Some(residents) = self.residents.get() {
             residents.clear();

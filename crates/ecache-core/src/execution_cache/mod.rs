@@ -42,6 +42,7 @@ mod call;
 mod called;
 mod called_async;
 mod codec;
+mod coherence;
 #[cfg(feature = "compact")]
 mod compact;
 mod companions;
@@ -72,6 +73,7 @@ mod round_trip;
 #[cfg(feature = "compact")]
 mod shape;
 mod status;
+mod troubles;
 mod way;
 mod workers;
 
@@ -81,7 +83,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
-pub use cache::{Cache, DEFAULT_COHERENCE, DEFAULT_PATIENCE, Trouble};
+pub use cache::{Cache, DEFAULT_COHERENCE, DEFAULT_PATIENCE};
 pub use codec::{Codec, CodecError, StoredForm, compared, try_with, with};
 #[cfg(feature = "compact")]
 pub use compact::Compact;
@@ -92,6 +94,7 @@ pub use context::{
 pub use lifetime::IntoLifetime;
 pub use options::{DEFAULT_MAX_BYTES, DEFAULT_MAX_SIZE, Options, Residency};
 pub use status::Status;
+pub use troubles::Trouble;
 
 use crate::key::Preimage;
 use crate::scope::{Scopes, StoreAddress, token_hash};

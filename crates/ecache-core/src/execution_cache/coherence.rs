@@ -1,0 +1,60 @@
+//! Checks at intervals whether the store has changed, so that results in memory are not outdated.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// The epoch of a cache: a number that moves when something in its store may have changed.
+pub(super) struct Coherence {
+    period: Duration,
+    created: Instant,
+    epoch: AtomicU64,
+    /// Milliseconds from `created` to the last check of the store, plus one
+    checked_at: AtomicU64,
+    /// The store's change token at the last check
+    token: Mutex<Option<u64>>,
+}
+
+impl Coherence {
+    /// Creates an epoch that is checked once in a `period`; with zero, at every use.
+    pub(super) fn every(period: Duration) -> Self {
+        Self {
+            period,
+            created: Instant::now(),
+            epoch: AtomicU64::new(0),
+            checked_at: AtomicU64::new(0),
+            token: Mutex::default(),
+        }
+    }
+
+    /// Returns the epoch as it was last found, whether or not a check is due.
+    pub(super) fn last_epoch(&self) -> u64 {
+        self.epoch.load(Ordering::Acquire)
+    }
+
+    /// Returns the time of a check made now, or `None` if none is due.
+    pub(super) fn due(&self) -> Option<u64> {
+        let elapsed = self.created.elapsed().as_millis();
+        let now = u64::try_from(elapsed).unwrap_or(u64::MAX - 1) + 1;
+        let checked_at = self.checked_at.load(Ordering::Relaxed);
+        let since = u128::from(now.saturating_sub(checked_at));
+        (checked_at == 0 || since >= self.period.as_millis()).then_some(now)
+    }
+
+    /// Records a check that was made at a time returned by [`Coherence::due`]. `token` returns the
+    /// store's change token, or `None` if the store failed.
+    pub(super) fn check(&self, at: u64, token: impl FnOnce() -> Option<u64>) {
+        let mut last = self.token.lock().unwrap_or_else(PoisonError::into_inner);
+        let current = token();
+        if current.is_none() || *last != current {
+            *last = current;
+            self.advance();
+        }
+        self.checked_at.store(at, Ordering::Relaxed);
+    }
+
+    /// Makes each result in memory be checked again at its next use.
+    pub(super) fn advance(&self) {
+        self.epoch.fetch_add(1, Ordering::AcqRel);
+    }
+}
