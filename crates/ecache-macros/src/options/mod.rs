@@ -1,0 +1,210 @@
+//! The options of the attribute: FiftyOne's, and those beyond.
+
+mod names;
+mod values;
+
+use proc_macro2::{Span, TokenStream};
+use quote::{ToTokens, quote};
+use syn::parse::{Parse, ParseStream};
+use syn::punctuated::Punctuated;
+use syn::{Error, Expr, Ident, Result, Token};
+
+use names::{NAMES, unknown};
+use values::{Argument, cache, cache_err, duration, residency, self_key, version, word};
+
+/// The part of a method's key that its receiver determines.
+#[derive(Clone)]
+pub(crate) enum SelfKey {
+    /// The value of this expression
+    Of(Box<Expr>),
+    /// Nothing: all receivers share results, or there is no receiver
+    None,
+}
+
+/// The store that a function without a context uses.
+#[derive(Clone)]
+pub(crate) enum CacheOf {
+    /// The default cache of the process
+    Process,
+    /// A `static`
+    Static(Box<Expr>),
+}
+
+/// The `Err`s that are kept.
+#[derive(Clone, Default)]
+pub(crate) enum CacheErr {
+    #[default]
+    None,
+    /// All, with the lifetime of any result
+    All(Option<Ident>),
+    /// All, with this lifetime
+    For(Ident, TokenStream),
+}
+
+/// The options of one attribute.
+pub(crate) struct Options {
+    /// Fields of the core's `Options` that differ from its defaults
+    pub(crate) fields: Vec<(Ident, TokenStream)>,
+    pub(crate) key_fn: Option<Expr>,
+    pub(crate) codec: TokenStream,
+    pub(crate) self_key: Option<SelfKey>,
+    pub(crate) cache: Option<CacheOf>,
+    pub(crate) cache_err: CacheErr,
+    /// The option `cache_none`, if it is `false`
+    pub(crate) skips_none: Option<Ident>,
+    /// The option `stale`, if it is set
+    pub(crate) stale: Option<Ident>,
+    pub(crate) spawn: Option<Expr>,
+    pub(crate) ttl_fn: Option<Expr>,
+    /// The option that asked for a scope
+    pub(crate) scoped: Option<Ident>,
+    /// The path of `ecache_core`
+    pub(crate) krate: syn::Path,
+}
+
+impl Parse for Options {
+    fn parse(input: ParseStream<'_>) -> Result<Self> {
+        let arguments = Punctuated::<Argument, Token![,]>::parse_terminated(input)?;
+        let mut seen: Vec<&Ident> = Vec::new();
+        for argument in &arguments {
+            let name = &argument.name;
+            if seen.contains(&name) {
+                return Err(Error::new_spanned(name, format!("`{name}` is given twice")));
+            }
+            if !NAMES.contains(&&*name.to_string()) {
+                return Err(unknown(name));
+            }
+            seen.push(name);
+        }
+        let given = |wanted: &str| arguments.iter().find(|argument| argument.name == wanted);
+        let krate: syn::Path = match given("crate") {
+            Some(argument) => {
+                let value = argument.value()?;
+                let parsed = match word(value) {
+                    Some(text) => syn::parse_str(&text),
+                    None => syn::parse2(value.to_token_stream()),
+                };
+                let message = "expected the path of `ecache_core`, as in `crate = my::ecache_core`";
+                parsed.map_err(|_| Error::new_spanned(value, message))?
+            }
+            None => syn::parse_quote!(::ecache_core),
+        };
+        let mut options = Self {
+            fields: Vec::new(),
+            key_fn: None,
+            codec: quote!(#krate::execution_cache::StoredForm),
+            self_key: None,
+            cache: None,
+            cache_err: CacheErr::None,
+            skips_none: None,
+            stale: None,
+            spawn: None,
+            ttl_fn: None,
+            scoped: None,
+            krate: krate.clone(),
+        };
+        for argument in &arguments {
+            let name = &argument.name;
+            match name.to_string().as_str() {
+                "residency" => options.set(name, residency(argument.value()?, &krate)?),
+                "ttl" | "stale_if_error" => {
+                    options.set(name, duration(argument.value()?, &krate)?);
+                }
+                "stale" => {
+                    options.set(name, duration(argument.value()?, &krate)?);
+                    options.stale = Some(name.clone());
+                }
+                "max_size" | "max_bytes" | "verify_every" => {
+                    let value = argument.value()?;
+                    options.set(name, quote!(#value));
+                }
+                "link_to_dataset" => {
+                    let flag = argument.flag()?;
+                    options.set(name, quote!(#flag));
+                }
+                "operator_scoped" | "user_scoped" | "prompt_scoped" | "jwt_scoped" => {
+                    let flag = argument.flag()?;
+                    options.set(name, quote!(#flag));
+                    options.scoped = options.scoped.take().or(flag.then(|| name.clone()));
+                }
+                "collection_name" => options.set(name, argument.text()?),
+                "store_name" => {
+                    let text = argument.text()?;
+                    options.set(name, quote!(::core::option::Option::Some(#text)));
+                }
+                "version" => options.set(name, version(argument.value()?)?),
+                "key_fn" => options.key_fn = Some(argument.value()?.clone()),
+                "self_key" => options.self_key = Some(self_key(argument.value()?)),
+                "cache" => options.cache = Some(cache(argument.value()?)?),
+                "cache_err" => options.cache_err = cache_err(argument, &krate)?,
+                "cache_none" => options.skips_none = (!argument.flag()?).then(|| name.clone()),
+                "spawn" => options.spawn = Some(argument.value()?.clone()),
+                "ttl_fn" => options.ttl_fn = Some(argument.value()?.clone()),
+                _ => {}
+            }
+        }
+        if let (Some(max_size), Some(residency)) = (given("max_size"), given("residency"))
+            && word(residency.value()?).as_deref() == Some("transient")
+        {
+            return Err(Error::new_spanned(
+                &max_size.name,
+                "`max_size` bounds what is kept in memory, and `residency = \"transient\"` keeps nothing there",
+            ));
+        }
+        for (name, until) in [
+            ("stale", "refreshed"),
+            ("stale_if_error", "computed in vain"),
+        ] {
+            if let (Some(stale), None, None) = (given(name), given("ttl"), given("ttl_fn")) {
+                let message = format!(
+                    "`{name}` is how much longer than its `ttl` a result is served while it is {until}: without a \
+                     `ttl` nothing gets old"
+                );
+                return Err(Error::new_spanned(&stale.name, message));
+            }
+        }
+        if let (Some(spawn), None) = (given("spawn"), given("stale")) {
+            let message =
+                "`spawn` runs what refreshes a result: without `stale` nothing is refreshed";
+            return Err(Error::new_spanned(&spawn.name, message));
+        }
+        match (given("codec"), given("serialize"), given("deserialize")) {
+            (None, None, None) => {}
+            (Some(codec), None, None) => options.codec = codec.value()?.to_token_stream(),
+            (Some(codec), _, _) => {
+                let message = "`codec` takes the place of `serialize` and `deserialize`: leave out \
+                               either one or the other";
+                return Err(Error::new_spanned(&codec.name, message));
+            }
+            (None, Some(serialize), Some(deserialize)) => {
+                let (serialize, deserialize) = (serialize.value()?, deserialize.value()?);
+                let value = Ident::new("value", Span::mixed_site());
+                let fallible = quote!(#krate::execution_cache::fallible);
+                options.codec = quote!({
+                    #[allow(unused_imports)]
+                    use #fallible::Plain as _;
+                    #krate::execution_cache::try_with(
+                        |#value: &_| #fallible::Returned((#serialize)(#value)).result(),
+                        |#value| #fallible::Returned((#deserialize)(#value)).result(),
+                    )
+                });
+            }
+            (None, Some(one), None) => return Err(alone(&one.name, "deserialize")),
+            (None, None, Some(one)) => return Err(alone(&one.name, "serialize")),
+        }
+        Ok(options)
+    }
+}
+
+impl Options {
+    fn set(&mut self, name: &Ident, value: TokenStream) {
+        self.fields.push((name.clone(), value));
+    }
+}
+
+fn alone(name: &Ident, other: &str) -> Error {
+    Error::new_spanned(
+        name,
+        format!("`{name}` without `{other}`: results must be read as they were written"),
+    )
+}
