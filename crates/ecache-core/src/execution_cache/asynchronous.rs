@@ -6,9 +6,10 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use super::call::{Call, Old, Troubled};
+use super::call::{Call, Old};
 use super::computation::Begun;
 use super::erased::{Found, SharedCodec, Typed};
+use super::lookup::Troubled;
 use super::memory_tier::Slot;
 use super::{CacheContext, Codec, ExecutionCache, Shared, workers};
 use crate::key::Preimage;

@@ -1,4 +1,4 @@
-//! One call: its identity, and the steps it takes through the tiers.
+//! One call: its identity, and what it learns on its way through the tiers.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -7,18 +7,12 @@ use sha2::{Digest, Sha256};
 
 use super::counters::{Event, Tier};
 use super::erased::{AnyCodec, Found};
-use super::fallback::Fallback;
-use super::keep::{Remembered, Seen};
-use super::lead::Lead;
-use super::ledger::Whose;
-use super::memory_tier::{MemoryKey, Slot};
+use super::memory_tier::MemoryKey;
 use super::{ExecutionCache, ExecutionContext, FlightKey, Shared};
-use crate::backend::{CallIdentity, CallLookup, read_value};
-use crate::error::{Error, Result};
+use crate::backend::CallIdentity;
 use crate::key::{DeclaredScopes, Preimage, Scope};
-use crate::panics::caught;
 use crate::scope::{Scopes, StoreAddress};
-use crate::single_flight::{Flight, Joined, Landed};
+use crate::single_flight::Landed;
 use crate::time::Timestamp;
 
 /// A call that is to be cached.
@@ -43,16 +37,12 @@ pub(super) struct Parts {
     fallback: Option<Fallback>,
 }
 
-/// The next step of a call.
-pub(super) enum Step<'a> {
-    /// Return the result
-    Hit(Found),
-    /// Recompute this result and compare
-    Verify(Found),
-    /// Compute as the leader
-    Lead(Lead<'a>),
-    /// Wait for the leader
-    Wait(Arc<Flight<Shared>>),
+/// A stale result to be served if recomputing it fails.
+pub(super) struct Fallback {
+    pub(super) value: Shared,
+    pub(super) tier: Tier,
+    pub(super) expires_at: Option<Timestamp>,
+    pub(super) cost_ms: u64,
 }
 
 /// The use of stale results.
@@ -65,9 +55,6 @@ pub(super) enum Old {
     /// They are served if recomputing them fails
     AfterError,
 }
-
-/// The store failed during a call; the failure is already counted and logged.
-pub(super) struct Troubled;
 
 impl<'a> Call<'a> {
     /// Creates a call, even if the cache is off. Returns `None` if a scope that it requires has no
@@ -200,7 +187,7 @@ impl<'a> Call<'a> {
     pub(super) fn attempt<T, E: fmt::Display>(
         &self,
         what: &'static str,
-        result: std::result::Result<T, E>,
+        result: Result<T, E>,
     ) -> Option<T> {
         self.function.attempt(self.ctx, what, result)
     }
@@ -239,23 +226,6 @@ impl<'a> Call<'a> {
         self.function.scopes(self.ctx)
     }
 
-    /// Looks in memory and in the store; on a miss, becomes the leader or a follower.
-    pub(super) fn step(&self, codec: &dyn AnyCodec, old: Old) -> Step<'a> {
-        let looked = self.look(codec, old);
-        if let Ok(Some(found)) = looked {
-            return if self.is_verified(&found) {
-                Step::Verify(found)
-            } else {
-                Step::Hit(found)
-            };
-        }
-        // A caller that arrives after a clear must not join a computation from before it.
-        match self.function.flights.join(self.flight()) {
-            Joined::Follower(flight) => Step::Wait(flight),
-            Joined::Leader(leader) => Step::Lead(Lead::new(leader, looked.is_err())),
-        }
-    }
-
     /// Returns the key of the flight, which calls that may share a computation have in common.
     pub(super) fn flight(&self) -> FlightKey {
         (self.key.clone(), self.clears)
@@ -264,197 +234,5 @@ impl<'a> Call<'a> {
     /// Reports whether a hit is recomputed and compared.
     pub(super) fn is_verified(&self, found: &Found) -> bool {
         !found.is_old && self.function.is_verified()
-    }
-
-    pub(super) fn look(&self, codec: &dyn AnyCodec, old: Old) -> Result<Option<Found>, Troubled> {
-        let now = self.ctx.cache.now();
-        if self.function.options.stale_if_error.is_some() {
-            self.fallback().take();
-        }
-        match self.look_in_memory(codec, old, now) {
-            Some(found) => Ok(Some(found)),
-            None => self.look_in_store(codec, old, now),
-        }
-    }
-
-    /// Looks in memory without slow steps.
-    pub(super) fn glance(&self, codec: &dyn AnyCodec, old: Old) -> Option<Found> {
-        let now = self.ctx.cache.now();
-        let slot = self.quick_slot(now)?;
-        let is_old = self.age(slot.expires_at, old, now)?;
-        self.hit_in_memory(slot, codec, is_old, now)
-    }
-
-    /// Returns the slot in memory, unless the store must be checked first or copying takes long.
-    pub(super) fn quick_slot(&self, now: Timestamp) -> Option<Arc<Slot>> {
-        let slot = self.function.memory.get(&self.key, now)?;
-        if !slot.is_quick_to_copy() {
-            return None;
-        }
-        if let Some(stored) = &slot.stored
-            && !stored.was_current_at(self.ctx.cache.known_epoch()?)
-        {
-            return None;
-        }
-        Some(slot)
-    }
-
-    fn look_in_memory(&self, codec: &dyn AnyCodec, old: Old, now: Timestamp) -> Option<Found> {
-        let slot = self.current_slot(now)?;
-        let Some(is_old) = self.age(slot.expires_at, old, now) else {
-            // A function with a store falls back on the result in the store.
-            if !self.function.options.residency.has_store()
-                && self.may_follow_error(slot.expires_at, now)
-            {
-                let value = slot.value.clone();
-                self.fall_back_on(Tier::Memory, value, slot.expires_at, slot.cost_ms);
-            }
-            return None;
-        };
-        self.hit_in_memory(slot, codec, is_old, now)
-    }
-
-    fn hit_in_memory(
-        &self,
-        slot: Arc<Slot>,
-        codec: &dyn AnyCodec,
-        is_old: bool,
-        now: Timestamp,
-    ) -> Option<Found> {
-        let function = self.function;
-        if !codec.holds(&*slot.value) {
-            return None;
-        }
-        if let Some(stored) = &slot.stored {
-            stored.hits.note(now);
-        }
-        function.counting.hit(Tier::Memory, slot.cost_ms);
-        if is_old {
-            self.count(Event::StaleHit);
-        }
-        Some(Found::in_memory(slot, is_old))
-    }
-
-    /// Returns the slot in memory, or removes it if the store has changed since.
-    pub(super) fn current_slot(&self, now: Timestamp) -> Option<Arc<Slot>> {
-        let (function, cache) = (self.function, &self.ctx.cache);
-        let slot = function.memory.get(&self.key, now)?;
-        if let Some(stored) = &slot.stored
-            && !stored.is_current(cache.epoch(), || self.generation())
-        {
-            function.memory.remove(&self.key);
-            return None;
-        }
-        Some(slot)
-    }
-
-    /// Reports whether a result with this expiry is stale; `None` if it is too old to be served.
-    pub(super) fn age(
-        &self,
-        expires_at: Option<Timestamp>,
-        old: Old,
-        now: Timestamp,
-    ) -> Option<bool> {
-        let options = &self.function.options;
-        let Some(expires_at) = expires_at else {
-            return Some(false);
-        };
-        let good_until = expires_at.saturating_sub(options.extra_time());
-        if now < good_until {
-            return Some(false);
-        }
-        let served_for = match old {
-            Old::Served => options.stale,
-            Old::AfterError => options.stale_if_error,
-            Old::Refused => None,
-        };
-        (now < good_until.saturating_add(served_for?)).then_some(true)
-    }
-
-    fn generation(&self) -> Option<u64> {
-        let cache = &self.ctx.cache;
-        let generation = cache.store()?.generation(&self.store());
-        self.attempt("ask for the store's generation", generation)
-    }
-
-    fn look_in_store(
-        &self,
-        codec: &dyn AnyCodec,
-        old: Old,
-        now: Timestamp,
-    ) -> Result<Option<Found>, Troubled> {
-        let (function, cache) = (self.function, &self.ctx.cache);
-        if !function.options.residency.has_store() {
-            return Ok(None);
-        }
-        let Some(backend) = cache.store() else {
-            self.count(Event::Error);
-            return Err(Troubled);
-        };
-        // Read before the look-up, so that any later change moves it.
-        let epoch = self.epoch();
-        let (store, scopes) = (self.store(), self.scopes());
-        let found = self.find(backend.as_ref(), (&store, &scopes), epoch.is_some(), now);
-        cache.pause_reads_if_busy(&found);
-        let result = match self.attempt("look up a result", found).ok_or(Troubled)? {
-            CallLookup::Hit(result) => result,
-            CallLookup::Other(_) | CallLookup::Missing => return Ok(None),
-            CallLookup::Damaged(address) => {
-                let address = Box::new(address);
-                self.attempt(
-                    "use a result",
-                    Err::<(), _>(Error::DamagedEntry { address }),
-                );
-                return Err(Troubled);
-            }
-        };
-        let age = self.age(result.expires_at, old, now);
-        if age.is_none() && !self.may_follow_error(result.expires_at, now) {
-            return Ok(None);
-        }
-        let size = result.content.size();
-        let value = read_value(backend.as_ref(), result.kind, result.content);
-        let value = self.attempt("read a result", value).ok_or(Troubled)?;
-        let value = self.attempt("decode a result", caught(|| codec.decode(value)));
-        let value = value.ok_or(Troubled)?;
-        let cost_ms = result.cost_ms.unwrap_or(0);
-        let Some(is_old) = age else {
-            self.fall_back_on(Tier::Store, value, result.expires_at, cost_ms);
-            return Ok(None);
-        };
-        function.counting.hit(Tier::Store, cost_ms);
-        if is_old {
-            self.count(Event::StaleHit);
-        }
-        let whose = Whose::new(store.clone(), &scopes);
-        cache.hit(&whose, self.place(), cost_ms, now);
-        cache.flush_if_due(now);
-        if let (Some(epoch), Some(generation)) = (epoch, result.generation)
-            && function.memory.admits(size)
-        {
-            let copy = Remembered {
-                value: value.clone(),
-                size,
-                written_at: None,
-                expires_at: result.expires_at,
-                cost_ms,
-            };
-            let hits = cache.hits(&whose, self.place(), cost_ms);
-            if let Some(_keeping) = function.keep_since(self.clears) {
-                let seen = Seen {
-                    epoch,
-                    generation,
-                    hits,
-                };
-                self.remember(copy, Some(seen));
-            }
-        }
-        Ok(Some(Found::of(value, is_old)))
-    }
-
-    /// Returns the cache's epoch, if results are kept in memory.
-    pub(super) fn epoch(&self) -> Option<u64> {
-        let has_memory = self.function.options.residency.has_memory();
-        has_memory.then(|| self.ctx.cache.epoch())
     }
 }

@@ -45,23 +45,19 @@ impl<'a> CallOf<'a> {
         self.cache.cached(self.ctx, self.arguments)
     }
 
-    fn begin(self, codec: &dyn AnyCodec) -> std::result::Result<Found, Computing<'a, 'a>> {
-        let call = self.cached().ok_or(None)?;
-        match call.begin(codec, Old::Refused) {
-            Begun::Found(found) => Ok(found),
-            Begun::Computing(computation) => Err(Some(Box::new((call, computation)))),
-        }
-    }
-
-    fn begin_with_status(
+    /// Looks for the result, or begins to compute it; sets the `status` of a result that it finds.
+    fn begin(
         self,
         codec: &dyn AnyCodec,
-    ) -> std::result::Result<(Found, Status), Computing<'a, 'a>> {
+        status: Option<&mut Status>,
+    ) -> std::result::Result<Found, Computing<'a, 'a>> {
         let call = self.cached().ok_or(None)?;
         match call.begin(codec, Old::Refused) {
             Begun::Found(found) => {
-                let status = call.status(found.is_old);
-                Ok((found, status))
+                if let Some(status) = status {
+                    *status = call.status(found.is_old);
+                }
+                Ok(found)
             }
             Begun::Computing(computation) => Err(Some(Box::new((call, computation)))),
         }
@@ -109,7 +105,7 @@ impl<'a, Output> Called<'a, Output> {
     /// would be compiled for each function.
     pub fn begin(self) -> std::result::Result<Output, Pending<'a, Output>> {
         let Self { call, way } = self;
-        match call.begin(way.codec()) {
+        match call.begin(way.codec(), None) {
             Ok(found) => Ok(way.unite(found)),
             Err(computing) => Err(Pending { computing, way }),
         }
@@ -121,8 +117,9 @@ impl<'a, Output> Called<'a, Output> {
     /// If it must be computed; the result is then given to [`Pending::finish_with_status`].
     pub fn with_status(self) -> std::result::Result<(Output, Status), Pending<'a, Output>> {
         let Self { call, way } = self;
-        match call.begin_with_status(way.codec()) {
-            Ok((found, status)) => Ok((way.unite(found), status)),
+        let mut status = Status::COMPUTED;
+        match call.begin(way.codec(), Some(&mut status)) {
+            Ok(found) => Ok((way.unite(found), status)),
             Err(computing) => Err(Pending { computing, way }),
         }
     }
@@ -177,39 +174,33 @@ impl<'a, Output> Called<'a, Output> {
 impl<Output> Pending<'_, Output> {
     /// Stores the result and returns it.
     pub fn finish(self, output: Output) -> Output {
-        self.finish_and(output, |_, _| ()).0
+        self.finish_and(output, None)
     }
 
     /// Stores the result; returns it and its cache status.
     pub fn finish_with_status(self, output: Output) -> (Output, Status) {
-        let status = |call: &Call<'_>, found: &Found| call.status(found.is_old);
-        let (output, status) = self.finish_and(output, status);
-        (output, status.unwrap_or(Status::COMPUTED))
+        let mut status = Status::COMPUTED;
+        (self.finish_and(output, Some(&mut status)), status)
     }
 
-    /// Stores the result and returns it; gives `served` a result that takes the place of an error.
-    fn finish_and<S>(
-        self,
-        output: Output,
-        served: impl FnOnce(&Call<'_>, &Found) -> S,
-    ) -> (Output, Option<S>) {
+    /// Stores the result and returns it; sets the `status` of one that takes the place of an error.
+    fn finish_and(self, output: Output, status: Option<&mut Status>) -> Output {
         let Self { computing, way } = self;
         let Some(computing) = computing else {
-            return (output, None);
+            return output;
         };
         let (call, computation) = *computing;
-        match way.divide(output) {
-            Ok(value) => {
-                computation.finish(&call, way.codec(), Some(&value));
-                (way.unite(Found::new(value)), None)
-            }
-            Err(output) => match computation.finish(&call, way.codec(), None) {
-                Some(found) => {
-                    let served = served(&call, &found);
-                    (way.unite(found), Some(served))
+        let divided = way.divide(output);
+        let served = computation.finish(&call, way.codec(), divided.as_ref().ok());
+        match (divided, served) {
+            (Ok(value), _) => way.unite(Found::new(value)),
+            (Err(output), None) => output,
+            (Err(_), Some(found)) => {
+                if let Some(status) = status {
+                    *status = call.status(found.is_old);
                 }
-                None => (output, None),
-            },
+                way.unite(found)
+            }
         }
     }
 }

@@ -3,14 +3,15 @@
 //! The caller computes between them, so that none of this is compiled for the closure or the future
 //! of each cached function.
 
+use std::sync::Arc;
 use std::time::Instant;
 
-use super::call::{Call, Old, Step};
+use super::call::{Call, Old};
 use super::counters::Event;
 use super::erased::{AnyCodec, Found, SharedCodec};
 use super::lead::Lead;
 use super::{ExecutionCache, FlightKey, Shared, erased};
-use crate::single_flight::{Inside, Joined, Leader};
+use crate::single_flight::{Flight, Inside, Joined, Leader};
 
 /// The state of a call after it has looked for its result.
 pub(super) enum Begun<'a> {
@@ -38,7 +39,36 @@ enum Role<'a> {
     Alone,
 }
 
+/// The next step of a call.
+enum Step<'a> {
+    /// Return the result
+    Hit(Found),
+    /// Recompute this result and compare
+    Verify(Found),
+    /// Compute as the leader
+    Lead(Lead<'a>),
+    /// Wait for the leader
+    Wait(Arc<Flight<Shared>>),
+}
+
 impl<'a> Call<'a> {
+    /// Looks in memory and in the store; on a miss, becomes the leader or a follower.
+    fn step(&self, codec: &dyn AnyCodec, old: Old) -> Step<'a> {
+        let looked = self.look(codec, old);
+        if let Ok(Some(found)) = looked {
+            return if self.is_verified(&found) {
+                Step::Verify(found)
+            } else {
+                Step::Hit(found)
+            };
+        }
+        // A caller that arrives after a clear must not join a computation from before it.
+        match self.function.flights.join(self.flight()) {
+            Joined::Follower(flight) => Step::Wait(flight),
+            Joined::Leader(leader) => Step::Lead(Lead::new(leader, looked.is_err())),
+        }
+    }
+
     /// Looks for the result, waits for another computation of it, or begins one.
     pub(super) fn begin(&self, codec: &dyn AnyCodec, old: Old) -> Begun<'a> {
         let role = loop {

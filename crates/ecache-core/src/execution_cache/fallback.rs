@@ -5,18 +5,10 @@
 //! `Send`, so it cannot be held while a worker reads.
 
 use super::Shared;
-use super::call::{Call, Old};
+use super::call::{Call, Fallback, Old};
 use super::counters::{Event, Tier};
 use super::erased::{AnyCodec, Found};
 use crate::time::Timestamp;
-
-/// A stale result to be served if recomputing it fails.
-pub(super) struct Fallback {
-    value: Shared,
-    tier: Tier,
-    expires_at: Option<Timestamp>,
-    cost_ms: u64,
-}
 
 impl Call<'_> {
     /// Reports whether a result with this expiry may be served after an error.

@@ -235,6 +235,12 @@ impl Call<'_> {
         Ok((stored, read))
     }
 
+    /// Returns the cache's epoch, if results are kept in memory.
+    pub(super) fn epoch(&self) -> Option<u64> {
+        let has_memory = self.function.options.residency.has_memory();
+        has_memory.then(|| self.ctx.cache.epoch())
+    }
+
     /// Puts a result into memory.
     pub(super) fn remember(&self, copy: Remembered, seen: Option<Seen>) -> Kept {
         let slot = Slot {

@@ -59,6 +59,7 @@ mod keep;
 mod lead;
 mod ledger;
 mod lifetime;
+mod lookup;
 #[doc(hidden)]
 pub mod macro_support;
 mod memory_tier;
