@@ -354,7 +354,8 @@ impl Expansion<'_> {
                         place: (::core::line!(), ::core::column!()),
                         package: ::core::option_env!("CARGO_PKG_NAME"),
                         binary: ::core::option_env!("CARGO_BIN_NAME"),
-                        companion: #krate::__macro::companion::<#of>,
+                        companion_id: ::core::any::TypeId::of::<#of>,
+                        companion_name: ::core::any::type_name::<#of>,
                         is_method: #is_method,
                     },
                 );

@@ -10,7 +10,7 @@ use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::{Error, ItemFn, Result, Signature, Type};
 
 use crate::function::{Function, Parameter};
-use crate::options::{CacheErr, Options, SelfKey};
+use crate::options::{CacheErr, CacheOf, Options, SelfKey};
 use crate::place::Place;
 
 /// Expands the attribute into the items that replace its function.
@@ -208,10 +208,11 @@ impl<'a> Expansion<'a> {
                 let name = &first.name;
                 quote!((&#krate::__macro::First(#name)).context())
             }
-            _ => {
+            _ if matches!(self.options.cache, Some(CacheOf::Static(_))) => {
                 let context = self.call_companion("execution_context");
                 quote!(#context())
             }
+            _ => quote!(#krate::execution_cache::default_context()),
         }
     }
 

@@ -8,10 +8,10 @@ use std::sync::Arc;
 
 use super::call::{Call, Old};
 use super::computation::Begun;
-use super::erased::{Found, SharedCodec, Typed};
+use super::erased::{Found, SharedCodec, Typed, erase};
 use super::lookup::Troubled;
 use super::memory_tier::Slot;
-use super::{CacheContext, Codec, ExecutionCache, Shared, workers};
+use super::{CacheContext, Codec, ExecutionCache, workers};
 use crate::key::Preimage;
 use crate::stored::StoredError;
 
@@ -71,7 +71,7 @@ impl Begun<'static> {
         };
         // An error need not be `Send`, so it must not live across an `await`.
         let found = match computation.run_async(compute).await {
-            Ok(value) => Ok((computation, Arc::new(value) as Shared)),
+            Ok(value) => Ok((computation, erase(value))),
             Err(error) => Err(computation.finish(call, &**codec, None).ok_or(error)?),
         };
         Ok(match found {

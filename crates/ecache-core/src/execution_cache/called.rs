@@ -9,7 +9,7 @@ use super::call::{Call, Old};
 use super::computation::{Begun, Computation};
 use super::erased::{AnyCodec, Found};
 use super::way::Way;
-use super::{ExecutionCache, ExecutionContext, Status};
+use super::{ExecutionCache, ExecutionContext, Shared, Status};
 use crate::error::Result;
 use crate::filter::Usage;
 use crate::key::Preimage;
@@ -30,7 +30,13 @@ pub(super) struct CallOf<'a> {
 }
 
 /// A call during its computation; `None` if it is not cached.
-pub(super) type Computing<'a, 'c> = Option<Box<(Call<'a>, Computation<'c>)>>;
+pub(super) type Computing<'a, 'c> = Option<Box<Underway<'a, 'c>>>;
+
+/// A call and its computation.
+pub(super) struct Underway<'a, 'c> {
+    pub(super) call: Call<'a>,
+    pub(super) computation: Computation<'c>,
+}
 
 /// A call whose result must be computed. Dropped without it, by a panic, it lets the next caller
 /// compute.
@@ -59,18 +65,36 @@ impl<'a> CallOf<'a> {
                 }
                 Ok(found)
             }
-            Begun::Computing(computation) => Err(Some(Box::new((call, computation)))),
+            Begun::Computing(computation) => Err(Some(Box::new(Underway { call, computation }))),
         }
     }
 
     pub(super) fn recompute(self) -> Computing<'a, 'static> {
         let call = self.cached()?;
         let computation = call.recompute();
-        Some(Box::new((call, computation)))
+        Some(Box::new(Underway { call, computation }))
     }
 
     fn peek(self, codec: &dyn AnyCodec) -> Option<Found> {
         self.cache.peeking(self.ctx, self.arguments)?.peek(codec)
+    }
+}
+
+impl Underway<'_, '_> {
+    /// Stores the result and returns it.
+    fn store(self, codec: &dyn AnyCodec, value: Shared) -> Found {
+        self.computation.finish(&self.call, codec, Some(&value));
+        Found::new(value)
+    }
+
+    /// Ends a computation without a result; returns one that takes the place of its error, and sets
+    /// the `status` of that.
+    fn fail(self, codec: &dyn AnyCodec, status: Option<&mut Status>) -> Option<Found> {
+        let found = self.computation.finish(&self.call, codec, None)?;
+        if let Some(status) = status {
+            *status = self.call.status(found.is_old);
+        }
+        Some(found)
     }
 }
 
@@ -189,18 +213,12 @@ impl<Output> Pending<'_, Output> {
         let Some(computing) = computing else {
             return output;
         };
-        let (call, computation) = *computing;
-        let divided = way.divide(output);
-        let served = computation.finish(&call, way.codec(), divided.as_ref().ok());
-        match (divided, served) {
-            (Ok(value), _) => way.unite(Found::new(value)),
-            (Err(output), None) => output,
-            (Err(_), Some(found)) => {
-                if let Some(status) = status {
-                    *status = call.status(found.is_old);
-                }
-                way.unite(found)
-            }
+        match way.divide(output) {
+            Ok(value) => way.unite(computing.store(way.codec(), value)),
+            Err(output) => match computing.fail(way.codec(), status) {
+                Some(found) => way.unite(found),
+                None => output,
+            },
         }
     }
 }
@@ -229,7 +247,7 @@ impl<Output: 'static> Called<'_, Output> {
             }
             Begun::Found(found) => way.unite(found),
             Begun::Computing(computation) => {
-                let computing = Some(Box::new((call, computation)));
+                let computing = Some(Box::new(Underway { call, computation }));
                 Pending { computing, way }.finish(prepare()())
             }
         }

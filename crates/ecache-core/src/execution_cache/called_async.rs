@@ -1,7 +1,7 @@
 //! Calls of `async fn`s as `#[execution_cache]` makes them: a worker runs the slow steps.
 
 use super::call::{Call, Old};
-use super::called::{CallOf, Called, Computing};
+use super::called::{CallOf, Called, Computing, Underway};
 use super::computation::{Begun, Computation};
 use super::erased::{Found, SharedCodec};
 use super::refresh::Refresh;
@@ -47,7 +47,7 @@ impl<'a, Output: 'static> Called<'a, Output> {
             Begun::Found(found) => Ok(way.unite(found)),
             Begun::Computing(computation) => Err(PendingAsync {
                 cache,
-                computing: Some(Box::new((call, computation))),
+                computing: Some(Box::new(Underway { call, computation })),
                 way,
             }),
         }
@@ -74,7 +74,7 @@ impl<'a, Output: 'static> Called<'a, Output> {
             }
             Begun::Computing(computation) => Err(PendingAsync {
                 cache,
-                computing: Some(Box::new((call, computation))),
+                computing: Some(Box::new(Underway { call, computation })),
                 way,
             }),
         }
@@ -154,7 +154,7 @@ impl<'a, Output: 'static> Called<'a, Output> {
             }
             Begun::Found(found) => way.unite(found),
             Begun::Computing(computation) => {
-                let computing = Some(Box::new((call, computation)));
+                let computing = Some(Box::new(Underway { call, computation }));
                 let pending = PendingAsync {
                     cache,
                     computing,
@@ -212,7 +212,7 @@ impl<'a, Output: 'static> PendingAsync<'a, Output> {
         let Some(computing) = computing else {
             return Err(output);
         };
-        let (call, computation) = *computing;
+        let Underway { call, computation } = *computing;
         let rest = match way.divide(output) {
             Ok(value) => Rest::Store(computation, value),
             Err(output) => match computation.finish(&call, &*way, None) {
@@ -231,7 +231,7 @@ impl<'a, Output: 'static> PendingAsync<'a, Output> {
 
 async fn run<T>(computing: &Computing<'_, 'static>, compute: impl Future<Output = T>) -> T {
     match computing {
-        Some(computing) => computing.1.run_async(compute).await,
+        Some(computing) => computing.computation.run_async(compute).await,
         None => compute.await,
     }
 }

@@ -1,5 +1,6 @@
 //! Codecs: conversions between a function's results and stored values.
 
+use std::any::TypeId;
 use std::fmt;
 use std::marker::PhantomData;
 use std::time::Duration;
@@ -119,7 +120,7 @@ impl<T: Serialize + DeserializeOwned + 'static> Codec<T> for StoredForm {
     }
 
     fn is_exact(&self) -> bool {
-        numbers::is_exact::<T>()
+        numbers::is_exact(TypeId::of::<T>())
     }
 }
 
@@ -245,7 +246,14 @@ where
 
 fn encode<T: Serialize>(result: &T) -> Result<Value, CodecError> {
     let mut text = Vec::with_capacity(256);
-    stored::write(result, &mut text).map_err(CodecError::new)?;
+    match stored::write(result, &mut text) {
+        Ok(()) => written(text),
+        Err(error) => Err(CodecError::new(error)),
+    }
+}
+
+/// Returns the value that a stored form is.
+fn written(mut text: Vec<u8>) -> Result<Value, CodecError> {
     match text.first() {
         // Without an escape, the text between the quotes is the string itself.
         Some(b'"') if !text.contains(&b'\\') => {
@@ -268,13 +276,28 @@ fn encode<T: Serialize>(result: &T) -> Result<Value, CodecError> {
     }
 }
 
+/// A stored value, ready to be deserialized.
+enum Form {
+    /// Deserialized without a copy
+    Text(String),
+    Json(Json),
+}
+
+impl Form {
+    fn of(value: Value) -> Result<Self, CodecError> {
+        Ok(match value.kind {
+            Kind::Text => Self::Text(String::from_utf8(value.bytes).map_err(CodecError::new)?),
+            _ => Self::Json(value.to_stored().map_err(CodecError::new)?),
+        })
+    }
+}
+
 fn decode<T: DeserializeOwned>(value: Value) -> Result<T, CodecError> {
-    let result = match value.kind {
-        // Text is decoded without a copy.
-        Kind::Text => stored::from_text(String::from_utf8(value.bytes).map_err(CodecError::new)?),
-        _ => stored::from_json(&value.to_stored().map_err(CodecError::new)?),
-    };
-    result.map_err(CodecError::new)
+    match Form::of(value)? {
+        Form::Text(text) => stored::from_text(text),
+        Form::Json(json) => stored::from_json(&json),
+    }
+    .map_err(CodecError::new)
 }
 
 #[cfg(test)]

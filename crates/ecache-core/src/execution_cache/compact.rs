@@ -5,6 +5,8 @@
 //! integers). Postcard is not self-describing, so a changed type would read as a wrong value; the
 //! fingerprint detects that.
 
+use std::any::TypeId;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -57,7 +59,7 @@ impl<T: Serialize + DeserializeOwned + 'static> Codec<T> for Compact {
     }
 
     fn is_exact(&self) -> bool {
-        numbers::is_exact::<T>()
+        numbers::is_exact(TypeId::of::<T>())
     }
 }
 

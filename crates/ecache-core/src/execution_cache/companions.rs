@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::call::Call;
 use super::codec::Codec;
-use super::erased::{AnyCodec, Typed};
+use super::erased::{AnyCodec, Typed, erase};
 use super::{CacheContext, ExecutionCache, ExecutionContext, Shared, workers};
 use crate::backend::no_progress;
 use crate::entry::Policy;
@@ -55,7 +55,7 @@ impl ExecutionCache {
         arguments: Result<Preimage, StoredError>,
         value: T,
     ) -> Result<bool> {
-        let (ctx, value) = (ctx.execution_context(), Arc::new(value) as Shared);
+        let (ctx, value) = (ctx.execution_context(), erase(value));
         self.set_any(ctx, &Typed::new(codec), arguments, &value)
     }
 

@@ -54,19 +54,29 @@ impl<C: Codec<T>, T> Typed<C, T> {
     }
 }
 
+/// The result in an [`AnyResult`]; `None` once its last owner has taken it.
+///
+/// `Arc<T>` could be unwrapped as well, but by code that is compiled for each type.
+struct Holder<T>(Option<T>);
+
+/// Erases the type of a result.
+pub(super) fn erase<T: Send + Sync + 'static>(result: T) -> Shared {
+    Arc::new(Holder(Some(result)))
+}
+
 fn typed<T: 'static>(result: &AnyResult) -> &T {
-    result
-        .downcast_ref()
-        .expect("the results of a call are of its type")
+    let holder: Option<&Holder<T>> = result.downcast_ref();
+    let result = holder.and_then(|holder| holder.0.as_ref());
+    result.expect("the results of a call are of its type")
 }
 
 impl<C: Codec<T>, T: Clone + Send + Sync + 'static> AnyCodec for Typed<C, T> {
     fn holds(&self, result: &AnyResult) -> bool {
-        result.is::<T>()
+        result.is::<Holder<T>>()
     }
 
     fn copy(&self, result: &AnyResult) -> Shared {
-        Arc::new(typed::<T>(result).clone())
+        erase(typed::<T>(result).clone())
     }
 
     fn encode(&self, result: &AnyResult) -> Result<Value, CodecError> {
@@ -74,7 +84,7 @@ impl<C: Codec<T>, T: Clone + Send + Sync + 'static> AnyCodec for Typed<C, T> {
     }
 
     fn decode(&self, value: Value) -> Result<Shared, CodecError> {
-        Ok(Arc::new(self.codec.decode(value)?))
+        Ok(erase(self.codec.decode(value)?))
     }
 
     fn equal(&self, one: &AnyResult, other: &AnyResult) -> Option<bool> {
@@ -148,11 +158,14 @@ impl Found {
     }
 
     /// Returns the caller's own copy of a result of type `T`.
-    pub(super) fn take<T: Clone + Send + Sync + 'static>(self) -> T {
-        if let Held::Shared(value) = self.value {
-            // A value that nobody else has needs no copy.
-            let value = value.downcast::<T>();
-            return Arc::unwrap_or_clone(value.expect("the results of a call are of its type"));
+    pub(super) fn take<T: Clone + Send + Sync + 'static>(mut self) -> T {
+        // A value that nobody else has needs no copy.
+        if let Held::Shared(value) = &mut self.value
+            && let Some(only) = Arc::get_mut(value)
+            && let Some(holder) = only.downcast_mut::<Holder<T>>()
+            && let Some(result) = holder.0.take()
+        {
+            return result;
         }
         typed::<T>(self.any()).clone()
     }

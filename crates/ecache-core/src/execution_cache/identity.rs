@@ -28,15 +28,12 @@ pub struct Declaration {
     pub package: Option<&'static str>,
     /// The binary target being compiled, if it is one
     pub binary: Option<&'static str>,
-    /// The [`companion`] type
-    pub companion: fn() -> (TypeId, &'static str),
+    /// The `TypeId` of the companion type, a type that is declared with the function
+    pub companion_id: fn() -> TypeId,
+    /// The `type_name` of the companion type
+    pub companion_name: fn() -> &'static str,
     /// Set for a method: one of its companion functions declares the companion type
     pub is_method: bool,
-}
-
-/// Returns the identity and the name of a companion type.
-pub fn companion<Companion: 'static>() -> (TypeId, &'static str) {
-    (TypeId::of::<Companion>(), type_name::<Companion>())
 }
 
 /// Names derived from the path of a companion type.
@@ -53,13 +50,13 @@ struct Names {
 impl Declaration {
     /// Returns the default options of the function.
     pub fn options(&self) -> Options {
-        let (id, name) = (self.companion)();
+        let name = (self.companion_name)();
         let names = if self.is_method {
             self.method_names(name)
         } else {
             self.function_names(name)
         };
-        self.options_of(names, id)
+        self.options_of(names, (self.companion_id)())
     }
 
     fn function_names(&self, companion: &str) -> Names {
@@ -186,7 +183,8 @@ mod tests {
         place: (7, 5),
         package: Some("app"),
         binary: None,
-        companion: companion::<()>,
+        companion_id: TypeId::of::<()>,
+        companion_name: type_name::<()>,
         is_method: false,
     };
 
@@ -231,12 +229,14 @@ mod tests {
         struct InLibrary;
         struct InBinary;
         let library = Declaration {
-            companion: companion::<InLibrary>,
+            companion_id: TypeId::of::<InLibrary>,
+            companion_name: type_name::<InLibrary>,
             ..DECLARATION
         };
         let binary = Declaration {
             binary: Some("app"),
-            companion: companion::<InBinary>,
+            companion_id: TypeId::of::<InBinary>,
+            companion_name: type_name::<InBinary>,
             ..DECLARATION
         };
         let (library, binary) = (library.options(), binary.options());
@@ -246,7 +246,8 @@ mod tests {
         let example = Declaration {
             package: Some("other"),
             binary: Some("app"),
-            companion: companion::<InExample>,
+            companion_id: TypeId::of::<InExample>,
+            companion_name: type_name::<InExample>,
             ..DECLARATION
         };
         let example = example.options();

@@ -8,7 +8,7 @@ pub use super::arguments::{
 pub use super::called::{Called, Pending};
 pub use super::called_async::PendingAsync;
 pub use super::declared::{Declared, as_default};
-pub use super::identity::{Declaration, companion};
+pub use super::identity::Declaration;
 pub use super::lifetime::{IntoLifetime, err_lasts, lasts};
 pub use super::outcome::{IntoOutput, KeepsAll, KeepsOk, Returns};
 pub use super::refresh::spawn;

@@ -105,7 +105,7 @@ use call::{Call, Old};
 use computation::Begun;
 pub use counters::Counters;
 use counters::{Counting, Event};
-use erased::{AnyCodec, Found, Typed};
+use erased::{AnyCodec, Found, Typed, erase};
 use ledger::Whose;
 use memory_tier::{MemoryKey, MemoryTier};
 
@@ -326,7 +326,7 @@ impl Begun<'_> {
         };
         match compute() {
             Ok(value) => {
-                let value: Shared = Arc::new(value);
+                let value = erase(value);
                 computation.finish(call, codec, Some(&value));
                 Ok(Found::new(value))
             }

@@ -59,23 +59,22 @@ macro_rules! elements {
             None
         }
 
-        /// Returns the array of type `T` in `bytes`, if there is one.
-        fn decode_numbers<T: 'static>(bytes: &[u8]) -> Option<T> {
+        /// Reads an array of one of these types if that is what `slot` has room for.
+        fn decode_numbers(bytes: &[u8], slot: &mut dyn Any) {
             $(
-                if TypeId::of::<T>() == TypeId::of::<Vec<$number>>() {
-                    return of_npy::<$number>(bytes).and_then(exactly);
+                if let Some(slot) = slot.downcast_mut::<Option<Vec<$number>>>() {
+                    *slot = of_npy(bytes);
                 }
             )*
-            None
         }
 
-        /// Reports whether every `T` comes back from its stored form unchanged.
-        pub(super) fn is_exact<T: 'static>() -> bool {
+        /// Reports whether every value of a type comes back from its stored form unchanged.
+        pub(super) fn is_exact(id: TypeId) -> bool {
             let exact = [
                 TypeId::of::<Vec<u8>>(), TypeId::of::<String>(), TypeId::of::<bool>(),
                 $(TypeId::of::<$number>(), TypeId::of::<Vec<$number>>(),)*
             ];
-            exact.contains(&TypeId::of::<T>())
+            exact.contains(&id)
         }
     };
 }
@@ -93,8 +92,7 @@ elements! {
 }
 
 /// Returns the stored form of bytes and of long arrays of numbers; `None` for all other results.
-pub(super) fn encode<T: 'static>(result: &T) -> Option<Value> {
-    let result: &dyn Any = result;
+pub(super) fn encode(result: &dyn Any) -> Option<Value> {
     if let Some(bytes) = result.downcast_ref::<Vec<u8>>() {
         return Some(Value::bytes(&**bytes));
     }
@@ -103,20 +101,23 @@ pub(super) fn encode<T: 'static>(result: &T) -> Option<Value> {
 
 /// Reads bytes and arrays of numbers from their stored form; returns any other value unchanged.
 pub(super) fn decode<T: 'static>(value: Value) -> Result<T, Value> {
-    if value.kind != Kind::Bytes {
-        return Err(value);
-    }
-    if TypeId::of::<T>() == TypeId::of::<Vec<u8>>() {
-        return Ok(exactly(value.bytes).expect("both are bytes"));
-    }
-    decode_numbers(&value.bytes).ok_or(value)
+    let mut slot: Option<T> = None;
+    let rest = decode_into(&mut slot, value);
+    slot.ok_or_else(|| rest.expect("a value that is not read is returned"))
 }
 
-/// Casts a value to `T` if that is its type.
-fn exactly<U: 'static, T: 'static>(value: U) -> Option<T> {
-    let mut value = Some(value);
-    let any: &mut dyn Any = &mut value;
-    any.downcast_mut::<Option<T>>()?.take()
+/// Reads into `slot`, an `Option` of the wanted type; returns a value that it does not read. Apart
+/// from [`decode`], so that it is compiled once and not for each type of results.
+fn decode_into(slot: &mut dyn Any, value: Value) -> Option<Value> {
+    if value.kind != Kind::Bytes {
+        return Some(value);
+    }
+    if let Some(slot) = slot.downcast_mut::<Option<Vec<u8>>>() {
+        *slot = Some(value.bytes);
+        return None;
+    }
+    decode_numbers(&value.bytes, slot);
+    Some(value)
 }
 
 fn to_npy<N: Element>(numbers: &[N]) -> Vec<u8> {

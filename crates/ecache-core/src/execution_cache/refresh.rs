@@ -14,7 +14,7 @@ use std::thread::{self, Thread};
 
 use super::call::{Call, Old};
 use super::computation::Begun;
-use super::erased::{SharedCodec, Typed};
+use super::erased::{SharedCodec, Typed, erase};
 use super::{CacheContext, Codec, ExecutionCache, FlightKey, Shared};
 use crate::key::Preimage;
 use crate::single_flight::{Joined, Leader};
@@ -100,7 +100,7 @@ impl ExecutionCache {
             Begun::Found(found) if found.is_old => {
                 self.refresh(call, codec, || {
                     let compute = prepare();
-                    move || Some(Arc::new(compute().ok()?) as Shared)
+                    move || Some(erase(compute().ok()?))
                 });
                 found
             }
@@ -169,7 +169,7 @@ impl ExecutionCache {
             Begun::Found(found) if found.is_old => {
                 let refresh = self.refresh_async(call, codec, || {
                     let compute = prepare();
-                    async { Some(Arc::new(compute.await.ok()?) as Shared) }
+                    async { Some(erase(compute.await.ok()?)) }
                 });
                 refresh.map(spawn);
                 found

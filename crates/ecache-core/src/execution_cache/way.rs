@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::codec::{ByEq, Compared, Incomparable};
-use super::erased::{AnyCodec, AnyResult, Found, Typed};
+use super::erased::{AnyCodec, AnyResult, Found, Typed, erase};
 use super::outcome::{Outcome, Rejected};
 use super::{Codec, CodecError, Shared, StoredForm};
 use crate::value::Value;
@@ -48,7 +48,7 @@ where
 {
     fn divide(&self, output: Output) -> Result<Shared, Output> {
         match O::divide(output) {
-            Ok(value) => Ok(Arc::new(value)),
+            Ok(value) => Ok(erase(value)),
             Err(rest) => Err(O::unite(Err(rest))),
         }
     }
