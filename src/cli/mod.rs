@@ -5,30 +5,42 @@
 //! [`Command`], which is built before its arguments. A type of arguments has no doc comment, since
 //! clap would replace the variant's text by it.
 
-pub(crate) mod commands;
 pub(crate) mod config;
+mod doctor;
+mod entries;
 pub(crate) mod entry;
 mod fast_parse;
 pub(crate) mod filter;
+mod help;
+mod listing;
+mod manual;
 mod refusal;
+mod removal;
 mod run;
+mod shared;
 pub(crate) mod stores;
 pub(crate) mod suggest;
+mod transfer;
 pub(crate) mod value;
 mod warm;
 
 use std::ffi::OsString;
-use std::path::PathBuf;
 
-use anstyle::Style;
 use clap::error::ErrorKind;
-use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap::{CommandFactory, Parser, Subcommand};
 
-use crate::output::{ColorChoice, Format, Times};
-pub(crate) use commands::*;
+use help::{LONG_EXAMPLES, styled_help};
+
 pub(crate) use config::*;
+pub(crate) use doctor::*;
+pub(crate) use entries::*;
+pub(crate) use listing::*;
+pub(crate) use manual::*;
+pub(crate) use removal::*;
 pub(crate) use run::*;
+pub(crate) use shared::*;
 pub(crate) use stores::*;
+pub(crate) use transfer::*;
 pub(crate) use warm::*;
 
 /// Remembers what slow commands and functions returned, and shows and clears it
@@ -95,205 +107,6 @@ impl Cli {
             .try_get_matches_from(words);
         read.is_ok_and(|matches| matches.subcommand_name() == Some("run"))
     }
-}
-
-/// The commands in groups. A test holds it against the commands that there are.
-const HELP: &str = "\
-Remembers what slow commands and functions returned, and shows and clears it
-
-Usage: ecache [OPTIONS] <COMMAND>
-
-Run:      run          run a command, or replay what it printed before
-          warm         run a command for each line that is not cached yet
-          why          explain a hit or a miss
-
-Look:     ls           list entries
-          show         all about one entry
-          stores       list and edit stores
-          stats        whether it helps
-          watch        follow changes live
-          info         where the store is, and its settings
-
-One:      get, set, has, key, rm
-
-Many:     clear        remove what a filter selects
-          prune        remove expired, old, unused or excess entries
-          touch        change lifetimes
-          undo, log    take back, and what was done
-
-Move:     import, export, copy
-
-Mend:     doctor
-
-Set up:   config, completions, man, help, version
-
-Options:  --db <PATH>         this store, or mongodb://HOST/NAME, or fiftyone
-          --db-file <FILE>    the store whose location is in this file
-          --collection <NAME>, --all-collections
-          --color <WHEN>, --time <HOW>, --durable, --no-config
-          -q, --quiet         say nothing on success
-          -v, --verbose       say more on standard error
-          -h, --help          of each command; -V, --version
-
-  ecache run --ttl 10m -- curl -s https://x    run it once in ten minutes
-  ecache ls thumbs --larger-than 1MiB          list
-  ecache clear thumbs --user ann -n            what would go; without -n it goes
-  ecache undo                                  and comes back
-
-ecache help COMMAND explains one; man ecache has exit codes and variables.
-";
-
-/// Returns [`HELP`] with bold headings.
-fn styled_help() -> String {
-    let bold = Style::new().bold();
-    let lines = HELP
-        .split_inclusive('\n')
-        .map(|line| match line.split_once(':') {
-            Some((heading, rest)) if line.starts_with(char::is_uppercase) => {
-                format!("{bold}{heading}:{bold:#}{rest}")
-            }
-            _ => line.to_owned(),
-        });
-    lines.collect()
-}
-
-/// The manual page `ecache.1` has the same sections.
-const LONG_EXAMPLES: &str = "\
-Examples:
-  ecache run --ttl 10m -- curl -s https://x      run it once in ten minutes
-  ecache set thumbs cat.jpg --ttl 1d < cat.png   keep a value for a day
-  ecache get thumbs cat.jpg > cat.png            print it again
-  ecache warm -- curl -s https://x/{} < ids      run it for each line that is not cached
-  ecache why -- curl -s https://x/7              say why that is a hit or a miss
-  ecache ls thumbs                               list what is cached
-  ecache import dump.bson                        read a mongodump of FiftyOne's
-  ecache get my_labels -j 0.25 --user u-alice    the result of a call
-  ecache clear thumbs --dry-run                  see what a removal would remove
-  ecache prune --expired --max-size 1GiB         remove what is dead or too much
-
-Exit status:
-  0         done
-  1         a miss, or no
-  2         wrong usage
-  3         the operation failed
-  4         the store is damaged
-  5         refused: permissions, a foreign file, a newer schema
-  130, 143  ended by SIGINT, SIGTERM; 129, 131 by SIGHUP, SIGQUIT
-  any       `ecache run`: the command's own, or 125 if ecache refuses
-
-Environment:
-  ECACHE            how `ecache run` uses the cache, unless there is --cache
-  ECACHE_CONFIG     the file of settings, or none
-  ECACHE_DB         the store's file or URL, unless there is --db
-  ECACHE_DURABLE    as --durable, if it is 1
-  XDG_DATA_HOME     where the default store is, unless it is ~/.local/share
-  NO_COLOR          print no colours
-  CLICOLOR_FORCE    print colours into pipes, too
-  TERM              print no colours if this is dumb
-
-Files:
-  $XDG_DATA_HOME/ecache/store.db
-  ~/.local/share/ecache/store.db
-            the default store
-  $XDG_CONFIG_HOME/ecache/config.toml
-  ~/.config/ecache/config.toml
-            settings, see ecache-config(1)";
-
-// Options of every command, listed after its own.
-#[derive(Clone, Debug, Args)]
-#[command(next_display_order = 900)]
-pub(crate) struct Global {
-    /// Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne's own:
-    /// fiftyone (a file of that name is ./fiftyone)
-    #[arg(long, global = true, value_name = "PATH", value_hint = clap::ValueHint::FilePath)]
-    pub(crate) db: Option<PathBuf>,
-    /// Use the store whose location is in this file, as a URL with a password has to be
-    #[arg(long, global = true, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
-    pub(crate) db_file: Option<PathBuf>,
-    /// Work in this collection; may be repeated where there is a filter
-    #[arg(long, global = true, value_name = "NAME")]
-    pub(crate) collection: Vec<String>,
-    /// Work in all collections, where there is a filter
-    #[arg(long, global = true)]
-    pub(crate) all_collections: bool,
-    /// Read no settings from config.toml
-    #[arg(long, global = true)]
-    pub(crate) no_config: bool,
-    /// Have each write on the disk before it is acknowledged, which a power loss may cost otherwise
-    #[arg(long, global = true)]
-    pub(crate) durable: bool,
-    /// Print colours
-    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t)]
-    pub(crate) color: ColorChoice,
-    /// Show times in tables by their distance, in local time, in UTC or as RFC 3339
-    #[arg(long, global = true, value_enum, value_name = "HOW", default_value_t)]
-    pub(crate) time: Times,
-    /// Say nothing on success
-    #[arg(short, long, global = true)]
-    pub(crate) quiet: bool,
-    /// Say more on standard error
-    #[arg(short, long, global = true, action = ArgAction::Count)]
-    pub(crate) verbose: u8,
-}
-
-// The format of rows.
-#[derive(Clone, Copy, Debug, Args)]
-pub(crate) struct FormatArgs {
-    /// Print in this format [default: table, or plain lines in a pipe]
-    #[arg(long, value_name = "FORMAT", value_enum)]
-    format: Option<Format>,
-    /// Print JSON, as --format json does
-    #[arg(long, conflicts_with = "format")]
-    json: bool,
-    /// End rows with a NUL byte and escape nothing in them, for `xargs -0`
-    #[arg(long, short = '0', conflicts_with_all = ["format", "json"])]
-    null: bool,
-}
-
-impl FormatArgs {
-    /// Returns the format that was asked for.
-    pub(crate) fn chosen(self) -> Option<Format> {
-        match (self.json, self.null) {
-            (true, _) => Some(Format::Json),
-            (_, true) => Some(Format::Nul),
-            _ => self.format,
-        }
-    }
-}
-
-// The format of the summary of a change.
-#[derive(Clone, Copy, Debug, Default, Args)]
-pub(crate) struct SummaryArgs {
-    /// Print the summary in this format [default: text, on standard error]
-    #[arg(long, value_name = "FORMAT", value_enum)]
-    format: Option<SummaryFormat>,
-    /// Print the summary as one JSON object on standard output
-    #[arg(long, conflicts_with = "format")]
-    json: bool,
-}
-
-impl SummaryArgs {
-    /// Reports whether JSON was asked for.
-    pub(crate) fn is_json(self) -> bool {
-        self.json || self.format == Some(SummaryFormat::Json)
-    }
-}
-
-/// How the summary of a change is printed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum SummaryFormat {
-    /// A sentence on standard error
-    Text,
-    /// One object on standard output
-    Json,
-}
-
-// Whether what looks like a secret is shown.
-#[derive(Clone, Copy, Debug, Args)]
-pub(crate) struct RevealArgs {
-    /// Show what looks like a secret in what was recorded, which is *** otherwise
-    #[arg(long)]
-    pub(crate) reveal: bool,
 }
 
 /// The commands.
@@ -491,6 +304,7 @@ pub(crate) enum Command {
 
 #[cfg(test)]
 mod tests {
+    use super::help::HELP;
     use super::*;
 
     #[test]

@@ -1,0 +1,178 @@
+//! The arguments of commands on one entry: `get`, `set`, `has`, `key`, `why` and `show`.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use super::entry::{CallArgs, CommandArgs, EntryArgs, IdentityArgs, ScopeArgs};
+use super::value::{
+    Lifetime, PolicyChange, TtlChange, ValueType, parse_lifetime, parse_ttl_change,
+};
+use super::{FailureArgs, FormatArgs, RevealArgs};
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ecache get thumbs cat.jpg > cat.png
+  ecache get histograms#v2 -a uniqueness -j 10 --user u-alice
+  ecache ls thumbs --fields key | ecache get thumbs --keys-from -
+  ecache ls --expiring-within 1h --format jsonl | ecache get --entries-from -")]
+pub(crate) struct GetArgs {
+    /// Look up the keys in this file (- for standard input), and print JSON lines
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["key", "argument", "json-argument", "args", "user", "operator", "prompt", "jwt_file"])]
+    pub(crate) keys_from: Option<PathBuf>,
+    /// Look up the entries in this file, as `ls --format jsonl` prints them, and print JSON lines
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath,
+          conflicts_with_all = ["keys_from", "store", "argument", "json-argument", "args", "dataset", "user", "operator", "prompt", "jwt_file"])]
+    pub(crate) entries_from: Option<PathBuf>,
+    /// Print the value in this format
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = ValueFormat::Raw)]
+    pub(crate) format: ValueFormat,
+    /// Print JSON, as --format json does
+    #[arg(long, conflicts_with = "format")]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) entry: EntryArgs,
+}
+
+/// How `get` prints a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ValueFormat {
+    /// As it is
+    Raw,
+    /// As JSON, whatever it is
+    Json,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ecache set thumbs cat.jpg --type bytes --ttl 1d < cat.png
+  ecache set settings theme dark --policy persist
+  ecache set my_labels -j 0.25 --user u-alice --type json -- '[\"bird\", \"car\"]'
+  ecache set locks job-7 $$ --if-absent --ttl 10m || echo taken")]
+pub(crate) struct SetArgs {
+    /// The store's name
+    #[arg(value_name = "STORE")]
+    pub(crate) store: String,
+    /// The entry's key; the value where arguments name the entry
+    #[arg(value_name = "KEY")]
+    pub(crate) first: Option<String>,
+    /// The value; standard input if there is none, or if it is -
+    #[arg(value_name = "VALUE", allow_hyphen_values = true)]
+    pub(crate) second: Option<String>,
+    /// Read the value from this file
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    pub(crate) value_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) call: CallArgs,
+    /// Store the value as this type
+    #[arg(long = "type", value_name = "TYPE", value_enum, default_value_t = ValueType::Text)]
+    pub(crate) kind: ValueType,
+    /// Expire after this long, as in 90s, 10m or 1d12h; `none` for never, `keep` for the expiry
+    /// that the entry has [default: none, or with --if-value keep]
+    #[arg(long, value_name = "DURATION", value_parser = parse_ttl_change)]
+    pub(crate) ttl: Option<TtlChange>,
+    /// Say whether the cache may drop the entry [default: keep; evict for a new entry, or with a
+    /// lifetime]
+    #[arg(long, value_name = "POLICY", value_enum)]
+    pub(crate) policy: Option<PolicyChange>,
+    /// Set nothing, and exit with 1, if there is a fresh entry
+    #[arg(long, conflicts_with = "if_value")]
+    pub(crate) if_absent: bool,
+    /// Set nothing, and exit with 1, unless the entry has this value; numbers are compared by
+    /// value, as 1 and 1.0
+    #[arg(long, value_name = "VALUE", allow_hyphen_values = true)]
+    pub(crate) if_value: Option<String>,
+    #[command(flatten)]
+    pub(crate) scope: ScopeArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct HasArgs {
+    #[command(flatten)]
+    pub(crate) entry: EntryArgs,
+    #[command(flatten)]
+    pub(crate) command: CommandArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ecache key -a uniqueness -j 10
+  ecache key --args '[0.25]' --user u-alice --explain
+  ecache key --cwd -- git log -1")]
+pub(crate) struct KeyArgs {
+    #[command(flatten)]
+    pub(crate) call: CallArgs,
+    /// The command whose key is asked for
+    #[arg(value_name = "COMMAND", last = true, value_hint = clap::ValueHint::CommandWithArguments,
+          conflicts_with_all = ["argument", "json-argument", "args"])]
+    pub(crate) command: Vec<OsString>,
+    /// Name the key that `run` has with this --ttl, if it is `boot` or `session`
+    #[arg(long, value_name = "DURATION", value_parser = parse_lifetime, hide_short_help = true)]
+    pub(crate) ttl: Option<Lifetime>,
+    /// Print the text that is hashed, too
+    #[arg(long)]
+    pub(crate) explain: bool,
+    #[command(flatten)]
+    pub(crate) format: FormatArgs,
+    #[command(flatten)]
+    pub(crate) identity: IdentityArgs,
+    #[command(flatten)]
+    pub(crate) scope: ScopeArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ecache why -- curl -s https://example.com
+  ecache why --cwd --env LANG -- make report
+  ecache why histograms -a uniqueness -j 10 --user u-alice --format json")]
+pub(crate) struct WhyArgs {
+    /// The store's name, of a call
+    #[arg(value_name = "STORE")]
+    pub(crate) store: Option<String>,
+    /// The entry's key
+    #[arg(value_name = "KEY", conflicts_with_all = ["argument", "json-argument", "args"])]
+    pub(crate) key: Option<String>,
+    #[command(flatten)]
+    pub(crate) call: CallArgs,
+    #[command(flatten)]
+    pub(crate) command: CommandArgs,
+    #[command(flatten)]
+    pub(crate) failures: FailureArgs,
+    /// Print in this format
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
+    pub(crate) format: WhyFormat,
+    /// Print JSON, as --format json does
+    #[arg(long, conflicts_with = "format")]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) reveal: RevealArgs,
+    #[command(flatten)]
+    pub(crate) scope: ScopeArgs,
+}
+
+/// How `why` prints what it found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum WhyFormat {
+    /// Sentences, for people
+    #[default]
+    Text,
+    /// One JSON object
+    Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ShowArgs {
+    #[command(flatten)]
+    pub(crate) format: FormatArgs,
+    #[command(flatten)]
+    pub(crate) reveal: RevealArgs,
+    #[command(flatten)]
+    pub(crate) entry: EntryArgs,
+    #[command(flatten)]
+    pub(crate) command: CommandArgs,
+}

@@ -1,0 +1,166 @@
+//! The arguments of commands that list and count: `ls`, `stats`, `watch` and `info`.
+
+use clap::{Args, ValueEnum};
+use ecache_core::backend::{Dimension, Sort};
+
+use super::filter::FilterArgs;
+use super::{FormatArgs, RevealArgs};
+use crate::units::{Moment, parse_duration, parse_moment};
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ecache ls thumbs --expired
+  ecache ls --sort size --reverse -L 10
+  ecache ls --user u-alice --fields store_name,key | cut -f 2
+  ecache ls --format jsonl | jq -r 'select(.hits > 10) | .key'")]
+pub(crate) struct LsArgs {
+    /// Order by this field
+    #[arg(long, value_enum, value_name = "FIELD")]
+    pub(crate) sort: Option<SortField>,
+    /// Reverse the order
+    #[arg(long, short)]
+    pub(crate) reverse: bool,
+    /// Print no more than this many entries; 0 for all [default: 100 on a terminal, else all]
+    #[arg(long, short = 'L', value_name = "COUNT")]
+    pub(crate) limit: Option<u64>,
+    /// Dry run, which a list is not
+    #[arg(short = 'n', value_name = "COUNT", num_args = 0..=1, hide = true)]
+    pub(crate) dry_run: Option<Option<String>>,
+    /// Show all columns of a table, and cut nothing
+    #[arg(long, conflicts_with = "fields")]
+    pub(crate) wide: bool,
+    /// Print these fields, separated by commas; `all` for all but the value
+    #[arg(long, value_name = "FIELDS", value_delimiter = ',')]
+    pub(crate) fields: Vec<String>,
+    #[command(flatten)]
+    pub(crate) format: FormatArgs,
+    #[command(flatten)]
+    pub(crate) reveal: RevealArgs,
+    #[command(flatten)]
+    pub(crate) filter: FilterArgs,
+}
+
+/// A sort order of `ls`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SortField {
+    Key,
+    Created,
+    Updated,
+    Expires,
+    Used,
+    Size,
+    Hits,
+    Cost,
+}
+
+impl From<SortField> for Sort {
+    fn from(field: SortField) -> Self {
+        match field {
+            SortField::Key => Self::Key,
+            SortField::Created => Self::Created,
+            SortField::Updated => Self::Updated,
+            SortField::Expires => Self::Expires,
+            SortField::Used => Self::Used,
+            SortField::Size => Self::Size,
+            SortField::Hits => Self::Hits,
+            SortField::Cost => Self::Cost,
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ecache stats
+  ecache stats --since 7d
+  ecache stats --by dataset,user
+  ecache stats my_labels --by user --json")]
+pub(crate) struct StatsArgs {
+    /// Group by these, as in user or dataset,user
+    #[arg(
+        long,
+        value_enum,
+        value_name = "WHAT",
+        value_delimiter = ',',
+        default_value = "store"
+    )]
+    pub(crate) by: Vec<GroupBy>,
+    /// Count the calls since a time, or within a duration: by the hour, beyond 30 days by the day
+    #[arg(long, value_name = "WHEN", value_parser = parse_moment)]
+    pub(crate) since: Option<Moment>,
+    #[command(flatten)]
+    pub(crate) format: FormatArgs,
+    #[command(flatten)]
+    pub(crate) reveal: RevealArgs,
+    #[command(flatten)]
+    pub(crate) filter: FilterArgs,
+}
+
+/// A grouping of `stats`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum GroupBy {
+    Collection,
+    Store,
+    Dataset,
+    User,
+    Operator,
+    Prompt,
+    Function,
+}
+
+impl GroupBy {
+    /// Returns the dimension of the store that it names, if it is one.
+    pub(crate) fn dimension(self) -> Option<Dimension> {
+        Some(match self {
+            Self::Collection => Dimension::Collection,
+            Self::Store => Dimension::Store,
+            Self::Dataset => Dimension::Dataset,
+            Self::User => Dimension::User,
+            Self::Operator => Dimension::Operator,
+            Self::Prompt => Dimension::Prompt,
+            Self::Function => return None,
+        })
+    }
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ecache watch thumbs
+  ecache watch --dataset 6b03de1228195dbc2df5c505 --format jsonl | jq -r '[.change, .key] | @tsv'
+  ecache watch jobs --key done --count 1")]
+pub(crate) struct WatchArgs {
+    /// End after so many changes
+    #[arg(long, value_name = "COUNT")]
+    pub(crate) count: Option<usize>,
+    /// Look this often
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration, default_value = "100ms")]
+    pub(crate) interval: u64,
+    /// Print in this format [default: tab-separated lines]
+    #[arg(long, value_name = "FORMAT", value_enum)]
+    pub(crate) format: Option<WatchFormat>,
+    /// Print one JSON object a line, as --format jsonl does
+    #[arg(long, conflicts_with = "format")]
+    pub(crate) json: bool,
+    /// End rows with a NUL byte and escape nothing in them, for `xargs -0`
+    #[arg(long, short = '0', conflicts_with_all = ["format", "json"])]
+    pub(crate) null: bool,
+    #[command(flatten)]
+    pub(crate) reveal: RevealArgs,
+    #[command(flatten)]
+    pub(crate) filter: FilterArgs,
+}
+
+/// How `watch` prints a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum WatchFormat {
+    /// One JSON object a line
+    Jsonl,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct InfoArgs {
+    #[command(flatten)]
+    pub(crate) format: FormatArgs,
+}

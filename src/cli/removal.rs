@@ -1,0 +1,217 @@
+//! The arguments of commands that remove and change: `rm`, `clear`, `prune`, `undo`, `log` and
+//! `touch`.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::builder::Resettable;
+use clap::{Arg, Args};
+
+use super::entry::{CallArgs, CommandArgs, IdentityArgs, ScopeArgs};
+use super::filter::{self, FilterArgs};
+use super::value::{PolicyChange, TtlChange, parse_ttl_change};
+use super::{FormatArgs, SummaryArgs};
+use crate::units::{Moment, parse_duration, parse_moment, parse_size};
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ecache rm thumbs cat.jpg dog.jpg
+  ecache rm -- curl -s https://example.com
+  ecache ls --larger-than 1MiB --format jsonl | ecache rm --entries-from -")]
+pub(crate) struct RmArgs {
+    /// The store's name
+    #[arg(value_name = "STORE")]
+    pub(crate) store: Option<String>,
+    /// The entries' keys
+    #[arg(value_name = "KEY", conflicts_with_all = ["argument", "json-argument", "args"])]
+    pub(crate) keys: Vec<String>,
+    /// Remove the entries whose keys are in this file, one a line; - for standard input
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath,
+          requires = "store",
+          conflicts_with_all = ["keys", "argument", "json-argument", "args", "command"])]
+    pub(crate) keys_from: Option<PathBuf>,
+    /// Remove the entries in this file, as `ls --format jsonl` prints them; - for standard input
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath,
+          conflicts_with_all = ["keys_from", "store", "argument", "json-argument", "args", "command", "dataset", "user", "operator", "prompt", "jwt_file"])]
+    pub(crate) entries_from: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) command: CommandArgs,
+    #[command(flatten)]
+    pub(crate) call: CallArgs,
+    /// Say what would be removed, and remove nothing
+    #[arg(long, short = 'n')]
+    pub(crate) dry_run: bool,
+    /// Remove them for good, so that `ecache undo` has nothing to bring back
+    #[arg(long)]
+    pub(crate) no_undo: bool,
+    #[command(flatten)]
+    pub(crate) summary: SummaryArgs,
+    #[command(flatten)]
+    pub(crate) scope: ScopeArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "\
+Examples:
+  ecache clear thumbs --dry-run
+  ecache clear --dataset 6b03de1228195dbc2df5c505 --dry-run
+  ecache clear my_labels --user u-alice
+  ecache clear 'dashboard_*' --glob --policy any
+  ecache clear --all",
+    mut_arg("policy", filter::evict_by_default)
+)]
+pub(crate) struct ClearArgs {
+    /// Clear the whole collection, where there is no filter
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Remove them for good, so that `ecache undo` has nothing to bring back
+    #[arg(long)]
+    pub(crate) no_undo: bool,
+    /// Remove FiftyOne's jobs that are running, too
+    #[arg(long)]
+    pub(crate) jobs: bool,
+    /// Say what would be removed, and remove nothing
+    #[arg(long, short = 'n')]
+    pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) summary: SummaryArgs,
+    #[command(flatten)]
+    pub(crate) filter: FilterArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ecache prune
+  ecache prune --unused-for 30d --max-size 1GiB --dry-run
+  ecache prune --older-than 7d --user u-alice --kind command
+  ecache prune --expired --vacuum",
+mut_arg("policy", filter::evict_by_default),
+mut_arg("expired", |arg| limit(arg, "Remove entries that are expired")),
+mut_arg("older_than", |arg| limit(arg, "Remove entries written before a time, or a duration ago")),
+mut_arg("unused_for", |arg| limit(arg, "Remove entries neither written nor used since a time, or for a duration")))]
+pub(crate) struct PruneArgs {
+    /// Leave what expired no longer ago than this, which `run --stale` may yet print
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration,
+          conflicts_with_all = ["fresh", "expiring_within"])]
+    pub(crate) keep_stale: Option<u64>,
+    /// Remove the least recently used until all values fit in this size
+    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    pub(crate) max_size: Option<u64>,
+    /// Remove the least recently used until there are only this many
+    #[arg(long, value_name = "COUNT")]
+    pub(crate) max_entries: Option<u64>,
+    /// Remove entries whose dataset was deleted, and the metadata of such stores
+    #[arg(long)]
+    pub(crate) orphaned: bool,
+    /// The datasets that exist: a file with an id a line, or - for standard input
+    #[arg(long, value_name = "SOURCE", requires = "orphaned", value_hint = clap::ValueHint::FilePath)]
+    pub(crate) live_datasets: Option<PathBuf>,
+    /// Remove FiftyOne's jobs that are running, too
+    #[arg(long)]
+    pub(crate) jobs: bool,
+    /// Delete what is kept for `ecache undo` now, whatever its age
+    #[arg(long)]
+    pub(crate) retired: bool,
+    /// Overwrite it, too, so that no byte of it is left in the store's files
+    #[arg(long, requires = "retired")]
+    pub(crate) shred: bool,
+    /// Give the freed space back to the file system
+    #[arg(long)]
+    pub(crate) vacuum: bool,
+    /// Remove entries by age and use for good, too, so that `ecache undo` has nothing to bring back
+    #[arg(long)]
+    pub(crate) no_undo: bool,
+    /// Say what would be removed, and remove nothing
+    #[arg(long, short = 'n')]
+    pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) summary: SummaryArgs,
+    #[command(flatten)]
+    pub(crate) filter: FilterArgs,
+}
+
+/// Shows a condition that is a reason to go by itself among the other limits.
+fn limit(condition: Arg, help: &'static str) -> Arg {
+    condition
+        .help(help)
+        .help_heading(Resettable::Reset)
+        .display_order(0)
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ecache undo
+  ecache undo 6 --dry-run")]
+pub(crate) struct UndoArgs {
+    /// The number of the operation, as `ecache log` shows it
+    #[arg(value_name = "OPERATION", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) operation: Option<u64>,
+    /// Say what would be undone, and undo nothing
+    #[arg(long, short = 'n')]
+    pub(crate) dry_run: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ecache log
+  ecache log --since 2h --format jsonl")]
+pub(crate) struct LogArgs {
+    /// Only operations since a time, or a duration ago
+    #[arg(long, value_name = "TIME", value_parser = parse_moment)]
+    pub(crate) since: Option<Moment>,
+    /// Print at most this many
+    #[arg(long, value_name = "COUNT")]
+    pub(crate) limit: Option<u64>,
+    #[command(flatten)]
+    pub(crate) format: FormatArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "\
+Examples:
+  ecache touch thumbs --ttl 7d
+  ecache touch settings theme --policy persist
+  ecache touch --expiring-within 1h --ttl 1d --dry-run",
+    mut_arg("policy", filter::if_policy),
+    mut_arg("stores", filter::one_store),
+    // clap takes several keys only if its last argument is that of `--`, and a changed one is last.
+    mut_arg("command", |command| command)
+)]
+pub(crate) struct TouchArgs {
+    /// The command's results are kept apart from other versions: in the store NAME#vN
+    #[arg(long, value_name = "N", requires = "command")]
+    pub(crate) version: Option<String>,
+    /// Entries of these keys in that store
+    #[arg(value_name = "KEY", index = 2)]
+    pub(crate) keys: Vec<String>,
+    /// Expire this long from now, as in 90s, 10m or 1d12h; `none` for never, `keep` for the expiry
+    /// that an entry has
+    #[arg(long, value_name = "DURATION", value_parser = parse_ttl_change, required_unless_present = "new_policy")]
+    pub(crate) ttl: Option<TtlChange>,
+    /// Say whether the cache may drop the entries; with `keep` a lifetime is given to entries of
+    /// policy `evict` alone
+    #[arg(long = "policy", value_name = "POLICY", value_enum)]
+    pub(crate) new_policy: Option<PolicyChange>,
+    /// Change the whole collection, where there is no filter
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Say what would be changed, and change nothing
+    #[arg(long, short = 'n')]
+    pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) summary: SummaryArgs,
+    #[command(flatten)]
+    pub(crate) identity: IdentityArgs,
+    #[command(flatten)]
+    pub(crate) filter: FilterArgs,
+    /// The command whose result is meant, with the options of `ecache run` that are part of its key
+    #[arg(value_name = "COMMAND", index = 3, last = true, value_hint = clap::ValueHint::CommandWithArguments,
+          conflicts_with_all = ["stores", "key", "all"])]
+    pub(crate) command: Vec<OsString>,
+}

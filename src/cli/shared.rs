@@ -1,0 +1,104 @@
+//! Options that several commands share.
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args, ValueEnum};
+
+use crate::output::{ColorChoice, Format, Times};
+
+// Options of every command, listed after its own.
+#[derive(Clone, Debug, Args)]
+#[command(next_display_order = 900)]
+pub(crate) struct Global {
+    /// Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne's own:
+    /// fiftyone (a file of that name is ./fiftyone)
+    #[arg(long, global = true, value_name = "PATH", value_hint = clap::ValueHint::FilePath)]
+    pub(crate) db: Option<PathBuf>,
+    /// Use the store whose location is in this file, as a URL with a password has to be
+    #[arg(long, global = true, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    pub(crate) db_file: Option<PathBuf>,
+    /// Work in this collection; may be repeated where there is a filter
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(crate) collection: Vec<String>,
+    /// Work in all collections, where there is a filter
+    #[arg(long, global = true)]
+    pub(crate) all_collections: bool,
+    /// Read no settings from config.toml
+    #[arg(long, global = true)]
+    pub(crate) no_config: bool,
+    /// Have each write on the disk before it is acknowledged, which a power loss may cost otherwise
+    #[arg(long, global = true)]
+    pub(crate) durable: bool,
+    /// Print colours
+    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t)]
+    pub(crate) color: ColorChoice,
+    /// Show times in tables by their distance, in local time, in UTC or as RFC 3339
+    #[arg(long, global = true, value_enum, value_name = "HOW", default_value_t)]
+    pub(crate) time: Times,
+    /// Say nothing on success
+    #[arg(short, long, global = true)]
+    pub(crate) quiet: bool,
+    /// Say more on standard error
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub(crate) verbose: u8,
+}
+
+// The format of rows.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct FormatArgs {
+    /// Print in this format [default: table, or plain lines in a pipe]
+    #[arg(long, value_name = "FORMAT", value_enum)]
+    format: Option<Format>,
+    /// Print JSON, as --format json does
+    #[arg(long, conflicts_with = "format")]
+    json: bool,
+    /// End rows with a NUL byte and escape nothing in them, for `xargs -0`
+    #[arg(long, short = '0', conflicts_with_all = ["format", "json"])]
+    null: bool,
+}
+
+impl FormatArgs {
+    /// Returns the format that was asked for.
+    pub(crate) fn chosen(self) -> Option<Format> {
+        match (self.json, self.null) {
+            (true, _) => Some(Format::Json),
+            (_, true) => Some(Format::Nul),
+            _ => self.format,
+        }
+    }
+}
+
+// The format of the summary of a change.
+#[derive(Clone, Copy, Debug, Default, Args)]
+pub(crate) struct SummaryArgs {
+    /// Print the summary in this format [default: text, on standard error]
+    #[arg(long, value_name = "FORMAT", value_enum)]
+    format: Option<SummaryFormat>,
+    /// Print the summary as one JSON object on standard output
+    #[arg(long, conflicts_with = "format")]
+    json: bool,
+}
+
+impl SummaryArgs {
+    /// Reports whether JSON was asked for.
+    pub(crate) fn is_json(self) -> bool {
+        self.json || self.format == Some(SummaryFormat::Json)
+    }
+}
+
+/// How the summary of a change is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SummaryFormat {
+    /// A sentence on standard error
+    Text,
+    /// One object on standard output
+    Json,
+}
+
+// Whether what looks like a secret is shown.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct RevealArgs {
+    /// Show what looks like a secret in what was recorded, which is *** otherwise
+    #[arg(long)]
+    pub(crate) reveal: bool,
+}
