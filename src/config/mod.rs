@@ -13,164 +13,31 @@
 //! (larger than this file), and this one: a parsed document whose values are looked up by path, so
 //! that `config set` changes one line and keeps the comments.
 
+mod edit;
+mod keys;
+mod place;
+
+pub(crate) use edit::with_setting;
+pub(crate) use keys::{KEYS, check_key};
+pub(crate) use place::Place;
+
 use std::collections::BTreeMap;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use ecache_core::glob::Glob;
-use toml_edit::{Document, DocumentMut, Item, Table, TableLike, Value};
+use toml_edit::{Document, Item, Table, TableLike, Value};
 
-use crate::cli::value::{parse_lifetime, parse_ttl};
+use self::keys::{RUN, check_value, is_section};
+use self::place::NONE;
 use crate::error::usage;
-use crate::units::{parse_duration, parse_size};
-use crate::variables::{CONFIG, variable};
-
-/// Value of `ECACHE_CONFIG` for no file at all.
-const NONE: &str = "none";
-
-/// A setting: its name, the check of its value, its default, and its meaning.
-pub(crate) struct Setting {
-    /// Sections and name, as in `run.ttl`
-    pub(crate) key: &'static str,
-    kind: Kind,
-    /// Value where the file has none
-    pub(crate) default: &'static str,
-    /// One line of help
-    pub(crate) about: &'static str,
-}
-
-/// The form of a value.
-#[derive(Clone, Copy)]
-enum Kind {
-    Text,
-    Bool,
-    /// Text that an option would take as well
-    Parsed(fn(&str) -> Result<(), String>),
-    /// One of these words
-    Word(&'static [&'static str]),
-}
-
-fn parsed<T, E: std::fmt::Display>(result: Result<T, E>) -> Result<(), String> {
-    result.map(drop).map_err(|error| error.to_string())
-}
-
-const LIFETIME: Kind = Kind::Parsed(|text| parsed(parse_lifetime(text)));
-const TTL: Kind = Kind::Parsed(|text| parsed(parse_ttl(text)));
-const DURATION: Kind = Kind::Parsed(|text| parsed(parse_duration(text)));
-const SIZE: Kind = Kind::Parsed(|text| parsed(parse_size(text)));
-
-const fn setting(
-    key: &'static str,
-    kind: Kind,
-    default: &'static str,
-    about: &'static str,
-) -> Setting {
-    Setting {
-        key,
-        kind,
-        default,
-        about,
-    }
-}
-
-/// The settings of `[run]`, which `[stores."PATTERN"]` has as well.
-const RUN: &str = "run";
-
-/// All settings that have a fixed name.
-pub(crate) const KEYS: &[Setting] = &[
-    setting(
-        "db",
-        Kind::Text,
-        "",
-        "location of the store, as --db takes it",
-    ),
-    setting(
-        "db_file",
-        Kind::Text,
-        "",
-        "file with the location of the store",
-    ),
-    setting("run.ttl", LIFETIME, "none", "keep a result this long"),
-    setting("run.failure_ttl", TTL, "", "keep a failure this long"),
-    setting("run.no_failures", Kind::Bool, "false", "keep no failures"),
-    setting(
-        "run.stale",
-        DURATION,
-        "",
-        "print results this long after they expire, and refresh them",
-    ),
-    setting(
-        "run.stale_if_error",
-        Kind::Bool,
-        "false",
-        "print an expired result where the command fails",
-    ),
-    setting("run.max_age", DURATION, "", "run again what is older"),
-    setting("run.max_output", SIZE, "100MiB", "keep nothing larger"),
-    setting(
-        "run.wait_timeout",
-        DURATION,
-        "10m",
-        "wait this long for another process that runs the same",
-    ),
-    setting(
-        "run.on_busy",
-        Kind::Word(&["wait", "run", "stale", "fail"]),
-        "wait",
-        "what to do while another process runs the same",
-    ),
-    setting(
-        "run.record_args",
-        Kind::Bool,
-        "true",
-        "record the arguments of commands",
-    ),
-];
+use crate::variables::CONFIG;
 
 /// The settings of a user.
 #[derive(Default)]
 pub(crate) struct Config {
     document: Table,
-}
-
-/// Where the settings are.
-pub(crate) enum Place {
-    /// In this file, which was named
-    Named(PathBuf),
-    /// In the user's own file, if it exists
-    Usual(PathBuf),
-    /// Nowhere
-    None,
-}
-
-impl Place {
-    /// Returns the place that the environment names, or the usual one.
-    pub(crate) fn from_environment(is_off: bool) -> Self {
-        match variable(CONFIG) {
-            _ if is_off => Self::None,
-            Some(value) if value == NONE => Self::None,
-            Some(path) => Self::Named(path.into()),
-            None => usual().map_or(Self::None, Self::Usual),
-        }
-    }
-
-    /// Returns the file.
-    pub(crate) fn path(&self) -> Option<&Path> {
-        match self {
-            Self::Named(path) | Self::Usual(path) => Some(path),
-            Self::None => None,
-        }
-    }
-}
-
-/// Returns `$XDG_CONFIG_HOME/ecache/config.toml`, or the same in `~/.config`.
-fn usual() -> Option<PathBuf> {
-    let folder = match variable("XDG_CONFIG_HOME").map(PathBuf::from) {
-        Some(folder) if folder.is_absolute() => folder,
-        _ => PathBuf::from(variable("HOME")?).join(".config"),
-    };
-    Some(folder.join("ecache/config.toml"))
 }
 
 impl Config {
@@ -330,145 +197,9 @@ fn check(
     Ok(())
 }
 
-fn is_section(name: &str) -> bool {
-    KEYS.iter().any(|setting| {
-        setting
-            .key
-            .split_once('.')
-            .is_some_and(|(section, _)| section == name)
-    })
-}
-
-/// Returns the setting that a key names; those of a store are those of `run`.
-fn find(key: &str) -> Option<&'static Setting> {
-    let name = match key
-        .strip_prefix("stores.")
-        .and_then(|rest| rest.rsplit_once('.'))
-    {
-        Some((_, name)) => format!("{RUN}.{name}"),
-        None => key.to_owned(),
-    };
-    KEYS.iter().find(|setting| setting.key == name)
-}
-
-/// Returns the setting of that name, or what is wrong with the name.
-fn named(key: &str) -> Result<&'static Setting, String> {
-    find(key).ok_or_else(|| {
-        let near = nearest(key).map_or_else(String::new, |near| format!("; did you mean {near}?"));
-        format!("there is no setting {key:?}{near}")
-    })
-}
-
-/// Checks the name of a setting.
-///
-/// # Errors
-/// Fails if there is none of that name.
-pub(crate) fn check_key(key: &str) -> Result<()> {
-    if key.starts_with("datasets.") {
-        return Ok(());
-    }
-    named(key).map(drop).map_err(usage)
-}
-
-fn check_value(key: &str, value: &Value) -> Result<(), String> {
-    if let Some(name) = key.strip_prefix("datasets.") {
-        return match value.as_str() {
-            Some(id) if !id.is_empty() => Ok(()),
-            _ => Err(format!(
-                "the id of dataset {name:?} has to be a text in quotes"
-            )),
-        };
-    }
-    let setting = named(key)?;
-    let text = || {
-        let text = value.as_str();
-        text.ok_or_else(|| format!("{key} has to be a text in quotes, as in {key} = \"1d\""))
-    };
-    match setting.kind {
-        Kind::Text => text().map(drop),
-        Kind::Bool => value
-            .as_bool()
-            .map(drop)
-            .ok_or_else(|| format!("{key} is true or false")),
-        Kind::Parsed(parse) => parse(text()?).map_err(|error| format!("{key}: {error}")),
-        Kind::Word(words) => match text()? {
-            word if words.contains(&word) => Ok(()),
-            word => Err(format!(
-                "{key} cannot be {word:?}: it is one of {}",
-                words.join(", ")
-            )),
-        },
-    }
-}
-
-/// Returns the key that is spelt most like this one.
-fn nearest(key: &str) -> Option<&'static str> {
-    let last = |key: &str| key.rsplit('.').next().unwrap_or_default().to_owned();
-    let scored = KEYS.iter().map(|setting| {
-        let whole = strsim::jaro_winkler(key, setting.key);
-        (
-            whole.max(strsim::jaro_winkler(&last(key), &last(setting.key))),
-            setting.key,
-        )
-    });
-    let (score, key) = scored.max_by(|(one, _), (two, _)| one.total_cmp(two))?;
-    (score > 0.8).then_some(key)
-}
-
-/// Changes one setting in the text of a file, and keeps everything else as it is.
-///
-/// # Errors
-/// Fails if the text is not TOML, or if the key or the value is not one.
-pub(crate) fn with_setting(text: &str, key: &str, value: Option<&str>) -> Result<String> {
-    let mut document: DocumentMut = text.parse().context("the file is not TOML")?;
-    let parts = split(key)?;
-    let (name, sections) = parts.split_last().expect("a key has a part");
-    let full = parts.join(".");
-    let mut table: &mut dyn TableLike = document.as_table_mut();
-    for section in sections {
-        let item = table.entry(section).or_insert_with(|| {
-            let mut table = Table::new();
-            // Without a header of its own, as long as it has sections only.
-            table.set_implicit(true);
-            Item::Table(table)
-        });
-        table = item
-            .as_table_like_mut()
-            .ok_or_else(|| usage(format!("{section} is a value in the file, not a section")))?;
-    }
-    let Some(value) = value else {
-        table.remove(name);
-        return Ok(document.to_string());
-    };
-    let is_bool = find(&full).is_some_and(|setting| matches!(setting.kind, Kind::Bool));
-    let value = match value.parse::<bool>() {
-        Ok(flag) if is_bool => Value::from(flag),
-        _ => Value::from(value),
-    };
-    check_value(&full, &value).map_err(usage)?;
-    table.insert(name, Item::Value(value));
-    Ok(document.to_string())
-}
-
-/// Splits a key at its dots. A pattern of `stores` is all between the first dot and the last.
-fn split(key: &str) -> Result<Vec<&str>> {
-    let parts = match key
-        .strip_prefix("stores.")
-        .and_then(|rest| rest.rsplit_once('.'))
-    {
-        Some((pattern, name)) => vec!["stores", pattern.trim_matches('"'), name],
-        None => key.splitn(2, '.').collect(),
-    };
-    if parts.iter().any(|part| part.is_empty()) {
-        return Err(usage(format!(
-            "{key:?} is no setting: ecache config ls lists them"
-        )));
-    }
-    Ok(parts)
-}
-
 #[cfg(test)]
 mod tests {
+    use super::keys::Kind;
     use super::*;
 
     const PATH: &str = "config.toml";

@@ -1,0 +1,59 @@
+//! Changes one setting in the text of a file.
+
+use anyhow::{Context as _, Result};
+use toml_edit::{DocumentMut, Item, Table, TableLike, Value};
+
+use super::keys::{Kind, check_value, find};
+use crate::error::usage;
+
+/// Changes one setting in the text of a file, and keeps everything else as it is.
+///
+/// # Errors
+/// Fails if the text is not TOML, or if the key or the value is not one.
+pub(crate) fn with_setting(text: &str, key: &str, value: Option<&str>) -> Result<String> {
+    let mut document: DocumentMut = text.parse().context("the file is not TOML")?;
+    let parts = split(key)?;
+    let (name, sections) = parts.split_last().expect("a key has a part");
+    let full = parts.join(".");
+    let mut table: &mut dyn TableLike = document.as_table_mut();
+    for section in sections {
+        let item = table.entry(section).or_insert_with(|| {
+            let mut table = Table::new();
+            // Without a header of its own, as long as it has sections only.
+            table.set_implicit(true);
+            Item::Table(table)
+        });
+        table = item
+            .as_table_like_mut()
+            .ok_or_else(|| usage(format!("{section} is a value in the file, not a section")))?;
+    }
+    let Some(value) = value else {
+        table.remove(name);
+        return Ok(document.to_string());
+    };
+    let is_bool = find(&full).is_some_and(|setting| matches!(setting.kind, Kind::Bool));
+    let value = match value.parse::<bool>() {
+        Ok(flag) if is_bool => Value::from(flag),
+        _ => Value::from(value),
+    };
+    check_value(&full, &value).map_err(usage)?;
+    table.insert(name, Item::Value(value));
+    Ok(document.to_string())
+}
+
+/// Splits a key at its dots. A pattern of `stores` is all between the first dot and the last.
+fn split(key: &str) -> Result<Vec<&str>> {
+    let parts = match key
+        .strip_prefix("stores.")
+        .and_then(|rest| rest.rsplit_once('.'))
+    {
+        Some((pattern, name)) => vec!["stores", pattern.trim_matches('"'), name],
+        None => key.splitn(2, '.').collect(),
+    };
+    if parts.iter().any(|part| part.is_empty()) {
+        return Err(usage(format!(
+            "{key:?} is no setting: ecache config ls lists them"
+        )));
+    }
+    Ok(parts)
+}

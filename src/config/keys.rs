@@ -1,0 +1,195 @@
+//! The one table of settings, which checks their names and values.
+
+use anyhow::Result;
+use toml_edit::Value;
+
+use crate::cli::value::{parse_lifetime, parse_ttl};
+use crate::error::usage;
+use crate::units::{parse_duration, parse_size};
+
+/// A setting: its name, the check of its value, its default, and its meaning.
+pub(crate) struct Setting {
+    /// Sections and name, as in `run.ttl`
+    pub(crate) key: &'static str,
+    pub(super) kind: Kind,
+    /// Value where the file has none
+    pub(crate) default: &'static str,
+    /// One line of help
+    pub(crate) about: &'static str,
+}
+
+/// The form of a value.
+#[derive(Clone, Copy)]
+pub(super) enum Kind {
+    Text,
+    Bool,
+    /// Text that an option would take as well
+    Parsed(fn(&str) -> Result<(), String>),
+    /// One of these words
+    Word(&'static [&'static str]),
+}
+
+fn parsed<T, E: std::fmt::Display>(result: Result<T, E>) -> Result<(), String> {
+    result.map(drop).map_err(|error| error.to_string())
+}
+
+const LIFETIME: Kind = Kind::Parsed(|text| parsed(parse_lifetime(text)));
+
+const TTL: Kind = Kind::Parsed(|text| parsed(parse_ttl(text)));
+
+const DURATION: Kind = Kind::Parsed(|text| parsed(parse_duration(text)));
+
+const SIZE: Kind = Kind::Parsed(|text| parsed(parse_size(text)));
+
+const fn setting(
+    key: &'static str,
+    kind: Kind,
+    default: &'static str,
+    about: &'static str,
+) -> Setting {
+    Setting {
+        key,
+        kind,
+        default,
+        about,
+    }
+}
+
+/// The settings of `[run]`, which `[stores."PATTERN"]` has as well.
+pub(super) const RUN: &str = "run";
+
+/// All settings that have a fixed name.
+pub(crate) const KEYS: &[Setting] = &[
+    setting(
+        "db",
+        Kind::Text,
+        "",
+        "location of the store, as --db takes it",
+    ),
+    setting(
+        "db_file",
+        Kind::Text,
+        "",
+        "file with the location of the store",
+    ),
+    setting("run.ttl", LIFETIME, "none", "keep a result this long"),
+    setting("run.failure_ttl", TTL, "", "keep a failure this long"),
+    setting("run.no_failures", Kind::Bool, "false", "keep no failures"),
+    setting(
+        "run.stale",
+        DURATION,
+        "",
+        "print results this long after they expire, and refresh them",
+    ),
+    setting(
+        "run.stale_if_error",
+        Kind::Bool,
+        "false",
+        "print an expired result where the command fails",
+    ),
+    setting("run.max_age", DURATION, "", "run again what is older"),
+    setting("run.max_output", SIZE, "100MiB", "keep nothing larger"),
+    setting(
+        "run.wait_timeout",
+        DURATION,
+        "10m",
+        "wait this long for another process that runs the same",
+    ),
+    setting(
+        "run.on_busy",
+        Kind::Word(&["wait", "run", "stale", "fail"]),
+        "wait",
+        "what to do while another process runs the same",
+    ),
+    setting(
+        "run.record_args",
+        Kind::Bool,
+        "true",
+        "record the arguments of commands",
+    ),
+];
+
+pub(super) fn is_section(name: &str) -> bool {
+    KEYS.iter().any(|setting| {
+        setting
+            .key
+            .split_once('.')
+            .is_some_and(|(section, _)| section == name)
+    })
+}
+
+/// Returns the setting that a key names; those of a store are those of `run`.
+pub(super) fn find(key: &str) -> Option<&'static Setting> {
+    let name = match key
+        .strip_prefix("stores.")
+        .and_then(|rest| rest.rsplit_once('.'))
+    {
+        Some((_, name)) => format!("{RUN}.{name}"),
+        None => key.to_owned(),
+    };
+    KEYS.iter().find(|setting| setting.key == name)
+}
+
+/// Returns the setting of that name, or what is wrong with the name.
+fn named(key: &str) -> Result<&'static Setting, String> {
+    find(key).ok_or_else(|| {
+        let near = nearest(key).map_or_else(String::new, |near| format!("; did you mean {near}?"));
+        format!("there is no setting {key:?}{near}")
+    })
+}
+
+/// Checks the name of a setting.
+///
+/// # Errors
+/// Fails if there is none of that name.
+pub(crate) fn check_key(key: &str) -> Result<()> {
+    if key.starts_with("datasets.") {
+        return Ok(());
+    }
+    named(key).map(drop).map_err(usage)
+}
+
+pub(super) fn check_value(key: &str, value: &Value) -> Result<(), String> {
+    if let Some(name) = key.strip_prefix("datasets.") {
+        return match value.as_str() {
+            Some(id) if !id.is_empty() => Ok(()),
+            _ => Err(format!(
+                "the id of dataset {name:?} has to be a text in quotes"
+            )),
+        };
+    }
+    let setting = named(key)?;
+    let text = || {
+        let text = value.as_str();
+        text.ok_or_else(|| format!("{key} has to be a text in quotes, as in {key} = \"1d\""))
+    };
+    match setting.kind {
+        Kind::Text => text().map(drop),
+        Kind::Bool => value
+            .as_bool()
+            .map(drop)
+            .ok_or_else(|| format!("{key} is true or false")),
+        Kind::Parsed(parse) => parse(text()?).map_err(|error| format!("{key}: {error}")),
+        Kind::Word(words) => match text()? {
+            word if words.contains(&word) => Ok(()),
+            word => Err(format!(
+                "{key} cannot be {word:?}: it is one of {}",
+                words.join(", ")
+            )),
+        },
+    }
+}
+
+/// Returns the key that is spelt most like this one.
+fn nearest(key: &str) -> Option<&'static str> {
+    let last = |key: &str| key.rsplit('.').next().unwrap_or_default().to_owned();
+    let scored = KEYS.iter().map(|setting| {
+        let whole = strsim::jaro_winkler(key, setting.key);
+        (
+            whole.max(strsim::jaro_winkler(&last(key), &last(setting.key))),
+            setting.key,
+        )
+    });
+    let (score, key) = scored.max_by(|(one, _), (two, _)| one.total_cmp(two))?;
+    (score > 0.8).then_some(key)
+}

@@ -1,0 +1,148 @@
+//! Finds the location of the store, and the files of this host for a store in a database.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use ecache_core::key::Key;
+use ecache_core::{location, sidecar};
+
+use super::Context;
+use crate::error::{hindered, usage};
+use crate::fiftyone;
+use crate::variables::{self, variable};
+
+/// Where a setting came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    Flag,
+    File,
+    Environment,
+    Config,
+    Default,
+}
+
+impl Context {
+    /// Returns the location of the store, and the origin of that setting.
+    pub(crate) fn location(&self) -> Result<(PathBuf, Origin)> {
+        let (path, origin) = self.named_location()?;
+        Ok((self.by_name(path)?, origin))
+    }
+
+    /// Returns the option that named the store on the command line, and its value as typed.
+    pub(crate) fn typed_location(&self) -> Option<(&'static str, &Path)> {
+        match (self.named_location(), &self.db, &self.db_file) {
+            (Ok((_, Origin::Flag)), Some(path), _) => Some(("--db", path)),
+            (Ok((_, Origin::File)), _, Some(file)) => Some(("--db-file", file)),
+            _ => None,
+        }
+    }
+
+    /// Returns the location of a store that was typed as an argument; `@` is
+    /// [`Context::location`].
+    pub(crate) fn location_of(&self, typed: &Path) -> Result<PathBuf> {
+        if typed.as_os_str() == "@" {
+            Ok(self.location()?.0)
+        } else {
+            self.by_name(without_password(typed)?)
+        }
+    }
+
+    /// Returns a location, or that of FiftyOne's database in the place of its name.
+    fn by_name(&self, location: PathBuf) -> Result<PathBuf> {
+        if location.as_os_str() != fiftyone::NAME {
+            return Ok(location);
+        }
+        if self.fiftyone.get().is_none() {
+            let database = fiftyone::database().map_err(hindered)?;
+            // Nothing else sets it.
+            let _ = self.fiftyone.set(database);
+        }
+        Ok(self
+            .fiftyone
+            .get()
+            .map_or(location, |found| found.url.clone()))
+    }
+
+    fn named_location(&self) -> Result<(PathBuf, Origin)> {
+        match (&self.db, &self.db_file) {
+            (Some(_), Some(_)) => Err(usage("--db and --db-file contradict each other")),
+            (None, Some(file)) => Ok((location_in(&at_home(file))?, Origin::File)),
+            (Some(path), None) => Ok((without_password(&at_home(path))?, Origin::Flag)),
+            (None, None) => match variable(variables::STORE) {
+                Some(path) => Ok((at_home(Path::new(&path)), Origin::Environment)),
+                None => self.configured_location(),
+            },
+        }
+    }
+
+    /// Returns the location that the settings name, or the default one.
+    fn configured_location(&self) -> Result<(PathBuf, Origin)> {
+        let config = self.config()?;
+        let set = |key| config.text(key).filter(|value| !value.is_empty());
+        match (set("db"), set("db_file")) {
+            (Some(_), Some(_)) => Err(usage("the settings have both db and db_file")),
+            (None, Some(file)) => Ok((location_in(&at_home(Path::new(&file)))?, Origin::Config)),
+            (Some(path), None) => Ok((
+                without_password(&at_home(Path::new(&path)))?,
+                Origin::Config,
+            )),
+            (None, None) => Ok((data_folder()?.join(location::DEFAULT_FILE), Origin::Default)),
+        }
+    }
+
+    /// Returns the base path of this host's sidecar files for a store that is no file.
+    pub(crate) fn beside(&self, location: &Path) -> Option<PathBuf> {
+        if !location::is_url(location.as_os_str()) {
+            return None;
+        }
+        let folder = data_folder().ok()?;
+        sidecar::make_home(&folder).ok()?;
+        let shown = location::shown(location.as_os_str());
+        let name = match self.fiftyone.get() {
+            Some(found) if found.url == location => location::shown(found.lasting_name.as_ref()),
+            _ => shown,
+        };
+        let name = Key::of_preimage(&name);
+        Some(folder.join(name.as_str()))
+    }
+}
+
+/// Returns the folder of ecache's own files.
+fn data_folder() -> Result<PathBuf> {
+    location::data_folder(|name| std::env::var_os(name)).ok_or_else(|| {
+        usage("there is no home folder to keep the store in: set HOME or XDG_DATA_HOME, or name a file with --db")
+    })
+}
+
+/// Refuses a typed location with a password, which other users can see.
+fn without_password(typed: &Path) -> Result<PathBuf> {
+    if location::has_password(typed.as_os_str()) {
+        Err(usage(
+            "a password on the command line can be read by others: put the location into ECACHE_DB, or into a file and name that with --db-file",
+        ))
+    } else {
+        Ok(typed.to_owned())
+    }
+}
+
+/// Reads the location from a file.
+fn location_in(file: &Path) -> Result<PathBuf> {
+    let attempt = || format!("cannot read the location from {}", file.display());
+    let text = std::fs::read_to_string(file).with_context(attempt)?;
+    match text.trim() {
+        "" => Err(usage(format!(
+            "the location in {} is empty",
+            file.display()
+        ))),
+        text => Ok(text.into()),
+    }
+}
+
+/// Replaces a leading `~/` by the home folder: shells do so for a word of its own alone, and not
+/// behind `--db=`.
+fn at_home(path: &Path) -> PathBuf {
+    match (path.strip_prefix("~"), variable("HOME")) {
+        (Ok(rest), Some(home)) => PathBuf::from(home).join(rest),
+        _ => path.to_owned(),
+    }
+}

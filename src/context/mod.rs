@@ -1,0 +1,192 @@
+//! The context of a command: its store, clock and output. Built once.
+
+mod location;
+mod print;
+mod store;
+
+pub(crate) use self::location::Origin;
+
+use std::cell::{LazyCell, OnceCell};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result};
+use ecache_core::backend::{Backend, Dataset};
+use ecache_core::location::Access;
+use ecache_core::scope::DEFAULT_COLLECTION;
+use ecache_core::time::{Clock, SystemClock, Timestamp};
+
+use crate::cli::Global;
+use crate::config::{Config, Place};
+use crate::datasets::Datasets;
+use crate::error::usage;
+use crate::fiftyone::Database;
+use crate::output::{Summary, Terminal};
+use crate::variables;
+
+/// The collections to work in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Collections {
+    /// None were named: FiftyOne's own, or all where a command says so
+    Default,
+    /// Those that were named
+    Named(Vec<String>),
+    /// All of the store
+    All,
+}
+
+/// The context of a command.
+pub(crate) struct Context {
+    /// The collections to work in
+    pub(crate) collections: Collections,
+    /// The terminal; only commands that print rows need it
+    pub(crate) terminal: LazyCell<Terminal, Box<dyn FnOnce() -> Terminal>>,
+    /// The report of a change, where it is asked for as JSON
+    pub(crate) summary: Summary,
+    pub(crate) quiet: bool,
+    pub(crate) verbose: bool,
+    /// Mode in which the store is opened for writing
+    pub(crate) access: Access,
+    db: Option<PathBuf>,
+    db_file: Option<PathBuf>,
+    settings: Place,
+    config: OnceCell<Config>,
+    /// The store, if it is in a database; the connection is kept
+    remote: OnceCell<Arc<dyn Backend>>,
+    /// FiftyOne's database, once it was looked for and found
+    fiftyone: OnceCell<Database>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Context {
+    /// Takes the global options, and from the environment what they leave open.
+    pub(crate) fn new(global: Global) -> Result<Self> {
+        let clock = clock()?;
+        let now = clock.now().as_millis();
+        let (color, times) = (global.color, global.time);
+        Ok(Self {
+            collections: match (global.collection.is_empty(), global.all_collections) {
+                (false, true) => {
+                    return Err(usage(
+                        "--collection and --all-collections contradict each other",
+                    ));
+                }
+                (false, false) => Collections::Named(global.collection),
+                (true, true) => Collections::All,
+                (true, false) => Collections::Default,
+            },
+            terminal: LazyCell::new(Box::new(move || {
+                Terminal::from_environment(color, times, now)
+            })),
+            summary: Summary::default(),
+            quiet: global.quiet,
+            verbose: global.verbose > 0,
+            access: if global.durable || variables::is_durable() {
+                Access::WriteDurably
+            } else {
+                Access::Write
+            },
+            db: global.db,
+            db_file: global.db_file,
+            settings: Place::from_environment(global.no_config),
+            config: OnceCell::new(),
+            remote: OnceCell::new(),
+            fiftyone: OnceCell::new(),
+            clock,
+        })
+    }
+
+    /// Returns the one collection that an entry is in which was named by its key.
+    ///
+    /// # Errors
+    /// If several collections were named.
+    pub(crate) fn collection(&self) -> Result<&str> {
+        match &self.collections {
+            Collections::Default => Ok(DEFAULT_COLLECTION),
+            Collections::Named(names) => match names.as_slice() {
+                [name] => Ok(name),
+                _ => Err(usage(
+                    "an entry is in one collection: name it with --collection",
+                )),
+            },
+            Collections::All => Err(usage(
+                "an entry is in one collection: name it with --collection instead of --all-collections",
+            )),
+        }
+    }
+
+    /// Reports whether entries of several collections may be listed together.
+    pub(crate) fn may_mix_collections(&self) -> bool {
+        match &self.collections {
+            Collections::Default => false,
+            Collections::Named(names) => names.len() > 1,
+            Collections::All => true,
+        }
+    }
+
+    /// Returns the collection of records that come without one: the single one that was named, or
+    /// FiftyOne's.
+    pub(crate) fn usual_collection(&self) -> &str {
+        self.collection().unwrap_or(DEFAULT_COLLECTION)
+    }
+
+    /// Returns the current time.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Returns the clock.
+    pub(crate) fn clock(&self) -> &dyn Clock {
+        self.clock.as_ref()
+    }
+
+    /// Returns the clock, for users that outlive the context.
+    pub(crate) fn shared_clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.clock)
+    }
+
+    /// Returns the user's settings. They are read once.
+    pub(crate) fn config(&self) -> Result<&Config> {
+        if self.config.get().is_none() {
+            // Nothing else sets it.
+            let _ = self.config.set(Config::read(&self.settings)?);
+        }
+        Ok(self.config.get().expect("it was set above"))
+    }
+
+    /// Returns the place of the user's settings.
+    pub(crate) fn settings(&self) -> &Place {
+        &self.settings
+    }
+
+    /// Returns the datasets of the database that the store is in; none for a file.
+    pub(crate) fn datasets(&self) -> Result<Datasets> {
+        let (path, _) = self.location()?;
+        let known = match self.remote(&path)? {
+            Some(backend) => backend.datasets()?,
+            None => None,
+        };
+        self.datasets_of(known)
+    }
+
+    /// Returns the datasets that a database knows, or those that the user's settings name.
+    pub(crate) fn datasets_of(&self, known: Option<Vec<Dataset>>) -> Result<Datasets> {
+        let named = match known {
+            Some(_) => BTreeMap::new(),
+            None => self.config()?.datasets(),
+        };
+        Ok(Datasets::new(known, named))
+    }
+}
+
+/// Returns the system's clock, or for tests one that stands still.
+fn clock() -> Result<Arc<dyn Clock>> {
+    match std::env::var("ECACHE_TEST_NOW") {
+        Ok(time) => {
+            let millis = crate::units::parse_time(&time).context("in ECACHE_TEST_NOW")?;
+            Ok(Arc::new(Timestamp::from_millis(millis)))
+        }
+        Err(_) => Ok(Arc::new(SystemClock)),
+    }
+}

@@ -1,0 +1,81 @@
+//! Prints for a command: rows, summaries, notes, warnings and progress.
+
+use std::io;
+
+use anyhow::Result;
+
+use super::Context;
+use crate::cli::FormatArgs;
+use crate::output::{Column, Format, Progress, Terminal, Writer, paint, say, say_in, stdout};
+
+impl Context {
+    /// Returns the requested format, or else the one that suits standard output.
+    pub(crate) fn format(&self, args: FormatArgs) -> Format {
+        args.chosen()
+            .unwrap_or_else(|| Format::default_for(&self.terminal))
+    }
+
+    /// Starts to print rows on standard output.
+    pub(crate) fn rows<'a>(&self, format: Format, columns: &'a [Column]) -> io::Result<Writer<'a>> {
+        Writer::new(format, columns, stdout(), &self.terminal)
+    }
+
+    /// Starts to print rows of which a table cuts nothing.
+    pub(crate) fn wide_rows<'a>(
+        &self,
+        format: Format,
+        columns: &'a [Column],
+    ) -> io::Result<Writer<'a>> {
+        Writer::new(format, columns, stdout(), &self.terminal.widened())
+    }
+
+    /// Prints the summary of a change as one JSON object, if it was asked for.
+    pub(crate) fn finish_summary(&self, dry_run: bool) -> Result<()> {
+        let Some(fields) = self.summary.fields(dry_run) else {
+            return Ok(());
+        };
+        let (columns, cells): (Vec<_>, Vec<_>) = fields
+            .into_iter()
+            .map(|(name, cell)| (Column::text(name), cell))
+            .unzip();
+        let mut rows = self.rows(Format::Jsonl, &columns)?;
+        rows.row(&cells)?;
+        Ok(rows.finish()?)
+    }
+
+    /// Starts a counter on standard error.
+    pub(crate) fn progress(&self, verb: &'static str, total: Option<u64>) -> Progress {
+        let hidden = Terminal {
+            stderr_is_terminal: false,
+            ..Terminal::clone(&self.terminal)
+        };
+        let terminal = if self.quiet { &hidden } else { &self.terminal };
+        Progress::new(terminal, verb, total)
+    }
+
+    /// Prints a note on standard error, unless `--quiet`.
+    pub(crate) fn note(&self, message: &str) {
+        if !self.quiet {
+            say(message);
+        }
+    }
+
+    /// Prints a line below a table on a terminal, unless `--quiet`.
+    pub(crate) fn footer(&self, text: &str) {
+        if !self.quiet && self.terminal.stdout_is_terminal {
+            say_in(paint::style::MUTED, text, self.terminal.stderr_color);
+        }
+    }
+
+    /// Prints a note with `--verbose`.
+    pub(crate) fn detail(&self, message: &str) {
+        if self.verbose {
+            self.note(message);
+        }
+    }
+
+    /// Prints a warning on standard error; the command continues.
+    pub(crate) fn warn(&self, message: &str) {
+        say(&format!("ecache: {message}"));
+    }
+}

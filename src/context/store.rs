@@ -1,0 +1,152 @@
+//! Opens the store of a command, and counts its calls.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Result;
+use ecache_core::backend::sqlite::BUSY_TIMEOUT;
+use ecache_core::backend::{Backend, Lookup};
+use ecache_core::error::Error;
+use ecache_core::location::{self, Access};
+use ecache_core::scope::Address;
+use ecache_core::statistics;
+use ecache_core::time::Timestamp;
+use ecache_core::usage::{Event, Log};
+
+use super::Context;
+use crate::down;
+
+impl Context {
+    /// Returns the store if it is in a database. Connects once.
+    pub(super) fn remote(&self, path: &Path) -> Result<Option<Arc<dyn Backend>>> {
+        if !location::is_url(path.as_os_str()) {
+            return Ok(None);
+        }
+        if let Some(remote) = self.remote.get() {
+            return Ok(Some(remote.clone()));
+        }
+        let remote = location::open(path.as_os_str(), self.access)?;
+        if let Some(beside) = self.beside(path) {
+            down::forget(&beside);
+        }
+        Ok(Some(self.remote.get_or_init(|| remote).clone()))
+    }
+
+    /// Reports whether the store exists; that of a server is assumed to.
+    pub(crate) fn has_store(&self) -> Result<bool> {
+        let (path, _) = self.location()?;
+        Ok(location::is_url(path.as_os_str()) || path.exists())
+    }
+
+    /// Opens the store for reading. A store that does not exist yet is empty.
+    pub(crate) fn reader(&self) -> Result<Arc<dyn Backend>> {
+        let (path, _) = self.location()?;
+        if let Some(remote) = self.remote(&path)? {
+            return Ok(remote);
+        }
+        match location::open(path.as_os_str(), Access::Read) {
+            Err(Error::Missing { path }) => {
+                self.detail(&format!("there is no store at {} yet", path.display()));
+                Ok(location::empty())
+            }
+            result => Ok(result?),
+        }
+    }
+
+    /// Opens the store for reading, and looks up one entry, in the fastest way. The backend must be
+    /// dropped before this process writes to the store.
+    pub(crate) fn look_up_once(
+        &self,
+        address: &Address,
+        now: Timestamp,
+    ) -> Result<(Arc<dyn Backend>, Lookup)> {
+        let (path, _) = self.location()?;
+        if let Some(remote) = self.remote(&path)? {
+            let lookup = remote.lookup_unread(address, now)?;
+            return Ok((remote, lookup));
+        }
+        match location::look_up_once(path.as_os_str(), BUSY_TIMEOUT, address, now) {
+            Err(Error::Missing { path }) => {
+                self.detail(&format!("there is no store at {} yet", path.display()));
+                Ok((location::empty(), Lookup::Missing))
+            }
+            result => Ok(result?),
+        }
+    }
+
+    /// Opens the store for writing, and creates it if it does not exist.
+    pub(crate) fn writer(&self) -> Result<Arc<dyn Backend>> {
+        let (path, _) = self.location()?;
+        if let Some(remote) = self.remote(&path)? {
+            return Ok(remote);
+        }
+        let missing = path
+            .parent()
+            .filter(|folder| self.verbose && !folder.exists());
+        let missing = missing.map(|folder| folder.display().to_string());
+        let backend = location::open(path.as_os_str(), self.access)?;
+        if let Some(folder) = missing.filter(|folder| !folder.is_empty()) {
+            self.detail(&format!("created the folder {folder}, for you alone"));
+        }
+        Ok(backend)
+    }
+
+    /// Opens the store for removals. A store that does not exist yet is empty, and is not created.
+    pub(crate) fn remover(&self) -> Result<Arc<dyn Backend>> {
+        let (path, _) = self.location()?;
+        match path.try_exists() {
+            Ok(false) if !location::is_url(path.as_os_str()) => self.reader(),
+            _ => {
+                // The hits of entries that go must not count for later ones of their keys.
+                let writer = self.writer()?;
+                if let Ok(log) = self.usage_log() {
+                    let _ = statistics::fold(writer.as_ref(), &log, self.now());
+                }
+                Ok(writer)
+            }
+        }
+    }
+
+    /// Returns the usage log of the store: beside its file, or for a server on this host.
+    pub(crate) fn usage_log(&self) -> Result<Log> {
+        let (path, _) = self.location()?;
+        Ok(Log::beside(&self.beside(&path).unwrap_or(path)))
+    }
+
+    /// Appends calls to the usage log. Best effort: a store that cannot be written to is read all
+    /// the same.
+    pub(crate) fn count(&self, events: &[Event]) {
+        let appended = self.usage_log().and_then(|log| {
+            let is_hit = events.iter().any(|event| event.outcome.is_use());
+            // A store that does not exist gets no log either.
+            if !is_hit && !self.has_store()? {
+                return Ok(0);
+            }
+            Ok(log.append(events)?)
+        });
+        match appended {
+            Ok(size) if size > statistics::FOLD_NOW_ABOVE => self.fold_usage(),
+            Ok(_) => {}
+            Err(error) => self.detail(&format!("the call was not counted: {error:#}")),
+        }
+    }
+
+    /// Moves what the usage log counted into the store, for commands that show or select by use.
+    /// Best effort: what cannot be moved now is still in the log.
+    pub(crate) fn fold_usage(&self) {
+        let fold = || -> Result<()> {
+            let log = self.usage_log()?;
+            if log.size() == 0 || !self.has_store()? {
+                return Ok(());
+            }
+            // Opening a store to write takes longer than a look at the offset.
+            if statistics::is_folded(self.reader()?.as_ref(), &log)? {
+                return Ok(());
+            }
+            Ok(statistics::fold(self.writer()?.as_ref(), &log, self.now())?)
+        };
+        if let Err(error) = fold() {
+            self.detail(&format!("the latest hits are not counted in: {error:#}"));
+        }
+    }
+}
