@@ -4,7 +4,8 @@ use anyhow::Result;
 use ecache_core::command::Settings;
 use ecache_core::key::{Key, preimage};
 
-use super::shared::command_args::{CommandLine, Invocation, lifetime};
+use super::shared::command_args::{CommandLine, Invocation};
+use super::shared::command_settings::lifetime;
 use super::shared::resolve::{call_scopes, token};
 use crate::cli::KeyArgs;
 use crate::context::Context;

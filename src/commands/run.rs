@@ -19,22 +19,20 @@ use ecache_core::usage::{Event, Outcome as Counted};
 use rustix::fs::FileType;
 use serde::Serialize;
 
-use super::shared::background;
-use super::shared::command_args::{
-    CommandLine, Invocation, Unkeyed, cache_mode, is_stream, kept, lifetime, wait_timeout,
-};
-use super::shared::configured;
+use super::shared::command_args::{CommandLine, Invocation};
+use super::shared::command_settings::{cache_mode, kept, lifetime, wait_timeout};
 use super::shared::in_place::{self, Noting};
 use super::shared::outputs::outputs;
+use super::shared::stdin::{Unkeyed, is_stream};
+use super::shared::{background, configured};
 use crate::cli::entry::StdinChoice;
 use crate::cli::value::Lifetime;
 use crate::cli::{BusyChoice, CacheMode, RunArgs};
 use crate::context::Context;
-use crate::down;
 use crate::error::{Exit, Hindered, Usage, not_run, unreachable, usage};
 use crate::output::{JsonToTerminal, human, stderr, stdout};
-use crate::signals;
 use crate::variables::name_in_environment;
+use crate::{down, signals};
 
 pub(crate) fn run(context: &Context, args: RunArgs) -> Result<Exit> {
     memoized(context, args).map_err(not_run)

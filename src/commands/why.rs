@@ -15,7 +15,8 @@ use ecache_core::time::Timestamp;
 use ecache_core::value::Kind;
 use serde_json::{Value, json};
 
-use super::shared::command_args::{CommandLine, Invocation, failures, lifetime};
+use super::shared::command_args::{CommandLine, Invocation};
+use super::shared::command_settings::{failures, lifetime};
 use super::shared::deletion::entries;
 use super::shared::operation::rounded;
 use super::shared::outputs::outputs;

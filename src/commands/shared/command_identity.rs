@@ -1,0 +1,106 @@
+//! The identity of a command besides its arguments: its program, folder, environment and input
+//! files, and the boot, session or scope that it belongs to.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::os::unix::fs::MetadataExt;
+
+use anyhow::{Context as _, Result, anyhow};
+use ecache_core::command::{Identity, Program, file_metadata, hash_files};
+
+use crate::cli::entry::SurroundingsArgs;
+use crate::cli::value::Lifetime;
+use crate::error::hindered;
+use crate::variables::{self, variable};
+
+/// Returns the further parts of the key: the boot or session, the scope, and the modification times
+/// of files.
+fn marks(
+    args: &SurroundingsArgs,
+    lifetime: Option<Lifetime>,
+) -> Result<BTreeMap<OsString, String>> {
+    let mut marks = BTreeMap::new();
+    match lifetime {
+        Some(Lifetime::Boot) => marks.insert("boot".into(), boot()?),
+        Some(Lifetime::Session) => marks.insert("session".into(), session()?),
+        Some(Lifetime::Ttl(_)) | None => None,
+    };
+    let scope = variable(variables::BKT_SCOPE);
+    if let Some(name) = args.name.as_ref().map(OsString::from).or(scope) {
+        let name = name
+            .into_string()
+            .map_err(|_| hindered(anyhow!("BKT_SCOPE is not UTF-8")))?;
+        marks.insert("scope".into(), name);
+    }
+    for path in &args.modtime {
+        // As for bkt, a missing file is a state of its own.
+        let modified = match file_metadata(path) {
+            Ok(file) => format!("{}.{:09}", file.mtime(), file.mtime_nsec()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => "none".to_owned(),
+            Err(error) => {
+                return Err(error).with_context(|| format!("cannot look at {}", path.display()));
+            }
+        };
+        let mut name = OsString::from("modtime ");
+        name.push(path);
+        marks.insert(name, modified);
+    }
+    Ok(marks)
+}
+
+/// Returns the id of the current boot.
+fn boot() -> Result<String> {
+    let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id");
+    let id = id
+        .context("cannot tell this boot from others, as --ttl boot and --ttl session need")
+        .map_err(hindered)?;
+    Ok(id.trim_end().to_owned())
+}
+
+/// Returns an id of the session of this terminal or cron job: the boot, and the PID and start time
+/// of the session leader, usually a shell.
+fn session() -> Result<String> {
+    // SAFETY: this only asks, and does not fail for the calling process.
+    let leader = unsafe { libc::getsid(0) };
+    // A leader that has ended, or is outside this container, is identified by its PID alone.
+    let status = std::fs::read_to_string(format!("/proc/{leader}/stat")).unwrap_or_default();
+    let fields = status.rsplit_once(") ").map(|(_, fields)| fields);
+    let started = fields.and_then(|fields| fields.split(' ').nth(19));
+    Ok(format!("{} {leader} {}", boot()?, started.unwrap_or("-")))
+}
+
+pub(super) fn find(name: &OsStr) -> Result<Program> {
+    Ok(Program::find(name, std::env::var_os("PATH").as_deref())?)
+}
+
+/// Returns the identity of a program that is run here, without its arguments and its input.
+pub(in crate::commands) fn identity(
+    name: &OsStr,
+    args: &SurroundingsArgs,
+    lifetime: Option<Lifetime>,
+) -> Result<Identity> {
+    let program = find(name)?;
+    let value = |name: &String| (name.clone(), std::env::var_os(name));
+    let folder = if args.cwd {
+        Some(
+            std::env::current_dir()
+                .context("cannot find the current folder, as --cwd needs")
+                .map_err(hindered)?,
+        )
+    } else {
+        None
+    };
+    let hash = |path: &OsString| {
+        let content = hash_files(path);
+        let content = content.with_context(|| format!("cannot read {}", path.display()))?;
+        Ok((path.clone(), content))
+    };
+    Ok(Identity {
+        folder,
+        variables: args.env.iter().map(value).collect(),
+        files: args.file.iter().map(hash).collect::<Result<_>>()?,
+        marks: marks(args, lifetime)?,
+        ..Identity::of(program)
+    })
+}
