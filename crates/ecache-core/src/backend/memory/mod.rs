@@ -1,0 +1,371 @@
+//! Entries in memory: the contract in its simplest form, and an empty store where there is no file.
+//!
+//! It does not try to be fast: every verb walks all entries and asks [`Filter::matches`]. That
+//! makes it the model that other backends are compared with.
+
+mod state;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use self::state::{State, Store, Stored, rank, total};
+use super::{
+    Chunked, Commit, Content, Description, Dimension, Direction, Group, Imported, Lookup,
+    OnConflict, OnExistingStore, OnRefused, Progress, Put, PutOptions, Record, Row, Rows, Scan,
+    Sort, StoreMetadata, StoreRecord, Touch, UnnamedValues, Values, lookup_enough,
+};
+use crate::backend::{MaintainBackend, ObserveBackend, ReadBackend, WriteBackend};
+use crate::entry::{Entry, MAX_COUNT, Policy};
+use crate::error::Result;
+use crate::filter::{Filter, Selection, Usage};
+use crate::scope::{Address, Scopes, StoreAddress};
+use crate::time::Timestamp;
+use crate::usage::{self, Batch, HOUR, LogId, Period, Position, Recorded};
+
+/// A store in memory.
+#[derive(Debug, Default)]
+pub struct MemoryBackend {
+    state: Mutex<State>,
+}
+
+impl MemoryBackend {
+    /// Returns an empty store.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn read(&self) -> MutexGuard<'_, State> {
+        // Changes are made on a copy or cannot panic half-way.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> MutexGuard<'_, State> {
+        let mut state = self.read();
+        state.changes += 1;
+        state
+    }
+}
+
+impl ReadBackend for MemoryBackend {
+    fn lookup(&self, address: &Address, now: Timestamp) -> Result<Lookup> {
+        Ok(self.read().lookup(address, now))
+    }
+
+    fn lookup_many(&self, addresses: &[Address], now: Timestamp) -> Result<Vec<Lookup>> {
+        let state = self.read();
+        lookup_enough(addresses, |address| Ok(state.lookup(address, now)))
+    }
+
+    fn read_chunk(&self, chunked: &Chunked, index: u64, bytes: &mut Vec<u8>) -> Result<()> {
+        bytes.clear();
+        bytes.extend_from_slice(self.read().chunk(chunked, index)?);
+        Ok(())
+    }
+
+    fn scan(&self, scan: &Scan, now: Timestamp) -> Result<Rows<'_>> {
+        let state = self.read();
+        let mut found: Vec<&Stored> = state.matching(&scan.filter, now).collect();
+        found.sort_by(|one, two| {
+            let rank = |stored: &Stored| (rank(&stored.entry, scan.sort), stored.position);
+            let key = |stored: &Stored| match scan.sort {
+                Sort::Key => Some(stored.entry.address.key.clone()),
+                _ => None,
+            };
+            key(one).cmp(&key(two)).then(rank(one).cmp(&rank(two)))
+        });
+        if scan.direction == Direction::Descending {
+            found.reverse();
+        }
+        let limit = scan.limit.map(usize::try_from);
+        found.truncate(limit.map_or(usize::MAX, |limit| limit.unwrap_or(usize::MAX)));
+        let row = |stored: &Stored| {
+            let content = match scan.values {
+                Values::Omit => None,
+                Values::Start => Some(state.start(&stored.content)?),
+                Values::Include => Some(stored.content.clone()),
+            };
+            Ok(Row::Entry(Box::new(stored.entry.clone()), content))
+        };
+        let rows: Vec<_> = found.into_iter().map(row).collect();
+        Ok(Box::new(rows.into_iter()))
+    }
+
+    fn usage(&self, selection: &Selection, now: Timestamp) -> Result<Usage> {
+        let state = self.read();
+        Ok(total(state.selected(selection, now).into_values()))
+    }
+
+    fn stores(&self) -> Result<Vec<StoreRecord>> {
+        let state = self.read();
+        let exists = |address: &StoreAddress, store: &Store| {
+            let mut entries = state.entries.keys();
+            store.metadata.is_some() || entries.any(|entry| *entry.store == *address)
+        };
+        let stores = state.stores.iter();
+        Ok(stores
+            .filter(|(address, store)| exists(address, store))
+            .map(|(address, store)| StoreRecord {
+                address: Arc::new(address.clone()),
+                metadata: store.metadata.clone(),
+            })
+            .collect())
+    }
+
+    fn groups(&self, filter: &Filter, by: Dimension, now: Timestamp) -> Result<Vec<Group>> {
+        let state = self.read();
+        let mut groups: BTreeMap<Option<Arc<str>>, Group> = BTreeMap::new();
+        for Stored { entry, .. } in state.matching(filter, now) {
+            let Entry {
+                address, scopes, ..
+            } = entry;
+            let name = by.name(&address.store, scopes);
+            let expired = entry.is_expired(now);
+            groups.entry(name).or_default().merge(Group {
+                name: None,
+                usage: total([entry].into_iter()),
+                expired: total([entry].into_iter().filter(|_| expired)),
+                persistent: u64::from(entry.policy == Policy::Persist),
+                hits: entry.hits,
+                saved_ms: entry.saved_ms,
+                oldest: Some(entry.created_at),
+                newest: Some(entry.written_at()),
+            });
+        }
+        let named = |(name, group)| Group { name, ..group };
+        Ok(groups.into_iter().map(named).collect())
+    }
+
+    fn names(&self, of: Dimension) -> Result<Vec<Arc<str>>> {
+        if let Dimension::Store | Dimension::Dataset = of {
+            let stores = self.stores()?.into_iter();
+            let names = stores.filter_map(|store| of.name(&store.address, &Scopes::default()));
+            return Ok(names.collect::<BTreeSet<_>>().into_iter().collect());
+        }
+        let state = self.read();
+        let entries = state.entries.values().map(|stored| &stored.entry);
+        let names: BTreeSet<Arc<str>> = entries
+            .filter_map(|entry| of.name(&entry.address.store, &entry.scopes))
+            .collect();
+        Ok(names.into_iter().collect())
+    }
+}
+
+impl super::UndoBackend for MemoryBackend {}
+
+impl WriteBackend for MemoryBackend {
+    fn stage(&self, value: &mut dyn Read, now: Timestamp) -> Result<Content> {
+        let mut bytes = Vec::new();
+        value.read_to_end(&mut bytes)?;
+        Ok(self.write().keep(bytes, now))
+    }
+
+    fn put(
+        &self,
+        entry: &Entry,
+        content: &Content,
+        options: &PutOptions,
+        now: Timestamp,
+    ) -> Result<Put> {
+        let mut state = self.write();
+        let put = entry
+            .check()
+            .and_then(|()| state.put(entry, content, options, now));
+        if !matches!(put, Ok(Put::Created | Put::Replaced)) {
+            state.drop_staged(content);
+        }
+        put
+    }
+
+    fn import(
+        &self,
+        records: &mut dyn Iterator<Item = Result<Record>>,
+        on_conflict: OnConflict,
+        commit: Commit,
+        on_refused: OnRefused<'_>,
+        progress: Progress<'_>,
+    ) -> Result<Imported> {
+        let size = match commit {
+            Commit::Whole | Commit::Rehearse => usize::MAX,
+            Commit::Every(size) => size.max(1),
+        };
+        let mut imported = Imported::default();
+        let mut done = 0;
+        let mut records = records.peekable();
+        while records.peek().is_some() {
+            let mut state = self.write();
+            let mut draft = state.clone();
+            for record in records.by_ref().take(size) {
+                let record = record?;
+                match record.check() {
+                    Ok(()) => draft.import(record, on_conflict, &mut imported)?,
+                    Err(error) => on_refused(&record.address(), error)?,
+                }
+                done += 1;
+            }
+            if commit != Commit::Rehearse {
+                *state = draft;
+            }
+        }
+        // Everything is done, so there is nothing to stop.
+        let _ = progress(done);
+        Ok(imported)
+    }
+
+    fn remove(
+        &self,
+        selection: &Selection,
+        now: Timestamp,
+        progress: Progress<'_>,
+    ) -> Result<Usage> {
+        let mut state = self.write();
+        let evicted = state.evicted(selection, now);
+        let selected = state.selected(selection, now);
+        let removed = total(selected.values().copied());
+        let addresses: Vec<Address> = selected.values().map(|e| e.address.clone()).collect();
+        for address in addresses {
+            state.discard(&address);
+        }
+        for period in evicted {
+            state.add_period(&period);
+        }
+        // Everything is done, so there is nothing to stop.
+        let _ = progress(removed.entries);
+        Ok(removed)
+    }
+
+    fn touch(
+        &self,
+        selection: &Selection,
+        touch: Touch,
+        now: Timestamp,
+        progress: Progress<'_>,
+    ) -> Result<Usage> {
+        if touch == Touch::default() {
+            return Ok(Usage::default());
+        }
+        let mut state = self.write();
+        let selected = state.selected(selection, now);
+        let touched = total(selected.values().copied());
+        let addresses: Vec<Address> = selected.values().map(|e| e.address.clone()).collect();
+        for address in addresses {
+            state.bump_generation(&address.store);
+            if let Some(Stored { entry, .. }) = state.entries.get_mut(&address) {
+                entry.expires_at = touch.expires_at.unwrap_or(entry.expires_at);
+                entry.policy = touch.policy.unwrap_or(entry.policy);
+            }
+        }
+        let _ = progress(touched.entries);
+        Ok(touched)
+    }
+
+    fn set_metadata(&self, store: &StoreAddress, metadata: Option<&StoreMetadata>) -> Result<()> {
+        store.check()?;
+        self.write().set_metadata(store, metadata);
+        Ok(())
+    }
+
+    fn rename_store(
+        &self,
+        from: &StoreAddress,
+        to: &StoreAddress,
+        on_existing: OnExistingStore,
+        _: Progress<'_>,
+    ) -> Result<Usage> {
+        to.check()?;
+        self.write().rename(from, to, on_existing)
+    }
+}
+
+impl ObserveBackend for MemoryBackend {
+    fn generation(&self, store: &StoreAddress) -> Result<u64> {
+        let state = self.read();
+        Ok(state.stores.get(store).map_or(0, |store| store.generation))
+    }
+
+    fn change_token(&self) -> Result<u64> {
+        Ok(self.read().changes)
+    }
+
+    fn add_usage(&self, batch: &Batch, position: Option<Position>, _: Timestamp) -> Result<bool> {
+        for period in &batch.periods {
+            if let usage::Group::Of { store, .. } = &period.group {
+                store.check()?;
+            }
+        }
+        let mut state = self.write();
+        if let Some(Position { log, from, to }) = position {
+            if state.folded.get(&log).copied().unwrap_or(0) != from {
+                return Ok(false);
+            }
+            state.folded.insert(log, to);
+        }
+        for one in &batch.uses {
+            if let Some(Stored { entry, .. }) = state.entries.get_mut(&one.address) {
+                let is_first = entry.last_used_at.is_none() && entry.hits == 0;
+                if is_first && one.used_at < entry.created_at {
+                    continue;
+                }
+                entry.hits = entry.hits.saturating_add(one.hits).min(MAX_COUNT);
+                entry.saved_ms = entry.saved_ms.saturating_add(one.saved_ms).min(MAX_COUNT);
+                entry.last_used_at = entry.last_used_at.max(Some(one.used_at));
+            }
+        }
+        for period in &batch.periods {
+            state.add_period(period);
+        }
+        state.gaps.extend(&batch.gaps);
+        Ok(true)
+    }
+
+    fn folded(&self, log: LogId) -> Result<u64> {
+        Ok(self.read().folded.get(&log).copied().unwrap_or(0))
+    }
+
+    fn usage_since(&self, from: Timestamp, logs: &[LogId]) -> Result<Recorded> {
+        let state = self.read();
+        let since = |begins_at: i64| begins_at.saturating_add(HOUR) > from.as_millis();
+        let periods = state.periods.iter().filter(|((at, _), _)| since(*at));
+        Ok(Recorded {
+            periods: periods
+                .map(|((at, group), counts)| Period {
+                    begins_at: *at,
+                    length: HOUR,
+                    group: group.clone(),
+                    counts: *counts,
+                })
+                .collect(),
+            gaps: state.gaps.clone(),
+            folded: logs
+                .iter()
+                .map(|log| state.folded.get(log).copied().unwrap_or(0))
+                .collect(),
+        })
+    }
+}
+
+impl MaintainBackend for MemoryBackend {
+    fn collect_garbage(&self, now: Timestamp) -> Result<()> {
+        self.write().collect(now);
+        Ok(())
+    }
+
+    fn compact(&self, now: Timestamp) -> Result<()> {
+        self.collect_garbage(now)
+    }
+
+    fn describe(&self) -> Result<Description> {
+        Ok(Description {
+            engine: "memory".into(),
+            path: None,
+            file_size: 0,
+            wal_size: 0,
+            free_size: 0,
+            unnamed: UnnamedValues::default(),
+            schema_version: 0,
+            known_schema_version: 0,
+            stores: self.stores()?.len() as u64,
+            entries: self.read().entries.len() as u64,
+        })
+    }
+}

@@ -1,0 +1,430 @@
+//! The state of a store in memory: its entries, values and stores.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::backend::{
+    Chunked, Condition, Content, Imported, Lookup, OnConflict, OnExistingStore, Put, PutOptions,
+    REPLACED_FOR, Record, STAGED_FOR, START_SIZE, Sort, StoreMetadata,
+};
+use crate::entry::{Entry, MAX_COUNT, Policy};
+use crate::error::{Error, Result};
+use crate::filter::{Capacity, Filter, Selection, Usage};
+use crate::scope::{Address, StoreAddress};
+use crate::time::Timestamp;
+use crate::usage::{self, Counts, Gap, LogId, Period};
+use crate::value::{CHUNK_SIZE, Value};
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct State {
+    pub(super) stores: BTreeMap<StoreAddress, Store>,
+    pub(super) entries: BTreeMap<Address, Stored>,
+    blobs: BTreeMap<i64, Blob>,
+    last_blob: i64,
+    /// Latest time of any write
+    latest: Option<Timestamp>,
+    last_sequence: u64,
+    pub(super) periods: BTreeMap<(i64, usage::Group), Counts>,
+    pub(super) gaps: Vec<Gap>,
+    pub(super) folded: BTreeMap<LogId, u64>,
+    pub(super) changes: u64,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Store {
+    /// Number of the store, in the order of creation
+    number: usize,
+    pub(super) generation: u64,
+    pub(super) metadata: Option<StoreMetadata>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Stored {
+    /// Number of the store, and of the entry in the order of creation
+    pub(super) position: (usize, u64),
+    pub(super) entry: Entry,
+    pub(super) content: Content,
+}
+
+#[derive(Clone, Debug)]
+struct Blob {
+    bytes: Arc<[u8]>,
+    /// Time until which an unnamed value is kept; `None` while an entry names it
+    kept_until: Option<Timestamp>,
+}
+
+impl State {
+    fn store(&mut self, address: &StoreAddress) -> &mut Store {
+        let number = self.stores.len();
+        self.stores.entry(address.clone()).or_insert(Store {
+            number,
+            generation: 0,
+            metadata: None,
+        })
+    }
+
+    pub(super) fn bump_generation(&mut self, address: &StoreAddress) {
+        self.store(address).generation += 1;
+    }
+
+    pub(super) fn lookup(&self, address: &Address, now: Timestamp) -> Lookup {
+        match self.entries.get(address) {
+            None => Lookup::Missing,
+            Some(Stored { entry, .. }) if !entry.is_fresh(now) => {
+                Lookup::Stale(Box::new(entry.clone()))
+            }
+            Some(Stored { entry, content, .. }) => {
+                Lookup::Hit(Box::new(entry.clone()), content.clone())
+            }
+        }
+    }
+
+    /// Returns the start of a value.
+    pub(super) fn start(&self, content: &Content) -> Result<Content> {
+        let bytes = match content {
+            Content::Inline(bytes) => bytes.as_slice(),
+            Content::Chunked(chunked) => self.chunk(chunked, 0)?,
+        };
+        Ok(Content::Inline(
+            bytes[..bytes.len().min(START_SIZE)].to_vec(),
+        ))
+    }
+
+    pub(super) fn chunk(&self, chunked: &Chunked, index: u64) -> Result<&[u8]> {
+        let blob = self.blobs.get(&chunked.id).ok_or(Error::Replaced)?;
+        let mut chunks = blob.bytes.chunks(CHUNK_SIZE);
+        let index = usize::try_from(index).unwrap_or(usize::MAX);
+        chunks.nth(index).ok_or(Error::Replaced)
+    }
+
+    fn value(&self, stored: &Stored) -> Result<Value> {
+        let bytes = match &stored.content {
+            Content::Inline(bytes) => bytes.clone(),
+            Content::Chunked(chunked) => {
+                let blob = self.blobs.get(&chunked.id).ok_or(Error::Replaced)?;
+                blob.bytes.to_vec()
+            }
+        };
+        let kind = stored.entry.kind;
+        Ok(Value { kind, bytes })
+    }
+
+    pub(super) fn keep(&mut self, bytes: Vec<u8>, now: Timestamp) -> Content {
+        if bytes.len() <= CHUNK_SIZE {
+            return Content::Inline(bytes);
+        }
+        self.last_blob += 1;
+        self.latest = self.latest.max(Some(now));
+        let size = bytes.len() as u64;
+        let blob = Blob {
+            bytes: bytes.into(),
+            kept_until: Some(now.saturating_add(STAGED_FOR)),
+        };
+        self.blobs.insert(self.last_blob, blob);
+        Content::Chunked(Chunked {
+            id: self.last_blob,
+            size,
+        })
+    }
+
+    /// Writes an entry as it is.
+    fn insert(&mut self, entry: Entry, content: Content) -> Put {
+        let number = self.store(&entry.address.store).number;
+        let entry = Entry {
+            size: content.size(),
+            hits: entry.hits.min(MAX_COUNT),
+            saved_ms: entry.saved_ms.min(MAX_COUNT),
+            cost_ms: entry.cost_ms.map(|cost| cost.min(MAX_COUNT)),
+            ..entry
+        };
+        let address = entry.address.clone();
+        let old = self.entries.get(&address);
+        let position = old.map(|old| old.position);
+        let put = match old {
+            None => Put::Created,
+            Some(old) => {
+                let old = old.content.clone();
+                self.bump_generation(&address.store);
+                let until = self.latest.map(|now| now.saturating_add(REPLACED_FOR));
+                self.keep_until(&old, until);
+                Put::Replaced
+            }
+        };
+        self.keep_until(&content, None);
+        self.last_sequence += 1;
+        let stored = Stored {
+            position: position.unwrap_or((number, self.last_sequence)),
+            entry,
+            content,
+        };
+        self.entries.insert(address, stored);
+        put
+    }
+
+    /// Sets the time until which a large value is kept.
+    fn keep_until(&mut self, content: &Content, until: Option<Timestamp>) {
+        if let Content::Chunked(chunked) = content
+            && let Some(blob) = self.blobs.get_mut(&chunked.id)
+        {
+            blob.kept_until = until;
+        }
+    }
+
+    /// Removes an entry and its value.
+    pub(super) fn discard(&mut self, address: &Address) {
+        if let Some(old) = self.entries.remove(address) {
+            self.bump_generation(&address.store);
+            if let Content::Chunked(chunked) = old.content {
+                self.blobs.remove(&chunked.id);
+            }
+        }
+    }
+
+    /// Removes values whose retention time is over.
+    pub(super) fn collect(&mut self, now: Timestamp) {
+        let is_kept = |blob: &Blob| blob.kept_until.is_none_or(|until| until >= now);
+        self.blobs.retain(|_, blob| is_kept(blob));
+    }
+
+    /// Drops a staged value, unless an entry names it.
+    pub(super) fn drop_staged(&mut self, content: &Content) {
+        let named = self.entries.values().any(|other| other.content == *content);
+        if let (false, Content::Chunked(chunked)) = (named, content) {
+            self.blobs.remove(&chunked.id);
+        }
+    }
+
+    pub(super) fn put(
+        &mut self,
+        entry: &Entry,
+        content: &Content,
+        options: &PutOptions,
+        now: Timestamp,
+    ) -> Result<Put> {
+        self.store(&entry.address.store);
+        self.latest = self.latest.max(Some(now));
+        self.collect(now);
+        let existing = self.entries.get(&entry.address);
+        let fresh = existing.filter(|existing| existing.entry.is_fresh(now));
+        let holds = match (&options.condition, fresh) {
+            (Condition::Always, _) | (Condition::IfAbsent, None) => true,
+            (Condition::IfAbsent, Some(_)) | (Condition::IfValue(_), None) => false,
+            (Condition::IfValue(expected), Some(fresh)) => self.value(fresh)?.equals(expected),
+        };
+        if !holds {
+            return Ok(Put::Refused);
+        }
+        if let Content::Chunked(chunked) = content
+            && !self.blobs.contains_key(&chunked.id)
+        {
+            return Err(Error::Replaced);
+        }
+        let mut entry = entry.clone();
+        match existing {
+            None => (entry.last_used_at, entry.hits, entry.saved_ms) = (None, 0, 0),
+            Some(Stored { entry: old, .. }) => {
+                let new = (entry.policy, entry.expires_at);
+                let old_lifetime = (old.policy, old.expires_at);
+                (entry.policy, entry.expires_at) = options.keep.lifetime(new, old_lifetime, now);
+                entry.created_at = old.created_at;
+                (entry.last_used_at, entry.hits) = (old.last_used_at, old.hits);
+                entry.saved_ms = old.saved_ms;
+            }
+        }
+        Ok(self.insert(entry, content.clone()))
+    }
+
+    pub(super) fn import(
+        &mut self,
+        record: Record,
+        on_conflict: OnConflict,
+        imported: &mut Imported,
+    ) -> Result<()> {
+        let (entry, value) = match record {
+            Record::Entry(entry, value) => (entry, value),
+            Record::Store(store) => {
+                let address = &store.address;
+                if let Some(old) = &self.store(address).metadata {
+                    let old = old.written_at();
+                    let new = store
+                        .metadata
+                        .as_ref()
+                        .map_or(old, StoreMetadata::written_at);
+                    if on_conflict.keeps(|| address.document(), old, new)? {
+                        imported.kept += 1;
+                        return Ok(());
+                    }
+                }
+                imported.stores += 1;
+                self.set_metadata(address, store.metadata.as_ref());
+                return Ok(());
+            }
+        };
+        if let Some(Stored { entry: old, .. }) = self.entries.get(&entry.address) {
+            let address = || entry.address.clone();
+            if on_conflict.keeps(address, old.written_at(), entry.written_at())? {
+                imported.kept += 1;
+                return Ok(());
+            }
+        }
+        let content = self.keep(value, entry.written_at());
+        match self.insert(*entry, content) {
+            Put::Replaced => imported.replaced += 1,
+            _ => imported.created += 1,
+        }
+        Ok(())
+    }
+
+    pub(super) fn set_metadata(
+        &mut self,
+        address: &StoreAddress,
+        metadata: Option<&StoreMetadata>,
+    ) {
+        self.bump_generation(address);
+        self.store(address).metadata = metadata.cloned();
+    }
+
+    pub(super) fn rename(
+        &mut self,
+        from: &StoreAddress,
+        to: &StoreAddress,
+        on_existing: OnExistingStore,
+    ) -> Result<Usage> {
+        let keys = |store: &StoreAddress| -> Vec<Address> {
+            let keys = self.entries.keys();
+            keys.filter(|key| *key.store == *store).cloned().collect()
+        };
+        let (old, new) = (keys(from), keys(to));
+        let document = |store| self.stores.get(store).and_then(|one| one.metadata.clone());
+        let (old_document, new_document) = (document(from), document(to));
+        if from == to || (old.is_empty() && old_document.is_none()) {
+            return Ok(Usage::default());
+        }
+        let exists = !new.is_empty() || new_document.is_some();
+        if exists && on_existing == OnExistingStore::Fail {
+            let store = Box::new(to.clone());
+            return Err(Error::StoreExists { store });
+        }
+        for address in &old {
+            let address = to.entry(address.key.clone());
+            if let Some(there) = self.entries.get(&address) {
+                return Err(Error::Conflict {
+                    written_at: there.entry.written_at(),
+                    address: Box::new(address),
+                });
+            }
+        }
+        let number = self.store(to).number;
+        let mut moved = Usage::default();
+        for address in old {
+            let mut stored = self.entries.remove(&address).expect("it was just listed");
+            moved += total([&stored.entry].into_iter());
+            self.last_sequence += 1;
+            stored.position = (number, self.last_sequence);
+            stored.entry.address = to.entry(address.key);
+            self.entries.insert(stored.entry.address.clone(), stored);
+        }
+        self.set_metadata(from, None);
+        self.set_metadata(to, new_document.or(old_document).as_ref());
+        Ok(moved)
+    }
+
+    pub(super) fn matching(
+        &self,
+        filter: &Filter,
+        now: Timestamp,
+    ) -> impl Iterator<Item = &Stored> {
+        let entries = self.entries.values();
+        entries.filter(move |stored| filter.matches(&stored.entry, now))
+    }
+
+    pub(super) fn add_period(&mut self, period: &Period) {
+        let group = (period.begins_at, period.group.clone());
+        self.periods.entry(group).or_default().add(&period.counts);
+    }
+
+    /// Returns the counts of the entries that a selection evicts.
+    pub(super) fn evicted(&self, selection: &Selection, now: Timestamp) -> Vec<Period> {
+        let meant = Selection {
+            beyond: None,
+            ..selection.clone()
+        };
+        let mut evicted = self.selected(selection, now);
+        for position in self.selected(&meant, now).keys() {
+            evicted.remove(position);
+        }
+        let periods = evicted.values().map(|entry| {
+            let group = usage::Group::Of {
+                store: entry.address.store.clone(),
+                user: entry.scopes.user_id.clone(),
+                operator: entry.scopes.operator_uri.clone(),
+            };
+            Period::of(group, usage::Outcome::Eviction, 1, now)
+        });
+        periods.collect()
+    }
+
+    /// Returns the entries that a selection matches, by their position.
+    pub(super) fn selected(
+        &self,
+        selection: &Selection,
+        now: Timestamp,
+    ) -> BTreeMap<(usize, u64), &Entry> {
+        let any_of = selection.any_of.iter();
+        let mut selected: BTreeMap<_, _> = any_of
+            .flat_map(|filter| self.matching(filter, now))
+            .map(|stored| (stored.position, &stored.entry))
+            .collect();
+        if let Some(capacity) = &selection.beyond {
+            let left = self.matching(&capacity.scope, now);
+            let left = left.filter(|stored| !selected.contains_key(&stored.position));
+            let beyond = beyond(capacity, left.collect());
+            selected.extend(beyond);
+        }
+        selected
+    }
+}
+
+/// Returns the least recently used entries of `left` to evict so that the rest fits a capacity.
+fn beyond<'a>(capacity: &Capacity, mut left: Vec<&'a Stored>) -> Vec<((usize, u64), &'a Entry)> {
+    left.sort_by_key(|stored| (stored.entry.used_at(), stored.position));
+    let mut usage = total(left.iter().map(|stored| &stored.entry));
+    let mut beyond = Vec::new();
+    for Stored {
+        position, entry, ..
+    } in left
+    {
+        if !capacity.fits(usage) && entry.policy == Policy::Evict {
+            usage.entries -= 1;
+            usage.bytes -= entry.size;
+            beyond.push((*position, entry));
+        }
+    }
+    beyond
+}
+
+pub(super) fn total<'a>(entries: impl Iterator<Item = &'a Entry>) -> Usage {
+    let mut usage = Usage::default();
+    for entry in entries {
+        usage += Usage {
+            entries: 1,
+            bytes: entry.size,
+        };
+    }
+    usage
+}
+
+/// Returns the number by which an entry sorts in the order `sort`; keys are compared separately.
+pub(super) fn rank(entry: &Entry, sort: Sort) -> i64 {
+    let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+    match sort {
+        Sort::Stored | Sort::Any | Sort::Key => 0,
+        Sort::Created => entry.created_at.as_millis(),
+        Sort::Updated => entry.written_at().as_millis(),
+        Sort::Expires => entry.expires_at.map_or(i64::MAX, Timestamp::as_millis),
+        Sort::Used => entry.used_at().as_millis(),
+        Sort::Size => number(entry.size),
+        Sort::Hits => number(entry.hits),
+        Sort::Cost => entry.cost_ms.map_or(-1, number),
+    }
+}

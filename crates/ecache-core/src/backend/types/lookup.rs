@@ -1,0 +1,147 @@
+//! Looking up: values, results, and the identity of a cached call.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use crate::entry::Entry;
+use crate::key::Key;
+use crate::scope::{Address, Scopes, StoreAddress};
+use crate::time::Timestamp;
+use crate::value::{CHUNK_SIZE, Kind};
+
+/// A value as a backend hands it out or takes it in: in memory, or a name for its chunks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// The whole value
+    Inline(Vec<u8>),
+    /// A value above [`CHUNK_SIZE`] that stays in the store;
+    /// [`ContentReader`](super::ContentReader) reads it
+    Chunked(Chunked),
+}
+
+/// Names a value that is stored in chunks. It is immutable: replacing the entry makes another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Chunked {
+    /// The backend's own name for it
+    pub id: i64,
+    /// Its length in bytes
+    pub size: u64,
+}
+
+impl Chunked {
+    /// Returns the number of its chunks.
+    pub fn chunks(&self) -> u64 {
+        self.size.div_ceil(CHUNK_SIZE as u64)
+    }
+}
+
+impl Content {
+    /// Returns the value's length in bytes.
+    pub fn size(&self) -> u64 {
+        match self {
+            Self::Inline(bytes) => bytes.len() as u64,
+            Self::Chunked(chunked) => chunked.size,
+        }
+    }
+}
+
+/// The result of a look-up.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Lookup {
+    /// A fresh entry and its verified value
+    Hit(Box<Entry>, Content),
+    /// An entry that is not fresh: its expiry has passed, or it claims to be from the future
+    Stale(Box<Entry>),
+    /// An entry whose value or fields fail verification; never served
+    Damaged(Address),
+    /// A fresh entry of another program whose value has no form here, and why
+    Foreign(Box<Entry>, String),
+    /// Nothing
+    Missing,
+}
+
+/// A cached call as its entry is found and recognised.
+#[derive(Clone, Copy, Debug)]
+pub struct CallIdentity<'a> {
+    /// The store
+    pub store: &'a Arc<StoreAddress>,
+    /// The SHA-256 of the call's preimage, whose hex digits are the entry's key
+    pub hash: &'a [u8; 32],
+    /// The function
+    pub function: &'a Arc<str>,
+    /// The scopes it is made in
+    pub scopes: &'a Scopes,
+    /// The call's preimage
+    pub preimage: &'a str,
+    /// Length in bytes of the arguments in the preimage, without the closing bracket; the rest is
+    /// scopes
+    pub arguments_length: usize,
+    /// Requests the store's generation together with a result
+    pub with_generation: bool,
+}
+
+impl<'a> CallIdentity<'a> {
+    /// Returns the arguments as JSON text with sorted keys.
+    pub fn args(&self) -> Cow<'a, str> {
+        if self.preimage.len() == self.arguments_length + 1 {
+            Cow::Borrowed(self.preimage)
+        } else {
+            Cow::Owned([&self.preimage[..self.arguments_length], "]"].concat())
+        }
+    }
+
+    /// Encodes in one number how the preimage is to be read: the length of its arguments, and which
+    /// scopes follow them.
+    ///
+    /// The preimage alone does not tell. Calls of one function with the same hash and the same
+    /// split are the same.
+    pub(in crate::backend) fn split(&self) -> i64 {
+        let scopes = self.scopes;
+        let is_known = [
+            scopes.operator_uri.is_some(),
+            scopes.prompt_id.is_some(),
+            scopes.jwt_sha256.is_some(),
+            scopes.user_id.is_some(),
+        ];
+        let length = i64::try_from(self.arguments_length).expect("memory is not that large");
+        is_known
+            .into_iter()
+            .fold(length, |split, is_known| split << 1 | i64::from(is_known))
+    }
+
+    /// Returns the address of the call's result.
+    pub fn address(&self) -> Address {
+        Address {
+            store: self.store.clone(),
+            key: Key::of_hash(self.hash),
+        }
+    }
+}
+
+/// The result of a look-up of a call.
+#[derive(Clone, Debug, PartialEq)]
+pub enum CallLookup {
+    /// A fresh result of this call, verified
+    Hit(CallResult),
+    /// An entry whose value or fields fail verification; never served
+    Damaged(Address),
+    /// A fresh result of another call with the same key, and the function of that call, if recorded
+    Other(Option<Arc<str>>),
+    /// No fresh result
+    Missing,
+}
+
+/// The fields of an entry that a hit of a call needs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CallResult {
+    /// Kind of the value
+    pub kind: Kind,
+    /// The value
+    pub content: Content,
+    /// Time at which it expires
+    pub expires_at: Option<Timestamp>,
+    /// Time that computing it took, in milliseconds
+    pub cost_ms: Option<u64>,
+    /// The store's generation, no newer than the result, if it was wanted
+    pub generation: Option<u64>,
+}

@@ -1,0 +1,123 @@
+//! Writing: conditions, the lifetime of an overwritten entry, and the outcome of a write.
+
+use crate::entry::{Entry, Policy};
+use crate::time::Timestamp;
+use crate::value::Value;
+
+/// The condition under which a write takes place.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Condition {
+    /// Always
+    Always,
+    /// Only if there is no fresh entry
+    IfAbsent,
+    /// Only if there is a fresh entry with that value ([`Value::equals`])
+    IfValue(Value),
+}
+
+/// The options of a write, for an entry that has its address already.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PutOptions {
+    /// Condition under which the write takes place
+    pub condition: Condition,
+    /// Parts of the replaced entry's lifetime that stay
+    pub keep: Keep,
+}
+
+impl From<Condition> for PutOptions {
+    /// Keeps neither policy nor expiry.
+    fn from(condition: Condition) -> Self {
+        Self {
+            condition,
+            keep: Keep::default(),
+        }
+    }
+}
+
+impl PutOptions {
+    /// Returns the options with which [`WriteBackend::put_call`](super::WriteBackend::put_call)
+    /// writes a result, unconditionally.
+    ///
+    /// A result with an expiry renews policy and expiry, since a TTL means `evict`. One without
+    /// names no lifetime and keeps the policy, such as one that `touch` made `persist`.
+    pub fn of_call(result: &Entry) -> Self {
+        let keep = match result.expires_at {
+            Some(_) => Keep::default(),
+            None => Keep::POLICY,
+        };
+        Self {
+            condition: Condition::Always,
+            keep,
+        }
+    }
+}
+
+/// The parts of an entry's lifetime that an overwrite keeps, because the writer did not name them.
+///
+/// An expired entry no longer exists for its readers, so no part of its lifetime is kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Keep {
+    /// Keeps the policy; an entry that stays `persist` gets no expiry
+    pub policy: bool,
+    /// Keeps the expiry, or its absence; an entry that becomes `persist` loses it
+    pub expiry: bool,
+}
+
+impl Keep {
+    /// Keeps the policy and renews the expiry.
+    pub const POLICY: Self = Self {
+        policy: true,
+        expiry: false,
+    };
+    /// Keeps the expiry and renews the policy.
+    pub const EXPIRY: Self = Self {
+        policy: false,
+        expiry: true,
+    };
+    /// Keeps policy and expiry.
+    pub const LIFETIME: Self = Self {
+        policy: true,
+        expiry: true,
+    };
+
+    /// Returns the policy and the expiry of an entry that replaces another one at `now`.
+    pub(in crate::backend) fn lifetime(
+        self,
+        new: Lifespan,
+        old: Lifespan,
+        now: Timestamp,
+    ) -> Lifespan {
+        let (policy, expires_at) = match old {
+            (_, Some(expires_at)) if expires_at <= now => return new,
+            old if self == Self::LIFETIME => return old,
+            (policy, expires_at) => (
+                if self.policy { policy } else { new.0 },
+                if self.expiry { expires_at } else { new.1 },
+            ),
+        };
+        (policy, expires_at.filter(|_| policy == Policy::Evict))
+    }
+}
+
+/// A policy, and an expiry.
+pub(in crate::backend) type Lifespan = (Policy, Option<Timestamp>);
+
+/// The outcome of a write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Put {
+    /// The entry is new
+    Created,
+    /// An existing entry was replaced
+    Replaced,
+    /// The condition did not hold, and nothing was written
+    Refused,
+}
+
+/// A change of lifetime or policy; `None` leaves it as it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Touch {
+    /// The new expiry, `Some(None)` for no expiry
+    pub expires_at: Option<Option<Timestamp>>,
+    /// The new policy
+    pub policy: Option<Policy>,
+}

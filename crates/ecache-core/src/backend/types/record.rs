@@ -1,0 +1,142 @@
+//! Records: entries and the metadata of stores, as they are imported and exported.
+
+use std::ops::AddAssign;
+use std::sync::Arc;
+
+use crate::entry::{Entry, Policy};
+use crate::error::{Error, Result};
+use crate::scope::{Address, StoreAddress};
+use crate::time::Timestamp;
+
+/// A record to import: an entry exactly as it was elsewhere, or a store's metadata.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Record {
+    /// An entry with its times, and its value
+    Entry(Box<Entry>, Vec<u8>),
+    /// A store's own document, which FiftyOne keeps under the key `__store__`
+    Store(StoreRecord),
+}
+
+impl Record {
+    /// Returns the address of the entry, or of the store's own document.
+    pub fn address(&self) -> Address {
+        match self {
+            Self::Entry(entry, _) => entry.address.clone(),
+            Self::Store(store) => store.address.document(),
+        }
+    }
+
+    /// Refuses a record with an invalid name.
+    pub(in crate::backend) fn check(&self) -> Result<()> {
+        match self {
+            Self::Entry(entry, _) => entry.check(),
+            Self::Store(store) => store.address.check(),
+        }
+    }
+}
+
+/// A store and its metadata.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StoreRecord {
+    /// The store
+    pub address: Arc<StoreAddress>,
+    /// Its metadata, if it was created with some
+    pub metadata: Option<StoreMetadata>,
+}
+
+/// The value of a store's own document.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StoreMetadata {
+    /// Any JSON
+    pub value: String,
+    /// Time at which the store was created
+    pub created_at: Timestamp,
+    /// Time of its last change, if there was one
+    pub updated_at: Option<Timestamp>,
+    /// The document's policy
+    pub policy: Policy,
+}
+
+impl StoreMetadata {
+    /// Returns the time of its last change, or else of its creation.
+    pub fn written_at(&self) -> Timestamp {
+        self.updated_at.unwrap_or(self.created_at)
+    }
+}
+
+/// The treatment of a conflict between an imported record and an existing one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnConflict {
+    /// The imported one replaces it
+    Replace,
+    /// The existing one stays
+    Keep,
+    /// The one that was written later stays
+    Newer,
+    /// The import fails
+    Fail,
+}
+
+impl OnConflict {
+    /// Reports whether the existing record of an address, written at `old`, stays and the imported
+    /// one, written at `new`, is skipped.
+    pub(crate) fn keeps(
+        self,
+        address: impl FnOnce() -> Address,
+        old: Timestamp,
+        new: Timestamp,
+    ) -> Result<bool> {
+        match self {
+            Self::Replace => Ok(false),
+            Self::Keep => Ok(true),
+            Self::Newer => Ok(old >= new),
+            Self::Fail => Err(Error::Conflict {
+                address: Box::new(address()),
+                written_at: old,
+            }),
+        }
+    }
+}
+
+/// The treatment of an existing store that has the new name of a renamed one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnExistingStore {
+    /// The renaming fails
+    Fail,
+    /// The entries join the existing ones, unless a key is in both stores; of two own documents the
+    /// existing one stays
+    Merge,
+}
+
+/// The extent of an import's transactions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Commit {
+    /// All or nothing
+    Whole,
+    /// One transaction per this many records
+    Every(usize),
+    /// Dry run: nothing stays written, and the outcome of a real import is returned
+    Rehearse,
+}
+
+/// The outcome of an import.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Imported {
+    /// New entries
+    pub created: u64,
+    /// Existing entries that were replaced
+    pub replaced: u64,
+    /// Existing entries that stay, and stores whose existing metadata stays
+    pub kept: u64,
+    /// Stores whose metadata was written
+    pub stores: u64,
+}
+
+impl AddAssign for Imported {
+    fn add_assign(&mut self, other: Self) {
+        self.created += other.created;
+        self.replaced += other.replaced;
+        self.kept += other.kept;
+        self.stores += other.stores;
+    }
+}

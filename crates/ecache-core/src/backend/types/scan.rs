@@ -1,0 +1,179 @@
+//! Scanning: orders, rows, and groups of entries.
+
+use std::sync::Arc;
+
+use super::lookup::Content;
+use crate::entry::Entry;
+use crate::error::Result;
+use crate::filter::{Filter, Usage};
+use crate::scope::{Address, Scopes, StoreAddress};
+use crate::time::Timestamp;
+
+/// The order of a scan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Sort {
+    /// The backend's own: store by store, oldest first; it streams
+    #[default]
+    Stored,
+    /// The fastest one
+    Any,
+    /// By key
+    Key,
+    /// By creation
+    Created,
+    /// By last write
+    Updated,
+    /// By expiry, those without last
+    Expires,
+    /// By last use
+    Used,
+    /// By size
+    Size,
+    /// By recorded hits
+    Hits,
+    /// By recorded cost, those without first
+    Cost,
+}
+
+/// The direction of an order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Direction {
+    /// Smallest, earliest first
+    #[default]
+    Ascending,
+    /// Largest, latest first
+    Descending,
+}
+
+/// Maximum length of the start of a value that a scan with [`Values::Start`] reads.
+pub const START_SIZE: usize = 256;
+
+/// The parts of an entry that a scan reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Values {
+    /// Metadata only
+    Omit,
+    /// Metadata, and the first [`START_SIZE`] bytes of values, which are not verified: for previews
+    Start,
+    /// Metadata and verified values
+    Include,
+}
+
+/// A request to read entries.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scan {
+    /// Filter of the entries
+    pub filter: Filter,
+    /// Order of the rows
+    pub sort: Sort,
+    /// Direction of the order
+    pub direction: Direction,
+    /// Maximum number of rows
+    pub limit: Option<u64>,
+    /// With or without values
+    pub values: Values,
+}
+
+impl Scan {
+    /// Returns a scan of all entries that `filter` matches, in the backend's own order, without
+    /// values.
+    pub fn new(filter: Filter) -> Self {
+        Self {
+            filter,
+            sort: Sort::default(),
+            direction: Direction::default(),
+            limit: None,
+            values: Values::Omit,
+        }
+    }
+}
+
+/// One row of a scan.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Row {
+    /// An entry, with its value where the scan includes values
+    Entry(Box<Entry>, Option<Content>),
+    /// An entry that cannot be read or fails verification
+    Damaged(Address),
+    /// An entry of another program that cannot be kept elsewhere as it is
+    Foreign(Box<Foreign>),
+}
+
+/// An entry of another program, with something that an entry of ours cannot have.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Foreign {
+    /// The entry, as far as it can be read
+    pub entry: Entry,
+    /// The value, where the scan includes values and this one has a form
+    pub content: Option<Content>,
+    /// The reason why it is foreign, as in `its created_at is no date`
+    pub reason: String,
+}
+
+/// Rows as they come; no transaction is held between them.
+pub type Rows<'a> = Box<dyn Iterator<Item = Result<Row>> + 'a>;
+
+/// The field by which entries are grouped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dimension {
+    /// The collection
+    Collection,
+    /// The store's name
+    Store,
+    /// The dataset
+    Dataset,
+    /// The user
+    User,
+    /// The operator
+    Operator,
+    /// The prompt
+    Prompt,
+}
+
+impl Dimension {
+    /// Returns the name in this dimension of an entry with that store and those scopes.
+    pub fn name(self, store: &StoreAddress, scopes: &Scopes) -> Option<Arc<str>> {
+        match self {
+            Self::Collection => Some(store.collection.clone()),
+            Self::Store => Some(store.store_name.clone()),
+            Self::Dataset => store.dataset_id.clone(),
+            Self::User => scopes.user_id.clone(),
+            Self::Operator => scopes.operator_uri.clone(),
+            Self::Prompt => scopes.prompt_id.clone(),
+        }
+    }
+}
+
+/// The entries of one group.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Group {
+    /// The group's name; `None` for entries that have none
+    pub name: Option<Arc<str>>,
+    /// All of its entries
+    pub usage: Usage,
+    /// Those of them that are expired
+    pub expired: Usage,
+    /// Entries of policy `persist`
+    pub persistent: u64,
+    /// Recorded hits
+    pub hits: u64,
+    /// Milliseconds that the recorded hits saved, by the recorded costs
+    pub saved_ms: u64,
+    /// Time of the first creation
+    pub oldest: Option<Timestamp>,
+    /// Time of the latest write
+    pub newest: Option<Timestamp>,
+}
+
+impl Group {
+    /// Adds another group's entries to this one's, whose name it keeps.
+    pub fn merge(&mut self, other: Self) {
+        self.usage += other.usage;
+        self.expired += other.expired;
+        self.persistent += other.persistent;
+        self.hits = self.hits.saturating_add(other.hits);
+        self.saved_ms = self.saved_ms.saturating_add(other.saved_ms);
+        self.oldest = self.oldest.into_iter().chain(other.oldest).min();
+        self.newest = self.newest.into_iter().chain(other.newest).max();
+    }
+}
