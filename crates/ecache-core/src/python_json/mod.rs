@@ -8,12 +8,14 @@
 mod equal;
 mod grammar;
 mod parse;
+mod position;
 mod string;
 mod validate;
 mod write;
 
+pub use grammar::MAX_DEPTH;
 pub(crate) use grammar::plain_length;
-pub use grammar::{MAX_DEPTH, ParseError};
+pub use position::ParseError;
 pub use string::PyString;
 pub use validate::Validator;
 pub(crate) use validate::value_length;

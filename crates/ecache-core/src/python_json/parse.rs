@@ -1,6 +1,7 @@
 //! Reading: a sink of the grammar that builds the value.
 
-use super::grammar::{Container, Grammar, ParseError, Sink, Token, Word};
+use super::grammar::{Container, Grammar, Sink, Token, Word};
+use super::position::ParseError;
 use super::string::push_unit;
 use super::{Json, PyString};
 

@@ -1,6 +1,7 @@
 //! Checking a text without keeping it, for values that are larger than memory should be.
 
-use super::grammar::{Grammar, ParseError, Sink};
+use super::grammar::{Grammar, Sink};
+use super::position::ParseError;
 
 /// Checks in pieces whether a text is one that [`Json::parse`](super::Json::parse) accepts.
 ///

@@ -39,6 +39,7 @@ use serde::ser::{Error, Serialize};
 use thiserror::Error;
 
 use crate::python_json::{Json, KeyOrder, MAX_DEPTH};
+
 pub use fiftyone::why_fiftyone_raises;
 pub use types::{Date, DateTime, Set, date, datetime, set};
 

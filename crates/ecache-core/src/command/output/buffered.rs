@@ -3,7 +3,8 @@
 use std::cell::RefCell;
 use std::io::{self, BufReader, Write};
 
-use super::recording::{NotRecorded, Recorder, Stream};
+use super::recorder::{NotRecorded, Recorder};
+use super::recording::Stream;
 use super::resume::Console;
 use crate::command::settings::Outputs;
 use crate::command::{ReplayError, replay};

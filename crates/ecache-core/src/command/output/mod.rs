@@ -4,5 +4,6 @@ pub(crate) mod buffered;
 pub(crate) mod live_output;
 pub(crate) mod publisher;
 pub(crate) mod reader;
+pub(crate) mod recorder;
 pub(crate) mod recording;
 pub(crate) mod resume;

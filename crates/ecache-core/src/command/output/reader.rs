@@ -122,7 +122,7 @@ impl RunReader {
 
 #[cfg(test)]
 mod tests {
-    use super::super::recording::Recorder;
+    use super::super::recorder::Recorder;
     use super::*;
     use crate::backend::memory::MemoryBackend;
     use crate::backend::{Content, WriteBackend};

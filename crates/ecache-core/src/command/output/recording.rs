@@ -16,15 +16,13 @@
 //!
 //! A recording of an unknown version is a miss.
 
-use std::io::{self, BufRead, Read, Seek, Write};
-
-use tempfile::SpooledTempFile;
+use std::io::{self, BufRead, Write};
 
 use crate::backend::{Backend, Content};
 use crate::command::settings::Outputs;
 use crate::error::Error;
 
-const VERSION: u8 = 2;
+pub(super) const VERSION: u8 = 2;
 
 /// Offset of the first frame, after the version and the form.
 pub(crate) const BEGINNING: u64 = 2;
@@ -35,16 +33,10 @@ pub(crate) const END: u8 = 0;
 pub(crate) const INPUT: u8 = 3;
 
 /// Length of that frame's content.
-const INPUT_LENGTH: usize = 9;
+pub(super) const INPUT_LENGTH: usize = 9;
 
 /// Length of a frame's header: its stream and the length of its content.
 pub(crate) const HEADER: usize = 5;
-
-/// Maximum length of a recording in memory; a longer one is in a file.
-const IN_MEMORY: usize = 1 << 20;
-
-/// Length at which a frame is written.
-const FRAME: usize = 1 << 16;
 
 /// One of the two streams that a command prints to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,7 +78,7 @@ impl Form {
     }
 
     /// Returns the form after output on a stream.
-    fn with(self, stream: Stream) -> Self {
+    pub(super) fn with(self, stream: Stream) -> Self {
         match (self, stream) {
             (Self::Merged, _) => Self::Merged,
             (Self::Nothing | Self::Output, Stream::Output) => Self::Output,
@@ -116,7 +108,7 @@ pub struct InputLeft {
 }
 
 impl InputLeft {
-    fn to_bytes(self) -> [u8; INPUT_LENGTH] {
+    pub(super) fn to_bytes(self) -> [u8; INPUT_LENGTH] {
         let mut bytes = [0; INPUT_LENGTH];
         bytes[..8].copy_from_slice(&self.position.to_be_bytes());
         bytes[8] = self.saw_end.into();
@@ -139,104 +131,6 @@ pub struct Ending {
     pub exit: u8,
     /// The state of its standard input, if that was a file or a stream
     pub input: Option<InputLeft>,
-}
-
-/// The reason why a command's output is not recorded.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum NotRecorded {
-    #[error("it printed more than {limit} bytes")]
-    TooLarge { limit: u64 },
-    #[error("what it printed could not be kept: {0}")]
-    Spool(#[from] io::Error),
-    #[error("its reader went away")]
-    Unread,
-}
-
-/// Writes a recording, in memory as long as it is short.
-pub(crate) struct Recorder {
-    spool: SpooledTempFile,
-    outputs: Outputs,
-    form: Form,
-    /// The frame that is being filled
-    stream: Stream,
-    frame: Vec<u8>,
-    /// Number of bytes of output left until the limit
-    left: u64,
-    limit: u64,
-    input: Option<InputLeft>,
-}
-
-impl Recorder {
-    pub(crate) fn new(outputs: Outputs, limit: u64) -> Result<Self, NotRecorded> {
-        let mut spool = SpooledTempFile::new(IN_MEMORY);
-        // A placeholder: the form is known only at the end, and written then.
-        spool.write_all(&[VERSION, Form::Nothing as u8])?;
-        Ok(Self {
-            spool,
-            outputs,
-            form: Form::Nothing,
-            stream: Stream::Output,
-            frame: Vec::new(),
-            left: limit,
-            limit,
-            input: None,
-        })
-    }
-
-    /// Returns the form of the output so far.
-    pub(crate) fn form(&self) -> Form {
-        self.form
-    }
-
-    /// Adds output of a stream.
-    pub(crate) fn record(&mut self, stream: Stream, bytes: &[u8]) -> Result<(), NotRecorded> {
-        let left = self.left.checked_sub(bytes.len() as u64);
-        self.left = left.ok_or(NotRecorded::TooLarge { limit: self.limit })?;
-        if !bytes.is_empty() {
-            self.form = match self.outputs {
-                Outputs::Apart => self.form.with(stream),
-                Outputs::Merged => Form::Merged,
-            };
-        }
-        if stream != self.stream || self.frame.len() + bytes.len() > FRAME {
-            self.end_frame()?;
-            self.stream = stream;
-        }
-        self.frame.extend_from_slice(bytes);
-        Ok(())
-    }
-
-    /// Records the state of standard input.
-    pub(crate) fn leave_input(&mut self, left: InputLeft) {
-        self.input = Some(left);
-    }
-
-    /// Ends the recording, and returns a reader at its beginning.
-    pub(crate) fn finish(mut self, exit: u8) -> Result<impl Read, NotRecorded> {
-        self.end_frame()?;
-        if let Some(input) = self.input {
-            self.spool.write_all(&[INPUT])?;
-            self.spool.write_all(&(INPUT_LENGTH as u32).to_be_bytes())?;
-            self.spool.write_all(&input.to_bytes())?;
-        }
-        self.spool.write_all(&[END, exit])?;
-        self.spool.rewind()?;
-        self.spool.write_all(&[VERSION, self.form as u8])?;
-        self.spool.rewind()?;
-        Ok(self.spool)
-    }
-
-    fn end_frame(&mut self) -> io::Result<()> {
-        if self.frame.is_empty() {
-            return Ok(());
-        }
-        let length = u32::try_from(self.frame.len()).expect("a frame is a read from a pipe or two");
-        self.spool.write_all(&[self.stream as u8])?;
-        self.spool.write_all(&length.to_be_bytes())?;
-        self.spool.write_all(&self.frame)?;
-        self.frame.clear();
-        Ok(())
-    }
 }
 
 /// The error of a value that is not a recording of a command, or has an unknown version.
@@ -403,6 +297,9 @@ fn cut_off(error: io::Error) -> ReplayError {
 mod tests {
     use proptest::prelude::*;
 
+    use std::io::Read;
+
+    use super::super::recorder::{NotRecorded, Recorder};
     use super::*;
 
     fn recorded(pieces: &[(Stream, Vec<u8>)], exit: u8) -> Vec<u8> {

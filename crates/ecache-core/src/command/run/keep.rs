@@ -3,7 +3,7 @@
 use super::feed::InputUse;
 use super::process::Ended;
 use crate::backend::{Backend, Condition, Lookup};
-use crate::command::output::recording::NotRecorded;
+use crate::command::output::recorder::NotRecorded;
 use crate::command::settings::{Arguments, Failures, Outcome, Report};
 use crate::command::{InputLeft, Mode, Runner};
 use crate::entry::{Entry, Policy};

@@ -21,7 +21,8 @@ use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 
 use super::feed::{Feed, InputUse};
 use crate::command::output::publisher::Publisher;
-use crate::command::output::recording::{InputLeft, NotRecorded, Recorder, Stream};
+use crate::command::output::recorder::{NotRecorded, Recorder};
+use crate::command::output::recording::{InputLeft, Stream};
 use crate::command::settings::Outputs;
 use crate::command::{Call, CommandError, Input};
 use crate::limits::is_exhausted;

@@ -17,7 +17,7 @@ use super::stale::Usable;
 use crate::backend::{Backend, Content};
 use crate::command::output::live_output;
 use crate::command::output::publisher::Publisher;
-use crate::command::output::recording::Recorder;
+use crate::command::output::recorder::Recorder;
 use crate::command::output::resume::Console;
 use crate::command::settings::{
     Mode, OnBusy, OnFailure, OnMiss, Outcome, Outputs, Report, StoreUse,

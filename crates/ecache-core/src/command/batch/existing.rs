@@ -1,0 +1,89 @@
+//! Looks up the result of a command without running it.
+
+use std::path::Path;
+
+use crate::backend::{Backend, Content, Lookup};
+use crate::command::output::recording::{Form, form};
+use crate::command::run::stale::Usable;
+use crate::command::settings::Outputs;
+use crate::command::{Call, Mode, Runner};
+use crate::entry::Entry;
+use crate::error::{Error, Result};
+use crate::time::Clock;
+
+impl Call {
+    /// Looks up the result of the command.
+    ///
+    /// # Errors
+    /// Fails if the store cannot be read. A damaged entry counts as missing.
+    pub fn find(&self, backend: &dyn Backend, clock: &dyn Clock) -> Result<Existing> {
+        let pass_over_damage = |error| match error {
+            Error::DamagedEntry { .. } => Ok(()),
+            error => Err(error),
+        };
+        let runner = self.runner(Outputs::Apart, None, clock, &pass_over_damage, &|_| {});
+        Ok(match backend.lookup(&self.entry.address, clock.now())? {
+            Lookup::Hit(mut entry, content) => {
+                let is_hit = runner.allows(backend, &mut entry, &content)?
+                    && runner.is_hit(&entry, clock.now());
+                let form = form(backend, &content)?.filter(|_| is_hit);
+                match form.map(|form| form.answers(runner.outputs)) {
+                    Some(true) => Existing::Fresh(entry, content),
+                    Some(false) => match runner.find_beside(backend, &entry, clock.now())? {
+                        Usable::Fresh(entry, content) => Existing::Fresh(entry, content),
+                        Usable::Stale(..) | Usable::Nothing => Existing::Stale(entry),
+                    },
+                    None => Existing::Stale(entry),
+                }
+            }
+            Lookup::Stale(entry) => Existing::Stale(entry),
+            Lookup::Damaged(_) | Lookup::Foreign(..) | Lookup::Missing => Existing::Nothing,
+        })
+    }
+
+    /// Returns the output form: separate streams, which answer most callers. A refresh keeps the
+    /// recorded form.
+    pub(super) fn outputs(&self, backend: &dyn Backend, clock: &dyn Clock) -> Result<Outputs> {
+        if self.settings.mode == Mode::Refresh
+            && let Lookup::Hit(_, content) =
+                backend.lookup_unread(&self.entry.address, clock.now())?
+            && form(backend, &content)? == Some(Form::Merged)
+        {
+            return Ok(Outputs::Merged);
+        }
+        Ok(Outputs::Apart)
+    }
+
+    pub(super) fn runner<'a>(
+        &'a self,
+        outputs: Outputs,
+        store: Option<&'a Path>,
+        clock: &'a dyn Clock,
+        on_trouble: &'a dyn Fn(Error) -> Result<()>,
+        on_unkept: &'a dyn Fn(&str),
+    ) -> Runner<'a> {
+        Runner {
+            call: self,
+            store,
+            beside: None,
+            outputs,
+            clock,
+            on_trouble,
+            on_unkept,
+            on_stale: &|_| {},
+            on_stopped: &|_| {},
+            refresh: &|_| Ok(()),
+        }
+    }
+}
+
+/// The entry found for a command.
+#[derive(Clone, Debug)]
+pub enum Existing {
+    /// A result that can be replayed
+    Fresh(Box<Entry>, Content),
+    /// An entry that cannot be replayed, such as a stale one
+    Stale(Box<Entry>),
+    /// No entry
+    Nothing,
+}

@@ -1,0 +1,304 @@
+//! The workers of a batch: the state that they share, and the run of one item.
+
+use std::cell::RefCell;
+use std::io::{self, Write};
+use std::sync::mpsc::{SyncSender, TrySendError};
+use std::sync::{Mutex, PoisonError};
+use std::thread::Thread;
+use std::time::{Duration, Instant};
+
+use super::existing::Existing;
+use super::queue::Queue;
+use super::{Done, Prepared, Stop, Warm, Warmed};
+use crate::command::output::publisher::Publisher;
+use crate::command::output::recorder::Recorder;
+use crate::command::output::resume::Console;
+use crate::command::output::{live_output, recording};
+use crate::command::run::ancestry;
+use crate::command::run::leader::{Election, Wait};
+use crate::command::run::process::Receivers;
+use crate::command::{Call, CommandError, Input, Mode, Streams};
+use crate::error::{Error, Result};
+use crate::single_flight::FlightLocks;
+use crate::statistics;
+use crate::usage::{self, Event, Log};
+
+/// Pause between two looks at another process that runs the same command.
+const SLICE: Duration = Duration::from_millis(50);
+
+/// Maximum time without a running command for which one that finds no room is retried.
+const NO_ROOM: Duration = Duration::from_millis(250);
+
+/// Maximum number of standard error bytes kept per command.
+const HEAD: usize = 1024;
+
+/// The sender of a worker's results, and the thread that reports them.
+pub(super) struct Results<'a, T>(
+    pub(super) Option<SyncSender<(T, Done)>>,
+    pub(super) &'a Thread,
+);
+
+impl<T> Results<'_, T> {
+    /// Adds a result. Returns `false` if no more are wanted.
+    fn add(&self, item: T, done: Done) -> bool {
+        let Self(Some(sender), reporter) = self else {
+            return false;
+        };
+        match sender.try_send((item, done)) {
+            Ok(()) => true,
+            Err(TrySendError::Full(result)) => {
+                reporter.unpark();
+                sender.send(result).is_ok()
+            }
+            Err(TrySendError::Disconnected(_)) => false,
+        }
+    }
+}
+
+impl<T> Drop for Results<'_, T> {
+    fn drop(&mut self) {
+        // The last one is the end of the results, which is not waited for.
+        self.0 = None;
+        self.1.unpark();
+    }
+}
+
+/// The state that the workers share.
+pub(super) struct Work<'a, T> {
+    pub(super) warm: &'a Warm<'a>,
+    pub(super) queue: &'a Queue<T>,
+    /// Held while a result is written
+    pub(super) keeping: Mutex<()>,
+    pub(super) trouble: Mutex<Option<Error>>,
+}
+
+impl<T> Work<'_, T> {
+    pub(super) fn all(
+        &self,
+        prepare: &impl Fn(&T) -> Prepared,
+        locks: &FlightLocks,
+        results: &Results<'_, T>,
+    ) {
+        while let Some(item) = self.queue.take() {
+            let done = match prepare(&item) {
+                Prepared::Run(call) => self.one(&call, locks),
+                Prepared::Fail(why) => Done::not_run(Warmed::Failed, None, why),
+                Prepared::Skip(why) => Done::not_run(Warmed::Skipped, None, why),
+            };
+            if !results.add(item, done) {
+                return;
+            }
+        }
+    }
+
+    fn one(&self, call: &Call, locks: &FlightLocks) -> Done {
+        let key = call.entry.address.key.clone();
+        let mut last_running = Instant::now();
+        let attempted = loop {
+            let attempted = self.attempt(call, locks);
+            if self.queue.is_any_running() {
+                last_running = Instant::now();
+            }
+            match attempted {
+                // Other workers are about to close descriptors.
+                Err(CommandError::NoRoom { .. }) if last_running.elapsed() < NO_ROOM => {
+                    self.queue.is_stopped_within(SLICE);
+                }
+                attempted => break attempted,
+            }
+        };
+        match attempted {
+            Ok(done) => {
+                self.count(call, &done);
+                done
+            }
+            Err(CommandError::Cache(error)) => {
+                let why = format!("it could not be kept: {error}");
+                self.queue.stop(Stop::Trouble);
+                let mut trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+                trouble.get_or_insert(error);
+                Done::not_run(Warmed::Failed, Some(key), why)
+            }
+            // Not the command's fault: it was about to start when the signal came.
+            Err(_) if self.queue.is_interrupted() => self.interrupted(call),
+            Err(error) => Done::not_run(Warmed::Failed, Some(key), with_source(&error)),
+        }
+    }
+
+    /// Appends the item to the usage log. Best effort, as for `ecache run`.
+    fn count(&self, call: &Call, done: &Done) {
+        let millis = |time: Option<Duration>| {
+            time.map_or(0, |time| {
+                u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+            })
+        };
+        let is_refresh = call.settings.mode == Mode::Refresh;
+        let (outcome, saved_ms, spent_ms) = match (done.outcome, done.exit) {
+            (Warmed::Hit, _) => (usage::Outcome::Hit, millis(done.cost), 0),
+            (Warmed::Ran | Warmed::Failed, Some(_)) if is_refresh => {
+                (usage::Outcome::Refresh, 0, millis(done.cost))
+            }
+            (Warmed::Ran | Warmed::Failed, Some(_)) => (usage::Outcome::Miss, 0, millis(done.cost)),
+            (Warmed::Ran | Warmed::Failed | Warmed::Skipped, _) => return,
+        };
+        let (now, store) = (self.warm.clock.now(), call.entry.address.store.clone());
+        let event = Event {
+            saved_ms,
+            spent_ms,
+            key: done.key.clone(),
+            ..Event::new(outcome, now, store, &call.scopes)
+        };
+        let log = Log::beside(self.warm.store);
+        if log
+            .append(&[event])
+            .is_ok_and(|size| size > statistics::FOLD_ABOVE)
+        {
+            let _ = statistics::fold(self.warm.backend, &log, now);
+        }
+    }
+
+    fn interrupted(&self, call: &Call) -> Done {
+        let key = call.entry.address.key.clone();
+        Done::not_run(Warmed::Skipped, Some(key), "it was interrupted".into())
+    }
+
+    fn attempt(&self, call: &Call, locks: &FlightLocks) -> Result<Done, CommandError> {
+        if let Some(done) = self.look_up(call)? {
+            return Ok(done);
+        }
+        let not_started = || {
+            let key = call.entry.address.key.clone();
+            Done::not_run(Warmed::Skipped, Some(key), "it was not started".into())
+        };
+        if !self.queue.may_start() {
+            return Ok(not_started());
+        }
+        let warm = self.warm;
+        let unkept = RefCell::new(None);
+        let on_unkept = |why: &str| *unkept.borrow_mut() = Some(why.to_owned());
+        let runner = call.runner(
+            call.outputs(warm.backend, warm.clock)?,
+            Some(warm.store),
+            warm.clock,
+            &Err,
+            &on_unkept,
+        );
+        let flight = runner.flight();
+        let waiting_since = Instant::now();
+        let mut stop_watch = ancestry::StopWatch::default();
+        let (mut nowhere, mut silence) = (io::sink(), io::sink());
+        let mut console = Console::new(&mut nowhere, &mut silence);
+        let lock = loop {
+            match runner.turn(Some(locks), warm.store, Wait::Not, &mut console)? {
+                Election::Ours(lock) => break lock,
+                // The output of others is not followed here, so `Over` is not returned either.
+                Election::Theirs | Election::Over(_) => {}
+            }
+            let leader = ancestry::leader(locks.leader(&flight));
+            if waiting_since.elapsed() >= runner.patience(leader) {
+                let key = Some(call.entry.address.key.clone());
+                let why = "another process has been running it for too long".into();
+                return Ok(Done::not_run(Warmed::Failed, key, why));
+            }
+            if let Some(pid) = stop_watch.stopped(locks.leader(&flight)) {
+                let key = Some(call.entry.address.key.clone());
+                let why = format!("process {pid} is running it, and is stopped");
+                return Ok(Done::not_run(Warmed::Failed, key, why));
+            }
+            if self.queue.is_stopped_within(SLICE) {
+                return Ok(not_started());
+            }
+        };
+        // Another process may have stored it since the first look-up.
+        if let Some(done) = self.look_up(call)? {
+            return Ok(done);
+        }
+        let mut stderr = Head::default();
+        let recorder = Recorder::new(runner.outputs, call.settings.max_output);
+        // An `ecache run` of the same command may wait for it.
+        let publisher = lock
+            .as_ref()
+            .filter(|_| recorder.is_ok())
+            .map(|lock| Publisher::new(live_output::place(warm.store, &flight), flight, lock));
+        let records = Receivers {
+            recorder,
+            publisher,
+        };
+        let executed = runner.execute(
+            Streams {
+                input: Input::Nothing,
+                stdout: &mut io::sink(),
+                stderr: &mut stderr,
+                signals: self.queue,
+            },
+            Some(records),
+        );
+        let (ended, mut report) = executed?;
+        let is_interrupted = ended.interrupted;
+        {
+            let _one_at_a_time = self.keeping.lock().unwrap_or_else(PoisonError::into_inner);
+            runner.keep(warm.backend, ended, &mut report)?;
+        }
+        if is_interrupted {
+            return Ok(self.interrupted(call));
+        }
+        let outcome = match (report.exit, report.size) {
+            (0, Some(_)) => Warmed::Ran,
+            _ => Warmed::Failed,
+        };
+        Ok(Done {
+            outcome,
+            key: Some(call.entry.address.key.clone()),
+            exit: Some(report.exit),
+            cost: report.cost,
+            size: report.size,
+            problem: unkept.take().map(|why| format!("it is not kept: {why}")),
+            stderr: stderr.0,
+        })
+    }
+
+    /// Looks up the result of a command, unless it is to be refreshed.
+    fn look_up(&self, call: &Call) -> Result<Option<Done>, CommandError> {
+        if call.settings.mode == Mode::Refresh {
+            return Ok(None);
+        }
+        let Existing::Fresh(entry, content) = call.find(self.warm.backend, self.warm.clock)? else {
+            return Ok(None);
+        };
+        let Some(exit) = recording::exit_code(self.warm.backend, &content)? else {
+            return Ok(None);
+        };
+        Ok(Some(Done {
+            outcome: Warmed::Hit,
+            key: Some(entry.address.key),
+            exit: Some(exit),
+            cost: entry.cost_ms.map(Duration::from_millis),
+            size: Some(entry.size),
+            problem: None,
+            stderr: Vec::new(),
+        }))
+    }
+}
+
+fn with_source(error: &dyn std::error::Error) -> String {
+    match error.source() {
+        Some(source) => format!("{error}: {source}"),
+        None => error.to_string(),
+    }
+}
+
+/// A writer that keeps only the first bytes written to it.
+#[derive(Default)]
+struct Head(Vec<u8>);
+
+impl Write for Head {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let room = HEAD.saturating_sub(self.0.len());
+        self.0.extend_from_slice(&bytes[..bytes.len().min(room)]);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,172 @@
+//! Keys of entries: that of a call, byte for byte FiftyOne's, or any text that was chosen.
+//!
+//! A call's key is the SHA-256 of its *preimage*, a JSON list of the arguments and then of the
+//! scopes that have a value. Nothing says which scope a value belongs to: that is FiftyOne's, and
+//! an entry's recorded identity tells such calls apart.
+
+mod preimage;
+mod scopes;
+
+pub use preimage::{ArgumentsError, Preimage, parse_arguments, preimage};
+pub use scopes::{CallScopes, DeclaredScopes, Scope};
+
+use std::borrow::Borrow;
+use std::fmt;
+use std::hash::Hash;
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+use thiserror::Error;
+
+use crate::python_json::Json;
+
+/// The key of an entry within its store: up to 64 KiB of any UTF-8, control characters included.
+///
+/// A key that FiftyOne keeps as another type than a string is its
+/// [typed name](crate::typed_name).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key(Arc<str>);
+
+/// A text cannot be a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("a key is at most {} bytes long, not {length}", Key::MAX_LENGTH)]
+pub struct KeyError {
+    /// The length of the text in bytes
+    pub length: usize,
+}
+
+impl Key {
+    /// The length of the longest key, in bytes.
+    pub const MAX_LENGTH: usize = 64 * 1024;
+
+    /// Makes a key of a text.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the text is longer than [`MAX_LENGTH`](Key::MAX_LENGTH).
+    pub fn new(text: impl Into<Arc<str>>) -> Result<Self, KeyError> {
+        let text = text.into();
+        match text.len() {
+            0..=Key::MAX_LENGTH => Ok(Key(text)),
+            length => Err(KeyError { length }),
+        }
+    }
+
+    /// Returns the key of a call: the hash of its [`preimage`].
+    pub fn of_call(arguments: &[Json], scopes: &CallScopes<'_>) -> Self {
+        Key::of_preimage(&preimage(arguments, scopes))
+    }
+
+    /// Returns the SHA-256 of a preimage, in hexadecimal.
+    pub fn of_preimage(preimage: &str) -> Self {
+        Key::of_hash(&Sha256::digest(preimage).into())
+    }
+
+    /// Returns the key of a call from the SHA-256 of its preimage.
+    pub fn of_hash(hash: &[u8; 32]) -> Self {
+        Key(hash_digits(hash, &mut [0; 64]).into())
+    }
+
+    /// Returns the key under which a second call with this key keeps its result, if this is the
+    /// hash of a call.
+    ///
+    /// Functions that share a store have one key for equal arguments, as in FiftyOne. In stores
+    /// that only ecache reads, the result of the second function is kept under the returned key,
+    /// and the result of a third one a place further.
+    ///
+    /// ```
+    /// use ecache_core::key::Key;
+    ///
+    /// let key = Key::of_preimage(r#"["a.png"]"#);
+    /// assert!(key.next_place().is_some_and(|next| next != key));
+    /// assert_eq!(Key::new("chosen")?.next_place(), None);
+    /// # Ok::<(), ecache_core::key::KeyError>(())
+    /// ```
+    pub fn next_place(&self) -> Option<Self> {
+        let digits = self.0.as_bytes().chunks_exact(2);
+        let mut hash = [0; 32];
+        if self.0.len() != 64 {
+            return None;
+        }
+        for (byte, digits) in hash.iter_mut().zip(digits) {
+            *byte = u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
+        }
+        Some(Self::of_hash(&next_place(&hash)))
+    }
+
+    /// Reports whether the key is spelled like the hash of a call.
+    pub fn is_hash(&self) -> bool {
+        let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+        self.0.len() == 64 && self.0.bytes().all(is_digit)
+    }
+
+    /// Returns the text of the key.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Returns the hash after `hash` in the order in which calls with one key look for a place.
+pub(crate) fn next_place(hash: &[u8; 32]) -> [u8; 32] {
+    let mut next = Sha256::new_with_prefix(b"the next place after ");
+    next.update(hash);
+    next.finalize().into()
+}
+
+/// Bytes as lower-case hex digits, two for each.
+///
+/// ```
+/// assert_eq!(ecache_core::key::hex(&[0x0f, 0xa0]), "0fa0");
+/// ```
+pub fn hex(bytes: &[u8]) -> String {
+    let mut text = Vec::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        text.extend_from_slice(&digits(*byte));
+    }
+    String::from_utf8(text).expect("digits are ASCII")
+}
+
+/// The digits of a hash, without memory of their own.
+pub(crate) fn hash_digits<'a>(hash: &[u8; 32], text: &'a mut [u8; 64]) -> &'a str {
+    for (pair, byte) in text.chunks_exact_mut(2).zip(hash) {
+        pair.copy_from_slice(&digits(*byte));
+    }
+    std::str::from_utf8(text).expect("digits are ASCII")
+}
+
+fn digits(byte: u8) -> [u8; 2] {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    [
+        DIGITS[usize::from(byte >> 4)],
+        DIGITS[usize::from(byte & 15)],
+    ]
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl Borrow<str> for Key {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_have_up_to_64_kib() {
+        assert_eq!(Key::new("\0").map(|key| key.to_string()), Ok("\0".into()));
+        assert!(Key::new("x".repeat(Key::MAX_LENGTH)).is_ok());
+        assert!(Key::new("").is_ok(), "FiftyOne has such keys");
+        let error = Key::new("x".repeat(65537)).expect_err("too long");
+        assert_eq!(
+            error.to_string(),
+            "a key is at most 65536 bytes long, not 65537"
+        );
+    }
+}

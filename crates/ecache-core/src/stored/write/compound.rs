@@ -1,0 +1,269 @@
+//! Writes the elements and fields of a compound value.
+
+use std::borrow::Cow;
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use serde::ser::{self, Serialize};
+
+use super::Writer;
+use crate::python_json::{KeyOrder, write_string};
+use crate::stored::StoredError;
+use crate::stored::coverage::{Coverage, Extent};
+use crate::stored::map_key::MapKey;
+
+/// Writes a list or dict, item by item.
+pub(in crate::stored) struct Compound<'a> {
+    pub(super) out: &'a mut Vec<u8>,
+    pub(super) order: KeyOrder,
+    pub(super) depth: usize,
+    /// The offset in `out` at which the first item begins
+    pub(super) start: usize,
+    pub(super) items: Items,
+    pub(super) closing: &'static str,
+    /// Set if no field may be left out
+    pub(super) is_whole: bool,
+    /// The fields of a struct that must not leave one out
+    pub(super) coverage: Option<Coverage>,
+}
+
+/// The data for arranging the items of a compound when all are written, such as the offsets at
+/// which they begin.
+pub(super) enum Items {
+    AsTheyCome,
+    /// The members of a set, each written once
+    Members(Vec<usize>),
+    Unordered(Vec<usize>),
+    /// Bytes, written together
+    Bytes(Vec<u8>),
+    Keys(Vec<(Cow<'static, str>, usize)>),
+}
+
+impl Compound<'_> {
+    /// Returns the writer of a nested `T`.
+    pub(super) fn writer<T: ?Sized>(&mut self, value: &T) -> Writer<'_> {
+        Writer {
+            depth: self.depth,
+            extent: self.is_whole.then(|| Extent::of(value)),
+            ..Writer::new::<T>(self.out, self.order)
+        }
+    }
+
+    /// Begins an item, and returns its offset.
+    fn begin(&mut self) -> usize {
+        if self.out.len() > self.start {
+            self.out.extend_from_slice(SEPARATOR);
+        }
+        self.out.len()
+    }
+
+    fn element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), StoredError> {
+        if let Items::Bytes(bytes) = &mut self.items {
+            value.serialize(Writer::new::<T>(self.out, self.order))?;
+            let digits = self.out.split_off(self.start);
+            let byte = digits
+                .iter()
+                .fold(0, |number, digit| number * 10 + (digit - b'0'));
+            bytes.push(byte);
+            return Ok(());
+        }
+        let offset = self.begin();
+        if let Items::Members(offsets) | Items::Unordered(offsets) = &mut self.items {
+            offsets.push(offset);
+        }
+        value.serialize(self.writer(value))
+    }
+
+    fn key(&mut self, key: Cow<'static, str>) {
+        let offset = self.begin();
+        write_string(key.as_bytes(), self.out);
+        self.out.extend_from_slice(b": ");
+        if let Items::Keys(keys) = &mut self.items {
+            keys.push((key, offset));
+        }
+    }
+
+    fn cover<T: ?Sized>(&mut self, field: &T) {
+        if let Some(coverage) = &mut self.coverage {
+            coverage.add(Extent::of(field));
+        }
+    }
+
+    pub(super) fn close(self) -> Result<(), StoredError> {
+        if self.coverage.is_some_and(Coverage::lacks_a_field) {
+            return Err(StoredError::LeftOut);
+        }
+        match self.items {
+            Items::AsTheyCome => {}
+            Items::Bytes(bytes) => {
+                write_string(BASE64_STANDARD.encode(bytes).as_bytes(), self.out);
+            }
+            Items::Members(offsets) | Items::Unordered(offsets) if offsets.is_empty() => {}
+            Items::Members(offsets) => {
+                let text = self.out.split_off(self.start);
+                let mut members = cut(&text, self.start, offsets);
+                members.sort_unstable();
+                members.dedup();
+                self.out.extend_from_slice(&members.join(SEPARATOR));
+            }
+            Items::Unordered(offsets) => {
+                let text = self.out.split_off(self.start);
+                let mut members = cut(&text, self.start, offsets);
+                members.sort_unstable();
+                self.out.extend_from_slice(&members.join(SEPARATOR));
+            }
+            Items::Keys(keys) if keys.is_sorted_by(|left, right| left.0 < right.0) => {}
+            Items::Keys(keys) => {
+                let text = self.out.split_off(self.start);
+                let entries = cut(&text, self.start, keys.iter().map(|(_, offset)| *offset));
+                let mut entries: Vec<_> = keys.iter().map(|(key, _)| key).zip(entries).collect();
+                entries.sort_by_key(|(key, _)| *key);
+                // As in a text that is parsed, the last of two equal keys wins.
+                entries.dedup_by(|later, kept| {
+                    let repeats = later.0 == kept.0;
+                    if repeats {
+                        *kept = *later;
+                    }
+                    repeats
+                });
+                let entries: Vec<_> = entries.into_iter().map(|(_, entry)| entry).collect();
+                self.out.extend_from_slice(&entries.join(SEPARATOR));
+            }
+        }
+        self.out.extend_from_slice(self.closing.as_bytes());
+        Ok(())
+    }
+}
+
+const SEPARATOR: &[u8] = b", ";
+
+/// Cuts the text of items, which begins at `start`, at their offsets.
+fn cut(text: &[u8], start: usize, offsets: impl IntoIterator<Item = usize>) -> Vec<&[u8]> {
+    let mut pieces = Vec::new();
+    let mut rest = text;
+    let mut done = start;
+    for offset in offsets.into_iter().skip(1) {
+        let (piece, after) = rest.split_at(offset - done);
+        pieces.push(&piece[..piece.len() - SEPARATOR.len()]);
+        (rest, done) = (after, offset);
+    }
+    if !text.is_empty() {
+        pieces.push(rest);
+    }
+    pieces
+}
+
+impl ser::SerializeSeq for Compound<'_> {
+    type Ok = ();
+    type Error = StoredError;
+
+    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), StoredError> {
+        self.element(value)
+    }
+
+    fn end(self) -> Result<(), StoredError> {
+        self.close()
+    }
+}
+
+impl ser::SerializeTuple for Compound<'_> {
+    type Ok = ();
+    type Error = StoredError;
+
+    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), StoredError> {
+        self.element(value)
+    }
+
+    fn end(self) -> Result<(), StoredError> {
+        self.close()
+    }
+}
+
+impl ser::SerializeTupleStruct for Compound<'_> {
+    type Ok = ();
+    type Error = StoredError;
+
+    fn serialize_field<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), StoredError> {
+        self.cover(value);
+        self.element(value)
+    }
+
+    fn end(self) -> Result<(), StoredError> {
+        self.close()
+    }
+}
+
+impl ser::SerializeTupleVariant for Compound<'_> {
+    type Ok = ();
+    type Error = StoredError;
+
+    fn serialize_field<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), StoredError> {
+        self.element(value)
+    }
+
+    fn end(self) -> Result<(), StoredError> {
+        self.close()
+    }
+}
+
+impl ser::SerializeMap for Compound<'_> {
+    type Ok = ();
+    type Error = StoredError;
+
+    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), StoredError> {
+        let key = key.serialize(MapKey)?;
+        self.key(key);
+        Ok(())
+    }
+
+    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), StoredError> {
+        value.serialize(self.writer(value))
+    }
+
+    fn end(self) -> Result<(), StoredError> {
+        self.close()
+    }
+}
+
+impl ser::SerializeStruct for Compound<'_> {
+    type Ok = ();
+    type Error = StoredError;
+
+    fn serialize_field<T: Serialize + ?Sized>(
+        &mut self,
+        key: &'static str,
+        value: &T,
+    ) -> Result<(), StoredError> {
+        self.cover(value);
+        self.key(Cow::Borrowed(key));
+        value.serialize(self.writer(value))
+    }
+
+    fn skip_field(&mut self, _key: &'static str) -> Result<(), StoredError> {
+        if let Some(coverage) = &mut self.coverage {
+            coverage.add_unknown();
+        }
+        Ok(())
+    }
+
+    fn end(self) -> Result<(), StoredError> {
+        self.close()
+    }
+}
+
+impl ser::SerializeStructVariant for Compound<'_> {
+    type Ok = ();
+    type Error = StoredError;
+
+    fn serialize_field<T: Serialize + ?Sized>(
+        &mut self,
+        key: &'static str,
+        value: &T,
+    ) -> Result<(), StoredError> {
+        ser::SerializeStruct::serialize_field(self, key, value)
+    }
+
+    fn end(self) -> Result<(), StoredError> {
+        self.close()
+    }
+}
