@@ -1,6 +1,7 @@
 //! `ecache clear`: removes the entries that a filter selects.
 
 use anyhow::Result;
+use ecache_core::backend::Cause;
 use ecache_core::entry::Policy;
 use ecache_core::filter::{Filter, Selection, Usage};
 
@@ -43,6 +44,7 @@ pub(crate) fn run(context: &Context, args: ClearArgs) -> Result<Exit> {
             backend.as_ref(),
             &selection,
             Some(&filter),
+            Cause::Cleared,
             run,
             now,
         )?

@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use ecache_core::backend::{Backend, Dimension, DropKept};
+use ecache_core::backend::{Backend, Cause, Dimension, DropKept};
 use ecache_core::entry::Policy;
 use ecache_core::filter::{Capacity, Filter, Freshness, Selection, Usage};
 use ecache_core::time::Timestamp;
 
 use super::shared::collections::note_elsewhere;
 use super::shared::deletion::{
-    Keep, Run, amount, open, remove_documents, remove_in_steps, remove_with,
+    Keep, Run, Step, amount, open, remove_documents, remove_in_steps, remove_with,
 };
 use super::shared::filter::{Unless, check_possible, filter, note_unknown_names};
 use super::shared::jobs::{note_running, remove_unused_documents, without_running};
@@ -65,14 +65,22 @@ pub(crate) fn run(context: &Context, args: PruneArgs) -> Result<Exit> {
             policy: None,
             ..orphans.clone()
         });
+        let step = |selection, documents, keep, cause| Step {
+            selection,
+            documents,
+            keep,
+            cause,
+        };
+        let documents = whatever_policy.as_ref();
+        let keep = Keep::unless(args.no_undo);
         let steps = [
-            (&dead, whatever_policy.as_ref(), Keep::Nothing),
-            (&alive, None, Keep::unless(args.no_undo)),
-            (&excess, None, Keep::Nothing),
+            step(&dead, documents, Keep::Nothing, Cause::Orphaned),
+            step(&alive, None, keep, Cause::Pruned),
+            step(&excess, None, Keep::Nothing, Cause::Pruned),
         ];
-        let steps = steps.into_iter().filter(|(selection, documents, _)| {
-            **selection != Selection::default() || documents.is_some()
-        });
+        let steps = steps
+            .into_iter()
+            .filter(|step| *step.selection != Selection::default() || step.documents.is_some());
         remove_in_steps(context, backend.as_ref(), &Vec::from_iter(steps), then)?
     } else {
         remove_with(context, backend.as_ref(), &selection, run, then, documents)?

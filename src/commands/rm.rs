@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Result;
-use ecache_core::backend::{Row, Scan};
+use ecache_core::backend::{Cause, Row, Scan};
 use ecache_core::filter::{Filter, Pattern, Selection};
 use ecache_core::scope::{Address, Scopes, StoreAddress};
 
@@ -77,7 +77,15 @@ fn remove_named(context: &Context, mut args: RmArgs) -> Result<Exit> {
         beyond: None,
     };
     let run = (run, Keep::unless(args.no_undo));
-    remove_logged(context, backend.as_ref(), &selection, None, run, now)?;
+    remove_logged(
+        context,
+        backend.as_ref(),
+        &selection,
+        None,
+        Cause::Removed,
+        run,
+        now,
+    )?;
     Ok(exit)
 }
 

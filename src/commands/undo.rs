@@ -1,7 +1,7 @@
 //! `ecache undo`: takes back an operation.
 
 use anyhow::Result;
-use ecache_core::backend::{Backend, OperationRecord, UndoState, Undone};
+use ecache_core::backend::{Backend, Cause, Did, OperationRecord, UndoState, Undone};
 use ecache_core::error::Error;
 
 use super::shared::deletion::{Run, Verb, amount_with, entries, open, run_batches};
@@ -25,7 +25,7 @@ pub(crate) fn run(context: &Context, args: UndoArgs) -> Result<Exit> {
     if run == Run::Dry {
         return forecast(context, backend.as_ref(), args.operation);
     }
-    let operation = this();
+    let operation = this(Cause::Removed, String::new());
     let undone = run_batches(context, RESTORE, |progress| {
         backend.undo(args.operation, &operation, now, progress)
     })?;
@@ -41,12 +41,14 @@ pub(crate) fn run(context: &Context, args: UndoArgs) -> Result<Exit> {
 
 fn report(context: &Context, undone: &Undone) {
     let of = undone.undone.usage.entries;
-    let word = if undone.is_restored {
-        "restored"
-    } else {
-        "removed again"
+    let word = match undone.did {
+        Did::Restored => "restored",
+        Did::Removed => "removed again",
+        Did::Set => "changed back",
     };
-    let what = if undone.usage.entries < of {
+    let what = if undone.did == Did::Set {
+        settings(undone.settings)
+    } else if undone.usage.entries < of {
         let size = human::size(undone.usage.bytes);
         format!("{} of {} ({size})", undone.usage.entries, entries(of))
     } else {
@@ -86,6 +88,14 @@ fn report(context: &Context, undone: &Undone) {
     }
 }
 
+/// `2 settings`
+fn settings(count: u64) -> String {
+    match count {
+        1 => "1 setting".to_owned(),
+        count => format!("{count} settings"),
+    }
+}
+
 /// Says what would be undone.
 fn forecast(context: &Context, backend: &dyn Backend, which: Option<u64>) -> Result<Exit> {
     let now = context.now();
@@ -105,12 +115,12 @@ fn forecast(context: &Context, backend: &dyn Backend, which: Option<u64>) -> Res
         let message = format!("operation {} cannot be undone", operation.id);
         return Err(Error::NotUndoable(message).into());
     };
-    let word = if operation.is_restoring {
-        "would remove again"
-    } else {
-        "would restore"
-    };
     let amount = amount_with(operation.usage, operation.documents);
+    let (word, amount) = match operation.did {
+        Did::Restored => ("would remove again", amount),
+        Did::Removed => ("would restore", amount),
+        Did::Set => ("would change back", settings(operation.settings)),
+    };
     let until = until(time, now);
     let operation = named(operation, now);
     context.note(&format!(

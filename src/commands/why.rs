@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::io::{LineWriter, Write};
 
 use anyhow::Result;
-use ecache_core::backend::OperationRecord;
+use ecache_core::backend::{Cause, Fate, OperationRecord, Tombstone};
 use ecache_core::command::{Failures, Outputs, Settings};
 use ecache_core::entry::Entry;
 use ecache_core::explain::{Difference, Explanation, Missing, Part, Question, explain};
@@ -43,13 +43,13 @@ pub(crate) fn run(context: &Context, args: WhyArgs) -> Result<Exit> {
     let now = context.now();
     let backend = context.reader()?;
     let explanation = explain(backend.as_ref(), &question, now)?;
-    let removed = match explanation {
-        Explanation::Missing(_) => backend.removed_by(&question.address)?,
+    let fate = match explanation {
+        Explanation::Missing(_) => backend.fate(&question.address)?,
         _ => None,
     };
     let view = View {
         question: &question,
-        removed,
+        fate,
         now,
         secrets,
     };
@@ -145,7 +145,7 @@ fn question(context: &Context, args: WhyArgs) -> Result<Result<Question, String>
 struct View<'a> {
     question: &'a Question,
     /// The removal that took the entry away, and the entry
-    removed: Option<(OperationRecord, Entry)>,
+    fate: Option<Fate>,
     now: Timestamp,
     secrets: Secrets,
 }
@@ -206,8 +206,9 @@ impl View<'_> {
                     .for_each(|difference| say(self.difference(entry, difference)));
             }
             Explanation::Missing(missing) => {
-                match &self.removed {
-                    Some((operation, entry)) => self.removed(operation, entry, &mut say),
+                match &self.fate {
+                    Some(Fate::Kept(operation, entry)) => self.removed(operation, entry, &mut say),
+                    Some(Fate::Gone(tombstone)) => self.gone(tombstone, &mut say),
                     None => say(format!("a miss: there is no {address}")),
                 }
                 self.missing(missing, &mut say);
@@ -226,6 +227,33 @@ impl View<'_> {
         say(format!("  {}", self.times(entry)));
         let what = entries(operation.usage.entries);
         say(format!("  `ecache undo {id}` brings {what} back"));
+    }
+
+    /// Says why an entry is gone for good.
+    fn gone(&self, tombstone: &Tombstone, say: &mut impl FnMut(String)) {
+        let address = &self.question.address;
+        let when = rounded(tombstone.at, self.now);
+        let expired = tombstone.expired_at.map(|at| rounded(at, self.now));
+        let how = match (tombstone.cause, expired) {
+            (Cause::Expired, Some(expired)) => format!("expired {expired} ago"),
+            (Cause::Expired, None) => format!("was expired when it was removed {when} ago"),
+            (Cause::Orphaned, _) => {
+                format!("was removed {when} ago, since its dataset was deleted")
+            }
+            (Cause::Pruned, _) => format!("was pruned {when} ago"),
+            (Cause::Evicted, _) => format!("was evicted {when} ago"),
+            (Cause::Cleared, _) => format!("was cleared {when} ago"),
+            (Cause::Removed, _) => format!("was removed {when} ago"),
+        };
+        let by = match (&tombstone.operation, &*tombstone.note) {
+            (Some(operation), _) => {
+                let (id, command) = (operation.id, &operation.operation.command);
+                format!(" by op {id}, `ecache {command}`")
+            }
+            (None, "") => String::new(),
+            (None, note) => format!(" by {note}"),
+        };
+        say(format!("a miss: {address} {how}{by}"));
     }
 
     fn missing(&self, missing: &Missing, say: &mut impl FnMut(String)) {
@@ -360,8 +388,11 @@ impl View<'_> {
             Explanation::Failure(entry, _) => ("failure", Some(entry)),
             Explanation::Damaged => ("damaged", None),
             Explanation::Another(entry, _) => ("another", Some(entry)),
-            Explanation::Missing(_) => match &self.removed {
-                Some((_, entry)) => ("removed", Some(entry)),
+            Explanation::Missing(_) => match &self.fate {
+                Some(Fate::Kept(operation, entry)) => {
+                    (word(operation.operation.cause), Some(entry))
+                }
+                Some(Fate::Gone(tombstone)) => (word(tombstone.cause), None),
                 None => ("missing", None),
             },
         };
@@ -401,7 +432,16 @@ impl View<'_> {
                     })
                 });
                 object["elsewhere"] = elsewhere.collect();
-                if let Some((operation, _)) = &self.removed {
+                let operation = match &self.fate {
+                    Some(Fate::Kept(operation, _)) => Some(&**operation),
+                    Some(Fate::Gone(tombstone)) => {
+                        object["removed_at"] = tombstone.at.to_string().into();
+                        object["expired_at"] = tombstone.expired_at.map(|at| at.to_string()).into();
+                        tombstone.operation.as_ref()
+                    }
+                    None => None,
+                };
+                if let Some(operation) = operation {
                     object["removed_by"] = json!({
                         "op": operation.id,
                         "at": operation.at.to_string(),
@@ -428,6 +468,18 @@ impl View<'_> {
             "asked": asked.map(value),
             "recorded": recorded.map(value),
         })
+    }
+}
+
+/// Names a cause for programs.
+fn word(cause: Cause) -> &'static str {
+    match cause {
+        Cause::Removed => "removed",
+        Cause::Cleared => "cleared",
+        Cause::Expired => "expired",
+        Cause::Orphaned => "orphaned",
+        Cause::Pruned => "pruned",
+        Cause::Evicted => "evicted",
     }
 }
 

@@ -83,6 +83,11 @@ impl Glob {
         })
     }
 
+    /// Returns the pattern as it was written.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
     /// Reports whether the whole of `text` matches.
     pub fn matches(&self, text: &str) -> bool {
         let mut characters = text.chars();

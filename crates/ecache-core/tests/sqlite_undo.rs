@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 use common::{NOW, write};
 use ecache_core::backend::sqlite::SqliteBackend;
 use ecache_core::backend::{
-    Backend, Commit, MaintainBackend, OnConflict, Operation, ReadBackend, Record, Removal, Row,
-    Scan, StoreMetadata, UndoBackend, Undone, Values, WriteBackend, fail_at_refused, no_progress,
-    read_value,
+    Backend, Commit, Did, MaintainBackend, OnConflict, Operation, ReadBackend, Record, Removal,
+    Row, Scan, StoreMetadata, UndoBackend, Undone, Values, WriteBackend, fail_at_refused,
+    no_progress, read_value,
 };
 use ecache_core::entry::{Entry, Policy};
 use ecache_core::error::Error;
@@ -175,6 +175,7 @@ fn operation(step: usize) -> Operation {
     Operation {
         user: "ann".into(),
         command: format!("step {step}"),
+        ..Operation::default()
     }
 }
 
@@ -303,7 +304,7 @@ impl Model {
             .find(|change| change.number == undone.undone.id)
             .expect("a known operation");
         target.is_undone = true;
-        assert_eq!(undone.is_restored, target.is_removal);
+        assert_eq!((undone.did == Did::Restored), target.is_removal);
         let mut changed = Change {
             number: undone.operation,
             is_undo: true,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use ecache_core::backend::{
-    self, Backend, MAX_UNDO_BYTES, MAX_UNDO_ENTRIES, Operation, Removal, Removed,
+    self, Backend, Cause, MAX_UNDO_BYTES, MAX_UNDO_ENTRIES, Removal, Removed,
 };
 use ecache_core::entry::Policy;
 use ecache_core::error::Error;
@@ -13,7 +13,7 @@ pub(in crate::commands) use ecache_core::error::entries;
 use ecache_core::filter::{Filter, Selection, Usage};
 use ecache_core::time::Timestamp;
 
-use super::operation;
+use super::{filter_words, operation};
 use crate::context::Context;
 use crate::output::{Progress, human};
 use crate::signals;
@@ -110,6 +110,7 @@ pub(in crate::commands) fn remove_logged(
     backend: &dyn Backend,
     selection: &Selection,
     documents: Option<&Filter>,
+    cause: Cause,
     (run, keep): (Run, Keep),
     now: Timestamp,
 ) -> Result<(Usage, u64)> {
@@ -126,30 +127,35 @@ pub(in crate::commands) fn remove_logged(
         }
         return Ok((usage, documents));
     }
-    remove_in_steps(context, backend, &[(selection, documents, keep)], now)
+    let step = Step {
+        selection,
+        documents,
+        keep,
+        cause,
+    };
+    remove_in_steps(context, backend, &[step], now)
+}
+
+/// A removal that is one operation.
+pub(in crate::commands) struct Step<'a> {
+    pub(in crate::commands) selection: &'a Selection,
+    /// Filter of the stores' own documents that go along
+    pub(in crate::commands) documents: Option<&'a Filter>,
+    pub(in crate::commands) keep: Keep,
+    pub(in crate::commands) cause: Cause,
 }
 
 /// Removes several selections one after the other, each as one operation, and reports their sum.
 pub(in crate::commands) fn remove_in_steps(
     context: &Context,
     backend: &dyn Backend,
-    steps: &[(&Selection, Option<&Filter>, Keep)],
+    steps: &[Step<'_>],
     now: Timestamp,
 ) -> Result<(Usage, u64)> {
     let verb = Verb::REMOVE;
-    let operation = operation::this();
     let (mut usage, mut documents, mut until) = (Usage::default(), 0, None);
-    for (selection, of_documents, keep) in steps {
-        let step = remove_step(
-            context,
-            backend,
-            selection,
-            *of_documents,
-            *keep,
-            &operation,
-            now,
-        );
-        let removed = step.map_err(|error| {
+    for step in steps {
+        let removed = remove_step(context, backend, step, now).map_err(|error| {
             if usage == Usage::default() {
                 error
             } else {
@@ -160,7 +166,7 @@ pub(in crate::commands) fn remove_in_steps(
         documents += removed.documents;
         until = until.max(removed.until);
         let is_kept = removed.until.is_some() || removed.usage == Usage::default();
-        if *keep == Keep::ForUndo && !is_kept {
+        if step.keep == Keep::ForUndo && !is_kept {
             context.detail("nothing of it is kept for undo");
         }
     }
@@ -174,13 +180,17 @@ pub(in crate::commands) fn remove_in_steps(
 fn remove_step(
     context: &Context,
     backend: &dyn Backend,
-    selection: &Selection,
-    documents: Option<&Filter>,
-    keep: Keep,
-    operation: &Operation,
+    step: &Step<'_>,
     now: Timestamp,
 ) -> Result<Removed> {
     let verb = Verb::REMOVE;
+    let Step {
+        selection,
+        documents,
+        keep,
+        cause,
+    } = *step;
+    let operation = &operation::this(cause, filter_words::words(selection));
     if keep == Keep::ForUndo {
         let removal = run_batches(context, verb, |progress| {
             backend.remove_undoably(selection, documents, operation, now, progress)

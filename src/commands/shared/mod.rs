@@ -11,6 +11,7 @@ pub(super) mod deletion;
 pub(super) mod entry_view;
 pub(super) mod fields;
 pub(super) mod filter;
+pub(super) mod filter_words;
 pub(super) mod in_place;
 pub(super) mod jobs;
 pub(super) mod left_out;

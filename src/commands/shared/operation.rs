@@ -1,7 +1,7 @@
 //! Operations: who does what, and how one is told.
 
 use chrono::{DateTime, Local};
-use ecache_core::backend::{Operation, OperationRecord, UndoState};
+use ecache_core::backend::{Cause, Did, Operation, OperationRecord, UndoState};
 use ecache_core::filter::Usage;
 use ecache_core::python_json::Json;
 use ecache_core::secrets::mask_json;
@@ -14,8 +14,9 @@ use crate::variables::variable;
 /// Maximum length of a command line in the log, in characters.
 const MOST: usize = 1000;
 
-/// Describes the running command for the log of operations, without secrets.
-pub(in crate::commands) fn this() -> Operation {
+/// Describes the running command for the log of operations, without secrets. `filter` says which
+/// entries it selects.
+pub(in crate::commands) fn this(cause: Cause, filter: String) -> Operation {
     let words = std::env::args_os().skip(1);
     let words = words.map(|word| Json::from(&*word.to_string_lossy()));
     let mut words = Json::Array(words.collect());
@@ -33,8 +34,16 @@ pub(in crate::commands) fn this() -> Operation {
     let user = user.map(|user| user.to_string_lossy().into_owned());
     Operation {
         user: user.unwrap_or_else(|| rustix::process::geteuid().as_raw().to_string()),
+        host: gethostname(),
         command,
+        filter,
+        cause,
     }
+}
+
+fn gethostname() -> String {
+    let host = rustix::system::uname();
+    host.nodename().to_string_lossy().into_owned()
 }
 
 /// The entries that are kept for undo.
@@ -51,7 +60,7 @@ impl Kept {
         let mut kept = Self::default();
         for operation in operations {
             if let UndoState::Until(until) = operation.undo
-                && !operation.is_restoring
+                && operation.did == Did::Removed
             {
                 kept.usage += operation.usage;
                 kept.until = kept.until.max(Some(until));

@@ -1,6 +1,7 @@
 //! `ecache stores rm`: removes a store with all that it has, as FiftyOne's `delete_store` does.
 
 use anyhow::Result;
+use ecache_core::backend::Cause;
 use ecache_core::entry::Policy;
 use ecache_core::filter::Filter;
 
@@ -26,7 +27,15 @@ pub(super) fn run(context: &Context, args: StoresRmArgs) -> Result<Exit> {
     let persistent = backend.usage(&persistent.into(), now)?.entries;
     let selection = all.clone().into();
     let run = (run, Keep::ForUndo);
-    remove_logged(context, backend.as_ref(), &selection, Some(&all), run, now)?;
+    remove_logged(
+        context,
+        backend.as_ref(),
+        &selection,
+        Some(&all),
+        Cause::Cleared,
+        run,
+        now,
+    )?;
     if persistent > 0 {
         context.note(&format!(
             "including {} of policy persist",

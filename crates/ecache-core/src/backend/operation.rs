@@ -1,5 +1,7 @@
 //! Operations: who changed a store and how, and what undoing it did.
 
+use std::collections::BTreeMap;
+
 use super::{Progress, WriteBackend};
 use crate::entry::Entry;
 use crate::error::{Error, Result};
@@ -18,8 +20,67 @@ pub const MAX_UNDO_BYTES: u64 = 64 << 20;
 pub struct Operation {
     /// The user, as the operating system names them
     pub user: String,
+    /// The host
+    pub host: String,
     /// The command line, without secrets
     pub command: String,
+    /// The selected entries, in words
+    pub filter: String,
+    /// The reason for which it removes entries
+    pub cause: Cause,
+}
+
+/// The reason why an entry was removed. The numbers are part of the format of a SQLite store.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Cause {
+    /// A command meant this entry
+    #[default]
+    Removed = 0,
+    /// A command meant many entries
+    Cleared = 1,
+    /// Its time was over
+    Expired = 2,
+    /// Its dataset was deleted
+    Orphaned = 3,
+    /// A command removed what is old, unused or more than a limit
+    Pruned = 4,
+    /// A write exceeded a limit
+    Evicted = 5,
+}
+
+/// The trace of an entry that is gone for good.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tombstone {
+    /// The reason
+    pub cause: Cause,
+    /// Time at which it was removed
+    pub at: Timestamp,
+    /// The operation that removed it, if it is still logged
+    pub operation: Option<OperationRecord>,
+    /// What else was noted, such as the name of a limit
+    pub note: String,
+    /// Time at which it had expired, if it had
+    pub expired_at: Option<Timestamp>,
+}
+
+/// The end of an entry that was stored once.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Fate {
+    /// An operation removed it that can be undone; the entry as it was
+    Kept(Box<OperationRecord>, Box<Entry>),
+    /// It is gone for good
+    Gone(Box<Tombstone>),
+}
+
+/// The effect of an operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Did {
+    /// It removed entries
+    Removed,
+    /// It brought entries back
+    Restored,
+    /// It changed settings of the store
+    Set,
 }
 
 /// An operation in the log.
@@ -37,8 +98,10 @@ pub struct OperationRecord {
     pub documents: u64,
     /// The operation that this one undid
     pub undoes: Option<u64>,
-    /// Reports whether it brought entries back, as undoing a removal does
-    pub is_restoring: bool,
+    /// Number of changed settings
+    pub settings: u64,
+    /// Its effect
+    pub did: Did,
     /// The possibility of undoing it
     pub undo: UndoState,
 }
@@ -93,12 +156,14 @@ pub struct Undone {
     pub undone: OperationRecord,
     /// The number of the operation that undid it
     pub operation: u64,
-    /// Reports whether entries came back; undoing an undo removes them again
-    pub is_restored: bool,
+    /// The effect of undoing it
+    pub did: Did,
     /// The entries that came back, or are removed again
     pub usage: Usage,
     /// Number of stores' own documents likewise
     pub documents: u64,
+    /// Number of settings that are as they were
+    pub settings: u64,
     /// Number of entries that were written again in the meantime, and stay as they are
     pub newer: u64,
     /// The first of these
@@ -162,10 +227,28 @@ pub trait UndoBackend: WriteBackend {
         Ok(0)
     }
 
-    /// Returns the entry of an address as it was when it was removed last, and the operation, if
-    /// that can be undone.
-    fn removed_by(&self, _address: &Address) -> Result<Option<(OperationRecord, Entry)>> {
+    /// Returns what became of the entry of an address that is not there, as far as that is known.
+    fn fate(&self, _address: &Address) -> Result<Option<Fate>> {
         Ok(None)
+    }
+
+    /// Returns the settings of the store, which bind all its writers, by name.
+    fn settings(&self) -> Result<BTreeMap<String, String>> {
+        Ok(BTreeMap::new())
+    }
+
+    /// Changes settings of the store as one operation, which can be undone: `None` removes one.
+    /// Returns the number of the operation, or `None` if they are so already.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] where the engine has no settings.
+    fn change_settings(
+        &self,
+        _changes: &[(&str, Option<&str>)],
+        _operation: &Operation,
+        _now: Timestamp,
+    ) -> Result<Option<u64>> {
+        Err(Error::Unsupported("this store has no settings".into()))
     }
 
     /// Returns the log of operations, latest first.

@@ -174,6 +174,22 @@ pub(super) fn store(id: i64, store: &StoreAddress, retired: i64) -> i64 {
     texts(names, numbers([Some(id), Some(retired)], 2)) as i64
 }
 
+/// Returns a sum of a store's names, for the sums of its addresses.
+pub(super) fn address(store: &StoreAddress) -> u64 {
+    let dataset = store.dataset_id.as_deref();
+    let names = [
+        &*store.collection,
+        &*store.store_name,
+        dataset.unwrap_or_default(),
+    ];
+    texts(names, 6 + u64::from(dataset.is_some()))
+}
+
+/// Returns the sum of an address, given that of its store.
+pub(super) fn key_with_seed(key: ValueRef<'_>, store: u64) -> FromSqlResult<u64> {
+    Ok(store ^ key_sum(key)?.rotate_left(1))
+}
+
 /// Returns the `metadata_checksum` of a row of `stores`; `policy` is the stored number.
 pub(super) fn metadata(id: i64, metadata: &StoreMetadata, policy: i64) -> i64 {
     let fields = [

@@ -8,8 +8,6 @@
 //! `body` begins with a checksum of eight bytes, which covers the kind, the time and the id: a
 //! record that a damaged page yields in the place of another one fails verification.
 
-#![allow(dead_code, reason = "operations and the usage log come in steps")]
-
 use rusqlite::{Connection, OptionalExtension};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
@@ -29,15 +27,6 @@ pub(super) enum RecordKind {
     Offset = 4,
     /// The reason why an entry is gone
     Tombstone = 5,
-}
-
-/// A record without its kind.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Record {
-    /// Unix time in milliseconds, or 0 for what has none
-    pub(super) at: i64,
-    pub(super) id: i64,
-    pub(super) body: Vec<u8>,
 }
 
 /// Bytes of the checksum that a stored body begins with.
@@ -118,26 +107,6 @@ pub(super) fn scan(
     Ok(())
 }
 
-/// Returns the record of one kind with the largest time, and among those the largest id.
-///
-/// # Errors
-/// SQLite's, and the error of [`damaged`] if the checksum does not match.
-pub(super) fn latest(
-    connection: &Connection,
-    kind: RecordKind,
-) -> rusqlite::Result<Option<Record>> {
-    let mut statement = connection.prepare_cached(
-        "SELECT at, id, body FROM history WHERE kind = ?1 ORDER BY at DESC, id DESC LIMIT 1",
-    )?;
-    statement
-        .query_row([kind as i64], |row| {
-            let (at, id) = (row.get(0)?, row.get(1)?);
-            let body = verified(kind, at, id, row.get_ref(2)?.as_blob()?)?;
-            Ok(Record { at, id, body })
-        })
-        .optional()
-}
-
 /// Deletes a record, and reports whether there was one.
 pub(super) fn delete(
     connection: &Connection,
@@ -203,9 +172,6 @@ mod tests {
         assert_eq!(get(&connection, Operation, 3, 2), Ok(None));
         let early = [(3, -1, body("Usage 3 -1")), (3, 2, body("Usage 3 2"))];
         assert_eq!(scanned(&connection, Usage, (0, 8)), early);
-        let last = latest(&connection, Usage).expect("a record");
-        assert_eq!(last.map(|last| (last.at, last.id)), Some((9, 1)));
-        assert_eq!(latest(&connection, Operation), Ok(None));
 
         assert_eq!(delete(&connection, Usage, 3, 2), Ok(true));
         assert_eq!(delete(&connection, Usage, 3, 2), Ok(false));
@@ -225,7 +191,6 @@ mod tests {
             let found = scanned(&connection, Usage, (10, 10));
             assert_eq!(found, [(10, 1, None)], "{sql}");
             assert!(get(&connection, Usage, 10, 1).is_err(), "{sql}");
-            assert!(latest(&connection, Usage).is_err(), "{sql}");
         }
     }
 }

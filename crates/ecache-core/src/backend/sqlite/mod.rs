@@ -19,10 +19,13 @@
 //! | `marks` | removed entries that stay in their rows |
 //! | `operations` | the log of operations |
 //! | `retire`, `undo` | removals that can be undone, and undoing them |
-//! | `removed` | the removal that took an entry away |
+//! | `removed` | what became of an entry |
 //! | `purge` | deleting what is kept for undo |
 //! | `select`, `verify` | the entries of a selection, and verifying rows before they are changed |
 //! | `salvage`, `repair` | what is left of a damaged file, and removing from one |
+//! | `settings` | what binds every writer |
+//! | `tombstones` | why entries are gone for good |
+//! | `codec` | numbers and texts in records |
 //! | `history` | operations, settings, usage by period, tombstones: what is not an entry |
 //! | `evictions` | entries that a limit evicts, counted where they are removed |
 //! | `usage` | hits of entries, counts by period, and how far each usage log is folded |
@@ -44,6 +47,7 @@ mod blobs;
 mod cached_call;
 mod checksum;
 mod chunks;
+mod codec;
 mod damage;
 mod encoding;
 mod entry_rows;
@@ -79,10 +83,12 @@ mod scan_order;
 mod schema;
 mod select;
 mod session;
+mod settings;
 mod shrink;
 mod stats;
 mod store_rows;
 mod stores;
+mod tombstones;
 mod transaction;
 mod trust;
 mod undo;

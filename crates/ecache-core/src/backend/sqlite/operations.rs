@@ -9,14 +9,19 @@ use std::collections::BTreeMap;
 
 use rusqlite::Connection;
 
-use super::damage::{UNREADABLE, damaged};
+use super::codec::{
+    number, optional_text, put_number, put_optional_text, put_text, text, unreadable,
+};
+use super::damage::UNREADABLE;
 use super::encoding::{policy, policy_number};
 use super::entry_rows::last_id;
 use super::history::{self, RecordKind};
 use super::query::{Range, WRITTEN};
+use super::settings::SettingChange;
 use super::store_rows::{self, write_metadata};
 use super::stores::{OwnDocument, own_document};
-use crate::backend::{Operation, OperationRecord, Removed, StoreMetadata, UndoState};
+use super::tombstones::{cause_number, cause_of};
+use crate::backend::{Did, Operation, OperationRecord, Removed, StoreMetadata, UndoState};
 use crate::filter::{Filter, Usage};
 use crate::scope::StoreAddress;
 use crate::time::Timestamp;
@@ -36,6 +41,8 @@ pub(super) enum Effect {
     Restored = 1,
     /// Nothing is kept
     ForGood = 2,
+    /// Settings were changed
+    Set = 3,
 }
 
 /// A change of the row that an address has in `stores`.
@@ -69,6 +76,7 @@ pub(super) struct Stored {
     pub(super) swaps: Vec<Swap>,
     /// The documents, with the ids of their stores
     pub(super) metadata: Vec<(i64, StoreMetadata)>,
+    pub(super) settings: Vec<SettingChange>,
 }
 
 impl Stored {
@@ -91,6 +99,7 @@ impl Stored {
             operation: operation.clone(),
             swaps: Vec::new(),
             metadata: Vec::new(),
+            settings: Vec::new(),
         })
     }
 
@@ -153,7 +162,10 @@ impl Stored {
 
     /// Reports whether nothing was changed.
     pub(super) fn is_empty(&self) -> bool {
-        self.swaps.is_empty() && self.documents == 0 && self.usage == Some((0, 0))
+        self.swaps.is_empty()
+            && self.documents == 0
+            && self.usage == Some((0, 0))
+            && self.settings.is_empty()
     }
 
     /// Describes the removal for the answer to it.
@@ -223,7 +235,10 @@ impl Stored {
 
     /// Reports whether entries or documents are kept for undo.
     pub(super) fn keeps_something(&self) -> bool {
-        let is_nothing = self.parts == 0 && self.swaps.is_empty() && self.metadata.is_empty();
+        let is_nothing = self.parts == 0
+            && self.swaps.is_empty()
+            && self.metadata.is_empty()
+            && self.settings.is_empty();
         self.effect != Effect::ForGood && !is_nothing
     }
 
@@ -249,7 +264,12 @@ impl Stored {
             usage: self.usage(),
             documents: self.documents.unsigned_abs(),
             undoes: (self.undoes != 0).then(|| self.undoes.unsigned_abs()),
-            is_restoring: self.effect == Effect::Restored,
+            settings: self.settings.len() as u64,
+            did: match self.effect {
+                Effect::Removed | Effect::ForGood => Did::Removed,
+                Effect::Restored => Did::Restored,
+                Effect::Set => Did::Set,
+            },
             undo: match self.undone_by {
                 0 if self.is_undoable() => UndoState::Until(self.until()),
                 0 => UndoState::Impossible,
@@ -272,6 +292,8 @@ impl Stored {
             self.parts,
             self.swaps.len() as i64,
             self.metadata.len() as i64,
+            self.settings.len() as i64,
+            cause_number(self.operation.cause),
         ] {
             put_number(&mut body, field);
         }
@@ -288,8 +310,21 @@ impl Stored {
             put_number(&mut body, updated_at);
             put_text(&mut body, &metadata.value);
         }
-        put_text(&mut body, &self.operation.user);
-        put_text(&mut body, &self.operation.command);
+        for change in &self.settings {
+            put_text(&mut body, &change.name);
+            put_optional_text(&mut body, change.old.as_deref());
+            put_optional_text(&mut body, change.new.as_deref());
+        }
+        let Operation {
+            user,
+            host,
+            command,
+            filter,
+            cause: _,
+        } = &self.operation;
+        for field in [user, host, command, filter] {
+            put_text(&mut body, field);
+        }
         body
     }
 
@@ -301,11 +336,14 @@ impl Stored {
         let effect = match next()? {
             0 => Effect::Removed,
             1 => Effect::Restored,
-            _ => Effect::ForGood,
+            2 => Effect::ForGood,
+            3 => Effect::Set,
+            _ => return Err(unreadable()),
         };
         let (undoes, undone_by, documents) = (next()?, next()?, next()?);
         let (entries, bytes, parts) = (next()?, next()?, next()?);
-        let (count, documents_kept) = (next()?, next()?);
+        let (count, documents_kept, settings_changed) = (next()?, next()?, next()?);
+        let cause = cause_of(next()?).ok_or_else(unreadable)?;
         let mut swaps = Vec::new();
         for _ in 0..count {
             swaps.push(Swap {
@@ -328,6 +366,14 @@ impl Stored {
             };
             metadata.push((id, document));
         }
+        let mut settings = Vec::new();
+        for _ in 0..settings_changed {
+            settings.push(SettingChange {
+                name: text(rest)?,
+                old: optional_text(rest)?,
+                new: optional_text(rest)?,
+            });
+        }
         Ok(Self {
             number: number_of,
             at,
@@ -339,10 +385,14 @@ impl Stored {
             parts,
             operation: Operation {
                 user: text(rest)?,
+                host: text(rest)?,
                 command: text(rest)?,
+                filter: text(rest)?,
+                cause,
             },
             swaps,
             metadata,
+            settings,
         })
     }
 }
@@ -417,44 +467,4 @@ fn next_number(connection: &Connection) -> rusqlite::Result<i64> {
     connection
         .prepare_cached(sql)?
         .query_row([RecordKind::Operation as i64], |row| row.get(0))
-}
-
-/// Appends a number, in as few groups of seven bits as it needs.
-fn put_number(body: &mut Vec<u8>, number: i64) {
-    // The sign goes to the lowest bit, so that small negative numbers are short.
-    let mut rest = ((number << 1) ^ (number >> 63)) as u64;
-    while rest >= 0x80 {
-        body.push(rest as u8 | 0x80);
-        rest >>= 7;
-    }
-    body.push(rest as u8);
-}
-
-fn number(rest: &mut &[u8]) -> rusqlite::Result<i64> {
-    let mut number = 0_u64;
-    for shift in (0..64).step_by(7) {
-        let (byte, after) = rest.split_first().ok_or_else(unreadable)?;
-        *rest = after;
-        number |= u64::from(byte & 0x7f) << shift;
-        if byte & 0x80 == 0 {
-            return Ok((number >> 1) as i64 ^ -((number & 1) as i64));
-        }
-    }
-    Err(unreadable())
-}
-
-fn put_text(body: &mut Vec<u8>, text: &str) {
-    put_number(body, text.len() as i64);
-    body.extend_from_slice(text.as_bytes());
-}
-
-fn text(rest: &mut &[u8]) -> rusqlite::Result<String> {
-    let length = usize::try_from(number(rest)?).unwrap_or(usize::MAX);
-    let (text, after) = rest.split_at_checked(length).ok_or_else(unreadable)?;
-    *rest = after;
-    String::from_utf8(text.to_vec()).map_err(|_| unreadable())
-}
-
-fn unreadable() -> rusqlite::Error {
-    damaged("a record of an operation cannot be read")
 }

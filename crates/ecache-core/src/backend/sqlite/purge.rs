@@ -15,8 +15,10 @@ use super::damage::RowError;
 use super::operations::{Effect, Stored};
 use super::query::{Parameter, Range};
 use super::reclaim::Due;
-use super::{SqliteBackend, lock, reserve, row, store_rows};
+use super::tombstones::{Burial, Graves};
+use super::{SqliteBackend, damage, lock, reserve, row, store_rows};
 use crate::error::{Error, Result};
+use crate::scope::StoreAddress;
 use crate::time::Timestamp;
 
 /// Space, in bytes, that may be kept for undo however little is in use.
@@ -78,7 +80,7 @@ impl SqliteBackend {
             let is_done =
                 |purge: &Purge| matches!(purge, Purge::ALittle(_)) && started.elapsed() >= LITTLE;
             for swap in &stored.swaps {
-                while self.purge_store(swap.retired, stored.number)? {
+                while self.purge_store(swap.retired, &stored)? {
                     if is_done(&purge) {
                         return Ok(count);
                     }
@@ -99,6 +101,7 @@ impl SqliteBackend {
                     current.effect = Effect::ForGood;
                     current.swaps.clear();
                     current.metadata.clear();
+                    current.settings.clear();
                     current.parts = 0;
                     current.write(transaction)?;
                 }
@@ -198,13 +201,14 @@ impl SqliteBackend {
 
     /// Deletes some of the entries of a row of `stores` that an operation retired, and at last the
     /// row. Reports whether there are more.
-    fn purge_store(&self, store: i64, number: i64) -> Result<bool> {
+    fn purge_store(&self, store: i64, operation: &Stored) -> Result<bool> {
         let limit = self.batch_size();
+        let number = operation.number;
         self.reclaiming(|transaction| {
             let row = store_rows::store_row(transaction, store)?;
-            if row.is_none_or(|row| row.retired != number) {
+            let Some(row) = row.filter(|row| row.retired == number) else {
                 return Ok(false);
-            }
+            };
             let Range { after, end } = Range::store(store);
             let sql = "SELECT id FROM entries NOT INDEXED WHERE id > ?1 AND id <= ?2 \
                        ORDER BY id LIMIT ?3";
@@ -219,7 +223,13 @@ impl SqliteBackend {
                     .execute((store, number))?;
                 return Ok(false);
             }
-            delete(transaction, &ids, |_| true)?;
+            let graves = delete(
+                transaction,
+                &ids,
+                |_| true,
+                |_| Ok(Some(row.address.clone())),
+            )?;
+            self.bury(transaction, operation, graves)?;
             Ok(true)
         })
     }
@@ -235,13 +245,38 @@ impl SqliteBackend {
         if stored.effect == Effect::Removed {
             for ids in ids.chunks(self.batch_size()) {
                 self.reclaiming(|transaction| {
-                    delete(transaction, ids, |fields| {
-                        fields.is_some_and(Fields::is_marked)
-                    })
+                    let is_meant =
+                        |fields: Option<&Fields<'_>>| fields.is_some_and(Fields::is_marked);
+                    let address = |store| {
+                        let row = damage::readable(store_rows::store_row(transaction, store))?;
+                        Ok(row.flatten().map(|row| row.address))
+                    };
+                    let graves = delete(transaction, ids, is_meant, address)?;
+                    self.bury(transaction, stored, graves)
                 })?;
             }
         }
         self.reclaiming(|transaction| stored.delete_part(transaction, part))
+    }
+
+    /// Writes down why entries are gone that an operation removed.
+    fn bury(
+        &self,
+        transaction: &Connection,
+        operation: &Stored,
+        graves: Graves,
+    ) -> rusqlite::Result<()> {
+        // On a full disk there is no space to say why.
+        if reserve::is_needed(&self.path) {
+            return Ok(());
+        }
+        let burial = Burial {
+            cause: operation.operation.cause,
+            operation: operation.number,
+            note: "",
+            now: Timestamp::from_millis(operation.at),
+        };
+        burial.bury(transaction, graves)
     }
 
     fn batch_size(&self) -> usize {
@@ -253,12 +288,16 @@ impl SqliteBackend {
     }
 }
 
-/// Deletes the rows for which `is_meant` is true; a damaged one has no fields.
+/// Deletes the rows for which `is_meant` is true; a damaged one has no fields. `address` returns
+/// that of a store.
 fn delete(
     transaction: &Connection,
     ids: &[i64],
     is_meant: impl Fn(Option<&Fields<'_>>) -> bool,
-) -> rusqlite::Result<()> {
+    address: impl Fn(i64) -> rusqlite::Result<Option<StoreAddress>>,
+) -> rusqlite::Result<Graves> {
+    let mut graves = Graves::default();
+    let mut known: Option<(i64, Option<StoreAddress>)> = None;
     let sql = concat!(
         "SELECT ",
         row::columns!(),
@@ -273,6 +312,13 @@ fn delete(
             Ok(fields) if is_meant(Some(&fields)) => {
                 large.extend(fields.blob);
                 meant.push(*id);
+                let store = *id >> 32;
+                if known.as_ref().is_none_or(|(id, _)| *id != store) {
+                    known = Some((store, address(store)?));
+                }
+                if let Some((_, Some(address))) = &known {
+                    graves.add(store, address, fields.key, fields.expires_at)?;
+                }
             }
             Ok(_) => {}
             Err(RowError::Damaged) if is_meant(None) => meant.push(*id),
@@ -290,5 +336,5 @@ fn delete(
     for blob in large {
         blobs::leave(transaction, blob, Unnamed::Removed)?;
     }
-    Ok(())
+    Ok(graves)
 }

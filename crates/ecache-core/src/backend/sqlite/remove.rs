@@ -5,19 +5,22 @@
 //! second, each of which verifies its rows first (`verify`). A removal on a full disk gives up the
 //! reserve file (`reserve`) and continues in small steps, each of which gives space back.
 
+use std::cell::RefCell;
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
+use super::operations::{Effect, Stored};
 use super::pool::Look;
 use super::purge::Purge;
 use super::query::Plan;
 use super::reclaim::Due;
 use super::select::{Part, count, select};
 use super::session::Session;
+use super::tombstones::Burial;
 use super::verify::{Batch, Judged, delete_batch, touch_batch};
 use super::{SqliteBackend, reserve};
-use crate::backend::{Progress, STAGED_FOR, Touch};
+use crate::backend::{Cause, Operation, Progress, STAGED_FOR, Touch};
 use crate::error::{Error, Result};
 use crate::filter::{Selection, Usage};
 use crate::time::Timestamp;
@@ -29,6 +32,76 @@ const LOCK_TIME: Duration = Duration::from_millis(75);
 const FIRST_BATCH: usize = 1000;
 const SMALLEST_BATCH: usize = 50;
 const LARGEST_BATCH: usize = 50_000;
+
+/// The log of a removal for good: its operation, if it is one, and the tombstones.
+pub(super) struct ForGood<'a> {
+    operation: Option<&'a Operation>,
+    now: Timestamp,
+    logged: RefCell<Option<Stored>>,
+}
+
+impl<'a> ForGood<'a> {
+    pub(super) fn new(operation: Option<&'a Operation>, now: Timestamp) -> Self {
+        Self {
+            operation,
+            now,
+            logged: RefCell::default(),
+        }
+    }
+
+    /// Logs a batch in the transaction that deletes it.
+    fn add(&self, transaction: &Connection, batch: &mut Batch) -> rusqlite::Result<()> {
+        let graves = std::mem::take(&mut batch.graves);
+        if batch.usage.entries == 0 {
+            return Ok(());
+        }
+        let mut number = 0;
+        if let Some(operation) = self.operation {
+            let logged = self.logged.borrow().clone();
+            let mut logged = match logged {
+                Some(logged) => logged,
+                None => Stored::begin(transaction, operation, Effect::ForGood, self.now)?,
+            };
+            logged.add_usage(batch.usage);
+            logged.write(transaction)?;
+            number = logged.number;
+            self.logged.replace(Some(logged));
+        }
+        let burial = Burial {
+            cause: self.operation.map_or(Cause::Removed, |known| known.cause),
+            operation: number,
+            note: "",
+            now: self.now,
+        };
+        burial.bury(transaction, graves)
+    }
+
+    /// Logs all of it, and returns the number of the operation.
+    pub(super) fn end(
+        &self,
+        transaction: &Connection,
+        usage: Usage,
+        documents: u64,
+    ) -> rusqlite::Result<Option<u64>> {
+        let Some(operation) = self.operation else {
+            return Ok(None);
+        };
+        // A failed transaction may have taken the record along.
+        let number = self
+            .logged
+            .borrow()
+            .as_ref()
+            .map_or(0, |logged| logged.number);
+        let mut stored = match Stored::read(transaction, number)? {
+            Some(stored) if stored.operation == *operation => stored,
+            _ => Stored::begin(transaction, operation, Effect::ForGood, self.now)?,
+        };
+        stored.usage = Some((usage.entries as i64, usage.bytes as i64));
+        stored.documents = documents as i64;
+        stored.write(transaction)?;
+        Ok(Some(stored.number.unsigned_abs()))
+    }
+}
 
 /// The way in which a change is cut into transactions.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -51,9 +124,10 @@ impl SqliteBackend {
     pub(super) fn delete(
         &self,
         selection: &Selection,
-        now: Timestamp,
+        log: &ForGood<'_>,
         progress: Progress<'_>,
     ) -> Result<Usage> {
+        let now = log.now;
         let _held = self.hold(Look::Always);
         let mut done = Batch::default();
         let mut change = |pace| {
@@ -64,7 +138,14 @@ impl SqliteBackend {
                 pace,
                 &mut done,
                 progress,
-                |transaction, plan, ids| delete_batch(self, transaction, plan, ids, now),
+                |transaction, plan, ids| {
+                    let mut batch = delete_batch(self, transaction, plan, ids, now)?;
+                    // On a full disk there is no space to say why.
+                    if pace == Pace::Timed {
+                        log.add(transaction, &mut batch)?;
+                    }
+                    Ok(batch)
+                },
             )
         };
         if !reserve::is_needed(&self.path) {

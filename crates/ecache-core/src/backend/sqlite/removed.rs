@@ -1,4 +1,4 @@
-//! Finds the removal that took an entry away, among those that can be undone.
+//! Finds out what became of an entry: the removal that took it away, or its tombstone.
 
 use std::collections::BTreeSet;
 
@@ -10,13 +10,37 @@ use super::encoding::{MARK, stored_key};
 use super::names::Names;
 use super::operations::{Effect, Stored};
 use super::row::{self, Uses};
-use super::store_rows;
-use crate::backend::OperationRecord;
+use super::{store_rows, tombstones};
+use crate::backend::{Fate, OperationRecord, Tombstone};
 use crate::entry::Entry;
 use crate::scope::Address;
 
+/// Finds out what became of the entry of an address.
+pub(super) fn find_fate(
+    connection: &Connection,
+    names: &Names,
+    address: &Address,
+) -> Result<Option<Fate>, RowError> {
+    let kept = find_removed(connection, names, address)?;
+    let tombstone = tombstones::find(connection, address)?;
+    let tombstone = tombstone.filter(|found| kept.as_ref().is_none_or(|kept| kept.0.at < found.at));
+    let Some(found) = tombstone else {
+        return Ok(kept.map(|(operation, entry)| Fate::Kept(operation.into(), entry.into())));
+    };
+    Ok(Some(Fate::Gone(Box::new(Tombstone {
+        cause: found.cause,
+        at: found.at,
+        operation: match found.operation {
+            0 => None,
+            number => Stored::read(connection, number)?.map(|stored| stored.record()),
+        },
+        note: found.note,
+        expired_at: found.expired_at,
+    }))))
+}
+
 /// Finds the entry of an address that was removed last, and the operation.
-pub(super) fn find_removed(
+fn find_removed(
     connection: &Connection,
     names: &Names,
     address: &Address,

@@ -133,7 +133,10 @@ impl SqliteBackend {
         })?;
         let written = Backup::new(&new, &mut connection).and_then(|backup| backup.step(-1));
         match written.map_err(sqlite)? {
-            StepResult::Done => Ok(Some(Batch { usage, left: 0 })),
+            StepResult::Done => Ok(Some(Batch {
+                usage,
+                ..Batch::default()
+            })),
             _ => Err(Error::Busy {
                 waited: self.patience,
             }),

@@ -20,7 +20,7 @@ use super::pool::Look;
 use super::purge::Purge;
 use super::query::{Conditions, Plan, Range};
 use super::reclaim::Due;
-use super::remove::Pace;
+use super::remove::{ForGood, Pace};
 use super::rename::move_entry;
 use super::select::{COUNT, Part};
 use super::session::Session;
@@ -78,45 +78,27 @@ impl SqliteBackend {
         now: Timestamp,
         progress: Progress<'_>,
     ) -> Result<Removed> {
-        let usage = self.delete(selection, now, progress)?;
+        let log = ForGood::new(Some(operation), now);
+        let usage = self.delete(selection, &log, progress)?;
         let documents = match documents {
             Some(filter) => self.delete_documents(filter)?,
             None => 0,
         };
-        let removed = Removed {
+        let mut removed = Removed {
             usage,
             documents,
             operation: None,
             until: None,
         };
-        if (usage, documents) == (Usage::default(), 0) {
-            return Ok(removed);
-        }
-        Ok(Removed {
+        if (usage, documents) != (Usage::default(), 0) {
+            let logged = self.transaction(|transaction| {
+                let logged = log.end(transaction, usage, documents);
+                logged.map_err(|error| self.error(error))
+            });
             // On a full disk there may be no space for the record.
-            operation: self.log_operation(operation, usage, documents, now).ok(),
-            ..removed
-        })
-    }
-
-    /// Logs an operation of which nothing is kept, and returns its number.
-    pub(super) fn log_operation(
-        &self,
-        operation: &Operation,
-        usage: Usage,
-        documents: u64,
-        now: Timestamp,
-    ) -> Result<u64> {
-        self.transaction(|transaction| {
-            let log = || -> rusqlite::Result<u64> {
-                let mut stored = Stored::begin(transaction, operation, Effect::ForGood, now)?;
-                stored.add_usage(usage);
-                stored.documents = documents as i64;
-                stored.write(transaction)?;
-                Ok(stored.number.unsigned_abs())
-            };
-            log().map_err(|error| self.error(error))
-        })
+            removed.operation = logged.unwrap_or(None);
+        }
+        Ok(removed)
     }
 
     /// Retires the stores of a selection that means whole ones; otherwise returns `None`.

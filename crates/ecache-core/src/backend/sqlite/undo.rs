@@ -19,16 +19,16 @@ use super::pool::Look;
 use super::purge::Purge;
 use super::query::{Range, WRITTEN};
 use super::reclaim::Due;
-use super::removed::find_removed;
+use super::removed::find_fate;
 use super::retire::{Meant, set_retired, take_over, usage_of};
 use super::session::Session;
+use super::settings::{self, SettingChange};
 use super::store_rows::{self, StoreRow, bump_generation, store_row, write_metadata};
 use super::stores::{OwnDocument, own_document};
 use super::{SqliteBackend, marks, rename, row};
 use crate::backend::{
-    DropKept, Operation, OperationRecord, Progress, Removal, Removed, UndoBackend, Undone,
+    DropKept, Fate, Operation, OperationRecord, Progress, Removal, Removed, UndoBackend, Undone,
 };
-use crate::entry::Entry;
 use crate::error::{Error, Result};
 use crate::filter::{Filter, Selection, Usage};
 use crate::scope::{Address, StoreAddress};
@@ -96,17 +96,30 @@ impl UndoBackend for SqliteBackend {
         }
     }
 
-    fn removed_by(&self, address: &Address) -> Result<Option<(OperationRecord, Entry)>> {
+    fn fate(&self, address: &Address) -> Result<Option<Fate>> {
         let connection = self.connection()?;
         let snapshot = connection
             .unchecked_transaction()
             .map_err(|error| self.error(error))?;
-        match find_removed(&snapshot, &self.names, address) {
+        match find_fate(&snapshot, &self.names, address) {
             Ok(found) => Ok(found),
             // A damaged row tells nothing.
             Err(RowError::Damaged) => Ok(None),
             Err(RowError::Sqlite(error)) => Err(self.error(error)),
         }
+    }
+
+    fn settings(&self) -> Result<BTreeMap<String, String>> {
+        settings::all(&*self.connection()?).map_err(|error| self.error(error))
+    }
+
+    fn change_settings(
+        &self,
+        changes: &[(&str, Option<&str>)],
+        operation: &Operation,
+        now: Timestamp,
+    ) -> Result<Option<u64>> {
+        self.set_settings(changes, operation, now)
     }
 
     fn operations(&self) -> Result<Vec<OperationRecord>> {
@@ -126,14 +139,16 @@ impl UndoBackend for SqliteBackend {
         let (undo, report) = match target.effect {
             Effect::Restored => self.remove_again(&target, operation, now, progress)?,
             Effect::Removed | Effect::ForGood => self.restore(&target, operation, now, progress)?,
+            Effect::Set => self.set_back(&target, operation, now)?,
         };
         let _ = self.reclaim(Due::By(now));
         Ok(Undone {
             undone: target.record(),
             operation: undo.number.unsigned_abs(),
-            is_restored: undo.effect == Effect::Restored,
+            did: undo.record().did,
             usage: report.usage,
             documents: undo.documents.unsigned_abs(),
+            settings: undo.settings.len() as u64,
             newer: report.newer,
             newer_examples: report.examples,
             damaged: report.damaged,
@@ -176,6 +191,32 @@ impl SqliteBackend {
             Some(found) => return Ok(found),
         };
         Err(Error::NotUndoable(format!("operation {number} {why}")))
+    }
+
+    /// Sets settings back, unless they were changed since.
+    fn set_back(
+        &self,
+        target: &Stored,
+        operation: &Operation,
+        now: Timestamp,
+    ) -> Result<(Stored, Report)> {
+        self.transaction(|transaction| {
+            let set_back = || -> rusqlite::Result<Stored> {
+                let mut undo = Stored::begin(transaction, operation, Effect::Set, now)?;
+                undo.undoes = target.number;
+                for SettingChange { name, old, new } in target.settings.clone() {
+                    if settings::get(transaction, &name)? == new {
+                        settings::put(transaction, &name, old.as_deref())?;
+                        let (old, new) = (new, old);
+                        undo.settings.push(SettingChange { name, old, new });
+                    }
+                }
+                Ok(undo)
+            };
+            let undo = set_back().map_err(|error| self.error(error))?;
+            self.end_with(transaction, target, &undo, true)?;
+            Ok((undo, Report::default()))
+        })
     }
 
     /// Brings back what an operation removed.

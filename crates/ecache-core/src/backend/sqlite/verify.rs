@@ -19,6 +19,7 @@ use super::evictions::Evictions;
 use super::names::Names;
 use super::query::{Conditions, Parameter, Plan, Range};
 use super::select::one;
+use super::tombstones::Graves;
 use super::{row, store_rows};
 use crate::backend::Touch;
 use crate::entry::Policy;
@@ -139,6 +140,8 @@ fn witnessed(
 pub(super) struct Batch {
     pub(super) usage: Usage,
     pub(super) left: u64,
+    /// The deleted entries; those of one batch only
+    pub(super) graves: Graves,
 }
 
 impl AddAssign for Batch {
@@ -150,7 +153,7 @@ impl AddAssign for Batch {
 
 impl Batch {
     pub(super) fn finish(self) -> Result<Usage> {
-        let Self { usage, left } = self;
+        let Self { usage, left, .. } = self;
         if left == 0 {
             Ok(usage)
         } else {
@@ -170,6 +173,7 @@ pub(super) struct Judged {
     pub(super) usage: Usage,
     /// Number of damaged rows left
     left: u64,
+    graves: Graves,
 }
 
 impl Judged {
@@ -187,6 +191,14 @@ impl Judged {
                     if plan.is_eviction() {
                         judged.evictions.add(&fields);
                     }
+                    let store = names.store(connection, fields.store)?;
+                    let Fields {
+                        store: id,
+                        key,
+                        expires_at,
+                        ..
+                    } = fields;
+                    judged.graves.add(id, &store, key, expires_at)?;
                 }
                 // Its large value is left to garbage collection, since it may belong to another
                 // entry.
@@ -238,6 +250,7 @@ impl Judged {
         Ok(Batch {
             usage: self.usage,
             left: self.left,
+            graves: self.graves,
         })
     }
 }

@@ -9,6 +9,7 @@ use super::damage::RowError;
 use super::entry_rows::{Interned, Write, existing, full_store, id_after, last_id, replace, write};
 use super::purge::Purge;
 use super::reclaim::Due;
+use super::remove::ForGood;
 use super::store_rows::set_metadata;
 use super::{SqliteBackend, blobs, encoding, row};
 use crate::backend::{
@@ -91,7 +92,7 @@ impl WriteBackend for SqliteBackend {
         now: Timestamp,
         progress: Progress<'_>,
     ) -> Result<Usage> {
-        self.delete(selection, now, progress)
+        self.delete(selection, &ForGood::new(None, now), progress)
     }
 
     fn touch(
