@@ -99,6 +99,7 @@ pub mod doctor;
 pub mod embedded_server;
 pub mod entry;
 pub mod error;
+pub mod eviction;
 pub mod execution_cache;
 pub mod execution_store;
 #[doc(hidden)]
