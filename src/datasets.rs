@@ -7,7 +7,7 @@ use anyhow::Result;
 use ecache_core::backend::Dataset;
 use ecache_core::glob::Glob;
 
-use crate::error::usage;
+use crate::error::usage_tip;
 
 /// Length of FiftyOne's ids.
 const ID_LENGTH: usize = 24;
@@ -60,9 +60,10 @@ impl Datasets {
         };
         let found = known.iter().find(|(_, name)| *name == named);
         found.map(|(id, _)| id.clone()).ok_or_else(|| {
-            usage(format!(
-                "no dataset is called {named:.80?}; one that was deleted is named by its id"
-            ))
+            usage_tip(
+                format!("there is no dataset {named:.80?}"),
+                "a deleted one is named by its id",
+            )
         })
     }
 

@@ -1,5 +1,6 @@
 //! An error's exit code and hint, in one match.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io;
 
@@ -8,22 +9,42 @@ use ecache_core::command::CommandError;
 use ecache_core::embedded_server::NotFound;
 use ecache_core::error::Error;
 use ecache_core::interchange::{Problem, ReadError};
-use ecache_core::scope::STORE_KEY;
 
 use crate::output::escape::shell;
 
-/// A command was typed that makes no sense; the message says why and what to type.
+/// A command was typed that makes no sense; the message says why, and the tip what to type.
 #[derive(Debug)]
-pub(crate) struct Usage(String);
+pub(crate) struct Usage {
+    message: String,
+    tip: Option<String>,
+}
 
 /// Makes an error of usage, exit code 2.
 pub(crate) fn usage(message: impl Into<String>) -> anyhow::Error {
-    Usage(message.into()).into()
+    let message = message.into();
+    Usage { message, tip: None }.into()
+}
+
+/// Makes an error of usage that says what to type.
+pub(crate) fn usage_tip(message: impl Into<String>, tip: impl Into<String>) -> anyhow::Error {
+    Usage {
+        message: message.into(),
+        tip: Some(tip.into()),
+    }
+    .into()
+}
+
+/// Makes an error of usage of two things that exclude each other.
+pub(crate) fn contradiction(one: &str, other: &str) -> anyhow::Error {
+    usage_tip(
+        format!("{one} and {other} contradict each other"),
+        format!("leave out {one} or {other}"),
+    )
 }
 
 impl fmt::Display for Usage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.message)
     }
 }
 
@@ -125,9 +146,8 @@ impl Exit {
 }
 
 /// Returns what to type instead of a command that is no program: there is no shell between.
-pub(crate) fn tip(error: &anyhow::Error) -> Option<String> {
-    let NotRun(error) = error.downcast_ref()?;
-    let Some(CommandError::NotFound { name }) = error.downcast_ref() else {
+fn instead_of_program(error: &CommandError) -> Option<String> {
+    let CommandError::NotFound { name } = error else {
         return None;
     };
     let name = name.to_str()?;
@@ -151,162 +171,164 @@ pub(crate) fn tip(error: &anyhow::Error) -> Option<String> {
         None
     } else {
         Some(format!(
-            "there is no shell here; an alias, a function or a built-in command needs one: ecache run -- sh -c {}",
+            "for an alias, a function or a built-in command of the shell: ecache run -- sh -c {}",
             shell(&format!("{name} …"))
         ))
     }
 }
 
-/// Returns the exit code of an error, and a hint.
-pub(crate) fn classify(error: &anyhow::Error) -> (Exit, Option<&'static str>) {
-    if error.is::<Usage>() {
-        return (Exit::Usage, None);
+/// Returns the exit code of an error, and what to try.
+pub(crate) fn classify(error: &anyhow::Error) -> (Exit, Option<Cow<'static, str>>) {
+    if let Some(Usage { tip, .. }) = error.downcast_ref() {
+        return (Exit::Usage, tip.clone().map(Cow::Owned));
     }
     if let Some(Hindered(error)) = error.downcast_ref() {
         return classify(error);
     }
     if let Some(NotRun(error)) = error.downcast_ref() {
-        let exit = error
-            .downcast_ref::<CommandError>()
-            .map_or(Exit::NOT_RUN, |error| Exit::Command(error.exit_code()));
-        return (exit, None);
+        return match error.downcast_ref::<CommandError>() {
+            Some(CommandError::Cache(_)) | None => (Exit::NOT_RUN, classify(error).1),
+            Some(error) => (
+                Exit::Command(error.exit_code()),
+                instead_of_program(error).map(Cow::Owned),
+            ),
+        };
     }
     if let Some(error) = error.downcast_ref::<io::Error>() {
-        return match error.kind() {
-            io::ErrorKind::PermissionDenied => (Exit::Refused, None),
-            io::ErrorKind::InvalidData => (Exit::Usage, None),
-            _ => (Exit::Failed, None),
+        let exit = match error.kind() {
+            io::ErrorKind::PermissionDenied => Exit::Refused,
+            io::ErrorKind::InvalidData => Exit::Usage,
+            _ => Exit::Failed,
         };
+        return (exit, None);
     }
     #[cfg(feature = "mongodb")]
     if let Some(error) = error.downcast_ref::<NotFound>() {
-        return no_server(error);
+        let (exit, tip) = no_server(error);
+        return (exit, Some(Cow::Borrowed(tip)));
     }
-    let cause = match error.downcast_ref::<Error>() {
-        Some(Error::Partial { cause, .. } | Error::Entry { cause, .. }) => Some(&**cause),
-        other => other,
-    };
-    match cause {
+    let (exit, tip) = match error.downcast_ref::<Error>() {
+        Some(Error::Partial { cause, .. } | Error::Entry { cause, .. }) => of_store(cause),
+        Some(error) => of_store(error),
         None => (Exit::Failed, None),
-        Some(error) => match error {
-            Error::NotAStore { .. } => (Exit::Refused, Some("name a file with --db")),
-            Error::Foreign { .. } => (
-                Exit::Refused,
-                Some(
-                    "name another file with --db; `ecache import` reads JSON lines and mongodumps",
-                ),
+    };
+    (exit, tip.map(Cow::Borrowed))
+}
+
+/// Returns the exit code of a store's error, and what to try.
+fn of_store(error: &Error) -> (Exit, Option<&'static str>) {
+    match error {
+        Error::NotAStore { .. } => (Exit::Refused, Some("name a file with --db")),
+        Error::Foreign { .. } => (
+            Exit::Refused,
+            Some("name another file with --db; ecache import reads JSON lines and mongodumps"),
+        ),
+        Error::NewerSchema { .. } => (Exit::Refused, Some("upgrade ecache")),
+        Error::Untrusted { .. } => (
+            Exit::Refused,
+            Some("make it yours alone (chown, chmod go-w), or name another file with --db"),
+        ),
+        Error::Permission { .. } => (
+            Exit::Refused,
+            Some("check its owner and mode, or name another file with --db"),
+        ),
+        Error::NotUndoable(_) => (Exit::No, None),
+        Error::Busy { .. } => (Exit::Failed, Some("try again when it is done")),
+        Error::Full { .. } => (
+            Exit::Failed,
+            Some("make room: ecache prune and ecache clear work on a full disk"),
+        ),
+        Error::Damaged { .. } => (
+            Exit::Damaged,
+            Some(
+                "save what can be read with ecache export, empty it with \
+                 ecache clear --all --policy any or delete its file, and import what was saved",
             ),
-            Error::NewerSchema { .. } => (Exit::Refused, Some("upgrade ecache")),
-            Error::Untrusted { .. } => (
-                Exit::Refused,
-                Some("make it yours alone (chown, chmod go-w), or name another file with --db"),
+        ),
+        Error::DamagedLog { .. } => (
+            Exit::Damaged,
+            Some("any command that writes begins a new one, such as ecache prune"),
+        ),
+        Error::DamagedLeft { .. } => (
+            Exit::Damaged,
+            Some(
+                "ecache doctor --fix damaged removes damaged entries; where some stay, \
+                 save the others with ecache export and delete the file",
             ),
-            Error::Permission { .. } => (
-                Exit::Refused,
-                Some("check its owner and mode, or name another file with --db"),
+        ),
+        Error::DamagedEntry { .. } => (
+            Exit::Damaged,
+            Some("ecache doctor --fix damaged -n says which entries are damaged and would go"),
+        ),
+        Error::StoreExists { .. } => (
+            Exit::No,
+            Some("choose another name, or move the entries there with --merge"),
+        ),
+        Error::Conflict { .. } => (
+            Exit::No,
+            Some("choose with --on-conflict replace, keep or newer"),
+        ),
+        Error::Replaced | Error::Moved { .. } => (Exit::Failed, Some("try again")),
+        Error::Interrupted { .. } => (Exit::Interrupted, None),
+        Error::Io(error) if error.kind() == io::ErrorKind::InvalidData => {
+            (Exit::Usage, Some("say what it is with --type"))
+        }
+        Error::Name { .. } => (Exit::Usage, None),
+        Error::Location { scheme } if scheme == "mongodb+srv" => (
+            Exit::Usage,
+            Some(
+                "name its servers, which dig +short SRV _mongodb._tcp.HOST lists: \
+                 mongodb://host:port,host:port/name?tls=true&authSource=admin",
             ),
-            Error::NotUndoable(_) => (Exit::No, None),
-            Error::Busy { .. } => (Exit::Failed, Some("try again when it is done")),
-            Error::Full { .. } => (
-                Exit::Failed,
-                Some(
-                    "make room with `ecache prune` or `ecache clear`, which work on a full disk; where they fail too, delete other files there",
-                ),
+        ),
+        Error::Location { scheme } if scheme == "mongodb" => (
+            Exit::Usage,
+            Some(
+                "build one that can, in a clone of its repository: \
+                 cargo install --locked --path . --features mongodb",
             ),
-            Error::Damaged { .. } => (
-                Exit::Damaged,
-                Some(
-                    "save what can be read with `ecache export`, empty it with \
-                     `ecache clear --all --policy any` or delete its file, and import what was saved",
-                ),
-            ),
-            Error::DamagedLog { .. } => (
-                Exit::Damaged,
-                Some("any command that writes begins a new one, such as `ecache prune`"),
-            ),
-            Error::DamagedLeft { .. } => (
-                Exit::Damaged,
-                Some(
-                    "remove damaged entries with `ecache doctor --fix damaged`; where that leaves some, \
-                     save the others with `ecache export` and delete the file",
-                ),
-            ),
-            Error::DamagedEntry { address } if address.key.as_str() == STORE_KEY => (
-                Exit::Damaged,
-                Some("remove it with `ecache doctor --fix damaged`"),
-            ),
-            Error::StoreExists { .. } => (
-                Exit::No,
-                Some("choose another name, or move the entries there with --merge"),
-            ),
-            Error::DamagedEntry { .. } => (Exit::Damaged, Some("remove it with `ecache rm`")),
-            Error::Conflict { .. } => (
-                Exit::No,
-                Some("choose with --on-conflict replace, keep or newer"),
-            ),
-            Error::Replaced | Error::Moved { .. } => (Exit::Failed, Some("try again")),
-            Error::Interrupted { .. } => (Exit::Interrupted, None),
-            Error::Io(error) if error.kind() == io::ErrorKind::InvalidData => {
-                (Exit::Usage, Some("say what it is with --type"))
-            }
-            Error::Name { .. } => (Exit::Usage, None),
-            Error::Location { scheme } if scheme == "mongodb+srv" => (
-                Exit::Usage,
-                Some(
-                    "name its servers, which `dig +short SRV _mongodb._tcp.HOST` lists: mongodb://host:port,host:port/name?tls=true&authSource=admin",
-                ),
-            ),
-            Error::Location { scheme } if scheme == "mongodb" => (
-                Exit::Usage,
-                Some(
-                    "build one that can, in a clone of its repository: \
-                     `cargo install --locked --path . --features mongodb`",
-                ),
-            ),
-            Error::Location { .. } => (Exit::Usage, Some("name a file")),
-            Error::LikeUrl { .. } | Error::Address { .. } | Error::Dataset { .. } => {
-                (Exit::Usage, None)
-            }
-            Error::Unreachable { .. } => (
-                Exit::Failed,
-                Some("check that it runs, and that this is its address"),
-            ),
-            Error::Denied { .. } => (
-                Exit::Refused,
-                Some("check the user, the password and the roles that it has there"),
-            ),
-            Error::Input(error) => match error.downcast_ref::<ReadError>() {
-                Some(error) if !matches!(error.problem, Problem::Io(_)) => (Exit::Usage, None),
-                _ => (Exit::Failed, None),
-            },
+        ),
+        Error::Location { .. } => (Exit::Usage, Some("name a file")),
+        Error::LikeUrl { .. } => (
+            Exit::Usage,
+            Some("write mongodb://host/database for a database, or ./ before a file's name"),
+        ),
+        Error::Address { .. } | Error::Dataset { .. } => (Exit::Usage, None),
+        Error::Unreachable { .. } => (
+            Exit::Failed,
+            Some("check that it runs, and that this is its address"),
+        ),
+        Error::Denied { .. } => (
+            Exit::Refused,
+            Some("check the user, the password and the roles that it has there"),
+        ),
+        Error::Input(error) => match error.downcast_ref::<ReadError>() {
+            Some(error) if !matches!(error.problem, Problem::Io(_)) => (Exit::Usage, None),
             _ => (Exit::Failed, None),
         },
+        _ => (Exit::Failed, None),
     }
 }
 
-/// Returns the exit code of a server of FiftyOne's that was not found, and a hint.
+/// Returns the exit code of a server of FiftyOne's that was not found, and what to try.
 #[cfg(feature = "mongodb")]
-fn no_server(error: &NotFound) -> (Exit, Option<&'static str>) {
+fn no_server(error: &NotFound) -> (Exit, &'static str) {
     match error {
         NotFound::NotRunning { .. } => (
             Exit::Failed,
-            Some(
-                "FiftyOne starts one and ends it with the last Python that uses it: keep \
-                 `python -i -c 'import fiftyone'` open, or set FIFTYONE_DATABASE_URI to use \
-                 another server",
-            ),
+            "FiftyOne starts one and ends it with the last Python that uses it: keep \
+             python -i -c 'import fiftyone' open, or set FIFTYONE_DATABASE_URI to use \
+             another server",
         ),
-        NotFound::NotListening { .. } => (Exit::Failed, Some("try again in a moment")),
+        NotFound::NotListening { .. } => (Exit::Failed, "try again in a moment"),
         NotFound::OtherUser { .. } => (
             Exit::Refused,
-            Some("run ecache as that user, or name the server: mongodb://HOST:PORT/fiftyone"),
+            "run ecache as that user, or name the server: mongodb://HOST:PORT/fiftyone",
         ),
         _ => (
             Exit::Failed,
-            Some(
-                "name the server: mongodb://HOST:PORT/fiftyone; in Python, its port is in \
-                 fiftyone.core.odm.get_db_conn().client.address",
-            ),
+            "name the server: mongodb://HOST:PORT/fiftyone; in Python, its port is in \
+             fiftyone.core.odm.get_db_conn().client.address",
         ),
     }
 }

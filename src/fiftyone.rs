@@ -12,7 +12,7 @@ use anyhow::Result;
 use serde::Deserialize;
 
 #[cfg(feature = "mongodb")]
-use crate::error::usage;
+use crate::error::{usage, usage_tip};
 
 /// Name of FiftyOne's database in `--db`.
 pub(crate) const NAME: &str = "fiftyone";
@@ -124,7 +124,10 @@ impl Config {
     fn folder(&self, home: Option<&Path>) -> Result<PathBuf> {
         let home = || {
             home.ok_or_else(|| {
-                usage("cannot find FiftyOne's database without a home folder: set HOME")
+                usage_tip(
+                    "cannot find FiftyOne's database without a home folder",
+                    "set HOME",
+                )
             })
         };
         match &self.database_dir {

@@ -25,6 +25,7 @@ use anstream::{AutoStream, ColorChoice};
 use cli::Cli;
 use context::Context;
 use error::Exit;
+use output::Voice;
 
 fn main() -> ExitCode {
     #[cfg(target_env = "musl")]
@@ -32,14 +33,16 @@ fn main() -> ExitCode {
     inherited::settle();
     signals::survive_file_limit();
     ecache_core::backend::sqlite::begin_small();
+    let mut voice = Voice::default();
     let result = if std::env::args_os().len() == 1 && io::stdout().is_terminal() {
-        Context::new(Cli::defaults()).and_then(|context| commands::welcome::run(&context))
+        Context::new(Cli::defaults(), voice).and_then(|context| commands::welcome::run(&context))
     } else {
         let cli = match Cli::read() {
             Ok(cli) => cli,
             Err(answer) => return tell(&answer),
         };
-        Context::new(cli.global).and_then(|context| commands::run(&context, cli.command))
+        voice = cli.voice();
+        Context::new(cli.global, voice).and_then(|context| commands::run(&context, cli.command))
     };
     match result {
         Ok(exit) => {
@@ -48,7 +51,7 @@ fn main() -> ExitCode {
             }
             ExitCode::from(exit.code())
         }
-        Err(error) => fail(&error),
+        Err(error) => fail(&error, voice),
     }
 }
 
@@ -72,7 +75,7 @@ fn tell(answer: &clap::Error) -> ExitCode {
     let text = styled(AutoStream::choice(&io::stdout()));
     match output::stdout().write_all(text.as_bytes()) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => fail(&error.into()),
+        Err(error) => fail(&error.into(), Voice::default()),
     }
 }
 
@@ -83,18 +86,12 @@ fn is_closed_pipe(error: &anyhow::Error) -> bool {
         .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
-fn fail(error: &anyhow::Error) -> ExitCode {
+fn fail(error: &anyhow::Error, voice: Voice) -> ExitCode {
     if is_closed_pipe(error) {
         return ExitCode::SUCCESS;
     }
-    let (exit, hint) = error::classify(error);
-    match hint {
-        Some(hint) => output::say(&format!("ecache: {error:#}; {hint}")),
-        None => output::say(&format!("ecache: {error:#}")),
-    }
-    if let Some(tip) = error::tip(error) {
-        output::say(&format!("  tip: {tip}"));
-    }
+    let (exit, tip) = error::classify(error);
+    voice.error(&format!("{error:#}"), tip.as_deref());
     match (exit, signals::interrupted()) {
         (Exit::Interrupted, Some(signal)) => ExitCode::from(128 + signal),
         (exit, _) => ExitCode::from(exit.code()),

@@ -65,7 +65,8 @@ fn a_fault_in_the_file_stops_administration_and_not_a_command() {
     let session = with_settings("[run]\ntll = \"1h\"\n");
     let refused = session.run("ls");
     assert_eq!(refused.code, 2, "{refused:?}");
-    let named = "config.toml, line 2: there is no setting \"run.tll\"; did you mean run.ttl?";
+    let named =
+        "config.toml, line 2: there is no setting \"run.tll\"\n  tip: did you mean run.ttl?\n";
     assert!(refused.stderr.contains(named), "{refused:?}");
     let ran = session.run("run -- echo a");
     assert_eq!((ran.text(), ran.code), ("a\n", 0), "{ran:?}");

@@ -290,8 +290,7 @@ fn a_dry_import_says_what_the_import_does_and_leaves_the_store_alone() {
 #[test]
 fn clearing_a_dataset_takes_what_its_dry_run_counts_and_no_more() {
     let session = imported("execution_store.bson");
-    let persistent =
-        "2 entries (189 B) of policy persist left in place; --policy any removes them too\n";
+    let persistent = "2 entries (189 B) are persist and stay; --policy any removes them\n";
     let clear = format!("clear --dataset {STREET}");
     let before = fingerprints(&session.store_folder());
     session

@@ -425,7 +425,7 @@ fn removals_leave_running_jobs_unless_told_otherwise() {
             let told = &ran.stderr;
             assert!(told.starts_with(word), "{clear}{dry}: {told}");
             assert!(told.contains("1 entry ("), "{clear}{dry}: {told}");
-            let note = "of running jobs left in place; --jobs removes them too\n";
+            let note = "of running jobs stays; --jobs removes them too\n";
             assert_eq!(told.matches(note).count(), 1, "{clear}{dry}: {told}");
         }
         session.run("ls --fields key").prints("runs\n");

@@ -74,7 +74,7 @@ fn there_is_no_shell_after_the_dashes() {
         ),
         (
             "ecache run -- ll",
-            "there is no shell here; an alias, a function or a built-in command needs one: ecache run -- sh -c 'll …'",
+            "for an alias, a function or a built-in command of the shell: ecache run -- sh -c 'll …'",
         ),
     ] {
         let (error, tip) = refused(line, 127);

@@ -253,7 +253,7 @@ fn a_terminal_gets_a_table_and_a_pipe_lines() {
     session.run("ls --fields key,size").prints("cat.jpg\t4\n");
     assert_eq!(
         session.run_on_terminal("ls --store nothing").bytes,
-        b"ecache: there is no store \"nothing\"\n"
+        b"\x1b[33mwarning:\x1b[0m there is no store \"nothing\"\n"
     );
 }
 
@@ -315,7 +315,7 @@ fn quiet_is_silent_where_it_succeeds() {
     session
         .run("ls --quiet --fields nope")
         .stderr
-        .strip_prefix("ecache: unknown field")
+        .strip_prefix("error: there is no field \"nope\"\n  tip: the fields are store_name,")
         .expect("errors are told all the same");
 }
 
@@ -462,7 +462,7 @@ fn a_removal_or_touch_that_is_interrupted_says_how_far_it_came() {
             signal_caught(&child, sent);
             store.execute_batch("ROLLBACK").expect("the lock");
             let ran = Ran::from(child.wait_with_output().expect("it ends"));
-            ran.ends(code_of, "ecache: interrupted after 1000 entries\n");
+            ran.ends(code_of, "error: interrupted after 1,000 entries\n");
             let listed = session.run(changed).succeeds().text().lines().count();
             let expected = if verb.starts_with("clear") {
                 2000
@@ -490,7 +490,7 @@ fn an_import_that_is_interrupted_imports_nothing() {
         assert_eq!(ran.code, code_of, "{ran:?}");
         assert!(
             ran.stderr
-                .starts_with("ecache: nothing was imported: interrupted after "),
+                .starts_with("error: nothing was imported: interrupted after "),
             "{ran:?}"
         );
         session.run("ls --fields key").prints("before\n");

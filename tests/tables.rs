@@ -179,55 +179,64 @@ fn a_pasted_key_names_one_entry_or_an_error_says_what_to_add() {
     found("show python3 9999...", "9");
     found("show python3 99999999", "9");
     found("show …longest_value aaaaaaaaaaaa…", "a");
-    show("show python3 9999999").ends(1, "there is no key \"9999999\" in store \"python3\"\n");
+    show("show python3 9999999").ends(
+        1,
+        "warning: there is no key 9999999 in store python3\n  tip: ecache ls python3 lists its keys\n",
+    );
     show("show ffffffff…").ends(
         2,
-        "ecache: no entry has the key ffffffff…: a table shows keys that can be pasted\n",
+        "error: no entry has the key ffffffff…\n  tip: ecache ls shows keys that can be pasted\n",
     );
     // In two datasets.
-    let options = "add --dataset …f5c505 or --dataset …f5c682\n";
+    let options = "\n  tip: add --dataset …f5c505 or --dataset …f5c682\n";
     show("show my_labels cccccccccccc…").ends(
         2,
-        &format!("ecache: my_labels has this key in 2 datasets: {options}"),
+        &format!("error: my_labels has this key in 2 datasets{options}"),
     );
     show(&format!("rm my_labels {}", "c".repeat(64))).ends(
         1,
-        &format!("my_labels has this key in 2 datasets: {options}"),
+        &format!("warning: my_labels has this key in 2 datasets{options}"),
     );
     found("show my_labels cccccccccccc… --dataset …f5c505", "c");
     show("ls --dataset 6b03… --fields key").ends(
         2,
-        "ecache: 6b03… may be 2 datasets: 6b03de1228195dbc2df5c505, 6b03de1228195dbc2df5c682\n",
+        "error: 6b03… may be 2 datasets\n  tip: name one of 6b03de1228195dbc2df5c505, 6b03de1228195dbc2df5c682\n",
     );
-    show("ls --dataset …nope").ends(2, "ecache: there is no dataset …nope: name it in full\n");
+    show("ls --dataset …nope").ends(
+        2,
+        "error: there is no dataset …nope\n  tip: name it in full\n",
+    );
     assert_eq!(
         show("ls --dataset …f5c505 --fields key").text(),
         "c".repeat(64) + "\n"
     );
     // What removes takes a prefix with its mark alone.
-    show("rm python3 99999999").ends(1, "there is no key \"99999999\" in store \"python3\"\n");
+    show("rm python3 99999999").ends(
+        1,
+        "warning: there is no key 99999999 in store python3\n  tip: ecache ls python3 lists its keys\n",
+    );
     show("rm python3 99999999… -n").notes("would remove 1 entry (4 B)\n");
     show("rm bbbbbbbbbbbb… -n").notes("would remove 1 entry (1 B)\n");
     show("touch --key bbbbbbbbbbbb… --ttl 1d").notes("changed 1 entry (1 B)\n");
     let why = show("why 999999999999…");
-    assert!(why.text().starts_with("a hit: key \"9999"), "{why:?}");
-    show("rm thumb cat.jpg").ends(1, "there is no store \"thumb\"\n");
+    assert!(why.text().starts_with("a hit: key 9999"), "{why:?}");
+    show("rm thumb cat.jpg").ends(1, "warning: there is no store \"thumb\"\n");
     show("rm my_lables x").ends(
         1,
-        "there is no store \"my_lables\"; did you mean my_labels?\n",
+        "warning: there is no store \"my_lables\"\n  tip: did you mean my_labels?\n",
     );
 }
 
 #[test]
 fn a_store_that_does_not_exist_is_a_warning_and_with_fail_empty_a_failure() {
     let session = filled();
-    let warning = "ecache: there is no store \"my_lables\"; did you mean my_labels?\n";
+    let warning = "warning: there is no store \"my_lables\"\n  tip: did you mean my_labels?\n";
     session.run("ls my_lables").notes(warning);
     session.run("ls my_lables --fail-empty").ends(1, warning);
     session.run("ls my_labels --fail-empty").succeeds();
     session.run("ls -n 3").ends(
         2,
-        "ecache: -n is a dry run where something is changed; to list 3 entries: ecache ls -L 3\n",
+        "error: -n is a dry run, and ls changes nothing\n  tip: to list 3 entries: ecache ls -L 3\n",
     );
 }
 

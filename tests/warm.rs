@@ -266,11 +266,11 @@ fn a_program_that_is_not_there_is_told_before_anything_is_read() {
         .ends(3, "ecache: there is no program \"nowhere\"\n");
     session.run("warm -- {} x").ends(
         2,
-        "ecache: the program itself cannot be an item: what is read must not choose what is run\n",
+        "ecache: the program itself cannot be an item\n  tip: put {} into an argument: what is read does not choose what is run\n",
     );
     session.run("warm --expired -- echo").ends(
         2,
-        "ecache: with a command after --, only --store, --dataset, --user, --operator and --prompt say more about it\n",
+        "ecache: a filter does not go with a command\n  tip: name --store, --dataset, --user, --operator or --prompt, which are part of its key\n",
     );
 }
 
@@ -365,8 +365,9 @@ fn a_signal_ends_what_runs_and_a_second_run_goes_on() {
             ["it was not started", "-", "it was interrupted"]
         );
         assert!(
-            ran.stderr
-                .ends_with("ecache: interrupted; what was kept stays, so run it again to go on\n"),
+            ran.stderr.ends_with(
+                "ecache: interrupted: kept results stay, so the same command goes on from here\n"
+            ),
             "{ran:?}"
         );
         std::fs::remove_file(session.path("begun")).expect("it is there");
@@ -391,7 +392,7 @@ fn nothing_starts_once_time_is_over() {
     assert_eq!(
         (ran.stderr.as_str(), ran.code),
         (
-            "1 ran, 0 fresh, 2 left out\necache: time is over; what was kept stays, so run it again to go on\n",
+            "1 ran, 0 fresh, 2 left out\necache: time is over: kept results stay, so the same command goes on from here\n",
             1
         )
     );
@@ -733,7 +734,7 @@ mod refresh {
         assert_eq!(runs(&session), 3);
         session.run("warm --refresh").ends(
             2,
-            "ecache: without a filter this would run every entry: name some with --store, --dataset, --user …, or add --all\n",
+            "ecache: without a filter this would run every entry\n  tip: name some with STORE, --dataset, --user …, or add --all\n",
         );
     }
 
@@ -746,7 +747,7 @@ mod refresh {
             .notes("");
         session
             .run("warm --refresh --store sh")
-            .notes("no recorded command is selected\n0 ran, 0 fresh\n");
+            .notes("no recorded command matches\n0 ran, 0 fresh\n");
         assert_eq!(runs(&session), 1);
     }
 

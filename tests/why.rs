@@ -44,8 +44,8 @@ fn a_hit_is_told_with_its_times_and_runs_nothing() {
     explains(
         &before,
         &[
-            "a miss: there is no key in store \"tool\"",
-            "  nothing is kept in a store \"tool\": it was never kept, or it was removed",
+            "a miss: there is no key in store tool",
+            "  nothing is kept in a store tool: it was never kept, or it was removed",
         ],
     );
     session
@@ -112,7 +112,7 @@ fn a_miss_says_what_differs_from_the_nearest() {
         [
             "    argument 2: \"b\" there, \"c\" here",
             "    dataset: nothing there, \"d1\" here",
-            "  these are the nearest of the 2 latest entries of store \"tool\"",
+            "  these are the nearest of the 2 latest entries of store tool",
         ]
     );
     // An entry that differs only in the dataset is reported as such.
@@ -120,14 +120,14 @@ fn a_miss_says_what_differs_from_the_nearest() {
     assert!(
         dataset
             .text()
-            .contains("\n  that key is in store \"tool\", written "),
+            .contains("\n  that key is in store tool, written "),
         "{dataset:?}"
     );
     let collection = why(&session, "--collection c2 -- ./tool a b");
     assert!(
         collection
             .text()
-            .contains("in store \"tool\" of collection \"execution_store\""),
+            .contains("in store tool of collection execution_store"),
         "{collection:?}"
     );
 }
@@ -201,20 +201,17 @@ fn calls_are_explained_as_commands_are() {
     explains(
         &ran,
         &[
-            "a miss: there is no key in store \"labels\"",
+            "a miss: there is no key in store labels",
             "  near it is key written 0ms ago, which differs in",
             "    argument 2: 10 there, 11 here",
             "    user: nothing there, \"ann\" here",
-            "  these are the nearest of the 1 latest entries of store \"labels\"",
+            "  these are the nearest of the 1 latest entries of store labels",
         ],
     );
     let ran = session.run("why labels nothing");
     assert_eq!(
         (ran.code, ran.text()),
-        (
-            1,
-            "a miss: there is no key \"nothing\" in store \"labels\"\n"
-        )
+        (1, "a miss: there is no key nothing in store labels\n")
     );
 }
 

@@ -29,6 +29,7 @@ use std::ffi::OsString;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
 
+use crate::output::Voice;
 use help::{LONG_EXAMPLES, styled_help};
 
 pub(crate) use config::*;
@@ -72,13 +73,20 @@ impl Cli {
         let cli = match fast_parse::read(words()) {
             Some(cli) => cli,
             None => Self::try_parse()
-                .map_err(|error| refusal::taught(error, &Vec::from_iter(words())))
-                .map_err(refusal::escaped)?,
+                .map_err(|error| refusal::reworded(error, &Vec::from_iter(words())))?,
         };
         match cli.command {
             Command::Help(args) => Err(Self::answer(&args.command, "--help")),
             Command::Version => Err(Self::answer(&[], "--version")),
             _ => Ok(cli),
+        }
+    }
+
+    /// Returns how messages begin.
+    pub(crate) fn voice(&self) -> Voice {
+        Voice {
+            shares_stream: matches!(self.command, Command::Run(_) | Command::Warm(_)),
+            color: self.global.color,
         }
     }
 
@@ -95,7 +103,7 @@ impl Cli {
         let line = [OsString::from("ecache")].into_iter().chain(typed.clone());
         match Self::try_parse_from(line) {
             Ok(_) => Self::command().error(ErrorKind::InvalidValue, "there is no help on that"),
-            Err(answer) => refusal::escaped(refusal::taught(answer, &typed)),
+            Err(answer) => refusal::reworded(answer, &typed),
         }
     }
 

@@ -1,5 +1,5 @@
-//! Makes clap's errors say what to type, and safe to print on a terminal: they repeat what was
-//! typed.
+//! Words the parser's errors as all others: what is wrong, and one tip that says what to type. What
+//! was typed is repeated escaped.
 
 use std::ffi::{OsStr, OsString};
 
@@ -8,44 +8,159 @@ use clap::{Command, CommandFactory};
 
 use super::{Cli, suggest};
 use crate::output::escape::{message, shell};
+use crate::output::paint::style;
 
 /// Commands that take another command after `--`, and nothing else as arguments.
 const RUNNERS: [&str; 3] = ["run", "warm", "key"];
 
-/// Replaces an error by one that says what to type, where that is known.
-pub(crate) fn taught(error: clap::Error, words: &[OsString]) -> clap::Error {
-    let typed = |kind| match error.get(kind) {
-        Some(ContextValue::String(text)) => Some(text.as_str()),
+/// Number of possible values that a tip lists.
+const LISTED: usize = 24;
+
+/// Replaces an error of the parser by one in the words of this program. Help and the version stay.
+pub(crate) fn reworded(error: clap::Error, words: &[OsString]) -> clap::Error {
+    if !error.use_stderr() || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        return error;
+    }
+    let (text, tip) = words_of(&error, words);
+    let (text, tip, type_me) = (message(&text), message(&tip), style::TYPE_ME);
+    // clap puts its own `error:` in front.
+    let text = format!("{text}\n{type_me}  tip:{type_me:#} {tip}\n");
+    clap::Error::raw(error.kind(), text)
+}
+
+/// Returns what is wrong, and what to type.
+fn words_of(error: &clap::Error, words: &[OsString]) -> (String, String) {
+    let text = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => Some(text.clone()),
+        Some(ContextValue::Strings(texts)) => Some(texts.join(", ")),
         _ => None,
     };
-    let (text, tip) = match error.kind() {
+    let list = |kind| match error.get(kind) {
+        Some(ContextValue::Strings(texts)) => texts.clone(),
+        Some(ContextValue::String(text)) => vec![text.clone()],
+        _ => Vec::new(),
+    };
+    let argument = text(ContextKind::InvalidArg).unwrap_or_default();
+    // `--ttl <DURATION>` is called `--ttl`.
+    let option = argument.split(' ').next().unwrap_or_default();
+    let value = text(ContextKind::InvalidValue).unwrap_or_default();
+    let help = || format!("{} -h lists what it takes", command_line(words));
+    match error.kind() {
         ErrorKind::InvalidSubcommand => {
-            let Some(typed) = typed(ContextKind::InvalidSubcommand) else {
-                return error;
-            };
+            let typed = text(ContextKind::InvalidSubcommand).unwrap_or_default();
             let cli = Cli::command();
-            let known: Vec<&str> = cli.get_subcommands().map(Command::get_name).collect();
-            let tip = suggest::instead_of(typed, &known);
-            (
-                format!("there is no command {typed:?}"),
-                tip.unwrap_or_else(|| "ecache help lists them all".to_owned()),
-            )
+            let parent = parent(&cli, words);
+            let known: Vec<&str> = parent.get_subcommands().map(Command::get_name).collect();
+            if parent.get_name() == cli.get_name() {
+                let tip = suggest::instead_of(&typed, &known);
+                let tip = tip.unwrap_or_else(|| "ecache help lists them all".to_owned());
+                (format!("there is no command {typed:?}"), tip)
+            } else {
+                let name = parent.get_name();
+                let tip = format!("the verbs of {name} are {}", known.join(", "));
+                (format!("{name} has no verb {typed:?}"), tip)
+            }
         }
-        ErrorKind::UnknownArgument | ErrorKind::MissingRequiredArgument => {
-            let Some(line) = after_dashes(typed(ContextKind::InvalidArg), words) else {
-                return error;
-            };
+        ErrorKind::UnknownArgument | ErrorKind::MissingRequiredArgument
+            if let Some(line) = after_dashes(Some(&argument), error.kind(), words) =>
+        {
             ("the command goes after --".to_owned(), line)
         }
-        _ => return error,
-    };
-    let text = format!("{}\n  tip: {}\n", message(&text), message(&tip));
-    clap::Error::raw(error.kind(), text)
+        ErrorKind::UnknownArgument if argument.starts_with('-') => {
+            let near = text(ContextKind::SuggestedArg);
+            let tip = near.map_or_else(help, |near| format!("did you mean {near}?"));
+            (format!("there is no option {argument}"), tip)
+        }
+        ErrorKind::UnknownArgument => (format!("unexpected argument {argument:?}"), help()),
+        ErrorKind::MissingRequiredArgument => {
+            let missing = list(ContextKind::InvalidArg).join(" ");
+            (format!("{missing} is missing"), help())
+        }
+        ErrorKind::InvalidValue if value.is_empty() => {
+            (format!("{option} needs a value: {argument}"), help())
+        }
+        ErrorKind::InvalidValue => {
+            let known = list(ContextKind::ValidValue);
+            let near = text(ContextKind::SuggestedValue);
+            let tip = match near {
+                Some(near) => format!("did you mean {near}?"),
+                None if known.is_empty() || known.len() > LISTED => help(),
+                None => format!("{option} is one of {}", known.join(", ")),
+            };
+            (format!("{option} cannot be {value:?}"), tip)
+        }
+        ErrorKind::ValueValidation => {
+            let why = std::error::Error::source(error).map(ToString::to_string);
+            let text = match why {
+                Some(why) if why.contains(&format!("{value:?}")) => format!("{option}: {why}"),
+                Some(why) => format!("{option} cannot be {value:?}: {why}"),
+                None => format!("{option} cannot be {value:?}"),
+            };
+            (text, help())
+        }
+        ErrorKind::ArgumentConflict => {
+            let others: Vec<String> = list(ContextKind::PriorArg);
+            let others: Vec<&str> = others
+                .iter()
+                .map(|other| other.split(' ').next().unwrap_or_default())
+                .collect();
+            if others.is_empty() || others == [option] {
+                return (
+                    format!("{option} is given twice"),
+                    format!("leave out one {option}"),
+                );
+            }
+            (
+                format!("{option} does not go with {}", others.join(", ")),
+                format!("leave out {option} or {}", others.join(", ")),
+            )
+        }
+        ErrorKind::MissingSubcommand => (
+            "the command is missing".to_owned(),
+            format!("{} -h lists them", command_line(words)),
+        ),
+        ErrorKind::TooManyValues => (format!("unexpected value {value:?} of {option}"), help()),
+        ErrorKind::TooFewValues | ErrorKind::WrongNumberOfValues => {
+            (format!("{option} needs another number of values"), help())
+        }
+        ErrorKind::NoEquals => (format!("{option} needs a = before its value"), help()),
+        ErrorKind::InvalidUtf8 => ("an argument is not UTF-8".to_owned(), help()),
+        _ => (
+            error.to_string().trim_start_matches("error: ").to_owned(),
+            help(),
+        ),
+    }
+}
+
+/// Returns the command or the group of verbs that the first words name.
+fn parent<'a>(cli: &'a Command, words: &[OsString]) -> &'a Command {
+    let words = words.iter().filter_map(|word| word.to_str());
+    words.fold(cli, |command, word| {
+        command.find_subcommand(word).unwrap_or(command)
+    })
+}
+
+/// Returns the words that name the command, as in `ecache stores rename`.
+fn command_line(words: &[OsString]) -> String {
+    let cli = Cli::command();
+    let mut command = &cli;
+    let mut line = "ecache".to_owned();
+    for word in words.iter().map_while(|word| word.to_str()) {
+        if word == "--" {
+            break;
+        }
+        if let Some(found) = command.find_subcommand(word) {
+            line = format!("{line} {word}");
+            command = found;
+        }
+    }
+    line
 }
 
 /// Returns a command line with `--` before the command, if that is all that it lacks: the word that
 /// clap did not expect is of the command.
-fn after_dashes(unexpected: Option<&str>, words: &[OsString]) -> Option<String> {
+fn after_dashes(unexpected: Option<&str>, kind: ErrorKind, words: &[OsString]) -> Option<String> {
+    let unexpected = unexpected.filter(|_| kind == ErrorKind::UnknownArgument);
     if words.iter().any(|word| word == "--" || word == "--refresh") {
         return None;
     }
@@ -85,31 +200,4 @@ fn after_dashes(unexpected: Option<&str>, words: &[OsString]) -> Option<String> 
     line.push("--".to_owned());
     line.extend(quoted(&words[start..]));
     Some(line.join(" "))
-}
-
-/// Escapes the typed words that an error repeats, and masks passwords in them; clap prints them
-/// verbatim.
-pub(crate) fn escaped(mut error: clap::Error) -> clap::Error {
-    let context: Vec<_> = error.context().collect();
-    let is_shown = |text: &String| message(text) == *text;
-    let escaped = context.iter().filter_map(|(kind, value)| {
-        let value = match value {
-            ContextValue::String(text) if !is_shown(text) => ContextValue::String(message(text)),
-            ContextValue::Strings(texts) if !texts.iter().all(is_shown) => {
-                let texts = texts.iter().map(|text| message(text));
-                ContextValue::Strings(texts.collect())
-            }
-            _ => return None,
-        };
-        Some((*kind, value))
-    });
-    let escaped: Vec<_> = escaped.collect();
-    if !escaped.is_empty() {
-        // The suggestion repeats the typed words inside clap's own styles, so it cannot be escaped.
-        error.remove(ContextKind::Suggested);
-    }
-    for (kind, value) in escaped {
-        error.insert(kind, value);
-    }
-    error
 }

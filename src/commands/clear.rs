@@ -14,6 +14,7 @@ use super::shared::jobs::{note_running, remove_unused_documents, without_running
 use crate::cli::ClearArgs;
 use crate::context::Context;
 use crate::error::Exit;
+use crate::output::human;
 
 pub(crate) fn run(context: &Context, args: ClearArgs) -> Result<Exit> {
     let now = context.now();
@@ -53,8 +54,9 @@ pub(crate) fn run(context: &Context, args: ClearArgs) -> Result<Exit> {
     };
     // FiftyOne's own entries of a user cannot be selected; the note prevents a wrong conclusion.
     if removed == (Usage::default(), 0) && names_what_fiftyone_hides(&filter) {
-        context.note(
-            "what FiftyOne itself cached records neither scopes nor arguments: name such a call with `ecache rm STORE -a ...`, or clear its store",
+        context.absent(
+            "no entry matches: FiftyOne's own record neither scopes nor arguments",
+            Some("ecache rm STORE -a ... removes such a call"),
         );
     }
     if !args.jobs {
@@ -69,9 +71,15 @@ pub(crate) fn run(context: &Context, args: ClearArgs) -> Result<Exit> {
         let staying = backend.usage(&persistent.into(), now)?;
         context.summary.set_persist_left(staying.entries);
         if (staying, documents) != (Usage::default(), 0) {
+            let number = if documents > 0 {
+                2.min(staying.entries + documents)
+            } else {
+                staying.entries
+            };
+            let stays = run.stays(&amount_with(staying, documents), number, "persist");
             context.note(&format!(
-                "{} of policy persist left in place; --policy any removes them too",
-                amount_with(staying, documents)
+                "{stays}; --policy any removes {}",
+                human::plural(number, "it", "them")
             ));
         }
     }

@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result};
 use crate::cli::{ConfigArgs, ConfigVerb, FormatArgs};
 use crate::config::{Config, KEYS, check_key, with_setting};
 use crate::context::Context;
-use crate::error::{Exit, usage};
+use crate::error::{Exit, usage_tip};
 use crate::output::{Cell, Column, escape, stdout};
 
 pub(crate) fn run(context: &Context, args: ConfigArgs) -> Result<Exit> {
@@ -29,7 +29,12 @@ pub(crate) fn run(context: &Context, args: ConfigArgs) -> Result<Exit> {
 
 fn file(context: &Context) -> Result<&Path> {
     let path = context.settings().path();
-    path.ok_or_else(|| usage("there is no file of settings: --no-config or ECACHE_CONFIG says so"))
+    path.ok_or_else(|| {
+        usage_tip(
+            "there is no file of settings",
+            "leave out --no-config, and ECACHE_CONFIG=none",
+        )
+    })
 }
 
 fn list(context: &Context, format: FormatArgs) -> Result<Exit> {

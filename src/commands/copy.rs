@@ -28,13 +28,14 @@ use super::shared::transfer::{is_database, lines, open_records, pour, report, to
 use crate::cli::{ConflictChoice, CopyArgs};
 use crate::context::Context;
 use crate::datasets::Datasets;
-use crate::error::{Exit, usage};
+use crate::error::{Exit, usage, usage_tip};
 use crate::signals;
 
 pub(crate) fn run(context: &Context, args: CopyArgs) -> Result<Exit> {
     if args.summary.is_json() && args.to.as_os_str() == "-" && !args.dry_run {
-        return Err(usage(
-            "the entries go to standard output, where the summary would be one of them: leave out --json, or name a file",
+        return Err(usage_tip(
+            "the entries go to standard output, and the summary would be one of them",
+            "leave out --json, or name a file",
         ));
     }
     context.summary.begin("copy", args.summary.is_json());
@@ -59,13 +60,15 @@ fn copy(context: &Context, args: CopyArgs) -> Result<Exit> {
     let (from, to) = (place(&args.from)?, place(&args.to)?);
     let are_named = [&args.from, &args.to].map(|typed| typed.as_os_str() == "@");
     if context.typed_location().is_some() && are_named == [false, false] {
-        return Err(usage(
-            "--db is neither FROM nor TO; write @ where it is meant",
+        return Err(usage_tip(
+            "--db is neither FROM nor TO",
+            "write @ where it is meant",
         ));
     }
     if args.remap_dataset.is_empty() && is_same(&from, &to) {
-        return Err(usage(
-            "cannot copy entries to where they are; name another place, or --remap-dataset OLD=NEW",
+        return Err(usage_tip(
+            "cannot copy entries to where they are",
+            "name another place, or --remap-dataset OLD=NEW",
         ));
     }
     let source = match Place::of_source(&from)? {
@@ -86,8 +89,9 @@ fn copy(context: &Context, args: CopyArgs) -> Result<Exit> {
     };
     let remap = remap(&args.remap_dataset, &here, &there)?;
     if is_same(&from, &to) && remap.is_chained() {
-        return Err(usage(
-            "a dataset cannot be both OLD and NEW within one store: what is copied to it would be copied on; copy by way of a file",
+        return Err(usage_tip(
+            "a dataset cannot be both OLD and NEW within one store",
+            "copy by way of a file",
         ));
     }
     // The entries of a file were selected when it was written; those of a store were not.
@@ -202,10 +206,10 @@ impl Copy<'_> {
         if fs::metadata(to).is_ok_and(|there| there.is_file())
             && self.args.on_conflict != ConflictChoice::Replace
         {
-            return Err(usage(format!(
-                "{} is there already; replace it with --on-conflict replace, or name another file",
-                to.display()
-            )));
+            return Err(usage_tip(
+                format!("{} is there already", to.display()),
+                "add --on-conflict replace, or name another file",
+            ));
         }
         let mut usage = Usage::default();
         let counted = found.inspect(|found| {
@@ -347,9 +351,10 @@ impl Place {
         let extension = path.extension().map(|name| name.to_ascii_lowercase());
         match extension.as_deref().and_then(OsStr::to_str) {
             Some("jsonl" | "ndjson") => Ok(Self::Lines),
-            Some(name @ ("json" | "bson" | "gz" | "zst" | "csv" | "tsv")) => Err(usage(format!(
-                "cannot write .{name} files: TO is a store, or a file of JSON lines whose name ends in .jsonl"
-            ))),
+            Some(name @ ("json" | "bson" | "gz" | "zst" | "csv" | "tsv")) => Err(usage_tip(
+                format!("cannot write .{name} files"),
+                "TO is a store, or a file of JSON lines: name it FILE.jsonl",
+            )),
             _ => Ok(Self::Store),
         }
     }
@@ -375,9 +380,10 @@ fn remap(
     let mut remap = Remap::default();
     for pair in pairs {
         let (old, new) = pair.split_once('=').ok_or_else(|| {
-            usage(format!(
-                "invalid --remap-dataset {pair:?}: it is OLD=NEW, two datasets"
-            ))
+            usage_tip(
+                format!("invalid --remap-dataset {pair:?}"),
+                "it is OLD=NEW, two datasets",
+            )
         })?;
         let from = dataset_id(check_name("dataset", old)?, here)?;
         let to = dataset_id(check_name("dataset", new)?, there)?;

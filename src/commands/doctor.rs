@@ -42,10 +42,7 @@ pub(crate) fn run(context: &Context, args: DoctorArgs) -> Result<Exit> {
     };
     if !context.has_store()? {
         let (place, _) = context.location()?;
-        return Err(anyhow!(
-            "there is no store at {} to examine",
-            place.display()
-        ));
+        return Err(anyhow!("there is no store at {}", place.display()));
     }
     note_unknown_names(context, backend.as_ref(), &filter)?;
     let live = Live::find(context, backend.as_ref(), args.live_datasets.as_deref())?;
@@ -62,7 +59,7 @@ pub(crate) fn run(context: &Context, args: DoctorArgs) -> Result<Exit> {
         return Err(Live::unknown());
     }
     if live.is_none() {
-        context.note("not checked: orphaned; name the datasets that exist with --live-datasets");
+        context.note("skipped  orphaned: say which datasets exist with --live-datasets FILE");
     }
     let doctor = Doctor {
         context,

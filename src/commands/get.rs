@@ -51,20 +51,17 @@ pub(crate) fn run(context: &Context, args: GetArgs) -> Result<Exit> {
             Ok(Exit::Done)
         }
         Lookup::Hit(entry, _) => {
-            context.detail(&format!(
-                "a miss: {} was made by another call",
-                entry.address
-            ));
+            context.detail(&format!("miss: {} was made by another call", entry.address));
             context.count(&[request.miss(now)]);
             Ok(Exit::No)
         }
         Lookup::Stale(entry) => {
-            context.detail(&format!("a miss: {} has expired", entry.address));
+            context.detail(&format!("miss: {} has expired", entry.address));
             context.count(&[request.miss(now)]);
             Ok(Exit::No)
         }
         Lookup::Missing => {
-            context.detail(&format!("a miss: there is no {}", request.address));
+            context.detail(&format!("miss: there is no {}", request.address));
             context.count(&[request.miss(now)]);
             Ok(Exit::No)
         }

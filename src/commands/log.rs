@@ -64,7 +64,7 @@ pub(crate) fn run(context: &Context, args: LogArgs) -> Result<Exit> {
     }
     rows.finish()?;
     if is_empty && context.terminal.stdout_is_terminal {
-        context.note("no operations");
+        context.note("nothing was removed or changed yet");
     }
     Ok(Exit::Done)
 }

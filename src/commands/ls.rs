@@ -14,7 +14,7 @@ use super::shared::filter::{Unless, filter, note_unknown_names};
 use super::shared::listing::{Entries, Listing, Shown, scopes};
 use crate::cli::LsArgs;
 use crate::context::Context;
-use crate::error::{Exit, usage};
+use crate::error::{Exit, usage_tip};
 use crate::output::{Cell, Column, Format, Left, Mood, Secrets, human};
 
 /// Maximum number of rows on a terminal, unless another is asked for.
@@ -26,9 +26,10 @@ const PAGE: usize = 1000;
 pub(crate) fn run(context: &Context, args: LsArgs) -> Result<Exit> {
     if let Some(count) = &args.dry_run {
         let count = count.as_deref().unwrap_or("10");
-        return Err(usage(format!(
-            "-n is a dry run where something is changed; to list {count} entries: ecache ls -L {count}"
-        )));
+        return Err(usage_tip(
+            "-n is a dry run, and ls changes nothing",
+            format!("to list {count} entries: ecache ls -L {count}"),
+        ));
     }
     let now = context.now();
     let format = context.format(args.format);
@@ -50,9 +51,9 @@ pub(crate) fn run(context: &Context, args: LsArgs) -> Result<Exit> {
     };
     if seen.foreign > 0 {
         context.note(&format!(
-            "{} {} fields or types of another program: `ecache doctor` names them",
+            "{} {} fields or types of another program; ecache doctor names them",
             entries(seen.foreign),
-            if seen.foreign == 1 { "has" } else { "have" }
+            human::plural(seen.foreign, "has", "have")
         ));
     }
     note_elsewhere(context, backend.as_ref(), &filter.into(), now)?;
@@ -131,7 +132,7 @@ impl List<'_> {
             Row::Damaged(address) => {
                 seen.damaged += 1;
                 self.context
-                    .warn(&format!("{address} is damaged and left out"));
+                    .warn(&format!("{address} is damaged and was left out"));
                 None
             }
         }

@@ -13,7 +13,7 @@ use ecache_core::location::{self, Access};
 
 use crate::cli::NamesArgs;
 use crate::context::Context;
-use crate::error::{Exit, usage};
+use crate::error::{Exit, usage_tip};
 use crate::output::escape::is_unsafe;
 use crate::output::stdout;
 
@@ -25,8 +25,9 @@ pub(crate) fn run(context: &Context, args: NamesArgs) -> Result<Exit> {
         return Ok(Exit::Done);
     };
     let Some(of) = args.of.dimension() else {
-        return Err(usage(
-            "functions are not listed by name: `ecache stats --by function` counts them",
+        return Err(usage_tip(
+            "functions are not listed by name",
+            "ecache stats --by function counts them",
         ));
     };
     let (sender, receiver) = mpsc::channel();

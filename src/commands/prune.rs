@@ -19,7 +19,7 @@ use super::shared::operation::Kept;
 use crate::cli::PruneArgs;
 use crate::cli::filter::{FilterArgs, PolicyChoice};
 use crate::context::Context;
-use crate::error::{Exit, usage};
+use crate::error::{Exit, usage_tip};
 use crate::output::human;
 use crate::units::Moment;
 
@@ -93,16 +93,14 @@ pub(crate) fn run(context: &Context, args: PruneArgs) -> Result<Exit> {
         note_running(context, backend.as_ref(), &meant, going, then)?;
     }
     let stay = [
-        (
-            expired,
-            ", which are expired, left in place; --policy any removes them too",
-        ),
+        (expired, "expired but persist,", "--policy any"),
         (
             orphans,
-            ", whose datasets were deleted, left in place; `ecache clear --dataset ID --policy any` removes them too",
+            "orphaned but persist,",
+            "ecache clear --dataset ID --policy any",
         ),
     ];
-    note_persistent(context, backend.as_ref(), stay, then)?;
+    note_persistent(context, backend.as_ref(), stay, run, then)?;
     if args.retired {
         drop_kept(context, backend.as_ref(), run, args.shred)?;
     }
@@ -111,7 +109,7 @@ pub(crate) fn run(context: &Context, args: PruneArgs) -> Result<Exit> {
         if let Err(error) = backend.collect_garbage(now) {
             context.detail(&format!("unreferenced values were not removed: {error}"));
         }
-        note_limits(context, backend.as_ref(), &selection, now)?;
+        note_limits(context, backend.as_ref(), &selection, run, now)?;
     }
     note_elsewhere(context, backend.as_ref(), &selection, then)?;
     if args.vacuum && run == Run::Wet {
@@ -154,6 +152,7 @@ fn note_limits(
     context: &Context,
     backend: &dyn Backend,
     selection: &Selection,
+    run: Run,
     now: Timestamp,
 ) -> Result<()> {
     let Some(capacity) = &selection.beyond else {
@@ -162,8 +161,8 @@ fn note_limits(
     let left = backend.usage(&capacity.scope.clone().into(), now)?;
     if !capacity.fits(left) {
         context.note(&format!(
-            "{} of policy persist left in place, which is more than the limit",
-            amount(left)
+            "{}, which is more than the limit",
+            run.stays(&amount(left), left.entries, "persist")
         ));
     }
     Ok(())
@@ -174,10 +173,11 @@ fn note_limits(
 fn note_persistent(
     context: &Context,
     backend: &dyn Backend,
-    filters: [(Option<Filter>, &str); 2],
+    filters: [(Option<Filter>, &str, &str); 2],
+    run: Run,
     then: Timestamp,
 ) -> Result<()> {
-    for (filter, note) in filters {
+    for (filter, trouble, remedy) in filters {
         let Some(filter) = filter.filter(|filter| filter.policy == Some(Policy::Evict)) else {
             continue;
         };
@@ -187,7 +187,9 @@ fn note_persistent(
         };
         let left = backend.usage(&persistent.into(), then)?;
         if left != Usage::default() {
-            context.note(&format!("{} of policy persist{note}", amount(left)));
+            let stays = run.stays(&amount(left), left.entries, trouble);
+            let them = human::plural(left.entries, "it", "them");
+            context.note(&format!("{stays}; {remedy} removes {them}"));
         }
     }
     Ok(())
@@ -222,13 +224,15 @@ fn scope(context: &Context, args: &PruneArgs, now: Timestamp) -> Result<Filter> 
     let scope = filter(context, &narrowing, Unless::AnyPolicy, now)?;
     let keeps_persistent = matches!(args.filter.policy, None | Some(PolicyChoice::Evict));
     if args.has_capacity() && !keeps_persistent {
-        return Err(usage(
-            "--max-size and --max-entries remove entries of policy evict alone: leave out --policy",
+        return Err(usage_tip(
+            "--max-size and --max-entries remove entries of policy evict alone",
+            "leave out --policy",
         ));
     }
     if args.is_of_expired() && scope.is_fresh_only() {
-        return Err(usage(
-            "what is expired is removed here, which contradicts the filter: add --older-than, --unused-for, --max-size or --max-entries",
+        return Err(usage_tip(
+            "prune removes expired entries, and the filter selects none of them",
+            "add --older-than, --unused-for, --max-size or --max-entries",
         ));
     }
     Ok(scope)

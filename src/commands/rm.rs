@@ -17,7 +17,7 @@ use super::shared::resolve::{Request, note_missing, store_address};
 use crate::cli::RmArgs;
 use crate::cli::entry::EntryArgs;
 use crate::context::Context;
-use crate::error::{Exit, usage};
+use crate::error::{Exit, usage_tip};
 use crate::output::escape::shell;
 
 pub(crate) fn run(context: &Context, args: RmArgs) -> Result<Exit> {
@@ -46,7 +46,7 @@ fn remove_named(context: &Context, mut args: RmArgs) -> Result<Exit> {
         };
         match backend.scan(&Scan::new(filter), now)?.next().transpose()? {
             Some(Row::Entry(entry, _)) if request.contradicts(&entry) => {
-                context.note(&format!("{} was made by another call", entry.address));
+                context.absent(&format!("{} was made by another call", entry.address), None);
                 exit = Exit::No;
             }
             // Also a damaged one: this is how to get rid of it.
@@ -63,7 +63,7 @@ fn remove_named(context: &Context, mut args: RmArgs) -> Result<Exit> {
     }
     if keys.is_empty() {
         if let (true, Some(own)) = (is_command, requests.first()) {
-            context.note(&format!("there is no {}", own.address));
+            context.absent(&format!("there is no {}", own.address), None);
             return Ok(Exit::No);
         }
         return Ok(exit);
@@ -108,8 +108,9 @@ fn requests(context: &Context, args: &mut RmArgs) -> Result<Vec<Request>> {
         return listed(file, listed::entries(context));
     }
     let Some(store) = &args.store else {
-        return Err(usage(
-            "which entries? Name their STORE and KEYs, or a command after --",
+        return Err(usage_tip(
+            "no entry is named",
+            "ecache rm STORE KEY..., or a command after --",
         ));
     };
     if let Some(file) = &args.keys_from {
@@ -121,10 +122,13 @@ fn requests(context: &Context, args: &mut RmArgs) -> Result<Vec<Request>> {
         named.push(None);
     }
     if named.is_empty() {
-        return Err(usage(format!(
-            "which entries of store {store:?}? Name their KEYs; `ecache clear {} -n` says what clearing it would remove",
-            shell(store)
-        )));
+        return Err(usage_tip(
+            format!("no key of {store} is named"),
+            format!(
+                "ecache clear {} -n says what clearing it would remove",
+                shell(store)
+            ),
+        ));
     }
     // What was pasted from a table is looked up.
     let backend = context.reader()?;

@@ -29,7 +29,7 @@ use crate::cli::entry::StdinChoice;
 use crate::cli::value::Lifetime;
 use crate::cli::{BusyChoice, CacheMode, RunArgs};
 use crate::context::Context;
-use crate::error::{Exit, Hindered, Usage, not_run, unreachable, usage};
+use crate::error::{Exit, Hindered, Usage, classify, not_run, unreachable, usage_tip};
 use crate::output::{JsonToTerminal, human, stderr, stdout};
 use crate::variables::name_in_environment;
 use crate::{down, signals};
@@ -46,10 +46,13 @@ fn memoized(context: &Context, args: RunArgs) -> Result<Exit> {
         return Err(in_place::run(&args.command).into());
     }
     if let Some(folder) = &args.cache_dir {
-        return Err(usage(format!(
-            "--cache-dir is bkt's: say --db {}, or set ECACHE_DB, which all commands read",
-            folder.join("store.db").display()
-        )));
+        return Err(usage_tip(
+            "--cache-dir is an option of bkt",
+            format!(
+                "--db {}, or ECACHE_DB, which all commands read",
+                folder.join("store.db").display()
+            ),
+        ));
     }
     // The file is opened before the run, so that an unwritable one is reported early.
     let status_file = match background::status(&args) {
@@ -62,7 +65,7 @@ fn memoized(context: &Context, args: RunArgs) -> Result<Exit> {
             do_without("the settings", context, &args, error)?;
         }
         // A file that cannot be read is trouble, as a store is.
-        Err(error) => context.detail(&format!("running without the settings: {error:#}")),
+        Err(error) => context.detail(&format!("ecache: running without the settings: {error:#}")),
         Ok(()) => {}
     }
     let (mut invocation, has_key) = keyed(context, &args)?;
@@ -91,7 +94,9 @@ fn memoized(context: &Context, args: RunArgs) -> Result<Exit> {
         Err(error) if args.strict => return Err(error),
         Err(error) => {
             count_unkeyed(context, &invocation);
-            context.detail(&format!("running without the cache: {error:#}"));
+            context.detail(&format!(
+                "ecache: bypass: {error:#}; running without the cache"
+            ));
             None
         }
         Ok(path) => Some(path),
@@ -119,19 +124,20 @@ fn memoized(context: &Context, args: RunArgs) -> Result<Exit> {
                 down::remember(beside, &error, context.now());
             }
             context.detail(&if is_damage {
-                format!("running the command again: {error}")
+                format!("ecache: miss: {error}")
             } else {
-                format!("running without the cache: {error}")
+                format!("ecache: bypass: {error}; running without the cache")
             });
             Ok(())
         },
-        on_unkept: &|why| context.detail(&format!("the result is not kept: {why}")),
+        on_unkept: &|why| context.detail(&format!("ecache: the result is not kept: {why}")),
         on_stopped: &|pid| {
-            context.note(&format!(
-                "ecache: process {pid} is running the same, and is stopped: it is not waited for; `kill -CONT {pid}` continues it, `kill {pid}` ends it"
-            ));
+            context.absent(
+                &format!("process {pid} is running the same command and is stopped, so it is not waited for"),
+                Some(&format!("kill -CONT {pid} continues it, kill {pid} ends it")),
+            );
         },
-        on_stale: &|why| context.detail(&format!("an old result: {why}")),
+        on_stale: &|why| context.detail(&format!("ecache: stale: {why}")),
         refresh: &|input| background::start(call, input, outputs),
     };
     let (mut stdout, mut stderr) = (Noting::of(stdout()), Noting::of(stderr()));
@@ -145,7 +151,9 @@ fn memoized(context: &Context, args: RunArgs) -> Result<Exit> {
         Err(CommandError::NoRoom {
             source, command, ..
         }) if !args.strict && !args.background && !stdout.is_used && !stderr.is_used => {
-            context.detail(&format!("run without the cache: {source}"));
+            context.detail(&format!(
+                "ecache: bypass: {source}; running without the cache"
+            ));
             return Err(in_place::become_command(*command).into());
         }
         ran => ran?,
@@ -167,7 +175,10 @@ fn do_without(what: &str, context: &Context, args: &RunArgs, error: anyhow::Erro
     if args.strict {
         return Err(error);
     }
-    context.note(&format!("ecache: running without {what}: {error:#}"));
+    context.absent(
+        &format!("running without {what}: {error:#}"),
+        classify(&error).1.as_deref(),
+    );
     Ok(())
 }
 
@@ -184,7 +195,7 @@ fn keyed(context: &Context, args: &RunArgs) -> Result<(Invocation, bool)> {
     };
     if let Some(ago) = is_down {
         context.detail(&format!(
-            "running without the cache: its server could not be reached {} ago",
+            "ecache: bypass: its server could not be reached {} ago; running without the cache",
             human::duration(ago.as_millis() as u64)
         ));
     } else {

@@ -12,7 +12,7 @@ use super::shared::lifetime::{LifetimeChange, lifetime};
 use super::shared::resolve::{Named, Request, check_written};
 use crate::cli::SetArgs;
 use crate::context::Context;
-use crate::error::{Exit, usage};
+use crate::error::{Exit, usage, usage_tip};
 use crate::output::stdin;
 
 pub(crate) fn run(context: &Context, mut args: SetArgs) -> Result<Exit> {
@@ -94,35 +94,41 @@ fn positionals(args: &mut SetArgs) -> Result<(Named, Option<String>)> {
     let (first, second) = (args.first.take(), args.second.take());
     match (args.call.0.take(), first, second) {
         (Some(call), value, None) => Ok((Named::Call(call), value)),
-        (Some(_), _, Some(value)) => Err(usage(format!(
-            "unexpected {value:?}: an entry that is named by its arguments takes a value and no key"
-        ))),
+        (Some(_), _, Some(value)) => Err(usage_tip(
+            format!("unexpected {value:?}: the arguments name the entry already"),
+            "leave out the key",
+        )),
         (None, Some(key), value) => Ok((Named::Key(key), value)),
-        (None, None, _) => Err(usage(format!(
-            "which entry of store {:?}? Name its KEY, or the call's arguments with -a, -j or --args",
-            args.store
-        ))),
+        (None, None, _) => Err(usage_tip(
+            format!("no entry of {} is named", args.store),
+            "name its KEY, or the call's arguments with -a, -j or --args",
+        )),
     }
 }
 
 fn source(args: &SetArgs, value: Option<String>) -> Result<Box<dyn Read>> {
     match (&args.value_file, value) {
-        (Some(_), Some(value)) if value != "-" => Err(usage(
-            "the value is given twice: as an argument and with --value-file",
+        (Some(_), Some(value)) if value != "-" => Err(usage_tip(
+            "the value is given twice",
+            "leave out the argument, or --value-file",
         )),
         (Some(file), _) if file.as_os_str() != "-" => {
             if file.is_dir() {
-                return Err(usage(format!(
-                    "cannot read the value from {}: it is a folder; name a file in it",
-                    file.display()
-                )));
+                return Err(usage_tip(
+                    format!(
+                        "cannot read the value from {}: it is a folder",
+                        file.display()
+                    ),
+                    "name a file in it",
+                ));
             }
             let attempt = || format!("cannot read the value from {}", file.display());
             Ok(Box::new(File::open(file).with_context(attempt)?))
         }
         (_, Some(value)) if value != "-" => Ok(Box::new(io::Cursor::new(value.into_bytes()))),
-        (None, None) if stdin().is_terminal() => Err(usage(
-            "which value? Give it as an argument, with --value-file, or through a pipe; - reads what you type",
+        (None, None) if stdin().is_terminal() => Err(usage_tip(
+            "there is no value",
+            "give it as an argument, with --value-file, or through a pipe; - reads what you type",
         )),
         _ => Ok(Box::new(stdin())),
     }

@@ -18,7 +18,7 @@ use super::shared::collections::{self, Counted, note_elsewhere};
 use super::shared::filter::{Unless, filter, note_unknown_names};
 use crate::cli::{GroupBy, StatsArgs};
 use crate::context::{Collections, Context};
-use crate::error::{Exit, usage};
+use crate::error::{Exit, usage_tip};
 use crate::output::{Cell, Column, Format, Secrets, human};
 
 /// The name of a group: one part for each grouping.
@@ -38,8 +38,9 @@ pub(crate) fn run(context: &Context, args: StatsArgs) -> Result<Exit> {
     // Prompts and functions are known of entries alone.
     let is_counted = filter.means_groups() && by.iter().all(|by| is_of_calls(*by));
     if args.since.is_some() && !is_counted {
-        return Err(usage(
-            "--since counts calls by collection, store, dataset, user and operator: leave out the other filters, and --by prompt and function",
+        return Err(usage_tip(
+            "--since counts calls by collection, store, dataset, user and operator alone",
+            "leave out the other filters, and --by prompt and function",
         ));
     }
     context.fold_usage();
@@ -108,9 +109,9 @@ pub(crate) fn run(context: &Context, args: StatsArgs) -> Result<Exit> {
     print(context, &args, &by, &groups, is_counted)?;
     if groups.is_empty() && context.terminal.stdout_is_terminal {
         context.note(if since.is_some() {
-            "no calls were counted since then"
+            "no call was counted since then"
         } else {
-            "no entries"
+            "no entry matches"
         });
     }
     if has_other {
@@ -368,19 +369,16 @@ fn percent(part: u64, rest: u64) -> Cell<'static> {
 fn note_failures<'a>(context: &Context, groups: impl Iterator<Item = &'a Stats>) {
     let mut sum = Counts::default();
     groups.for_each(|stats| sum.add(&stats.counts));
-    let plural = |count| if count == 1 { "" } else { "s" };
     if sum.errors > 0 {
         context.note(&format!(
-            "the cache failed {} time{}; `ecache run -v` says how",
-            human::count(sum.errors),
-            plural(sum.errors)
+            "the cache failed {}; ecache run -v says how",
+            human::counted(sum.errors, "time", "times")
         ));
     }
     if sum.bypasses > 0 {
         context.note(&format!(
-            "{} call{} went without the cache; `ecache run -v` says why",
-            human::count(sum.bypasses),
-            plural(sum.bypasses)
+            "{} went without the cache; ecache run -v says why",
+            human::counted(sum.bypasses, "call", "calls")
         ));
     }
 }

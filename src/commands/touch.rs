@@ -15,7 +15,7 @@ use crate::cli::TouchArgs;
 use crate::cli::entry::CommandArgs;
 use crate::cli::filter::{FilterArgs, StoreNames};
 use crate::context::Context;
-use crate::error::{Exit, usage};
+use crate::error::{Exit, usage_tip};
 
 pub(crate) fn run(context: &Context, mut args: TouchArgs) -> Result<Exit> {
     args.filter.key.append(&mut args.keys);
@@ -32,8 +32,9 @@ pub(crate) fn run(context: &Context, mut args: TouchArgs) -> Result<Exit> {
     filter.freshness = filter.freshness.or(Some(Freshness::Fresh));
     if change.is_for_evictable() {
         if filter.policy == Some(Policy::Persist) {
-            return Err(usage(
-                "--policy keep gives no lifetime to entries of policy persist: leave out --if-policy",
+            return Err(usage_tip(
+                "--policy keep gives no lifetime to entries of policy persist",
+                "leave out --if-policy",
             ));
         }
         filter.policy = Some(Policy::Evict);

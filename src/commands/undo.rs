@@ -30,12 +30,8 @@ pub(crate) fn run(context: &Context, args: UndoArgs) -> Result<Exit> {
         backend.undo(args.operation, &operation, now, progress)
     })?;
     report(context, &undone);
-    if context.terminal.stderr_is_terminal {
-        let id = undone.operation;
-        context.note(&format!(
-            "tip: this is op {id}; ecache undo {id} takes it back"
-        ));
-    }
+    let id = undone.operation;
+    context.tip(&format!("this is op {id}; ecache undo {id} takes it back"));
     Ok(Exit::Done)
 }
 

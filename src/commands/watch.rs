@@ -19,7 +19,7 @@ use crate::cli::filter::FilterArgs;
 use crate::cli::{WatchArgs, WatchFormat};
 use crate::context::Context;
 use crate::datasets::Datasets;
-use crate::error::{Exit, usage};
+use crate::error::{Exit, usage_tip};
 use crate::output::{Cell, Column, Format, Secrets, stdout};
 
 pub(crate) fn run(context: &Context, args: WatchArgs) -> Result<Exit> {
@@ -60,7 +60,7 @@ pub(crate) fn run(context: &Context, args: WatchArgs) -> Result<Exit> {
             // It is told once; the changes are not lost.
             Err(error) => {
                 if !is_failing {
-                    context.warn(&format!("{error:#}; watching on"));
+                    context.warn(&format!("{error:#}; watching goes on"));
                 }
                 is_failing = true;
                 continue;
@@ -98,15 +98,17 @@ fn check_lasting(filter: &FilterArgs) -> Result<()> {
         ("--expiring-within", filter.expiring_within.is_some()),
     ];
     if filter.fail_empty {
-        return Err(usage(
-            "--fail-empty asks for entries that are there, and watch waits for changes: use ecache ls",
+        return Err(usage_tip(
+            "watch waits for changes, so it is never empty",
+            "ecache ls --fail-empty",
         ));
     }
     match times.into_iter().find(|(_, is_set)| *is_set) {
         None => Ok(()),
-        Some((option, _)) => Err(usage(format!(
-            "{option} comes to be true without any change, so it cannot be watched: choose entries by their names, kind, size, cost or policy"
-        ))),
+        Some((option, _)) => Err(usage_tip(
+            format!("{option} becomes true without a change, so it cannot be watched"),
+            "choose entries by their names, kind, size, cost or policy",
+        )),
     }
 }
 

@@ -52,10 +52,7 @@ fn summarize(text: &mut String, groups: &[Group], shown: &str) -> Result<()> {
         text,
         "{} in {}, {}",
         human::entries(total(|group| group.usage.entries)),
-        match groups.len() {
-            1 => "1 store".to_owned(),
-            count => format!("{} stores", human::count(count as u64)),
-        },
+        human::counted(groups.len() as u64, "store", "stores"),
         human::size(total(|group| group.usage.bytes)),
     )?;
     if expired > 0 {
@@ -65,10 +62,7 @@ fn summarize(text: &mut String, groups: &[Group], shown: &str) -> Result<()> {
     let hits = total(|group| group.hits);
     if hits > 0 {
         let saved = human::duration(total(|group| group.saved_ms));
-        let hits = match hits {
-            1 => "1 hit".to_owned(),
-            hits => format!("{} hits", human::count(hits)),
-        };
+        let hits = human::counted(hits, "hit", "hits");
         writeln!(text, "{hits}, {saved} saved")?;
     }
     let largest = most(groups, |group| group.usage.bytes, human::size);

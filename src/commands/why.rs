@@ -25,8 +25,8 @@ use super::shared::resolve::Request;
 use crate::cli::entry::EntryArgs;
 use crate::cli::{WhyArgs, WhyFormat};
 use crate::context::Context;
-use crate::error::{Exit, usage};
-use crate::output::cut::short_keys;
+use crate::error::{Exit, usage_tip};
+use crate::output::cut::short_ids;
 use crate::output::{JsonToTerminal, Secrets, escape, human, stdout};
 
 pub(crate) fn run(context: &Context, args: WhyArgs) -> Result<Exit> {
@@ -57,7 +57,7 @@ pub(crate) fn run(context: &Context, args: WhyArgs) -> Result<Exit> {
         WhyFormat::Text => {
             let mut text = view.text(&explanation);
             if context.terminal.stdout_is_terminal {
-                text = short_keys(&text);
+                text = short_ids(&text);
             }
             stdout().write_all(text.as_bytes())?;
         }
@@ -92,8 +92,9 @@ fn never(format: WhyFormat, why: &str) -> Result<Exit> {
 fn question(context: &Context, args: WhyArgs) -> Result<Result<Question, String>> {
     if args.command.command.is_empty() {
         if args.store.is_none() {
-            return Err(usage(
-                "why what? Name a command after --, or a STORE and a KEY or arguments",
+            return Err(usage_tip(
+                "there is nothing to explain",
+                "name a command after --, or a STORE and a KEY or arguments",
             ));
         }
         let entry = EntryArgs {

@@ -4,7 +4,7 @@ use anyhow::{Context as _, Result};
 use toml_edit::{DocumentMut, Item, Table, TableLike, Value};
 
 use super::keys::{Kind, check_value, find};
-use crate::error::usage;
+use crate::error::{usage, usage_tip};
 
 /// Changes one setting in the text of a file, and keeps everything else as it is.
 ///
@@ -36,7 +36,7 @@ pub(crate) fn with_setting(text: &str, key: &str, value: Option<&str>) -> Result
         Ok(flag) if is_bool => Value::from(flag),
         _ => Value::from(value),
     };
-    check_value(&full, &value).map_err(usage)?;
+    check_value(&full, &value)?;
     table.insert(name, Item::Value(value));
     Ok(document.to_string())
 }
@@ -51,9 +51,10 @@ fn split(key: &str) -> Result<Vec<&str>> {
         None => key.splitn(2, '.').collect(),
     };
     if parts.iter().any(|part| part.is_empty()) {
-        return Err(usage(format!(
-            "{key:?} is no setting: ecache config ls lists them"
-        )));
+        return Err(usage_tip(
+            format!("{key:?} is no setting"),
+            "ecache config ls lists them",
+        ));
     }
     Ok(parts)
 }

@@ -4,7 +4,7 @@ use anyhow::Result;
 use toml_edit::Value;
 
 use crate::cli::value::{parse_lifetime, parse_ttl};
-use crate::error::usage;
+use crate::error::usage_tip;
 use crate::units::{parse_duration, parse_size};
 
 /// A setting: its name, the check of its value, its default, and its meaning.
@@ -109,6 +109,36 @@ pub(crate) const KEYS: &[Setting] = &[
     ),
 ];
 
+/// What is wrong with a key or a value, and what to type.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Fault {
+    pub(super) message: String,
+    pub(super) tip: String,
+}
+
+/// Where all settings and their values are.
+const LIST: &str = "ecache config ls lists the settings and their values";
+
+impl Fault {
+    pub(super) fn new(message: impl Into<String>, tip: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            tip: tip.into(),
+        }
+    }
+
+    /// Makes the fault of a value that the list of settings explains.
+    pub(super) fn of_value(message: String) -> Self {
+        Self::new(message, LIST)
+    }
+}
+
+impl From<Fault> for anyhow::Error {
+    fn from(fault: Fault) -> Self {
+        usage_tip(fault.message, fault.tip)
+    }
+}
+
 pub(super) fn is_section(name: &str) -> bool {
     KEYS.iter().any(|setting| {
         setting
@@ -131,10 +161,11 @@ pub(super) fn find(key: &str) -> Option<&'static Setting> {
 }
 
 /// Returns the setting of that name, or what is wrong with the name.
-fn named(key: &str) -> Result<&'static Setting, String> {
+fn named(key: &str) -> Result<&'static Setting, Fault> {
     find(key).ok_or_else(|| {
-        let near = nearest(key).map_or_else(String::new, |near| format!("; did you mean {near}?"));
-        format!("there is no setting {key:?}{near}")
+        let near = nearest(key).map(|near| format!("did you mean {near}?"));
+        let message = format!("there is no setting {key:?}");
+        Fault::new(message, near.unwrap_or_else(|| LIST.to_owned()))
     })
 }
 
@@ -146,35 +177,37 @@ pub(crate) fn check_key(key: &str) -> Result<()> {
     if key.starts_with("datasets.") {
         return Ok(());
     }
-    named(key).map(drop).map_err(usage)
+    Ok(named(key).map(drop)?)
 }
 
-pub(super) fn check_value(key: &str, value: &Value) -> Result<(), String> {
+pub(super) fn check_value(key: &str, value: &Value) -> Result<(), Fault> {
     if let Some(name) = key.strip_prefix("datasets.") {
         return match value.as_str() {
             Some(id) if !id.is_empty() => Ok(()),
-            _ => Err(format!(
+            _ => Err(Fault::of_value(format!(
                 "the id of dataset {name:?} has to be a text in quotes"
-            )),
+            ))),
         };
     }
     let setting = named(key)?;
     let text = || {
         let text = value.as_str();
-        text.ok_or_else(|| format!("{key} has to be a text in quotes, as in {key} = \"1d\""))
+        text.ok_or_else(|| Fault::of_value(format!("{key} has to be a text in quotes")))
     };
     match setting.kind {
         Kind::Text => text().map(drop),
         Kind::Bool => value
             .as_bool()
             .map(drop)
-            .ok_or_else(|| format!("{key} is true or false")),
-        Kind::Parsed(parse) => parse(text()?).map_err(|error| format!("{key}: {error}")),
+            .ok_or_else(|| Fault::of_value(format!("{key} is true or false"))),
+        Kind::Parsed(parse) => {
+            parse(text()?).map_err(|error| Fault::of_value(format!("{key}: {error}")))
+        }
         Kind::Word(words) => match text()? {
             word if words.contains(&word) => Ok(()),
-            word => Err(format!(
-                "{key} cannot be {word:?}: it is one of {}",
-                words.join(", ")
+            word => Err(Fault::new(
+                format!("{key} cannot be {word:?}"),
+                format!("it is one of {}", words.join(", ")),
             )),
         },
     }

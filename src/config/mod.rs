@@ -29,9 +29,9 @@ use anyhow::{Context as _, Result};
 use ecache_core::glob::Glob;
 use toml_edit::{Document, Item, Table, TableLike, Value};
 
-use self::keys::{RUN, check_value, is_section};
+use self::keys::{Fault, RUN, check_value, is_section};
 use self::place::NONE;
-use crate::error::usage;
+use crate::error::usage_tip;
 use crate::variables::CONFIG;
 
 /// The settings of a user.
@@ -53,10 +53,10 @@ impl Config {
         let text = match std::fs::read_to_string(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => match place {
                 Place::Named(_) => {
-                    return Err(usage(format!(
-                        "there is no {}, which ${CONFIG} names; {CONFIG}={NONE} reads no settings",
-                        path.display()
-                    )));
+                    return Err(usage_tip(
+                        format!("there is no {}, which {CONFIG} names", path.display()),
+                        format!("{CONFIG}={NONE} reads no settings"),
+                    ));
                 }
                 Place::Usual(_) | Place::None => return Ok(Self::default()),
             },
@@ -68,15 +68,18 @@ impl Config {
     }
 
     fn parse(text: &str, path: &Path) -> Result<Self> {
-        let at = |offset: Option<usize>, message: &str| {
+        let at = |offset: Option<usize>, fault: Fault| {
             let before = &text[..offset.unwrap_or(0).min(text.len())];
             let line = before.matches('\n').count() + 1;
-            usage(format!("{}, line {line}: {message}", path.display()))
+            let message = format!("{}, line {line}: {}", path.display(), fault.message);
+            usage_tip(message, fault.tip)
         };
-        let document = Document::parse(text)
-            .map_err(|error| at(error.span().map(|span| span.start), error.message()))?;
-        check(document.as_table(), "", &mut |item, message| {
-            at(item.map(|span| span.start), message)
+        let document = Document::parse(text).map_err(|error| {
+            let fault = Fault::new(error.message(), "--no-config reads no settings");
+            at(error.span().map(|span| span.start), fault)
+        })?;
+        check(document.as_table(), "", &mut |item, fault| {
+            at(item.map(|span| span.start), fault)
         })?;
         Ok(Self {
             document: document.into_mut().as_table().clone(),
@@ -160,7 +163,7 @@ type Span = Option<std::ops::Range<usize>>;
 fn check(
     table: &dyn TableLike,
     prefix: &str,
-    refuse: &mut dyn FnMut(Span, &str) -> anyhow::Error,
+    refuse: &mut dyn FnMut(Span, Fault) -> anyhow::Error,
 ) -> Result<()> {
     for (name, item) in table.iter() {
         let key = join(prefix, name);
@@ -175,14 +178,15 @@ fn check(
                 "" => name == "stores" || name == "datasets" || is_section(name),
                 "stores" => {
                     if let Err(error) = Glob::new(name) {
-                        return Err(refuse(span(), &error.to_string()));
+                        return Err(refuse(span(), Fault::of_value(error.to_string())));
                     }
                     true
                 }
                 _ => false,
             };
             if !is_known {
-                return Err(refuse(span(), &format!("there is no section {key:?}")));
+                let message = format!("there is no section {key:?}");
+                return Err(refuse(span(), Fault::of_value(message)));
             }
             check(section, &key, refuse)?;
             continue;
@@ -191,7 +195,7 @@ fn check(
             .as_value()
             .expect("no table, and a document has no empty items");
         if let Err(error) = check_value(&key, value) {
-            return Err(refuse(item.span().or_else(span), &error));
+            return Err(refuse(item.span().or_else(span), error));
         }
     }
     Ok(())
@@ -231,11 +235,11 @@ mod tests {
         let cases = [
             (
                 "[run]\ntll = \"1d\"\n",
-                "config.toml, line 2: there is no setting \"run.tll\"; did you mean run.ttl?",
+                "config.toml, line 2: there is no setting \"run.tll\"",
             ),
             (
                 "db = 3\n",
-                "config.toml, line 1: db has to be a text in quotes, as in db = \"1d\"",
+                "config.toml, line 1: db has to be a text in quotes",
             ),
             (
                 "[run]\nno_failures = \"yes\"\n",
@@ -243,7 +247,7 @@ mod tests {
             ),
             (
                 "[run]\non_busy = \"never\"\n",
-                "config.toml, line 2: run.on_busy cannot be \"never\": it is one of wait, run, stale, fail",
+                "config.toml, line 2: run.on_busy cannot be \"never\"",
             ),
             (
                 "[runs]\nttl = \"1d\"\n",

@@ -7,7 +7,7 @@ use ecache_core::key::Key;
 use ecache_core::{location, sidecar};
 
 use super::Context;
-use crate::error::{hindered, usage};
+use crate::error::{contradiction, hindered, usage_tip};
 use crate::fiftyone;
 use crate::variables::{self, variable};
 
@@ -65,7 +65,7 @@ impl Context {
 
     fn named_location(&self) -> Result<(PathBuf, Origin)> {
         match (&self.db, &self.db_file) {
-            (Some(_), Some(_)) => Err(usage("--db and --db-file contradict each other")),
+            (Some(_), Some(_)) => Err(contradiction("--db", "--db-file")),
             (None, Some(file)) => Ok((location_in(&at_home(file))?, Origin::File)),
             (Some(path), None) => Ok((without_password(&at_home(path))?, Origin::Flag)),
             (None, None) => match variable(variables::STORE) {
@@ -80,7 +80,7 @@ impl Context {
         let config = self.config()?;
         let set = |key| config.text(key).filter(|value| !value.is_empty());
         match (set("db"), set("db_file")) {
-            (Some(_), Some(_)) => Err(usage("the settings have both db and db_file")),
+            (Some(_), Some(_)) => Err(contradiction("the setting db", "the setting db_file")),
             (None, Some(file)) => Ok((location_in(&at_home(Path::new(&file)))?, Origin::Config)),
             (Some(path), None) => Ok((
                 without_password(&at_home(Path::new(&path)))?,
@@ -110,15 +110,19 @@ impl Context {
 /// Returns the folder of ecache's own files.
 fn data_folder() -> Result<PathBuf> {
     location::data_folder(|name| std::env::var_os(name)).ok_or_else(|| {
-        usage("there is no home folder to keep the store in: set HOME or XDG_DATA_HOME, or name a file with --db")
+        usage_tip(
+            "there is no home folder to keep the store in",
+            "set HOME or XDG_DATA_HOME, or name a file with --db",
+        )
     })
 }
 
 /// Refuses a typed location with a password, which other users can see.
 fn without_password(typed: &Path) -> Result<PathBuf> {
     if location::has_password(typed.as_os_str()) {
-        Err(usage(
-            "a password on the command line can be read by others: put the location into ECACHE_DB, or into a file and name that with --db-file",
+        Err(usage_tip(
+            "a password on the command line can be read by others",
+            "put the location into ECACHE_DB, or into a file and name that with --db-file",
         ))
     } else {
         Ok(typed.to_owned())
@@ -130,10 +134,10 @@ fn location_in(file: &Path) -> Result<PathBuf> {
     let attempt = || format!("cannot read the location from {}", file.display());
     let text = std::fs::read_to_string(file).with_context(attempt)?;
     match text.trim() {
-        "" => Err(usage(format!(
-            "the location in {} is empty",
-            file.display()
-        ))),
+        "" => Err(usage_tip(
+            format!("the location in {} is empty", file.display()),
+            "write a path or a URL into it",
+        )),
         text => Ok(text.into()),
     }
 }

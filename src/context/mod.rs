@@ -20,9 +20,9 @@ use ecache_core::time::{Clock, SystemClock, Timestamp};
 use crate::cli::Global;
 use crate::config::{Config, Place};
 use crate::datasets::Datasets;
-use crate::error::usage;
+use crate::error::{contradiction, usage_tip};
 use crate::fiftyone::Database;
-use crate::output::{Summary, Terminal};
+use crate::output::{Summary, Terminal, Voice};
 use crate::variables;
 
 /// The collections to work in.
@@ -44,6 +44,8 @@ pub(crate) struct Context {
     pub(crate) terminal: LazyCell<Terminal, Box<dyn FnOnce() -> Terminal>>,
     /// The report of a change, where it is asked for as JSON
     pub(crate) summary: Summary,
+    /// How messages begin
+    pub(crate) voice: Voice,
     pub(crate) quiet: bool,
     pub(crate) verbose: bool,
     /// Mode in which the store is opened for writing
@@ -61,16 +63,14 @@ pub(crate) struct Context {
 
 impl Context {
     /// Takes the global options, and from the environment what they leave open.
-    pub(crate) fn new(global: Global) -> Result<Self> {
+    pub(crate) fn new(global: Global, voice: Voice) -> Result<Self> {
         let clock = clock()?;
         let now = clock.now().as_millis();
         let (color, times) = (global.color, global.time);
         Ok(Self {
             collections: match (global.collection.is_empty(), global.all_collections) {
                 (false, true) => {
-                    return Err(usage(
-                        "--collection and --all-collections contradict each other",
-                    ));
+                    return Err(contradiction("--collection", "--all-collections"));
                 }
                 (false, false) => Collections::Named(global.collection),
                 (true, true) => Collections::All,
@@ -80,6 +80,7 @@ impl Context {
                 Terminal::from_environment(color, times, now)
             })),
             summary: Summary::default(),
+            voice,
             quiet: global.quiet,
             verbose: global.verbose > 0,
             access: if global.durable || variables::is_durable() {
@@ -106,12 +107,14 @@ impl Context {
             Collections::Default => Ok(DEFAULT_COLLECTION),
             Collections::Named(names) => match names.as_slice() {
                 [name] => Ok(name),
-                _ => Err(usage(
-                    "an entry is in one collection: name it with --collection",
+                _ => Err(usage_tip(
+                    "an entry is in one collection",
+                    "name it with --collection",
                 )),
             },
-            Collections::All => Err(usage(
-                "an entry is in one collection: name it with --collection instead of --all-collections",
+            Collections::All => Err(usage_tip(
+                "an entry is in one collection",
+                "name it with --collection instead of --all-collections",
             )),
         }
     }

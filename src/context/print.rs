@@ -6,7 +6,9 @@ use anyhow::Result;
 
 use super::Context;
 use crate::cli::FormatArgs;
-use crate::output::{Column, Format, Progress, Terminal, Writer, paint, say, say_in, stdout};
+use crate::output::{
+    Column, Format, Progress, Terminal, Writer, paint, say, say_in, shown, stdout,
+};
 
 impl Context {
     /// Returns the requested format, or else the one that suits standard output.
@@ -56,7 +58,7 @@ impl Context {
     /// Prints a note on standard error, unless `--quiet`.
     pub(crate) fn note(&self, message: &str) {
         if !self.quiet {
-            say(message);
+            say(&shown(message));
         }
     }
 
@@ -76,6 +78,23 @@ impl Context {
 
     /// Prints a warning on standard error; the command continues.
     pub(crate) fn warn(&self, message: &str) {
-        say(&format!("ecache: {message}"));
+        self.voice.warning(message);
+    }
+
+    /// Says that something named is not there, which is no failure, and what to try.
+    pub(crate) fn absent(&self, message: &str, tip: Option<&str>) {
+        if !self.quiet {
+            self.warn(message);
+            if let Some(tip) = tip {
+                self.voice.tip_below(tip);
+            }
+        }
+    }
+
+    /// Says what to do next, on a terminal.
+    pub(crate) fn tip(&self, tip: &str) {
+        if !self.quiet && self.terminal.stderr_is_terminal {
+            self.voice.tip(tip);
+        }
     }
 }

@@ -61,16 +61,16 @@ pub(crate) fn short_key(text: &str) -> String {
     id(text.to_owned(), Cut::Key, Some(usize::MAX))
 }
 
-/// Returns prose in which hashes are short, as a terminal shows it. They can be pasted as they are.
-pub(crate) fn short_keys(text: &str) -> String {
-    let is_digit = |byte: char| byte.is_ascii_hexdigit();
-    let mut words = text.split_inclusive(|byte: char| !is_digit(byte));
+/// Returns prose in which hashes and ObjectIds are short, as a terminal shows it. They can be
+/// pasted as they are.
+pub(crate) fn short_ids(text: &str) -> String {
+    let is_letter = |c: char| c.is_ascii_alphanumeric() || c == '_';
     let mut short = String::new();
-    words.by_ref().for_each(|word| {
-        let digits = word.trim_end_matches(|byte: char| !is_digit(byte));
-        short += &short_key(digits);
-        short += &word[digits.len()..];
-    });
+    for word in text.split_inclusive(|c: char| !is_letter(c)) {
+        let id = word.trim_end_matches(|c: char| !is_letter(c));
+        short += &short_id(id).unwrap_or_else(|| short_key(id));
+        short += &word[id.len()..];
+    }
     short
 }
 
@@ -231,9 +231,13 @@ mod tests {
         let hash = "5b7f5a53d9c3b7c703b322558d5709d944faf1d79bd95ca8a02d20b6f58696f3";
         let text = format!("no key \"{hash}\" in deadbeef, {hash}\n");
         let expected = "no key \"5b7f5a53d9c3…\" in deadbeef, 5b7f5a53d9c3…\n";
-        assert_eq!(short_keys(&text), expected);
-        assert_eq!(short_keys("日本 cafe é"), "日本 cafe é");
-        assert_eq!(short_keys(""), "");
+        assert_eq!(short_ids(&text), expected);
+        assert_eq!(
+            short_ids("dataset 6b03de1228195dbc2df5c505, x6b03de1228195dbc2df5c505"),
+            "dataset …f5c505, x6b03de1228195dbc2df5c505"
+        );
+        assert_eq!(short_ids("日本 cafe é"), "日本 cafe é");
+        assert_eq!(short_ids(""), "");
     }
 
     fn cut(text: &str, width: usize, cut: Cut) -> String {

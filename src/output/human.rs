@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use chrono::{DateTime, Datelike, Timelike};
+pub(crate) use ecache_core::error::with_thousands as count;
 
 /// How much of a second a time shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,24 +104,19 @@ pub(crate) fn relative(ms: i64, now: i64) -> String {
     }
 }
 
-/// Prints a number of things with separated thousands.
-pub(crate) fn count(number: u64) -> String {
-    let mut digits = itoa::Buffer::new();
-    let digits = digits.format(number);
-    let mut printed = String::with_capacity(digits.len() * 4 / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            printed.push(',');
-        }
-        printed.push(digit);
-    }
-    printed
+/// Returns the form of a word that agrees with a number.
+pub(crate) fn plural<'a>(number: u64, one: &'a str, many: &'a str) -> &'a str {
+    if number == 1 { one } else { many }
+}
+
+/// Prints a number of things, as `1 call` or `1,234 calls`.
+pub(crate) fn counted(number: u64, one: &str, many: &str) -> String {
+    format!("{} {}", count(number), plural(number, one, many))
 }
 
 /// Prints a number of entries, as `1 entry` or `1,234 entries`.
 pub(crate) fn entries(number: u64) -> String {
-    let noun = if number == 1 { "entry" } else { "entries" };
-    format!("{} {noun}", count(number))
+    counted(number, "entry", "entries")
 }
 
 /// Prints a number of bytes in IEC units with one decimal below ten, as `512 B`, `1.2 KiB` or

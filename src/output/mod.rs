@@ -23,6 +23,7 @@ mod table;
 mod terminal;
 #[cfg(test)]
 mod tests;
+mod voice;
 
 use std::io::{self, BufWriter, Write};
 
@@ -40,6 +41,7 @@ pub(crate) use standard::{Standard, say, say_in, stderr, stdin, stdout};
 pub(crate) use summary::Summary;
 pub(crate) use table::VALUE;
 pub(crate) use terminal::{ColorChoice, Terminal, Times};
+pub(crate) use voice::{Voice, shown};
 
 use delimited::{Csv, Header, Tabs};
 use json::{Framing, Json};

@@ -19,6 +19,11 @@ pub(crate) enum ColorChoice {
 }
 
 impl ColorChoice {
+    /// Reports whether standard error may carry colour.
+    pub(super) fn of_stderr(self) -> bool {
+        self.decide(AutoStream::choice(&stderr()))
+    }
+
     /// Decides for one stream. Without a choice the environment decides, in the same way as for
     /// clap's help.
     fn decide(self, by_environment: anstream::ColorChoice) -> bool {
@@ -84,7 +89,7 @@ impl Terminal {
             stderr_is_terminal: stderr().is_terminal(),
             width,
             color: color.decide(AutoStream::choice(&stdout())),
-            stderr_color: color.decide(AutoStream::choice(&stderr())),
+            stderr_color: color.of_stderr(),
             dumb: std::env::var_os("TERM").is_some_and(|term| term == "dumb"),
             times,
             now,

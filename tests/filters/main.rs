@@ -241,7 +241,7 @@ fn a_persistent_entry_that_is_expired_stays() {
     let put = backend.put(&entry, &content, &Condition::Always.into(), now());
     assert_eq!(put.expect("a write"), Put::Created);
     drop(backend);
-    let stays = "1 entry (4 B) of policy persist, which are expired, left in place; --policy any removes them too\n";
+    let stays = "1 entry (4 B) is expired but persist, and stays; --policy any removes it\n";
     let run = |words: &str| session.run(words);
     run("prune -n --collection execution_store")
         .notes(&format!("would remove 1 entry (3 B)\n{stays}"));

@@ -233,7 +233,7 @@ def what_has_no_form_is_counted_and_the_rest_is_copied():
     ran = subprocess.run(
         [os.environ["ECACHE"], "copy", "odd.db", location("odd")], capture_output=True, text=True
     )
-    assert ran.returncode == 3 and ran.stderr.count("is left out: MongoDB cannot keep the value") == 4, ran
+    assert ran.returncode == 3 and ran.stderr.count("was left out: MongoDB cannot keep the value") == 4, ran
     assert ran.stderr.endswith("left out 4 entries, which TO cannot keep\n"), ran
     assert sorted(stored("odd")) == [("j", "k0"), ("j", "k5")]
     with open("odd.jsonl", "wb") as lines:
@@ -241,9 +241,9 @@ def what_has_no_form_is_counted_and_the_rest_is_copied():
     ran = subprocess.run(
         [os.environ["ECACHE"], "import", "odd.jsonl", "--db", location("odd-import")], capture_output=True, text=True
     )
-    why = 'key "k1" in store "j" is left out: MongoDB cannot keep the value: an integer of 19 digits has more than 64 bits\n'
-    assert ran.returncode == 3 and ran.stderr.startswith(f"ecache: {why}"), ran
-    assert ran.stderr.endswith("imported 2 entries (2 new, 0 replaced)\necache: left out 4 entries, which the store cannot keep\n"), ran
+    why = 'key k1 in store j was left out: MongoDB cannot keep the value: an integer of 19 digits has more than 64 bits\n'
+    assert ran.returncode == 3 and ran.stderr.startswith(f"warning: {why}"), ran
+    assert ran.stderr.endswith("imported 2 entries (2 new, 0 replaced)\nwarning: left out 4 entries, which the store cannot keep\n"), ran
     assert stored("odd-import") == stored("odd")
 
 
@@ -258,7 +258,7 @@ def datasets_that_fiftyone_cannot_have_are_left_out():
         told = ran.stderr.splitlines()
         assert len(told) == 12 and told[0].count("no dataset has the id \"street\"") == 1, told
         assert told[-2].endswith("copy 11 entries (11 new, 0 replaced)" if dry else "copied 11 entries (11 new, 0 replaced)"), told
-        assert told[-1] == "ecache: left out 11 entries, which TO cannot keep", told
+        assert told[-1] == "warning: left out 11 entries, which TO cannot keep", told
     assert len(stored("datasets")) == 11
 
 

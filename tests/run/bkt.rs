@@ -28,7 +28,7 @@ fn bkts_flags_and_variables_mean_what_they_meant() {
     assert_eq!(runs(&session), 11);
     memoized(&session, "--cache-dir /tmp/x", line).ends(
         125,
-        "ecache: --cache-dir is bkt's: say --db /tmp/x/store.db, or set ECACHE_DB, which all commands read\n",
+        "ecache: --cache-dir is an option of bkt\n  tip: --db /tmp/x/store.db, or ECACHE_DB, which all commands read\n",
     );
     let session = session.with("BKT_TTL", "5s").with("BKT_SCOPE", "c");
     memoized(&session, "", line).prints("12\n");

@@ -193,7 +193,7 @@ fn only_files_and_folders_can_be_part_of_a_key() {
             .ends(125, &format!("ecache: cannot look at {refusal}"));
         session
             .run(["key", "--file", file, "--", "true"])
-            .ends(3, &format!("ecache: cannot read {refusal}"));
+            .ends(3, &format!("error: cannot read {refusal}"));
     }
     let key = |file| {
         let ran = session.run(["key", "--stdin", "none", "--file", file, "--", "true"]);

@@ -84,7 +84,7 @@ fn what_cannot_be_run_has_the_shells_exit_codes() {
     let session = Session::new();
     session
         .run("run -- no-such-program x")
-        .ends(127, "ecache: there is no program \"no-such-program\"\n  tip: there is no shell here; an alias, a function or a built-in command needs one: ecache run -- sh -c 'no-such-program …'\n");
+        .ends(127, "ecache: there is no program \"no-such-program\"\n  tip: for an alias, a function or a built-in command of the shell: ecache run -- sh -c 'no-such-program …'\n");
     session
         .run(["run", "--", "", "x"])
         .ends(127, "ecache: there is no program \"\"\n");

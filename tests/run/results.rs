@@ -50,7 +50,7 @@ fn what_is_too_large_passes_through() {
     let ran = memoized(&session, "-v --max-output 9B --refresh", line);
     assert_eq!(
         ran.stderr,
-        "the result is not kept: it printed more than 9 bytes\n"
+        "ecache: the result is not kept: it printed more than 9 bytes\n"
     );
 }
 

@@ -334,7 +334,10 @@ fn what_cannot_be_in_the_key_is_not_kept() {
     let why = "/dev/fd/7 is a descriptor, whose content cannot be part of the key";
     let ran = run_to_end(shell);
     assert_eq!(ran.text(), format!("a\nnever a hit: {why}\n"));
-    assert_eq!(ran.stderr, format!("running without the cache: {why}\n"));
+    assert_eq!(
+        ran.stderr,
+        format!("ecache: bypass: {why}; running without the cache\n")
+    );
     assert_eq!(ran.code, 1);
 }
 
@@ -350,7 +353,7 @@ fn runs_with_an_input_that_cannot_be_in_a_key_are_no_trouble() {
     };
     bash("ecache run -- cat <(echo a)").prints("a\n");
     let told = |count: &str| {
-        let note = format!("{count} went without the cache; `ecache run -v` says why\n");
+        let note = format!("{count} went without the cache; ecache run -v says why\n");
         assert_eq!(session.run("stats").stderr, note);
     };
     told("1 call");

@@ -165,7 +165,7 @@ fn a_status_that_cannot_be_written_is_no_reason_not_to_run() {
         ),
         (
             "--status-fd 9",
-            "file descriptor 9 is not open; open it in the shell, as in 9> status.json",
+            "file descriptor 9 is not open\n  tip: open it in the shell: 9> status.json",
         ),
     ] {
         let line = format!("ecache run $options {option} -- echo hi");
@@ -189,9 +189,8 @@ fn a_damaged_result_is_run_again_and_replaced() {
     let repaired = memoized(&session, "-v", line);
     assert_eq!(repaired.text(), "hello\n");
     let key = session.run("ls --fields key").text().trim().to_owned();
-    let told = format!(
-        "running the command again: key \"{key}\" in store \"sh\" is damaged: its checksum does not match\n"
-    );
+    let told =
+        format!("ecache: miss: key {key} in store sh is damaged: its checksum does not match\n");
     assert_eq!(repaired.stderr, told, "it is told of once");
     let stats = session.run("stats").stderr;
     assert!(stats.contains("1 time;"), "and counted once: {stats}");
@@ -260,7 +259,9 @@ fn input_that_cannot_be_kept_reaches_the_command() {
     let ran = run(shell, b"");
     assert_eq!(ran.text(), "same\nsame\n1\n3\n4\n0\nsame\nsame\n");
     let told = "cannot keep standard input: No space left on device (os error 28)";
-    let expected = format!("running without the cache: {told}\necache: {told}\necache: {told}\n");
+    let expected = format!(
+        "ecache: bypass: {told}; running without the cache\necache: {told}\necache: {told}\n"
+    );
     assert_eq!(ran.stderr, expected);
 }
 
@@ -282,7 +283,7 @@ fn trouble_is_silent_and_counted() {
         .expect("a version");
     let stats = session.run("stats");
     assert_eq!(stats.code, 0);
-    let told = "the cache failed 3 times; `ecache run -v` says how\n";
+    let told = "the cache failed 3 times; ecache run -v says how\n";
     assert!(stats.stderr.starts_with(told), "{stats:?}");
     assert_eq!(session.run("stats -q").stderr, "");
 }
@@ -301,10 +302,10 @@ fn a_damaged_log_is_said_and_begun_anew() {
     let told =
         format!("the write-ahead log of {path} is damaged, and what was written last is lost");
     damage();
-    let hint = "any command that writes begins a new one, such as `ecache prune`";
+    let hint = "any command that writes begins a new one, such as ecache prune";
     session
         .run("get s k")
-        .ends(4, &format!("ecache: {told}; {hint}\n"));
+        .ends(4, &format!("error: {told}\n  tip: {hint}\n"));
     let strict = session.run("run --strict -- echo hi");
     assert_eq!(
         (strict.code, &*strict.stdout),

@@ -17,7 +17,7 @@ fn a_limit_on_the_size_of_files_is_an_error_and_no_end() {
     let cannot = || {
         let store = session.store();
         format!(
-            "ecache: cannot use the store {}: the limit on the size of files (ulimit -f) is too low\n",
+            "error: cannot use the store {}: the limit on the size of files (ulimit -f) is too low\n",
             store.display()
         )
     };
@@ -29,10 +29,10 @@ fn a_limit_on_the_size_of_files_is_an_error_and_no_end() {
         "touch --all --ttl 1h",
         "rm a b",
         "prune",
-        "warm -- echo {}",
     ] {
         limited(words).ends(3, &cannot());
     }
+    limited("warm -- echo {}").ends(3, &cannot().replace("error:", "ecache:"));
     session.run("get a b").prints("c");
     limited("get a b").prints("c");
     for _ in 0..2 {

@@ -23,7 +23,7 @@ fn a_follower_of_a_leader_that_is_stopped_says_so_and_runs_the_command() {
     let follower = within(Duration::from_secs(60), memoized(&session, line));
     let pid = leader.id();
     let said = format!(
-        "ecache: process {pid} is running the same, and is stopped: it is not waited for; `kill -CONT {pid}` continues it, `kill {pid}` ends it\n"
+        "ecache: process {pid} is running the same command and is stopped, so it is not waited for\n  tip: kill -CONT {pid} continues it, kill {pid} ends it\n"
     );
     assert_eq!(
         (follower.code, follower.text(), &*follower.stderr),

@@ -118,5 +118,5 @@ fn a_command_whose_output_is_closed_finds_it_closed() {
         run(command, b"")
     };
     closed("set a b d").notes("");
-    closed("get a b").ends(3, "ecache: Bad file descriptor (os error 9)\n");
+    closed("get a b").ends(3, "error: Bad file descriptor (os error 9)\n");
 }

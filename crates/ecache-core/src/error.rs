@@ -128,10 +128,8 @@ pub enum Error {
     /// Damaged entries were left by a removal or change, since it is unknown if the filter matches
     /// them.
     #[error(
-        "{left} damaged {} left as {}, since whether the filter means {} cannot be told",
-        if *left == 1 { "entry was" } else { "entries were" },
-        if *left == 1 { "it is" } else { "they are" },
-        if *left == 1 { "it" } else { "them" }
+        "{left} damaged {} left: a filter cannot tell what is damaged",
+        if *left == 1 { "entry was" } else { "entries were" }
     )]
     DamagedLeft {
         /// Entries removed or changed
@@ -216,10 +214,7 @@ pub enum Error {
         scheme: String,
     },
     /// The location is a malformed URL, and as a path would put a password into a file name.
-    #[error(
-        "the location begins with {scheme}: but is no URL: write mongodb://host/database for a \
-         database, or ./{scheme}:… for a file of that name"
-    )]
+    #[error("the location begins with {scheme}: but is no URL")]
     LikeUrl {
         /// Its scheme; the rest may contain a password
         scheme: String,
@@ -357,18 +352,32 @@ impl Error {
     }
 }
 
-/// Formats a number of entries: `1 entry`, `3 entries`.
+/// Formats a number with separated thousands.
+#[doc(hidden)]
+pub fn with_thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let mut formatted = String::with_capacity(digits.len() * 4 / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            formatted.push(',');
+        }
+        formatted.push(digit);
+    }
+    formatted
+}
+
+/// Formats a number of entries: `1 entry`, `1,234 entries`.
 #[doc(hidden)]
 pub fn entries(count: u64) -> String {
     match count {
         1 => "1 entry".to_owned(),
-        count => format!("{count} entries"),
+        count => format!("{} entries", with_thousands(count)),
     }
 }
 
 fn and_perhaps(perhaps: u64) -> String {
     match perhaps {
         0 => String::new(),
-        more => format!(", and perhaps up to {more} more"),
+        more => format!(", and perhaps up to {} more", with_thousands(more)),
     }
 }

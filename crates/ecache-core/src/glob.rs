@@ -42,10 +42,10 @@ impl Token {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum GlobError {
     /// A `[` without its `]`
-    #[error("the pattern {0:?} has a `[` without its `]`; write `\\[` for the character itself")]
+    #[error("the pattern {0:?} has a [ without its ]")]
     UnclosedClass(String),
     /// A `\` at the end
-    #[error("the pattern {0:?} ends in a `\\`; write `\\\\` for the character itself")]
+    #[error("the pattern {0:?} ends in a \\")]
     TrailingBackslash(String),
     /// Longer than [`MAX_PATTERN`]
     #[error("the pattern is longer than {MAX_PATTERN} characters")]

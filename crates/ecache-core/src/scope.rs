@@ -108,15 +108,29 @@ impl StoreAddress {
     }
 }
 
-/// As a message names it: `store "thumbs" of dataset 6b03…`.
+/// A name in a message: as it is, or in quotes where it would not be told from the words around it.
+struct Name<'a>(&'a str);
+
+impl fmt::Display for Name<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let is_unclear = |c: char| c.is_whitespace() || c.is_control() || c == '"';
+        if self.0.is_empty() || self.0.contains(is_unclear) {
+            write!(f, "{:?}", self.0)
+        } else {
+            f.write_str(self.0)
+        }
+    }
+}
+
+/// As a message names it: `store thumbs of dataset 6b03…`.
 impl fmt::Display for StoreAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "store {:?}", self.store_name)?;
+        write!(f, "store {}", Name(&self.store_name))?;
         if let Some(dataset) = &self.dataset_id {
-            write!(f, " of dataset {dataset:?}")?;
+            write!(f, " of dataset {}", Name(dataset))?;
         }
         if &*self.collection != DEFAULT_COLLECTION {
-            write!(f, " in collection {:?}", self.collection)?;
+            write!(f, " in collection {}", Name(&self.collection))?;
         }
         Ok(())
     }
@@ -133,7 +147,7 @@ pub struct Address {
 
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "key {:?} in {}", self.key.as_str(), self.store)
+        write!(f, "key {} in {}", Name(self.key.as_str()), self.store)
     }
 }
 

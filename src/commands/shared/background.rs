@@ -11,7 +11,7 @@ use ecache_core::command::{Call, Input, InputKey, Outputs};
 
 use super::command_args::Invocation;
 use crate::cli::RunArgs;
-use crate::error::usage;
+use crate::error::usage_tip;
 use crate::inherited;
 
 /// Opens the file or descriptor that the status is written to.
@@ -35,9 +35,10 @@ fn descriptor(number: i32) -> Result<File> {
     // Standard input is the command's. SAFETY: this changes a flag of a descriptor, if there is
     // one.
     if number < 1 || unsafe { libc::fcntl(number, libc::F_SETFD, libc::FD_CLOEXEC) } == -1 {
-        return Err(usage(format!(
-            "file descriptor {number} is not open; open it in the shell, as in {number}> status.json"
-        )));
+        return Err(usage_tip(
+            format!("file descriptor {number} is not open"),
+            format!("open it in the shell: {number}> status.json"),
+        ));
     }
     // SAFETY: it is open, as was just seen, and nothing here closes it.
     let borrowed = unsafe { BorrowedFd::borrow_raw(number) };

@@ -7,6 +7,7 @@ use ecache_core::scope::DEFAULT_COLLECTION;
 use ecache_core::time::Timestamp;
 
 use crate::context::{Collections, Context};
+use crate::output::human;
 
 /// Maximum number of entries counted in a collection; beyond it, the note says "more than".
 const COUNTED: u64 = 1000;
@@ -45,11 +46,9 @@ pub(in crate::commands) enum Counted {
 impl Counted {
     /// `3 more entries`
     fn more(self, count: u64) -> String {
-        match (self, count) {
-            (Self::Entries, 1) => "1 more entry".to_owned(),
-            (Self::Entries, count) => format!("{count} more entries"),
-            (Self::Calls, 1) => "1 more call".to_owned(),
-            (Self::Calls, count) => format!("{count} more calls"),
+        match self {
+            Self::Entries => human::counted(count, "more entry", "more entries"),
+            Self::Calls => human::counted(count, "more call", "more calls"),
         }
     }
 }
@@ -62,7 +61,10 @@ pub(in crate::commands) fn note(
 ) {
     let others: Vec<(String, u64)> = others.into_iter().filter(|(_, count)| *count > 0).collect();
     for (collection, count) in others.iter().take(NAMED) {
-        let are = if *count == 1 { "is" } else { "are" };
+        let (are, them) = (
+            human::plural(*count, "is", "are"),
+            human::plural(*count, "it", "them"),
+        );
         // Calls are counted anyway; entries are read one by one.
         let more = match counted {
             Counted::Entries if *count > COUNTED => {
@@ -71,12 +73,12 @@ pub(in crate::commands) fn note(
             _ => counted.more(*count),
         };
         context.note(&format!(
-            "{more} {are} in collection {collection}: add --all-collections, or name it with --collection"
+            "{more} {are} in collection {collection}; --collection {collection} or --all-collections includes {them}"
         ));
     }
     if others.len() > NAMED {
         context.note(&format!(
-            "more {} are in {} further collections: add --all-collections",
+            "more {} are in {} further collections; --all-collections includes them",
             match counted {
                 Counted::Entries => "entries",
                 Counted::Calls => "calls",

@@ -17,7 +17,7 @@ use crate::cli::entry::{CommandArgs, IdentityArgs, ScopeArgs, StdinChoice};
 use crate::cli::filter::{FilterArgs, StoreNames};
 use crate::cli::value::Lifetime;
 use crate::context::Context;
-use crate::error::usage;
+use crate::error::{usage, usage_tip};
 
 /// A command line and its options.
 pub(in crate::commands) struct CommandLine<'a> {
@@ -199,8 +199,9 @@ pub(in crate::commands) fn scope_of(
     if rest == FilterArgs::default() {
         Ok((one("--store", &filter.store)?.map(String::as_str), scope))
     } else {
-        Err(usage(
-            "with a command after --, only --store, --dataset, --user, --operator and --prompt say more about it",
+        Err(usage_tip(
+            "a filter does not go with a command",
+            "name --store, --dataset, --user, --operator or --prompt, which are part of its key",
         ))
     }
 }

@@ -31,6 +31,18 @@ impl From<bool> for Run {
     }
 }
 
+impl Run {
+    /// Says that an amount is not removed: `2 entries (9 B) are persist and stay`.
+    pub(in crate::commands) fn stays(self, amount: &str, number: u64, what: &str) -> String {
+        let are = human::plural(number, "is", "are");
+        let stay = match self {
+            Self::Dry => "would stay",
+            Self::Wet => human::plural(number, "stays", "stay"),
+        };
+        format!("{amount} {are} {what} and {stay}")
+    }
+}
+
 /// Opens the store for a change, which may free space. A dry run opens it for reading.
 pub(in crate::commands) fn open(context: &Context, run: Run) -> Result<Arc<dyn Backend>> {
     match run {
@@ -123,7 +135,7 @@ pub(in crate::commands) fn remove_logged(
         };
         verb.report(context, verb.would, usage, documents);
         if keep == Keep::ForUndo && is_beyond_undo(selection, usage) {
-            context.note("they are more than one operation keeps for undo, and would go for good");
+            context.note("they are more than an undo can bring back, and would go for good");
         }
         return Ok((usage, documents));
     }
@@ -198,7 +210,7 @@ fn remove_step(
         match removal {
             Removal::Done(removed) => return Ok(removed),
             Removal::TooMany(usage) => context.note(&format!(
-                "{} are more than one operation keeps for undo, and go for good",
+                "{} are more than an undo can bring back, and go for good",
                 amount(usage)
             )),
         }
@@ -301,7 +313,7 @@ pub(in crate::commands) fn run_batches<T>(
         if done == 0 || says_how_far(&error) {
             return error.into();
         }
-        let were = if done == 1 { "was" } else { "were" };
+        let were = human::plural(done, "was", "were");
         let before = format!("stopped after {} {were} {}", entries(done), verb.done);
         anyhow::Error::new(error).context(before)
     })
@@ -335,10 +347,10 @@ pub(in crate::commands) fn amount(usage: Usage) -> String {
 
 /// `the metadata of 1 store`
 pub(in crate::commands) fn metadata(stores: u64) -> String {
-    match stores {
-        1 => "the metadata of 1 store".to_owned(),
-        stores => format!("the metadata of {stores} stores"),
-    }
+    format!(
+        "the metadata of {}",
+        human::counted(stores, "store", "stores")
+    )
 }
 
 /// `3 entries (1.2 KiB)`, `the metadata of 1 store`, or both.

@@ -6,7 +6,7 @@ use ecache_core::typed_name::type_of;
 use ecache_core::value::{Value, write_stored};
 
 use crate::datasets::Datasets;
-use crate::error::usage;
+use crate::error::usage_tip;
 use crate::output::{Cell, Column, Secrets};
 
 /// A field of an entry, in the order in which they are printed.
@@ -193,10 +193,10 @@ pub(in crate::commands) fn parse(
         let field = Field::ALL.into_iter().find(|field| field.name() == name);
         fields.push(field.ok_or_else(|| {
             let known: Vec<&str> = Field::ALL.iter().map(|field| field.name()).collect();
-            usage(format!(
-                "unknown field {name:?} in --fields; there are {}, and `all`",
-                known.join(", ")
-            ))
+            usage_tip(
+                format!("there is no field {name:?}"),
+                format!("the fields are {}, and all", known.join(", ")),
+            )
         })?);
     }
     Ok(fields)

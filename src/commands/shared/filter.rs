@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::Result;
 use ecache_core::backend::{Backend, Dimension};
 use ecache_core::filter::{DatasetPattern, Filter, Freshness, Jobs, Pattern};
+use ecache_core::glob::GlobError;
 use ecache_core::location;
 use ecache_core::time::Timestamp;
 
@@ -14,7 +15,7 @@ use super::{near_names, pasted};
 use crate::cli::filter::{FilterArgs, KindChoice, PolicyChoice};
 use crate::context::{Collections, Context};
 use crate::datasets::Datasets;
-use crate::error::usage;
+use crate::error::{contradiction, usage_tip};
 use crate::units::Moment;
 
 /// The entries that a verb selects by default.
@@ -54,8 +55,9 @@ pub(in crate::commands) fn filter(
     let args = whole.as_ref().unwrap_or(args);
     let filter = filter_among(context, args, unless, now, &|| context.datasets())?;
     if filter.jobs.is_some() && !location::is_url(context.location()?.0.as_os_str()) {
-        return Err(usage(
-            "--kind job selects entries of FiftyOne's database alone: name it with --db",
+        return Err(usage_tip(
+            "only FiftyOne's database has entries of kind job",
+            "name it with --db",
         ));
     }
     Ok(filter)
@@ -72,7 +74,7 @@ pub(in crate::commands) fn filter_among(
 ) -> Result<Filter> {
     let pattern = |text: &String| {
         if args.glob {
-            Pattern::glob(text).map_err(|error| usage(error.to_string()))
+            Pattern::glob(text).map_err(bad_pattern)
         } else {
             Ok(Pattern::exact(text))
         }
@@ -130,9 +132,7 @@ fn jobs(args: &FilterArgs) -> Result<Option<Jobs>> {
         return Ok(None);
     }
     if args.kind.iter().any(|kind| *kind != KindChoice::Job) {
-        return Err(usage(
-            "--kind job and another --kind contradict each other: name one of them",
-        ));
+        return Err(contradiction("--kind job", "another --kind"));
     }
     Ok(Some(Jobs::Only))
 }
@@ -149,6 +149,14 @@ pub(in crate::commands) fn collections(context: &Context, unless: Unless) -> Res
     }
 }
 
+/// Makes the error of a pattern that is none.
+fn bad_pattern(error: GlobError) -> anyhow::Error {
+    usage_tip(
+        error.to_string(),
+        "a \\ before a character takes its meaning away",
+    )
+}
+
 /// Refuses names that no entry can have, as an unset variable leaves them.
 fn check_names(args: &FilterArgs) -> Result<()> {
     for (option, names) in [
@@ -158,9 +166,10 @@ fn check_names(args: &FilterArgs) -> Result<()> {
         ("--prompt", &args.prompt),
     ] {
         if names.iter().any(String::is_empty) {
-            return Err(usage(format!(
-                "{option} is empty: no entry has such a name"
-            )));
+            return Err(usage_tip(
+                format!("{option} is empty"),
+                "no entry has such a name: leave it out",
+            ));
         }
     }
     Ok(())
@@ -168,15 +177,10 @@ fn check_names(args: &FilterArgs) -> Result<()> {
 
 /// Refuses conditions that no entry meets.
 pub(in crate::commands) fn check_possible(filter: &Filter) -> Result<()> {
-    let contradict = |one: &str, other: &str| {
-        usage(format!(
-            "{one} and {other} contradict each other: no entry meets both"
-        ))
-    };
     if let (Some(above), Some(below)) = (filter.larger_than, filter.smaller_than)
         && below <= above.saturating_add(1)
     {
-        return Err(contradict("--larger-than", "--smaller-than"));
+        return Err(contradiction("--larger-than", "--smaller-than"));
     }
     if let Some(after) = filter.written_after {
         for (before, option) in [
@@ -184,7 +188,7 @@ pub(in crate::commands) fn check_possible(filter: &Filter) -> Result<()> {
             (filter.unused_since, "--unused-for"),
         ] {
             if before.is_some_and(|before| before <= after) {
-                return Err(contradict("--newer-than", option));
+                return Err(contradiction("--newer-than", option));
             }
         }
     }
@@ -203,7 +207,7 @@ fn dataset_patterns(
             patterns.push(exact(dataset_id(named, datasets)?));
             continue;
         }
-        let pattern = Pattern::glob(named).map_err(|error| usage(error.to_string()))?;
+        let pattern = Pattern::glob(named).map_err(bad_pattern)?;
         if let Pattern::Glob(glob) = &pattern {
             patterns.extend(datasets()?.matching(glob).into_iter().map(exact));
         }
@@ -243,7 +247,8 @@ fn warn_of_unknown_stores(
     let mut are_known = true;
     for name in named {
         if !known.iter().any(|known| **known == *name) {
-            context.note(&format!("ecache: {}", near_names::no_store(&name, &known)));
+            let (message, tip) = near_names::no_store(&name, &known);
+            context.absent(&message, tip.as_deref());
             are_known = false;
         }
     }
@@ -274,14 +279,14 @@ fn note_unknown_datasets(
     let datasets = context.datasets_of(backend.datasets()?)?;
     let names = if datasets.are_known() {
         ids.retain(|id| datasets.name(Some(id)).is_none());
-        ""
+        None
     } else if crate::datasets::is_id(first) {
-        ""
+        None
     } else {
-        "; in a file, datasets are known by their ids alone"
+        Some("a file knows datasets by their ids: name some in [datasets] of config.toml")
     };
     for id in ids {
-        context.note(&format!("no entry is linked to dataset {id:?}{names}"));
+        context.absent(&format!("no entry is linked to dataset {id}"), names);
     }
     Ok(false)
 }
@@ -293,10 +298,11 @@ pub(in crate::commands) fn require_narrowed(filter: &Filter, all: bool, verb: &s
         ..filter.clone()
     };
     match (narrowed.is_narrowed(), all) {
-        (false, false) => Err(usage(format!(
-            "without a filter this would {verb} every entry: name some with --store, --dataset, --user …, or add --all"
-        ))),
-        (true, true) => Err(usage("--all and a filter contradict each other")),
+        (false, false) => Err(usage_tip(
+            format!("without a filter this would {verb} every entry"),
+            "name some with STORE, --dataset, --user …, or add --all",
+        )),
+        (true, true) => Err(contradiction("--all", "the filter")),
         _ => Ok(()),
     }
 }

@@ -11,6 +11,7 @@ use ecache_core::time::Timestamp;
 
 use super::deletion::{Run, amount, remove_documents};
 use crate::context::Context;
+use crate::output::human;
 
 /// Reports whether jobs may run: workers run them in FiftyOne's database alone.
 fn may_run(context: &Context) -> Result<bool> {
@@ -97,8 +98,9 @@ pub(in crate::commands) fn note_running(
     let left = backend.usage(&jobs, now)?;
     if left != Usage::default() {
         context.note(&format!(
-            "{} of running jobs left in place; --jobs removes them too",
-            amount(left)
+            "{} of running jobs {}; --jobs removes them too",
+            amount(left),
+            human::plural(left.entries, "stays", "stay")
         ));
     }
     Ok(())

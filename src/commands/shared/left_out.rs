@@ -11,6 +11,7 @@ use ecache_core::transient_job::Job;
 use super::deletion::{amount, entries};
 use crate::context::Context;
 use crate::error::Exit;
+use crate::output::human;
 
 /// Maximum number of omitted entries that are named one by one.
 pub(in crate::commands) const NAMED: u64 = 10;
@@ -31,7 +32,7 @@ impl<'a> Omissions<'a> {
     pub(in crate::commands) fn add(&self, what: impl Display, reason: impl Display) {
         self.count.set(self.count.get() + 1);
         if self.count.get() <= NAMED {
-            self.context.warn(&format!("{what} is left out: {reason}"));
+            self.context.warn(&format!("{what} was left out: {reason}"));
         }
     }
 
@@ -81,13 +82,18 @@ impl LeftOut {
         let persistent = self.persistent.get();
         if persistent != Usage::default() {
             context.note(&format!(
-                "{} of policy persist left out; --policy any copies them too",
-                amount(persistent)
+                "{} of policy persist {} left out; --policy any copies them too",
+                amount(persistent),
+                human::plural(persistent.entries, "was", "were")
             ));
         }
         let jobs = self.jobs.get();
         if jobs != Usage::default() {
-            context.note(&format!("{} of jobs left out", amount(jobs)));
+            context.note(&format!(
+                "{} of jobs {} left out",
+                amount(jobs),
+                human::plural(jobs.entries, "was", "were")
+            ));
         }
     }
 }

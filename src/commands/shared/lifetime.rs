@@ -7,7 +7,7 @@ use ecache_core::time::Timestamp;
 
 use super::resolve::expiry;
 use crate::cli::value::{PolicyChange, Ttl, TtlChange};
-use crate::error::usage;
+use crate::error::usage_tip;
 use crate::output::human::{self, Precision};
 
 /// A change of lifetime and policy that does not contradict itself.
@@ -27,11 +27,13 @@ impl LifetimeChange {
     ) -> Result<Self> {
         let has_lifetime = matches!(ttl, Some(TtlChange::To(Ttl::Millis(_))));
         match (named, ttl) {
-            (Some(PolicyChange::Persist), Some(TtlChange::To(Ttl::Millis(_)))) => Err(usage(
-                "an entry with a lifetime cannot be of policy persist: leave out --ttl or --policy",
+            (Some(PolicyChange::Persist), Some(TtlChange::To(Ttl::Millis(_)))) => Err(usage_tip(
+                "an entry with a lifetime cannot be of policy persist",
+                "leave out --ttl or --policy",
             )),
-            (Some(PolicyChange::Persist), Some(TtlChange::Keep)) => Err(usage(
-                "policy persist takes the lifetime away, so there is none to keep: leave out --ttl",
+            (Some(PolicyChange::Persist), Some(TtlChange::Keep)) => Err(usage_tip(
+                "an entry of policy persist has no lifetime to keep",
+                "leave out --ttl",
             )),
             (named, ttl) => Ok(Self {
                 ttl,
@@ -78,8 +80,9 @@ impl LifetimeChange {
             policy: self.policy,
         };
         if touch == Touch::default() {
-            Err(usage(
-                "nothing would be changed: name a lifetime with --ttl, or another --policy",
+            Err(usage_tip(
+                "nothing would be changed",
+                "name a lifetime with --ttl, or another --policy",
             ))
         } else {
             Ok(touch)

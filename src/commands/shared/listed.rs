@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 
 use super::resolve::{check_name, parse_key};
 use crate::context::Context;
-use crate::error::usage;
+use crate::error::usage_tip;
 use crate::output::{stdin, unescape};
 
 /// The entry that a line names.
@@ -77,9 +77,10 @@ pub(in crate::commands) fn entries(context: &Context) -> Line {
 /// Parses the address of an entry.
 fn entry(line: &str, collection: &str) -> Result<Address> {
     let invalid = |why: &str| {
-        usage(format!(
-            "{why}; each line is an object with store_name and key, as `ecache ls --format jsonl` prints it"
-        ))
+        usage_tip(
+            why.to_string(),
+            "each line is an object with store_name and key, as ecache ls --format jsonl prints it",
+        )
     };
     let Ok(fields) = serde_json::from_str::<Map<String, Value>>(line) else {
         return Err(invalid("this is no JSON object"));

@@ -15,7 +15,7 @@ use ecache_core::typed_name;
 use super::resolve::check_name;
 use crate::context::Context;
 use crate::datasets::is_id;
-use crate::error::usage;
+use crate::error::{usage, usage_tip};
 use crate::fiftyone;
 use crate::output::stdin;
 
@@ -55,17 +55,23 @@ impl Live {
         };
         let linked = backend.names(Dimension::Dataset)?;
         if !linked.is_empty() && !linked.iter().any(|dataset| live.contains(dataset)) {
-            return Err(usage(format!(
-                "none of the {} live datasets has entries here, so that all that are linked to one would be taken for dead; `ecache clear --dataset '*' --glob` removes those",
-                live.len()
-            )));
+            return Err(usage_tip(
+                format!(
+                    "none of the {} live datasets has entries here, so every dataset would be taken for deleted",
+                    live.len()
+                ),
+                "ecache clear --dataset '*' --glob -n says what clearing all datasets would remove",
+            ));
         }
         Ok(Some(Self(live)))
     }
 
     /// Returns the error for a store whose datasets neither a list nor the engine knows.
     pub(in crate::commands) fn unknown() -> anyhow::Error {
-        usage("which datasets exist? Name a file with their ids, one a line, with --live-datasets")
+        usage_tip(
+            "it is not known which datasets exist",
+            "name a file with their ids, one a line, with --live-datasets",
+        )
     }
 
     /// Returns the ids of the datasets.
@@ -114,8 +120,9 @@ fn parse(text: &str) -> Result<HashSet<Arc<str>>> {
         };
         let attempt = || format!("line {}", index + 1);
         if id.contains(['{', '[', '(', '"', '\'']) {
-            return Err(usage(
-                "it is more than an id; name one a line, as `jq -r '._id.\"$oid\"'` does",
+            return Err(usage_tip(
+                "it is more than an id",
+                "name one a line, as jq -r '._id.\"$oid\"' prints them",
             ))
             .with_context(attempt);
         }

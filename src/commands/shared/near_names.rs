@@ -8,14 +8,18 @@ const SIMILAR: f64 = 0.8;
 /// Maximum number of names suggested.
 const MOST: usize = 3;
 
-/// Returns the message that there is no store of a name, with near names.
-pub(in crate::commands) fn no_store(name: &str, known: &[Arc<str>]) -> String {
-    let mut message = format!("there is no store {name:?}");
+/// Returns the message that there is no store of a name, and near names as a tip.
+pub(in crate::commands) fn no_store(name: &str, known: &[Arc<str>]) -> (String, Option<String>) {
+    (
+        format!("there is no store {name:?}"),
+        did_you_mean(name, known),
+    )
+}
+
+/// Returns a tip that names what is nearest to a name that was typed.
+pub(in crate::commands) fn did_you_mean(name: &str, known: &[Arc<str>]) -> Option<String> {
     let near = near(name, known);
-    if !near.is_empty() {
-        message.push_str(&format!("; did you mean {}?", near.join(" or ")));
-    }
-    message
+    (!near.is_empty()).then(|| format!("did you mean {}?", near.join(" or ")))
 }
 
 /// Returns the names nearest to one that was typed, the nearest first.
@@ -50,19 +54,19 @@ mod tests {
         let known: Vec<Arc<str>> = ["my_labels", "thumbs", "Thumbnails", "operator::count"]
             .map(Arc::from)
             .to_vec();
-        let said = |name| no_store(name, &known);
+        let said = |name| did_you_mean(name, &known);
         assert_eq!(
-            said("my_lables"),
-            "there is no store \"my_lables\"; did you mean my_labels?"
+            said("my_lables").as_deref(),
+            Some("did you mean my_labels?")
         );
         assert_eq!(
-            said("thumb"),
-            "there is no store \"thumb\"; did you mean Thumbnails or thumbs?"
+            said("thumb").as_deref(),
+            Some("did you mean Thumbnails or thumbs?")
         );
         assert_eq!(
-            said("count"),
-            "there is no store \"count\"; did you mean operator::count?"
+            said("count").as_deref(),
+            Some("did you mean operator::count?")
         );
-        assert_eq!(said("curl"), "there is no store \"curl\"");
+        assert_eq!(said("curl"), None);
     }
 }

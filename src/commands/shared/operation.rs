@@ -107,8 +107,8 @@ pub(in crate::commands) fn until(time: Timestamp, now: Timestamp) -> String {
 /// Says on a terminal how to take a removal back.
 pub(in crate::commands) fn tell_undo(context: &Context, until_time: Timestamp, now: Timestamp) {
     context.summary.set_undo_until(until_time);
-    if context.terminal.stderr_is_terminal {
-        let until = until(until_time, now);
-        context.note(&format!("tip: ecache undo takes this back, until {until}"));
-    }
+    context.tip(&format!(
+        "ecache undo takes this back, until {}",
+        until(until_time, now)
+    ));
 }

@@ -17,7 +17,7 @@ use super::resolve::dataset_id;
 use crate::cli::entry::{EntryArgs, ScopeArgs};
 use crate::cli::filter::{FilterArgs, escape};
 use crate::context::Context;
-use crate::error::usage;
+use crate::error::{usage, usage_tip};
 use crate::output::cut::{MARK, short_id, short_key};
 use crate::output::escape::for_line;
 
@@ -122,17 +122,17 @@ fn whole_name(backend: &dyn Backend, of: Dimension, what: &str, typed: &str) -> 
     found.dedup();
     match found.as_slice() {
         [name] => Ok(name.to_string()),
-        [] if typed.contains(MARK) || typed.contains("...") => Err(usage(format!(
-            "there is no {what} {typed}: name it in full"
-        ))),
+        [] if typed.contains(MARK) || typed.contains("...") => Err(usage_tip(
+            format!("there is no {what} {typed}"),
+            "name it in full",
+        )),
         [] => Ok(typed.to_owned()),
         several => {
             let names: Vec<&str> = several.iter().take(LISTED).map(|name| &***name).collect();
-            Err(usage(format!(
-                "{typed} may be {} {what}s: {}",
-                several.len(),
-                names.join(", ")
-            )))
+            Err(usage_tip(
+                format!("{typed} may be {} {what}s", several.len()),
+                format!("name one of {}", names.join(", ")),
+            ))
         }
     }
 }
@@ -302,9 +302,10 @@ fn settle(
     let found = find(backend, &within, typed, accept, context.now())?;
     let address = match found.as_slice() {
         [] if store.is_none() => {
-            return Err(usage(format!(
-                "no entry has the key {typed}: a table shows keys that can be pasted"
-            )));
+            return Err(usage_tip(
+                format!("no entry has the key {typed}"),
+                "ecache ls shows keys that can be pasted",
+            ));
         }
         [] => return Ok(args),
         [address] => address,
@@ -329,13 +330,13 @@ fn settle(
     Ok(args)
 }
 
-/// Returns the datasets that have a key of a store, as a message that says what to add; `None` if
-/// no dataset has it.
+/// Returns a message that names the datasets that have a key of a store, and a tip that says what
+/// to add; `None` if no dataset has it.
 pub(in crate::commands) fn elsewhere(
     backend: &dyn Backend,
     address: &Address,
     now: Timestamp,
-) -> Result<Option<String>> {
+) -> Result<Option<(String, String)>> {
     let within = Filter {
         collections: vec![Pattern::exact(&*address.store.collection)],
         stores: vec![Pattern::exact(&*address.store.store_name)],
@@ -345,15 +346,18 @@ pub(in crate::commands) fn elsewhere(
     Ok((!found.is_empty()).then(|| in_datasets(&found)))
 }
 
-/// `my_labels has this key in 2 datasets: add --dataset …f5c505 or --dataset …f5c682`
-fn in_datasets(found: &[Address]) -> String {
+/// `my_labels has this key in 2 datasets`, and `add --dataset …f5c505 or --dataset …f5c682`
+fn in_datasets(found: &[Address]) -> (String, String) {
     let store = &found[0].store.store_name;
     let options: Vec<String> = found.iter().take(LISTED).map(option).collect();
     let place = match found {
         [_] => "in another dataset".to_owned(),
         several => format!("in {} datasets", several.len()),
     };
-    format!("{store} has this key {place}: add {}", options.join(" or "))
+    (
+        format!("{store} has this key {place}"),
+        format!("add {}", options.join(" or ")),
+    )
 }
 
 /// Returns the option that names the dataset of an entry.
@@ -374,7 +378,8 @@ fn ambiguous(typed: &str, found: &[Address]) -> anyhow::Error {
         .iter()
         .all(|it| it.key == first.key && it.store.store_name == first.store.store_name);
     if is_one_store {
-        return usage(in_datasets(found));
+        let (message, tip) = in_datasets(found);
+        return usage_tip(message, tip);
     }
     let stores: BTreeSet<&str> = found.iter().map(|it| &*it.store.store_name).collect();
     let keys: BTreeSet<&str> = found.iter().map(|it| it.key.as_str()).collect();
@@ -383,19 +388,20 @@ fn ambiguous(typed: &str, found: &[Address]) -> anyhow::Error {
         names.join(", ")
     };
     if keys.len() == 1 {
-        return usage(format!(
-            "{} is in {} stores: name one of {}",
-            short_key(first.key.as_str()),
-            stores.len(),
-            list(&stores, str::to_owned)
-        ));
+        return usage_tip(
+            format!(
+                "{} is in {} stores",
+                short_key(first.key.as_str()),
+                stores.len()
+            ),
+            format!("name one of {}", list(&stores, str::to_owned)),
+        );
     }
     let many = if found.len() < MOST { "" } else { "at least " };
-    usage(format!(
-        "{typed} may be {many}{} keys: {}",
-        keys.len(),
-        list(&keys, str::to_owned)
-    ))
+    usage_tip(
+        format!("{typed} may be {many}{} keys", keys.len()),
+        format!("name one of {}", list(&keys, str::to_owned)),
+    )
 }
 
 #[cfg(test)]

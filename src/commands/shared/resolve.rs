@@ -18,7 +18,8 @@ use crate::cli::entry::{EntryArgs, ScopeArgs};
 use crate::cli::value::Ttl;
 use crate::context::Context;
 use crate::datasets::{Datasets, is_id};
-use crate::error::{hindered, usage};
+use crate::error::{hindered, usage, usage_tip};
+use crate::output::escape::shell;
 
 /// A requested entry, and the metadata to record with it.
 #[derive(Debug)]
@@ -37,9 +38,10 @@ impl Request {
             (Some(key), _) => Named::Key(key),
             (None, Some(arguments)) => Named::Call(arguments),
             (None, None) => {
-                return Err(usage(format!(
-                    "which entry of store {store:?}? Name its KEY, or the call's arguments with -a, -j or --args"
-                )));
+                return Err(usage_tip(
+                    format!("no entry of {store} is named"),
+                    "name its KEY, or the call's arguments with -a, -j or --args",
+                ));
             }
         };
         Self::of(context, &store, call, &args.scope)
@@ -95,9 +97,12 @@ impl Request {
 impl EntryArgs {
     /// Returns the name of the store.
     pub(in crate::commands) fn store(&self) -> Result<&str> {
-        self.store
-            .as_deref()
-            .ok_or_else(|| usage("which entry? Name its STORE and KEY, as `ecache ls` prints them"))
+        self.store.as_deref().ok_or_else(|| {
+            usage_tip(
+                "no entry is named",
+                "name its STORE and KEY, as ecache ls prints them",
+            )
+        })
     }
 }
 
@@ -109,14 +114,16 @@ pub(in crate::commands) fn note_missing(
 ) -> Result<()> {
     let store = &address.store.store_name;
     let stores = backend.names(Dimension::Store)?;
-    let message = if let Some(elsewhere) = pasted::elsewhere(backend, address, context.now())? {
-        elsewhere
-    } else if stores.iter().any(|name| name == store) {
-        format!("there is no {address}")
-    } else {
-        near_names::no_store(store, &stores)
-    };
-    context.note(&message);
+    let (message, tip) =
+        if let Some((message, tip)) = pasted::elsewhere(backend, address, context.now())? {
+            (message, Some(tip))
+        } else if stores.iter().any(|name| name == store) {
+            let list = format!("ecache ls {} lists its keys", shell(store));
+            (format!("there is no {address}"), Some(list))
+        } else {
+            near_names::no_store(store, &stores)
+        };
+    context.absent(&message, tip.as_deref());
     Ok(())
 }
 
@@ -159,9 +166,10 @@ fn check_store(name: &str) -> Result<&str> {
 /// Refuses an empty name for an entry that is written: most likely, a shell variable is not set.
 pub(in crate::commands) fn check_written(what: &str, name: &str) -> Result<()> {
     match name {
-        "" => Err(usage(format!(
-            "the {what} is empty: entries without one are read and removed, and none is written"
-        ))),
+        "" => Err(usage_tip(
+            format!("the {what} is empty"),
+            "entries without one are read and removed, and none is written",
+        )),
         _ => Ok(()),
     }
 }
@@ -184,9 +192,10 @@ pub(in crate::commands) fn check_name<'a>(what: &str, name: &'a str) -> Result<&
 
 pub(in crate::commands) fn parse_key(key: &str) -> Result<Key> {
     if key == STORE_KEY {
-        return Err(usage(format!(
-            "{STORE_KEY} is the store's own document and no entry: use `ecache stores show`, `set` or `rm`"
-        )));
+        return Err(usage_tip(
+            format!("{STORE_KEY} is the store's own document and no entry"),
+            "ecache stores show, set or rm",
+        ));
     }
     Key::new(key).map_err(|error| usage(error.to_string()))
 }
@@ -199,7 +208,10 @@ pub(in crate::commands) fn token(scope: &ScopeArgs) -> Result<Option<String>> {
     let attempt = || format!("cannot read the token from {}", file.display());
     let token = std::fs::read_to_string(file).with_context(attempt)?;
     match token.trim() {
-        "" => Err(usage(format!("the token in {} is empty", file.display()))),
+        "" => Err(usage_tip(
+            format!("the token in {} is empty", file.display()),
+            "write the token into it",
+        )),
         token => Ok(Some(token.to_owned())),
     }
 }

@@ -15,8 +15,8 @@ use super::deletion::entries;
 use super::left_out::Omissions;
 use super::partial;
 use crate::context::Context;
-use crate::error::{Exit, usage};
-use crate::output::{JsonToTerminal, stdin, stdout};
+use crate::error::{Exit, usage_tip};
+use crate::output::{JsonToTerminal, human, stdin, stdout};
 use crate::signals;
 
 /// Passes the records to `take`, with progress, until the end or until the user interrupts it.
@@ -49,7 +49,7 @@ pub(in crate::commands) fn pour(
                 bar.advance(u64::from(is_entry));
             }
             Found::Damaged(address) => {
-                context.warn(&format!("{address} is damaged and left out"));
+                context.warn(&format!("{address} is damaged and was left out"));
                 exit = Exit::Damaged;
             }
             Found::Foreign(address, reason) => {
@@ -57,7 +57,8 @@ pub(in crate::commands) fn pour(
             }
             Found::TooLarge(address, size) => {
                 context.warn(&format!(
-                    "{address} is left out: its value of {size} bytes is too large"
+                    "{address} was left out: its value of {} is too large",
+                    human::size(size)
                 ));
                 exit = exit.max_trouble(Exit::Failed);
             }
@@ -106,16 +107,16 @@ pub(in crate::commands) fn to_file(
     let attempt = || format!("cannot write {}", path.display());
     match fs::metadata(path) {
         Ok(there) if there.is_dir() => {
-            return Err(usage(format!(
-                "cannot write {}: it is a folder; name a file in it",
-                path.display()
-            )));
+            return Err(usage_tip(
+                format!("cannot write {}: it is a folder", path.display()),
+                "name a file in it",
+            ));
         }
         Ok(there) if there.is_file() && is_database(path).with_context(attempt)? => {
-            return Err(usage(format!(
-                "cannot write lines to {}: it is a database; name another file",
-                path.display()
-            )));
+            return Err(usage_tip(
+                format!("cannot write lines to {}: it is a database", path.display()),
+                "name another file",
+            ));
         }
         Ok(there) if !there.is_file() => {
             let there = fs::OpenOptions::new().write(true).open(path);
@@ -166,10 +167,10 @@ pub(in crate::commands) fn open_records(path: &Path) -> Result<BufReader<File>> 
         let file = File::open(path).with_context(attempt)?;
         let kind = file.metadata()?.file_type();
         if kind.is_dir() {
-            return Err(usage(format!(
-                "cannot read {}: it is a folder; name a file in it",
-                path.display()
-            )));
+            return Err(usage_tip(
+                format!("cannot read {}: it is a folder", path.display()),
+                "name a file in it",
+            ));
         }
         if kind.is_file() {
             file
@@ -212,15 +213,8 @@ pub(in crate::commands) fn report(context: &Context, verb: &str, imported: Impor
     }
     message.push(')');
     if imported.stores > 0 {
-        let stores = if imported.stores == 1 {
-            "store"
-        } else {
-            "stores"
-        };
-        message.push_str(&format!(
-            " and the metadata of {} {stores}",
-            imported.stores
-        ));
+        let stores = human::counted(imported.stores, "store", "stores");
+        message.push_str(&format!(" and the metadata of {stores}"));
     }
     context.note(&message);
 }

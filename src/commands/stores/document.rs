@@ -10,7 +10,7 @@ use super::super::shared::resolve::check_written;
 use super::{address, find};
 use crate::cli::{StoresCreateArgs, StoresSetArgs};
 use crate::context::Context;
-use crate::error::{Exit, usage};
+use crate::error::{Exit, usage_tip};
 
 pub(super) fn create(context: &Context, args: StoresCreateArgs) -> Result<Exit> {
     let value = match args.metadata {
@@ -21,9 +21,10 @@ pub(super) fn create(context: &Context, args: StoresCreateArgs) -> Result<Exit> 
     check_written("store", &store.store_name)?;
     let backend = context.writer()?;
     if backend.document(&store)?.is_some() {
-        context.note(&format!(
-            "{store} has metadata already; change it with `ecache stores set`"
-        ));
+        context.absent(
+            &format!("{store} has metadata already"),
+            Some("ecache stores set changes it"),
+        );
         return Ok(Exit::No);
     }
     let document = StoreMetadata {
@@ -39,8 +40,9 @@ pub(super) fn create(context: &Context, args: StoresCreateArgs) -> Result<Exit> 
 
 pub(super) fn set(context: &Context, args: StoresSetArgs) -> Result<Exit> {
     if args.metadata.is_none() && args.policy.is_none() {
-        return Err(usage(
-            "nothing would be changed: name --metadata or --policy",
+        return Err(usage_tip(
+            "nothing would be changed",
+            "name --metadata or --policy",
         ));
     }
     let value = args.metadata.as_deref().map(metadata).transpose()?;
@@ -78,9 +80,10 @@ pub(super) fn set(context: &Context, args: StoresSetArgs) -> Result<Exit> {
 /// Reads metadata as FiftyOne has it: a dict, or none.
 fn metadata(text: &str) -> Result<String> {
     let invalid = |why: &dyn std::fmt::Display| {
-        usage(format!(
-            "invalid value {text:?} for --metadata: {why}; it is a JSON object, as in '{{\"owner\": \"ann\"}}'"
-        ))
+        usage_tip(
+            format!("invalid value {text:?} for --metadata: {why}"),
+            "it is a JSON object, as in '{\"owner\": \"ann\"}'",
+        )
     };
     match Json::parse(text.as_bytes()) {
         Ok(Json::Object(_) | Json::Null) => Ok(text.to_owned()),

@@ -62,7 +62,7 @@ pub(super) fn run(context: &Context, args: StoresListArgs) -> Result<Exit> {
     }
     rows.finish()?;
     if is_empty && context.terminal.stdout_is_terminal {
-        context.note("no stores");
+        context.note("there is no store");
     }
     Ok(args.filter.exit(is_empty))
 }

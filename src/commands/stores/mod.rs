@@ -10,25 +10,29 @@ use anyhow::Result;
 use ecache_core::backend::{Backend, StoreRecord};
 use ecache_core::scope::StoreAddress;
 
+use super::shared::near_names::did_you_mean;
 use super::shared::resolve::store_address;
 use crate::cli::entry::ScopeArgs;
 use crate::cli::filter::FilterArgs;
 use crate::cli::{LinkArgs, StoresArgs, StoresVerb};
 use crate::context::Context;
-use crate::error::{Exit, usage};
+use crate::error::{Exit, usage_tip};
+use crate::output::escape::shell;
 
 pub(crate) fn run(context: &Context, args: StoresArgs) -> Result<Exit> {
     let Some(verb) = args.verb else {
         return ls::run(context, args.list);
     };
     if args.list.format.chosen().is_some() {
-        return Err(usage(
-            "name the --format after the verb: ecache stores ls --format json",
+        return Err(usage_tip(
+            "--format goes after the verb",
+            "ecache stores ls --format json",
         ));
     }
     if args.list.filter != FilterArgs::default() {
-        return Err(usage(
-            "name filters after the verb: ecache stores ls --dataset ID",
+        return Err(usage_tip(
+            "filters go after the verb",
+            "ecache stores ls --dataset ID",
         ));
     }
     match verb {
@@ -65,22 +69,25 @@ fn find(
     for StoreRecord { address: other, .. } in &stores {
         if other.store_name == address.store_name {
             let mut place = match &other.dataset_id {
-                Some(dataset) => format!("of dataset {dataset:?}"),
-                None => "of no dataset".to_owned(),
+                Some(dataset) => format!("--dataset {}", shell(dataset)),
+                None => "no --dataset".to_owned(),
             };
             if other.collection != address.collection {
-                place.push_str(&format!(" in collection {:?}", &*other.collection));
+                place.push_str(&format!(" --collection {}", shell(&other.collection)));
             }
             places.push(place);
         }
     }
-    let elsewhere = if places.is_empty() {
-        String::new()
+    let tip = if places.is_empty() {
+        let names: Vec<_> = stores
+            .iter()
+            .map(|store| store.address.store_name.clone())
+            .collect();
+        did_you_mean(&address.store_name, &names)
     } else {
-        format!("; there is one {}", places.join(", "))
+        Some(format!("add {}", places.join(" or ")))
     };
-    context.note(&format!(
-        "cannot {attempt} {address}: there is no such store{elsewhere}"
-    ));
+    let message = format!("cannot {attempt} {address}: there is no such store");
+    context.absent(&message, tip.as_deref());
     Ok(None)
 }

@@ -62,10 +62,13 @@ pub(super) fn run(context: &Context, args: StoresRenameArgs) -> Result<Exit> {
         }
         Err(error) => match error.downcast_ref() {
             Some(Error::Conflict { address, .. }) => {
-                context.note(&format!(
-                    "cannot rename {old} to {new}: both have the key {:?}",
-                    address.key.as_str()
-                ));
+                context.absent(
+                    &format!(
+                        "cannot rename {old} to {new}: both have {}",
+                        address.key.as_str()
+                    ),
+                    Some("ecache rm removes one of them"),
+                );
                 Ok(Exit::No)
             }
             Some(Error::Interrupted { .. } | Error::Partial { .. }) => Err(error.context(

@@ -23,7 +23,7 @@ use crate::cli::entry::ScopeArgs;
 use crate::cli::value::Lifetime;
 use crate::cli::{CacheMode, WarmArgs};
 use crate::context::Context;
-use crate::error::{Exit, usage};
+use crate::error::{Exit, usage_tip};
 use crate::output::{Secrets, escape};
 use crate::variables::{self, variable};
 use crate::{inherited, signals};
@@ -64,8 +64,9 @@ fn each(context: &Context, args: &WarmArgs) -> Result<Exit> {
 /// Reruns recorded commands.
 fn again(context: &Context, args: &WarmArgs) -> Result<Exit> {
     if args.input.is_some() || args.null || args.jsonl {
-        return Err(usage(
-            "there are no items to read where no command is given: recorded commands are run again",
+        return Err(usage_tip(
+            "--refresh runs recorded commands, and reads no items",
+            "leave out --input, or name a command after --",
         ));
     }
     let surroundings = &args.surroundings;
@@ -74,8 +75,9 @@ fn again(context: &Context, args: &WarmArgs) -> Result<Exit> {
         || !surroundings.file.is_empty()
         || args.version.is_some()
     {
-        return Err(usage(
-            "--cwd, --env, --file and --version are part of what is recorded: without a command they mean nothing",
+        return Err(usage_tip(
+            "--cwd, --env, --file and --version are recorded with each command",
+            "leave them out, or name a command after --",
         ));
     }
     let scope = ScopeArgs {
@@ -85,8 +87,9 @@ fn again(context: &Context, args: &WarmArgs) -> Result<Exit> {
     let token = token(&scope)?;
     let settings = settings(context, args, args.keep.ttl);
     if matches!(args.keep.ttl, Some(Lifetime::Boot | Lifetime::Session)) {
-        return Err(usage(
-            "--ttl boot and --ttl session are part of what is recorded: without a command they mean nothing",
+        return Err(usage_tip(
+            "--ttl boot and --ttl session are recorded with each command",
+            "leave them out, or name a command after --",
         ));
     }
     let secrets = Secrets::from(args.reveal);
@@ -98,7 +101,7 @@ fn again(context: &Context, args: &WarmArgs) -> Result<Exit> {
     let shown = |entry: &Entry| command_line(entry, secrets);
     let name = |entry: &Entry| escape::for_line(&command_line(entry, secrets)).into_owned();
     if entries.is_empty() {
-        context.note("no recorded command is selected");
+        context.note("no recorded command matches");
         if args.filter.fail_empty {
             return Ok(Exit::No);
         }
@@ -160,7 +163,7 @@ fn warm<T: Send + 'static>(
     })?;
     Ok(match stop {
         Some(Stop::Signal(signal)) => {
-            context.warn("interrupted; what was kept stays, so run it again to go on");
+            context.warn("interrupted: kept results stay, so the same command goes on from here");
             // The signal's number is unknown if the terminal sent it; Ctrl-C is the usual one.
             let signal = match signal {
                 0 => libc::SIGINT as u8,
@@ -169,7 +172,7 @@ fn warm<T: Send + 'static>(
             Exit::Command(128 + signal)
         }
         Some(Stop::Time) => {
-            context.warn("time is over; what was kept stays, so run it again to go on");
+            context.warn("time is over: kept results stay, so the same command goes on from here");
             Exit::No
         }
         // Already reported as an error.

@@ -46,7 +46,9 @@ pub(super) fn recorded(
         match row? {
             Row::Entry(entry, _) => entries.push(*entry),
             Row::Foreign(_) => {}
-            Row::Damaged(address) => context.warn(&format!("{address} is damaged and left out")),
+            Row::Damaged(address) => {
+                context.warn(&format!("{address} is damaged and was left out"))
+            }
         }
     }
     note_elsewhere(context, backend, &filter.into(), now)?;

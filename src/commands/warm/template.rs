@@ -10,7 +10,7 @@ use anyhow::Result;
 use ecache_core::python_json::Json;
 
 use super::items::Syntax;
-use crate::error::usage;
+use crate::error::usage_tip;
 
 /// The arguments of a command, with placeholders for an item or its fields.
 #[derive(Debug, PartialEq)]
@@ -34,8 +34,9 @@ impl Template {
             .iter()
             .any(|piece| !matches!(piece, Piece::Text(_)))
         {
-            return Err(usage(
-                "the program itself cannot be an item: what is read must not choose what is run",
+            return Err(usage_tip(
+                "the program itself cannot be an item",
+                "put {} into an argument: what is read does not choose what is run",
             ));
         }
         let mut arguments: Vec<Vec<Piece>> = arguments

@@ -58,7 +58,7 @@ pub enum CommandError {
     /// The output already printed came from an interrupted run or a damaged result, and the rerun
     /// printed something else.
     #[error(
-        "what is printed is the beginning of a run whose rest is lost, and another run printed something else; try again"
+        "the output already printed came from an interrupted run, and the rerun printed something else; try again"
     )]
     Differs,
     /// Another process is running the command, and the settings make that an error.

@@ -132,7 +132,7 @@ fn finds_entries_by_what_is_known_of_them() {
     assert_eq!(
         examination.findings[0].reasons,
         [format!(
-            r#"key "{HASH}" in store "s": a dict has its own _cls "mine""#
+            r#"key {HASH} in store s: a dict has its own _cls "mine""#
         )]
     );
 }

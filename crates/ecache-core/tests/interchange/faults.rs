@@ -76,7 +76,7 @@ fn a_document_that_cannot_be_held_is_told_from_a_damaged_file() {
     let line = |member: &str| {
         format!(r#"{{{member}, "store_name": "s", "key": "k", "value": 1}}"#).into_bytes()
     };
-    let (named, nameless) = (Some("key \"k\" in store \"s\""), None);
+    let (named, nameless) = (Some("key k in store s"), None);
     let damaged = None;
     for (file, expected) in [
         (line(r#""x": 1"#), Some(named)),
@@ -186,7 +186,7 @@ fn an_entry_too_large_for_a_line_is_refused_by_name() {
     let error = write_entry(&entry, b"", &mut out).expect_err("it is too large");
     assert_eq!(
         error.to_string(),
-        "key \"k\" in store \"s\" is too large for a line: its value has 1073741825 bytes, and a line holds at most 1 GiB"
+        "key k in store s is too large for a line: its value has 1073741825 bytes, and a line holds at most 1 GiB"
     );
     assert_eq!(out, b"");
 }
