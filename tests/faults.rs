@@ -9,7 +9,12 @@ mod support;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 
+use ecache_core::key::Key;
+use ecache_core::scope::{Scopes, StoreAddress};
+use ecache_core::time::Timestamp;
+use ecache_core::usage::{Event, Log, Outcome};
 use rusqlite::{Connection, OpenFlags};
 use support::{Ran, Session, run};
 use tempfile::TempDir;
@@ -267,4 +272,50 @@ fn a_durable_write_is_acknowledged_once_it_is_on_the_disk() {
     session.run("set s k v").notes("");
     session.run("run -- echo hi").prints("hi\n");
     session.run("run --no-exec -- echo hi").prints("hi\n");
+}
+
+/// Number of calls in a log that is large enough to be removed once it is folded.
+const CALLS: u64 = 5000;
+
+/// Writes a log of hits that are not in the store yet.
+fn logged(session: &Session) {
+    session.run("set s k v").notes("");
+    let at = Timestamp::from_millis(1_795_415_571_000);
+    let store = Arc::new(StoreAddress::new("s"));
+    let hit = Event {
+        key: Some(Key::new("k").expect("a key")),
+        written_at: Some(at),
+        saved_ms: 2,
+        ..Event::new(Outcome::Hit, at, store, &Scopes::default())
+    };
+    let hits = vec![hit; CALLS as usize];
+    let size = Log::beside(&session.store())
+        .append(&hits)
+        .expect("appended");
+    assert!(size > 256 << 10, "it is removed in the end");
+}
+
+#[test]
+fn a_fold_that_is_killed_at_any_step_loses_and_doubles_nothing() {
+    let faults = Faults::new();
+    let mut killed = 0;
+    for kind in [
+        "write", "sync", "truncate", "create", "open", "unlink", "map",
+    ] {
+        let check = |session: &Session, what: &str, ran: Ran| {
+            assert_eq!(ran.code, 128 + libc::SIGKILL, "{what}");
+            for _ in 0..2 {
+                let stats = session.run("stats --format json").succeeds();
+                let groups: serde_json::Value = serde_json::from_str(stats.text()).expect("JSON");
+                let group = &groups[0];
+                let seen = ["calls", "hits", "saved_ms"].map(|figure| group[figure].as_u64());
+                assert_eq!(seen, [Some(CALLS), Some(CALLS), Some(2 * CALLS)], "{what}");
+                assert_eq!(stats.stderr, "", "{what}");
+            }
+            let listed = session.run("ls --fields hits,saved_ms");
+            assert_eq!(listed.text().lines().last(), Some("5000\t10000"), "{what}");
+        };
+        killed += faults.all_of("stats", &logged, &check, |nth| format!("{kind} 0 {nth} 0"));
+    }
+    assert!(killed > 20, "only {killed} steps");
 }

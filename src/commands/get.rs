@@ -180,14 +180,5 @@ fn unread(error: io::Error) -> anyhow::Error {
 
 /// Returns a hit that saves computing the entry's value.
 pub(super) fn hit(entry: &Entry, now: Timestamp) -> Event {
-    Event {
-        saved_ms: entry.cost_ms.unwrap_or(0),
-        key: Some(entry.address.key.clone()),
-        ..Event::new(
-            Outcome::Hit,
-            now,
-            entry.address.store.clone(),
-            &entry.scopes,
-        )
-    }
+    Event::of_entry(Outcome::Hit, now, entry, entry.cost_ms.unwrap_or(0))
 }

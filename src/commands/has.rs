@@ -34,16 +34,7 @@ fn has(context: &Context, request: &Request) -> Result<Exit> {
     match lookup {
         Lookup::Hit(entry, _) | Lookup::Foreign(entry, _) if !request.contradicts(&entry) => {
             // Nothing is read, so that nothing is saved yet.
-            let hit = Event {
-                key: Some(entry.address.key.clone()),
-                ..Event::new(
-                    Outcome::Hit,
-                    now,
-                    entry.address.store.clone(),
-                    &entry.scopes,
-                )
-            };
-            context.count(&[hit]);
+            context.count(&[Event::of_entry(Outcome::Hit, now, &entry, 0)]);
             Ok(Exit::Done)
         }
         Lookup::Damaged(address) => Err(Error::DamagedEntry {

@@ -1,12 +1,13 @@
 /* Makes calls of the C library on files fail, in `ecache` alone: it is loaded with LD_PRELOAD.
  *
  * ECACHE_FAULT is "KIND ERRNO NTH LASTING": the NTH call of that kind fails with ERRNO, and all after it if LASTING is
- * 1. Once one has failed, the file that ECACHE_FAULT_MARK names is there.
+ * 1. With 0 for ERRNO, the process is killed before that call. Once one has failed, the file that ECACHE_FAULT_MARK names is there.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,6 +37,8 @@ static int fails(const char *asked) {
     int mark = syscall(SYS_openat, AT_FDCWD, getenv("ECACHE_FAULT_MARK"), O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
     if (mark >= 0)
         syscall(SYS_close, mark);
+    if (error == 0)
+        kill(getpid(), SIGKILL);
     errno = error;
     return 1;
 }

@@ -5,6 +5,7 @@
 
 use crate::entry::{Entry, Policy};
 use crate::glob::{Glob, GlobError};
+use crate::key::Key;
 use crate::python_json::Json;
 use crate::scope::{DEFAULT_COLLECTION, StoreAddress};
 use crate::time::Timestamp;
@@ -265,6 +266,29 @@ impl Filter {
             })
         };
         self.matches_store(store) && named(&self.users, user) && named(&self.operators, operator)
+    }
+
+    /// Reports whether the filter names nothing but what is logged of a call: that of a group, and
+    /// keys.
+    pub fn means_calls(&self) -> bool {
+        let of_any_key = Self {
+            keys: Vec::new(),
+            ..self.clone()
+        };
+        of_any_key.means_groups()
+    }
+
+    /// Reports whether such a filter matches a call of a store, a user and an operator. One without
+    /// a key is of none.
+    pub fn matches_call(
+        &self,
+        store: &StoreAddress,
+        user: Option<&str>,
+        operator: Option<&str>,
+        key: Option<&Key>,
+    ) -> bool {
+        let is_key = |pattern: &Pattern| key.is_some_and(|key| pattern.matches(key.as_str()));
+        self.matches_group(store, user, operator) && any_of(&self.keys, is_key)
     }
 
     /// Reports whether the filter matches either all entries of a store or none.

@@ -8,12 +8,16 @@
 //! is removed under a lock of its own, after the last record of it was folded. The order is: lock
 //! of the log, then that of the database.
 
+use std::collections::BTreeSet;
 use std::io;
+use std::time::Duration;
 
 use crate::backend::Backend;
 use crate::error::{Error, Result};
+use crate::sidecar::Sidecar;
+use crate::single_flight::FlightLocks;
 use crate::time::Timestamp;
-use crate::usage::{Batch, Gap, Log, OpenLog, Position, Recorded};
+use crate::usage::{Batch, Gap, Log, OpenLog, Position, Recorded, Tally};
 
 /// Size of the log, in bytes, above which a writer folds it.
 pub const FOLD_ABOVE: u64 = 64 << 10;
@@ -23,6 +27,9 @@ pub const FOLD_NOW_ABOVE: u64 = 1 << 20;
 
 /// Size of a file of the log, in bytes, above which it is removed once it is folded.
 const REMOVE_ABOVE: u64 = 256 << 10;
+
+/// Time for which a process counts calls before it appends them.
+pub(crate) const TALLIED_FOR: Duration = Duration::from_secs(60);
 
 /// Number of bytes that are folded in one transaction.
 const AT_ONCE: usize = 16 << 20;
@@ -39,7 +46,35 @@ pub fn fold(backend: &dyn Backend, log: &Log, now: Timestamp) -> Result<()> {
             open.remove(|open| fold_file(backend, open, now).map(|()| true))?;
         }
     }
+    let gone = gone(log, backend.tallies()?);
+    if !gone.is_empty() {
+        let batch = Batch {
+            gaps: gone.iter().map(gap_of).collect(),
+            ended: gone,
+            ..Batch::default()
+        };
+        backend.add_usage(&batch, None, now)?;
+    }
     Ok(())
+}
+
+/// Returns those of some tallies whose process is gone: it holds no lock.
+fn gone(log: &Log, mut tallies: Vec<Tally>) -> Vec<Tally> {
+    if !tallies.is_empty() {
+        // Without a file of locks nobody holds one.
+        if let Ok(locks) = FlightLocks::look(&Sidecar::Locks.path(log.place())) {
+            tallies.retain(|tally| locks.is_free(&tally.lock_name()));
+        }
+    }
+    tallies
+}
+
+/// Returns the time of the calls that a process which is gone took along.
+fn gap_of(tally: &Tally) -> Gap {
+    Gap {
+        from: tally.since,
+        until: tally.since.saturating_add(TALLIED_FOR),
+    }
 }
 
 /// Reports whether the store has all that the log counted.
@@ -116,17 +151,24 @@ pub fn read(
     let ids: Vec<_> = open.iter().map(OpenLog::id).collect();
     let recorded = backend.usage_since(from, &ids)?;
     let mut usage = recorded;
+    let mut tallies = BTreeSet::from_iter(backend.tallies()?);
     for (open, offset) in open.iter().zip(&mut usage.folded) {
         usage.gaps.extend(open.gap());
         loop {
             let (batch, to) = unfolded(open, *offset, now)?;
             usage.periods.extend(batch.periods);
             usage.gaps.extend(batch.gaps);
+            tallies.retain(|tally| !batch.ended.contains(tally));
+            tallies.extend(batch.begun);
             if to == *offset {
                 break;
             }
             *offset = to;
         }
+    }
+    if let Some(log) = log {
+        let gone = gone(log, tallies.into_iter().collect());
+        usage.gaps.extend(gone.iter().map(gap_of));
     }
     let begin = from.as_millis();
     usage

@@ -71,7 +71,11 @@ impl Request {
 
     /// Returns the call that found no entry, to be counted.
     pub(in crate::commands) fn miss(&self, now: Timestamp) -> Event {
-        Event::new(Outcome::Miss, now, self.address.store.clone(), &self.scopes)
+        let store = self.address.store.clone();
+        Event {
+            key: Some(self.address.key.clone()),
+            ..Event::new(Outcome::Miss, now, store, &self.scopes)
+        }
     }
 
     /// Reports whether the recorded scopes or arguments show that an entry with this key belongs to

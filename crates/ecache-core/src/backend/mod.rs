@@ -31,7 +31,7 @@ use crate::error::{Error, Result};
 use crate::filter::{Filter, Selection, Usage};
 use crate::scope::{Address, StoreAddress};
 use crate::time::Timestamp;
-use crate::usage::{Batch, LogId, Position, Recorded};
+use crate::usage::{Batch, LogId, Position, Recorded, Tally};
 use crate::value::{Kind, Value};
 
 /// Age from which a staged value that no entry names counts as abandoned by a process that died.
@@ -141,6 +141,7 @@ pub trait ReadBackend: ObserveBackend {
                 CallLookup::Hit(CallResult {
                     kind: entry.kind,
                     content,
+                    written_at: entry.written_at(),
                     expires_at: entry.expires_at,
                     cost_ms: entry.cost_ms,
                     generation,
@@ -369,6 +370,12 @@ pub trait ObserveBackend {
     /// # Errors
     /// [`Error::Name`] as [`StoreAddress::check`] says.
     fn add_usage(&self, batch: &Batch, position: Option<Position>, now: Timestamp) -> Result<bool>;
+
+    /// Returns the tallies that began and have not ended, as far as they are folded. A backend that
+    /// has no usage log of functions has none.
+    fn tallies(&self) -> Result<Vec<Tally>> {
+        Ok(Vec::new())
+    }
 
     /// Returns the offset up to which a log is folded, or 0.
     fn folded(&self, log: LogId) -> Result<u64>;

@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 
 use super::coherence::Coherence;
 use super::counters::Event;
-use super::ledger::{Hits, Ledger, Whose};
+use super::ledger::{Hits, Ledger, Version, Whose};
 use super::residents::Residents;
+use super::tally::Tallying;
 use super::troubles::{PAUSE, Pause, Trouble, Troubles};
 use crate::backend::{Backend, no_progress};
 use crate::error::{Error, Result};
@@ -55,6 +56,7 @@ pub struct Cache {
     writes: Pause,
     locks: OnceLock<Option<FlightLocks>>,
     ledger: Ledger,
+    tallying: Tallying,
     residents: OnceLock<Arc<Residents>>,
     troubles: Troubles,
 }
@@ -93,6 +95,7 @@ impl Cache {
             writes: Pause::default(),
             locks: OnceLock::new(),
             ledger: Ledger::default(),
+            tallying: Tallying::default(),
             residents: OnceLock::new(),
             troubles: Troubles::default(),
         }
@@ -300,13 +303,13 @@ impl Cache {
     }
 
     /// Returns the counter of an entry's hits in memory.
-    pub(super) fn hits(&self, whose: &Whose, hash: &[u8; 32], cost_ms: u64) -> Arc<Hits> {
-        self.ledger.hits(whose, hash, cost_ms)
+    pub(super) fn hits(&self, whose: &Whose, hash: &[u8; 32], version: Version) -> Arc<Hits> {
+        self.ledger.hits(whose, hash, version)
     }
 
     /// Counts a hit in the store.
-    pub(super) fn hit(&self, whose: &Whose, hash: &[u8; 32], cost_ms: u64, now: Timestamp) {
-        self.ledger.hit(whose, hash, cost_ms, now);
+    pub(super) fn hit(&self, whose: &Whose, hash: &[u8; 32], version: Version, now: Timestamp) {
+        self.ledger.hit(whose, hash, version, now);
     }
 
     /// Counts an event other than a hit.
@@ -319,10 +322,17 @@ impl Cache {
         self.ledger.spend(whose, spent_ms);
     }
 
-    /// Flushes the counters once a minute.
+    /// Flushes the counters once a minute. In between, the log says that there are some.
     pub(super) fn flush_if_due(&self, now: Timestamp) {
         if self.ledger.is_due(now) {
-            self.flush();
+            self.append(now, AndThen::CountOn);
+        } else if self.backend.get().is_some()
+            && !self.tallying.has_begun()
+            && let Some(log) = self.log()
+            && let Some(begun) = self.tallying.begin(&log, now)
+        {
+            // Best effort: without it, a killed process goes unnoticed.
+            let _ = log.append_tally(&[], None, Some(begun));
         }
     }
 
@@ -364,17 +374,27 @@ impl Cache {
     /// dropped: a program that has it there calls this before it ends, or loses the counts of the
     /// last minute.
     pub fn flush(&self) {
+        self.append(self.now(), AndThen::Rest);
+    }
+
+    fn append(&self, now: Timestamp, and_then: AndThen) {
         // Calls are counted only once the store is open.
         let Some(backend) = self.backend.get() else {
             return;
         };
-        let now = self.now();
         let events = self.ledger.take(now);
-        if events.is_empty() {
+        let ended = self.tallying.end();
+        if events.is_empty() && ended.is_none() {
             return;
         }
         let written = match self.log() {
-            Some(log) => log.append(&events).map_err(Error::from),
+            Some(log) => {
+                let begun = match and_then {
+                    AndThen::CountOn => self.tallying.begin(&log, now),
+                    AndThen::Rest => None,
+                };
+                log.append_tally(&events, ended, begun).map_err(Error::from)
+            }
             None => {
                 let added = backend.add_usage(&Batch::of(&events), None, now);
                 added.map(|_| 0)
@@ -382,6 +402,7 @@ impl Cache {
         };
         let Some(size) = self.attempt("record calls", written) else {
             self.ledger.give_back(events);
+            self.tallying.go_on(ended);
             return;
         };
         if let Some(log) = self.log().filter(|_| size > statistics::FOLD_ABOVE) {
@@ -395,6 +416,13 @@ impl Cache {
         let path = self.path.as_deref()?;
         (!location::is_url(path.as_os_str())).then(|| Log::beside(path))
     }
+}
+
+/// What follows when the counts were appended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum AndThen {
+    CountOn,
+    Rest,
 }
 
 fn is_busy(error: &Error) -> bool {

@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::counters::{Event, Tier};
 use super::erased::{AnyCodec, Found};
+use super::ledger::Version;
 use super::memory_tier::MemoryKey;
 use super::{ExecutionCache, ExecutionContext, FlightKey, Shared};
 use crate::backend::CallIdentity;
@@ -42,7 +43,7 @@ pub(super) struct Fallback {
     pub(super) value: Shared,
     pub(super) tier: Tier,
     pub(super) expires_at: Option<Timestamp>,
-    pub(super) cost_ms: u64,
+    pub(super) version: Version,
 }
 
 /// The use of stale results.

@@ -8,6 +8,7 @@ use super::Shared;
 use super::call::{Call, Fallback, Old};
 use super::counters::{Event, Tier};
 use super::erased::{AnyCodec, Found};
+use super::ledger::Version;
 use crate::time::Timestamp;
 
 impl Call<'_> {
@@ -23,13 +24,13 @@ impl Call<'_> {
         tier: Tier,
         value: Shared,
         expires_at: Option<Timestamp>,
-        cost_ms: u64,
+        version: Version,
     ) {
         *self.fallback() = Some(Fallback {
             value,
             tier,
             expires_at,
-            cost_ms,
+            version,
         });
     }
 
@@ -44,11 +45,13 @@ impl Call<'_> {
         if !codec.holds(&*fallback.value) {
             return None;
         }
-        function.counting.hit(fallback.tier, fallback.cost_ms);
+        function
+            .counting
+            .hit(fallback.tier, fallback.version.cost_ms);
         self.count(Event::StaleHit);
         if function.options.residency.has_store() {
             let whose = function.whose(self.ctx);
-            cache.hit(&whose, self.place(), fallback.cost_ms, now);
+            cache.hit(&whose, self.place(), fallback.version, now);
         }
         Some(Found::of(fallback.value, true))
     }

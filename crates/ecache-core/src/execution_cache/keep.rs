@@ -10,7 +10,7 @@ use super::call::Call;
 use super::codec::CodecError;
 use super::counters::Event;
 use super::erased::{AnyCodec, AnyResult};
-use super::ledger::{Hits, Whose};
+use super::ledger::{Hits, Version, Whose};
 use super::memory_tier::{Slot, Stored};
 use super::{Shared, round_trip};
 use crate::backend::{Backend, Content, Row, Scan, no_progress};
@@ -155,7 +155,10 @@ impl Call<'_> {
                 hits: cache.hits(
                     &Whose::new(store.clone(), &scopes),
                     self.place(),
-                    cost_ms.unwrap_or(0),
+                    Version {
+                        written_at: now,
+                        cost_ms: cost_ms.unwrap_or(0),
+                    },
                 ),
             };
             kept = self.remember(copy, Some(seen));

@@ -18,21 +18,40 @@ use crate::usage::{Event as Usage, Outcome};
 /// Time between two batches, in milliseconds.
 const FLUSH_AFTER_MS: u64 = 60_000;
 
+/// A result as hits return it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Version {
+    pub(super) written_at: Timestamp,
+    /// Time that each hit saves, in milliseconds
+    pub(super) cost_ms: u64,
+}
+
 /// The hits of one entry that are not in the log yet.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Hits {
     count: AtomicU64,
     /// Milliseconds since the epoch
     used_at: AtomicI64,
-    /// Time that each hit saves, in milliseconds
-    cost_ms: u64,
+    version: Version,
 }
 
 impl Hits {
+    fn new(version: Version) -> Self {
+        Self {
+            count: AtomicU64::new(0),
+            used_at: AtomicI64::new(0),
+            version,
+        }
+    }
+
     pub(super) fn note(&self, now: Timestamp) {
         self.used_at.store(now.as_millis(), Ordering::Relaxed);
         // Released, so that `take`, which acquires the count, sees the time.
         self.count.fetch_add(1, Ordering::Release);
+    }
+
+    pub(super) fn version(&self) -> Version {
+        self.version
     }
 
     fn take(&self) -> Option<(Timestamp, u64)> {
@@ -93,6 +112,7 @@ impl Whose {
             user: self.user.clone(),
             operator: self.operator.clone(),
             key: None,
+            written_at: None,
         }
     }
 }
@@ -109,20 +129,15 @@ struct Page {
     spent_ms: u64,
     /// Hits by the hash that is the entry's key
     hits: HitsByHash,
-    /// Hits of entries whose cost has changed since
+    /// Hits of entries that were written again since
     earlier: Vec<([u8; 32], Arc<Hits>)>,
 }
 
 impl Page {
-    fn hits(&mut self, hash: &[u8; 32], cost_ms: u64) -> &Arc<Hits> {
-        let new = || {
-            Arc::new(Hits {
-                cost_ms,
-                ..Hits::default()
-            })
-        };
+    fn hits(&mut self, hash: &[u8; 32], version: Version) -> &Arc<Hits> {
+        let new = || Arc::new(Hits::new(version));
         let hits = self.hits.entry(*hash).or_insert_with(new);
-        if hits.cost_ms != cost_ms {
+        if hits.version != version {
             // What the earlier hits saved stays what it was.
             let earlier = std::mem::replace(hits, new());
             self.earlier.push((*hash, earlier));
@@ -146,8 +161,9 @@ impl Page {
         for (outcome, count) in [(Outcome::Stale, old), (Outcome::Hit, count - old)] {
             if count > 0 {
                 events.push(Usage {
-                    saved_ms: count.saturating_mul(hits.cost_ms),
+                    saved_ms: count.saturating_mul(hits.version.cost_ms),
                     key: Some(Key::of_hash(hash)),
+                    written_at: Some(hits.version.written_at),
                     ..whose.usage(outcome, at, count)
                 });
             }
@@ -202,13 +218,13 @@ impl Ledger {
     }
 
     /// Returns the counter of an entry's hits in memory.
-    pub(super) fn hits(&self, whose: &Whose, hash: &[u8; 32], cost_ms: u64) -> Arc<Hits> {
-        self.on_page(whose, |page| page.hits(hash, cost_ms).clone())
+    pub(super) fn hits(&self, whose: &Whose, hash: &[u8; 32], version: Version) -> Arc<Hits> {
+        self.on_page(whose, |page| page.hits(hash, version).clone())
     }
 
     /// Counts a hit in the store.
-    pub(super) fn hit(&self, whose: &Whose, hash: &[u8; 32], cost_ms: u64, now: Timestamp) {
-        self.on_page(whose, |page| page.hits(hash, cost_ms).note(now));
+    pub(super) fn hit(&self, whose: &Whose, hash: &[u8; 32], version: Version, now: Timestamp) {
+        self.on_page(whose, |page| page.hits(hash, version).note(now));
     }
 
     /// Counts an event other than a hit.

@@ -6,7 +6,7 @@ use super::call::{Call, Old};
 use super::counters::{Event, Tier};
 use super::erased::{AnyCodec, Found};
 use super::keep::{Remembered, Seen};
-use super::ledger::Whose;
+use super::ledger::{Version, Whose};
 use super::memory_tier::Slot;
 use crate::backend::{CallLookup, read_value};
 use crate::error::Error;
@@ -58,7 +58,7 @@ impl Call<'_> {
                 && self.may_follow_error(slot.expires_at, now)
             {
                 let value = slot.value.clone();
-                self.fall_back_on(Tier::Memory, value, slot.expires_at, slot.cost_ms);
+                self.fall_back_on(Tier::Memory, value, slot.expires_at, slot.version(now));
             }
             return None;
         };
@@ -168,17 +168,20 @@ impl Call<'_> {
         let value = self.attempt("read a result", value).ok_or(Troubled)?;
         let value = self.attempt("decode a result", caught(|| codec.decode(value)));
         let value = value.ok_or(Troubled)?;
-        let cost_ms = result.cost_ms.unwrap_or(0);
+        let version = Version {
+            written_at: result.written_at,
+            cost_ms: result.cost_ms.unwrap_or(0),
+        };
         let Some(is_old) = age else {
-            self.fall_back_on(Tier::Store, value, result.expires_at, cost_ms);
+            self.fall_back_on(Tier::Store, value, result.expires_at, version);
             return Ok(None);
         };
-        function.counting.hit(Tier::Store, cost_ms);
+        function.counting.hit(Tier::Store, version.cost_ms);
         if is_old {
             self.count(Event::StaleHit);
         }
         let whose = Whose::new(store.clone(), &scopes);
-        cache.hit(&whose, self.place(), cost_ms, now);
+        cache.hit(&whose, self.place(), version, now);
         cache.flush_if_due(now);
         if let (Some(epoch), Some(generation)) = (epoch, result.generation)
             && function.memory.admits(size)
@@ -188,9 +191,9 @@ impl Call<'_> {
                 size,
                 written_at: None,
                 expires_at: result.expires_at,
-                cost_ms,
+                cost_ms: version.cost_ms,
             };
-            let hits = cache.hits(&whose, self.place(), cost_ms);
+            let hits = cache.hits(&whose, self.place(), version);
             if let Some(_keeping) = function.keep_since(self.clears) {
                 let seen = Seen {
                     epoch,

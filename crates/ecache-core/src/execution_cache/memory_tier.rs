@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use quick_cache::sync::{Cache as QuickCache, DefaultLifecycle};
 use quick_cache::{OptionsBuilder, Weighter};
 
-use super::ledger::Hits;
+use super::ledger::{Hits, Version};
 use crate::time::Timestamp;
 
 /// The key of a result in memory. Each function has a tier of its own, so the store and the
@@ -98,6 +98,15 @@ pub(super) struct Stored {
 }
 
 impl Slot {
+    /// Returns the version of the result, as hits at `now` count it.
+    pub(super) fn version(&self, now: Timestamp) -> Version {
+        let stored = self.stored.as_ref().map(|stored| stored.hits.version());
+        stored.unwrap_or(Version {
+            written_at: self.written_at.unwrap_or(now),
+            cost_ms: self.cost_ms,
+        })
+    }
+
     /// Reports whether copying the value takes well under a millisecond.
     pub(super) fn is_quick_to_copy(&self) -> bool {
         self.size <= QUICK_TO_COPY

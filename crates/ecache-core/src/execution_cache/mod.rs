@@ -74,6 +74,7 @@ mod round_trip;
 #[cfg(feature = "compact")]
 mod shape;
 mod status;
+mod tally;
 mod troubles;
 mod way;
 mod workers;

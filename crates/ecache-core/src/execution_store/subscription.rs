@@ -278,6 +278,7 @@ mod tests {
             saved_ms: 0,
             address: fixture.store.entry(&key("a")).expect("a valid key"),
             used_at: Timestamp::from_millis(2_000_000),
+            written_at: Timestamp::from_millis(2_000_000),
             hits: 1,
         };
         let backend = &fixture.store.backend;

@@ -1,10 +1,10 @@
 //! Many records, summed by period and group and by entry.
 
 use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::record::{self, Names, Payload, Records};
-use super::{Counts, Event, Group, HOUR, Outcome};
+use super::record::{self, Names, Payload, Records, What};
+use super::{Counts, Event, Group, HOUR, Outcome, Tally};
 use crate::entry::MAX_COUNT;
 use crate::key::Key;
 use crate::scope::Address;
@@ -64,6 +64,8 @@ pub struct EntryUse {
     pub saved_ms: u64,
     /// Time of the last hit
     pub used_at: Timestamp,
+    /// Time at which the returned result was written: the entry was created then or before
+    pub written_at: Timestamp,
 }
 
 /// A time in which not every call could be counted.
@@ -80,10 +82,14 @@ pub struct Gap {
 pub struct Batch {
     /// Counts by hour and group, each at most once
     pub periods: Vec<Period>,
-    /// Uses by entry, each at most once
+    /// Uses by entry and the time at which its result was written, each at most once
     pub uses: Vec<EntryUse>,
     /// Times in which not every call could be counted
     pub gaps: Vec<Gap>,
+    /// Tallies that begin and do not end here
+    pub begun: Vec<Tally>,
+    /// Tallies that ended
+    pub ended: Vec<Tally>,
 }
 
 impl Batch {
@@ -102,11 +108,23 @@ impl Batch {
         let mut sums = Sums::default();
         let mut last = None;
         let mut records = Records::new(bytes);
+        let (mut begun, mut ended) = (BTreeSet::new(), Vec::new());
         for payload in records.by_ref() {
             last = Some(payload.at);
-            sums.add(&payload);
+            match payload.what {
+                What::Call(outcome) => sums.add(outcome, &payload),
+                What::Begun => drop(begun.insert(payload.tally())),
+                What::Ended => {
+                    begun.remove(&payload.tally());
+                    ended.push(payload.tally());
+                }
+            }
         }
-        let mut batch = sums.finish();
+        let mut batch = Self {
+            begun: begun.into_iter().collect(),
+            ended,
+            ..sums.finish()
+        };
         if records.has_torn
             && let Some(at) = last
         {
@@ -120,7 +138,8 @@ impl Batch {
 
     /// Reports whether there is nothing to add.
     pub fn is_empty(&self) -> bool {
-        self.periods.is_empty() && self.uses.is_empty() && self.gaps.is_empty()
+        let has_tally = !self.begun.is_empty() || !self.ended.is_empty();
+        self.periods.is_empty() && self.uses.is_empty() && self.gaps.is_empty() && !has_tally
     }
 }
 
@@ -130,11 +149,11 @@ struct Sums<'a> {
     groups: HashMap<(u8, &'a [u8]), usize>,
     names: Vec<Option<Names>>,
     periods: HashMap<(i64, usize), Counts>,
-    uses: HashMap<(usize, bool, &'a [u8]), EntryUse>,
+    uses: HashMap<(usize, bool, &'a [u8], Timestamp), EntryUse>,
 }
 
 impl<'a> Sums<'a> {
-    fn add(&mut self, payload: &Payload<'a>) {
+    fn add(&mut self, outcome: Outcome, payload: &Payload<'a>) {
         let names = &mut self.names;
         let group = *self.groups.entry(payload.group_bytes()).or_insert_with(|| {
             names.push(payload.group());
@@ -143,20 +162,17 @@ impl<'a> Sums<'a> {
         self.periods
             .entry((begin_of_hour(payload.at), group))
             .or_default()
-            .count(
-                payload.outcome,
-                payload.count,
-                payload.saved_ms,
-                payload.spent_ms,
-            );
-        if !payload.outcome.is_use() {
+            .count(outcome, payload.count, payload.saved_ms, payload.spent_ms);
+        if !outcome.is_use() {
             return;
         }
         let (Some((is_hash, key)), Some((store, ..))) = (payload.key_bytes(), &self.names[group])
         else {
             return;
         };
-        let sum = self.uses.entry((group, is_hash, key)).or_insert_with(|| {
+        let written_at = payload.written_at.unwrap_or(payload.at);
+        let of = (group, is_hash, key, written_at);
+        let sum = self.uses.entry(of).or_insert_with(|| {
             // The record is verified, so that its key is one.
             let key = payload.key().unwrap_or_else(|| Key::of_preimage(""));
             EntryUse {
@@ -167,6 +183,7 @@ impl<'a> Sums<'a> {
                 hits: 0,
                 saved_ms: 0,
                 used_at: payload.at,
+                written_at,
             }
         });
         sum.hits = sum.hits.saturating_add(payload.count).min(MAX_COUNT);
@@ -183,7 +200,12 @@ impl<'a> Sums<'a> {
                 operator,
             })
         };
-        let periods = self.periods.iter().filter_map(|((begins_at, of), counts)| {
+        // What is only told to those who follow the log counts nothing.
+        let counted = self
+            .periods
+            .iter()
+            .filter(|(_, counts)| **counts != Counts::default());
+        let periods = counted.filter_map(|((begins_at, of), counts)| {
             Some(Period {
                 begins_at: *begins_at,
                 length: HOUR,
@@ -194,9 +216,13 @@ impl<'a> Sums<'a> {
         // The same entry may have been used by several users.
         let periods = periods.collect();
         let mut uses: Vec<EntryUse> = self.uses.into_values().collect();
-        uses.sort_unstable_by(|one, two| one.address.cmp(&two.address));
+        let order = |one: &EntryUse, two: &EntryUse| {
+            let address = one.address.cmp(&two.address);
+            address.then(one.written_at.cmp(&two.written_at))
+        };
+        uses.sort_unstable_by(order);
         uses.dedup_by(|next, kept| {
-            let is_same = next.address == kept.address;
+            let is_same = order(next, kept).is_eq();
             if is_same {
                 kept.hits = kept.hits.saturating_add(next.hits).min(MAX_COUNT);
                 kept.saved_ms = kept.saved_ms.saturating_add(next.saved_ms).min(MAX_COUNT);
@@ -207,7 +233,7 @@ impl<'a> Sums<'a> {
         Batch {
             periods,
             uses,
-            gaps: Vec::new(),
+            ..Batch::default()
         }
     }
 }
@@ -223,13 +249,14 @@ mod tests {
         #[test]
         fn a_batch_is_the_sum_of_its_events(events in prop::collection::vec(events(), 0..40)) {
             let batch = Batch::of(&events);
-            let mut uses: BTreeMap<Address, (u64, u64)> = BTreeMap::new();
+            let mut uses: BTreeMap<(Address, Timestamp), (u64, u64)> = BTreeMap::new();
             let mut counts = Counts::default();
             for event in &events {
                 counts.count(event.outcome, event.count, event.saved_ms, event.spent_ms);
                 if let Some(key) = event.key.clone().filter(|_| event.outcome.is_use()) {
                     let address = Address { store: event.store.clone(), key };
-                    let sum = uses.entry(address).or_default();
+                    let written_at = event.written_at.unwrap_or(event.at);
+                    let sum = uses.entry((address, written_at)).or_default();
                     sum.0 = sum.0.saturating_add(event.count).min(MAX_COUNT);
                     sum.1 = sum.1.saturating_add(event.saved_ms).min(MAX_COUNT);
                 }
@@ -238,7 +265,7 @@ mod tests {
             batch.periods.iter().for_each(|period| sum.add(&period.counts));
             prop_assert_eq!(sum, counts);
             let seen: BTreeMap<_, _> = batch.uses.into_iter()
-                .map(|one| (one.address, (one.hits, one.saved_ms)))
+                .map(|one| ((one.address, one.written_at), (one.hits, one.saved_ms)))
                 .collect();
             prop_assert_eq!(seen, uses);
         }

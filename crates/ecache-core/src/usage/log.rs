@@ -19,13 +19,13 @@ use std::time::Duration;
 use rustix::fs::{FlockOperation, flock};
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::record::{self, Payload, Records, SLOT};
-use super::{Event, Gap};
+use super::record::{self, SLOT, What};
+use super::{Event, Gap, Tally};
 use crate::sidecar::{Purpose, Sidecar};
 use crate::time::Timestamp;
 
 /// Size of the header, in bytes.
-const HEADER: usize = SLOT;
+pub(super) const HEADER: usize = SLOT;
 
 const MARK: &[u8; 8] = b"ecusage1";
 
@@ -37,7 +37,7 @@ const ATTEMPTS: u32 = 10;
 const PAUSE: Duration = Duration::from_micros(100);
 
 /// The files, in the order in which an appender tries them.
-const FILES: [Sidecar; 2] = [Sidecar::Usage, Sidecar::MoreUsage];
+pub(super) const FILES: [Sidecar; 2] = [Sidecar::Usage, Sidecar::MoreUsage];
 
 /// The random number that tells a log from others of its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -50,10 +50,13 @@ pub struct Log {
 }
 
 impl Log {
-    /// Returns the log beside a store. Nothing is opened yet.
+    /// Returns the log beside a store, or beside the file that a link to a store leads to. Nothing
+    /// is opened yet.
     pub fn beside(store: &Path) -> Self {
+        let is_link = fs::read_link(store).is_ok();
+        let file = is_link.then(|| fs::canonicalize(store).ok()).flatten();
         Self {
-            beside: store.into(),
+            beside: file.unwrap_or_else(|| store.into()),
         }
     }
 
@@ -73,24 +76,68 @@ impl Log {
         let Some(last) = events.last() else {
             return Ok(0);
         };
-        let mut bytes = Vec::with_capacity(events.len() * 2 * SLOT);
+        let appended = self.tell(events);
+        if appended.is_err() {
+            // Best effort: without a header there is no place for it.
+            let _ = self.note_gap(last.at);
+        }
+        appended
+    }
+
+    /// Appends events for those who follow the log; nothing is lost if they cannot be appended.
+    ///
+    /// # Errors
+    /// Those of [`Log::append`].
+    pub(crate) fn tell(&self, events: &[Event]) -> io::Result<u64> {
+        self.append_tally(events, None, None)
+    }
+
+    /// Appends events, that a tally has ended with them, and that another one begins.
+    ///
+    /// # Errors
+    /// Those of [`Log::append`]; that is not noted.
+    pub(crate) fn append_tally(
+        &self,
+        events: &[Event],
+        ended: Option<Tally>,
+        begun: Option<Tally>,
+    ) -> io::Result<u64> {
+        let mut bytes = Vec::with_capacity((events.len() + 1) * 2 * SLOT);
         for event in events {
             record::write(event, &mut bytes);
         }
-        let mut result = Err(ErrorKind::WouldBlock.into());
-        for file in FILES {
-            match self.append_to(file, &bytes) {
-                Ok(None) => {}
-                Ok(Some(size)) => return Ok(size),
-                Err(error) => {
-                    result = Err(error);
-                    break;
-                }
+        for (what, tally) in [(What::Ended, ended), (What::Begun, begun)] {
+            if let Some(tally) = tally {
+                record::write_tally(what, tally, &mut bytes);
             }
         }
-        // Best effort: without a header there is no place for it.
-        let _ = self.note_gap(last.at);
-        result
+        for file in FILES {
+            if let Some(size) = self.append_to(file, &bytes)? {
+                return Ok(size);
+            }
+        }
+        Err(ErrorKind::WouldBlock.into())
+    }
+
+    /// Returns the path that the locks of tallies are beside.
+    pub(crate) fn place(&self) -> &Path {
+        &self.beside
+    }
+
+    /// Reports whether this process may append to the log, without trying.
+    pub fn is_writable(&self) -> bool {
+        let is_open = |path: &Path| rustix::fs::access(path, rustix::fs::Access::WRITE_OK).is_ok();
+        match Sidecar::Usage.open(&self.beside, Purpose::Read) {
+            Ok(_) => is_open(&Sidecar::Usage.path(&self.beside)),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                let folder = self
+                    .beside
+                    .parent()
+                    .filter(|one| !one.as_os_str().is_empty());
+                is_open(folder.unwrap_or(Path::new(".")))
+            }
+            Err(_) => false,
+        }
     }
 
     /// Returns `None` if the lock is taken.
@@ -181,7 +228,7 @@ impl Log {
         Ok(open)
     }
 
-    fn open_one(&self, sidecar: Sidecar) -> io::Result<Option<OpenLog>> {
+    pub(super) fn open_one(&self, sidecar: Sidecar) -> io::Result<Option<OpenLog>> {
         for _ in 0..ATTEMPTS * 10 {
             let file = match sidecar.open(&self.beside, Purpose::Read) {
                 Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
@@ -248,6 +295,16 @@ impl OpenLog {
 
     pub(crate) fn size(&self) -> io::Result<u64> {
         Ok(self.file.metadata()?.len())
+    }
+
+    /// Lets the file be removed; what was read of it stays readable.
+    pub(super) fn unlock(&self) -> io::Result<()> {
+        Ok(flock(&self.file, FlockOperation::Unlock)?)
+    }
+
+    /// Reports whether the file was removed, after which nothing is appended to it.
+    pub(super) fn is_removed(&self) -> io::Result<bool> {
+        Ok(self.file.metadata()?.nlink() == 0)
     }
 
     /// Reads at most `most` bytes of records from an offset; 0 is the first record.
@@ -333,82 +390,6 @@ fn try_lock(file: &File, how: FlockOperation) -> io::Result<bool> {
     }
 }
 
-/// Reads the events that are appended from now on, by any process.
-pub struct Follower {
-    log: Log,
-    files: [Option<(OpenLog, u64)>; 2],
-}
-
-impl Log {
-    /// Follows the log from its present end.
-    ///
-    /// # Errors
-    /// If a file is there and cannot be read.
-    pub fn follow(&self) -> io::Result<Follower> {
-        let mut follower = Follower {
-            log: self.clone(),
-            files: [None, None],
-        };
-        for (place, sidecar) in follower.files.iter_mut().zip(FILES) {
-            if let Some(open) = self.open_one(sidecar)? {
-                let size = open.size()?;
-                open.unlock()?;
-                *place = Some((open, size));
-            }
-        }
-        Ok(follower)
-    }
-}
-
-impl OpenLog {
-    /// Lets the file be removed; what was read of it stays readable.
-    fn unlock(&self) -> io::Result<()> {
-        Ok(flock(&self.file, FlockOperation::Unlock)?)
-    }
-}
-
-impl Follower {
-    /// Returns the events since the last call.
-    ///
-    /// # Errors
-    /// If a file cannot be read.
-    pub fn events(&mut self) -> io::Result<Vec<Event>> {
-        const MOST: usize = 1 << 20;
-        let mut events = Vec::new();
-        for (place, sidecar) in self.files.iter_mut().zip(FILES) {
-            loop {
-                if place.is_none()
-                    && let Some(open) = self.log.open_one(sidecar)?
-                {
-                    open.unlock()?;
-                    *place = Some((open, HEADER as u64));
-                }
-                let Some((open, offset)) = place else {
-                    break;
-                };
-                // Asked before reading: nothing is appended to a file that is removed.
-                let is_removed = open.file.metadata()?.nlink() == 0;
-                let bytes = open.read(*offset, MOST)?;
-                let mut records = Records::new(&bytes);
-                events.extend(
-                    records
-                        .by_ref()
-                        .filter_map(|payload: Payload<'_>| payload.event()),
-                );
-                *offset += records.read as u64;
-                if records.read > 0 && bytes.len() == MOST {
-                    continue;
-                }
-                if !is_removed {
-                    break;
-                }
-                *place = None;
-            }
-        }
-        Ok(events)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
@@ -416,32 +397,12 @@ mod tests {
     use super::*;
     use crate::scope::{Scopes, StoreAddress};
     use crate::usage::Outcome;
+    use crate::usage::record::Records;
 
     fn event(millis: i64) -> Event {
         let store = Arc::new(StoreAddress::new("s"));
         let at = Timestamp::from_millis(millis);
         Event::new(Outcome::Miss, at, store, &Scopes::default())
-    }
-
-    fn times(events: &[Event]) -> Vec<i64> {
-        events.iter().map(|event| event.at.as_millis()).collect()
-    }
-
-    #[test]
-    fn a_follower_sees_what_is_appended_also_when_the_log_begins_anew() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let log = Log::beside(&folder.path().join("store.db"));
-        log.append(&[event(1)]).expect("appended");
-        let mut follower = log.follow().expect("a follower");
-        assert_eq!(follower.events().expect("events"), []);
-        log.append(&[event(2), event(3)]).expect("appended");
-        assert_eq!(times(&follower.events().expect("events")), [2, 3]);
-        log.append(&[event(4)]).expect("appended");
-        let open = log.open().expect("the log");
-        let removed = open[0].remove(|_| Ok::<_, io::Error>(true));
-        assert!(removed.expect("removed"));
-        log.append(&[event(5)]).expect("appended");
-        assert_eq!(times(&follower.events().expect("events")), [4, 5]);
     }
 
     #[test]

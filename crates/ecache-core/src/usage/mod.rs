@@ -8,6 +8,7 @@
 //! |---|---|
 //! | `record` | one event as bytes, and reading what was torn |
 //! | `log` | the files: appending, locking, beginning anew |
+//! | `follower` | the calls of all processes, as they are appended |
 //! | `batch` | many records, summed by period and group and by entry |
 //! | `stored` | the sum of one period and group as bytes |
 //!
@@ -23,6 +24,7 @@
 //!   the machine loses all of it, and a new group needs a lock.
 
 mod batch;
+mod follower;
 mod log;
 mod record;
 mod stored;
@@ -31,11 +33,12 @@ use std::sync::Arc;
 
 pub(crate) use batch::sum_by_group;
 pub use batch::{Batch, EntryUse, Gap, Period};
+pub use follower::Follower;
 pub(crate) use log::OpenLog;
-pub use log::{Follower, Log, LogId};
+pub use log::{Log, LogId};
 pub(crate) use stored::StoredRow;
 
-use crate::entry::MAX_COUNT;
+use crate::entry::{Entry, MAX_COUNT};
 use crate::key::Key;
 use crate::scope::{Scopes, StoreAddress};
 use crate::time::Timestamp;
@@ -136,6 +139,9 @@ pub struct Event {
     pub operator: Option<Arc<str>>,
     /// The key of the call, if it has one
     pub key: Option<Key>,
+    /// Time at which the returned result was written. A later entry of its key, created after that,
+    /// does not count the hit as its own.
+    pub written_at: Option<Timestamp>,
 }
 
 impl Event {
@@ -151,7 +157,39 @@ impl Event {
             user: scopes.user_id.clone(),
             operator: scopes.operator_uri.clone(),
             key: None,
+            written_at: None,
         }
+    }
+
+    /// Returns a call that returned the result of an entry, which saved that many milliseconds.
+    pub fn of_entry(outcome: Outcome, at: Timestamp, entry: &Entry, saved_ms: u64) -> Self {
+        let store = entry.address.store.clone();
+        Self {
+            saved_ms,
+            key: Some(entry.address.key.clone()),
+            written_at: Some(entry.written_at()),
+            ..Self::new(outcome, at, store, &entry.scopes)
+        }
+    }
+}
+
+/// A process that counts calls and is going to append them.
+///
+/// The log says so before and after. One that was killed in between took its counts along.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Tally {
+    /// Time from which it counts
+    pub since: Timestamp,
+    /// A random number, whose lock it holds beside the store while it lives
+    pub id: i64,
+}
+
+impl Tally {
+    /// Returns the name of the lock.
+    pub(crate) fn lock_name(&self) -> [u8; 32] {
+        let mut name = [0x7A; 32];
+        name[..8].copy_from_slice(&self.id.to_le_bytes());
+        name
     }
 }
 

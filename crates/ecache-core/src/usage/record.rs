@@ -3,13 +3,13 @@
 //! | bytes | content |
 //! |---|---|
 //! | 0-1 | the mark `EC 0C` |
-//! | 2 | the outcome |
+//! | 2 | the outcome, or 64 and 65 for the begin and the end of a tally, whose id is the count |
 //! | 3 | which of the optional names there are |
 //! | 4-5 | number of slots |
 //! | 6-7 | zero |
 //! | 8-15 | xxh3 of all other bytes of the record |
 //! | 16-23 | the time |
-//! | from 24 | count, saved, spent, then collection, store, dataset, user, operator, key |
+//! | from 24 | count, saved, spent, then collection, store, dataset, user, operator, key, time written |
 //!
 //! 64 divides the size of a block, so that most records are whole or absent where a disk is full. A
 //! record that was torn by a crash or a full disk fails its checksum; the reader goes on at the
@@ -20,7 +20,7 @@ use std::sync::Arc;
 
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
-use super::{Event, Outcome};
+use super::{Event, Outcome, Tally};
 use crate::key::{Key, hash_digits};
 use crate::scope::{DEFAULT_COLLECTION, StoreAddress};
 use crate::time::Timestamp;
@@ -39,10 +39,73 @@ const HAS_OPERATOR: u8 = 1 << 2;
 const HAS_KEY: u8 = 1 << 3;
 /// The key is 64 hexadecimal digits, written as 32 bytes
 const IS_HASH: u8 = 1 << 4;
+/// The time at which the result was written, in eight bytes
+const HAS_WRITTEN: u8 = 1 << 5;
+
+/// The first and the last record of a tally
+const BEGUN: u8 = 64;
+const ENDED: u8 = 65;
+
+/// The subject of a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum What {
+    Call(Outcome),
+    Begun,
+    Ended,
+}
+
+impl What {
+    fn of_number(number: u8) -> Option<Self> {
+        match number {
+            BEGUN => Some(Self::Begun),
+            ENDED => Some(Self::Ended),
+            number => Outcome::of_number(number).map(Self::Call),
+        }
+    }
+
+    fn number(self) -> u8 {
+        match self {
+            Self::Call(outcome) => outcome as u8,
+            Self::Begun => BEGUN,
+            Self::Ended => ENDED,
+        }
+    }
+}
+
+/// Appends the begin or the end of a tally as a record.
+pub(super) fn write_tally(what: What, tally: Tally, bytes: &mut Vec<u8>) {
+    let start = begin(what, 0, tally.since, bytes);
+    for number in [tally.id as u64, 0, 0] {
+        write_number(number, bytes);
+    }
+    write_group(&StoreAddress::new(""), None, None, bytes);
+    end(start, bytes);
+}
+
+/// Begins a record, and returns its offset.
+fn begin(what: What, flags: u8, at: Timestamp, bytes: &mut Vec<u8>) -> usize {
+    let start = bytes.len();
+    bytes.extend_from_slice(&MARK);
+    bytes.extend_from_slice(&[what.number(), flags]);
+    bytes.extend_from_slice(&[0; 12]);
+    bytes.extend_from_slice(&at.as_millis().to_le_bytes());
+    start
+}
+
+/// Ends a record: pads and signs it.
+fn end(start: usize, bytes: &mut Vec<u8>) {
+    let length = (bytes.len() - start).next_multiple_of(SLOT);
+    bytes.resize(start + length, 0);
+    let record = &mut bytes[start..];
+    // Names and keys are short enough for this.
+    let slots = u16::try_from(length / SLOT).unwrap_or(u16::MAX);
+    record[4..6].copy_from_slice(&slots.to_le_bytes());
+    let sum = checksum(record).to_le_bytes();
+    record[8..16].copy_from_slice(&sum);
+}
 
 /// Appends an event as a record.
 pub(super) fn write(event: &Event, bytes: &mut Vec<u8>) {
-    let start = bytes.len();
     let store = &event.store;
     let hash = event.key.as_ref().and_then(hash_of);
     let has = |bit: u8, is_there: bool| if is_there { bit } else { 0 };
@@ -50,11 +113,9 @@ pub(super) fn write(event: &Event, bytes: &mut Vec<u8>) {
         | has(HAS_USER, event.user.is_some())
         | has(HAS_OPERATOR, event.operator.is_some())
         | has(HAS_KEY, event.key.is_some())
-        | has(IS_HASH, hash.is_some());
-    bytes.extend_from_slice(&MARK);
-    bytes.extend_from_slice(&[event.outcome as u8, flags]);
-    bytes.extend_from_slice(&[0; 12]);
-    bytes.extend_from_slice(&event.at.as_millis().to_le_bytes());
+        | has(IS_HASH, hash.is_some())
+        | has(HAS_WRITTEN, event.written_at.is_some());
+    let start = begin(What::Call(event.outcome), flags, event.at, bytes);
     for number in [event.count, event.saved_ms, event.spent_ms] {
         write_number(number, bytes);
     }
@@ -69,14 +130,10 @@ pub(super) fn write(event: &Event, bytes: &mut Vec<u8>) {
         (Some(key), None) => write_text(key.as_str(), bytes),
         (None, None) => {}
     }
-    let length = (bytes.len() - start).next_multiple_of(SLOT);
-    bytes.resize(start + length, 0);
-    let record = &mut bytes[start..];
-    // Names and keys are short enough for this.
-    let slots = u16::try_from(length / SLOT).unwrap_or(u16::MAX);
-    record[4..6].copy_from_slice(&slots.to_le_bytes());
-    let sum = checksum(record).to_le_bytes();
-    record[8..16].copy_from_slice(&sum);
+    if let Some(written_at) = event.written_at {
+        bytes.extend_from_slice(&written_at.as_millis().to_le_bytes());
+    }
+    end(start, bytes);
 }
 
 fn hash_of(key: &Key) -> Option<[u8; 32]> {
@@ -148,9 +205,13 @@ impl<'a> Parser<'a> {
 
     pub(super) fn text(&mut self) -> Option<&'a str> {
         let length = usize::try_from(self.number()?).ok()?;
-        let (text, rest) = self.0.split_at_checked(length)?;
+        std::str::from_utf8(self.take(length)?).ok()
+    }
+
+    fn take(&mut self, length: usize) -> Option<&'a [u8]> {
+        let (bytes, rest) = self.0.split_at_checked(length)?;
         self.0 = rest;
-        std::str::from_utf8(text).ok()
+        Some(bytes)
     }
 }
 
@@ -171,7 +232,7 @@ fn checksum(record: &[u8]) -> u64 {
 /// A verified record, of which the names are not decoded yet.
 #[derive(Clone, Copy, Debug)]
 pub struct Payload<'a> {
-    pub(super) outcome: Outcome,
+    pub(super) what: What,
     pub(super) at: Timestamp,
     pub(super) count: u64,
     pub(super) saved_ms: u64,
@@ -180,11 +241,12 @@ pub struct Payload<'a> {
     /// The encoded names of the group: equal for equal groups with equal flags
     group: &'a [u8],
     key: &'a [u8],
+    pub(super) written_at: Option<Timestamp>,
 }
 
 impl<'a> Payload<'a> {
     fn of(record: &'a [u8]) -> Option<Self> {
-        let outcome = Outcome::of_number(record[2])?;
+        let what = What::of_number(record[2])?;
         let flags = record[3];
         let at = i64::from_le_bytes(*record[16..].first_chunk()?);
         let mut parser = Parser(&record[HEAD..]);
@@ -197,11 +259,17 @@ impl<'a> Payload<'a> {
         let group = &before[..before.len() - parser.0.len()];
         let key = match (flags & HAS_KEY != 0, flags & IS_HASH != 0) {
             (false, _) => &[],
-            (true, true) => parser.0.get(..32)?,
+            (true, true) => parser.take(32)?,
             (true, false) => parser.text()?.as_bytes(),
         };
+        let written_at = if flags & HAS_WRITTEN == 0 {
+            None
+        } else {
+            let millis = i64::from_le_bytes(*parser.take(8)?.first_chunk()?);
+            Some(Timestamp::from_millis(millis))
+        };
         Some(Self {
-            outcome,
+            what,
             at: Timestamp::from_millis(at),
             count,
             saved_ms,
@@ -209,6 +277,7 @@ impl<'a> Payload<'a> {
             flags,
             group,
             key,
+            written_at,
         })
     }
 
@@ -235,11 +304,22 @@ impl<'a> Payload<'a> {
         self.key_bytes().and_then(read_key)
     }
 
-    /// Decodes the whole event.
+    /// Returns the tally of which this is the begin or the end.
+    pub(super) fn tally(&self) -> Tally {
+        Tally {
+            since: self.at,
+            id: self.count as i64,
+        }
+    }
+
+    /// Decodes the whole event, if the record is one.
     pub fn event(&self) -> Option<Event> {
+        let What::Call(outcome) = self.what else {
+            return None;
+        };
         let (store, user, operator) = self.group()?;
         Some(Event {
-            outcome: self.outcome,
+            outcome,
             at: self.at,
             count: self.count,
             saved_ms: self.saved_ms,
@@ -248,6 +328,7 @@ impl<'a> Payload<'a> {
             user,
             operator,
             key: self.key(),
+            written_at: self.written_at,
         })
     }
 }
@@ -390,25 +471,29 @@ pub(super) mod tests {
             any::<u64>(),
             any::<u64>(),
         );
-        (numbers, store, scopes, key).prop_map(|(numbers, store, scopes, key)| {
-            let (outcome, at, count, saved_ms, spent_ms) = numbers;
-            let name = |name: Option<String>| name.map(Arc::from);
-            Event {
-                outcome: Outcome::ALL[outcome],
-                at: Timestamp::from_millis(at),
-                count,
-                saved_ms,
-                spent_ms,
-                store: Arc::new(StoreAddress {
-                    collection: name(store.0).unwrap_or(DEFAULT_COLLECTION.into()),
-                    store_name: store.1.into(),
-                    dataset_id: name(store.2),
-                }),
-                user: name(scopes.0),
-                operator: name(scopes.1),
-                key: key.map(|key| Key::new(key).expect("a short key")),
-            }
-        })
+        let written_at = prop::option::of(any::<i64>());
+        (numbers, store, scopes, key, written_at).prop_map(
+            |(numbers, store, scopes, key, written)| {
+                let (outcome, at, count, saved_ms, spent_ms) = numbers;
+                let name = |name: Option<String>| name.map(Arc::from);
+                Event {
+                    outcome: Outcome::ALL[outcome],
+                    at: Timestamp::from_millis(at),
+                    count,
+                    saved_ms,
+                    spent_ms,
+                    store: Arc::new(StoreAddress {
+                        collection: name(store.0).unwrap_or(DEFAULT_COLLECTION.into()),
+                        store_name: store.1.into(),
+                        dataset_id: name(store.2),
+                    }),
+                    user: name(scopes.0),
+                    operator: name(scopes.1),
+                    key: key.map(|key| Key::new(key).expect("a short key")),
+                    written_at: written.map(Timestamp::from_millis),
+                }
+            },
+        )
     }
 
     fn decoded(records: Records<'_>) -> Vec<Event> {

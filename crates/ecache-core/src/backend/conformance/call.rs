@@ -81,6 +81,7 @@ fn hit(entry: &Entry, value: &[u8], generation: Option<u64>) -> CallLookup {
     CallLookup::Hit(CallResult {
         kind: entry.kind,
         content: inline(value),
+        written_at: entry.written_at(),
         expires_at: entry.expires_at,
         cost_ms: entry.cost_ms,
         generation,

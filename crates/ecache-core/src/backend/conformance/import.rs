@@ -77,6 +77,7 @@ fn every_field(backend: &dyn Backend) {
         saved_ms: 0,
         address: address("s", "b"),
         used_at: NOW,
+        written_at: NOW,
         hits: 7,
     };
     record_uses(backend, &[one]).expect("hits are recorded");
@@ -339,6 +340,7 @@ fn largest_counts(backend: &dyn Backend) {
                 saved_ms: 0,
                 address: address("s", key),
                 used_at: NOW,
+                written_at: NOW,
                 hits,
             };
             record_uses(backend, &[one]).expect("hits are recorded");

@@ -212,6 +212,7 @@ fn operations() -> impl Strategy<Value = Operation> {
         saved_ms: 0,
         address,
         used_at,
+        written_at: used_at,
         hits,
     });
     let metadata = (time(), maybe(time())).prop_map(|(created_at, updated_at)| StoreMetadata {

@@ -22,6 +22,10 @@ pub(super) const BEHAVIOURS: &[Behaviour] = &[
     ),
     ("what a capacity takes is counted as evicted", evictions),
     ("a removal forgets the hits", forgets_hits),
+    (
+        "a hit of an earlier entry of its key is not counted",
+        earlier_hits,
+    ),
     ("a touch changes lifetime and policy alone", touch),
     ("what a touch changes is counted once", touched_once),
     ("a stopped change says how far it came", stopped),
@@ -92,6 +96,7 @@ fn used_in_order(backend: &dyn Backend) {
             address: entry.address,
             // Some beyond the present: a clock that was set back does not keep entries for ever.
             used_at: at(number * 10 - 20),
+            written_at: at(number * 10 - 20),
             hits: 1,
         };
         record_uses(backend, &[one]).expect("hits are recorded");
@@ -114,6 +119,41 @@ fn capacity(backend: &dyn Backend) {
     assert_eq!(keys(&everything(backend)).len(), 2);
     assert_eq!(remove(backend, &limit(beyond(Some(0), None))), three(1));
     assert_eq!(keys(&everything(backend)), ["1"], "what persists stays");
+}
+
+fn earlier_hits(backend: &dyn Backend) {
+    let write = |at_ms| {
+        let mut entry = entry("s", "k");
+        entry.created_at = at(at_ms);
+        let options = Condition::Always.into();
+        backend
+            .put(&entry, &inline("old"), &options, at(at_ms))
+            .expect("an entry")
+    };
+    let hit = |written: i64, used: i64| {
+        let one = EntryUse {
+            address: address("s", "k"),
+            hits: 1,
+            saved_ms: 7,
+            used_at: at(used),
+            written_at: at(written),
+        };
+        record_uses(backend, &[one]).expect("hits are recorded");
+        let (entry, _) = everything(backend).pop().expect("an entry");
+        (entry.hits, entry.saved_ms)
+    };
+    write(0);
+    remove(backend, &by_key(&["k"]).into());
+    write(10);
+    assert_eq!(hit(0, 20), (0, 0), "of the one that was removed");
+    assert_eq!(hit(10, 20), (1, 7));
+    write(30);
+    assert_eq!(
+        hit(10, 40),
+        (2, 14),
+        "of an earlier value of the same entry"
+    );
+    assert_eq!(hit(0, 50), (2, 14));
 }
 
 fn evictions(backend: &dyn Backend) {

@@ -38,6 +38,7 @@ fn differing(backend: &dyn Backend) {
                 saved_ms: 0,
                 address: entry.address,
                 used_at: at(rank),
+                written_at: at(rank),
                 hits: rank as u64,
             };
             record_uses(backend, &[one]).expect("hits are recorded");

@@ -176,6 +176,7 @@ fn rename(backend: &dyn Backend) {
         saved_ms: 0,
         address: full.address.clone(),
         used_at: NOW,
+        written_at: NOW,
         hits: 3,
     };
     record_uses(backend, &[hit]).expect("hits");
@@ -419,6 +420,7 @@ fn groups(backend: &dyn Backend) {
         saved_ms: 40,
         address: first.address,
         used_at: NOW,
+        written_at: NOW,
         hits: 4,
     };
     record_uses(backend, &[one]).expect("hits are recorded");

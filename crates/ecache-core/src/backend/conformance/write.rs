@@ -180,6 +180,7 @@ fn overwrite(backend: &dyn Backend) {
         saved_ms: 0,
         address: old.address.clone(),
         used_at: at(1),
+        written_at: at(1),
         hits: 3,
     };
     record_uses(backend, &[one]).expect("hits are recorded");
@@ -417,6 +418,7 @@ fn hits(backend: &dyn Backend) {
         saved_ms: 0,
         address: address("s", key),
         used_at: at(used),
+        written_at: at(used),
         hits,
     };
     let uses = [one("k", 5, 2), one("none", 5, 1), one("k", 3, 1)];

@@ -302,8 +302,7 @@ impl ObserveBackend for MemoryBackend {
         }
         for one in &batch.uses {
             if let Some(Stored { entry, .. }) = state.entries.get_mut(&one.address) {
-                let is_first = entry.last_used_at.is_none() && entry.hits == 0;
-                if is_first && one.used_at < entry.created_at {
+                if one.written_at < entry.created_at {
                     continue;
                 }
                 entry.hits = entry.hits.saturating_add(one.hits).min(MAX_COUNT);

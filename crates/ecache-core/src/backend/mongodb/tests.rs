@@ -280,6 +280,7 @@ fn what_fiftyone_wrote_is_an_entry_without_a_note() {
             saved_ms: 0,
             address: entry.address,
             used_at: NOW,
+            written_at: NOW,
             hits: 2,
         };
         crate::backend::conformance::record_uses(&*backend, &[hits]).expect("hits are recorded");
@@ -532,6 +533,7 @@ fn what_is_written_is_read_from_the_primary_before() {
             saved_ms: 0,
             address: full().address,
             used_at: NOW,
+            written_at: NOW,
             hits: 1,
         };
         crate::backend::conformance::record_uses(&*backend, &[one]).expect("hits are recorded");

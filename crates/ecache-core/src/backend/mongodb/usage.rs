@@ -144,6 +144,10 @@ fn add_use(backend: &MongoBackend, one: &EntryUse) -> Result<()> {
     let Some(found) = backend.found(&one.address)? else {
         return Ok(());
     };
+    // Those of a result from before it was created belong to an earlier entry of its key.
+    if one.written_at < found.created_at {
+        return Ok(());
+    }
     backend.prepare(collection)?;
     let notes = backend.notes_on(collection, found.id.clone(), Values::Omit)?;
     let sum = |field: &str, more: i64| {

@@ -133,6 +133,7 @@ impl SqliteBackend {
         Ok(Some(CallLookup::Hit(CallResult {
             kind: encoding::kind(identity.kind).ok_or(RowError::Damaged)?,
             content,
+            written_at,
             expires_at,
             cost_ms: identity.cost_ms.map(|cost| cost.unsigned_abs()),
             generation: if call.with_generation {

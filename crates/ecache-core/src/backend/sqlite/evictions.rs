@@ -1,4 +1,7 @@
 //! Entries that a limit evicts, counted in the transaction that removes them.
+//!
+//! A watcher learns from the usage log that a limit was the reason. The record counts nothing, and
+//! precedes the end of the transaction: whoever sees that an entry is gone finds it in the log.
 
 use std::collections::BTreeMap;
 
@@ -6,19 +9,37 @@ use rusqlite::Connection;
 
 use super::checksum::Fields;
 use super::damage::readable;
-use super::{SqliteBackend, usage};
+use super::{SqliteBackend, encoding, usage};
+use crate::key::Key;
+use crate::scope::Scopes;
 use crate::time::Timestamp;
-use crate::usage::{Group, Outcome, Period};
+use crate::usage::{Event, Group, Log, Outcome, Period};
 
-/// The entries that a transaction evicts, by the ids of their store, user and operator.
+/// Maximum number of entries of one transaction that watchers are told of.
+const MOST_TOLD: usize = 1000;
+
+/// Size of the log, in bytes, from which watchers are told nothing more, so that calls have room.
+const MOST_LOGGED: u64 = 1 << 20;
+
+/// The ids of a store, a user and an operator.
+type GroupIds = (i64, Option<i64>, Option<i64>);
+
+/// The entries that a transaction evicts.
 #[derive(Default)]
-pub(super) struct Evictions(BTreeMap<(i64, Option<i64>, Option<i64>), u64>);
+pub(super) struct Evictions {
+    groups: BTreeMap<GroupIds, u64>,
+    keys: Vec<(GroupIds, Key)>,
+}
 
 impl Evictions {
     /// Adds an entry that is to be removed.
     pub(super) fn add(&mut self, entry: &Fields<'_>) {
         let group = (entry.store, entry.user, entry.operator);
-        *self.0.entry(group).or_default() += 1;
+        *self.groups.entry(group).or_default() += 1;
+        if self.keys.len() < MOST_TOLD {
+            self.keys
+                .extend(encoding::key(entry.key).map(|key| (group, key)));
+        }
     }
 
     /// Writes the counts, in the transaction that removes the entries.
@@ -28,20 +49,43 @@ impl Evictions {
         transaction: &Connection,
         now: Timestamp,
     ) -> rusqlite::Result<()> {
-        let mut periods = Vec::with_capacity(self.0.len());
-        for ((store, user, operator), count) in &self.0 {
+        let mut groups = BTreeMap::new();
+        for ids in self.groups.keys() {
+            let (store, user, operator) = *ids;
             let name = |id| readable(backend.names.name(transaction, id)).map(Option::flatten);
             // A store whose name is damaged has no row to count in.
-            let Some(store) = readable(backend.names.store(transaction, *store))? else {
-                continue;
-            };
+            if let Some(store) = readable(backend.names.store(transaction, store))? {
+                groups.insert(*ids, (store, name(user)?, name(operator)?));
+            }
+        }
+        let periods = self.groups.iter().filter_map(|(ids, count)| {
+            let (store, user, operator) = groups.get(ids)?.clone();
             let group = Group::Of {
                 store,
-                user: name(*user)?,
-                operator: name(*operator)?,
+                user,
+                operator,
             };
-            periods.push(Period::of(group, Outcome::Eviction, *count, now));
+            Some(Period::of(group, Outcome::Eviction, *count, now))
+        });
+        usage::add_now(transaction, &periods.collect::<Vec<_>>())?;
+        let log = Log::beside(&backend.path);
+        if !self.keys.is_empty() && log.size() < MOST_LOGGED {
+            let events = self.keys.iter().filter_map(|(ids, key)| {
+                let (store, user_id, operator_uri) = groups.get(ids)?.clone();
+                let scopes = Scopes {
+                    user_id,
+                    operator_uri,
+                    ..Scopes::default()
+                };
+                Some(Event {
+                    count: 0,
+                    key: Some(key.clone()),
+                    ..Event::new(Outcome::Eviction, now, store, &scopes)
+                })
+            });
+            // Best effort: the entries are counted already.
+            let _ = log.tell(&events.collect::<Vec<_>>());
         }
-        usage::add_now(transaction, &periods)
+        Ok(())
     }
 }

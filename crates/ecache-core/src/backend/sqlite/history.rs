@@ -27,6 +27,8 @@ pub(super) enum RecordKind {
     Offset = 4,
     /// The reason why an entry is gone
     Tombstone = 5,
+    /// A process that counts calls and has not appended them yet
+    Tally = 6,
 }
 
 /// Bytes of the checksum that a stored body begins with.

@@ -6,7 +6,7 @@ use crate::backend::ObserveBackend;
 use crate::error::Result;
 use crate::scope::StoreAddress;
 use crate::time::Timestamp;
-use crate::usage::{Batch, LogId, Position, Recorded};
+use crate::usage::{Batch, LogId, Position, Recorded, Tally};
 
 impl ObserveBackend for SqliteBackend {
     fn generation(&self, store: &StoreAddress) -> Result<u64> {
@@ -39,6 +39,10 @@ impl ObserveBackend for SqliteBackend {
 
     fn add_usage(&self, batch: &Batch, position: Option<Position>, now: Timestamp) -> Result<bool> {
         self.write_usage(batch, position, now)
+    }
+
+    fn tallies(&self) -> Result<Vec<Tally>> {
+        self.read_tallies()
     }
 
     fn folded(&self, log: LogId) -> Result<u64> {

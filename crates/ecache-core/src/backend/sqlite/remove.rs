@@ -427,6 +427,7 @@ mod tests {
             saved_ms: 0,
             address,
             used_at: Timestamp::from_millis(NOW.as_millis() + 1),
+            written_at: Timestamp::from_millis(NOW.as_millis() + 1),
             hits: 1,
         };
         crate::backend::conformance::record_uses(&backend, &[one]).expect("a hit is recorded");

@@ -20,7 +20,7 @@ use crate::scope::StoreAddress;
 use crate::time::Timestamp;
 use crate::usage::{
     Batch, Counts, DAY, EntryUse, Gap, Group, HOUR, HOURS_KEPT, KEPT, LogId, MAX_ROWS, Period,
-    Position, Recorded, StoredRow,
+    Position, Recorded, StoredRow, Tally,
 };
 
 /// The id of the record that says up to which time hours are merged into days.
@@ -66,10 +66,31 @@ impl SqliteBackend {
                 for gap in &batch.gaps {
                     put_gap(transaction, *gap)?;
                 }
+                for Tally { since, id } in &batch.ended {
+                    history::delete(transaction, RecordKind::Tally, since.as_millis(), *id)?;
+                }
+                for Tally { since, id } in &batch.begun {
+                    history::put(transaction, RecordKind::Tally, since.as_millis(), *id, &[])?;
+                }
                 Ok(true)
             };
             write().map_err(|error| self.error(error))
         })
+    }
+
+    pub(super) fn read_tallies(&self) -> Result<Vec<Tally>> {
+        let connection = self.connection()?;
+        let mut tallies = Vec::new();
+        let all = (i64::MIN, i64::MAX);
+        let read = history::scan(&connection, RecordKind::Tally, all, |at, id, body| {
+            tallies.extend(body.map(|_| Tally {
+                since: Timestamp::from_millis(at),
+                id,
+            }));
+            Ok(true)
+        });
+        read.map_err(|error| self.error(error))?;
+        Ok(tallies)
     }
 
     pub(super) fn read_folded(&self, log: LogId) -> Result<u64> {
@@ -116,8 +137,8 @@ impl SqliteBackend {
         read().map_err(|error| self.error(error))
     }
 
-    /// Adds the hits of entries; those of entries that are gone are dropped, and so are those from
-    /// before an entry was created, which belong to an earlier one of its key.
+    /// Adds the hits of entries; those of entries that are gone are dropped, and so are those of a
+    /// result from before an entry was created, which belong to an earlier one of its key.
     fn add_uses(transaction: &Connection, uses: &[EntryUse]) -> rusqlite::Result<()> {
         let mut find = transaction.prepare_cached(
             "SELECT id FROM entries INDEXED BY entries_key WHERE store = ?1 AND key = ?2",
@@ -140,21 +161,18 @@ impl SqliteBackend {
         }
         // Neighbours in `uses` are written together.
         found.sort_unstable_by_key(|(id, _)| *id);
-        let mut update = transaction.prepare_cached(
-            "UPDATE uses SET hits = min(hits, 9223372036854775807 - ?2) + ?2, \
-             saved_ms = min(ifnull(saved_ms, 0), 9223372036854775807 - ?3) + ?3, \
-             last_used_at = max(ifnull(last_used_at, ?4), ?4) WHERE entry = ?1",
-        )?;
-        let mut insert = transaction.prepare_cached(
+        let mut add = transaction.prepare_cached(
             "INSERT INTO uses(entry, hits, saved_ms, last_used_at) \
-             SELECT id, ?2, ?3, ?4 FROM entries NOT INDEXED WHERE id = ?1 AND created_at <= ?4",
+             SELECT id, ?2, ?3, ?4 FROM entries NOT INDEXED WHERE id = ?1 AND created_at <= ?5 \
+             ON CONFLICT(entry) DO UPDATE SET \
+             hits = min(ifnull(hits, 0), 9223372036854775807 - ?2) + ?2, \
+             saved_ms = min(ifnull(saved_ms, 0), 9223372036854775807 - ?3) + ?3, \
+             last_used_at = max(ifnull(last_used_at, ?4), ?4)",
         )?;
         for (id, one) in found {
             let (hits, saved) = (one.hits.min(MAX_COUNT), one.saved_ms.min(MAX_COUNT));
-            let values = (id, hits, saved, one.used_at.as_millis());
-            if update.execute(values)? == 0 {
-                insert.execute(values)?;
-            }
+            let (used, written) = (one.used_at.as_millis(), one.written_at.as_millis());
+            add.execute((id, hits, saved, used, written))?;
         }
         Ok(())
     }

@@ -138,6 +138,8 @@ pub struct CallResult {
     pub kind: Kind,
     /// The value
     pub content: Content,
+    /// Time at which it was written
+    pub written_at: Timestamp,
     /// Time at which it expires
     pub expires_at: Option<Timestamp>,
     /// Time that computing it took, in milliseconds
