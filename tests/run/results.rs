@@ -48,9 +48,14 @@ fn what_is_too_large_passes_through() {
     memoized(&session, "", line).prints("123456789\n");
     assert_eq!(runs(&session), 3);
     let ran = memoized(&session, "-v --max-output 9B --refresh", line);
+    let notes: Vec<&str> = ran.stderr.lines().collect();
     assert_eq!(
-        ran.stderr,
-        "ecache: the result is not kept: it printed more than 9 bytes\n"
+        notes[0],
+        "ecache: the result is not kept: it printed more than 9 bytes"
+    );
+    assert!(
+        notes[1].starts_with("ecache: refreshed, took "),
+        "{notes:?}"
     );
 }
 
@@ -144,6 +149,59 @@ fn a_dash_is_standard_output_after_what_the_command_printed() {
         assert_eq!((first, &status["outcome"]), ("hi", &outcome.into()));
     }
     assert!(!session.path("-").exists());
+}
+
+#[test]
+fn a_verbose_run_says_what_it_was_or_why_it_was_no_hit() {
+    let session = Session::new();
+    // What it took is not the same each time.
+    let said = |options: &str| {
+        let ran = memoized(&session, &format!("-v {options}"), "sleep 0.01; exit 3");
+        let last = ran.stderr.lines().last().unwrap_or_default().to_owned();
+        let last = last.strip_prefix("ecache: ").unwrap_or_default();
+        let end = last.rfind(", took ").or(last.rfind(", saved "));
+        let (text, time) = last.split_at(end.unwrap_or(last.len()));
+        assert!(time.is_empty() || time.ends_with("ms"), "{last}");
+        text.to_owned()
+    };
+    assert_eq!(said("--ttl 1m"), "miss: nothing is kept for it");
+    session.set_clock("2026-11-23T06:33:11.000Z");
+    assert_eq!(said(""), "hit, 20s old");
+    assert_eq!(said("--max-age 5s --cache readonly"), "");
+    assert_eq!(said("--max-age 5s --ttl 1m"), "miss: the result is 20s old");
+    assert_eq!(said("--no-failures"), "miss: the result is a failure");
+    session.set_clock("2026-11-23T06:36:51.000Z");
+    assert_eq!(said("--stale 1h --cache readonly"), "stale hit, 3m old");
+    assert_eq!(said("--ttl 1m"), "miss: the result expired 2m ago");
+    assert_eq!(said("--refresh"), "refreshed");
+}
+
+#[test]
+fn the_status_has_the_words_of_rfc_9211() {
+    let session = Session::new();
+    let status = |options: &str| {
+        let line =
+            format!("ecache run --status-fd 3 {options} -- sh -c true 3> status; cat status");
+        let ran = session.shell(&line);
+        let status: serde_json::Value = serde_json::from_str(ran.text()).expect("JSON");
+        ["hit", "fwd", "collapsed", "stored", "ttl"].map(|word| status[word].to_string())
+    };
+    let no = "false";
+    assert_eq!(status("--ttl 1m"), [no, "\"miss\"", no, "true", "60"]);
+    session.set_clock("2026-11-23T06:33:01.500Z");
+    assert_eq!(status(""), ["true", "null", no, no, "49"]);
+    assert_eq!(status("--refresh"), [no, "\"request\"", no, "true", "null"]);
+    assert_eq!(
+        status("--ttl 1m --refresh"),
+        [no, "\"request\"", no, "true", "60"]
+    );
+    session.set_clock("2026-11-23T06:34:31.750Z");
+    assert_eq!(
+        status("--stale 1h --cache readonly"),
+        ["true", "null", no, no, "-31"]
+    );
+    assert_eq!(status("--ttl 1m"), [no, "\"stale\"", no, "true", "60"]);
+    assert_eq!(status("--cache off"), [no, "\"bypass\"", no, no, "null"]);
 }
 
 #[test]

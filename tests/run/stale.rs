@@ -14,7 +14,15 @@ fn a_stale_result_is_there_at_once_and_a_new_one_soon() {
     memoized(&session, "--ttl 5s --stale 1h", LINE).prints("1\n");
     session.set_clock(LATER);
     let ran = memoized(&session, "-v --ttl 5s --stale 1h", LINE);
-    assert_eq!(ran, ended("1\n", "ecache: stale: its time is over\n", 0));
+    let (why, hit) = ran.stderr.split_once('\n').expect("two lines");
+    assert_eq!(
+        (ran.text(), why),
+        ("1\n", "ecache: stale: its time is over")
+    );
+    assert!(
+        hit.starts_with("ecache: stale hit, 10s old, saved "),
+        "{hit}"
+    );
     wait_for("a new result", || {
         memoized(&session, "--no-exec", LINE).stdout == b"2\n"
     });
@@ -147,7 +155,12 @@ fn a_failure_does_not_take_the_place_of_an_old_result() {
     std::fs::write(session.path("fail"), "").expect("a file");
     memoized(&session, options, LINE).prints("1\n");
     let ran = memoized(&session, &format!("-v {options}"), LINE);
-    assert_eq!(ran, ended("1\n", "ecache: stale: it ended with 1\n", 0));
+    let (why, hit) = ran.stderr.split_once('\n').expect("two lines");
+    assert_eq!((ran.text(), why), ("1\n", "ecache: stale: it ended with 1"));
+    assert!(
+        hit.starts_with("ecache: stale hit, 10s old, saved "),
+        "{hit}"
+    );
     let refreshed = memoized(&session, &format!("--refresh {options}"), LINE);
     assert_eq!(refreshed, ended("1\n", "", 0));
     // Without it, a failure is a result.

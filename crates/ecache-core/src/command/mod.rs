@@ -48,5 +48,5 @@ pub use run::process::{Signals, Streams};
 pub use run::runner::Runner;
 pub use settings::{
     Arguments, Failures, Mode, OnBusy, OnFailure, OnMiss, Outcome, Outputs, Report, Settings,
-    StoreUse,
+    StoreUse, Unusable,
 };

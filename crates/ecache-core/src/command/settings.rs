@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::entry::Entry;
 use crate::key::Key;
 use crate::location::Access;
+use crate::time::Timestamp;
 
 /// The way in which the cache is used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -191,6 +192,21 @@ pub enum Outcome {
     Bypass,
 }
 
+/// The reason why the entry of a command is not replayed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unusable {
+    /// It expired this long ago
+    Expired(Duration),
+    /// It is of this age, and older than requested
+    TooOld(Duration),
+    /// It claims to be from the future, so its age is unknown
+    FromTheFuture,
+    /// It is a failure, and failures are not replayed
+    Failure,
+    /// Its value is not what was written
+    Damaged,
+}
+
 /// The outcome and statistics of a memoized command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
@@ -202,6 +218,8 @@ pub struct Report {
     pub signal: Option<u8>,
     /// Age of the result
     pub age: Duration,
+    /// Time since the result became stale, zero for a fresh one
+    pub overdue: Duration,
     /// Remaining lifetime of the result, `None` if it does not expire
     pub ttl_left: Option<Duration>,
     /// Run time of the command, if that is known
@@ -210,6 +228,8 @@ pub struct Report {
     pub size: Option<u64>,
     /// Key of the result that was replayed or stored
     pub key: Option<Key>,
+    /// Time at which the replayed result was written
+    pub written_at: Option<Timestamp>,
 }
 
 impl Report {
@@ -237,10 +257,12 @@ impl Report {
             exit: 1,
             signal: None,
             age: Duration::ZERO,
+            overdue: Duration::ZERO,
             ttl_left: None,
             cost: None,
             size: None,
             key: None,
+            written_at: None,
         }
     }
 }

@@ -70,6 +70,7 @@ impl Call {
             clock,
             on_trouble,
             on_unkept,
+            on_unusable: &|_| {},
             on_stale: &|_| {},
             on_stopped: &|_| {},
             refresh: &|_| Ok(()),

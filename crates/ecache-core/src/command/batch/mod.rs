@@ -35,7 +35,7 @@ use crate::error::{Error, Result};
 use crate::key::Key;
 use crate::limits;
 use crate::single_flight::FlightLocks;
-use crate::time::Clock;
+use crate::time::{Clock, Timestamp};
 
 /// Number of files a worker opens to start a command: its locks, a connection to the store, and
 /// both ends of the command's pipes.
@@ -86,6 +86,8 @@ pub struct Done {
     pub exit: Option<u8>,
     /// Run time of the command
     pub cost: Option<Duration>,
+    /// Time at which the result was written, if it was there
+    pub written_at: Option<Timestamp>,
     /// Size of the stored result in bytes
     pub size: Option<u64>,
     /// The reason why it is not stored, or was not run
@@ -101,6 +103,7 @@ impl Done {
             key,
             exit: None,
             cost: None,
+            written_at: None,
             size: None,
             problem: Some(problem),
             stderr: Vec::new(),

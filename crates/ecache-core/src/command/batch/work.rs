@@ -146,6 +146,7 @@ impl<T> Work<'_, T> {
             saved_ms,
             spent_ms,
             key: done.key.clone(),
+            written_at: done.written_at,
             ..Event::new(outcome, now, store, &call.scopes)
         };
         let log = Log::beside(self.warm.store);
@@ -251,6 +252,7 @@ impl<T> Work<'_, T> {
             key: Some(call.entry.address.key.clone()),
             exit: Some(report.exit),
             cost: report.cost,
+            written_at: None,
             size: report.size,
             problem: unkept.take().map(|why| format!("it is not kept: {why}")),
             stderr: stderr.0,
@@ -270,6 +272,7 @@ impl<T> Work<'_, T> {
         };
         Ok(Some(Done {
             outcome: Warmed::Hit,
+            written_at: Some(entry.written_at()),
             key: Some(entry.address.key),
             exit: Some(exit),
             cost: entry.cost_ms.map(Duration::from_millis),

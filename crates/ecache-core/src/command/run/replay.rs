@@ -98,10 +98,12 @@ impl Runner<'_> {
             exit,
             signal: None,
             age: now.since(entry.written_at()),
+            overdue: self.overdue(&entry, now),
             ttl_left: entry.expires_at.map(|expires| expires.since(now)),
             cost: entry.cost_ms.map(Duration::from_millis),
             size: Some(entry.size),
             key: Some(entry.address.key.clone()),
+            written_at: Some(entry.written_at()),
         }))
     }
 }

@@ -20,7 +20,7 @@ use crate::command::output::publisher::Publisher;
 use crate::command::output::recorder::Recorder;
 use crate::command::output::resume::Console;
 use crate::command::settings::{
-    Mode, OnBusy, OnFailure, OnMiss, Outcome, Outputs, Report, StoreUse,
+    Mode, OnBusy, OnFailure, OnMiss, Outcome, Outputs, Report, StoreUse, Unusable,
 };
 use crate::command::{Call, CommandError, Input};
 use crate::entry::Entry;
@@ -52,6 +52,8 @@ pub struct Runner<'a> {
     pub on_trouble: &'a dyn Fn(Error) -> Result<()>,
     /// Called with the reason why a result is not stored
     pub on_unkept: &'a dyn Fn(&str),
+    /// Called with the reason why the entry of the command is not replayed; the last call counts
+    pub on_unusable: &'a dyn Fn(Unusable),
     /// Called with the reason why a stale result is replayed
     pub on_stale: &'a dyn Fn(&str),
     /// Called with the PID of a stopped leader, which is then not waited for
@@ -152,6 +154,7 @@ impl<'a> Runner<'a> {
                 _ => 0,
             },
             key: report.key.clone(),
+            written_at: report.written_at,
             ..Event::new(outcome, now, store, &self.call.scopes)
         };
         let log = Log::beside(self.beside(path));
@@ -203,6 +206,7 @@ impl<'a> Runner<'a> {
                             None => reader = Some(backend),
                         }
                     } else {
+                        runner.tell_stale(&found.0, self.clock.now());
                         old = Some((backend, found));
                     }
                     call = Some(stale);
@@ -474,10 +478,12 @@ impl<'a> Runner<'a> {
                 .signal()
                 .and_then(|signal| u8::try_from(signal).ok()),
             age: Duration::ZERO,
+            overdue: Duration::ZERO,
             ttl_left: None,
             cost: Some(started.elapsed()),
             size: None,
             key: None,
+            written_at: None,
         };
         match ended.failed.take() {
             Some(error) => Err(CommandError::Output(error)),

@@ -12,7 +12,7 @@ use crate::backend::{Backend, Content, Lookup};
 use crate::command::output::buffered::Buffered;
 use crate::command::output::live_output;
 use crate::command::output::recording::{self, Stream};
-use crate::command::settings::{Failures, OnBusy, OnFailure, Outcome, Report};
+use crate::command::settings::{Failures, OnBusy, OnFailure, Outcome, Report, Unusable};
 use crate::command::{CommandError, Mode, OnMiss, ReplayError, Runner};
 use crate::entry::Entry;
 use crate::error::{Error, Result};
@@ -93,7 +93,12 @@ impl Runner<'_> {
     ) -> Result<AtAddress> {
         let (mut entry, content) = match lookup {
             Some(Lookup::Hit(entry, content)) if self.is_ours(&entry) => (entry, content),
+            Some(Lookup::Stale(entry)) if self.is_ours(&entry) => {
+                self.tell_stale(&entry, now);
+                return Ok(AtAddress::Usable(Usable::Nothing));
+            }
             Some(Lookup::Damaged(address)) => {
+                (self.on_unusable)(Unusable::Damaged);
                 let address = Box::new(address);
                 self.attempt::<()>(Err(Error::DamagedEntry { address }))?;
                 return Ok(AtAddress::Usable(Usable::Nothing));
@@ -102,10 +107,12 @@ impl Runner<'_> {
         };
         let allowed = self.attempt(self.allows(backend, &mut entry, &content))?;
         if allowed != Some(true) {
+            (self.on_unusable)(Unusable::Failure);
             return Ok(AtAddress::Usable(Usable::Nothing));
         }
         let is_old = !entry.is_fresh(now) || self.overdue(&entry, now) > Duration::ZERO;
         if is_old && !self.call.settings.uses_stale() {
+            self.tell_stale(&entry, now);
             return Ok(AtAddress::Usable(Usable::Nothing));
         }
         // A value of an unknown version is a miss.
@@ -141,8 +148,19 @@ impl Runner<'_> {
         self.is_ours(entry) && entry.is_fresh(now) && self.overdue(entry, now) == Duration::ZERO
     }
 
+    /// Reports why an old result is not replayed.
+    pub(crate) fn tell_stale(&self, entry: &Entry, now: Timestamp) {
+        let expired = entry.expires_at.filter(|_| entry.is_expired(now));
+        let written = entry.known_written_at(now);
+        (self.on_unusable)(match (expired, written) {
+            (Some(end), _) => Unusable::Expired(now.since(end)),
+            (None, Some(written)) => Unusable::TooOld(now.since(written)),
+            (None, None) => Unusable::FromTheFuture,
+        });
+    }
+
     /// Returns how long ago a result expired or exceeded the maximum age; zero if neither.
-    fn overdue(&self, entry: &Entry, now: Timestamp) -> Duration {
+    pub(crate) fn overdue(&self, entry: &Entry, now: Timestamp) -> Duration {
         let expired = entry.expires_at.map_or(Duration::ZERO, |end| {
             let written = entry.known_written_at(now);
             written.map_or(Duration::MAX, |_| now.since(end))

@@ -1,23 +1,23 @@
 //! `ecache run`: a command that is run once, and replayed from then on.
 
+mod report;
+
 use std::cell::Cell;
-use std::fs::File;
-use std::io::{self, IsTerminal, Write};
+use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use ecache_core::command::{
-    Call, CommandError, Failures, Mode, OnBusy, OnFailure, OnMiss, Outcome, Outputs, Report,
-    Runner, Settings, StoreUse, Streams,
+    Call, CommandError, Failures, Mode, OnBusy, OnFailure, OnMiss, Outputs, Runner, Settings,
+    StoreUse, Streams,
 };
 use ecache_core::error::Error;
-use ecache_core::key::Key;
-use ecache_core::streams::Patient;
 use ecache_core::usage::{Event, Outcome as Counted};
 use rustix::fs::FileType;
-use serde::Serialize;
+
+use report::Status;
 
 use super::shared::command_args::{CommandLine, Invocation};
 use super::shared::command_settings::{cache_mode, kept, lifetime, wait_timeout};
@@ -30,7 +30,7 @@ use crate::cli::value::Lifetime;
 use crate::cli::{BusyChoice, CacheMode, RunArgs};
 use crate::context::Context;
 use crate::error::{Exit, Hindered, Usage, classify, not_run, unreachable, usage_tip};
-use crate::output::{JsonToTerminal, human, stderr, stdout};
+use crate::output::{human, stderr, stdout};
 use crate::variables::name_in_environment;
 use crate::{down, signals};
 
@@ -103,7 +103,7 @@ fn memoized(context: &Context, args: RunArgs) -> Result<Exit> {
     };
     let beside = location.as_deref().and_then(|path| context.beside(path));
     let call = &invocation.call;
-    let damage_told = Cell::new(false);
+    let (damage_told, unusable) = (Cell::new(false), Cell::new(None));
     let runner = Runner {
         call,
         store: location.as_deref(),
@@ -137,6 +137,7 @@ fn memoized(context: &Context, args: RunArgs) -> Result<Exit> {
                 Some(&format!("kill -CONT {pid} continues it, kill {pid} ends it")),
             );
         },
+        on_unusable: &|why| unusable.set(Some(why)),
         on_stale: &|why| context.detail(&format!("ecache: stale: {why}")),
         refresh: &|input| background::start(call, input, outputs),
     };
@@ -158,10 +159,16 @@ fn memoized(context: &Context, args: RunArgs) -> Result<Exit> {
         }
         ran => ran?,
     };
+    if context.verbose
+        && let Some(sentence) = report::sentence(&report, unusable.get())
+    {
+        context.detail(&format!("ecache: {sentence}"));
+    }
     if let Some(file) = status_file {
         let address = &call.entry.address;
         let key = has_key.then_some(&address.key);
-        let written = write_status(file, key, &address.store.store_name, &report);
+        let status = Status::new(key, &address.store.store_name, &report, unusable.get());
+        let written = status.write(file);
         written.or_else(|error| do_without("the status", context, &args, error))?;
     }
     Ok(match report.signal {
@@ -336,46 +343,4 @@ fn settings(args: &RunArgs, mode: CacheMode, lifetime: Option<Lifetime>) -> Sett
         store_use: StoreUse::Alone,
         ..kept
     }
-}
-
-/// The object written to `--status-file` and `--status-fd`.
-#[derive(Serialize)]
-struct Status<'a> {
-    outcome: &'static str,
-    /// `None` if the key is unknown
-    key: Option<&'a str>,
-    store_name: &'a str,
-    age_ms: u128,
-    ttl_left_ms: Option<u128>,
-    cost_ms: Option<u128>,
-    saved_ms: Option<u128>,
-    exit: u8,
-}
-
-fn write_status(file: File, key: Option<&Key>, store_name: &str, report: &Report) -> Result<()> {
-    let status = Status {
-        outcome: match report.outcome {
-            Outcome::Hit | Outcome::Followed => "hit",
-            Outcome::Stale => "stale",
-            Outcome::Miss => "miss",
-            Outcome::Refreshed => "refreshed",
-            Outcome::Bypass => "bypass",
-        },
-        key: key.map(Key::as_str),
-        store_name,
-        age_ms: report.age.as_millis(),
-        ttl_left_ms: report.ttl_left.map(|left| left.as_millis()),
-        cost_ms: report.cost.map(|cost| cost.as_millis()),
-        saved_ms: report.saved().map(|saved| saved.as_millis()),
-        exit: report.exit,
-    };
-    let line = serde_json::to_string(&status)? + "\n";
-    let is_terminal = file.is_terminal();
-    let file = Patient(file);
-    let written = if is_terminal {
-        JsonToTerminal::new(file).write_all(line.as_bytes())
-    } else {
-        { file }.write_all(line.as_bytes())
-    };
-    written.context("cannot write the status")
 }

@@ -1,0 +1,144 @@
+//! What `run` says of its outcome: a sentence with `-v`, an object with `--status-fd`.
+
+use std::fs::File;
+use std::io::{IsTerminal, Write};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use ecache_core::command::{Outcome, Report, Unusable};
+use ecache_core::key::Key;
+use ecache_core::streams::Patient;
+use serde::Serialize;
+
+use crate::output::{JsonToTerminal, human};
+
+/// Returns the sentence for `-v`. A run without the cache has said why already.
+pub(super) fn sentence(report: &Report, unusable: Option<Unusable>) -> Option<String> {
+    let mut parts = match report.outcome {
+        Outcome::Hit => vec!["hit".into(), format!("{} old", age(report.age))],
+        Outcome::Stale => vec!["stale hit".into(), format!("{} old", age(report.age))],
+        Outcome::Followed => vec!["followed the same run of another process".into()],
+        Outcome::Miss => match why(unusable) {
+            Some(why) => vec![format!("miss: {why}")],
+            None => vec!["miss".into()],
+        },
+        Outcome::Refreshed => vec!["refreshed".into()],
+        Outcome::Bypass => return None,
+    };
+    match (report.outcome, report.cost) {
+        (Outcome::Hit | Outcome::Stale, Some(cost)) => {
+            parts.push(format!("saved {}", duration(cost)));
+        }
+        (Outcome::Miss | Outcome::Refreshed, Some(cost)) => {
+            parts.push(format!("took {}", duration(cost)));
+        }
+        _ => {}
+    }
+    Some(parts.join(", "))
+}
+
+/// Says why there was no hit. Damage was reported when it was found.
+fn why(unusable: Option<Unusable>) -> Option<String> {
+    Some(match unusable {
+        None => "nothing is kept for it".into(),
+        Some(Unusable::Expired(since)) => format!("the result expired {} ago", age(since)),
+        Some(Unusable::TooOld(old)) => format!("the result is {} old", age(old)),
+        Some(Unusable::FromTheFuture) => "the result claims to be from the future".into(),
+        Some(Unusable::Failure) => "the result is a failure".into(),
+        Some(Unusable::Damaged) => return None,
+    })
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn age(age: Duration) -> String {
+    human::age(millis(age))
+}
+
+fn duration(duration: Duration) -> String {
+    human::duration(millis(duration))
+}
+
+/// The object written to `--status-file` and `--status-fd`. `hit`, `fwd`, `collapsed`, `stored` and
+/// `ttl` mean what they mean in the header `Cache-Status` of RFC 9211.
+#[derive(Serialize)]
+pub(super) struct Status<'a> {
+    outcome: &'static str,
+    /// `None` if the key is unknown
+    key: Option<&'a str>,
+    store_name: &'a str,
+    hit: bool,
+    /// Why the command was run; `None` for a hit
+    fwd: Option<&'static str>,
+    /// Whether the run was another process's
+    collapsed: bool,
+    /// Whether the result was stored
+    stored: bool,
+    /// Seconds until the result is stale, negative since when it is
+    ttl: Option<i64>,
+    age_ms: u128,
+    ttl_left_ms: Option<u128>,
+    cost_ms: Option<u128>,
+    saved_ms: Option<u128>,
+    exit: u8,
+}
+
+impl<'a> Status<'a> {
+    pub(super) fn new(
+        key: Option<&'a Key>,
+        store_name: &'a str,
+        report: &Report,
+        unusable: Option<Unusable>,
+    ) -> Self {
+        let missed = match unusable {
+            Some(Unusable::Expired(_) | Unusable::TooOld(_) | Unusable::FromTheFuture) => "stale",
+            Some(Unusable::Failure | Unusable::Damaged) | None => "miss",
+        };
+        let (outcome, fwd) = match report.outcome {
+            Outcome::Hit => ("hit", None),
+            Outcome::Stale => ("stale", None),
+            Outcome::Followed => ("collapsed", Some(missed)),
+            Outcome::Miss => ("miss", Some(missed)),
+            Outcome::Refreshed => ("refreshed", Some("request")),
+            Outcome::Bypass => ("bypass", Some("bypass")),
+        };
+        let seconds = |time: Duration| i64::try_from(time.as_secs()).unwrap_or(i64::MAX);
+        let is_overdue = report.overdue > Duration::ZERO;
+        Self {
+            outcome,
+            key: key.map(Key::as_str),
+            store_name,
+            hit: fwd.is_none(),
+            fwd,
+            collapsed: report.outcome == Outcome::Followed,
+            stored: fwd.is_some() && report.size.is_some(),
+            ttl: if is_overdue {
+                // A part of a second counts as one: the result is stale.
+                Some(-seconds(
+                    report.overdue.saturating_add(Duration::from_millis(999)),
+                ))
+            } else {
+                report.ttl_left.map(seconds)
+            },
+            age_ms: report.age.as_millis(),
+            ttl_left_ms: report.ttl_left.map(|left| left.as_millis()),
+            cost_ms: report.cost.map(|cost| cost.as_millis()),
+            saved_ms: report.saved().map(|saved| saved.as_millis()),
+            exit: report.exit,
+        }
+    }
+
+    pub(super) fn write(&self, file: File) -> Result<()> {
+        let line = serde_json::to_string(self)? + "\n";
+        let is_terminal = file.is_terminal();
+        let mut file = Patient(file);
+        let written = if is_terminal {
+            JsonToTerminal::new(file).write_all(line.as_bytes())
+        } else {
+            file.write_all(line.as_bytes())
+        };
+        written.context("cannot write the status")
+    }
+}
