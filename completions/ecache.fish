@@ -52,7 +52,7 @@ complete -c ecache -n "__fish_ecache_needs_command" -f -a "show" -d 'Print all t
 complete -c ecache -n "__fish_ecache_needs_command" -f -a "ls" -d 'List entries'
 complete -c ecache -n "__fish_ecache_needs_command" -f -a "stores" -d 'List, create, change, rename and remove stores'
 complete -c ecache -n "__fish_ecache_needs_command" -f -a "stats" -d 'Count entries, bytes and hits'
-complete -c ecache -n "__fish_ecache_needs_command" -f -a "watch" -d 'Print what becomes of entries, as it happens'
+complete -c ecache -n "__fish_ecache_needs_command" -f -a "watch" -d 'Print what becomes of entries, and calls, as they happen'
 complete -c ecache -n "__fish_ecache_needs_command" -f -a "info" -d 'Print where the store is, its size and its settings'
 complete -c ecache -n "__fish_ecache_needs_command" -f -a "rm" -d 'Remove entries by key, whatever their policy'
 complete -c ecache -n "__fish_ecache_needs_command" -f -a "clear" -d 'Remove the entries that a filter selects'
@@ -195,7 +195,7 @@ run\t'Run it too, and keep nothing'
 stale\t'Print an old result, if there is one, else wait'
 fail\t'Exit with 125'"
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l status-file -d 'Write what came of it to this file, as a line of JSON; - is standard output, after the command\'s' -r -F
-complete -c ecache -n "__fish_ecache_using_subcommand run" -l status-fd -d 'Write it to this open file descriptor' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand run" -l status-fd -d 'Write it to this open file descriptor: outcome, key and times, and hit, fwd, collapsed, stored and ttl as in the header Cache-Status (RFC 9211)' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l input -d 'Keep the result as that of a command with this standard input' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l cache-dir -d 'Refuse bkt\'s folder, which is none for a store' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l env -d 'Tell runs with different values of this variable apart; may be repeated' -r -f
@@ -738,7 +738,8 @@ complete -c ecache -n "__fish_ecache_using_subcommand stats" -l format -d 'Print
 json\t'One JSON array of objects'
 jsonl\t'One JSON object a line'
 csv\t'Comma-separated values as in RFC 4180, with a header'
-tsv\t'Tab-separated values with a header'"
+tsv\t'Tab-separated values with a header'
+prom\t'OpenMetrics text, as Prometheus reads it: gauges, of at most 100 groups and `(other)`'"
 complete -c ecache -n "__fish_ecache_using_subcommand stats" -l store -d 'Entries of this store' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand stats" -l dataset -d 'Entries linked to this dataset: its id, or in FiftyOne\'s database its name' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand stats" -l user -d 'Entries made for this user' -r -f

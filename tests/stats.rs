@@ -3,7 +3,19 @@
 mod support;
 
 use serde_json::Value;
-use support::Session;
+use support::{Ran, Session};
+
+/// Writes an entry whose computation took that long.
+fn put(session: &Session, (store, key): (&str, &str), cost_ms: u64, size: usize) {
+    let value = "x".repeat(size);
+    let line = format!(
+        "{{\"store_name\": \"{store}\", \"key\": \"{key}\", \"policy\": \"evict\", \
+          \"kind\": \"text\", \"cost_ms\": {cost_ms}, \"value\": \"{value}\"}}"
+    );
+    session
+        .run_with_input("import - --quiet", line.as_bytes())
+        .succeeds();
+}
 
 /// Returns one object for each group.
 fn stats(session: &Session, options: &str) -> Vec<Value> {
@@ -43,4 +55,191 @@ fn entries_beyond_a_limit_are_counted_as_evicted() {
     assert_eq!(evictions(""), [2, 0]);
     assert_eq!(evictions("--since 1h a"), [2]);
     assert_eq!(evictions("--by user"), [2]);
+}
+
+#[test]
+fn figures_are_those_counted_outside() {
+    let session = Session::new();
+    put(&session, ("a", "1"), 1500, 1 << 19);
+    put(&session, ("b", "1"), 250, 10);
+    for words in [
+        "get a 1",
+        "get a 1",
+        "has a 1",
+        "get b 1",
+        "get a 1 --user ann",
+    ] {
+        session.run(words);
+    }
+    for words in ["get a none", "has b none", "get b none"] {
+        assert_eq!(session.run(words).code, 1);
+    }
+    let groups = stats(&session, "");
+    let names = [
+        "calls",
+        "hits",
+        "misses",
+        "hit_percent",
+        "saved_ms",
+        "time_percent",
+    ];
+    assert_eq!(figures(&groups[0], names), [5, 4, 1, 80, 4500, 100]);
+    assert_eq!(figures(&groups[1], names), [3, 1, 2, 33, 250, 100]);
+    // 4.5 s for half a MiB.
+    assert_eq!(
+        figures(&groups[0], ["saved_ms_per_mib", "bytes"]),
+        [9000, 1 << 19]
+    );
+    let users = stats(&session, "--by user");
+    assert_eq!(
+        figures(&users[0], ["hits", "misses", "saved_ms"]),
+        [5, 3, 4750]
+    );
+    // The rows are the same whether they are still in the log or folded.
+    assert_eq!(stats(&session, ""), groups);
+}
+
+#[test]
+fn runs_are_counted_with_the_time_that_they_took_and_saved() {
+    let session = Session::new();
+    let run = |options: &str| {
+        session
+            .shell(&format!(
+                "ecache run {options} -- sh -c 'sleep 0.05; echo out'"
+            ))
+            .succeeds()
+    };
+    for options in ["", "", "", "--refresh", "--user ann"] {
+        run(options);
+    }
+    session
+        .shell("ecache run --cache off -- sh -c true")
+        .succeeds();
+    let groups = stats(&session, "");
+    assert_eq!(groups.len(), 1);
+    let names = ["calls", "hits", "misses", "refreshes", "bypasses", "errors"];
+    assert_eq!(figures(&groups[0], names), [4, 2, 2, 1, 0, 0]);
+    let [saved, spent] = figures(&groups[0], ["saved_ms", "spent_ms"]);
+    assert!(saved >= 100 && spent >= 150, "{saved} {spent}");
+    let functions = stats(&session, "--by function");
+    assert_eq!(functions[0]["function"], "/usr/bin/sh");
+    assert_eq!(figures(&functions[0], ["hits", "saved_ms"]), [2, saved]);
+    assert_eq!(
+        functions[0]["misses"],
+        Value::Null,
+        "it is counted by store"
+    );
+    assert_eq!(session.run("stats --by function --since 1h").code, 2);
+}
+
+#[test]
+fn usage_outlives_the_entries_and_has_its_hours() {
+    let session = Session::new();
+    put(&session, ("a", "1"), 100, 1);
+    session.run("get a 1").succeeds();
+    session.run("clear --all --policy any").succeeds();
+    let empty = &stats(&session, "")[0];
+    assert_eq!(figures(empty, ["entries", "hits", "saved_ms"]), [0, 1, 100]);
+    session.set_clock("2026-11-23T09:32:51.000Z");
+    assert_eq!(session.run("get a 1").code, 1);
+    let since = |options: &str| {
+        let groups = stats(&session, options);
+        let calls = groups
+            .iter()
+            .map(|group| figures(group, ["hits", "misses"]));
+        calls.collect::<Vec<_>>()
+    };
+    assert_eq!(since("--since 1h"), [[0, 1]]);
+    assert_eq!(since("--since 1d"), [[1, 1]]);
+    // Beyond 30 days an hour is part of its day.
+    session.set_clock("2027-01-10T00:00:00.000Z");
+    assert_eq!(session.run("get a 1").code, 1);
+    assert_eq!(since("--since 1h"), [[0, 1]]);
+    assert_eq!(since("--since 60d"), [[1, 2]]);
+    assert_eq!(since(""), [[1, 2]]);
+    session.set_clock("2028-02-10T00:00:00.000Z");
+    assert_eq!(session.run("get a 1").code, 1);
+    assert_eq!(since(""), [[0, 1]], "a year is kept");
+}
+
+#[test]
+fn prompts_are_known_of_entries_alone() {
+    let session = Session::new();
+    session.run("set s k v --prompt p1").succeeds();
+    session.run("get s k --prompt p1").succeeds();
+    let prompts = stats(&session, "--by prompt");
+    assert_eq!(prompts[0]["prompt_id"], "p1");
+    assert_eq!(figures(&prompts[0], ["entries", "hits"]), [1, 1]);
+    assert_eq!(prompts[0]["calls"], Value::Null);
+    assert_eq!(session.run("stats --by prompt --since 1h").code, 2);
+}
+
+/// Reads metrics as Prometheus does, and returns the samples of one name.
+fn samples<'a>(metrics: &'a Ran, name: &str) -> Vec<(&'a str, f64)> {
+    let mut found = Vec::new();
+    let (mut family, mut known) = ("", Vec::new());
+    let body = metrics.text().strip_suffix("# EOF\n").expect("an end");
+    for line in body.lines() {
+        if let Some(help) = line.strip_prefix("# HELP ") {
+            family = help.split(' ').next().unwrap_or_default();
+            assert!(!known.contains(&family), "{family} is one family");
+            known.push(family);
+        } else if let Some(kind) = line.strip_prefix("# TYPE ") {
+            assert_eq!(kind, format!("{family} gauge"));
+        } else {
+            let (series, value) = line.rsplit_once(' ').expect("a value");
+            let value: f64 = value.parse().expect("a number");
+            let (of, labels) = series.split_once('{').expect("labels");
+            assert_eq!(of, family);
+            let labels = labels.strip_suffix('}').expect("labels");
+            assert!(
+                labels.starts_with("store=\"") && labels.ends_with('"'),
+                "{line}"
+            );
+            if of == name {
+                found.push((labels, value));
+            }
+        }
+    }
+    assert!(known.contains(&name), "{name} among {known:?}");
+    found
+}
+
+#[test]
+fn metrics_are_openmetrics_with_bounded_labels() {
+    let session = Session::new();
+    let import = |stores: std::ops::Range<usize>| {
+        let line = |n| format!("{{\"store_name\": \"s{n:03}\", \"key\": \"k\", \"value\": 1}}\n");
+        let lines: String = stores.map(line).collect();
+        session
+            .run_with_input("import - --quiet", lines.as_bytes())
+            .succeeds();
+    };
+    import(0..3);
+    put(&session, ("odd \\\" name", "k"), 1250, 1);
+    session.run(["get", "odd \" name", "k"]).succeeds();
+    let metrics = session.run("stats --format prom").succeeds();
+    let odd = "store=\"odd \\\" name\"";
+    assert_eq!(samples(&metrics, "ecache_entries").len(), 4);
+    assert!(samples(&metrics, "ecache_hits").contains(&(odd, 1.0)));
+    assert!(samples(&metrics, "ecache_saved_seconds").contains(&(odd, 1.25)));
+    import(3..120);
+    let metrics = session.run("stats --format prom").succeeds();
+    let entries = samples(&metrics, "ecache_entries");
+    assert_eq!(entries.len(), 101);
+    assert!(
+        entries.contains(&("store=\"(other)\"", 21.0)),
+        "{entries:?}"
+    );
+    assert!(
+        entries.contains(&(odd, 1.0)),
+        "those with most calls have labels of their own"
+    );
+    let calls = samples(&metrics, "ecache_hits");
+    assert_eq!(calls.iter().map(|(_, hits)| hits).sum::<f64>(), 1.0);
+    // What is not counted has no sample.
+    let metrics = session
+        .run("stats --format prom --larger-than 0")
+        .succeeds();
+    assert_eq!(samples(&metrics, "ecache_misses"), []);
 }

@@ -31,10 +31,17 @@ impl Watcher {
     }
 
     /// Returns the words of the next line, without the time.
-    fn next(&self) -> Vec<String> {
+    fn next_call(&self) -> Vec<String> {
         let line = self.lines.recv_timeout(PATIENCE).expect("a line");
         let mut words: Vec<String> = line.split('\t').map(str::to_owned).collect();
         words.remove(1);
+        words
+    }
+
+    /// Returns the words of the next line, which is about an entry, without the time.
+    fn next(&self) -> Vec<String> {
+        let mut words = self.next_call();
+        assert_eq!(words.split_off(words.len() - 2), ["", ""], "it is no call");
         words
     }
 
@@ -175,4 +182,46 @@ fn follows_a_store_whose_place_another_file_has_taken() {
     std::fs::rename(other, session.store()).expect("it takes its place");
     assert_eq!(watcher.next(), ["removed", "thumbs", "old", "", ""]);
     assert_eq!(watcher.next(), ["created", "thumbs", "new", "", "1"]);
+}
+
+#[test]
+fn calls_and_evictions_of_all_processes_are_shown() {
+    let session = Session::new();
+    let line = r#"{"store_name":"thumbs","key":"a","value":"1","kind":"text","policy":"evict","cost_ms":1500}"#;
+    assert_eq!(
+        run(real_time(&session, "import -"), line.as_bytes()).code,
+        0
+    );
+    ecache(&session, "set thumbs b 1");
+    ecache(&session, "set other a 1");
+    let watcher = Watcher::start(&session, "thumbs --verbose");
+    assert_eq!(watcher.note(), "watching");
+    ecache(&session, "get other a");
+    ecache(&session, "get thumbs a");
+    assert_eq!(
+        watcher.next_call(),
+        ["hit", "thumbs", "a", "", "", "1", "1500"]
+    );
+    let missing = run(real_time(&session, "get thumbs c"), b"");
+    assert_eq!(missing.code, 1);
+    assert_eq!(
+        watcher.next_call(),
+        ["miss", "thumbs", "c", "", "", "1", "0"]
+    );
+    ecache(&session, "prune --store thumbs --max-entries 1");
+    assert_eq!(watcher.next(), ["evicted", "thumbs", "b", "", ""]);
+    ecache(&session, "rm thumbs a");
+    assert_eq!(watcher.next(), ["removed", "thumbs", "a", "", ""]);
+}
+
+#[test]
+fn a_filter_by_what_only_entries_have_shows_no_calls() {
+    let session = Session::new();
+    ecache(&session, "set thumbs a 1");
+    let watcher = Watcher::start(&session, "--larger-than 1B --verbose");
+    assert!(watcher.note().starts_with("calls are not shown: "));
+    assert_eq!(watcher.note(), "watching");
+    ecache(&session, "get thumbs a");
+    ecache(&session, "set thumbs b 22");
+    assert_eq!(watcher.next(), ["created", "thumbs", "b", "", "2"]);
 }

@@ -5,6 +5,7 @@ use ecache_core::backend::{Dimension, Sort};
 
 use super::filter::FilterArgs;
 use super::{FormatArgs, RevealArgs};
+use crate::output::Format;
 use crate::units::{Moment, parse_duration, parse_moment};
 
 #[derive(Debug, Args)]
@@ -90,11 +91,71 @@ pub(crate) struct StatsArgs {
     #[arg(long, value_name = "WHEN", value_parser = parse_moment)]
     pub(crate) since: Option<Moment>,
     #[command(flatten)]
-    pub(crate) format: FormatArgs,
+    pub(crate) format: StatsFormatArgs,
     #[command(flatten)]
     pub(crate) reveal: RevealArgs,
     #[command(flatten)]
     pub(crate) filter: FilterArgs,
+}
+
+// The format of `stats`.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct StatsFormatArgs {
+    /// Print in this format [default: table, or plain lines in a pipe]
+    #[arg(long, value_name = "FORMAT", value_enum)]
+    format: Option<StatsFormat>,
+    /// Print JSON, as --format json does
+    #[arg(long, conflicts_with = "format")]
+    json: bool,
+    /// End rows with a NUL byte and escape nothing in them, for `xargs -0`
+    #[arg(long, short = '0', conflicts_with_all = ["format", "json"])]
+    null: bool,
+}
+
+impl StatsFormatArgs {
+    /// Returns the format of rows that was asked for.
+    pub(crate) fn of_rows(self) -> Option<Format> {
+        match (self.json, self.null) {
+            (true, _) => Some(Format::Json),
+            (_, true) => Some(Format::Nul),
+            _ => self.format.and_then(StatsFormat::of_rows),
+        }
+    }
+
+    /// Reports whether metrics were asked for.
+    pub(crate) fn is_prom(self) -> bool {
+        self.format == Some(StatsFormat::Prom)
+    }
+}
+
+/// A format of `stats`: those of rows, and metrics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum StatsFormat {
+    /// Aligned columns with a header, for people
+    Table,
+    /// One JSON array of objects
+    Json,
+    /// One JSON object a line
+    Jsonl,
+    /// Comma-separated values as in RFC 4180, with a header
+    Csv,
+    /// Tab-separated values with a header
+    Tsv,
+    /// OpenMetrics text, as Prometheus reads it: gauges, of at most 100 groups and `(other)`
+    Prom,
+}
+
+impl StatsFormat {
+    fn of_rows(self) -> Option<Format> {
+        Some(match self {
+            Self::Table => Format::Table,
+            Self::Json => Format::Json,
+            Self::Jsonl => Format::Jsonl,
+            Self::Csv => Format::Csv,
+            Self::Tsv => Format::Tsv,
+            Self::Prom => return None,
+        })
+    }
 }
 
 /// A grouping of `stats`.

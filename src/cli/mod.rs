@@ -201,11 +201,16 @@ pub(crate) enum Command {
     Stores(StoresArgs),
     /// Count entries, bytes and hits
     Stats(StatsArgs),
-    /// Print what becomes of entries, as it happens
+    /// Print what becomes of entries, and calls, as they happen
     ///
-    /// A line for each entry that is created, updated or removed, by any process, until Ctrl-C. The
-    /// store is looked at every so often: several changes of an entry between two looks are one. An
-    /// entry that expires is removed when somebody removes it.
+    /// A line for each entry that is created, updated, removed or evicted, by any process, until
+    /// Ctrl-C. The store is looked at every so often: several changes of an entry between two looks
+    /// are one. An entry that expires is removed when somebody removes it.
+    ///
+    /// And a line for each call of this host: hit, stale, collapsed (it followed another call),
+    /// miss, refresh, bypass or error, with the number of calls and the milliseconds saved. Cached
+    /// functions report theirs once a minute. With a filter by anything but store, dataset, user,
+    /// operator or key, calls are not shown.
     ///
     /// A change is printed if the filter selects the entry before or after it. Conditions on times
     /// come to be true without any change, and are refused.

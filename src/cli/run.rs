@@ -64,8 +64,8 @@ pub(crate) struct RunArgs {
     /// command's
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     pub(crate) status_file: Option<PathBuf>,
-    /// Write it to this open file descriptor: outcome, key and times, and hit, fwd, collapsed, stored
-    /// and ttl as in the header Cache-Status (RFC 9211)
+    /// Write it to this open file descriptor: outcome, key and times, and hit, fwd, collapsed,
+    /// stored and ttl as in the header Cache-Status (RFC 9211)
     #[arg(long, value_name = "N", conflicts_with = "status_file")]
     pub(crate) status_fd: Option<i32>,
     /// Run in the background, for a process that did not want to wait

@@ -37,7 +37,8 @@ pub(crate) fn run(context: &Context, args: InfoArgs) -> Result<Exit> {
             Cell::Null
         }
     };
-    let facts: [(&'static str, Cell<'_>); 21] = [
+    let counts = is_there.then(|| context.usage_log().is_ok_and(|log| log.is_writable()));
+    let facts: [(&'static str, Cell<'_>); 22] = [
         ("version", Cell::from(env!("CARGO_PKG_VERSION"))),
         ("engine", is_there.then_some(store.engine.as_str()).into()),
         ("path", Cell::from(path.as_str())),
@@ -72,6 +73,7 @@ pub(crate) fn run(context: &Context, args: InfoArgs) -> Result<Exit> {
         ("stores", Cell::Count(store.stores)),
         ("entries", Cell::Count(store.entries)),
         ("expired", Cell::Count(expired.entries)),
+        ("counts_calls", counts.map_or(Cell::Null, Cell::Bool)),
         ("undo_entries", Cell::Count(kept.usage.entries)),
         ("undo_size", Cell::Size(kept.usage.bytes)),
         (

@@ -1,15 +1,22 @@
-//! `ecache watch`: prints what becomes of entries, as it happens.
+//! `ecache watch`: prints what becomes of entries, and the calls of all processes, as they happen.
+//!
+//! Entries are compared with those of the look before; calls are read from the usage log. That an
+//! entry was evicted, and not merely removed, is in the log before the entry is gone.
 
+use std::collections::HashMap;
 use std::fs;
 use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use ecache_core::error::Error;
+use ecache_core::filter::Filter;
 use ecache_core::location::{self, Access};
+use ecache_core::scope::Address;
+use ecache_core::usage::{Event, Follower, Outcome};
 use ecache_core::watch::{Change, Watch};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
@@ -35,6 +42,7 @@ pub(crate) fn run(context: &Context, args: WatchArgs) -> Result<Exit> {
     let is_there = place.is_there();
     let backend = context.reader()?;
     note_unknown_names(context, backend.as_ref(), &filter)?;
+    let mut calls = Calls::follow(context, &filter);
     let mut watch = Watch::new(backend, context.shared_clock(), filter);
     if !is_there {
         context.note("there is no store yet; waiting for it");
@@ -51,6 +59,7 @@ pub(crate) fn run(context: &Context, args: WatchArgs) -> Result<Exit> {
     }
     let mut columns = vec![Column::whole("change"), Column::whole("seen_at")];
     columns.extend(fields.iter().map(|field| field.column()));
+    columns.extend([Column::number("calls"), Column::number("saved_ms")]);
     let mut left = args.count;
     let mut is_failing = false;
     loop {
@@ -67,18 +76,28 @@ pub(crate) fn run(context: &Context, args: WatchArgs) -> Result<Exit> {
             }
         };
         is_failing = false;
-        let count = left.map_or(changes.len(), |left| changes.len().min(left));
-        left = left.map(|left| left - count);
+        // Read after the changes: what was evicted is in the log before it is gone.
+        let events = calls.new_ones(context);
+        let most = left.unwrap_or(usize::MAX);
+        let changes = &changes[..changes.len().min(most)];
+        let events = &events[..events.len().min(most - changes.len())];
+        left = left.map(|left| left - changes.len() - events.len());
         // One writer per poll: a writer flushes its rows when it is finished.
         let mut rows = context.rows(format, &columns)?;
-        for change in &changes[..count] {
-            rows.row(&cells(
-                context,
-                change,
-                &fields,
-                &datasets,
-                args.reveal.into(),
-            ))?;
+        for change in changes {
+            let word = match change {
+                Change::Created(_) => "created",
+                Change::Updated(_) => "updated",
+                Change::Deleted(address) if calls.is_evicted(address) => "evicted",
+                Change::Deleted(_) => "removed",
+            };
+            let mut cells = vec![Cell::from(word), Cell::Time(context.now().as_millis())];
+            cells.extend(entry_cells(change, &fields, &datasets, args.reveal.into()));
+            cells.extend([Cell::Null, Cell::Null]);
+            rows.row(&cells)?;
+        }
+        for event in events {
+            rows.row(&call_cells(event, &fields, &datasets))?;
         }
         rows.finish()?;
         if left == Some(0) {
@@ -181,33 +200,108 @@ fn rest(interval: Duration) -> Result<()> {
     }
 }
 
-fn cells<'a>(
-    context: &Context,
+fn entry_cells<'a>(
     change: &'a Change,
     fields: &[Field],
     datasets: &'a Datasets,
     secrets: Secrets,
 ) -> Vec<Cell<'a>> {
-    let word = match change {
-        Change::Created(_) => "created",
-        Change::Updated(_) => "updated",
-        Change::Deleted(_) => "removed",
-    };
-    let mut cells = vec![Cell::from(word), Cell::Time(context.now().as_millis())];
-    cells.extend(fields.iter().map(|field| match (change, field) {
-        (Change::Created(entry) | Change::Updated(entry), _) => {
+    let cell = |field: &Field| match change {
+        Change::Created(entry) | Change::Updated(entry) => {
             field.cell(entry, None, datasets, secrets)
         }
-        (Change::Deleted(address), Field::StoreName) => Cell::from(&*address.store.store_name),
-        (Change::Deleted(address), Field::Key) => Cell::from(address.key.as_str()),
-        (Change::Deleted(address), Field::DatasetId) => {
-            Cell::from(address.store.dataset_id.as_deref())
-        }
-        (Change::Deleted(address), Field::Collection) => Cell::from(&*address.store.collection),
-        (Change::Deleted(address), Field::DatasetName) => {
-            Cell::from(datasets.name(address.store.dataset_id.as_deref()))
-        }
-        (Change::Deleted(_), _) => Cell::Null,
+        Change::Deleted(address) => match field {
+            Field::StoreName => Cell::from(&*address.store.store_name),
+            Field::Key => Cell::from(address.key.as_str()),
+            Field::DatasetId => Cell::from(address.store.dataset_id.as_deref()),
+            Field::Collection => Cell::from(&*address.store.collection),
+            Field::DatasetName => Cell::from(datasets.name(address.store.dataset_id.as_deref())),
+            _ => Cell::Null,
+        },
+    };
+    fields.iter().map(cell).collect()
+}
+
+fn call_cells<'a>(event: &'a Event, fields: &[Field], datasets: &'a Datasets) -> Vec<Cell<'a>> {
+    let store = &event.store;
+    let mut cells = vec![
+        Cell::from(event.outcome.word()),
+        Cell::Time(event.at.as_millis()),
+    ];
+    cells.extend(fields.iter().map(|field| match field {
+        Field::StoreName => Cell::from(&*store.store_name),
+        Field::Key => Cell::from(event.key.as_ref().map(|key| key.as_str())),
+        Field::DatasetId => Cell::from(store.dataset_id.as_deref()),
+        Field::Collection => Cell::from(&*store.collection),
+        Field::DatasetName => Cell::from(datasets.name(store.dataset_id.as_deref())),
+        Field::UserId => Cell::from(event.user.as_deref()),
+        Field::OperatorUri => Cell::from(event.operator.as_deref()),
+        _ => Cell::Null,
     }));
+    cells.extend([Cell::Count(event.count), Cell::Duration(event.saved_ms)]);
     cells
+}
+
+/// The calls of all processes, from the usage log.
+struct Calls {
+    /// `None` if the log cannot be followed, or does not tell what the filter asks for
+    follower: Option<Follower>,
+    filter: Filter,
+    /// The entries that are evicted, or about to be
+    evicted: HashMap<Address, Instant>,
+}
+
+impl Calls {
+    /// Time for which an eviction is remembered: a removal in progress ends in a fraction of it.
+    const PATIENCE: Duration = Duration::from_secs(60);
+
+    fn follow(context: &Context, filter: &Filter) -> Self {
+        let follower = if filter.means_calls() {
+            let log = context.usage_log();
+            let follower = log.and_then(|log| Ok(log.follow()?));
+            Self::or_say(context, follower)
+        } else {
+            context.detail("calls are not shown: the filter selects by what only entries have");
+            None
+        };
+        Self {
+            follower,
+            filter: filter.clone(),
+            evicted: HashMap::new(),
+        }
+    }
+
+    fn or_say<T>(context: &Context, result: Result<T>) -> Option<T> {
+        let say = |error| context.warn(&format!("calls are not shown: {error:#}"));
+        result.map_err(say).ok()
+    }
+
+    /// Returns the calls since the last time that the filter matches.
+    fn new_ones(&mut self, context: &Context) -> Vec<Event> {
+        let Some(follower) = &mut self.follower else {
+            return Vec::new();
+        };
+        let Some(mut events) = Self::or_say(context, follower.events().map_err(Into::into)) else {
+            self.follower = None;
+            return Vec::new();
+        };
+        self.evicted.retain(|_, at| at.elapsed() < Self::PATIENCE);
+        for event in &events {
+            if let (Outcome::Eviction, Some(key)) = (event.outcome, &event.key) {
+                let address = event.store.entry(key.clone());
+                self.evicted.insert(address, Instant::now());
+            }
+        }
+        events.retain(|event| {
+            let (user, operator) = (event.user.as_deref(), event.operator.as_deref());
+            let filter = &self.filter;
+            event.count > 0 && filter.matches_call(&event.store, user, operator, event.key.as_ref())
+        });
+        events
+    }
+
+    /// Reports whether the entry was evicted, and forgets it.
+    fn is_evicted(&mut self, address: &Address) -> bool {
+        self.evicted.remove(address).is_some()
+    }
 }

@@ -61,7 +61,7 @@ pub fn fold(backend: &dyn Backend, log: &Log, now: Timestamp) -> Result<()> {
 /// Returns those of some tallies whose process is gone: it holds no lock.
 fn gone(log: &Log, mut tallies: Vec<Tally>) -> Vec<Tally> {
     if !tallies.is_empty() {
-        // Without a file of locks nobody holds one.
+        // Without a file of locks, none is held.
         if let Ok(locks) = FlightLocks::look(&Sidecar::Locks.path(log.place())) {
             tallies.retain(|tally| locks.is_free(&tally.lock_name()));
         }

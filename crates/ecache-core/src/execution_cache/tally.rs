@@ -1,7 +1,7 @@
 //! Says in the usage log that this process counts calls which it has not appended yet.
 //!
 //! A process that is killed takes its counts along. The log then has a tally that began and never
-//! ended, and nobody holds its lock: `stats` says that the period is incomplete.
+//! ended, and its lock is free: `stats` says that the period is incomplete.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::OnceLock;
@@ -47,8 +47,8 @@ impl Tallying {
         self.since.load(Ordering::Relaxed) != NEVER
     }
 
-    /// Begins a tally. Returns `None` without a lock, since the tally would count as that of a process
-    /// that is gone.
+    /// Begins a tally. Returns `None` without a lock, since the tally would count as one of a
+    /// process that is gone.
     pub(super) fn begin(&self, log: &Log, now: Timestamp) -> Option<Tally> {
         let name = self.since(now.as_millis())?.lock_name();
         let take = || {

@@ -3,7 +3,8 @@
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::record::{self, Names, Payload, Records, What};
+use super::names::Names;
+use super::record::{self, Payload, Records, What};
 use super::{Counts, Event, Group, HOUR, Outcome, Tally};
 use crate::entry::MAX_COUNT;
 use crate::key::Key;

@@ -7,6 +7,7 @@
 //! | file | its job |
 //! |---|---|
 //! | `record` | one event as bytes, and reading what was torn |
+//! | `names` | numbers and names as bytes |
 //! | `log` | the files: appending, locking, beginning anew |
 //! | `follower` | the calls of all processes, as they are appended |
 //! | `batch` | many records, summed by period and group and by entry |
@@ -26,6 +27,7 @@
 mod batch;
 mod follower;
 mod log;
+mod names;
 mod record;
 mod stored;
 

@@ -1,6 +1,6 @@
 //! A row of usage as a backend stores it.
 
-use super::record::{self, Parser, write_number};
+use super::names::{self, Parser, write_number};
 use super::{Counts, Gap, Group};
 use crate::time::Timestamp;
 
@@ -32,7 +32,7 @@ impl StoredRow {
                 _,
             ) => {
                 let (flags, names) =
-                    record::group_bytes(store, user.as_deref(), operator.as_deref());
+                    names::group_bytes(store, user.as_deref(), operator.as_deref());
                 let mut bytes = vec![flags];
                 write_number(names.len() as u64, &mut bytes);
                 bytes.extend_from_slice(&names);
@@ -77,7 +77,7 @@ impl StoredRow {
             let length = usize::try_from(parser.number()?).ok()?;
             let (names, rest) = parser.0.split_at_checked(length)?;
             parser.0 = rest;
-            let (store, user, operator) = record::read_group((*first, names))?;
+            let (store, user, operator) = names::read_group((*first, names))?;
             Group::Of {
                 store,
                 user,

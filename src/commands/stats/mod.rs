@@ -3,6 +3,8 @@
 //! Calls are counted by store, dataset, user and operator, and outlive the entries. Every other
 //! condition or grouping is known of the present entries alone, which have hits and no misses.
 
+mod metrics;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -101,12 +103,19 @@ pub(crate) fn run(context: &Context, args: StatsArgs) -> Result<Exit> {
             }
         }
         gaps = recorded.gaps;
+        if !log.is_writable() && context.has_store()? {
+            context.note("at least: calls are not counted, since nothing can be written here");
+        }
     }
     // In a period, a group without a call in it says nothing.
     if since.is_some() {
         groups.retain(|_, stats| stats.counts != Counts::default());
     }
-    print(context, &args, &by, &groups, is_counted)?;
+    if args.format.is_prom() {
+        metrics::print(&args, &by, &groups, is_counted)?;
+    } else {
+        print(context, &args, &by, &groups, is_counted)?;
+    }
     if groups.is_empty() && context.terminal.stdout_is_terminal {
         context.note(if since.is_some() {
             "no call was counted since then"
@@ -261,7 +270,8 @@ fn print(
     groups: &BTreeMap<Name, Stats>,
     is_counted: bool,
 ) -> Result<()> {
-    let format = context.format(args.format);
+    let format = args.format.of_rows();
+    let format = format.unwrap_or_else(|| Format::default_for(&context.terminal));
     let datasets = context.datasets()?;
     let is_table = format == Format::Table;
     let figures: &[&'static str] = match (is_table, args.since) {
