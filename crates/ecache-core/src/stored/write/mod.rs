@@ -63,16 +63,30 @@ pub(super) fn is_of_bytes(full_name: &str) -> bool {
     matches!(bare(full_name), "alloc::vec::Vec<u8>" | "[u8]")
 }
 
-/// Reports whether the type with this full name is a collection that hashes its members, or a heap.
+/// Reports whether the type with this full name has an order of its own making: a collection that
+/// hashes its members, a heap, or an iterator over one of them.
 fn is_unordered(full_name: &str) -> bool {
     let mut name = full_name
         .trim_start_matches("&mut ")
         .trim_start_matches('&');
-    for pointer in ["alloc::boxed::Box<", "alloc::rc::Rc<", "alloc::sync::Arc<"] {
-        name = name.strip_prefix(pointer).unwrap_or(name);
+    let is_wrapper = |path: &str| {
+        path.starts_with("core::iter::adapters::")
+            || matches!(
+                path,
+                "alloc::boxed::Box" | "alloc::rc::Rc" | "alloc::sync::Arc"
+            )
+    };
+    while let Some((path, within)) = name.split_once('<')
+        && is_wrapper(path)
+    {
+        name = within.trim_start_matches('&');
     }
     let path = name.split_once('<').map_or(name, |(path, _)| path);
-    path.ends_with("HashSet") || path.ends_with("DashSet") || path.ends_with("::BinaryHeap")
+    let modules = ["::hash::set::", "::hash::map::", "::binary_heap::"];
+    path.ends_with("HashSet")
+        || path.ends_with("DashSet")
+        || path.starts_with("hashbrown::")
+        || modules.iter().any(|module| path.contains(module))
 }
 
 impl<'a> Writer<'a> {
@@ -338,6 +352,24 @@ impl<'a> ser::Serializer for Writer<'a> {
             return self.open(BYTES, "}", Items::Bytes(bytes));
         }
         self.sequence("[", "]")
+    }
+
+    /// Writes a sequence. Its type is known here even where it is not that of a field, as with
+    /// `#[serde(transparent)]` and `#[serde(serialize_with)]`.
+    fn collect_seq<I>(self, items: I) -> Result<(), StoredError>
+    where
+        I: IntoIterator<Item: Serialize>,
+    {
+        let mut writer = self;
+        if matches!(writer.sequence, Sequence::Of(_)) && is_unordered(type_name::<I>()) {
+            writer.sequence = Sequence::Of(type_name::<I>);
+        }
+        let items = items.into_iter();
+        let mut sequence = writer.serialize_seq(items.size_hint().1)?;
+        for item in items {
+            ser::SerializeSeq::serialize_element(&mut sequence, &item)?;
+        }
+        ser::SerializeSeq::end(sequence)
     }
 
     fn serialize_tuple(self, _length: usize) -> Result<Compound<'a>, StoredError> {
