@@ -81,14 +81,12 @@ impl Expansion<'_> {
         let borrowed = receiver.chain(parameters.map(|parameter| parameter.borrowed(&lifetime)));
         let (cache, context) = (self.call_companion("execution_cache"), self.context());
         let (arguments, way) = (self.arguments(), self.way());
-        let first = function.parameters.first();
-        let first = first.filter(|first| first.may_be_context());
-        let probes = first.map(|_| {
-            quote! {
-                #[allow(unused_imports)]
-                use #krate::__macro::{IsArgument as _, IsContext as _};
-            }
-        });
+        let may_be_context = function
+            .parameters
+            .first()
+            .is_some_and(Parameter::may_be_context);
+        let probes =
+            may_be_context.then(|| quote!(use #krate::__macro::{IsArgument as _, IsContext as _};));
         quote_spanned! {function.output_span()=>
             #[doc(hidden)]
             #[allow(unused_variables, clippy::all, clippy::pedantic)]
@@ -96,7 +94,10 @@ impl Expansion<'_> {
                 -> #krate::__macro::Called<#lifetime, #output>
             #where_clause
             {
+                #[allow(unused_imports)]
                 #probes
+                #[allow(unused_imports)]
+                use #krate::__macro::Unchecked as _;
                 #krate::__macro::Called::new(#cache(), #context, &[#(&#arguments),*], #way)
             }
         }
@@ -342,6 +343,7 @@ impl Expansion<'_> {
         } else {
             self.function.item.sig.ident.clone()
         };
+        let (line, column) = self.position;
         let declared = is_method.then(|| quote!(enum #of {}));
         quote! {
             #doc
@@ -352,6 +354,7 @@ impl Expansion<'_> {
                         module: ::core::module_path!(),
                         name: #name,
                         place: (::core::line!(), ::core::column!()),
+                        attribute: (#line, #column),
                         package: ::core::option_env!("CARGO_PKG_NAME"),
                         binary: ::core::option_env!("CARGO_BIN_NAME"),
                         companion_id: ::core::any::TypeId::of::<#of>,

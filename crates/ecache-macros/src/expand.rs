@@ -18,6 +18,7 @@ pub(crate) fn expand(
     options: TokenStream,
     function: TokenStream,
     place: Place,
+    position: (u32, u32),
 ) -> Result<TokenStream> {
     let options: Options = syn::parse2(options)?;
     let item: ItemFn = syn::parse2(function.clone()).map_err(|_| {
@@ -28,7 +29,7 @@ pub(crate) fn expand(
     })?;
     let function = Function::new(item, options.cache.is_some(), options.key_fn.is_some())?;
     refuse(&function, &options, place)?;
-    Ok(Expansion::new(&function, &options).tokens())
+    Ok(Expansion::new(&function, &options, position).tokens())
 }
 
 /// Rejects a function and options that do not fit together.
@@ -81,16 +82,19 @@ pub(crate) struct Expansion<'a> {
     pub(crate) krate: &'a syn::Path,
     pub(crate) output: Type,
     pub(crate) in_impl: bool,
+    /// Line and column of the attribute
+    pub(crate) position: (u32, u32),
 }
 
 impl<'a> Expansion<'a> {
-    fn new(function: &'a Function, options: &'a Options) -> Self {
+    fn new(function: &'a Function, options: &'a Options, position: (u32, u32)) -> Self {
         Self {
             function,
             options,
             krate: &options.krate,
             output: function.output(),
             in_impl: options.self_key.is_some(),
+            position,
         }
     }
 

@@ -43,8 +43,7 @@ enum Role {
 }
 
 impl Parameter {
-    fn new(parameter: &PatType, index: usize, role: Option<Role>) -> Self {
-        let ty = (*parameter.ty).clone();
+    fn new(name: Ident, ty: Type, role: Option<Role>) -> Self {
         let role = role.unwrap_or(match &ty {
             Type::Reference(_) => Role::Reference,
             ty if as_ref_target(ty).is_some() => Role::AsRef,
@@ -55,7 +54,7 @@ impl Parameter {
             _ => false,
         };
         Self {
-            name: name(parameter, index),
+            name,
             hides_its_type: role != Role::Context && types::find(&ty, hides).is_some(),
             ty,
             role,
@@ -112,8 +111,10 @@ impl Parameter {
         let span = self.ty.span();
         match self.role {
             Role::Context => None,
-            Role::First => Some(quote_spanned!(span=> (&#krate::__macro::First(#name)).argument())),
-            _ => Some(quote_spanned!(span=> #krate::__macro::argument(#reference))),
+            Role::First => {
+                Some(quote_spanned!(span=> (&#krate::__macro::First(#name)).argument().checked()))
+            }
+            _ => Some(quote_spanned!(span=> #krate::__macro::argument(#reference).checked())),
         }
     }
 
@@ -200,12 +201,13 @@ impl Function {
         });
         let mut parameters = Vec::new();
         for (index, parameter) in typed.enumerate() {
+            let ty = types::ungrouped(&parameter.ty);
             let role = match index {
-                0 => context_role(&parameter.ty, &signature.generics, has_cache)?,
+                0 => context_role(ty, &signature.generics, has_cache)?,
                 _ => None,
             };
-            refuse_argument(&parameter.ty, role, has_key_fn)?;
-            parameters.push(Parameter::new(parameter, index, role));
+            refuse_argument(ty, role, has_key_fn)?;
+            parameters.push(Parameter::new(name(parameter, index), ty.clone(), role));
         }
         let receiver = signature.receiver().map(ToTokens::to_token_stream);
         Ok(Self {
@@ -269,16 +271,20 @@ impl Function {
         generics.const_params().map(|parameter| &parameter.ident)
     }
 
-    /// Returns its type and const parameters as in a call, `::<T, N>`, in the order of their
+    /// Returns its type and const parameters as in a call, `::<T, { N }>`, in the order of their
     /// declaration.
     pub(crate) fn turbofish(&self) -> Option<TokenStream> {
         let parameters = self.item.sig.generics.params.iter();
         let names = parameters.filter_map(|parameter| match parameter {
-            GenericParam::Type(parameter) => Some(&parameter.ident),
-            GenericParam::Const(parameter) => Some(&parameter.ident),
+            GenericParam::Type(parameter) => Some(parameter.ident.to_token_stream()),
+            // Without braces, it would be a type of that name, if there is one.
+            GenericParam::Const(parameter) => {
+                let name = &parameter.ident;
+                Some(quote!({ #name }))
+            }
             GenericParam::Lifetime(_) => None,
         });
-        let names: Vec<&Ident> = names.collect();
+        let names: Vec<TokenStream> = names.collect();
         (!names.is_empty()).then(|| quote!(::<#(#names),*>))
     }
 }

@@ -20,8 +20,9 @@ use proc_macro::TokenStream;
 #[proc_macro_attribute]
 pub fn execution_cache(options: TokenStream, function: TokenStream) -> TokenStream {
     let function = proc_macro2::TokenStream::from(function);
-    let place = place::Place::of(proc_macro2::Span::call_site());
-    match expand::expand(options.into(), function.clone(), place) {
+    let span = proc_macro2::Span::call_site();
+    let (place, position) = (place::Place::of(span), place::position(span));
+    match expand::expand(options.into(), function.clone(), place, position) {
         Ok(expanded) => expanded.into(),
         Err(error) => {
             // The function stays, so that its callers are not in error as well.

@@ -18,6 +18,13 @@ pub(crate) enum Place {
     Elsewhere,
 }
 
+/// Returns the line and the column of `span`, in the macro that it comes from if there is one.
+pub(crate) fn position(span: Span) -> (u32, u32) {
+    let span = span.unwrap();
+    let number = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+    (number(span.line()), number(span.column()))
+}
+
 impl Place {
     /// Returns the place of the item at `span`.
     pub(crate) fn of(span: Span) -> Self {

@@ -35,6 +35,16 @@ pub(crate) fn find(ty: &Type, wanted: impl Fn(&Type) -> bool) -> Option<&Type> {
     found
 }
 
+/// Returns the type without the invisible group that a `$type:ty` of a macro puts around it, and
+/// without parentheses.
+pub(crate) fn ungrouped(ty: &Type) -> &Type {
+    match ty {
+        Type::Group(ty) => ungrouped(&ty.elem),
+        Type::Paren(ty) => ungrouped(&ty.elem),
+        ty => ty,
+    }
+}
+
 /// Reports whether a function can write through the type.
 pub(crate) fn is_mutable(ty: &Type) -> bool {
     match ty {

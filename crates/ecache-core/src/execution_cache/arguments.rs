@@ -4,6 +4,7 @@
 use std::marker::PhantomData;
 
 use serde::Serialize;
+use serde::de::Deserialize;
 
 use super::{CacheContext, ExecutionCache, ExecutionContext, default_context};
 use crate::key::Preimage;
@@ -35,6 +36,43 @@ pub fn argument<T: Serialize + ?Sized>(value: &T) -> Stored<'_, T> {
         push: Preimage::push,
     }
 }
+
+/// Where the type allows it, the stored form of the value is read back and compared: a field that
+/// serde skips would be missing from the key.
+impl<'de, T: Serialize + Deserialize<'de> + PartialEq> Stored<'_, T> {
+    /// Makes this an argument that must come back from its stored form.
+    #[must_use]
+    pub fn checked(self) -> Self {
+        Self {
+            push: Preimage::push_checked::<T, T>,
+            ..self
+        }
+    }
+}
+
+impl<'de, T: Serialize + Deserialize<'de> + PartialEq> Stored<'_, [T]> {
+    /// Makes this an argument that must come back from its stored form.
+    #[must_use]
+    pub fn checked(self) -> Self {
+        Self {
+            push: Preimage::push_checked::<[T], Vec<T>>,
+            ..self
+        }
+    }
+}
+
+/// Arguments that cannot be read back or compared, and thus are not checked.
+pub trait Unchecked: Sized {
+    /// Returns the argument.
+    #[must_use]
+    fn checked(self) -> Self {
+        self
+    }
+}
+
+impl<T: ?Sized> Unchecked for Stored<'_, T> {}
+
+impl Unchecked for Omitted {}
 
 impl<T: ?Sized> Argument for Stored<'_, T> {
     fn push_to(&self, list: &mut Preimage) -> Result<(), StoredError> {

@@ -35,6 +35,12 @@ pub trait Codec<T> {
         None
     }
 
+    /// Reports whether the stored form has all of a result, as far as that can be seen. It is asked
+    /// for results that cannot be compared.
+    fn is_whole(&self, _result: &T) -> bool {
+        true
+    }
+
     /// Reports whether every result survives a round trip unchanged. Otherwise results are read
     /// back when they are stored.
     fn is_exact(&self) -> bool {
@@ -58,6 +64,10 @@ impl<T, C: Codec<T>> Codec<T> for &C {
 
     fn equal(&self, one: &T, other: &T) -> Option<bool> {
         (**self).equal(one, other)
+    }
+
+    fn is_whole(&self, result: &T) -> bool {
+        (**self).is_whole(result)
     }
 
     fn is_exact(&self) -> bool {
@@ -117,6 +127,10 @@ impl<T: Serialize + DeserializeOwned + 'static> Codec<T> for StoredForm {
 
     fn decode(&self, value: Value) -> Result<T, CodecError> {
         numbers::decode(value).or_else(decode)
+    }
+
+    fn is_whole(&self, result: &T) -> bool {
+        !stored::leaves_a_field_out(result)
     }
 
     fn is_exact(&self) -> bool {
@@ -182,6 +196,10 @@ impl<T, C: Codec<T>, E: Equality<T>> Codec<T> for Compared<C, E> {
 
     fn equal(&self, one: &T, other: &T) -> Option<bool> {
         E::equal(one, other)
+    }
+
+    fn is_whole(&self, result: &T) -> bool {
+        self.codec.is_whole(result)
     }
 
     fn is_exact(&self) -> bool {

@@ -32,6 +32,8 @@ pub(super) trait AnyCodec {
     fn decode(&self, value: Value) -> Result<Shared, CodecError>;
     /// See [`Codec::equal`].
     fn equal(&self, one: &AnyResult, other: &AnyResult) -> Option<bool>;
+    /// See [`Codec::is_whole`].
+    fn is_whole(&self, result: &AnyResult) -> bool;
     /// See [`Codec::is_exact`].
     fn is_exact(&self) -> bool;
     /// See [`Codec::lifetime`].
@@ -89,6 +91,10 @@ impl<C: Codec<T>, T: Clone + Send + Sync + 'static> AnyCodec for Typed<C, T> {
 
     fn equal(&self, one: &AnyResult, other: &AnyResult) -> Option<bool> {
         self.codec.equal(typed(one), typed(other))
+    }
+
+    fn is_whole(&self, result: &AnyResult) -> bool {
+        self.codec.is_whole(typed(result))
     }
 
     fn is_exact(&self) -> bool {

@@ -4,7 +4,8 @@
 //! A module path and a name are not enough: items in function bodies and in the `impl` blocks of
 //! traits share both. The compiler's name of a type declared with the function includes everything
 //! that encloses it. Only blocks have no names, so an item in a function body also gets its
-//! position in the file. Other items do not, so an edit above them keeps their entries valid. The
+//! position in the file. Other items do not, so an edit above them keeps their entries valid. Items
+//! of one macro call share a position, so the compiler's number of the type is added for them. The
 //! default store name stays readable, like FiftyOne's: module and function.
 
 use std::any::{TypeId, type_name};
@@ -22,8 +23,10 @@ pub struct Declaration {
     pub module: &'static str,
     /// The function's name
     pub name: &'static str,
-    /// Line and column of the attribute
+    /// Line and column of the attribute, or of the macro call that it comes from
     pub place: (u32, u32),
+    /// Line and column of the attribute in the macro that it comes from, if there is one
+    pub attribute: (u32, u32),
     /// The package being compiled
     pub package: Option<&'static str>,
     /// The binary target being compiled, if it is one
@@ -109,6 +112,9 @@ impl Declaration {
         if names.is_in_a_body {
             let (line, column) = self.place;
             identity.push_str(&format!(" at {line}:{column}"));
+            if self.attribute != self.place {
+                identity.push_str(&format!(" as {companion:?}"));
+            }
         }
         if let Some(binary) = self.binary.filter(|_| self.may_be_in_the_library()) {
             identity.push_str(&format!(" in binary {binary}"));
@@ -181,6 +187,7 @@ mod tests {
         module: "app::reports",
         name: "load",
         place: (7, 5),
+        attribute: (7, 5),
         package: Some("app"),
         binary: None,
         companion_id: TypeId::of::<()>,
@@ -254,6 +261,30 @@ mod tests {
         assert!(!example.function.ends_with(" in binary app"), "{example:?}");
         assert_eq!(library.store(), "app::reports::load");
         assert_eq!(binary.store(), "app::reports::load");
+    }
+
+    #[test]
+    fn functions_of_one_macro_call_have_identities_of_their_own() {
+        struct One;
+        struct Two;
+        let one = Declaration {
+            companion_id: TypeId::of::<One>,
+            attribute: (3, 9),
+            ..DECLARATION
+        };
+        let two = Declaration {
+            companion_id: TypeId::of::<Two>,
+            ..one
+        };
+        let names = || one.function_names("app::reports::enclosing::load");
+        let identity = |declaration: Declaration| {
+            let options = declaration.options_of(names(), (declaration.companion_id)());
+            options.function.into_owned()
+        };
+        // Whichever is called first in a process, neither has the other's identity.
+        assert_eq!(identity(two), identity(two));
+        assert_ne!(identity(one), identity(two));
+        assert!(identity(one).starts_with("app::reports::enclosing::load at 7:5 as TypeId("));
     }
 
     #[test]

@@ -72,6 +72,10 @@ impl<T, C: Codec<T>, F: Fn(&T) -> Option<Duration>> Codec<T> for Lasting<C, F> {
         self.codec.equal(one, other)
     }
 
+    fn is_whole(&self, result: &T) -> bool {
+        self.codec.is_whole(result)
+    }
+
     fn is_exact(&self) -> bool {
         self.codec.is_exact()
     }

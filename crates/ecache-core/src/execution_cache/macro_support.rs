@@ -3,7 +3,7 @@
 use super::outcome::{Fallible, FallibleOption, SkipsNone};
 
 pub use super::arguments::{
-    First, IsArgument, IsContext, argument, pushed, self_type, type_argument, type_of,
+    First, IsArgument, IsContext, Unchecked, argument, pushed, self_type, type_argument, type_of,
 };
 pub use super::called::{Called, Pending};
 pub use super::called_async::PendingAsync;

@@ -79,6 +79,10 @@ impl<C: Codec<T>, O, T: Clone + Send + Sync + 'static> AnyCodec for Divided<C, O
         self.codec.equal(one, other)
     }
 
+    fn is_whole(&self, result: &AnyResult) -> bool {
+        self.codec.is_whole(result)
+    }
+
     fn is_exact(&self) -> bool {
         self.codec.is_exact()
     }

@@ -1,9 +1,11 @@
 //! The text that is hashed to a key.
 
 use std::any::type_name;
+use std::borrow::Borrow;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use serde::Serialize;
+use serde::de::Deserialize;
 use thiserror::Error;
 
 use super::scopes::CallScopes;
@@ -86,6 +88,41 @@ impl Preimage {
     /// then.
     pub fn push<T: Serialize + ?Sized>(&mut self, argument: &T) -> Result<(), StoredError> {
         stored::write_argument(argument, self.next())
+    }
+
+    /// Like [`push`](Preimage::push), for an argument that can be read back as a `Read`: if another
+    /// value is read that is written alike, the key cannot tell the two apart.
+    ///
+    /// Types of the language have no such values, and types that borrow cannot be read.
+    pub(crate) fn push_checked<'de, T, Read>(&mut self, argument: &T) -> Result<(), StoredError>
+    where
+        T: Serialize + PartialEq + ?Sized,
+        Read: Deserialize<'de> + Borrow<T>,
+    {
+        let start = self.text.len();
+        self.push(argument)?;
+        if is_of_the_language(type_name::<T>()) {
+            return Ok(());
+        }
+        let written = &self.text[start..];
+        let written = written.strip_prefix(b", ").unwrap_or(written);
+        let json = Json::parse(written).map_err(|error| error.to_string())?;
+        match stored::lent_from_json::<Read>(&json) {
+            Ok(read) if argument != read.borrow() => {
+                let mut again = Vec::with_capacity(written.len());
+                stored::write_argument(read.borrow(), &mut again)?;
+                #[expect(clippy::eq_op, reason = "a NaN is not equal to itself")]
+                let is_comparable = argument == argument;
+                if again == written && is_comparable {
+                    return Err(StoredError::LeftOut);
+                }
+                Ok(())
+            }
+            Err(StoredError::Refused(why)) if why.starts_with("missing field") => {
+                Err(StoredError::LeftOut)
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Adds the next positional argument, which is in its stored form already.

@@ -34,7 +34,7 @@ mod read;
 mod types;
 mod write;
 
-use serde::de::DeserializeOwned;
+use serde::de::{Deserialize, DeserializeOwned};
 use serde::ser::{Error, Serialize};
 use thiserror::Error;
 
@@ -58,10 +58,10 @@ pub enum StoredError {
     /// An integer beyond 128 bits was to be read.
     #[error("the integer {0} does not fit 128 bits")]
     BigInteger(Box<str>),
-    /// A struct leaves a field out of its stored form, so different arguments would have one key.
+    /// A value has the stored form of another one, so both would have one key.
     #[error(
-        "a struct leaves a field out (`#[serde(skip)]`), so that a key cannot tell its values apart: say what \
-         the result depends on with `key_fn`"
+        "another value has the same stored form, as one without a field of `#[serde(skip)]`, so that a key cannot \
+         tell them apart: say what the result depends on with `key_fn`"
     )]
     LeftOut,
     /// The type's own `Serialize` or `Deserialize` refused.
@@ -113,6 +113,12 @@ pub fn to_json<T: Serialize + ?Sized>(value: &T) -> Result<Json, StoredError> {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn from_json<T: DeserializeOwned>(json: &Json) -> Result<T, StoredError> {
+    T::deserialize(read::Reader(json))
+}
+
+/// Like [`from_json`], for a type that may borrow; one that does cannot be read, unless it can own
+/// its data as well, as a `Cow` can.
+pub(crate) fn lent_from_json<'de, T: Deserialize<'de>>(json: &Json) -> Result<T, StoredError> {
     T::deserialize(read::Reader(json))
 }
 
@@ -177,6 +183,13 @@ pub(crate) fn write_argument<T: Serialize + ?Sized>(
     out: &mut Vec<u8>,
 ) -> Result<(), StoredError> {
     value.serialize(write::Writer::new::<T>(out, KeyOrder::Sorted).whole(value))
+}
+
+/// Reports whether the stored form of a value leaves out a field, as far as that can be seen.
+pub(crate) fn leaves_a_field_out<T: Serialize + ?Sized>(value: &T) -> bool {
+    let mut text = Vec::new();
+    let writer = write::Writer::new::<T>(&mut text, KeyOrder::Insertion);
+    value.serialize(writer.whole(value)) == Err(StoredError::LeftOut)
 }
 
 /// Puts the members of every set in a stored form into canonical order, each once.

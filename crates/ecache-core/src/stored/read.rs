@@ -4,9 +4,7 @@ use std::any::type_name;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use serde::de::value::{
-    BorrowedStrDeserializer, MapAccessDeserializer, MapDeserializer, SeqDeserializer,
-};
+use serde::de::value::{MapAccessDeserializer, MapDeserializer, SeqDeserializer, StrDeserializer};
 use serde::de::{Deserializer, Error, IntoDeserializer, Visitor};
 use serde::forward_to_deserialize_any;
 
@@ -15,19 +13,20 @@ use super::write::is_of_bytes;
 use crate::mongo_types::wrapper;
 use crate::python_json::{Json, PyString};
 
-/// Reads one value.
+/// Reads one value. It lends nothing to it, so that a type that borrows can be asked whether it can
+/// be read, and cannot.
 #[derive(Clone, Copy)]
-pub(super) struct Reader<'de>(pub(super) &'de Json);
+pub(super) struct Reader<'a>(pub(super) &'a Json);
 
 /// The content of an object with one of FiftyOne's `_cls`.
-enum Class<'de> {
-    Date(&'de Json),
-    Bytes(&'de str),
-    Values(&'de [Json]),
+enum Class<'a> {
+    Date(&'a Json),
+    Bytes(&'a str),
+    Values(&'a [Json]),
 }
 
-impl<'de> Class<'de> {
-    fn of(json: &'de Json) -> Option<Self> {
+impl<'a> Class<'a> {
+    fn of(json: &'a Json) -> Option<Self> {
         let Json::Object(entries) = json else {
             return None;
         };
@@ -52,7 +51,7 @@ fn text(string: &PyString) -> Result<&str, StoredError> {
 }
 
 fn visit_values<'de, V: Visitor<'de>>(
-    values: &'de [Json],
+    values: &[Json],
     visitor: V,
 ) -> Result<V::Value, StoredError> {
     let mut values = SeqDeserializer::new(values.iter().map(Reader));
@@ -61,9 +60,9 @@ fn visit_values<'de, V: Visitor<'de>>(
     Ok(value)
 }
 
-fn entries<'de>(
-    entries: &'de [(PyString, Json)],
-) -> MapDeserializer<'de, impl Iterator<Item = (KeyReader<'de>, Reader<'de>)>, StoredError> {
+fn entries<'a, 'de>(
+    entries: &'a [(PyString, Json)],
+) -> MapDeserializer<'de, impl Iterator<Item = (KeyReader<'a>, Reader<'a>)>, StoredError> {
     MapDeserializer::new(
         entries
             .iter()
@@ -72,7 +71,7 @@ fn entries<'de>(
 }
 
 fn visit_entries<'de, V: Visitor<'de>>(
-    object: &'de [(PyString, Json)],
+    object: &[(PyString, Json)],
     visitor: V,
 ) -> Result<V::Value, StoredError> {
     let mut entries = entries(object);
@@ -96,7 +95,7 @@ fn visit_big_integer<'de, V: Visitor<'de>>(
     }
 }
 
-impl<'de> Deserializer<'de> for Reader<'de> {
+impl<'de> Deserializer<'de> for Reader<'_> {
     type Error = StoredError;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, StoredError> {
@@ -106,7 +105,7 @@ impl<'de> Deserializer<'de> for Reader<'de> {
             Json::Integer(integer) => visitor.visit_i64(*integer),
             Json::BigInteger(digits) => visit_big_integer(digits, visitor),
             Json::Float(float) => visitor.visit_f64(*float),
-            Json::String(string) => visitor.visit_borrowed_str(text(string)?),
+            Json::String(string) => visitor.visit_str(text(string)?),
             Json::Array(values) => visit_values(values, visitor),
             Json::Object(object) => match Class::of(self.0) {
                 Some(Class::Date(text)) => Reader(text).deserialize_any(visitor),
@@ -149,7 +148,7 @@ impl<'de> Deserializer<'de> for Reader<'de> {
         visitor: V,
     ) -> Result<V::Value, StoredError> {
         match self.0 {
-            Json::String(string) => visitor.visit_enum(BorrowedStrDeserializer::new(text(string)?)),
+            Json::String(string) => visitor.visit_enum(StrDeserializer::new(text(string)?)),
             Json::Object(object) if object.len() == 1 => {
                 visitor.visit_enum(MapAccessDeserializer::new(entries(object)))
             }
@@ -200,7 +199,7 @@ impl<'de> Deserializer<'de> for Reader<'de> {
     }
 }
 
-impl<'de> IntoDeserializer<'de, StoredError> for Reader<'de> {
+impl<'de> IntoDeserializer<'de, StoredError> for Reader<'_> {
     type Deserializer = Self;
 
     fn into_deserializer(self) -> Self {
@@ -247,11 +246,11 @@ impl<'de> Deserializer<'de> for TextReader {
 
 /// Reads the key of a map, which may have been a number, a boolean or null.
 #[derive(Clone, Copy)]
-struct KeyReader<'de>(&'de PyString);
+struct KeyReader<'a>(&'a PyString);
 
-impl<'de> KeyReader<'de> {
+impl KeyReader<'_> {
     /// Visits the parsed text, or else the text itself, which the visitor then refuses by name.
-    fn parsed<T: std::str::FromStr, V: Visitor<'de>>(
+    fn parsed<'de, T: std::str::FromStr, V: Visitor<'de>>(
         self,
         visit: impl FnOnce(V, T) -> Result<V::Value, StoredError>,
         visitor: V,
@@ -259,7 +258,7 @@ impl<'de> KeyReader<'de> {
         let text = text(self.0)?;
         match text.parse() {
             Ok(value) => visit(visitor, value),
-            Err(_) => visitor.visit_borrowed_str(text),
+            Err(_) => visitor.visit_str(text),
         }
     }
 }
@@ -274,11 +273,11 @@ macro_rules! read_parsed {
     };
 }
 
-impl<'de> Deserializer<'de> for KeyReader<'de> {
+impl<'de> Deserializer<'de> for KeyReader<'_> {
     type Error = StoredError;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, StoredError> {
-        visitor.visit_borrowed_str(text(self.0)?)
+        visitor.visit_str(text(self.0)?)
     }
 
     read_parsed! {
@@ -300,7 +299,7 @@ impl<'de> Deserializer<'de> for KeyReader<'de> {
     fn deserialize_unit<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, StoredError> {
         match text(self.0)? {
             "null" => visitor.visit_unit(),
-            text => visitor.visit_borrowed_str(text),
+            text => visitor.visit_str(text),
         }
     }
 
@@ -318,7 +317,7 @@ impl<'de> Deserializer<'de> for KeyReader<'de> {
         _variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, StoredError> {
-        visitor.visit_enum(BorrowedStrDeserializer::new(text(self.0)?))
+        visitor.visit_enum(StrDeserializer::new(text(self.0)?))
     }
 
     fn deserialize_unit_struct<V: Visitor<'de>>(
@@ -334,7 +333,7 @@ impl<'de> Deserializer<'de> for KeyReader<'de> {
     }
 }
 
-impl<'de> IntoDeserializer<'de, StoredError> for KeyReader<'de> {
+impl<'de> IntoDeserializer<'de, StoredError> for KeyReader<'_> {
     type Deserializer = Self;
 
     fn into_deserializer(self) -> Self {

@@ -11,13 +11,16 @@
 //! | a default method of a trait | `A` answered for `B` | apart |
 //! | `X` as operator alone, then as prompt alone | the same in memory | apart |
 //! | a field that serde skips | the same | not cached, with what to write |
+//! | values that serde writes alike, of a type that can be read and compared | the same | not cached, with what to write |
 //! | `&mut` arguments | left as they were by a hit | refused (tests of ecache-macros) |
-//! | a `HashSet`, anywhere in an argument | a key per process | one key |
+//! | a `HashSet`, anywhere in an argument, also as `transparent` or `serialize_with` writes it | a key per process | one key |
+//! | functions that one macro call declares in a body | the same, by the order of their first calls | apart |
 
 use std::collections::{BTreeMap, HashSet};
+use std::fmt::Debug;
 
 use ecache_core::execution_cache;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::*;
 
@@ -52,7 +55,7 @@ impl Two for Site {
 }
 
 /// Calls each of two functions twice, in this process and in a simulated second one.
-fn are_apart<T: PartialEq + std::fmt::Debug>(
+fn are_apart<T: PartialEq + Debug>(
     one: impl Fn(&ExecutionContext) -> T,
     two: impl Fn(&ExecutionContext) -> T,
 ) {
@@ -122,6 +125,180 @@ fn functions_that_a_macro_declares() {
     let one: fn(&ExecutionContext) -> u8 = declare!(1);
     let two: fn(&ExecutionContext) -> u8 = declare!(2);
     are_apart(one, two);
+}
+
+macro_rules! declare_both {
+    () => {
+        (declare!(5), declare!(6))
+    };
+}
+
+/// Both have one path, and their line and column are those of the outer macro call.
+#[test]
+fn functions_that_one_macro_call_declares() {
+    type Declared = fn(&ExecutionContext) -> u8;
+    let both: (Declared, Declared) = declare_both!();
+    let folder = tempfile::tempdir().expect("a folder");
+    let ctx = context(Cache::at(folder.path().join("store.db")));
+    assert_eq!((both.0(&ctx), both.1(&ctx)), (5, 6));
+    let backend = ctx.cache.backend().expect("a store");
+    for entry in entries(&**backend) {
+        let function = entry.function.expect("it is recorded");
+        // Without the type's number, the first function called would have a bare identity, in
+        // another process the other one.
+        assert!(function.contains(" as TypeId("), "{function}");
+    }
+    are_apart(both.0, both.1);
+}
+
+#[expect(dead_code, reason = "it has the name of a const parameter")]
+struct N;
+
+#[execution_cache]
+fn length<const N: usize>(_ctx: &ExecutionContext) -> usize {
+    N
+}
+
+#[test]
+fn const_parameters_are_part_of_the_key() {
+    are_apart(length::<1>, length::<2>);
+}
+
+/// Has a field in its padding, where no gap shows it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Padded {
+    id: u64,
+    is_deep: bool,
+    #[serde(skip)]
+    is_raw: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+enum Variants {
+    Struct {
+        id: u64,
+        #[serde(skip)]
+        limit: u64,
+    },
+    Tuple(u64, #[serde(skip)] u64),
+    Newtype(#[serde(skip)] u64),
+    #[serde(skip_deserializing)]
+    Unread,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+enum Untagged {
+    One(u64),
+    Two(u64),
+    Text(String),
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+struct Transparent {
+    id: u64,
+    #[serde(skip)]
+    limit: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Unwritten {
+    id: u64,
+    #[serde(skip_serializing)]
+    limit: u64,
+}
+
+#[execution_cache]
+fn described<T: Serialize + Debug>(_ctx: &ExecutionContext, value: &T) -> String {
+    format!("{value:?}")
+}
+
+macro_rules! describe {
+    ($($function:ident: $argument:ty)*) => {
+        $(
+            #[execution_cache]
+            fn $function(_ctx: &ExecutionContext, value: $argument) -> String {
+                format!("{value:?}")
+            }
+        )*
+    };
+}
+
+describe! {
+    padded: Padded
+    padded_list: Vec<Padded>
+    padded_slice: &[Padded]
+    variants: Variants
+    untagged: Option<Untagged>
+    transparent: &Transparent
+    unwritten: (u8, Unwritten)
+    borrowed: Lent<'_>
+    json: serde_json::Value
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Lent<'a> {
+    text: &'a str,
+}
+
+/// Two arguments of one stored form: the second is found where its type can be read and compared.
+#[test]
+fn arguments_that_serde_writes_alike() {
+    let of = |is_raw| Padded {
+        id: 1,
+        is_deep: true,
+        is_raw,
+    };
+    are_apart(|ctx| padded(ctx, of(true)), |ctx| padded(ctx, of(false)));
+    are_apart(
+        |ctx| padded_list(ctx, vec![of(false), of(true)]),
+        |ctx| padded_list(ctx, vec![of(false), of(false)]),
+    );
+    are_apart(
+        |ctx| padded_slice(ctx, &[of(true)]),
+        |ctx| padded_slice(ctx, &[of(false)]),
+    );
+    for (one, other) in [
+        (
+            Variants::Struct { id: 1, limit: 1 },
+            Variants::Struct { id: 1, limit: 0 },
+        ),
+        (Variants::Tuple(1, 1), Variants::Tuple(1, 0)),
+        (Variants::Newtype(1), Variants::Newtype(0)),
+    ] {
+        are_apart(
+            |ctx| variants(ctx, one.clone()),
+            |ctx| variants(ctx, other.clone()),
+        );
+    }
+    are_apart(
+        |ctx| untagged(ctx, Some(Untagged::One(1))),
+        |ctx| untagged(ctx, Some(Untagged::Two(1))),
+    );
+    let of = |limit| Transparent { id: 1, limit };
+    are_apart(
+        |ctx| transparent(ctx, &of(1)),
+        |ctx| transparent(ctx, &of(0)),
+    );
+    let of = |limit| (1, Unwritten { id: 1, limit });
+    are_apart(|ctx| unwritten(ctx, of(1)), |ctx| unwritten(ctx, of(0)));
+}
+
+#[test]
+fn arguments_that_cannot_be_read_back_as_they_are_are_cached() {
+    let ctx = in_memory();
+    for _ in 0..2 {
+        borrowed(&ctx, Lent { text: "a" });
+        variants(&ctx, Variants::Unread);
+        json(&ctx, serde_json::json!({"_cls": "tuple", "values": [1]}));
+        described(&ctx, &vec![Variants::Unread]);
+    }
+    let hits = |cache: &ExecutionCache| cache.counters().memory_hits;
+    assert_eq!(hits(borrowed::execution_cache()), 1);
+    assert_eq!(hits(variants::execution_cache()), 1);
+    assert_eq!(hits(json::execution_cache()), 1);
+    assert_eq!(hits(described::execution_cache()), 1);
 }
 
 #[execution_cache]
@@ -350,9 +527,37 @@ fn a_field_that_serde_skips() {
 }
 
 #[derive(Serialize)]
+#[serde(transparent)]
+struct Tags {
+    tags: HashSet<u32>,
+}
+
+fn write_tags<S: serde::Serializer>(tags: &HashSet<u32>, writer: S) -> Result<S::Ok, S::Error> {
+    writer.collect_seq(tags.iter().map(|tag| tag * 2))
+}
+
+#[derive(Serialize)]
 struct Query {
     tags: HashSet<u32>,
     more: BTreeMap<u8, Option<HashSet<&'static str>>>,
+    transparent: Tags,
+    #[serde(serialize_with = "write_tags")]
+    written: HashSet<u32>,
+    list: Vec<HashSet<u32>>,
+}
+
+impl Query {
+    /// Creates a query; each set has its own hash seed and thus its own order.
+    fn new() -> Self {
+        let tags = || (0..20).collect();
+        Self {
+            tags: tags(),
+            more: BTreeMap::from([(1, Some(HashSet::from(["a", "b", "c", "d"])))]),
+            transparent: Tags { tags: tags() },
+            written: tags(),
+            list: vec![tags(), HashSet::new()],
+        }
+    }
 }
 
 #[execution_cache]
@@ -364,18 +569,18 @@ fn of_query(_ctx: &ExecutionContext, _query: &Query, _tags: HashSet<u32>) -> u8 
 fn a_set_anywhere_in_an_argument_has_one_key() {
     let ctx = in_memory();
     for _ in 0..20 {
-        // Each set has its own hash seed and thus its own order.
-        let query = Query {
-            tags: (0..20).collect(),
-            more: BTreeMap::from([(1, Some(HashSet::from(["a", "b", "c", "d"])))]),
-        };
-        assert_eq!(of_query(&ctx, &query, (0..20).collect()), 1);
+        assert_eq!(of_query(&ctx, &Query::new(), (0..20).collect()), 1);
     }
     assert_eq!(of_query::counters().computations, 1);
-    let query = Query {
-        tags: HashSet::new(),
-        more: BTreeMap::new(),
-    };
-    of_query(&ctx, &query, HashSet::new());
-    assert_eq!(of_query::counters().computations, 2);
+    let mut others = [(); 5].map(|()| Query::new());
+    others[0].tags.clear();
+    others[1].more.clear();
+    others[2].transparent.tags.clear();
+    others[3].written.clear();
+    // The order of a list counts, whatever its members are.
+    others[4].list.reverse();
+    for other in &others {
+        of_query(&ctx, other, (0..20).collect());
+    }
+    assert_eq!(of_query::counters().computations, 6);
 }
