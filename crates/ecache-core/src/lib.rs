@@ -2,6 +2,8 @@
 //! and in an SQLite file, where they outlive the process and are shared among threads, tasks and
 //! processes.
 //!
+//! # Cache a function
+//!
 #![cfg_attr(feature = "macros", doc = "```standalone_crate")]
 #![cfg_attr(not(feature = "macros"), doc = "```ignore")]
 //! use std::sync::LazyLock;
@@ -17,8 +19,8 @@
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let folder = tempfile::tempdir()?;
 //! # std::env::set_current_dir(&folder)?;
-//! assert_eq!(count_words("to be or not to be"), 6);
-//! assert_eq!(count_words("to be or not to be"), 6);
+//! assert_eq!(count_words("to be or not to be"), 6); // computed
+//! assert_eq!(count_words("to be or not to be"), 6); // from memory; after a restart, from the file
 //! assert_eq!(count_words::counters().computations, 1);
 //!
 //! count_words::clear_cache("to be or not to be")?;
@@ -26,8 +28,50 @@
 //! # }
 //! ```
 //!
-//! Without `cache = …`, a function uses the process's default cache ([`set_default`]), or else
-//! the command line's default store, so that `ecache ls` shows its results.
+//! `cache.db` is created by the first call. Without `cache = …`, a function uses the process's
+//! default cache ([`set_default`]), or else the command line's default store, so that `ecache ls`
+//! shows its results.
+//!
+//! Arguments implement serde's `Serialize`; results are `Clone` with `Serialize` and
+//! `Deserialize`. The `Err` of a `Result` is returned and not cached:
+//!
+#![cfg_attr(feature = "macros", doc = "```standalone_crate")]
+#![cfg_attr(not(feature = "macros"), doc = "```ignore")]
+//! # use ecache_core::{Cache, execution_cache, set_default};
+//! # use serde::{Deserialize, Serialize};
+//! #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+//! struct Weather {
+//!     city: String,
+//!     degrees: f64,
+//! }
+//!
+//! #[execution_cache(ttl = "10m", stale_if_error = "1d")]
+//! async fn weather(city: &str, in_fahrenheit: bool) -> Result<Weather, String> {
+//!     let degrees = if in_fahrenheit { 59.0 } else { 15.0 };
+//!     Ok(Weather { city: city.to_owned(), degrees })
+//! }
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! // A test uses a store of its own, which ends with the process.
+//! set_default(Cache::in_memory())?;
+//! # futures_executor::block_on(async {
+//! let porto = weather("Porto", false).await?;
+//! assert_eq!(porto.degrees, 15.0);
+//!
+//! // A look that computes nothing.
+//! assert_eq!(weather::get("Porto", false).await, Some(Ok(porto)));
+//! assert_eq!(weather::get("Porto", true).await, None);
+//!
+//! // A call that also says where its result is from.
+//! let (_, status) = weather::with_status("Porto", false).await;
+//! assert!(status.is_hit);
+//! # Ok(())
+//! # })
+//! # }
+//! ```
+//!
+//! The [attribute](macro@execution_cache) describes the options (lifetimes, keys of one's own, what
+//! is kept where, refreshing in the background) and the functions beside a cached one.
 //!
 //! # Scopes: datasets, users, operators
 //!
@@ -55,6 +99,10 @@
 //! let cached = expensive_query(&ctx, "ground_truth.label");
 //! assert_eq!(computed, cached);
 //! assert_eq!(expensive_query::counters().computations, 1);
+//!
+//! // Bob has results of his own.
+//! expensive_query(&ctx.clone().with_user("bob"), "ground_truth.label");
+//! assert_eq!(expensive_query::counters().computations, 2);
 //!
 //! let cleared = expensive_query::clear_cache(&ctx, "ground_truth.label")?;
 //! assert_eq!(cleared.entries, 1);
@@ -88,6 +136,14 @@
 //! | files of `mongoexport` and `mongodump` | [`interchange`] |
 //! | watching entries change | [`watch`] |
 //! | moving entries between stores | [`transfer`] |
+//!
+//! # Features
+//!
+//! | feature | default | |
+//! |---|---|---|
+//! | `macros` | yes | the attribute |
+//! | `compact` | yes | [`Compact`](execution_cache::Compact), a binary codec |
+//! | `mongodb` | no | stores in FiftyOne's own database |
 
 pub mod backend;
 #[doc(hidden)]
@@ -340,7 +396,8 @@ pub use execution_cache::{
 /// in a binary form. A result that changes when it is read back from the store, as with
 /// `#[serde(skip)]`, is kept in neither tier, and a warning gives the reason. To check this,
 /// results up to 16 KiB are read back whenever they are stored, larger ones the first sixteen times
-/// and then one in 32. Skipped fields are detected if the type implements `==`.
+/// and then one in 32. Skipped fields are detected if the type implements `==`, or else if they
+/// leave a visible gap in a struct.
 ///
 /// Results leave memory when they expire, when `max_size` or `max_bytes` is reached, and with their
 /// [`Cache`]. Once a minute, when it stores a result, a function removes up to 32 of its expired
@@ -362,8 +419,10 @@ pub use execution_cache::{
 /// are compile errors.
 ///
 /// Two arguments of one type are the same if `Serialize` writes the same for both. If yours drops a
-/// difference that the result depends on, such as the variant of an `untagged` enum or what a
-/// `serialize_with` rounds, name it with a `key_fn`.
+/// difference that the result depends on, such as a field of `#[serde(skip)]` or the variant of an
+/// `untagged` enum, name it with a `key_fn`. Where the type implements `Deserialize` and `==`, such
+/// a call is not cached, and a warning says so; of other types, neither is a struct that leaves a
+/// visible gap.
 ///
 /// The key covers only the arguments and the scopes. For other inputs, use a `ttl`, a `version` or
 /// `verify_every`. Copies of a result are made by its `Clone`; callers share any state that `Clone`
