@@ -1,0 +1,193 @@
+//! The longest time for which asynchronous calls keep a current-thread executor from its other
+//! tasks: at most 10 ms more than without calls.
+//!
+//! A thread wakes a task of the executor every 5 ms; the delay until the task runs is a stall. Each
+//! part prints the longest one, and the longest with no calls going on, for the same time: that is
+//! the machine's own.
+
+use std::path::Path;
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use ecache_core::execution_cache;
+use ecache_core::execution_cache::{Cache, ExecutionContext};
+use ecache_core::single_flight::FlightLocks;
+use futures_executor::ThreadPool;
+use rusqlite::Connection;
+use sha2::{Digest, Sha256};
+
+/// Time between two wake-ups of the ticker.
+const TICK: Duration = Duration::from_millis(5);
+
+/// Elements of an array whose stored form is 100 MB.
+const ELEMENTS: usize = 25_000_000;
+
+const KEYS: usize = 200;
+
+#[execution_cache(max_bytes = 1 << 30)]
+async fn large(_ctx: &ExecutionContext, number: usize) -> Vec<f32> {
+    vec![number as f32; ELEMENTS]
+}
+
+#[execution_cache]
+async fn small(_ctx: &ExecutionContext, number: usize) -> usize {
+    number
+}
+
+type Longest = Arc<Mutex<Duration>>;
+
+/// An executor with one thread, and the thread that wakes its ticker.
+struct Ticked {
+    pool: ThreadPool,
+    longest: Longest,
+    stop: Sender<()>,
+    ticker: std::thread::JoinHandle<()>,
+}
+
+impl Ticked {
+    fn start() -> Self {
+        let pool = ThreadPool::builder().pool_size(1).create().expect("a pool");
+        let longest = Longest::default();
+        let (stop, stopped) = mpsc::channel();
+        let (executor, of_ticker) = (pool.clone(), longest.clone());
+        let ticker = std::thread::spawn(move || {
+            while stopped.recv_timeout(TICK) == Err(RecvTimeoutError::Timeout) {
+                let (longest, woken) = (of_ticker.clone(), Instant::now());
+                executor.spawn_ok(async move {
+                    let mut longest = longest.lock().expect("no panic");
+                    *longest = (*longest).max(woken.elapsed());
+                });
+            }
+        });
+        Self {
+            pool,
+            longest,
+            stop,
+            ticker,
+        }
+    }
+
+    /// Runs calls to their end on the executor.
+    fn run<T: Send + 'static>(&self, calls: Vec<impl Future<Output = T> + Send + 'static>) {
+        let (done, results) = mpsc::channel();
+        for call in calls {
+            let done = done.clone();
+            self.pool.spawn_ok(async move {
+                let result = call.await;
+                // The executor must not be measured freeing a large result.
+                let _ = done.send(result);
+            });
+        }
+        drop(done);
+        results.iter().for_each(drop);
+    }
+
+    /// Returns the longest stall since the start.
+    fn end(self) -> Duration {
+        let _ = self.stop.send(());
+        self.ticker.join().expect("the ticker ends");
+        *self.longest.lock().expect("no panic")
+    }
+}
+
+/// Prints the longest stall during `work`, and without it.
+fn measure(what: &str, work: impl FnOnce(&Ticked)) {
+    let (ticked, started) = (Ticked::start(), Instant::now());
+    work(&ticked);
+    let took = started.elapsed();
+    let longest = ticked.end();
+    let idle = Ticked::start();
+    std::thread::sleep(took);
+    let idle = idle.end();
+    println!("  {what:<54} {took:>8.1?}  {longest:>9.2?}  {idle:>9.2?}");
+}
+
+fn context(path: &Path) -> ExecutionContext {
+    ExecutionContext::new(Arc::new(Cache::at(path)))
+}
+
+fn with_a_locked_store(folder: &Path) {
+    let path = folder.join("locked.db");
+    let ctx = context(&path);
+    ctx.cache.backend().expect("a store");
+    let writer = Connection::open(&path).expect("the store");
+    writer
+        .execute_batch("BEGIN IMMEDIATE")
+        .expect("a write lock");
+    measure(
+        "200 misses on a store that is locked for writing",
+        |executor| {
+            let calls = (0..KEYS).map(|number| {
+                let ctx = ctx.clone();
+                async move { small(&ctx, number).await }
+            });
+            executor.run(calls.collect());
+        },
+    );
+    drop(writer);
+}
+
+fn with_large_results(folder: &Path) {
+    let ctx = context(&folder.join("large.db"));
+    let call = |ctx: &ExecutionContext| {
+        let ctx = ctx.clone();
+        vec![async move { large(&ctx, 1).await }]
+    };
+    // Filling memory with 100 MB is the function's own work, which no cache moves off the thread.
+    measure("  computing 100 MB, without a cache", |executor| {
+        let ctx = ctx.clone();
+        executor.run(vec![async move { large::uncached(&ctx, 1).await }]);
+    });
+    measure("a miss that stores 100 MB", |executor| {
+        executor.run(call(&ctx));
+    });
+    measure("a hit of 100 MB in memory", |executor| {
+        executor.run(call(&ctx));
+    });
+    let later = context(&folder.join("large.db"));
+    measure("a hit of 100 MB in the store", |executor| {
+        executor.run(call(&later));
+    });
+}
+
+fn with_waiting_keys(folder: &Path) {
+    let path = folder.join("waiting.db");
+    let ctx = context(&path);
+    ctx.cache.backend().expect("a store");
+    let elsewhere = FlightLocks::open(&folder.join("waiting.db-locks")).expect("locks");
+    // These locks treat another open file like another process.
+    let held: Vec<_> = (0..KEYS)
+        .map(|number| {
+            let hash = Sha256::digest(format!("[{number}]"));
+            let lock = elsewhere.try_lock(&hash.into()).expect("locks work");
+            lock.expect("it is free")
+        })
+        .collect();
+    measure("200 keys that another process computes", |executor| {
+        let calls = (0..KEYS).map(|number| {
+            let ctx = ctx.clone();
+            async move { small(&ctx, number).await }
+        });
+        let calls: Vec<_> = calls.collect();
+        std::thread::scope(|scope| {
+            scope.spawn(move || {
+                std::thread::sleep(Duration::from_secs(2));
+                drop(held);
+            });
+            executor.run(calls);
+        });
+    });
+}
+
+fn main() {
+    let folder = tempfile::tempdir().expect("a folder");
+    println!("The longest stall of a current-thread executor (goal: 10 ms)");
+    println!(
+        "  {:<54} {:>8}  {:>9}  {:>9}",
+        "", "took", "longest", "idle"
+    );
+    with_a_locked_store(folder.path());
+    with_large_results(folder.path());
+    with_waiting_keys(folder.path());
+}
