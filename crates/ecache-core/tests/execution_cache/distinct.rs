@@ -14,6 +14,7 @@
 //! | values that serde writes alike, of a type that can be read and compared | the same | not cached, with what to write |
 //! | `&mut` arguments | left as they were by a hit | refused (tests of ecache-macros) |
 //! | a `HashSet`, anywhere in an argument, also as `transparent` or `serialize_with` writes it | a key per process | one key |
+//! | a tuple, array or slice that begins with a `HashSet` | its members in any order were one key | each order has its own |
 //! | functions that one macro call declares in a body | the same, by the order of their first calls | apart |
 
 use std::collections::{BTreeMap, HashSet};
@@ -524,6 +525,40 @@ fn a_field_that_serde_skips() {
         of_whole(&in_memory(), &whole);
     }
     assert_eq!(of_whole::counters().bypassed, 0);
+}
+
+type Pair = (HashSet<u32>, HashSet<u32>);
+
+#[execution_cache]
+fn of_pair(_ctx: &ExecutionContext, pair: &Pair) -> Vec<u32> {
+    pair.0.iter().copied().collect()
+}
+
+#[execution_cache]
+fn of_slice(_ctx: &ExecutionContext, sets: &[HashSet<u32>]) -> Vec<u32> {
+    sets[0].iter().copied().collect()
+}
+
+#[execution_cache]
+fn of_array(_ctx: &ExecutionContext, sets: [HashSet<u32>; 2]) -> Vec<u32> {
+    sets[0].iter().copied().collect()
+}
+
+#[test]
+fn the_order_of_several_sets_counts() {
+    let set = |member| HashSet::from([member]);
+    are_apart(
+        |ctx| of_pair(ctx, &(set(1), set(2))),
+        |ctx| of_pair(ctx, &(set(2), set(1))),
+    );
+    are_apart(
+        |ctx| of_slice(ctx, &[set(1), set(2)]),
+        |ctx| of_slice(ctx, &[set(2), set(1)]),
+    );
+    are_apart(
+        |ctx| of_array(ctx, [set(1), set(2)]),
+        |ctx| of_array(ctx, [set(2), set(1)]),
+    );
 }
 
 #[derive(Serialize)]

@@ -81,6 +81,10 @@ fn is_unordered(full_name: &str) -> bool {
     {
         name = within.trim_start_matches('&');
     }
+    // A tuple, array or slice has the order that the program gave it, whatever its members are.
+    if name.starts_with(['(', '[']) {
+        return false;
+    }
     let path = name.split_once('<').map_or(name, |(path, _)| path);
     let modules = ["::hash::set::", "::hash::map::", "::binary_heap::"];
     path.ends_with("HashSet")
