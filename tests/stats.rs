@@ -2,6 +2,10 @@
 
 mod support;
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
 use serde_json::Value;
 use support::{Ran, Session};
 
@@ -15,6 +19,10 @@ fn put(session: &Session, (store, key): (&str, &str), cost_ms: u64, size: usize)
     session
         .run_with_input("import - --quiet", line.as_bytes())
         .succeeds();
+}
+
+fn set_mode(path: &Path, mode: u32) {
+    std::fs::set_permissions(path, Permissions::from_mode(mode)).expect("a mode");
 }
 
 /// Returns one object for each group.
@@ -242,4 +250,34 @@ fn metrics_are_openmetrics_with_bounded_labels() {
         .run("stats --format prom --larger-than 0")
         .succeeds();
     assert_eq!(samples(&metrics, "ecache_misses"), []);
+}
+
+#[test]
+fn a_store_that_cannot_be_written_to_counts_nothing_and_says_so() {
+    let session = Session::unprivileged();
+    session.run("set s k v").succeeds();
+    session.run("get s k").prints("v");
+    assert_eq!(stats(&session, "")[0]["hits"], 1);
+    let counts = |session: &Session| {
+        let info = session.run("info --json").succeeds();
+        let facts: Value = serde_json::from_str(info.text()).expect("JSON");
+        facts[0]["counts_calls"].clone()
+    };
+    assert_eq!(counts(&session), true);
+    let folder = session.store_folder();
+    let files = std::fs::read_dir(&folder).expect("a folder");
+    for file in files {
+        let path = file.expect("a file").path();
+        set_mode(&path, if path.is_dir() { 0o500 } else { 0o400 });
+    }
+    set_mode(&folder, 0o500);
+    session.run("get s k").prints("v");
+    let ran = session.run("stats --json").succeeds();
+    assert!(
+        ran.stderr.contains("at least: calls are not counted"),
+        "{ran:?}"
+    );
+    assert_eq!(counts(&session), false);
+    // So that it can be removed.
+    set_mode(&folder, 0o700);
 }

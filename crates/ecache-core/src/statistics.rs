@@ -181,3 +181,62 @@ pub fn read(
 fn unreadable(error: io::Error) -> Error {
     Error::from(error)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::ObserveBackend;
+    use crate::backend::sqlite::{Access, SqliteBackend};
+
+    const NOW: Timestamp = Timestamp::from_millis(1_795_415_570_948);
+
+    fn gaps(backend: &dyn Backend, log: &Log) -> Vec<Gap> {
+        let long_ago = Timestamp::from_millis(0);
+        read(backend, Some(log), long_ago, NOW)
+            .expect("counts")
+            .gaps
+    }
+
+    #[test]
+    fn the_counts_that_a_killed_process_took_along_are_missed() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("store.db");
+        let backend = SqliteBackend::open(&path, Access::Write).expect("a store");
+        let log = Log::beside(&path);
+        let tally = |id| Tally { since: NOW, id };
+        let begin = |id| {
+            log.append_tally(&[], None, Some(tally(id)))
+                .expect("appended")
+        };
+        let locks = FlightLocks::open(&Sidecar::Locks.path(&path)).expect("locks");
+        let alive = locks.try_lock(&tally(1).lock_name()).expect("locks work");
+        let killed = locks.try_lock(&tally(2).lock_name()).expect("locks work");
+        for id in [1, 2, 3] {
+            begin(id);
+        }
+        log.append_tally(&[], Some(tally(3)), None)
+            .expect("appended");
+        assert_eq!(
+            gaps(&backend, &log),
+            [],
+            "two live, and one has appended all"
+        );
+        fold(&backend, &log, NOW).expect("folded");
+        assert_eq!(backend.tallies().expect("tallies"), [tally(1), tally(2)]);
+        drop(killed);
+        let until = NOW.saturating_add(TALLIED_FOR);
+        let missing = [Gap { from: NOW, until }];
+        assert_eq!(gaps(&backend, &log), missing);
+        for _ in 0..2 {
+            fold(&backend, &log, NOW).expect("folded");
+            assert_eq!(backend.tallies().expect("tallies"), [tally(1)]);
+            assert_eq!(gaps(&backend, &log), missing, "it stays missing");
+        }
+        log.append_tally(&[], Some(tally(1)), None)
+            .expect("appended");
+        drop(alive);
+        assert_eq!(gaps(&backend, &log), missing);
+        fold(&backend, &log, NOW).expect("folded");
+        assert_eq!(backend.tallies().expect("tallies"), []);
+    }
+}

@@ -61,9 +61,11 @@ pub(crate) fn run(context: &Context, args: StatsArgs) -> Result<Exit> {
     if is_counted {
         let from = since.unwrap_or(Timestamp::from_millis(now.as_millis().saturating_sub(KEPT)));
         let log = context.usage_log()?;
+        let mut is_logged = true;
         let recorded = match statistics::read(backend.as_ref(), Some(&log), from, now) {
             Ok(recorded) => recorded,
             Err(error) => {
+                is_logged = false;
                 let recorded = statistics::read(backend.as_ref(), None, from, now)?;
                 context.note(&format!(
                     "at least: the latest calls are not counted in: {error}"
@@ -103,7 +105,7 @@ pub(crate) fn run(context: &Context, args: StatsArgs) -> Result<Exit> {
             }
         }
         gaps = recorded.gaps;
-        if !log.is_writable() && context.has_store()? {
+        if is_logged && !log.is_writable() && context.has_store()? {
             context.note("at least: calls are not counted, since nothing can be written here");
         }
     }
