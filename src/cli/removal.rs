@@ -167,6 +167,9 @@ pub(crate) struct LogArgs {
     /// Print at most this many
     #[arg(long, value_name = "COUNT")]
     pub(crate) limit: Option<u64>,
+    /// Show who did it, on which host and to which entries, and cut nothing
+    #[arg(long)]
+    pub(crate) wide: bool,
     #[command(flatten)]
     pub(crate) format: FormatArgs,
 }
@@ -201,6 +204,9 @@ pub(crate) struct TouchArgs {
     /// Change the whole collection, where there is no filter
     #[arg(long)]
     pub(crate) all: bool,
+    /// Keep no old lifetimes, so that `ecache undo` cannot change them back
+    #[arg(long)]
+    pub(crate) no_undo: bool,
     /// Say what would be changed, and change nothing
     #[arg(long, short = 'n')]
     pub(crate) dry_run: bool,

@@ -40,6 +40,9 @@ pub(crate) struct ImportArgs {
     /// Import this many entries at a time, instead of all or nothing
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) batch: Option<u32>,
+    /// Keep no replaced entries, so that `ecache undo` cannot take the import back
+    #[arg(long)]
+    pub(crate) no_undo: bool,
     /// Say what would be imported, and import nothing
     #[arg(long, short = 'n')]
     pub(crate) dry_run: bool,
@@ -71,6 +74,9 @@ pub(crate) struct CopyArgs {
     /// Do this with an entry that is there already
     #[arg(long, value_enum, value_name = "WHAT", default_value_t = ConflictChoice::Newer)]
     pub(crate) on_conflict: ConflictChoice,
+    /// Keep no replaced entries, so that `ecache undo` cannot take the copy back
+    #[arg(long)]
+    pub(crate) no_undo: bool,
     /// Say what would be copied, and copy nothing
     #[arg(long, short = 'n')]
     pub(crate) dry_run: bool,

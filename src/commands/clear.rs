@@ -7,7 +7,7 @@ use ecache_core::filter::{Filter, Selection, Usage};
 
 use super::shared::collections::note_elsewhere;
 use super::shared::deletion::{
-    Keep, Run, amount_with, open, remove_documents, remove_logged, remove_with,
+    Run, amount_with, keep_unless, open, remove_documents, remove_logged, remove_with,
 };
 use super::shared::filter::{Unless, filter, note_unknown_names, require_narrowed};
 use super::shared::jobs::{note_running, remove_unused_documents, without_running};
@@ -30,7 +30,7 @@ pub(crate) fn run(context: &Context, args: ClearArgs) -> Result<Exit> {
     } else {
         without_running(context, &meant)?
     };
-    let keep = Keep::unless(args.no_undo);
+    let keep = keep_unless(args.no_undo);
     let documents = || {
         if args.jobs {
             remove_documents(backend.as_ref(), &filter, run)

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
-use ecache_core::backend::{Backend, Record};
+use ecache_core::backend::{Backend, Cause, ImportLog, Record};
 use ecache_core::entry::Policy;
 use ecache_core::error::Error;
 use ecache_core::filter::{DatasetPattern, Filter, Usage};
@@ -19,12 +19,16 @@ use ecache_core::scope::Address;
 use ecache_core::transfer::{Found, Importer, Records};
 
 use super::shared::collections::note_elsewhere;
-use super::shared::deletion::amount;
+use super::shared::deletion::{amount, keep_unless};
 use super::shared::filter::{Unless, filter_among, note_unknown_names};
+use super::shared::filter_words;
 use super::shared::left_out::{LeftOut, Omissions};
+use super::shared::operation::{tell_undo, this};
 use super::shared::resolve::{check_name, dataset_id};
 use super::shared::sieve::Sieve;
-use super::shared::transfer::{is_database, lines, open_records, pour, report, to_file, to_stdout};
+use super::shared::transfer::{
+    is_database, lines, note_beyond_undo, open_records, pour, report, to_file, to_stdout,
+};
 use crate::cli::{ConflictChoice, CopyArgs};
 use crate::context::Context;
 use crate::datasets::Datasets;
@@ -258,7 +262,21 @@ impl Copy<'_> {
             Ok(())
         };
         let on_conflict = self.args.on_conflict.into();
-        let mut importer = Importer::new(backend.as_ref(), on_conflict, &mut on_refused);
+        let mut on_beyond = || note_beyond_undo(self.context);
+        let now = self.context.now();
+        let log = ImportLog {
+            operation: this(
+                Cause::Removed,
+                filter_words::words(&self.filter.clone().into()),
+            ),
+            keep: keep_unless(self.args.no_undo),
+            now,
+            on_beyond: &mut on_beyond,
+            number: None,
+            until: None,
+        };
+        let importer = Importer::new(backend.as_ref(), on_conflict, &mut on_refused);
+        let mut importer = importer.logging(log);
         if self.args.dry_run {
             importer = importer.rehearsing();
         }
@@ -272,6 +290,9 @@ impl Copy<'_> {
             "copied"
         };
         report(self.context, verb, importer.done());
+        if let Some(until) = importer.log().and_then(|log| log.until) {
+            tell_undo(self.context, until, now);
+        }
         let refused = refused.finish("which TO cannot keep");
         let exit = poured.and_then(|exit| Ok(flushed.map(|()| exit)?));
         let exit = exit.map_err(|error| {

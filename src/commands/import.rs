@@ -7,16 +7,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use anyhow::Result;
-use ecache_core::backend::{Commit, Record};
+use ecache_core::backend::{Cause, Commit, ImportLog, Record};
 use ecache_core::error::Error;
 use ecache_core::interchange::{ReadError, Reader};
 use ecache_core::location;
 
-use super::shared::deletion::counting;
+use super::shared::deletion::{counting, keep_unless};
 use super::shared::filter::{Unless, filter};
+use super::shared::filter_words;
 use super::shared::left_out::Omissions;
+use super::shared::operation::{tell_undo, this};
 use super::shared::sieve::Sieve;
-use super::shared::transfer::{open_records, report};
+use super::shared::transfer::{note_beyond_undo, open_records, report};
 use crate::cli::ImportArgs;
 use crate::context::Context;
 use crate::error::Exit;
@@ -49,12 +51,23 @@ pub(crate) fn run(context: &Context, args: ImportArgs) -> Result<Exit> {
     };
     signals::finish_batches()?;
     let mut bar = context.progress("importing", None);
+    let words = filter_words::words(&filter.clone().into());
+    let mut on_beyond = || note_beyond_undo(context);
+    let mut log = ImportLog {
+        operation: this(Cause::Removed, words),
+        keep: keep_unless(args.no_undo),
+        now,
+        on_beyond: &mut on_beyond,
+        number: None,
+        until: None,
+    };
     let mut sieve = Sieve::new(context, filter, now);
     let refused = Omissions::new(context);
-    let imported = backend.import(
+    let imported = backend.import_logged(
         &mut read_ahead(records).filter_map(|read| sieve.sift(read)),
         args.on_conflict.into(),
         commit,
+        &mut log,
         &mut |address, error| {
             refused.add(address, error);
             Ok(())
@@ -83,6 +96,9 @@ pub(crate) fn run(context: &Context, args: ImportArgs) -> Result<Exit> {
     };
     let imported = imported.map_err(attempt)?;
     report(context, verb, imported);
+    if let Some(until) = log.until {
+        tell_undo(context, until, now);
+    }
     let refused = refused.finish("which the store cannot keep");
     let exit = refused.max_trouble(sieve.finish());
     context.finish_summary(args.dry_run)?;

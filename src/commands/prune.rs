@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use ecache_core::backend::{Backend, Cause, Dimension, DropKept};
+use ecache_core::backend::{Backend, Cause, Dimension, DropKept, KeepForUndo};
 use ecache_core::entry::Policy;
 use ecache_core::filter::{Capacity, Filter, Freshness, Selection, Usage};
 use ecache_core::time::Timestamp;
 
 use super::shared::collections::note_elsewhere;
 use super::shared::deletion::{
-    Keep, Run, Step, amount, open, remove_documents, remove_in_steps, remove_with,
+    Run, Step, amount, keep_unless, open, remove_documents, remove_in_steps, remove_with,
 };
 use super::shared::filter::{Unless, check_possible, filter, note_unknown_names};
 use super::shared::jobs::{note_running, remove_unused_documents, without_running};
@@ -72,11 +72,11 @@ pub(crate) fn run(context: &Context, args: PruneArgs) -> Result<Exit> {
             cause,
         };
         let documents = whatever_policy.as_ref();
-        let keep = Keep::unless(args.no_undo);
+        let keep = keep_unless(args.no_undo);
         let steps = [
-            step(&dead, documents, Keep::Nothing, Cause::Orphaned),
+            step(&dead, documents, KeepForUndo::No, Cause::Orphaned),
             step(&alive, None, keep, Cause::Pruned),
-            step(&excess, None, Keep::Nothing, Cause::Pruned),
+            step(&excess, None, KeepForUndo::No, Cause::Pruned),
         ];
         let steps = steps
             .into_iter()

@@ -10,7 +10,7 @@ use ecache_core::filter::{Filter, Pattern, Selection};
 use ecache_core::scope::{Address, Scopes, StoreAddress};
 
 use super::shared::command_args::meant_entries;
-use super::shared::deletion::{Keep, Run, open, remove_logged};
+use super::shared::deletion::{Run, keep_unless, open, remove_logged};
 use super::shared::listed::{self, Line, Listed};
 use super::shared::pasted::{Accept, is_marked, whole_entry};
 use super::shared::resolve::{Request, note_missing, store_address};
@@ -76,7 +76,7 @@ fn remove_named(context: &Context, mut args: RmArgs) -> Result<Exit> {
         any_of: keys.into_iter().map(of_store).collect(),
         beyond: None,
     };
-    let run = (run, Keep::unless(args.no_undo));
+    let run = (run, keep_unless(args.no_undo));
     remove_logged(
         context,
         backend.as_ref(),

@@ -8,7 +8,7 @@ use ecache_core::filter::Freshness;
 
 use super::shared::collections::note_elsewhere;
 use super::shared::command_args::{meant_entries, scope_of};
-use super::shared::deletion::{Run, Verb, batches, forecast, open};
+use super::shared::deletion::{Run, Verb, keep_unless, open, touch_logged};
 use super::shared::filter::{Unless, filter, note_unknown_names, require_narrowed};
 use super::shared::lifetime::LifetimeChange;
 use crate::cli::TouchArgs;
@@ -50,12 +50,14 @@ pub(crate) fn run(context: &Context, mut args: TouchArgs) -> Result<Exit> {
         detail: lifetime.as_deref(),
         ..Verb::CHANGE
     };
-    let touched = match run {
-        Run::Dry => forecast(context, verb, backend.usage(&selection, now)?)?,
-        Run::Wet => batches(context, verb, |progress| {
-            backend.touch(&selection, touch, now, progress)
-        })?,
-    };
+    let touched = touch_logged(
+        context,
+        backend.as_ref(),
+        (&selection, touch),
+        verb,
+        (run, keep_unless(args.no_undo)),
+        now,
+    )?;
     note_elsewhere(context, backend.as_ref(), &selection, now)?;
     context.finish_summary(args.dry_run)?;
     Ok(args.filter.exit(touched.entries == 0))

@@ -3,8 +3,11 @@
 use anyhow::Result;
 use ecache_core::backend::{Backend, Cause, Did, OperationRecord, UndoState, Undone};
 use ecache_core::error::Error;
+use ecache_core::filter::Usage;
 
-use super::shared::deletion::{Run, Verb, amount_with, entries, open, run_batches};
+use super::shared::deletion::{
+    Run, Verb, amount as amount_of, amount_with, entries, open, run_batches,
+};
 use super::shared::operation::{named, this, until};
 use crate::cli::UndoArgs;
 use crate::context::Context;
@@ -37,21 +40,26 @@ pub(crate) fn run(context: &Context, args: UndoArgs) -> Result<Exit> {
 
 fn report(context: &Context, undone: &Undone) {
     let of = undone.undone.usage.entries;
-    let word = match undone.did {
-        Did::Restored => "restored",
-        Did::Removed => "removed again",
-        Did::Set => "changed back",
-    };
-    let what = if undone.did == Did::Set {
-        settings(undone.settings)
-    } else if undone.usage.entries < of {
-        let size = human::size(undone.usage.bytes);
-        format!("{} of {} ({size})", undone.usage.entries, entries(of))
+    let usage = undone.usage;
+    let amount = if usage.entries < of {
+        let size = human::size(usage.bytes);
+        format!("{} of {} ({size})", usage.entries, entries(of))
     } else {
-        amount_with(undone.usage, undone.documents)
+        amount_with(usage, undone.documents)
+    };
+    let word = match undone.did {
+        Did::Restored | Did::Imported => format!("restored {amount}"),
+        Did::Removed if undone.replaced == Usage::default() => format!("removed again {amount}"),
+        Did::Removed => {
+            let back = amount_of(undone.replaced);
+            format!("removed again {amount} and restored {back}")
+        }
+        Did::Touched => format!("changed back {amount}"),
+        Did::Renamed => format!("renamed back a store with {amount}"),
+        Did::Set => format!("changed back {}", settings(undone.settings)),
     };
     let operation = named(&undone.undone, context.now());
-    context.note(&format!("{word} {what}: {operation}"));
+    context.note(&format!("{word}: {operation}"));
     if undone.newer > 0 {
         let (were, stay) = match undone.newer {
             1 => ("was", "stays"),
@@ -112,15 +120,19 @@ fn forecast(context: &Context, backend: &dyn Backend, which: Option<u64>) -> Res
         return Err(Error::NotUndoable(message).into());
     };
     let amount = amount_with(operation.usage, operation.documents);
-    let (word, amount) = match operation.did {
-        Did::Restored => ("would remove again", amount),
-        Did::Removed => ("would restore", amount),
-        Did::Set => ("would change back", settings(operation.settings)),
+    let word = match operation.did {
+        Did::Removed => format!("would restore {amount}"),
+        Did::Imported if operation.replaced != Usage::default() => {
+            let back = amount_of(operation.replaced);
+            format!("would remove again {amount} and restore {back}")
+        }
+        Did::Restored | Did::Imported => format!("would remove again {amount}"),
+        Did::Touched => format!("would change back {amount}"),
+        Did::Renamed => format!("would rename back a store with {amount}"),
+        Did::Set => format!("would change back {}", settings(operation.settings)),
     };
     let until = until(time, now);
     let operation = named(operation, now);
-    context.note(&format!(
-        "{word} {amount}: {operation}, possible until {until}"
-    ));
+    context.note(&format!("{word}: {operation}, possible until {until}"));
     Ok(Exit::Done)
 }

@@ -12,8 +12,8 @@ use std::collections::HashMap;
 use std::vec;
 
 use crate::backend::{
-    Backend, Commit, Foreign, Imported, OnConflict, OnRefused, Record, Row, Rows, Scan, Sort,
-    StoreRecord, Values, no_progress, read_value,
+    Backend, Commit, Foreign, ImportLog, Imported, OnConflict, OnRefused, Record, Row, Rows, Scan,
+    Sort, StoreRecord, Values, no_progress, read_value,
 };
 use crate::error::{Error, Result};
 use crate::filter::{Filter, Jobs, Pattern};
@@ -206,6 +206,7 @@ pub struct Importer<'a> {
     backend: &'a dyn Backend,
     on_conflict: OnConflict,
     on_refused: OnRefused<'a>,
+    log: Option<ImportLog<'a>>,
     /// The entries that a rehearsal would have written, and their write times; `None` if this is
     /// none
     rehearsed: Option<HashMap<Address, Timestamp>>,
@@ -230,11 +231,25 @@ impl<'a> Importer<'a> {
             backend,
             on_conflict,
             on_refused,
+            log: None,
             rehearsed: None,
             batch: Vec::new(),
             size: 0,
             done: Imported::default(),
         }
+    }
+
+    /// Logs all batches as one operation.
+    pub fn logging(self, log: ImportLog<'a>) -> Self {
+        Self {
+            log: Some(log),
+            ..self
+        }
+    }
+
+    /// Returns the operation, if it is one.
+    pub fn log(&self) -> Option<&ImportLog<'a>> {
+        self.log.as_ref()
     }
 
     /// Only counts what would be written.
@@ -277,13 +292,25 @@ impl<'a> Importer<'a> {
             Some(_) => Commit::Rehearse,
             None => Commit::Whole,
         };
-        let imported = self.backend.import(
-            &mut batch.into_iter().map(Ok),
-            self.on_conflict,
-            commit,
-            self.on_refused,
-            &mut no_progress,
-        );
+        let mut records = batch.into_iter().map(Ok);
+        let (on_conflict, on_refused) = (self.on_conflict, &mut *self.on_refused);
+        let imported = match &mut self.log {
+            Some(log) => self.backend.import_logged(
+                &mut records,
+                on_conflict,
+                commit,
+                log,
+                on_refused,
+                &mut no_progress,
+            ),
+            None => self.backend.import(
+                &mut records,
+                on_conflict,
+                commit,
+                on_refused,
+                &mut no_progress,
+            ),
+        };
         match imported {
             Ok(imported) => {
                 self.done += imported;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use ecache_core::backend::{
-    self, Backend, Cause, MAX_UNDO_BYTES, MAX_UNDO_ENTRIES, Removal, Removed,
+    self, Backend, Cause, KeepForUndo, MAX_UNDO_BYTES, MAX_UNDO_ENTRIES, Removal, Removed, Touch,
 };
 use ecache_core::entry::Policy;
 use ecache_core::error::Error;
@@ -95,23 +95,12 @@ impl Verb<'_> {
     }
 }
 
-/// Decides whether a removal keeps its entries for undo.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::commands) enum Keep {
-    /// As far as the store can
-    ForUndo,
-    /// Nothing
-    Nothing,
-}
-
-impl Keep {
-    /// Takes the option `--no-undo`.
-    pub(in crate::commands) fn unless(no_undo: bool) -> Self {
-        if no_undo {
-            Self::Nothing
-        } else {
-            Self::ForUndo
-        }
+/// Takes the option `--no-undo`.
+pub(in crate::commands) fn keep_unless(no_undo: bool) -> KeepForUndo {
+    if no_undo {
+        KeepForUndo::No
+    } else {
+        KeepForUndo::Yes
     }
 }
 
@@ -123,7 +112,7 @@ pub(in crate::commands) fn remove_logged(
     selection: &Selection,
     documents: Option<&Filter>,
     cause: Cause,
-    (run, keep): (Run, Keep),
+    (run, keep): (Run, KeepForUndo),
     now: Timestamp,
 ) -> Result<(Usage, u64)> {
     let verb = Verb::REMOVE;
@@ -134,7 +123,7 @@ pub(in crate::commands) fn remove_logged(
             None => 0,
         };
         verb.report(context, verb.would, usage, documents);
-        if keep == Keep::ForUndo && is_beyond_undo(selection, usage) {
+        if keep == KeepForUndo::Yes && is_beyond_undo(selection, usage) {
             context.note("they are more than an undo can bring back, and would go for good");
         }
         return Ok((usage, documents));
@@ -153,7 +142,7 @@ pub(in crate::commands) struct Step<'a> {
     pub(in crate::commands) selection: &'a Selection,
     /// Filter of the stores' own documents that go along
     pub(in crate::commands) documents: Option<&'a Filter>,
-    pub(in crate::commands) keep: Keep,
+    pub(in crate::commands) keep: KeepForUndo,
     pub(in crate::commands) cause: Cause,
 }
 
@@ -178,7 +167,7 @@ pub(in crate::commands) fn remove_in_steps(
         documents += removed.documents;
         until = until.max(removed.until);
         let is_kept = removed.until.is_some() || removed.usage == Usage::default();
-        if step.keep == Keep::ForUndo && !is_kept {
+        if step.keep == KeepForUndo::Yes && !is_kept {
             context.detail("nothing of it is kept for undo");
         }
     }
@@ -203,7 +192,7 @@ fn remove_step(
         cause,
     } = *step;
     let operation = &operation::this(cause, filter_words::words(selection));
-    if keep == Keep::ForUndo {
+    if keep == KeepForUndo::Yes {
         let removal = run_batches(context, verb, |progress| {
             backend.remove_undoably(selection, documents, operation, now, progress)
         })?;
@@ -218,6 +207,49 @@ fn remove_step(
     run_batches(context, verb, |progress| {
         backend.remove_for_good(selection, documents, operation, now, progress)
     })
+}
+
+/// Changes the lifetimes of the selected entries as one operation, or counts them in a dry run, and
+/// reports it.
+pub(in crate::commands) fn touch_logged(
+    context: &Context,
+    backend: &dyn Backend,
+    (selection, touch): (&Selection, Touch),
+    verb: Verb<'_>,
+    (run, mut keep): (Run, KeepForUndo),
+    now: Timestamp,
+) -> Result<Usage> {
+    if run == Run::Dry {
+        let usage = backend.usage(selection, now)?;
+        verb.report(context, verb.would, usage, 0);
+        let is_kept = backend.keeps_operations() && keep == KeepForUndo::Yes;
+        if is_kept && usage.entries > MAX_UNDO_ENTRIES {
+            context.note("they are more than an undo can change back");
+        }
+        return Ok(usage);
+    }
+    let operation = operation::this(Cause::Removed, filter_words::words(selection));
+    loop {
+        let touched = run_batches(context, verb, |progress| {
+            backend.touch_logged(selection, touch, keep, &operation, now, progress)
+        })?;
+        match touched {
+            Removal::Done(touched) => {
+                verb.report(context, verb.done, touched.usage, 0);
+                if let Some(until) = touched.until {
+                    operation::tell_undo(context, until, now);
+                }
+                return Ok(touched.usage);
+            }
+            Removal::TooMany(usage) => {
+                context.note(&format!(
+                    "{} are more than an undo can change back",
+                    amount(usage)
+                ));
+                keep = KeepForUndo::No;
+            }
+        }
+    }
 }
 
 /// Reports whether a removal of single entries is of more than one operation keeps.
@@ -269,28 +301,8 @@ pub(in crate::commands) fn remove_with(
     Ok((usage, documents))
 }
 
-/// Reports the entries that a change would affect.
-pub(in crate::commands) fn forecast(
-    context: &Context,
-    verb: Verb<'_>,
-    usage: Usage,
-) -> Result<Usage> {
-    verb.report(context, verb.would, usage, 0);
-    Ok(usage)
-}
-
-/// Changes entries batch by batch, stops at a signal, and reports how many were changed.
-pub(in crate::commands) fn batches(
-    context: &Context,
-    verb: Verb<'_>,
-    change: impl FnOnce(backend::Progress<'_>) -> ecache_core::error::Result<Usage>,
-) -> Result<Usage> {
-    let usage = run_batches(context, verb, change)?;
-    verb.report(context, verb.done, usage, 0);
-    Ok(usage)
-}
-
-/// As [`batches`], but reports only a change that left damaged entries.
+/// Changes entries batch by batch, and stops at a signal. Reports only a change that left damaged
+/// entries.
 pub(in crate::commands) fn run_batches<T>(
     context: &Context,
     verb: Verb<'_>,

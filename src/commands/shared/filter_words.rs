@@ -1,7 +1,8 @@
-//! A selection in the words of the options, for the log of operations.
+//! A selection in the words of the options, without secrets, for the log of operations.
 
 use ecache_core::filter::{DatasetPattern, Filter, Freshness, Pattern, Selection};
 use ecache_core::scope::DEFAULT_COLLECTION;
+use ecache_core::secrets::mask;
 use ecache_core::time::Timestamp;
 
 use crate::output::escape::shell;
@@ -31,7 +32,7 @@ fn of_filter(filter: &Filter) -> String {
     let mut words = Vec::new();
     let mut named = |option: &str, patterns: &[Pattern]| {
         for pattern in patterns.iter().take(MOST) {
-            words.push(format!("{option} {}", shell(text(pattern))));
+            words.push(format!("{option} {}", shell(&mask(text(pattern)))));
         }
         if let Some(more) = patterns.len().checked_sub(MOST).filter(|more| *more > 0) {
             words.push(format!("and {more} more"));

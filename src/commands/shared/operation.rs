@@ -32,16 +32,26 @@ pub(in crate::commands) fn this(cause: Cause, filter: String) -> Operation {
     }
     let user = variable("USER").or_else(|| variable("LOGNAME"));
     let user = user.map(|user| user.to_string_lossy().into_owned());
+    let uid = rustix::process::geteuid().as_raw().to_string();
     Operation {
-        user: user.unwrap_or_else(|| rustix::process::geteuid().as_raw().to_string()),
-        host: gethostname(),
+        user: user.or_else(|| name_of(&uid)).unwrap_or(uid),
+        host: host_name(),
         command,
         filter,
         cause,
     }
 }
 
-fn gethostname() -> String {
+/// Returns the name of a user by the file that most systems have.
+fn name_of(uid: &str) -> Option<String> {
+    let users = std::fs::read_to_string("/etc/passwd").ok()?;
+    let user = users
+        .lines()
+        .find(|line| line.split(':').nth(2) == Some(uid))?;
+    user.split(':').next().map(str::to_owned)
+}
+
+fn host_name() -> String {
     let host = rustix::system::uname();
     host.nodename().to_string_lossy().into_owned()
 }
@@ -60,9 +70,12 @@ impl Kept {
         let mut kept = Self::default();
         for operation in operations {
             if let UndoState::Until(until) = operation.undo
-                && operation.did == Did::Removed
+                && matches!(operation.did, Did::Removed | Did::Imported)
             {
-                kept.usage += operation.usage;
+                kept.usage += match operation.did {
+                    Did::Imported => operation.replaced,
+                    _ => operation.usage,
+                };
                 kept.until = kept.until.max(Some(until));
             }
         }

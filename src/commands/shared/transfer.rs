@@ -197,6 +197,11 @@ fn spool(mut pipe: impl Read) -> io::Result<File> {
     Ok(spool)
 }
 
+/// Says that an import replaces more than can be brought back.
+pub(in crate::commands) fn note_beyond_undo(context: &Context) {
+    context.note("it replaces more than an undo can bring back, and cannot be taken back");
+}
+
 /// Reports the written entries: `imported 3 entries (2 new, 1 replaced)`.
 pub(in crate::commands) fn report(context: &Context, verb: &str, imported: Imported) {
     if context.summary.takes_imported(imported) {

@@ -1,12 +1,14 @@
 //! `ecache stores rename`: gives a store another name.
 
 use anyhow::Result;
-use ecache_core::backend::{Backend, OnExistingStore, Row, Scan};
+use ecache_core::backend::{Backend, Cause, OnExistingStore, Row, Scan};
 use ecache_core::error::Error;
 use ecache_core::filter::{Filter, Pattern, Usage};
 use ecache_core::scope::StoreAddress;
 
 use super::super::shared::deletion::{Run, amount, counting, open};
+use super::super::shared::filter_words::words;
+use super::super::shared::operation::{tell_undo, this};
 use super::super::shared::resolve::{check_name, check_written};
 use super::{address, find};
 use crate::cli::{LinkArgs, StoresRenameArgs};
@@ -33,16 +35,24 @@ pub(super) fn run(context: &Context, args: StoresRenameArgs) -> Result<Exit> {
         OnExistingStore::Fail
     };
     let keeps_document = backend.document(&new)?.is_some();
+    let now = context.now();
+    let mut until = None;
     let renamed = match run {
         Run::Dry => rehearse(context, backend.as_ref(), (&old, &new), on_existing),
         Run::Wet => {
             signals::finish_batches()?;
             let mut bar = context.progress("renaming", None);
             let mut count = counting(&mut bar);
-            let renamed = backend.rename_store(&old, &new, on_existing, &mut count);
+            let operation = this(Cause::Removed, words(&Filter::store(&old).into()));
+            let renamed =
+                backend.rename_logged(&old, &new, on_existing, &operation, now, &mut count);
             drop(count);
             bar.finish();
-            renamed.map_err(anyhow::Error::from)
+            let renamed = renamed.map_err(anyhow::Error::from);
+            renamed.map(|renamed| {
+                until = renamed.until;
+                renamed.usage
+            })
         }
     };
     let verb = match run {
@@ -58,6 +68,9 @@ pub(super) fn run(context: &Context, args: StoresRenameArgs) -> Result<Exit> {
             };
             let amount = amount(usage);
             context.note(&format!("{verb} {old} to {new}: {amount}{with_document}"));
+            if let Some(until) = until {
+                tell_undo(context, until, now);
+            }
             Ok(Exit::Done)
         }
         Err(error) => match error.downcast_ref() {

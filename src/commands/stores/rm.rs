@@ -1,11 +1,11 @@
 //! `ecache stores rm`: removes a store with all that it has, as FiftyOne's `delete_store` does.
 
 use anyhow::Result;
-use ecache_core::backend::Cause;
+use ecache_core::backend::{Cause, KeepForUndo};
 use ecache_core::entry::Policy;
 use ecache_core::filter::Filter;
 
-use super::super::shared::deletion::{Keep, Run, entries, open, remove_logged};
+use super::super::shared::deletion::{Run, entries, open, remove_logged};
 use super::{address, find};
 use crate::cli::StoresRmArgs;
 use crate::context::Context;
@@ -26,7 +26,7 @@ pub(super) fn run(context: &Context, args: StoresRmArgs) -> Result<Exit> {
     };
     let persistent = backend.usage(&persistent.into(), now)?.entries;
     let selection = all.clone().into();
-    let run = (run, Keep::ForUndo);
+    let run = (run, KeepForUndo::Yes);
     remove_logged(
         context,
         backend.as_ref(),

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use super::{Progress, WriteBackend};
+use super::{
+    Commit, Imported, OnConflict, OnExistingStore, OnRefused, Progress, Record, Touch, WriteBackend,
+};
 use crate::entry::Entry;
 use crate::error::{Error, Result};
 use crate::filter::{Filter, Selection, Usage};
-use crate::scope::Address;
+use crate::scope::{Address, StoreAddress};
 use crate::time::Timestamp;
 
 /// Maximum number of single entries that one operation keeps for undo.
@@ -14,6 +16,41 @@ pub const MAX_UNDO_ENTRIES: u64 = 100_000;
 
 /// Maximum size, in bytes, of the values of single entries that one operation keeps for undo.
 pub const MAX_UNDO_BYTES: u64 = 64 << 20;
+
+/// Name of the setting of the time for which operations can be undone, in milliseconds; a day
+/// unless it is set. `limit set --undo-keep` is to write it.
+pub const UNDO_KEEP: &str = "undo_keep";
+
+/// Name of the setting of the space that entries kept for undo may take, in bytes, besides those of
+/// the latest removal. Unless it is set, it is the size of the others, but at least 64 MiB. `limit
+/// set --undo-size` is to write it.
+pub const UNDO_SIZE: &str = "undo_size";
+
+/// Decides whether an operation keeps what it takes to undo it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeepForUndo {
+    /// As far as the store can
+    Yes,
+    /// Nothing
+    No,
+}
+
+/// An import as an operation, which may take several calls.
+pub struct ImportLog<'a> {
+    /// Its user and command
+    pub operation: Operation,
+    /// Decides whether it can be undone
+    pub keep: KeepForUndo,
+    /// Time at which it began
+    pub now: Timestamp,
+    /// Called before more entries are replaced than one operation keeps ([`MAX_UNDO_ENTRIES`],
+    /// [`MAX_UNDO_BYTES`]); it cannot be undone then
+    pub on_beyond: &'a mut dyn FnMut(),
+    /// The number of the operation, once something is imported
+    pub number: Option<u64>,
+    /// The time until which it can be undone, if it can
+    pub until: Option<Timestamp>,
+}
 
 /// The user who changes a store, and the command, for the log of operations.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -79,6 +116,12 @@ pub enum Did {
     Removed,
     /// It brought entries back
     Restored,
+    /// It imported entries
+    Imported,
+    /// It changed lifetimes
+    Touched,
+    /// It renamed a store
+    Renamed,
     /// It changed settings of the store
     Set,
 }
@@ -94,6 +137,8 @@ pub struct OperationRecord {
     pub operation: Operation,
     /// The entries that were removed, restored or changed
     pub usage: Usage,
+    /// The entries that imported ones replaced
+    pub replaced: Usage,
     /// Number of stores' own documents likewise
     pub documents: u64,
     /// The operation that this one undid
@@ -158,8 +203,10 @@ pub struct Undone {
     pub operation: u64,
     /// The effect of undoing it
     pub did: Did,
-    /// The entries that came back, or are removed again
+    /// The entries that came back, are removed again, or are as they were
     pub usage: Usage,
+    /// The entries that imported ones had replaced, and that came back
+    pub replaced: Usage,
     /// Number of stores' own documents likewise
     pub documents: u64,
     /// Number of settings that are as they were
@@ -214,6 +261,53 @@ pub trait UndoBackend: WriteBackend {
             },
             operation: None,
             until: None,
+        })
+    }
+
+    /// Changes lifetimes as [`WriteBackend::touch`] does, but as an operation, which can be undone
+    /// unless `keep` says otherwise.
+    fn touch_logged(
+        &self,
+        selection: &Selection,
+        touch: Touch,
+        _keep: KeepForUndo,
+        _operation: &Operation,
+        now: Timestamp,
+        progress: Progress<'_>,
+    ) -> Result<Removal> {
+        let usage = self.touch(selection, touch, now, progress)?;
+        Ok(Removal::Done(Removed {
+            usage,
+            ..Removed::default()
+        }))
+    }
+
+    /// Imports as [`WriteBackend::import`] does, but as part of an operation.
+    fn import_logged(
+        &self,
+        records: &mut dyn Iterator<Item = Result<Record>>,
+        on_conflict: OnConflict,
+        commit: Commit,
+        _log: &mut ImportLog<'_>,
+        on_refused: OnRefused<'_>,
+        progress: Progress<'_>,
+    ) -> Result<Imported> {
+        self.import(records, on_conflict, commit, on_refused, progress)
+    }
+
+    /// Renames a store as [`WriteBackend::rename_store`] does, but as an operation.
+    fn rename_logged(
+        &self,
+        from: &StoreAddress,
+        to: &StoreAddress,
+        on_existing: OnExistingStore,
+        _operation: &Operation,
+        _now: Timestamp,
+        progress: Progress<'_>,
+    ) -> Result<Removed> {
+        Ok(Removed {
+            usage: self.rename_store(from, to, on_existing, progress)?,
+            ..Removed::default()
         })
     }
 

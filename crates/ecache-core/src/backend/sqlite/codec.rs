@@ -41,6 +41,22 @@ pub(super) fn text(rest: &mut &[u8]) -> rusqlite::Result<String> {
     String::from_utf8(text.to_vec()).map_err(|_| unreadable())
 }
 
+/// Appends a number that may be missing.
+pub(super) fn put_optional(body: &mut Vec<u8>, number: Option<i64>) {
+    put_number(body, i64::from(number.is_some()));
+    if let Some(number) = number {
+        put_number(body, number);
+    }
+}
+
+/// Takes a number that may be missing from the front of a record.
+pub(super) fn optional(rest: &mut &[u8]) -> rusqlite::Result<Option<i64>> {
+    match number(rest)? {
+        0 => Ok(None),
+        _ => number(rest).map(Some),
+    }
+}
+
 /// Appends a text that may be missing.
 pub(super) fn put_optional_text(body: &mut Vec<u8>, text: Option<&str>) {
     put_number(body, i64::from(text.is_some()));
@@ -72,14 +88,18 @@ mod tests {
         let mut body = Vec::new();
         for each in numbers {
             put_number(&mut body, each);
+            put_optional(&mut body, Some(each));
         }
+        put_optional(&mut body, None);
         put_text(&mut body, "東京");
         put_optional_text(&mut body, None);
         put_optional_text(&mut body, Some(""));
         let mut rest = &body[..];
         for each in numbers {
             assert_eq!(number(&mut rest), Ok(each));
+            assert_eq!(optional(&mut rest), Ok(Some(each)));
         }
+        assert_eq!(optional(&mut rest), Ok(None));
         assert_eq!(text(&mut rest).as_deref(), Ok("東京"));
         assert_eq!(optional_text(&mut rest), Ok(None));
         assert_eq!(optional_text(&mut rest), Ok(Some(String::new())));

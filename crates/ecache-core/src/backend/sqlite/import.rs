@@ -12,10 +12,14 @@ use std::sync::Arc;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use super::entry_rows::{self, Interned, Write};
+use super::import_log::Recorder;
 use super::names::{self, NameKind};
+use super::operations::DocumentChange;
+use super::stores::{OwnDocument, own_document};
 use super::{SqliteBackend, blobs, schema, store_rows};
 use crate::backend::{
-    Commit, Content, Imported, OnConflict, OnRefused, Progress, Record, StoreMetadata, StoreRecord,
+    Commit, Content, ImportLog, Imported, OnConflict, OnRefused, Progress, Record, StoreMetadata,
+    StoreRecord,
 };
 use crate::entry::{Entry, MAX_COUNT};
 use crate::error::{Error, Result};
@@ -41,6 +45,7 @@ impl SqliteBackend {
         records: &mut dyn Iterator<Item = Result<Record>>,
         on_conflict: OnConflict,
         commit: Commit,
+        log: Option<&mut ImportLog<'_>>,
         on_refused: OnRefused<'_>,
         progress: Progress<'_>,
     ) -> Result<Imported> {
@@ -54,8 +59,8 @@ impl SqliteBackend {
         let result = self.import_with(
             &mut connection,
             records,
-            on_conflict,
-            commit,
+            (on_conflict, commit),
+            log,
             on_refused,
             progress,
         );
@@ -71,11 +76,12 @@ impl SqliteBackend {
         &self,
         connection: &mut Connection,
         records: &mut dyn Iterator<Item = Result<Record>>,
-        on_conflict: OnConflict,
-        commit: Commit,
+        (on_conflict, commit): (OnConflict, Commit),
+        log: Option<&mut ImportLog<'_>>,
         on_refused: OnRefused<'_>,
         progress: Progress<'_>,
     ) -> Result<Imported> {
+        let mut log = log.filter(|_| commit != Commit::Rehearse);
         let sqlite = |error| self.error(error);
         let size = match commit {
             Commit::Whole | Commit::Rehearse => u64::MAX,
@@ -92,7 +98,12 @@ impl SqliteBackend {
             if rebuild {
                 schema::drop_filter_indexes(&transaction).map_err(sqlite)?;
             }
-            let mut batch = Batch::new(self, &transaction, on_conflict);
+            let recorder = log
+                .as_deref_mut()
+                .map(|log| Recorder::new(&transaction, log))
+                .transpose()
+                .map_err(sqlite)?;
+            let mut batch = Batch::new(self, &transaction, on_conflict, recorder);
             let mut count = 0;
             while count < size && !ended {
                 let handful;
@@ -109,12 +120,19 @@ impl SqliteBackend {
                     });
                 }
             }
+            let logged = batch.recorder.take().map(|it| it.end(&transaction));
+            let logged = logged.transpose().map_err(sqlite)?.flatten();
+            drop(batch);
             if rebuild {
                 schema::create_filter_indexes(&transaction).map_err(sqlite)?;
             }
             match commit {
                 Commit::Rehearse => transaction.rollback().map_err(sqlite)?,
                 Commit::Whole | Commit::Every(_) => transaction.commit().map_err(sqlite)?,
+            }
+            if let (Some(log), Some(stored)) = (log.as_deref_mut(), logged) {
+                log.number = Some(stored.number.unsigned_abs());
+                log.until = stored.removed().until;
             }
             done += count;
         }
@@ -130,20 +148,22 @@ fn is_empty(connection: &Connection) -> rusqlite::Result<bool> {
 }
 
 /// One transaction of an import, and the ids that are known while it holds the lock.
-struct Batch<'a> {
+struct Batch<'a, 'b> {
     backend: &'a SqliteBackend,
     transaction: &'a Transaction<'a>,
     on_conflict: OnConflict,
     /// The id of each store, and the last of its entries' ids
     stores: HashMap<Arc<StoreAddress>, (i64, i64)>,
     names: HashMap<(NameKind, Arc<str>), i64>,
+    recorder: Option<Recorder<'a, 'b>>,
 }
 
-impl<'a> Batch<'a> {
+impl<'a, 'b> Batch<'a, 'b> {
     fn new(
         backend: &'a SqliteBackend,
         transaction: &'a Transaction<'a>,
         on_conflict: OnConflict,
+        recorder: Option<Recorder<'a, 'b>>,
     ) -> Self {
         Self {
             backend,
@@ -151,6 +171,7 @@ impl<'a> Batch<'a> {
             on_conflict,
             stores: HashMap::new(),
             names: HashMap::new(),
+            recorder,
         }
     }
 
@@ -213,7 +234,24 @@ impl<'a> Batch<'a> {
             }
         }
         imported.stores += 1;
-        store_rows::set_metadata(self.transaction, address, metadata.as_ref()).map_err(sqlite)
+        let mut change = || -> rusqlite::Result<()> {
+            if let Some(recorder) = &mut self.recorder {
+                let id = store_rows::intern_store(self.transaction, address)?;
+                let old = match own_document(self.transaction, id)? {
+                    OwnDocument::Intact(document) => Some(document),
+                    OwnDocument::None | OwnDocument::Damaged => None,
+                };
+                if old != *metadata {
+                    recorder.document(DocumentChange {
+                        store: StoreAddress::clone(address),
+                        old,
+                        new: metadata.clone(),
+                    });
+                }
+            }
+            store_rows::set_metadata(self.transaction, address, metadata.as_ref())
+        };
+        change().map_err(sqlite)
     }
 
     fn write_entry(
@@ -240,6 +278,7 @@ impl<'a> Batch<'a> {
             if written.map_err(sqlite)? == 1 {
                 self.use_id(entry, id);
                 imported.created += 1;
+                self.record(entry, id, &content).map_err(sqlite)?;
                 return self.write_uses(entry, id).map_err(sqlite);
             }
         }
@@ -258,9 +297,18 @@ impl<'a> Batch<'a> {
             let blob = blobs::insert(self.transaction, bytes);
             content = Content::Chunked(blob.map_err(sqlite)?);
         }
+        let mut is_set_aside = false;
+        if let (Some(recorder), Some(existing)) = (&mut self.recorder, &existing) {
+            let set_aside = recorder.set_aside(self.transaction, interned.store, existing);
+            is_set_aside = set_aside.map_err(sqlite)?;
+        }
         let id = match existing {
-            Some(existing) => {
+            Some(existing) if !is_set_aside => {
                 imported.replaced += 1;
+                if let Some(recorder) = &mut self.recorder {
+                    let written = (existing.id, entry.written_at().as_millis());
+                    recorder.overwrite(interned.store, written, content.size());
+                }
                 entry_rows::replace(
                     self.transaction,
                     &existing,
@@ -273,8 +321,11 @@ impl<'a> Batch<'a> {
                 .map_err(sqlite)?;
                 existing.id
             }
-            None => {
-                imported.created += 1;
+            replaced => {
+                match replaced {
+                    None => imported.created += 1,
+                    Some(_) => imported.replaced += 1,
+                }
                 self.use_id(entry, id);
                 entry_rows::write(
                     self.transaction,
@@ -285,11 +336,23 @@ impl<'a> Batch<'a> {
                     &content,
                     None,
                 )
+                .and_then(|_| self.record(entry, id, &content))
                 .map_err(sqlite)?;
                 id
             }
         };
         self.write_uses(entry, id).map_err(sqlite)
+    }
+
+    /// Notes a new row in the operation, if this is one.
+    fn record(&mut self, entry: &Entry, id: i64, content: &Content) -> rusqlite::Result<()> {
+        match &mut self.recorder {
+            Some(recorder) => {
+                let written_at = entry.written_at().as_millis();
+                recorder.add(self.transaction, (id, written_at), content.size())
+            }
+            None => Ok(()),
+        }
     }
 
     /// Takes an id that [`Batch::intern`] offered.
@@ -307,6 +370,9 @@ impl<'a> Batch<'a> {
         let store = store_rows::intern_store(self.transaction, address)?;
         let last = entry_rows::last_id(self.transaction, store)?;
         self.stores.insert(address.clone(), (store, last));
+        if let Some(recorder) = &mut self.recorder {
+            recorder.begin_store(store, last);
+        }
         Ok((store, last))
     }
 

@@ -17,6 +17,7 @@ use super::checksum::Fields;
 use super::damage::RowError;
 use super::encoding::MARK;
 use super::evictions::Evictions;
+use super::operations::Added;
 use super::query::Plan;
 use super::row;
 use super::select::one;
@@ -120,42 +121,73 @@ pub(super) fn mark_batch(
     Ok((batch, marked))
 }
 
-/// Marks entries that were not written after `at`, and returns their usage and ids.
+/// Marks entries that were not written since an operation at `at` added them, and returns their
+/// usage and ids.
 pub(super) fn mark_unchanged(
     transaction: &Connection,
-    ids: &[i64],
+    added: &Added,
     at: i64,
 ) -> rusqlite::Result<(Usage, Vec<i64>)> {
     let (mut usage, mut marked) = (Usage::default(), Vec::new());
     let mut stores = BTreeSet::new();
     let mut in_use = StoresInUse::default();
-    for id in ids {
+    for id in &added.ids {
         if !in_use.has(transaction, id >> 32)? {
             continue;
         }
-        let mut statement = transaction.prepare_cached(BY_ID)?;
-        let mut rows = statement.query([id])?;
-        let Some(row) = rows.next()? else { continue };
-        let change = match row::fields(row) {
-            Ok(fields) if !fields.is_marked() && fields.identity().written_at <= at => {
-                let mut new = fields;
-                new.kind += MARK;
-                stores.insert(fields.store);
-                usage += one(row::size(row, row::SIZE)?);
-                let checksum = new.renewed(&fields, row::checksum(row)?)?;
-                (fields.id, new.kind, new.sum()?, checksum)
-            }
-            Ok(_) | Err(RowError::Damaged) => continue,
-            Err(RowError::Sqlite(error)) => return Err(error),
+        let is_unchanged = |fields: &Fields<'_>| {
+            !fields.is_marked() && added.is_unchanged(*id, fields.identity().written_at, at)
         };
-        drop(rows);
-        transaction.prepare_cached(MARKED)?.execute(change)?;
-        marked.push(*id);
+        if let Some(bytes) = mark(transaction, *id, is_unchanged, |new| new.store)? {
+            stores.insert(id >> 32);
+            usage += one(bytes);
+            marked.push(*id);
+        }
     }
     for store in stores {
         bump_generation(transaction, store)?;
     }
     Ok((usage, marked))
+}
+
+/// Marks the row of an entry and takes it out of the way of the one that replaces it. Returns its
+/// size, or `None` if it is damaged.
+pub(super) fn set_aside(transaction: &Connection, id: i64) -> rusqlite::Result<Option<u64>> {
+    mark(transaction, id, |fields| !fields.is_marked(), |new| -new.id)
+}
+
+/// Marks a row if it is intact and `is_meant`, puts it where `store` says, and returns its size.
+fn mark(
+    transaction: &Connection,
+    id: i64,
+    is_meant: impl FnOnce(&Fields<'_>) -> bool,
+    store: impl FnOnce(&Fields<'_>) -> i64,
+) -> rusqlite::Result<Option<u64>> {
+    let mut statement = transaction.prepare_cached(BY_ID)?;
+    let mut rows = statement.query([id])?;
+    let Some(row) = rows.next()? else {
+        return Ok(None);
+    };
+    let (change, size) = match row::fields(row) {
+        Ok(fields) if is_meant(&fields) => {
+            let mut new = fields;
+            new.kind += MARK;
+            new.store = store(&new);
+            let checksum = new.renewed(&fields, row::checksum(row)?)?;
+            let size = row::size(row, row::SIZE)?;
+            ((id, new.store, new.kind, new.sum()?, checksum), size)
+        }
+        Ok(_) | Err(RowError::Damaged) => return Ok(None),
+        Err(RowError::Sqlite(error)) => return Err(error),
+    };
+    drop(rows);
+    transaction
+        .prepare_cached(
+            "UPDATE entries SET store = ?2, kind = ?3, row_checksum = ?4, checksum = ?5 \
+             WHERE id = ?1",
+        )?
+        .execute(change)?;
+    Ok(Some(size))
 }
 
 /// Takes a marked row out of the way, and reports whether it was one.
@@ -179,6 +211,7 @@ pub(super) fn make_way(connection: &Connection, id: i64) -> rusqlite::Result<boo
 /// A marked row, as far as restoring it needs.
 pub(super) struct Marked {
     pub(super) size: u64,
+    pub(super) written_at: i64,
     /// The key as it is stored
     pub(super) key: rusqlite::types::Value,
 }
@@ -197,6 +230,7 @@ impl Marked {
         }
         Ok(Some(Self {
             size: row::size(row, row::SIZE)?,
+            written_at: fields.identity().written_at,
             key: fields.key.try_into()?,
         }))
     }

@@ -16,6 +16,7 @@
 //! | `cached_call` | results of cached calls, read and written with the least |
 //! | `read`, `scan`, `scan_order` | single look-ups, many entries, their order |
 //! | `write`, `transaction`, `import`, `remove`, `stats` | the other verbs |
+//! | `import_log` | an import as an operation |
 //! | `marks` | removed entries that stay in their rows |
 //! | `operations` | the log of operations |
 //! | `retire`, `undo` | removals that can be undone, and undoing them |
@@ -57,6 +58,7 @@ mod folder;
 mod format;
 mod history;
 mod import;
+mod import_log;
 mod log;
 mod maintain;
 mod marks;

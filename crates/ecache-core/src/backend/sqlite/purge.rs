@@ -12,11 +12,12 @@ use rusqlite::Connection;
 use super::blobs::{self, Unnamed};
 use super::checksum::Fields;
 use super::damage::RowError;
-use super::operations::{Effect, Stored};
+use super::operations::{Effect, Part, Stored};
 use super::query::{Parameter, Range};
 use super::reclaim::Due;
 use super::tombstones::{Burial, Graves};
-use super::{SqliteBackend, damage, lock, reserve, row, store_rows};
+use super::{SqliteBackend, damage, lock, reserve, row, settings, store_rows};
+use crate::backend::UNDO_SIZE;
 use crate::error::{Error, Result};
 use crate::scope::StoreAddress;
 use crate::time::Timestamp;
@@ -97,12 +98,8 @@ impl SqliteBackend {
                 let Some(mut current) = Stored::read(transaction, stored.number)? else {
                     return Ok(());
                 };
-                if current.effect != Effect::ForGood {
-                    current.effect = Effect::ForGood;
-                    current.swaps.clear();
-                    current.metadata.clear();
-                    current.settings.clear();
-                    current.parts = 0;
+                if current.keeps_something() {
+                    current.forget();
                     current.write(transaction)?;
                 }
                 Ok(())
@@ -166,22 +163,21 @@ impl SqliteBackend {
             }
             Purge::ALittle(now) | Purge::Due(now) => now,
         };
-        let is_removal = |stored: &Stored| stored.effect == Effect::Removed;
-        let latest = kept.iter().find(|stored| is_removal(stored));
+        let latest = kept.iter().find(|stored| stored.held() > 0);
         let latest = latest.map(|stored| stored.number);
         let last = kept.first().map_or(0, |stored| stored.number);
-        let held = |stored: &Stored| match stored.undone_by {
-            0 if is_removal(stored) => stored.usage().bytes,
-            _ => 0,
+        let mut bytes: u64 = kept.iter().map(Stored::held).fold(0, u64::saturating_add);
+        let set = settings::get(&connection, UNDO_SIZE).map_err(sqlite)?;
+        let most = match set.and_then(|bytes| bytes.parse().ok()) {
+            Some(most) => most,
+            None => LEAST.max(self.used_bytes(&connection)?.saturating_sub(bytes)),
         };
-        let mut bytes: u64 = kept.iter().map(held).fold(0, u64::saturating_add);
-        let most = LEAST.max(self.used_bytes(&connection)?.saturating_sub(bytes));
         kept.reverse();
         kept.retain(|stored| {
             let is_over = stored.until() <= now || stored.number + MOST_KEPT < last;
             let is_too_much = bytes > most && Some(stored.number) != latest;
             if is_over || is_too_much {
-                bytes -= held(stored);
+                bytes -= stored.held();
             }
             is_over || is_too_much
         });
@@ -236,13 +232,12 @@ impl SqliteBackend {
 
     /// Deletes the entries of one part that are still marked, and its record.
     fn purge_part(&self, stored: &Stored, part: i64) -> Result<()> {
-        let ids = {
+        let entries = {
             let connection = self.connection()?;
             stored.part(&connection, part)
         };
-        let ids = ids.map_err(|error| self.error(error))?;
-        // Those of an undo are in use.
-        if stored.effect == Effect::Removed {
+        // All others are in use.
+        if let Part::Removed(ids) = entries.map_err(|error| self.error(error))? {
             for ids in ids.chunks(self.batch_size()) {
                 self.reclaiming(|transaction| {
                     let is_meant =
@@ -266,8 +261,8 @@ impl SqliteBackend {
         operation: &Stored,
         graves: Graves,
     ) -> rusqlite::Result<()> {
-        // On a full disk there is no space to say why.
-        if reserve::is_needed(&self.path) {
+        // On a full disk there is no space to say why, and a replaced entry is not gone.
+        if operation.effect != Effect::Removed || reserve::is_needed(&self.path) {
             return Ok(());
         }
         let burial = Burial {
@@ -286,6 +281,12 @@ impl SqliteBackend {
             BATCH
         }
     }
+}
+
+/// Deletes marked rows of entries that were replaced.
+pub(super) fn delete_marked(transaction: &Connection, ids: &[i64]) -> rusqlite::Result<()> {
+    let is_meant = |fields: Option<&Fields<'_>>| fields.is_some_and(Fields::is_marked);
+    delete(transaction, ids, is_meant, |_| Ok(None)).map(drop)
 }
 
 /// Deletes the rows for which `is_meant` is true; a damaged one has no fields. `address` returns

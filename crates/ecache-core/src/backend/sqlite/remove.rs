@@ -10,17 +10,20 @@ use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
-use super::operations::{Effect, Stored};
+use super::operations::{Effect, Part as OperationPart, Stored};
 use super::pool::Look;
 use super::purge::Purge;
 use super::query::Plan;
 use super::reclaim::Due;
+use super::retire::Kept;
 use super::select::{Part, count, select};
 use super::session::Session;
 use super::tombstones::Burial;
 use super::verify::{Batch, Judged, delete_batch, touch_batch};
 use super::{SqliteBackend, reserve};
-use crate::backend::{Cause, Operation, Progress, STAGED_FOR, Touch};
+use crate::backend::{
+    Cause, KeepForUndo, Operation, Progress, Removal, Removed, STAGED_FOR, Touch,
+};
 use crate::error::{Error, Result};
 use crate::filter::{Selection, Usage};
 use crate::time::Timestamp;
@@ -60,7 +63,7 @@ impl<'a> ForGood<'a> {
             let logged = self.logged.borrow().clone();
             let mut logged = match logged {
                 Some(logged) => logged,
-                None => Stored::begin(transaction, operation, Effect::ForGood, self.now)?,
+                None => Stored::begin(transaction, operation, Effect::Removed, self.now)?,
             };
             logged.add_usage(batch.usage);
             logged.write(transaction)?;
@@ -94,7 +97,7 @@ impl<'a> ForGood<'a> {
             .map_or(0, |logged| logged.number);
         let mut stored = match Stored::read(transaction, number)? {
             Some(stored) if stored.operation == *operation => stored,
-            _ => Stored::begin(transaction, operation, Effect::ForGood, self.now)?,
+            _ => Stored::begin(transaction, operation, Effect::Removed, self.now)?,
         };
         stored.usage = Some((usage.entries as i64, usage.bytes as i64));
         stored.documents = documents as i64;
@@ -255,10 +258,55 @@ impl SqliteBackend {
         let mut done = Batch::default();
         let parts = self.select(selection, now)?;
         let batch = |transaction: &Connection, plan: &Plan, ids: &[i64]| {
-            touch_batch(transaction, &self.names, plan, ids, touch)
+            let (batch, _) = touch_batch(transaction, &self.names, plan, ids, touch)?;
+            Ok(batch)
         };
         self.change(&parts, Pace::Timed, &mut done, progress, batch)?;
         done.finish()
+    }
+
+    /// Changes lifetimes as one operation, which can be undone unless `keep` says otherwise.
+    pub(super) fn update_logged(
+        &self,
+        selection: &Selection,
+        touch: Touch,
+        keep: KeepForUndo,
+        operation: &Operation,
+        now: Timestamp,
+        progress: Progress<'_>,
+    ) -> Result<Removal> {
+        let _held = self.hold(Look::Always);
+        let mut done = Batch::default();
+        let parts = self.select(selection, now)?;
+        if keep == KeepForUndo::Yes
+            && let Some(usage) = self.beyond_limits(&parts, Kept::Lifetimes)?
+        {
+            return Ok(Removal::TooMany(usage));
+        }
+        let stored: RefCell<Option<Stored>> = RefCell::default();
+        let batch = |transaction: &Connection, plan: &Plan, ids: &[i64]| {
+            let (batch, touched) = touch_batch(transaction, &self.names, plan, ids, touch)?;
+            if batch.usage.entries > 0 {
+                let begun = stored.borrow().clone();
+                let mut logged = match begun {
+                    Some(logged) => logged,
+                    None => Stored::begin(transaction, operation, Effect::Touched, now)?,
+                };
+                logged.add_usage(batch.usage);
+                if keep == KeepForUndo::Yes {
+                    logged.add_part(transaction, &OperationPart::Touched(touched))?;
+                }
+                logged.write(transaction)?;
+                stored.replace(Some(logged));
+            }
+            Ok(batch)
+        };
+        self.change(&parts, Pace::Timed, &mut done, progress, batch)?;
+        done.finish()?;
+        let stored = stored.take();
+        Ok(Removal::Done(
+            stored.map_or_else(Removed::default, |stored| stored.removed()),
+        ))
     }
 
     /// Runs `batch` over the selected ids and adds up the results in `done`, even if a later batch

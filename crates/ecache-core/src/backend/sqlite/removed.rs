@@ -8,7 +8,7 @@ use rusqlite::types::Value as SqlValue;
 use super::damage::RowError;
 use super::encoding::{MARK, stored_key};
 use super::names::Names;
-use super::operations::{Effect, Stored};
+use super::operations::{Effect, Part, Stored};
 use super::row::{self, Uses};
 use super::{store_rows, tombstones};
 use crate::backend::{Fate, OperationRecord, Tombstone};
@@ -69,7 +69,9 @@ fn find_removed(
             }
         }
         for part in (1..=removal.parts).filter(|_| !marked.is_empty()) {
-            let ids = removal.part(connection, part)?;
+            let Part::Removed(ids) = removal.part(connection, part)? else {
+                continue;
+            };
             let found = marked.iter().find(|id| ids.binary_search(id).is_ok());
             if let Some(id) = found
                 && let Some(entry) = read(connection, names, *id, true)?

@@ -11,12 +11,13 @@ use rusqlite::Connection;
 use super::damage::RowError;
 use super::encoding::{self, UNMARKED};
 use super::entry_rows::{full_store, id_after, last_id};
+use super::operations::{self, Effect, Part, Stored};
 use super::pool::Look;
 use super::query::Range;
 use super::store_rows::{self, bump_generation, write_metadata};
 use super::stores::{OwnDocument, has_entries, own_document};
-use super::{SqliteBackend, marks, operations, row};
-use crate::backend::OnExistingStore;
+use super::{SqliteBackend, marks, row};
+use crate::backend::{OnExistingStore, Operation, Removed};
 use crate::entry::Entry;
 use crate::error::{Error, Result};
 use crate::filter::Usage;
@@ -41,14 +42,15 @@ impl SqliteBackend {
         from: &StoreAddress,
         to: &StoreAddress,
         on_existing: OnExistingStore,
-    ) -> Result<Usage> {
+        log: Option<(&Operation, Timestamp)>,
+    ) -> Result<Removed> {
         to.check()?;
         let _held = self.hold(Look::Always);
         self.transaction(|transaction| {
             let sqlite = |error| self.error(error);
             let old = store_rows::find_store(transaction, from).map_err(sqlite)?;
             let Some(old) = old.filter(|_| from != to) else {
-                return Ok(Usage::default());
+                return Ok(Removed::default());
             };
             let new = store_rows::intern_store(transaction, to).map_err(sqlite)?;
             let document = |id, store: &StoreAddress| match own_document(transaction, id) {
@@ -63,7 +65,7 @@ impl SqliteBackend {
             let exists = kept.is_some() || has_entries(transaction, new).map_err(sqlite)?;
             let is_empty = moved.is_none() && !has_entries(transaction, old).map_err(sqlite)?;
             if is_empty {
-                return Ok(Usage::default());
+                return Ok(Removed::default());
             }
             if exists && on_existing == OnExistingStore::Fail {
                 let store = Box::new(to.clone());
@@ -77,17 +79,30 @@ impl SqliteBackend {
                 });
             }
             marks::make_way_for_all(transaction, old, new).map_err(sqlite)?;
-            let usage = self.move_entries(transaction, (old, from), (new, to))?;
-            let change = || -> rusqlite::Result<()> {
+            let (usage, ids) = self.move_entries(transaction, (old, from), (new, to))?;
+            let change = || -> rusqlite::Result<Removed> {
+                let mut removed = Removed {
+                    usage,
+                    ..Removed::default()
+                };
+                if let Some((operation, now)) = log {
+                    let mut stored = Stored::begin(transaction, operation, Effect::Renamed, now)?;
+                    stored.renamed = Some((from.clone(), to.clone()));
+                    stored.add_usage(usage);
+                    stored.add_documents(from, to, moved.as_ref(), kept.as_ref());
+                    stored.add_part(transaction, &Part::Moved(ids))?;
+                    stored.write(transaction)?;
+                    removed = stored.removed();
+                }
                 if moved.is_some() {
                     write_metadata(transaction, old, None)?;
                     write_metadata(transaction, new, kept.or(moved).as_ref())?;
                 }
                 bump_generation(transaction, old)?;
-                bump_generation(transaction, new)
+                bump_generation(transaction, new)?;
+                Ok(removed)
             };
-            change().map_err(sqlite)?;
-            Ok(usage)
+            change().map_err(sqlite)
         })
     }
 
@@ -96,7 +111,7 @@ impl SqliteBackend {
         transaction: &Connection,
         (old, from): (i64, &StoreAddress),
         (new, to): (i64, &StoreAddress),
-    ) -> Result<Usage> {
+    ) -> Result<(Usage, Vec<i64>)> {
         let sqlite = |error| self.error(error);
         let mut usage = Usage::default();
         let mut moves = BTreeMap::new();
@@ -128,7 +143,7 @@ impl SqliteBackend {
             }
         }
         operations::follow(transaction, &moves, i64::MAX).map_err(sqlite)?;
-        Ok(usage)
+        Ok((usage, moves.into_values().collect()))
     }
 }
 

@@ -15,7 +15,7 @@ use super::damage::RowError;
 use super::encoding::UNMARKED;
 use super::entry_rows::{full_store_of, id_after, last_id};
 use super::marks::mark_batch;
-use super::operations::{self, Effect, Stored, Swap};
+use super::operations::{self, Effect, Part as OperationPart, Stored, Swap};
 use super::pool::Look;
 use super::purge::Purge;
 use super::query::{Conditions, Plan, Range};
@@ -179,12 +179,12 @@ impl SqliteBackend {
                     transaction.prepare_cached(sql)?.execute([swap.used])?;
                     set_retired(transaction, swap.retired, &row.address, 0)?;
                 }
-                for (id, document) in &stored.metadata {
-                    write_metadata(transaction, *id, Some(document))?;
+                for change in &stored.changed {
+                    store_rows::set_metadata(transaction, &change.store, change.old.as_ref())?;
                 }
                 let mut stored = stored.clone();
-                (stored.swaps, stored.metadata) = (Vec::new(), Vec::new());
-                (stored.effect, stored.usage) = (Effect::ForGood, Some((0, 0)));
+                stored.forget();
+                stored.usage = Some((0, 0));
                 stored.write(transaction)
             };
             take_back().map_err(|error| self.error(error))
@@ -275,7 +275,7 @@ impl SqliteBackend {
         progress: Progress<'_>,
     ) -> Result<Removal> {
         let parts = self.select(selection, now)?;
-        let too_many = self.beyond_limits(&parts)?;
+        let too_many = self.beyond_limits(&parts, Kept::Values)?;
         if let Some(usage) = too_many {
             return Ok(Removal::TooMany(usage));
         }
@@ -297,7 +297,7 @@ impl SqliteBackend {
         let batch = |transaction: &Connection, plan: &Plan, ids: &[i64]| {
             let mut operation = begin(transaction)?;
             let (batch, marked) = mark_batch(self, transaction, plan, ids, now)?;
-            operation.add_part(transaction, &marked)?;
+            operation.add_part(transaction, &OperationPart::Removed(marked))?;
             operation.add_usage(batch.usage);
             operation.write(transaction)?;
             is_begun.set(true);
@@ -327,8 +327,11 @@ impl SqliteBackend {
     }
 
     /// Returns the usage of the selected entries if they are more than one operation keeps.
-    fn beyond_limits(&self, parts: &[Part]) -> Result<Option<Usage>> {
+    pub(super) fn beyond_limits(&self, parts: &[Part], kept: Kept) -> Result<Option<Usage>> {
         let entries: usize = parts.iter().map(|part| part.ids.len()).sum();
+        if kept == Kept::Lifetimes && entries as u64 <= MAX_UNDO_ENTRIES {
+            return Ok(None);
+        }
         let connection = self.connection()?;
         let count = || -> rusqlite::Result<Option<Usage>> {
             let mut usage = Usage::default();
@@ -341,11 +344,21 @@ impl SqliteBackend {
                     usage += Usage { entries: 1, bytes };
                 }
             }
-            let is_beyond = entries as u64 > MAX_UNDO_ENTRIES || usage.bytes > MAX_UNDO_BYTES;
+            let is_large = kept == Kept::Values && usage.bytes > MAX_UNDO_BYTES;
+            let is_beyond = entries as u64 > MAX_UNDO_ENTRIES || is_large;
             Ok(is_beyond.then_some(usage))
         };
         count().map_err(|error| self.error(error))
     }
+}
+
+/// What an operation keeps of single entries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kept {
+    /// All of them
+    Values,
+    /// Policies and expiries
+    Lifetimes,
 }
 
 /// A store whose row is to be retired.

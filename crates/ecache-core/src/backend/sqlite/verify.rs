@@ -17,6 +17,7 @@ use super::damage::{self, RowError, intact};
 use super::encoding::policy_number;
 use super::evictions::Evictions;
 use super::names::Names;
+use super::operations::Touched;
 use super::query::{Conditions, Parameter, Plan, Range};
 use super::select::one;
 use super::tombstones::Graves;
@@ -265,16 +266,22 @@ pub(super) fn delete_batch(
     Judged::new(transaction, &backend.names, plan, ids)?.delete(backend, transaction, now)
 }
 
+/// Sets the lifetime of an entry, and the sums that cover it.
+pub(super) const SET_LIFETIME: &str = "UPDATE entries SET expires_at = ?2, policy = ?3, \
+                                       row_checksum = ?4, checksum = ?5 WHERE id = ?1";
+
+/// Changes lifetimes, and returns those that are different now.
 pub(super) fn touch_batch(
     transaction: &Connection,
     names: &Names,
     plan: &Plan,
     ids: &[i64],
     touch: Touch,
-) -> rusqlite::Result<Batch> {
+) -> rusqlite::Result<(Batch, Vec<Touched>)> {
     let mut batch = Batch::default();
+    let mut touched = Vec::new();
     if touch == Touch::default() {
-        return Ok(batch);
+        return Ok((batch, touched));
     }
     let (mut renewed, mut stores) = (Vec::new(), BTreeSet::new());
     visit(transaction, names, plan, ids, |fields, row| {
@@ -291,20 +298,29 @@ pub(super) fn touch_batch(
         }
         let checksum = new.renewed(&fields, row::checksum(row)?)?;
         renewed.push((new.id, new.expires_at, new.policy, new.sum()?, checksum));
+        let lifetime = |fields: &Fields<'_>| (fields.policy, fields.expires_at);
+        let (old, new) = (lifetime(&fields), lifetime(&new));
+        if old != new {
+            let (id, written_at) = (fields.id, fields.identity().written_at);
+            touched.push(Touched {
+                id,
+                written_at,
+                old,
+                new,
+            });
+        }
         batch.usage += one(row::size(row, row::SIZE)?);
         stores.insert(fields.store);
         Ok(())
     })?;
-    let sql = "UPDATE entries SET expires_at = ?2, policy = ?3, row_checksum = ?4, checksum = ?5 \
-               WHERE id = ?1";
-    let mut statement = transaction.prepare_cached(sql)?;
+    let mut statement = transaction.prepare_cached(SET_LIFETIME)?;
     for renewed in renewed {
         statement.execute(renewed)?;
     }
     for store in stores {
         store_rows::bump_generation(transaction, store)?;
     }
-    Ok(batch)
+    Ok((batch, touched))
 }
 
 #[cfg(test)]

@@ -83,7 +83,7 @@ impl WriteBackend for SqliteBackend {
         on_refused: OnRefused<'_>,
         progress: Progress<'_>,
     ) -> Result<Imported> {
-        self.import_records(records, on_conflict, commit, on_refused, progress)
+        self.import_records(records, on_conflict, commit, None, on_refused, progress)
     }
 
     fn remove(
@@ -123,7 +123,7 @@ impl WriteBackend for SqliteBackend {
         on_existing: OnExistingStore,
         _: Progress<'_>,
     ) -> Result<Usage> {
-        self.rename(from, to, on_existing)
+        Ok(self.rename(from, to, on_existing, None)?.usage)
     }
 }
 

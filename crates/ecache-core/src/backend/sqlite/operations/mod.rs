@@ -2,32 +2,34 @@
 //!
 //! An operation is a record of the table `history` under its number: what was done, by whom, and
 //! which stores it retired or brought back. The ids of single entries that it removed or restored
-//! follow in records of their own, one for each transaction, so that a killed operation has written
-//! down exactly what it did.
+//! follow in records of their own (`parts`), one for each transaction, so that a killed operation
+//! has written down exactly what it did.
+
+mod parts;
+mod record;
+
+pub(super) use parts::{Added, Part, Touched};
 
 use std::collections::BTreeMap;
 
 use rusqlite::Connection;
 
-use super::codec::{
-    number, optional_text, put_number, put_optional_text, put_text, text, unreadable,
-};
 use super::damage::UNREADABLE;
-use super::encoding::{policy, policy_number};
 use super::entry_rows::last_id;
 use super::history::{self, RecordKind};
 use super::query::{Range, WRITTEN};
-use super::settings::SettingChange;
+use super::settings::{self, SettingChange};
 use super::store_rows::{self, write_metadata};
 use super::stores::{OwnDocument, own_document};
-use super::tombstones::{cause_number, cause_of};
-use crate::backend::{Did, Operation, OperationRecord, Removed, StoreMetadata, UndoState};
+use crate::backend::{
+    Did, Operation, OperationRecord, Removed, StoreMetadata, UNDO_KEEP, UndoState,
+};
 use crate::filter::{Filter, Usage};
 use crate::scope::StoreAddress;
 use crate::time::Timestamp;
 
-/// Time for which a removal can be undone.
-pub(super) const UNDO_FOR: std::time::Duration = std::time::Duration::from_secs(86_400);
+/// Milliseconds for which operations can be undone, unless [`UNDO_KEEP`] is set.
+const A_DAY: i64 = 86_400_000;
 
 /// Maximum number of operations that are listed.
 const MOST: i64 = 10_000;
@@ -35,14 +37,64 @@ const MOST: i64 = 10_000;
 /// The effect of an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Effect {
-    /// Entries were removed, and are kept
+    /// Entries were removed
     Removed = 0,
     /// Entries were brought back
     Restored = 1,
-    /// Nothing is kept
-    ForGood = 2,
+    /// Entries were imported, in the place of others or not
+    Imported = 2,
+    /// Lifetimes were changed
+    Touched = 3,
+    /// A store was renamed
+    Renamed = 4,
     /// Settings were changed
-    Set = 3,
+    Set = 5,
+}
+
+impl Effect {
+    const ALL: [Self; 6] = [
+        Self::Removed,
+        Self::Restored,
+        Self::Imported,
+        Self::Touched,
+        Self::Renamed,
+        Self::Set,
+    ];
+
+    /// Returns the effect that a number stands for in the file.
+    fn of(number: i64) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|effect| *effect as i64 == number)
+    }
+
+    /// Returns the effect of undoing it.
+    pub(super) fn reversed(self) -> Self {
+        match self {
+            Self::Removed => Self::Restored,
+            Self::Restored | Self::Imported => Self::Removed,
+            same => same,
+        }
+    }
+
+    pub(super) fn did(self) -> Did {
+        match self {
+            Self::Removed => Did::Removed,
+            Self::Restored => Did::Restored,
+            Self::Imported => Did::Imported,
+            Self::Touched => Did::Touched,
+            Self::Renamed => Did::Renamed,
+            Self::Set => Did::Set,
+        }
+    }
+}
+
+/// A change of a store's own document.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct DocumentChange {
+    pub(super) store: StoreAddress,
+    pub(super) old: Option<StoreMetadata>,
+    pub(super) new: Option<StoreMetadata>,
 }
 
 /// A change of the row that an address has in `stores`.
@@ -70,13 +122,18 @@ pub(super) struct Stored {
     pub(super) documents: i64,
     /// Number and size of the entries; `None` until they are counted
     pub(super) usage: Option<(i64, i64)>,
+    /// Those that imported ones replaced, or that came back in the place of imported ones
+    pub(super) replaced: (i64, i64),
     /// Number of records with ids of entries
     pub(super) parts: i64,
     pub(super) operation: Operation,
     pub(super) swaps: Vec<Swap>,
-    /// The documents, with the ids of their stores
-    pub(super) metadata: Vec<(i64, StoreMetadata)>,
+    pub(super) changed: Vec<DocumentChange>,
     pub(super) settings: Vec<SettingChange>,
+    /// The old and the new name of a store
+    pub(super) renamed: Option<(StoreAddress, StoreAddress)>,
+    /// Milliseconds for which it can be undone, by the settings of the store
+    keep_ms: i64,
 }
 
 impl Stored {
@@ -95,11 +152,14 @@ impl Stored {
             undone_by: 0,
             documents: 0,
             usage: Some((0, 0)),
+            replaced: (0, 0),
             parts: 0,
             operation: operation.clone(),
             swaps: Vec::new(),
-            metadata: Vec::new(),
+            changed: Vec::new(),
             settings: Vec::new(),
+            renamed: None,
+            keep_ms: keep_ms(connection)?,
         })
     }
 
@@ -116,7 +176,10 @@ impl Stored {
     /// Reads an operation by its number.
     pub(super) fn read(connection: &Connection, number: i64) -> rusqlite::Result<Option<Self>> {
         let body = history::get(connection, RecordKind::Operation, number, 0)?;
-        body.map(|body| Self::decode(number, &body)).transpose()
+        let Some(body) = body else { return Ok(None) };
+        let keep_ms = keep_ms(connection)?;
+        let stored = Self::decode(number, &body)?;
+        Ok(Some(Self { keep_ms, ..stored }))
     }
 
     /// Reads all operations whose records are intact, latest first.
@@ -124,9 +187,11 @@ impl Stored {
         let mut all = Vec::new();
         let latest = next_number(connection)? - 1;
         let range = ((latest - MOST).max(0), latest);
+        let keep_ms = keep_ms(connection)?;
         history::scan(connection, RecordKind::Operation, range, |at, id, body| {
             if let (0, Some(body)) = (id, body) {
-                all.extend(Self::decode(at, &body).ok());
+                let decoded = Self::decode(at, &body).ok();
+                all.extend(decoded.map(|stored| Self { keep_ms, ..stored }));
             }
             Ok(true)
         })?;
@@ -153,19 +218,45 @@ impl Stored {
                 write_metadata(connection, id, None)?;
                 self.documents += 1;
                 if let OwnDocument::Intact(metadata) = document {
-                    self.metadata.push((id, metadata));
+                    self.changed.push(DocumentChange {
+                        store,
+                        old: Some(metadata),
+                        new: None,
+                    });
                 }
             }
         }
         Ok(())
     }
 
+    /// Notes what renaming a store does to its document: it goes along, unless there is one.
+    pub(super) fn add_documents(
+        &mut self,
+        from: &StoreAddress,
+        to: &StoreAddress,
+        moved: Option<&StoreMetadata>,
+        kept: Option<&StoreMetadata>,
+    ) {
+        let Some(moved) = moved else { return };
+        self.documents += 1;
+        self.changed.push(DocumentChange {
+            store: from.clone(),
+            old: Some(moved.clone()),
+            new: None,
+        });
+        if kept.is_none() {
+            self.changed.push(DocumentChange {
+                store: to.clone(),
+                old: None,
+                new: Some(moved.clone()),
+            });
+        }
+    }
+
     /// Reports whether nothing was changed.
     pub(super) fn is_empty(&self) -> bool {
-        self.swaps.is_empty()
-            && self.documents == 0
-            && self.usage == Some((0, 0))
-            && self.settings.is_empty()
+        let is_unchanged = self.usage == Some((0, 0)) && self.documents == 0;
+        is_unchanged && !self.keeps_something()
     }
 
     /// Describes the removal for the answer to it.
@@ -178,51 +269,79 @@ impl Stored {
         }
     }
 
-    /// Adds the ids of entries that one transaction removed or restored.
+    /// Adds the entries that one transaction changed.
     pub(super) fn add_part(
         &mut self,
         connection: &Connection,
-        ids: &[i64],
+        part: &Part,
     ) -> rusqlite::Result<()> {
-        if ids.is_empty() {
+        if part.is_empty() {
             return Ok(());
         }
         self.parts += 1;
-        self.write_part(connection, self.parts, ids.to_vec())
+        self.write_part(connection, self.parts, part)
     }
 
     fn write_part(
         &self,
         connection: &Connection,
-        part: i64,
-        mut ids: Vec<i64>,
+        number: i64,
+        part: &Part,
     ) -> rusqlite::Result<()> {
-        ids.sort_unstable();
-        let mut body = Vec::with_capacity(ids.len() * 3);
-        let mut last = 0;
-        for id in ids {
-            put_number(&mut body, id - last);
-            last = id;
-        }
-        history::put(connection, RecordKind::Operation, self.number, part, &body)
+        let body = part.encode();
+        history::put(
+            connection,
+            RecordKind::Operation,
+            self.number,
+            number,
+            &body,
+        )
     }
 
-    /// Returns the ids of one part, in order; none if it is gone.
-    pub(super) fn part(&self, connection: &Connection, part: i64) -> rusqlite::Result<Vec<i64>> {
-        let body = history::get(connection, RecordKind::Operation, self.number, part)?;
-        let body = body.unwrap_or_default();
-        let mut rest = &body[..];
-        let (mut ids, mut last) = (Vec::new(), 0);
-        while !rest.is_empty() {
-            last += number(&mut rest)?;
-            ids.push(last);
+    /// Returns the entries of one part; none if it is gone.
+    pub(super) fn part(&self, connection: &Connection, number: i64) -> rusqlite::Result<Part> {
+        let body = history::get(connection, RecordKind::Operation, self.number, number)?;
+        match body {
+            Some(body) => Part::decode(&body),
+            None => Ok(Part::Removed(Vec::new())),
         }
-        Ok(ids)
     }
 
     pub(super) fn add_usage(&mut self, usage: Usage) {
         let (entries, bytes) = self.usage.unwrap_or_default();
         self.usage = Some((entries + usage.entries as i64, bytes + usage.bytes as i64));
+    }
+
+    pub(super) fn add_replaced(&mut self, usage: Usage) {
+        self.replaced.0 += usage.entries as i64;
+        self.replaced.1 += usage.bytes as i64;
+    }
+
+    /// Returns the entries that imported ones replaced, or that came back in their place.
+    pub(super) fn replaced(&self) -> Usage {
+        Usage {
+            entries: self.replaced.0.unsigned_abs(),
+            bytes: self.replaced.1.unsigned_abs(),
+        }
+    }
+
+    /// Returns the bytes of values that are kept until this is undone or its time is over.
+    pub(super) fn held(&self) -> u64 {
+        match self.effect {
+            _ if self.undone_by != 0 || !self.keeps_something() => 0,
+            Effect::Removed => self.usage().bytes,
+            Effect::Imported | Effect::Restored => self.replaced().bytes,
+            Effect::Touched | Effect::Renamed | Effect::Set => 0,
+        }
+    }
+
+    /// Forgets how to undo it.
+    pub(super) fn forget(&mut self) {
+        self.swaps.clear();
+        self.changed.clear();
+        self.settings.clear();
+        self.renamed = None;
+        self.parts = 0;
     }
 
     pub(super) fn usage(&self) -> Usage {
@@ -233,13 +352,13 @@ impl Stored {
         }
     }
 
-    /// Reports whether entries or documents are kept for undo.
+    /// Reports whether what it takes to undo the operation is kept.
     pub(super) fn keeps_something(&self) -> bool {
-        let is_nothing = self.parts == 0
-            && self.swaps.is_empty()
-            && self.metadata.is_empty()
-            && self.settings.is_empty();
-        self.effect != Effect::ForGood && !is_nothing
+        self.parts > 0
+            || !self.swaps.is_empty()
+            || !self.changed.is_empty()
+            || !self.settings.is_empty()
+            || self.renamed.is_some()
     }
 
     /// Deletes the record of a part.
@@ -253,7 +372,7 @@ impl Stored {
     }
 
     pub(super) fn until(&self) -> Timestamp {
-        Timestamp::from_millis(self.at).saturating_add(UNDO_FOR)
+        Timestamp::from_millis(self.at.saturating_add(self.keep_ms))
     }
 
     pub(super) fn record(&self) -> OperationRecord {
@@ -264,136 +383,15 @@ impl Stored {
             usage: self.usage(),
             documents: self.documents.unsigned_abs(),
             undoes: (self.undoes != 0).then(|| self.undoes.unsigned_abs()),
+            replaced: self.replaced(),
             settings: self.settings.len() as u64,
-            did: match self.effect {
-                Effect::Removed | Effect::ForGood => Did::Removed,
-                Effect::Restored => Did::Restored,
-                Effect::Set => Did::Set,
-            },
+            did: self.effect.did(),
             undo: match self.undone_by {
                 0 if self.is_undoable() => UndoState::Until(self.until()),
                 0 => UndoState::Impossible,
                 by => UndoState::Undone(by.unsigned_abs()),
             },
         }
-    }
-
-    fn encode(&self) -> Vec<u8> {
-        let mut body = Vec::new();
-        let (entries, bytes) = self.usage.unwrap_or((-1, -1));
-        for field in [
-            self.at,
-            self.effect as i64,
-            self.undoes,
-            self.undone_by,
-            self.documents,
-            entries,
-            bytes,
-            self.parts,
-            self.swaps.len() as i64,
-            self.metadata.len() as i64,
-            self.settings.len() as i64,
-            cause_number(self.operation.cause),
-        ] {
-            put_number(&mut body, field);
-        }
-        for swap in &self.swaps {
-            for field in [swap.retired, swap.used, swap.last] {
-                put_number(&mut body, field);
-            }
-        }
-        for (id, metadata) in &self.metadata {
-            put_number(&mut body, *id);
-            put_number(&mut body, policy_number(metadata.policy));
-            put_number(&mut body, metadata.created_at.as_millis());
-            let updated_at = metadata.updated_at.map_or(i64::MIN, Timestamp::as_millis);
-            put_number(&mut body, updated_at);
-            put_text(&mut body, &metadata.value);
-        }
-        for change in &self.settings {
-            put_text(&mut body, &change.name);
-            put_optional_text(&mut body, change.old.as_deref());
-            put_optional_text(&mut body, change.new.as_deref());
-        }
-        let Operation {
-            user,
-            host,
-            command,
-            filter,
-            cause: _,
-        } = &self.operation;
-        for field in [user, host, command, filter] {
-            put_text(&mut body, field);
-        }
-        body
-    }
-
-    fn decode(number_of: i64, body: &[u8]) -> rusqlite::Result<Self> {
-        let mut rest = body;
-        let rest = &mut rest;
-        let mut next = || number(rest);
-        let at = next()?;
-        let effect = match next()? {
-            0 => Effect::Removed,
-            1 => Effect::Restored,
-            2 => Effect::ForGood,
-            3 => Effect::Set,
-            _ => return Err(unreadable()),
-        };
-        let (undoes, undone_by, documents) = (next()?, next()?, next()?);
-        let (entries, bytes, parts) = (next()?, next()?, next()?);
-        let (count, documents_kept, settings_changed) = (next()?, next()?, next()?);
-        let cause = cause_of(next()?).ok_or_else(unreadable)?;
-        let mut swaps = Vec::new();
-        for _ in 0..count {
-            swaps.push(Swap {
-                retired: next()?,
-                used: next()?,
-                last: next()?,
-            });
-        }
-        let mut metadata = Vec::new();
-        for _ in 0..documents_kept {
-            let id = number(rest)?;
-            let policy = policy(number(rest)?).ok_or_else(unreadable)?;
-            let created_at = Timestamp::from_millis(number(rest)?);
-            let updated_at = Some(number(rest)?).filter(|at| *at != i64::MIN);
-            let document = StoreMetadata {
-                value: text(rest)?,
-                policy,
-                created_at,
-                updated_at: updated_at.map(Timestamp::from_millis),
-            };
-            metadata.push((id, document));
-        }
-        let mut settings = Vec::new();
-        for _ in 0..settings_changed {
-            settings.push(SettingChange {
-                name: text(rest)?,
-                old: optional_text(rest)?,
-                new: optional_text(rest)?,
-            });
-        }
-        Ok(Self {
-            number: number_of,
-            at,
-            effect,
-            undoes,
-            undone_by,
-            documents,
-            usage: (entries >= 0).then_some((entries, bytes)),
-            parts,
-            operation: Operation {
-                user: text(rest)?,
-                host: text(rest)?,
-                command: text(rest)?,
-                filter: text(rest)?,
-                cause,
-            },
-            swaps,
-            metadata,
-            settings,
-        })
     }
 }
 
@@ -416,8 +414,8 @@ pub(super) fn last_id_ever(connection: &Connection, store: i64) -> rusqlite::Res
     Ok(last)
 }
 
-/// Adapts the records of undos to entries that have other ids now, so that those can be undone. An
-/// undo from `before` on did not bring back the entries with its stores.
+/// Adapts the records of operations to entries that have other ids now, so that they can be undone.
+/// An undo from `before` on did not bring back the entries with its stores.
 pub(super) fn follow(
     connection: &Connection,
     moves: &BTreeMap<i64, i64>,
@@ -428,19 +426,19 @@ pub(super) fn follow(
     }
     let sql = format!("SELECT 1 FROM entries AS e WHERE e.id = ?1 AND {WRITTEN} <= ?2");
     for mut undo in Stored::all(connection)? {
-        if undo.effect != Effect::Restored || undo.undone_by != 0 {
+        if undo.undone_by != 0 {
             continue;
         }
-        for part in 1..=undo.parts {
-            let mut ids = undo.part(connection, part)?;
-            if ids.iter().any(|id| moves.contains_key(id)) {
-                for id in &mut ids {
-                    *id = moves.get(id).copied().unwrap_or(*id);
-                }
-                undo.write_part(connection, part, ids)?;
+        for number in 1..=undo.parts {
+            let mut part = undo.part(connection, number)?;
+            if part.follow(moves) {
+                undo.write_part(connection, number, &part)?;
             }
         }
-        let mut restored = Vec::new();
+        if undo.effect != Effect::Restored {
+            continue;
+        }
+        let mut restored = Added::default();
         for swap in undo.swaps.iter().filter(|_| undo.number < before) {
             let Range { after, .. } = Range::store(swap.used);
             if swap.last <= after {
@@ -449,16 +447,22 @@ pub(super) fn follow(
             for (_, new) in moves.range(after + 1..=swap.last) {
                 let mut statement = connection.prepare_cached(&sql)?;
                 if statement.exists((new, undo.at))? {
-                    restored.push(*new);
+                    restored.ids.push(*new);
                 }
             }
         }
-        if !restored.is_empty() {
-            undo.add_part(connection, &restored)?;
+        if !restored.ids.is_empty() {
+            undo.add_part(connection, &Part::Added(restored))?;
             undo.write(connection)?;
         }
     }
     Ok(())
+}
+
+/// Returns the time for which operations can be undone, in milliseconds.
+fn keep_ms(connection: &Connection) -> rusqlite::Result<i64> {
+    let set = settings::get(connection, UNDO_KEEP)?;
+    Ok(set.and_then(|ms| ms.parse().ok()).unwrap_or(A_DAY))
 }
 
 /// Returns the number of the next operation.

@@ -1,0 +1,293 @@
+//! The single entries that an operation changed, one record for each of its transactions.
+
+use std::collections::BTreeMap;
+
+use super::super::codec::{number, optional, put_number, put_optional, unreadable};
+
+/// The entries of one transaction. Ids are in order.
+#[derive(Clone, Debug, PartialEq)]
+pub(in super::super) enum Part {
+    /// Their rows are marked
+    Removed(Vec<i64>),
+    /// They are new, or back
+    Added(Added),
+    /// Their lifetimes were changed
+    Touched(Vec<Touched>),
+    /// They moved to the new name of their store; the ids are those that they have there
+    Moved(Vec<i64>),
+}
+
+/// Entries that an operation wrote or brought back.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(in super::super) struct Added {
+    pub(in super::super) ids: Vec<i64>,
+    /// When those were written that claim to be later than the operation
+    pub(in super::super) later: BTreeMap<i64, i64>,
+}
+
+impl Added {
+    /// Adds an entry that was written at that time, by an operation at `at`.
+    pub(in super::super) fn push(&mut self, id: i64, written_at: i64, at: i64) {
+        self.ids.push(id);
+        if written_at > at {
+            self.later.insert(id, written_at);
+        }
+    }
+
+    /// Reports whether an entry was not written since an operation at `at`.
+    pub(in super::super) fn is_unchanged(&self, id: i64, written_at: i64, at: i64) -> bool {
+        written_at <= at || self.later.get(&id) == Some(&written_at)
+    }
+}
+
+/// An entry whose lifetime was changed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(in super::super) struct Touched {
+    pub(in super::super) id: i64,
+    pub(in super::super) written_at: i64,
+    pub(in super::super) old: Lifetime,
+    pub(in super::super) new: Lifetime,
+}
+
+/// Policy and expiry, as stored.
+pub(in super::super) type Lifetime = (i64, Option<i64>);
+
+impl Part {
+    /// Gives entries that moved their new ids, and reports whether there are any.
+    pub(super) fn follow(&mut self, moves: &BTreeMap<i64, i64>) -> bool {
+        let mut has_moved = false;
+        let mut follow = |id: &mut i64| {
+            if let Some(new) = moves.get(id) {
+                *id = *new;
+                has_moved = true;
+            }
+        };
+        match self {
+            // Marked rows keep their ids until they are restored.
+            Self::Removed(_) => {}
+            Self::Moved(ids) => ids.iter_mut().for_each(follow),
+            Self::Added(Added { ids, later }) => {
+                ids.iter_mut().for_each(&mut follow);
+                let moved = std::mem::take(later).into_iter();
+                *later = moved
+                    .map(|(mut id, written_at)| {
+                        follow(&mut id);
+                        (id, written_at)
+                    })
+                    .collect();
+            }
+            Self::Touched(entries) => {
+                entries
+                    .iter_mut()
+                    .for_each(|touched| follow(&mut touched.id));
+            }
+        }
+        has_moved
+    }
+
+    /// Cuts it into parts of up to `size` entries; at least one.
+    pub(in super::super) fn split(self, size: usize) -> Vec<Self> {
+        fn cut<T: Clone>(entries: &[T], size: usize) -> Vec<Vec<T>> {
+            let parts = entries.chunks(size).map(<[T]>::to_vec);
+            let parts = Vec::from_iter(parts);
+            if parts.is_empty() {
+                vec![Vec::new()]
+            } else {
+                parts
+            }
+        }
+        let parts = |ids: &[i64], part: fn(Vec<i64>) -> Self| {
+            cut(ids, size).into_iter().map(part).collect()
+        };
+        match self {
+            Self::Removed(ids) => parts(&ids, Self::Removed),
+            Self::Moved(ids) => parts(&ids, Self::Moved),
+            Self::Touched(entries) => cut(&entries, size).into_iter().map(Self::Touched).collect(),
+            Self::Added(Added { ids, later }) => {
+                let parts = cut(&ids, size).into_iter();
+                let added = parts.map(|ids| {
+                    let is_here = |id: &&i64| later.contains_key(id);
+                    let later = ids
+                        .iter()
+                        .filter(is_here)
+                        .map(|id| (*id, later[id]))
+                        .collect();
+                    Self::Added(Added { ids, later })
+                });
+                added.collect()
+            }
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        match self {
+            Self::Removed(ids) | Self::Moved(ids) | Self::Added(Added { ids, .. }) => {
+                ids.is_empty()
+            }
+            Self::Touched(entries) => entries.is_empty(),
+        }
+    }
+
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let mut body = Vec::new();
+        match self {
+            Self::Removed(ids) => {
+                body.push(0);
+                put_ids(&mut body, ids);
+            }
+            Self::Added(Added { ids, later }) => {
+                body.push(1);
+                put_number(&mut body, later.len() as i64);
+                for (id, written_at) in later {
+                    put_number(&mut body, *id);
+                    put_number(&mut body, *written_at);
+                }
+                put_ids(&mut body, ids);
+            }
+            Self::Touched(entries) => {
+                body.push(2);
+                let mut entries = entries.clone();
+                entries.sort_unstable_by_key(|touched| touched.id);
+                let mut last = (0, 0);
+                for Touched {
+                    id,
+                    written_at,
+                    old,
+                    new,
+                } in entries
+                {
+                    put_number(&mut body, id - last.0);
+                    put_number(&mut body, written_at.wrapping_sub(last.1));
+                    for (policy, expires_at) in [old, new] {
+                        put_number(&mut body, policy);
+                        put_optional(&mut body, expires_at);
+                    }
+                    last = (id, written_at);
+                }
+            }
+            Self::Moved(ids) => {
+                body.push(3);
+                put_ids(&mut body, ids);
+            }
+        }
+        body
+    }
+
+    pub(super) fn decode(body: &[u8]) -> rusqlite::Result<Self> {
+        let (kind, mut rest) = body.split_first().ok_or_else(unreadable)?;
+        let rest = &mut rest;
+        Ok(match kind {
+            0 => Self::Removed(ids(rest)?),
+            1 => {
+                let mut later = BTreeMap::new();
+                for _ in 0..number(rest)? {
+                    later.insert(number(rest)?, number(rest)?);
+                }
+                let ids = ids(rest)?;
+                Self::Added(Added { ids, later })
+            }
+            2 => {
+                let mut entries = Vec::new();
+                let mut last = (0_i64, 0_i64);
+                while !rest.is_empty() {
+                    last.0 = last.0.wrapping_add(number(rest)?);
+                    last.1 = last.1.wrapping_add(number(rest)?);
+                    entries.push(Touched {
+                        id: last.0,
+                        written_at: last.1,
+                        old: (number(rest)?, optional(rest)?),
+                        new: (number(rest)?, optional(rest)?),
+                    });
+                }
+                Self::Touched(entries)
+            }
+            3 => Self::Moved(ids(rest)?),
+            _ => return Err(unreadable()),
+        })
+    }
+}
+
+/// Appends ids as runs: the distance from the last one, and the length if it is more than one.
+fn put_ids(body: &mut Vec<u8>, ids: &[i64]) {
+    let mut ids = ids.to_vec();
+    ids.sort_unstable();
+    ids.dedup();
+    let mut last = 0_i64;
+    for run in ids.chunk_by(|one, next| *one + 1 == *next) {
+        let is_long = run.len() > 1;
+        put_number(body, (run[0] - last) << 1 | i64::from(is_long));
+        if is_long {
+            put_number(body, run.len() as i64);
+        }
+        last = run[0] + run.len() as i64 - 1;
+    }
+}
+
+fn ids(rest: &mut &[u8]) -> rusqlite::Result<Vec<i64>> {
+    /// No transaction has more.
+    const MOST: i64 = 1 << 32;
+    let (mut ids, mut last) = (Vec::new(), 0_i64);
+    while !rest.is_empty() {
+        let distance = number(rest)?;
+        let first = last.wrapping_add(distance >> 1);
+        let length = match distance & 1 {
+            0 => 1,
+            _ => number(rest)?,
+        };
+        if !(1..MOST).contains(&length) {
+            return Err(unreadable());
+        }
+        last = first.wrapping_add(length - 1);
+        ids.extend(first..=last);
+    }
+    Ok(ids)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_come_back() {
+        let store = 7 << 32;
+        let ids = vec![1, 2, 3, 10, store | 5, store | 6, store | 9, i64::MAX >> 2];
+        let touched = |id, written_at| Touched {
+            id,
+            written_at,
+            old: (0, None),
+            new: (1, Some(written_at + 1)),
+        };
+        let mut added = Added::default();
+        ids.iter().for_each(|id| added.push(*id, *id, 10));
+        assert_eq!(added.later.len(), 4);
+        for part in [
+            Part::Removed(ids.clone()),
+            Part::Removed(Vec::new()),
+            Part::Moved(ids),
+            Part::Added(added),
+            Part::Touched(vec![touched(1, -5), touched(store | 7, 1 << 50)]),
+        ] {
+            assert_eq!(Part::decode(&part.encode()), Ok(part));
+        }
+        assert!(Part::decode(b"").is_err());
+        assert!(Part::decode(b"\x09").is_err());
+    }
+
+    #[test]
+    fn parts_follow_entries_that_move() {
+        let moves = BTreeMap::from([(1, 11), (3, 4)]);
+        let mut part = Part::Moved(vec![1, 2, 3]);
+        assert!(part.follow(&moves));
+        assert_eq!(part, Part::Moved(vec![11, 2, 4]));
+        assert!(!Part::Moved(vec![5]).follow(&moves));
+        let mut added = Added::default();
+        added.push(3, 20, 10);
+        let mut part = Part::Added(added);
+        assert!(part.follow(&moves));
+        let Part::Added(added) = part else {
+            panic!("{part:?}")
+        };
+        assert!(added.is_unchanged(4, 20, 10));
+        assert!(!added.is_unchanged(4, 21, 10));
+    }
+}

@@ -1,0 +1,229 @@
+//! Taking back what is no removal: restored and imported entries, lifetimes, names, documents and
+//! settings.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rusqlite::Connection;
+
+use super::super::checksum::Fields;
+use super::super::damage::RowError;
+use super::super::encoding::UNMARKED;
+use super::super::entry_rows::{full_store_of, id_after};
+use super::super::operations::{self, DocumentChange, Part, Stored, Swap, Touched};
+use super::super::query::{Range, WRITTEN};
+use super::super::rename::move_entry;
+use super::super::retire::Meant;
+use super::super::session::Session;
+use super::super::settings::{self, SettingChange};
+use super::super::store_rows::{self, bump_generation, store_row, write_metadata};
+use super::super::stores::{OwnDocument, own_document};
+use super::super::verify::{SET_LIFETIME, StoresInUse};
+use super::super::{SqliteBackend, marks, row};
+use super::Report;
+use super::restore::{same_key, usage_of_entry};
+use crate::error::Result;
+use crate::filter::Usage;
+
+/// The columns of one row, from the table.
+const BY_ID: &str = concat!(
+    "SELECT ",
+    row::columns!(),
+    " FROM entries NOT INDEXED WHERE id = ?1"
+);
+
+impl SqliteBackend {
+    /// Retires a store again that an undo brought back, except what was written since.
+    pub(super) fn retire_again(
+        &self,
+        transaction: &Session,
+        swap: &Swap,
+        target: &Stored,
+        again: &mut Stored,
+    ) -> Result<()> {
+        let sqlite = |error| self.error(error);
+        let row = store_row(transaction, swap.used).map_err(sqlite)?;
+        let Some(row) = row.filter(|row| row.retired == 0) else {
+            return Ok(());
+        };
+        let staying = written_since(transaction, swap, target.at).map_err(sqlite)?;
+        let store = Meant {
+            id: row.id,
+            address: row.address,
+            staying,
+        };
+        let swap = self.retire(transaction, &store, again.number)?;
+        again.swaps.push(swap);
+        Ok(())
+    }
+
+    /// Moves entries back to the old name of their store, unless their keys are there again.
+    pub(super) fn move_back(
+        &self,
+        transaction: &Session,
+        ids: &[i64],
+        undo: &mut Stored,
+        report: &mut Report,
+    ) -> Result<()> {
+        let sqlite = |error| self.error(error);
+        let Some((from, to)) = undo.renamed.clone() else {
+            return Ok(());
+        };
+        let store = store_rows::intern_store(transaction, &to).map_err(sqlite)?;
+        let mut last = operations::last_id_ever(transaction, store).map_err(sqlite)?;
+        let (mut moves, mut left) = (BTreeMap::new(), BTreeSet::new());
+        for id in ids {
+            let row = store_row(transaction, id >> 32).map_err(sqlite)?;
+            let is_there = row.is_some_and(|row| row.retired == 0 && row.address == from)
+                && is_live(transaction, *id).map_err(sqlite)?;
+            if !is_there {
+                continue;
+            }
+            if let Some(other) = same_key(transaction, *id, store).map_err(sqlite)?
+                && !marks::make_way(transaction, other).map_err(sqlite)?
+            {
+                report.add_newer(transaction, &to, other);
+                continue;
+            }
+            let next = id_after(transaction, store, last).map_err(sqlite)?;
+            let next = next.ok_or_else(|| full_store_of(&to))?;
+            match move_entry(transaction, *id, next, store) {
+                Ok(bytes) => report.changed += Usage { entries: 1, bytes },
+                Err(RowError::Damaged) => {
+                    report.damaged += 1;
+                    continue;
+                }
+                Err(RowError::Sqlite(error)) => return Err(sqlite(error)),
+            }
+            last = last.max(next);
+            left.insert(id >> 32);
+            moves.insert(*id, next);
+        }
+        let end = || -> rusqlite::Result<()> {
+            for store in left.into_iter().chain([store]) {
+                bump_generation(transaction, store)?;
+            }
+            operations::follow(transaction, &moves, i64::MAX)?;
+            undo.add_part(transaction, &Part::Moved(moves.into_values().collect()))
+        };
+        end().map_err(sqlite)
+    }
+}
+
+/// Gives entries their old lifetimes, unless they were written or touched since.
+pub(super) fn set_lifetimes_back(
+    transaction: &Session,
+    entries: &[Touched],
+    undo: &mut Stored,
+    report: &mut Report,
+) -> rusqlite::Result<()> {
+    let mut in_use = StoresInUse::default();
+    let (mut changed, mut stores) = (Vec::new(), BTreeSet::new());
+    for touched in entries {
+        let Touched {
+            id,
+            written_at,
+            old,
+            new,
+        } = *touched;
+        if !in_use.has(transaction, id >> 32)? {
+            continue;
+        }
+        let mut statement = transaction.prepare_cached(BY_ID)?;
+        let mut rows = statement.query([id])?;
+        let Some(row) = rows.next()? else { continue };
+        let fields: Fields<'_> = match row::fields(row) {
+            Ok(fields) if fields.is_marked() => continue,
+            Ok(fields) => fields,
+            Err(RowError::Damaged) => {
+                report.damaged += 1;
+                continue;
+            }
+            Err(RowError::Sqlite(error)) => return Err(error),
+        };
+        let lifetime = (fields.policy, fields.expires_at);
+        if lifetime == old {
+            continue;
+        }
+        if lifetime != new || fields.identity().written_at != written_at {
+            drop(rows);
+            if let Some(row) = store_row(transaction, id >> 32)? {
+                report.add_newer(transaction, &row.address, id);
+            }
+            continue;
+        }
+        let mut back = fields;
+        (back.policy, back.expires_at) = old;
+        let checksum = back.renewed(&fields, row::checksum(row)?)?;
+        let renewed = (id, back.expires_at, back.policy, back.sum()?, checksum);
+        stores.insert(fields.store);
+        drop(rows);
+        transaction.prepare_cached(SET_LIFETIME)?.execute(renewed)?;
+        report.changed += usage_of_entry(transaction, id)?;
+        changed.push(Touched {
+            id,
+            written_at,
+            old: new,
+            new: old,
+        });
+    }
+    for store in stores {
+        bump_generation(transaction, store)?;
+    }
+    undo.add_part(transaction, &Part::Touched(changed))
+}
+
+/// Gives stores their old documents, unless those were changed since.
+pub(super) fn set_documents_back(
+    transaction: &Connection,
+    target: &Stored,
+    undo: &mut Stored,
+) -> rusqlite::Result<()> {
+    for DocumentChange { store, old, new } in target.changed.iter().rev().cloned() {
+        let id = store_rows::intern_store(transaction, &store)?;
+        let there = match own_document(transaction, id)? {
+            OwnDocument::None => None,
+            OwnDocument::Intact(document) => Some(document),
+            OwnDocument::Damaged => continue,
+        };
+        if there == new {
+            write_metadata(transaction, id, old.as_ref())?;
+            let (old, new) = (new, old);
+            undo.changed.push(DocumentChange { store, old, new });
+            undo.documents += 1;
+        }
+    }
+    Ok(())
+}
+
+/// Sets settings back, unless they were changed since.
+pub(super) fn set_settings_back(
+    transaction: &Connection,
+    target: &Stored,
+    undo: &mut Stored,
+) -> rusqlite::Result<()> {
+    for SettingChange { name, old, new } in target.settings.iter().rev().cloned() {
+        if settings::get(transaction, &name)? == new {
+            settings::put(transaction, &name, old.as_deref())?;
+            let (old, new) = (new, old);
+            undo.settings.push(SettingChange { name, old, new });
+        }
+    }
+    Ok(())
+}
+
+fn is_live(connection: &Connection, id: i64) -> rusqlite::Result<bool> {
+    let sql = format!("SELECT 1 FROM entries AS e NOT INDEXED WHERE id = ?1 AND {UNMARKED}");
+    connection.prepare_cached(&sql)?.exists([id])
+}
+
+/// Returns the entries of a store that were written since it was brought back.
+fn written_since(connection: &Connection, swap: &Swap, at: i64) -> rusqlite::Result<Vec<i64>> {
+    let Range { after, end } = Range::store(swap.used);
+    let sql = format!(
+        "SELECT id FROM entries AS e NOT INDEXED WHERE id > ?1 AND id <= ?2 \
+         AND (id > ?3 OR {WRITTEN} > ?4) AND {UNMARKED} ORDER BY id"
+    );
+    let mut statement = connection.prepare_cached(&sql)?;
+    let ids = statement.query_map((after, end, swap.last, at), |row| row.get(0))?;
+    ids.collect()
+}

@@ -1,0 +1,249 @@
+//! Bringing entries back: retired stores as a whole, single ones by their mark.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rusqlite::{Connection, OptionalExtension};
+
+use super::super::blobs::{self, Unnamed};
+use super::super::damage::RowError;
+use super::super::encoding::UNMARKED;
+use super::super::entry_rows::{full_store_of, id_after, last_id};
+use super::super::operations::{self, Added, Part, Stored, Swap};
+use super::super::query::{Range, WRITTEN};
+use super::super::retire::{set_retired, take_over, usage_of};
+use super::super::session::Session;
+use super::super::store_rows::{self, StoreRow, bump_generation, store_row};
+use super::super::{SqliteBackend, marks, rename, row};
+use super::Report;
+use crate::error::Result;
+use crate::filter::Usage;
+
+impl SqliteBackend {
+    /// Brings back a row of `stores` that an operation retired.
+    pub(super) fn revive(
+        &self,
+        transaction: &Session,
+        retired: i64,
+        target: &Stored,
+        undo: &mut Stored,
+        report: &mut Report,
+    ) -> Result<()> {
+        let sqlite = |error| self.error(error);
+        let row = store_row(transaction, retired).map_err(sqlite)?;
+        let Some(StoreRow { address, .. }) = row.filter(|row| row.retired == target.number) else {
+            return Ok(());
+        };
+        let used = store_rows::intern_store(transaction, &address).map_err(sqlite)?;
+        let newer = rename::ids(transaction, used).map_err(sqlite)?;
+        if newer.is_empty() || newer.len() as u64 <= count(transaction, retired).map_err(sqlite)? {
+            marks::make_way_for_all(transaction, used, retired).map_err(sqlite)?;
+            let last = last_id(transaction, retired).map_err(sqlite)?;
+            let mut moved = Usage::default();
+            for id in &newer {
+                moved += usage_of_entry(transaction, *id).map_err(sqlite)?;
+                if let Some(older) = same_key(transaction, *id, retired).map_err(sqlite)? {
+                    report.add_newer(transaction, &address, *id);
+                    delete(transaction, older).map_err(sqlite)?;
+                }
+            }
+            self.move_after(transaction, last, &newer, retired, &address)?;
+            let exchange = || -> rusqlite::Result<()> {
+                set_retired(transaction, used, &address, undo.number)?;
+                set_retired(transaction, retired, &address, 0)?;
+                take_over(transaction, used, retired)
+            };
+            exchange().map_err(sqlite)?;
+            let claim = claim_later(transaction, retired, last, undo.at).map_err(sqlite)?;
+            undo.add_part(transaction, &Part::Added(claim))
+                .map_err(sqlite)?;
+            undo.swaps.push(Swap {
+                retired: used,
+                used: retired,
+                last,
+            });
+            report.revived.push((retired, moved));
+        } else {
+            marks::make_way_for_all(transaction, retired, used).map_err(sqlite)?;
+            let mut older = Vec::new();
+            for id in rename::ids(transaction, retired).map_err(sqlite)? {
+                match same_key(transaction, id, used).map_err(sqlite)? {
+                    Some(newer) => report.add_newer(transaction, &address, newer),
+                    None => {
+                        report.restored += usage_of_entry(transaction, id).map_err(sqlite)?;
+                        older.push(id);
+                    }
+                }
+            }
+            let moved = self.move_all(transaction, &older, used, &address)?;
+            let mut back = Added::default();
+            for id in moved {
+                back.push(id, written_at(transaction, id).map_err(sqlite)?, undo.at);
+            }
+            undo.add_part(transaction, &Part::Added(back))
+                .map_err(sqlite)?;
+            bump_generation(transaction, used).map_err(sqlite)?;
+        }
+        Ok(())
+    }
+
+    /// Makes marked rows entries again, unless their keys were written since.
+    pub(super) fn unmark(
+        &self,
+        transaction: &Session,
+        ids: &[i64],
+        undo: &mut Stored,
+        report: &mut Report,
+    ) -> Result<()> {
+        let sqlite = |error| self.error(error);
+        let mut restored = Added::default();
+        let mut stores = BTreeSet::new();
+        let mut moves = BTreeMap::new();
+        let revived = operations::revived_since(transaction, undo.undoes).map_err(sqlite)?;
+        for id in ids {
+            let marked = match marks::Marked::read(transaction, *id) {
+                Ok(Some(marked)) => marked,
+                Ok(None) => continue,
+                Err(RowError::Damaged) => {
+                    report.damaged += 1;
+                    continue;
+                }
+                Err(RowError::Sqlite(error)) => return Err(sqlite(error)),
+            };
+            let row = store_row(transaction, id >> 32).map_err(sqlite)?;
+            let Some(StoreRow {
+                address, retired, ..
+            }) = row
+            else {
+                report.damaged += 1;
+                continue;
+            };
+            let store = match retired {
+                0 => id >> 32,
+                _ => store_rows::intern_store(transaction, &address).map_err(sqlite)?,
+            };
+            let other = with_key(transaction, store, &marked.key).map_err(sqlite)?;
+            match other.filter(|other| other != id) {
+                Some(other) if !marks::make_way(transaction, other).map_err(sqlite)? => {
+                    report.add_newer(transaction, &address, other);
+                    continue;
+                }
+                _ => {}
+            }
+            // Another id tells the entry from those that an undo brought back with its store while
+            // it was removed.
+            let is_among = |swap: &Swap| {
+                swap.used == store && Range::store(store).contains(*id) && *id <= swap.last
+            };
+            let to = match retired {
+                0 if !revived.iter().any(is_among) => *id,
+                _ => operations::last_id_ever(transaction, store)
+                    .and_then(|last| id_after(transaction, store, last))
+                    .map_err(sqlite)?
+                    .ok_or_else(|| full_store_of(&address))?,
+            };
+            match marks::restore(transaction, *id, to, store) {
+                Ok(()) => {}
+                Err(RowError::Damaged) => {
+                    report.damaged += 1;
+                    continue;
+                }
+                Err(RowError::Sqlite(error)) => return Err(sqlite(error)),
+            }
+            if to != *id {
+                moves.insert(*id, to);
+            }
+            stores.insert(store);
+            restored.push(to, marked.written_at, undo.at);
+            report.restored += Usage {
+                entries: 1,
+                bytes: marked.size,
+            };
+        }
+        for store in stores {
+            bump_generation(transaction, store).map_err(sqlite)?;
+        }
+        operations::follow(transaction, &moves, undo.undoes).map_err(sqlite)?;
+        undo.add_part(transaction, &Part::Added(restored))
+            .map_err(sqlite)
+    }
+}
+
+fn count(connection: &Connection, store: i64) -> rusqlite::Result<u64> {
+    Ok(usage_of(connection, store)?.entries)
+}
+
+pub(super) fn usage_of_entry(connection: &Connection, id: i64) -> rusqlite::Result<Usage> {
+    let sql = "SELECT size FROM entries WHERE id = ?1";
+    let bytes = connection
+        .prepare_cached(sql)?
+        .query_row([id], |row| row::size(row, 0))?;
+    Ok(Usage { entries: 1, bytes })
+}
+
+/// Returns the id of the entry in a store that has the key of the entry `id`.
+pub(super) fn same_key(
+    connection: &Connection,
+    id: i64,
+    store: i64,
+) -> rusqlite::Result<Option<i64>> {
+    let sql = "SELECT o.id FROM entries AS e CROSS JOIN entries AS o INDEXED BY entries_key \
+               ON o.store = ?2 AND o.key = e.key WHERE e.id = ?1";
+    let mut statement = connection.prepare_cached(sql)?;
+    statement
+        .query_row((id, store), |row| row.get(0))
+        .optional()
+}
+
+/// Returns the id of the row with a key in a store.
+fn with_key(
+    connection: &Connection,
+    store: i64,
+    key: &rusqlite::types::Value,
+) -> rusqlite::Result<Option<i64>> {
+    let sql = "SELECT id FROM entries INDEXED BY entries_key WHERE store = ?1 AND key = ?2";
+    connection
+        .prepare_cached(sql)?
+        .query_row((store, key), |row| row.get(0))
+        .optional()
+}
+
+/// Deletes an entry whose key has a newer one.
+fn delete(connection: &Connection, id: i64) -> rusqlite::Result<()> {
+    let blob: Option<i64> = connection
+        .prepare_cached("SELECT blob FROM entries WHERE id = ?1")?
+        .query_row([id], |row| row.get(0))?;
+    for sql in [
+        "DELETE FROM entries WHERE id = ?1",
+        "DELETE FROM uses WHERE entry = ?1",
+    ] {
+        connection.prepare_cached(sql)?.execute([id])?;
+    }
+    match blob {
+        Some(blob) => blobs::leave(connection, blob, Unnamed::Removed),
+        None => Ok(()),
+    }
+}
+
+/// Returns the entries of a store up to the id `last` that claim to be from after `at`.
+///
+/// Undoing this must not take them for entries that were written since.
+fn claim_later(connection: &Connection, store: i64, last: i64, at: i64) -> rusqlite::Result<Added> {
+    let sql = format!(
+        "SELECT id, {WRITTEN} FROM entries AS e INDEXED BY entries_written \
+         WHERE store = ?1 AND {WRITTEN} > ?2 AND id <= ?3 AND {UNMARKED}"
+    );
+    let mut claim = Added::default();
+    let mut statement = connection.prepare_cached(&sql)?;
+    let mut rows = statement.query((store, at, last))?;
+    while let Some(found) = rows.next()? {
+        claim.push(found.get(0)?, found.get(1)?, at);
+    }
+    Ok(claim)
+}
+
+/// Returns the time of the last write of an entry.
+fn written_at(connection: &Connection, id: i64) -> rusqlite::Result<i64> {
+    let sql = "SELECT coalesce(updated_at, created_at) FROM entries WHERE id = ?1";
+    let mut statement = connection.prepare_cached(sql)?;
+    statement.query_row([id], |found| Ok(row::number(found, 0)?.unwrap_or(i64::MAX)))
+}
