@@ -101,12 +101,16 @@ fn compare(title: &str, batch: u32, candidates: &mut [Candidate<'_>]) {
 
 /// Returns the processor time of this thread.
 fn processor_time() -> Duration {
+    clock(libc::CLOCK_THREAD_CPUTIME_ID)
+}
+
+fn clock(clock: libc::clockid_t) -> Duration {
     let mut time = libc::timespec {
         tv_sec: 0,
         tv_nsec: 0,
     };
     // SAFETY: the struct is this thread's own, and the clock is one that every Linux has.
-    let result = unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut time) };
+    let result = unsafe { libc::clock_gettime(clock, &mut time) };
     assert_eq!(result, 0, "the clock is there");
     Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
@@ -255,15 +259,20 @@ fn memory_fills() {
     compare("A miss in memory", 200, &mut candidates);
 }
 
-/// Returns the calls per second of several threads together.
-fn rate(threads: u32, call: &(dyn Fn() + Sync)) -> f64 {
-    let (started, calls) = (Instant::now(), 200_000 / threads);
+/// Returns the calls per second of several threads together, and the processor time of each call in
+/// nanoseconds.
+fn rate(threads: u32, call: &(dyn Fn() + Sync)) -> [f64; 2] {
+    let processor = || clock(libc::CLOCK_PROCESS_CPUTIME_ID);
+    let (started, used) = (Instant::now(), processor());
+    let calls = 200_000 / threads;
     std::thread::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(|| (0..calls).for_each(|_| call()));
         }
     });
-    f64::from(calls * threads) / started.elapsed().as_secs_f64()
+    let calls = f64::from(calls * threads);
+    let nanoseconds = (processor() - used).as_secs_f64() * 1e9;
+    [calls / started.elapsed().as_secs_f64(), nanoseconds / calls]
 }
 
 fn threads_on_one_entry(path: &Path) {
@@ -281,17 +290,23 @@ fn threads_on_one_entry(path: &Path) {
         }
     }
     let processors = std::thread::available_parallelism().map_or(0, usize::from);
-    println!("\nThreads on one entry in memory, on {processors} processors (hits a second)");
+    println!("\nThreads on one entry in memory, on {processors} processors");
+    println!("  {:<50} hits a second, and processor time of a hit", "");
     for ((name, _), rates) in candidates.iter().zip(rates) {
-        let [one, two, eight] = rates.map(|mut rates| {
+        let median = |rates: &[[f64; 2]], of: usize| {
+            let mut rates: Vec<f64> = rates.iter().map(|rate| rate[of]).collect();
             rates.sort_unstable_by(f64::total_cmp);
             rates[rates.len() / 2]
-        });
-        println!(
-            "  {name:<50} 1: {one:>9.0}  2: {two:>9.0} {:>5.2}  8: {eight:>9.0} {:>5.2}",
-            two / one,
-            eight / one
-        );
+        };
+        print!("  {name:<50}");
+        for (threads, rates) in THREADS.into_iter().zip(&rates) {
+            print!(
+                " {threads}: {:>8.0} {:>4.0} ns ",
+                median(rates, 0),
+                median(rates, 1)
+            );
+        }
+        println!();
     }
 }
 

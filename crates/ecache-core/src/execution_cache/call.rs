@@ -11,7 +11,7 @@ use super::ledger::Version;
 use super::memory_tier::MemoryKey;
 use super::{ExecutionCache, ExecutionContext, FlightKey, Shared};
 use crate::backend::CallIdentity;
-use crate::key::{DeclaredScopes, Preimage, Scope};
+use crate::key::{DeclaredScopes, Key, Preimage, Scope};
 use crate::scope::{Scopes, StoreAddress};
 use crate::single_flight::Landed;
 use crate::time::Timestamp;
@@ -21,7 +21,10 @@ pub(super) struct Call<'a> {
     pub(super) function: &'a ExecutionCache,
     pub(super) ctx: &'a ExecutionContext,
     pub(super) key: MemoryKey,
-    preimage: String,
+    /// The preimage, unless it is the key's text
+    preimage: Option<String>,
+    /// SHA-256 of the preimage, which a hit in memory does not need
+    hash: OnceLock<[u8; 32]>,
     /// Number of clears when the call began
     pub(super) clears: u64,
     /// Hash under which the result is kept, if another function's result occupies its key
@@ -32,7 +35,8 @@ pub(super) struct Call<'a> {
 /// A call without its borrowed fields, for another thread or task.
 pub(super) struct Parts {
     key: MemoryKey,
-    preimage: String,
+    preimage: Option<String>,
+    hash: OnceLock<[u8; 32]>,
     clears: u64,
     place: OnceLock<[u8; 32]>,
     fallback: Option<Fallback>,
@@ -82,6 +86,18 @@ impl<'a> Call<'a> {
         let scopes = scopes.resolve()?;
         let arguments_length = arguments.arguments_length();
         let preimage = arguments.finish(&scopes);
+        let hash = OnceLock::new();
+        // Of a token, only a hash is kept, also in memory.
+        let (text, preimage) = match &ctx.user_request_token {
+            Some(_) if options.jwt_scoped => {
+                let digest: [u8; 32] = Sha256::digest(&preimage).into();
+                let text = Key::of_hash(hash.get_or_init(|| digest))
+                    .as_str()
+                    .to_owned();
+                (text, Some(preimage))
+            }
+            _ => (preimage, None),
+        };
         Some(Self {
             function,
             ctx,
@@ -92,11 +108,12 @@ impl<'a> Call<'a> {
                 } else {
                     None
                 },
-                hash: Sha256::digest(&preimage).into(),
+                text,
                 arguments_length,
                 scopes: scopes.are_known(),
             },
             preimage,
+            hash,
             clears: function.clears(),
             place: OnceLock::new(),
             fallback: Mutex::new(None),
@@ -108,6 +125,7 @@ impl<'a> Call<'a> {
         Parts {
             key: self.key.clone(),
             preimage: self.preimage.clone(),
+            hash: self.hash.clone(),
             clears: self.clears,
             place: self.place.clone(),
             fallback: None,
@@ -126,6 +144,7 @@ impl<'a> Call<'a> {
         Parts {
             key: self.key,
             preimage: self.preimage,
+            hash: self.hash,
             clears: self.clears,
             place: self.place,
             fallback: self
@@ -145,6 +164,7 @@ impl<'a> Call<'a> {
             ctx,
             key: parts.key,
             preimage: parts.preimage,
+            hash: parts.hash,
             clears: parts.clears,
             place: parts.place,
             fallback: Mutex::new(parts.fallback),
@@ -155,9 +175,19 @@ impl<'a> Call<'a> {
         self.fallback.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn preimage(&self) -> &str {
+        self.preimage.as_deref().unwrap_or(&self.key.text)
+    }
+
+    /// Returns the SHA-256 of the preimage, which is the call's key in the store.
+    pub(super) fn hash(&self) -> &[u8; 32] {
+        self.hash
+            .get_or_init(|| Sha256::digest(self.preimage()).into())
+    }
+
     /// Returns the hash under which the result is kept.
     pub(super) fn place(&self) -> &[u8; 32] {
-        self.place.get().unwrap_or(&self.key.hash)
+        self.place.get().unwrap_or_else(|| self.hash())
     }
 
     /// Sets the hash under which the result is kept. The first lookup decides: a place freed since
@@ -216,7 +246,7 @@ impl<'a> Call<'a> {
             hash: self.place(),
             function: &self.function.function,
             scopes,
-            preimage: &self.preimage,
+            preimage: self.preimage(),
             arguments_length: self.key.arguments_length,
             with_generation,
         }
@@ -235,5 +265,28 @@ impl<'a> Call<'a> {
     /// Reports whether a hit is recomputed and compared.
     pub(super) fn is_verified(&self, found: &Found) -> bool {
         !found.is_old && self.function.is_verified()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Cache, Options};
+    use super::*;
+
+    #[test]
+    fn a_key_in_memory_has_the_preimage_but_no_token() {
+        let ctx = ExecutionContext::new(Cache::in_memory()).with_user_request_token("secret");
+        let text = |jwt_scoped| {
+            let mut options = Options::new("tests::call");
+            options.jwt_scoped = jwt_scoped;
+            let function = ExecutionCache::new(options);
+            let arguments = Preimage::of_arguments(|list| list.push("a")).expect("a stored form");
+            let call = Call::new(&function, &ctx, arguments).expect("it is cached");
+            let digest: [u8; 32] = Sha256::digest(call.preimage()).into();
+            assert_eq!(call.hash(), &digest);
+            call.key.text
+        };
+        assert_eq!(text(false), r#"["a"]"#);
+        assert_eq!(text(true).len(), 64, "a hash in hexadecimal");
     }
 }

@@ -39,7 +39,7 @@ impl<'a> Lead<'a> {
     /// Locks the key; waits while another process holds the lock.
     pub(super) fn locked(mut self, call: &Call<'_>) -> Self {
         if let Some(locks) = locks(call) {
-            let lock = locks.lock(&call.key.hash, call.ctx.cache.patience);
+            let lock = locks.lock(call.hash(), call.ctx.cache.patience);
             self.lock = call.attempt("lock a key", lock).flatten();
         }
         self
@@ -48,7 +48,7 @@ impl<'a> Lead<'a> {
     /// Like [`Lead::locked`], without blocking the task.
     pub(super) async fn locked_async(mut self, call: &Call<'_>) -> Self {
         if let Some(locks) = locks(call) {
-            let lock = locks.lock_async(&call.key.hash, call.ctx.cache.patience);
+            let lock = locks.lock_async(call.hash(), call.ctx.cache.patience);
             self.lock = call.attempt("lock a key", lock.await).flatten();
         }
         self
@@ -57,7 +57,7 @@ impl<'a> Lead<'a> {
     /// Locks the key; `None` if another process holds the lock.
     pub(super) fn locked_at_once(mut self, call: &Call<'_>) -> Option<Self> {
         if let Some(locks) = locks(call) {
-            let lock = locks.try_lock(&call.key.hash);
+            let lock = locks.try_lock(call.hash());
             self.lock = match call.attempt("lock a key", lock) {
                 Some(None) => return None,
                 lock => lock.flatten(),

@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use quick_cache::sync::{Cache as QuickCache, DefaultLifecycle};
 use quick_cache::{OptionsBuilder, Weighter};
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::ledger::{Hits, Version};
 use crate::time::Timestamp;
@@ -23,22 +24,21 @@ pub(super) struct MemoryKey {
     /// Number of the cache: a program may have several
     pub(super) cache: u64,
     pub(super) dataset_id: Option<Arc<str>>,
-    /// SHA-256 of the preimage
-    pub(super) hash: [u8; 32],
+    /// The preimage, or its SHA-256 in hexadecimal if it contains a token
+    pub(super) text: String,
     /// Length of the arguments in the preimage; the rest is scopes
     pub(super) arguments_length: usize,
     /// The scopes that have a value
     pub(super) scopes: [bool; 4],
 }
 
-/// The SHA-256 is already a hash; only the cache and the dataset are mixed in, as the rest rarely
-/// differs.
+/// Hashes the text, which takes a tenth of the time of a SHA-256: a hit compares it as well. The
+/// cache and the dataset are mixed in; the rest rarely differs.
 impl Hash for MemoryKey {
     fn hash<H: Hasher>(&self, state: &mut H) {
         /// The factor of Fx: odd, and without a pattern.
         const FACTOR: u64 = 0xf135_7aea_2e62_a9c5;
-        let first = self.hash.first_chunk().expect("a hash has 32 bytes");
-        let mut mixed = u64::from_ne_bytes(*first) ^ self.cache.wrapping_mul(FACTOR);
+        let mut mixed = xxh3_64(self.text.as_bytes()) ^ self.cache.wrapping_mul(FACTOR);
         for chunk in self
             .dataset_id
             .iter()
@@ -157,8 +157,9 @@ struct Weights {
 }
 
 impl Weighter<MemoryKey, Arc<Slot>> for Weights {
-    fn weight(&self, _: &MemoryKey, slot: &Arc<Slot>) -> u64 {
-        ((slot.size as f64 / self.bytes_per_unit).ceil() as u64).max(LEAST)
+    fn weight(&self, key: &MemoryKey, slot: &Arc<Slot>) -> u64 {
+        let size = slot.size.saturating_add(key.text.len() as u64);
+        ((size as f64 / self.bytes_per_unit).ceil() as u64).max(LEAST)
     }
 }
 

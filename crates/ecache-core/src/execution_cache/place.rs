@@ -36,7 +36,7 @@ impl Call<'_> {
             }
             CallLookup::Other(_) => None,
             CallLookup::Missing if self.may_share() && !backend.is_fiftyones() => {
-                Some(self.key.hash)
+                Some(*self.hash())
             }
             _ => return Ok(found),
         };
@@ -52,7 +52,7 @@ impl Call<'_> {
                 }
             }
         }
-        self.settle(free.unwrap_or(self.key.hash));
+        self.settle(free.unwrap_or(*self.hash()));
         Ok(CallLookup::Missing)
     }
 
@@ -86,7 +86,7 @@ impl Call<'_> {
     }
 
     fn places(&self) -> impl Iterator<Item = [u8; 32]> {
-        std::iter::successors(Some(self.key.hash), |hash| Some(next_place(hash))).take(PLACES)
+        std::iter::successors(Some(*self.hash()), |hash| Some(next_place(hash))).take(PLACES)
     }
 
     fn warn_of_shared_key(&self, other: Option<&str>) {
