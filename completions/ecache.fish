@@ -50,6 +50,7 @@ complete -c ecache -n "__fish_ecache_needs_command" -f -a "key" -d 'Print the ke
 complete -c ecache -n "__fish_ecache_needs_command" -f -a "why" -d 'Say why a command or a call is a hit or a miss'
 complete -c ecache -n "__fish_ecache_needs_command" -f -a "show" -d 'Print all that is known of an entry'
 complete -c ecache -n "__fish_ecache_needs_command" -f -a "ls" -d 'List entries'
+complete -c ecache -n "__fish_ecache_needs_command" -f -a "top" -d 'List the entries that are largest, save the most or waste the most'
 complete -c ecache -n "__fish_ecache_needs_command" -f -a "stores" -d 'List, create, change, rename and remove stores'
 complete -c ecache -n "__fish_ecache_needs_command" -f -a "stats" -d 'Count entries, bytes and hits'
 complete -c ecache -n "__fish_ecache_needs_command" -f -a "watch" -d 'Print what becomes of entries, and calls, as they happen'
@@ -450,7 +451,9 @@ expires\t''
 used\t''
 size\t''
 hits\t''
-cost\t''"
+cost\t''
+saved\t''
+waste\t''"
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -s L -l limit -d 'Print no more than this many entries; 0 for all [default: 100 on a terminal, else all]' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -s n -d 'Dry run, which a list is not' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -l fields -d 'Print these fields, separated by commas; `all` for all but the value' -r -f
@@ -500,6 +503,66 @@ complete -c ecache -n "__fish_ecache_using_subcommand ls" -l no-expiry -d 'Entri
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -l never-used -d 'Entries without a hit'
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -l fail-empty -d 'Exit with 1 if there is no such entry'
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c ecache -n "__fish_ecache_using_subcommand top" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand top" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand top" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand top" -l color -d 'Print colours' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c ecache -n "__fish_ecache_using_subcommand top" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339' -r -f -a "relative\t''
+local\t''
+utc\t''
+iso\t''"
+complete -c ecache -n "__fish_ecache_using_subcommand top" -l by -d 'Put first what has the most of this' -r -f -a "size\t'Bytes of the value'
+saved\t'Time that hits saved'
+hits\t'Hits'
+waste\t'Bytes times days without use'
+age\t'Time since it was written'"
+complete -c ecache -n "__fish_ecache_using_subcommand top" -s L -l limit -d 'Print no more than this many entries; 0 for all' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand top" -l format -d 'Print in this format [default: table, or plain lines in a pipe]' -r -f -a "table\t'Aligned columns with a header, for people'
+json\t'One JSON array of objects'
+jsonl\t'One JSON object a line'
+csv\t'Comma-separated values as in RFC 4180, with a header'
+tsv\t'Tab-separated values with a header'"
+complete -c ecache -n "__fish_ecache_using_subcommand top" -l store -d 'Entries of this store' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand top" -l dataset -d 'Entries linked to this dataset: its id, or in FiftyOne\'s database its name' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand top" -l user -d 'Entries made for this user' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand top" -l operator -d 'Entries made by this operator' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand top" -l prompt -d 'Entries made in this operator prompt' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand top" -l key -d 'Entries of this key' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand top" -l arg -d 'Entries of a call with this argument, as text or JSON' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand top" -l kind -d 'Entries whose value is of this kind; in FiftyOne\'s database also records of jobs' -r -f -a "json\t''
+text\t''
+bytes\t''
+command\t''
+job\t''"
+complete -c ecache -n "__fish_ecache_using_subcommand top" -l older-than -d 'Entries written before a time, or a duration ago' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand top" -l newer-than -d 'Entries written since a time, or within a duration' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand top" -l unused-for -d 'Entries neither written nor used since then' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand top" -l min-hits -d 'Entries with at least this many hits' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand top" -l expiring-within -d 'Fresh entries that expire within a duration' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand top" -l larger-than -d 'Entries larger than this, as in 500MB or 1GiB' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand top" -l smaller-than -d 'Entries smaller than this' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand top" -l cost-above -d 'Entries that took longer than this to compute, as far as recorded' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand top" -l policy -d 'Entries of this policy' -r -f -a "evict\t'Entries that the cache may drop by itself'
+persist\t'Entries that are kept until they are removed by name'
+any\t'Both'"
+complete -c ecache -n "__fish_ecache_using_subcommand top" -l all-collections -d 'Work in all collections, where there is a filter'
+complete -c ecache -n "__fish_ecache_using_subcommand top" -l no-config -d 'Read no settings from config.toml'
+complete -c ecache -n "__fish_ecache_using_subcommand top" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
+complete -c ecache -n "__fish_ecache_using_subcommand top" -s q -l quiet -d 'Say nothing on success'
+complete -c ecache -n "__fish_ecache_using_subcommand top" -s v -l verbose -d 'Say more on standard error'
+complete -c ecache -n "__fish_ecache_using_subcommand top" -l json -d 'Print JSON, as --format json does'
+complete -c ecache -n "__fish_ecache_using_subcommand top" -s 0 -l null -d 'End rows with a NUL byte and escape nothing in them, for `xargs -0`'
+complete -c ecache -n "__fish_ecache_using_subcommand top" -l reveal -d 'Show what looks like a secret in what was recorded, which is *** otherwise'
+complete -c ecache -n "__fish_ecache_using_subcommand top" -l no-dataset -d 'Entries linked to no dataset'
+complete -c ecache -n "__fish_ecache_using_subcommand top" -l glob -d 'Take names, keys and arguments for patterns: * ? [a-z]'
+complete -c ecache -n "__fish_ecache_using_subcommand top" -l expired -d 'Entries that are expired'
+complete -c ecache -n "__fish_ecache_using_subcommand top" -l fresh -d 'Entries that are not expired'
+complete -c ecache -n "__fish_ecache_using_subcommand top" -l no-expiry -d 'Entries that never expire'
+complete -c ecache -n "__fish_ecache_using_subcommand top" -l never-used -d 'Entries without a hit'
+complete -c ecache -n "__fish_ecache_using_subcommand top" -l fail-empty -d 'Exit with 1 if there is no such entry'
+complete -c ecache -n "__fish_ecache_using_subcommand top" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_seen_subcommand_from ls show create set rm rename" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_seen_subcommand_from ls show create set rm rename" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_seen_subcommand_from ls show create set rm rename" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f

@@ -28,6 +28,11 @@ fn ls_lists_what_its_filters_mean() {
 }
 
 #[test]
+fn top_lists_what_has_the_most() {
+    replay(&Session::new(), "top.txt");
+}
+
+#[test]
 fn stores_are_created_changed_renamed_and_removed() {
     replay(&Session::new(), "stores.txt");
 }

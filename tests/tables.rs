@@ -90,6 +90,9 @@ fn no_table_is_wider_than_the_terminal() {
             "stores",
             "stats",
             "stats --by user",
+            "top",
+            "top --by waste",
+            "top --by age",
         ] {
             for line in table(&session, words, width).lines() {
                 assert!(line.width() <= width, "{words} at {width}: {line:?}");

@@ -14,6 +14,7 @@ Run:      run          run a command, or replay what it printed before
 
 Look:     ls           list entries
           show         all about one entry
+          top          the largest entries, or what saves or wastes the most
           stores       list and edit stores
           stats        whether it helps
           watch        follow changes live

@@ -53,6 +53,8 @@ pub(crate) enum SortField {
     Size,
     Hits,
     Cost,
+    Saved,
+    Waste,
 }
 
 impl From<SortField> for Sort {
@@ -66,6 +68,8 @@ impl From<SortField> for Sort {
             SortField::Size => Self::Size,
             SortField::Hits => Self::Hits,
             SortField::Cost => Self::Cost,
+            SortField::Saved => Self::Saved,
+            SortField::Waste => Self::Waste,
         }
     }
 }

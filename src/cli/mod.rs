@@ -20,6 +20,7 @@ mod run;
 mod shared;
 pub(crate) mod stores;
 pub(crate) mod suggest;
+mod top;
 mod transfer;
 pub(crate) mod value;
 mod warm;
@@ -41,6 +42,7 @@ pub(crate) use removal::*;
 pub(crate) use run::*;
 pub(crate) use shared::*;
 pub(crate) use stores::*;
+pub(crate) use top::*;
 pub(crate) use transfer::*;
 pub(crate) use warm::*;
 
@@ -192,6 +194,11 @@ pub(crate) enum Command {
     /// What looks like a secret in what was recorded of a call is shown as ***, unless there is
     /// --reveal.
     Ls(LsArgs),
+    /// List the entries that are largest, save the most or waste the most
+    ///
+    /// Waste is the size of an entry times the days since it was last written or hit. Entries that
+    /// saved nothing, or were never hit, are left out where that is the order.
+    Top(TopArgs),
     /// List, create, change, rename and remove stores
     ///
     /// Without a verb, lists them: those of all collections, unless some are named, and with a

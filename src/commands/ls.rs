@@ -5,7 +5,6 @@ use ecache_core::backend::{Backend, Content, Direction, Row, Scan, Sort, Values,
 use ecache_core::entry::Entry;
 use ecache_core::filter::{Filter, Freshness, Pattern, Usage};
 use ecache_core::time::Timestamp;
-use ecache_core::value::Kind;
 
 use super::shared::collections::note_elsewhere;
 use super::shared::deletion::entries;
@@ -112,6 +111,7 @@ impl List<'_> {
             } else {
                 Direction::Descending
             },
+            after: None,
             limit: if is_table {
                 self.limit()
             } else {
@@ -202,12 +202,7 @@ impl List<'_> {
         for row in scanned.by_ref().take(PAGE) {
             page.extend(self.entry(row?, &mut seen));
         }
-        let mut kinds = page.iter().map(|(entry, _)| entry.kind);
-        let kind = if kinds.all(|kind| kind == Kind::Command) {
-            Entries::Commands
-        } else {
-            Entries::Any
-        };
+        let kind = Entries::of(page.iter().map(|(entry, _)| entry));
         let secrets = Secrets::from(self.args.reveal);
         let listing = Listing::new(
             self.shown(scopes(&datasets)),

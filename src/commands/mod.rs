@@ -24,6 +24,7 @@ mod shared;
 mod show;
 mod stats;
 mod stores;
+mod top;
 mod touch;
 mod undo;
 mod warm;
@@ -49,6 +50,7 @@ pub(crate) fn run(context: &Context, command: Command) -> Result<Exit> {
         Command::Why(args) => why::run(context, *args),
         Command::Show(args) => show::run(context, args),
         Command::Ls(args) => ls::run(context, args),
+        Command::Top(args) => top::run(context, args),
         Command::Stores(args) => stores::run(context, args),
         Command::Stats(args) => stats::run(context, args),
         Command::Watch(args) => watch::run(context, args),

@@ -33,6 +33,8 @@ pub(super) enum Presence {
     Optional,
     /// In any case as long as it fits, also where it says nothing: it was asked for
     Asked,
+    /// In any case, before all others: the rows are in its order
+    Leading,
 }
 
 /// The way in which a text is cut.
@@ -78,6 +80,9 @@ pub(super) struct Look {
     pub(super) is_scope: bool,
     pub(super) is_optional: bool,
 }
+
+/// The rank of the key, and of a column that leads a table.
+const LEADING: u8 = 1;
 
 /// The rank of the free text, behind that of the key.
 pub(super) const FREE: u8 = 2;
@@ -149,6 +154,14 @@ impl Column {
         }
     }
 
+    /// Shows the column in any case, since the rows are in its order.
+    pub(crate) const fn leading(self) -> Self {
+        Self {
+            presence: Presence::Leading,
+            ..self
+        }
+    }
+
     /// Returns the look of the column at a place of a table that is `line_width` columns wide.
     pub(super) fn look(self, place: usize, line_width: Option<usize>) -> Look {
         let is_below = |width| line_width.is_some_and(|line| line < width);
@@ -181,7 +194,7 @@ impl Column {
             "key" => Look {
                 floor: key_floor,
                 cut: Cut::Key,
-                ..ranked("KEY", 1)
+                ..ranked("KEY", LEADING)
             },
             "store_name" => Look {
                 floor: store_floor,
@@ -241,6 +254,10 @@ impl Column {
             Presence::Core => {}
             Presence::Optional => look.is_optional = true,
             Presence::Asked => look.is_optional = false,
+            Presence::Leading => {
+                look.rank = LEADING;
+                look.is_optional = false;
+            }
         }
         look
     }

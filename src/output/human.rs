@@ -172,6 +172,27 @@ pub(crate) fn duration(ms: u64) -> String {
     printed
 }
 
+/// Width of a bar.
+const BAR: u64 = 8;
+
+/// Draws a share as a bar in eighths of a column. Something is never drawn as nothing.
+pub(crate) fn bar(part: u128, whole: u128) -> String {
+    const EIGHTHS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
+    let eighths = u128::from(BAR * 8);
+    let length = (part.min(whole) * eighths).checked_div(whole).unwrap_or(0);
+    let length = length.max(u128::from(part > 0)) as usize;
+    "█".repeat(length / 8) + EIGHTHS[length % 8]
+}
+
+/// Prints a share in percent: `<1%` for what is not nothing, and never 100% for what is not all.
+pub(crate) fn share(part: u128, whole: u128) -> String {
+    match (part * 100).checked_div(whole) {
+        None => "-".to_owned(),
+        Some(0) if part > 0 => "<1%".to_owned(),
+        Some(percent) => format!("{percent}%"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -241,6 +262,30 @@ mod tests {
         assert_eq!(utc(i64::MAX), i64::MAX.to_string());
         assert_eq!(local(i64::MAX), i64::MAX.to_string());
         assert_eq!(local(1_795_415_570_948).len(), 16);
+    }
+
+    #[test]
+    fn bars_have_eight_columns_and_are_never_empty_above_zero() {
+        for (part, drawn) in [
+            (0, ""),
+            (1, "▏"),
+            (125, "█"),
+            (500, "████"),
+            (740, "█████▉"),
+            (1000, "████████"),
+            (2000, "████████"),
+        ] {
+            assert_eq!(bar(part, 1000), drawn);
+        }
+        assert_eq!(bar(0, 0), "");
+    }
+
+    #[test]
+    fn shares_are_rounded_down_and_never_to_nothing() {
+        for (part, printed) in [(0, "0%"), (1, "<1%"), (999, "99%"), (1000, "100%")] {
+            assert_eq!(share(part, 1000), printed);
+        }
+        assert_eq!(share(0, 0), "-");
     }
 
     #[test]

@@ -65,7 +65,7 @@ impl<'a, W: Write> Table<'a, W> {
     fn title(&self, index: usize) -> String {
         let column = &self.columns[index];
         match (column.content, self.terminal.times) {
-            (Content::Age, Times::Relative) => "AGE".to_owned(),
+            (Content::Age, Times::Relative) if column.title.is_none() => "AGE".to_owned(),
             (Content::Free, _) if self.are_values => "VALUE".to_owned(),
             _ if self.looks[index].title.is_empty() => title(column.name),
             _ => self.looks[index].title.to_owned(),
@@ -77,7 +77,8 @@ impl<'a, W: Write> Table<'a, W> {
     fn says_something(&mut self, index: usize, is_whole: bool) -> bool {
         let column = self.columns[index];
         let is_settled = self.settled.contains(&column.name);
-        if column.presence == Presence::Asked || !(is_whole || is_settled) {
+        let is_asked = matches!(column.presence, Presence::Asked | Presence::Leading);
+        if is_asked || !(is_whole || is_settled) {
             return true;
         }
         let rows = &self.page;

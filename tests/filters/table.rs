@@ -238,6 +238,12 @@ pub(crate) const VERBS: &[Verb] = &[
         without: &[],
     },
     Verb {
+        words: "top -L 0 --format jsonl",
+        tells: Tells::Lines,
+        means: AS_IT_IS,
+        without: &[],
+    },
+    Verb {
         words: "export",
         tells: Tells::Lines,
         means: AS_IT_IS,

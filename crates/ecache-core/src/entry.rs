@@ -159,6 +159,12 @@ impl Entry {
             .map_or(self.written_at(), |used| used.max(self.written_at()))
     }
 
+    /// Returns its size in bytes times the milliseconds since it was last of use: what it takes up
+    /// for nothing.
+    pub fn waste(&self, now: Timestamp) -> i128 {
+        waste(self.size, self.used_at(), now)
+    }
+
     /// Reports whether the entry has expired, which it has at `expires_at` itself.
     pub fn is_expired(&self, now: Timestamp) -> bool {
         self.expires_at.is_some_and(|expires| expires <= now)
@@ -183,6 +189,12 @@ impl Entry {
             && self.scopes.agrees(scopes)
             && self.args.as_ref().is_none_or(same_args)
     }
+}
+
+/// Computes [`Entry::waste`] from the fields it depends on.
+pub(crate) fn waste(size: u64, used_at: Timestamp, now: Timestamp) -> i128 {
+    let idle = i128::from(now.as_millis()) - i128::from(used_at.as_millis());
+    i128::from(size) * idle.max(0)
 }
 
 /// Computes [`Entry::is_fresh`] from the fields it depends on.

@@ -9,7 +9,6 @@ use ecache_core::time::Timestamp;
 use ecache_core::value::{Kind, Value};
 
 use super::call_text::{call, kind_of_bytes};
-use super::listing::saved_ms;
 use crate::context::Context;
 use crate::output::escape::{for_line, for_terminal};
 use crate::output::{Secrets, human, paint, pretty};
@@ -79,7 +78,7 @@ pub(in crate::commands) fn text(
             let ms = last.as_millis();
             format!(", last {}", human::relative(ms, now.as_millis()))
         });
-        let saved = match saved_ms(entry) {
+        let saved = match entry.saved_ms {
             0 => String::new(),
             saved => format!(", saved {}", human::duration(saved)),
         };

@@ -3,6 +3,7 @@
 use ecache_core::backend::Content;
 use ecache_core::entry::{Entry, Policy};
 use ecache_core::time::Timestamp;
+use ecache_core::value::Kind;
 
 use super::call_text;
 use super::fields::Field;
@@ -15,6 +16,8 @@ pub(in crate::commands) enum Shown {
     Field(Field),
     /// The time since it was written
     Age,
+    /// The time since it was last written or hit
+    Unused,
     /// The time that hits saved
     Saved,
     /// A command, a call, or the start of a value
@@ -38,6 +41,18 @@ pub(in crate::commands) enum Entries {
     Any,
 }
 
+impl Entries {
+    /// Returns the kind of some entries.
+    pub(in crate::commands) fn of<'b>(entries: impl Iterator<Item = &'b Entry>) -> Self {
+        let mut kinds = entries.map(|entry| entry.kind);
+        if kinds.all(|kind| kind == Kind::Command) {
+            Self::Commands
+        } else {
+            Self::Any
+        }
+    }
+}
+
 impl<'a> Listing<'a> {
     /// Makes a listing with these columns before those that every listing has.
     pub(in crate::commands) fn new(
@@ -53,6 +68,7 @@ impl<'a> Listing<'a> {
             }
             Shown::Field(field) => field.column(),
             Shown::Age => Column::age("updated_at"),
+            Shown::Unused => Column::age("last_used_at").titled("UNUSED"),
             Shown::Saved => Column::number("saved_ms"),
             Shown::Call => Column::free("call").titled(match entries {
                 Entries::Commands => "COMMAND",
@@ -87,7 +103,8 @@ impl<'a> Listing<'a> {
             }
             Shown::Field(field) => field.cell(entry, None, self.datasets, self.secrets),
             Shown::Age => Cell::Time(entry.written_at().as_millis()),
-            Shown::Saved => match saved_ms(entry) {
+            Shown::Unused => Cell::Time(entry.used_at().as_millis()),
+            Shown::Saved => match entry.saved_ms {
                 0 => Cell::Null,
                 saved => Cell::Duration(saved),
             },
@@ -104,11 +121,6 @@ impl<'a> Listing<'a> {
             Mood::Plain
         }
     }
-}
-
-/// Returns the time that the recorded hits of an entry saved.
-pub(in crate::commands) fn saved_ms(entry: &Entry) -> u64 {
-    entry.hits.saturating_mul(entry.cost_ms.unwrap_or(0))
 }
 
 /// Returns the columns that say whose an entry is.

@@ -39,6 +39,7 @@ pub(super) fn recorded(
         sort,
         direction,
         limit: None,
+        after: None,
         values: Values::Omit,
     };
     let mut entries = Vec::new();

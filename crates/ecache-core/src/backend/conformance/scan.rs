@@ -11,6 +11,7 @@ pub(super) const BEHAVIOURS: &[Behaviour] = &[
         stored_order,
     ),
     ("a scan gives no more than its limit", limited),
+    ("a scan goes on behind an entry, in every order", pages),
     ("a scan can read the start of each value", starts),
     ("a scan reads many pages of every kind", many_pages),
     (
@@ -35,7 +36,7 @@ fn differing(backend: &dyn Backend) {
         put.expect("an entry is written");
         if rank > 0 {
             let one = EntryUse {
-                saved_ms: 0,
+                saved_ms: rank as u64 * 10,
                 address: entry.address,
                 used_at: at(rank),
                 written_at: at(rank),
@@ -58,6 +59,9 @@ fn sorted(backend: &dyn Backend) {
         (Sort::Size, ["b", "a", "c"]),
         (Sort::Hits, ["b", "a", "c"]),
         (Sort::Cost, ["b", "a", "c"]),
+        (Sort::Saved, ["b", "a", "c"]),
+        // A hit just now leaves no waste.
+        (Sort::Waste, ["a", "c", "b"]),
     ] {
         for direction in [Direction::Ascending, Direction::Descending] {
             for limit in [None, Some(2)] {
@@ -104,6 +108,101 @@ fn limited(backend: &dyn Backend) {
             },
         );
         assert_eq!(found.len() as u64, limit.min(3));
+    }
+}
+
+/// Every order that a list can be read in page by page.
+const ORDERS: [Sort; 10] = [
+    Sort::Stored,
+    Sort::Key,
+    Sort::Created,
+    Sort::Updated,
+    Sort::Expires,
+    Sort::Used,
+    Sort::Size,
+    Sort::Hits,
+    Sort::Cost,
+    Sort::Waste,
+];
+
+/// Entries of several stores, many of which are equal in each order.
+fn pages(backend: &dyn Backend) {
+    const PAGE: u64 = 4;
+    for number in 0..23_u8 {
+        let store = ["s", "t", "u"][usize::from(number) % 3];
+        let key = match number {
+            0..12 => format!("{number:02}"),
+            _ => crate::key::hex(&[number; 32]),
+        };
+        let entry = Entry {
+            created_at: at(-1000),
+            updated_at: Some(at(-i64::from(number / 5))),
+            cost_ms: Some(u64::from(number % 4)),
+            ..entry(store, &key)
+        };
+        let content = inline(vec![0; usize::from(number % 3)]);
+        let put = backend.put(&entry, &content, &Condition::Always.into(), NOW);
+        put.expect("an entry is written");
+    }
+    let in_two = Filter {
+        stores: vec![Pattern::exact("s"), Pattern::exact("u")],
+        ..Filter::default()
+    };
+    for filter in [Filter::default(), in_two] {
+        for sort in ORDERS {
+            for direction in [Direction::Ascending, Direction::Descending] {
+                let whole = Scan {
+                    sort,
+                    direction,
+                    ..Scan::new(filter.clone())
+                };
+                let mut paged = Vec::new();
+                let mut after: Option<Entry> = None;
+                loop {
+                    let page = Scan {
+                        limit: Some(PAGE),
+                        after: after.map(Box::new),
+                        ..whole.clone()
+                    };
+                    let page = scan(backend, &page);
+                    after = page.last().map(|(entry, _)| entry.clone());
+                    if after.is_none() {
+                        break;
+                    }
+                    paged.extend(page);
+                }
+                assert!(
+                    keys(&paged) == keys(&scan(backend, &whole)),
+                    "{sort:?} {direction:?}"
+                );
+            }
+        }
+    }
+    behind_a_gone_entry(backend);
+}
+
+/// The rest of a list comes whole if the last entry of a page is gone.
+fn behind_a_gone_entry(backend: &dyn Backend) {
+    for sort in ORDERS.into_iter().filter(|sort| *sort != Sort::Stored) {
+        let sorted = |after: Option<Entry>| Scan {
+            sort,
+            after: after.map(Box::new),
+            ..Scan::new(Filter::default())
+        };
+        let all = scan(backend, &sorted(None));
+        let middle = all.len() / 2;
+        let gone = all[middle].0.clone();
+        let filter = Filter {
+            keys: vec![Pattern::exact(gone.address.key.as_str())],
+            ..Filter::store(&gone.address.store)
+        };
+        let removed = backend.remove(&filter.into(), NOW, &mut no_progress);
+        assert_eq!(removed.expect("a removal").entries, 1);
+        let rest = scan(backend, &sorted(Some(gone)));
+        let rest = keys(&rest);
+        for key in keys(&all[middle + 1..]) {
+            assert!(rest.contains(&key), "{sort:?}");
+        }
     }
 }
 

@@ -5,11 +5,12 @@
 
 mod state;
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use self::state::{State, Store, Stored, rank, total};
+use self::state::{State, Store, Stored, total};
 use super::{
     Chunked, Commit, Content, Description, Dimension, Direction, Group, Imported, Lookup,
     OnConflict, OnExistingStore, OnRefused, Progress, Put, PutOptions, Record, Row, Rows, Scan,
@@ -65,16 +66,36 @@ impl ReadBackend for MemoryBackend {
 
     fn scan(&self, scan: &Scan, now: Timestamp) -> Result<Rows<'_>> {
         let state = self.read();
-        let mut found: Vec<&Stored> = state.matching(&scan.filter, now).collect();
-        found.sort_by(|one, two| {
-            let rank = |stored: &Stored| (rank(&stored.entry, scan.sort), stored.position);
-            let key = |stored: &Stored| match scan.sort {
-                Sort::Key => Some(stored.entry.address.key.clone()),
-                _ => None,
-            };
-            key(one).cmp(&key(two)).then(rank(one).cmp(&rank(two)))
-        });
-        if scan.direction == Direction::Descending {
+        let key = |entry: &Entry| match scan.sort {
+            Sort::Key => Some(entry.address.key.clone()),
+            _ => None,
+        };
+        let place = |entry: &Entry| (key(entry), scan.sort.rank(entry, now));
+        let mut found: Vec<_> = state
+            .matching(&scan.filter, now)
+            .map(|stored| ((place(&stored.entry), stored.position), stored))
+            .collect();
+        let is_descending = scan.direction == Direction::Descending;
+        let behind = if is_descending {
+            Ordering::Less
+        } else {
+            Ordering::Greater
+        };
+        if let Some(after) = &scan.after {
+            let there = state.entries.get(&after.address);
+            let there = there.map(|there| there.position);
+            let after = place(after);
+            found.retain(|((one, position), _)| {
+                let order = one.cmp(&after);
+                let order = order.then_with(|| match there {
+                    Some(there) => position.cmp(&there),
+                    None => behind,
+                });
+                order == behind
+            });
+        }
+        found.sort_by(|one, two| one.0.cmp(&two.0));
+        if is_descending {
             found.reverse();
         }
         let limit = scan.limit.map(usize::try_from);
@@ -87,7 +108,7 @@ impl ReadBackend for MemoryBackend {
             };
             Ok(Row::Entry(Box::new(stored.entry.clone()), content))
         };
-        let rows: Vec<_> = found.into_iter().map(row).collect();
+        let rows: Vec<_> = found.into_iter().map(|(_, stored)| row(stored)).collect();
         Ok(Box::new(rows.into_iter()))
     }
 

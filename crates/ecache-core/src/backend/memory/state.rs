@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::backend::{
     Chunked, Condition, Content, Imported, Lookup, OnConflict, OnExistingStore, Put, PutOptions,
-    REPLACED_FOR, Record, STAGED_FOR, START_SIZE, Sort, StoreMetadata,
+    REPLACED_FOR, Record, STAGED_FOR, START_SIZE, StoreMetadata,
 };
 use crate::entry::{Entry, MAX_COUNT, Policy};
 use crate::error::{Error, Result};
@@ -412,19 +412,4 @@ pub(super) fn total<'a>(entries: impl Iterator<Item = &'a Entry>) -> Usage {
         };
     }
     usage
-}
-
-/// Returns the number by which an entry sorts in the order `sort`; keys are compared separately.
-pub(super) fn rank(entry: &Entry, sort: Sort) -> i64 {
-    let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
-    match sort {
-        Sort::Stored | Sort::Any | Sort::Key => 0,
-        Sort::Created => entry.created_at.as_millis(),
-        Sort::Updated => entry.written_at().as_millis(),
-        Sort::Expires => entry.expires_at.map_or(i64::MAX, Timestamp::as_millis),
-        Sort::Used => entry.used_at().as_millis(),
-        Sort::Size => number(entry.size),
-        Sort::Hits => number(entry.hits),
-        Sort::Cost => entry.cost_ms.map_or(-1, number),
-    }
 }

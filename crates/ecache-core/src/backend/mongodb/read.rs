@@ -11,7 +11,7 @@ use super::document::{Found, Stores, read};
 use super::driver::{Form, Notes, Page, Pages, Queries, notes_on};
 use super::id::DocumentId;
 use super::name::identity;
-use super::side_document::{self, Note};
+use super::side_document::Note;
 use super::{BATCH, MongoBackend, documents, query, remove, stats};
 use crate::backend::{
     Chunked, Content, Dataset, Dimension, Direction, Foreign, Group, Lookup, ReadBackend, Row,
@@ -404,20 +404,6 @@ pub(super) fn lookup(backend: &MongoBackend, address: &Address, now: Timestamp) 
     })
 }
 
-/// A number for each entry that sorts as `sort` says; keys are compared by themselves.
-fn rank(entry: &Entry, sort: Sort) -> i64 {
-    match sort {
-        Sort::Stored | Sort::Any | Sort::Key => 0,
-        Sort::Created => entry.created_at.as_millis(),
-        Sort::Updated => entry.written_at().as_millis(),
-        Sort::Expires => entry.expires_at.map_or(i64::MAX, Timestamp::as_millis),
-        Sort::Used => entry.used_at().as_millis(),
-        Sort::Size => side_document::number(entry.size),
-        Sort::Hits => side_document::number(entry.hits),
-        Sort::Cost => entry.cost_ms.map_or(-1, side_document::number),
-    }
-}
-
 /// Store by store and oldest first, from FiftyOne's index on the name, which has documents of one
 /// name as they came.
 pub(super) fn stored(direction: i32) -> ServerOrder {
@@ -427,7 +413,7 @@ pub(super) fn stored(direction: i32) -> ServerOrder {
 /// Returns the order that the server itself can bring documents into; `None` if they are to be
 /// sorted here, as those of several collections are.
 fn server_order(scan: &Scan, is_one_collection: bool) -> Option<ServerOrder> {
-    if query::notes(&scan.filter).is_some() {
+    if query::notes(&scan.filter).is_some() || scan.after.is_some() {
         return None;
     }
     let direction = match scan.direction {
@@ -444,13 +430,12 @@ fn server_order(scan: &Scan, is_one_collection: bool) -> Option<ServerOrder> {
     }
 }
 
-type Order = (Option<Key>, i64, Arc<StoreAddress>, DocumentId);
+/// The place of an entry in an order. Entries that are equal in it come by their addresses.
+type Place = (Option<Key>, i128, Address);
 
-fn order(listed: &Listed, sort: Sort) -> Order {
-    let Listed { found, entry, .. } = listed;
+fn place(entry: &Entry, sort: Sort, now: Timestamp) -> Place {
     let key = (sort == Sort::Key).then(|| entry.address.key.clone());
-    let store = entry.address.store.clone();
-    (key, rank(entry, sort), store, found.id.clone())
+    (key, sort.rank(entry, now), entry.address.clone())
 }
 
 /// Reads entries. An order that depends on notes is made here, and takes memory for each matching
@@ -475,9 +460,16 @@ pub(super) fn scan<'a>(backend: &'a MongoBackend, scan: &Scan, now: Timestamp) -
     for item in backend.items(&filter, now, None, Values::Omit, None)? {
         listed.push(item?);
     }
+    let place = |entry: &Entry| place(entry, scan.sort, now);
+    if let Some(after) = scan.after.as_deref().map(place) {
+        listed.retain(|item| match scan.direction {
+            Direction::Ascending => place(&item.entry) > after,
+            Direction::Descending => place(&item.entry) < after,
+        });
+    }
     match scan.direction {
-        Direction::Ascending => listed.sort_by_cached_key(|item| order(item, scan.sort)),
-        Direction::Descending => listed.sort_by_cached_key(|item| Reverse(order(item, scan.sort))),
+        Direction::Ascending => listed.sort_by_cached_key(|item| place(&item.entry)),
+        Direction::Descending => listed.sort_by_cached_key(|item| Reverse(place(&item.entry))),
     }
     listed.truncate(limit);
     if scan.values == Values::Omit {

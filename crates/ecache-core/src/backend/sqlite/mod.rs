@@ -59,6 +59,7 @@ mod format;
 mod history;
 mod import;
 mod import_log;
+mod index_walk;
 mod log;
 mod maintain;
 mod marks;

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use rusqlite::{Connection, params_from_iter};
 
 use super::damage::{self, RowError, UNREADABLE, damaged, is_corrupt};
+use super::index_walk::Walk;
 use super::pool::{Held, Look};
 use super::query::{Conditions, Plan, Range};
 use super::row::{self, NO_USES, USES, Uses};
@@ -32,14 +33,19 @@ impl SqliteBackend {
         let held = self.hold(Look::Sometimes);
         let connection = self.connection()?;
         let plan = self.plan(&connection, &scan.filter, now)?;
-        let is_stored = matches!(scan.sort, Sort::Stored | Sort::Any);
+        let is_stored = matches!(scan.sort, Sort::Stored | Sort::Any) && scan.after.is_none();
         let streams = plan.ordered && is_stored && scan.direction == Direction::Ascending;
         let source = if streams {
             let mut ranges = plan.ranges();
             ranges.reverse();
             Source::Ranges(ranges)
+        } else if let Some(walk) =
+            Walk::new(&connection, &plan, scan).map_err(|error| self.error(error))?
+        {
+            Source::Walk(walk)
         } else {
-            let ids = sorted_ids(&connection, &plan, scan).map_err(|e| self.error(e))?;
+            let ids = sorted_ids(&connection, &plan, scan, now);
+            let ids = ids.map_err(|error| self.error(error))?;
             Source::Ids(ids.into_iter())
         };
         drop(connection);
@@ -89,14 +95,17 @@ enum Source {
     Ranges(Vec<Range>),
     /// Ids still to be read
     Ids(std::vec::IntoIter<i64>),
+    /// Ids that an index has in the order of the scan
+    Walk(Walk),
 }
 
 impl Source {
-    fn next(&mut self) -> Option<Range> {
-        match self {
+    fn next(&mut self, connection: &Connection, plan: &Plan) -> rusqlite::Result<Option<Range>> {
+        Ok(match self {
             Self::Ranges(ranges) => ranges.pop(),
             Self::Ids(ids) => ids.next().map(Range::one),
-        }
+            Self::Walk(walk) => walk.next(connection, plan)?.map(Range::one),
+        })
     }
 
     /// Puts the part of `range` behind the id `after` back for later.
@@ -187,11 +196,11 @@ impl RowsOf<'_> {
         let sqlite = |error| self.backend.error(error);
         let mut sql = self.sql();
         while !page.is_full()
-            && let Some(range) = self.source.next()
+            && let Some(range) = self.source.next(&snapshot, &self.plan).map_err(sqlite)?
         {
             let before = (page.rows.len(), page.removed);
             match (self.read(&snapshot, &sql, range, &mut page), &self.source) {
-                (Ok(()), Source::Ids(_))
+                (Ok(()), Source::Ids(_) | Source::Walk(_))
                     if self.is_salvaged && (page.rows.len(), page.removed) == before =>
                 {
                     self.lost.push(range.end);
@@ -203,7 +212,7 @@ impl RowsOf<'_> {
                     page.rows.extend(lost);
                     sql = self.sql();
                 }
-                (Err(Error::Damaged { .. }), Source::Ids(_)) => {
+                (Err(Error::Damaged { .. }), Source::Ids(_) | Source::Walk(_)) => {
                     match self.without_uses(&snapshot, range).map_err(sqlite)? {
                         Some(row) => page.rows.push(row),
                         None => self.lost.push(range.end),
@@ -279,7 +288,7 @@ impl RowsOf<'_> {
     fn sql(&self) -> String {
         let source = match &self.source {
             Source::Ranges(_) => format!("{} ORDER BY e.id", self.plan.source_of_rows()),
-            Source::Ids(_) => self.plan.source_by_id(),
+            Source::Ids(_) | Source::Walk(_) => self.plan.source_by_id(),
         };
         self.select(USES.0, &source)
     }
@@ -311,7 +320,7 @@ impl RowsOf<'_> {
             && let Some(row) = rows.next().map_err(sqlite)?
         {
             let id = row.get(0).map_err(sqlite)?;
-            let is_next = matches!(self.source, Source::Ids(_)) || id > page.last;
+            let is_next = !matches!(self.source, Source::Ranges(_)) || id > page.last;
             if !range.contains(id) || !is_next {
                 return Err(sqlite(damaged("the entries are out of order")));
             }

@@ -1,55 +1,125 @@
-//! The ids of a scan in the order that was asked for.
+//! The ids of a plan in the order of a scan.
+//!
+//! An order that no index has is one pass over the entries, which keeps about twice as many ids as
+//! are asked for.
 
 use std::cmp::Ordering;
 
-use rusqlite::Connection;
 use rusqlite::types::ValueRef;
+use rusqlite::{Connection, Row};
 
-use super::encoding;
+use super::damage::readable;
+use super::encoding::{self, hash_bytes, stored_key};
 use super::query::{Plan, USED, WRITTEN};
+use super::row;
+use super::store_rows::find_store;
 use crate::backend::{Direction, Scan, Sort};
+use crate::entry::{Entry, waste};
 use crate::key::hex;
+use crate::time::Timestamp;
 
 /// Returns the ids of a plan in the order of a scan, up to its limit.
 pub(super) fn sorted_ids(
     connection: &Connection,
     plan: &Plan,
     scan: &Scan,
+    now: Timestamp,
 ) -> rusqlite::Result<Vec<i64>> {
+    let after = match &scan.after {
+        Some(entry) => Some(After::new(connection, entry)?),
+        None => None,
+    };
     let column = match scan.sort {
         // Ids alone, as in `ls --reverse` of millions of entries.
-        Sort::Stored | Sort::Any => return sorted_by(connection, plan, scan, "NULL", |_| ()),
-        Sort::Key => return sorted_by(connection, plan, scan, "e.key", SortKey::new),
-        Sort::Created => "e.created_at",
+        Sort::Stored | Sort::Any => {
+            let after = after.map(|after| ((), after.id));
+            return sorted_by(connection, plan, scan, "NULL", after, |_| Ok(()));
+        }
+        Sort::Key => {
+            let after = after.map(|after| (SortKey::of(after.key), after.id));
+            let key = |row: &Row<'_>| Ok(SortKey::new(row.get_ref(1)?));
+            return sorted_by(connection, plan, scan, "e.key", after, key);
+        }
+        Sort::Waste => {
+            let after = after.map(|after| (after.entry.waste(now), after.id));
+            let columns = format!("e.size, {USED}");
+            return sorted_by(connection, plan, scan, &columns, after, |row| {
+                let used_at = row::number(row, 2)?.unwrap_or(i64::MAX);
+                let used_at = Timestamp::from_millis(used_at);
+                Ok(waste(row::size(row, 1)?, used_at, now))
+            });
+        }
         Sort::Updated => WRITTEN,
+        Sort::Created => "e.created_at",
         Sort::Expires => "coalesce(e.expires_at, 9223372036854775807)",
         Sort::Used => USED,
         Sort::Size => "e.size",
         Sort::Hits => "coalesce(u.hits, 0)",
         Sort::Cost => "coalesce(e.cost_ms, -1)",
+        Sort::Saved => "coalesce(u.saved_ms, 0)",
     };
-    sorted_by(connection, plan, scan, column, |value| {
+    let after = after.map(|after| (scan.sort.rank(after.entry, now), after.id));
+    sorted_by(connection, plan, scan, column, after, |row| {
         // A damaged column sorts last.
-        value.as_i64().unwrap_or(i64::MAX)
+        let number = row.get_ref(1)?.as_i64();
+        Ok(i128::from(number.unwrap_or(i64::MAX)))
     })
 }
 
-/// Returns the ids of a plan, sorted by the `key` of a column and then by id, up to the scan's
-/// limit.
+/// The entry behind which a page begins.
+pub(super) struct After<'a> {
+    pub(super) entry: &'a Entry,
+    key: &'a str,
+    /// `None` if it is gone
+    pub(super) id: Option<i64>,
+}
+
+impl<'a> After<'a> {
+    pub(super) fn new(connection: &Connection, entry: &'a Entry) -> rusqlite::Result<Self> {
+        let key = entry.address.key.as_str();
+        let store = readable(find_store(connection, &entry.address.store))?.flatten();
+        let id = match store {
+            Some(store) => id_of(connection, store, key)?,
+            None => None,
+        };
+        Ok(Self { entry, key, id })
+    }
+}
+
+/// Returns the id of an entry.
+fn id_of(connection: &Connection, store: i64, key: &str) -> rusqlite::Result<Option<i64>> {
+    let sql = "SELECT id FROM entries INDEXED BY entries_key WHERE store = ?1 AND key = ?2";
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut rows = statement.query((store, stored_key(key)))?;
+    rows.next()?.map(|row| row.get(0)).transpose()
+}
+
+/// Returns the ids of a plan, sorted by the `key` of columns and then by id, behind `after` and up
+/// to the scan's limit.
 fn sorted_by<K: Ord>(
     connection: &Connection,
     plan: &Plan,
     scan: &Scan,
-    column: &str,
-    key: impl Fn(ValueRef<'_>) -> K,
+    columns: &str,
+    after: Option<(K, Option<i64>)>,
+    key: impl Fn(&Row<'_>) -> rusqlite::Result<K>,
 ) -> rusqlite::Result<Vec<i64>> {
     let limit = scan.limit.map_or(usize::MAX, |limit| {
         usize::try_from(limit).unwrap_or(usize::MAX)
     });
     let mut found: Vec<(K, i64)> = Vec::new();
+    let columns = format!("e.id, {columns}");
     for range in plan.ranges() {
-        plan.select_ids(connection, column, range, |id, value| {
-            found.push((key(value), id));
+        plan.select(connection, &columns, range, |row| {
+            let id = row.get(0)?;
+            if !range.contains(id) {
+                return Ok(());
+            }
+            let place = (key(row)?, id);
+            if !is_behind(&place, after.as_ref(), scan.direction) {
+                return Ok(());
+            }
+            found.push(place);
             // No more than about twice the limit is buffered at any time.
             if found.len() / 2 > limit {
                 order(&mut found, scan.direction, limit);
@@ -59,6 +129,28 @@ fn sorted_by<K: Ord>(
     }
     order(&mut found, scan.direction, limit);
     Ok(found.into_iter().map(|(_, id)| id).collect())
+}
+
+/// Reports whether a place is behind another one. Places equal to that of an entry that is gone
+/// are.
+pub(super) fn is_behind<K: Ord>(
+    place: &(K, i64),
+    after: Option<&(K, Option<i64>)>,
+    direction: Direction,
+) -> bool {
+    let Some((key, id)) = after else {
+        return true;
+    };
+    let order = place.0.cmp(key);
+    let order = match direction {
+        Direction::Ascending => order,
+        Direction::Descending => order.reverse(),
+    };
+    order.then_with(|| match (id, direction) {
+        (None, _) => Ordering::Greater,
+        (Some(id), Direction::Ascending) => place.1.cmp(id),
+        (Some(id), Direction::Descending) => id.cmp(&place.1),
+    }) == Ordering::Greater
 }
 
 fn order<K: Ord>(found: &mut Vec<(K, i64)>, direction: Direction, limit: usize) {
@@ -71,20 +163,24 @@ fn order<K: Ord>(found: &mut Vec<(K, i64)>, direction: Direction, limit: usize) 
     found.truncate(limit);
 }
 
-/// A key to sort by: a hash as its 32 bytes, which have the order of its digits.
-#[derive(PartialEq, Eq)]
-enum SortKey {
+/// A value to sort by: of a key that is a hash its 32 bytes, which have the order of its digits.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) enum SortKey {
+    Number(i64),
     Hash([u8; 32]),
     Text(Box<[u8]>),
 }
 
 impl SortKey {
     /// Makes the sort key of a column; that of a damaged one comes first.
-    fn new(value: ValueRef<'_>) -> Self {
+    pub(super) fn new(value: ValueRef<'_>) -> Self {
         if let ValueRef::Blob(bytes) = value
             && let Ok(hash) = bytes.try_into()
         {
             return Self::Hash(hash);
+        }
+        if let ValueRef::Integer(number) = value {
+            return Self::Number(number);
         }
         Self::Text(match encoding::key(value) {
             Some(key) => key.as_str().as_bytes().into(),
@@ -93,9 +189,19 @@ impl SortKey {
     }
 }
 
+impl SortKey {
+    /// Makes the sort key of a key.
+    fn of(key: &str) -> Self {
+        hash_bytes(key).map_or_else(|| Self::Text(key.as_bytes().into()), Self::Hash)
+    }
+}
+
 impl Ord for SortKey {
     fn cmp(&self, other: &Self) -> Ordering {
         match (self, other) {
+            (Self::Number(one), Self::Number(two)) => one.cmp(two),
+            (Self::Number(_), _) => Ordering::Less,
+            (_, Self::Number(_)) => Ordering::Greater,
             (Self::Hash(one), Self::Hash(two)) => one.cmp(two),
             (Self::Text(one), Self::Text(two)) => one.cmp(two),
             (Self::Hash(one), Self::Text(two)) => hex(one).as_bytes().cmp(two),

@@ -33,6 +33,32 @@ pub enum Sort {
     Hits,
     /// By recorded cost, those without first
     Cost,
+    /// By the time that recorded hits saved
+    Saved,
+    /// By [`Entry::waste`]
+    Waste,
+}
+
+impl Sort {
+    /// Returns the number by which entries are ordered; that of their keys, and the backend's own
+    /// order, are none.
+    pub(in crate::backend) fn rank(self, entry: &Entry, now: Timestamp) -> i128 {
+        match self {
+            Self::Stored | Self::Any | Self::Key => 0,
+            Self::Created => entry.created_at.as_millis().into(),
+            Self::Updated => entry.written_at().as_millis().into(),
+            Self::Expires => entry
+                .expires_at
+                .map_or(i64::MAX, Timestamp::as_millis)
+                .into(),
+            Self::Used => entry.used_at().as_millis().into(),
+            Self::Size => entry.size.into(),
+            Self::Hits => entry.hits.into(),
+            Self::Cost => entry.cost_ms.map_or(-1, i128::from),
+            Self::Saved => entry.saved_ms.into(),
+            Self::Waste => entry.waste(now),
+        }
+    }
 }
 
 /// The direction of an order.
@@ -70,6 +96,9 @@ pub struct Scan {
     pub direction: Direction,
     /// Maximum number of rows
     pub limit: Option<u64>,
+    /// Only rows behind this entry in the order, for the next page of a list. If the entry is gone,
+    /// rows that are equal to it in the order may come again.
+    pub after: Option<Box<Entry>>,
     /// With or without values
     pub values: Values,
 }
@@ -83,6 +112,7 @@ impl Scan {
             sort: Sort::default(),
             direction: Direction::default(),
             limit: None,
+            after: None,
             values: Values::Omit,
         }
     }

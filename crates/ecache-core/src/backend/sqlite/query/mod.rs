@@ -22,6 +22,7 @@ use rusqlite::{Connection, params_from_iter};
 
 use super::encoding::UNMARKED;
 use super::names::NameKind;
+use super::store_rows::all_stores;
 use crate::filter::Filter;
 use crate::time::Timestamp;
 use names::{matching_names, matching_stores};
@@ -127,6 +128,22 @@ impl Plan {
     /// Returns the ranges to visit, in order of `id`.
     pub(super) fn ranges(&self) -> Vec<Range> {
         self.ranges.clone()
+    }
+
+    /// Returns the ranges of single stores, in order of `id`.
+    pub(super) fn stores(&self, connection: &Connection) -> rusqlite::Result<Vec<Range>> {
+        if self.ranges.iter().all(Range::is_store) {
+            return Ok(self.ranges());
+        }
+        let (stores, _) = all_stores(connection)?;
+        let stores = stores.into_iter().map(|(id, _)| Range::store(id));
+        let is_meant = |store: &Range| self.ranges.iter().any(|range| range.contains(store.end));
+        Ok(stores.filter(is_meant).collect())
+    }
+
+    /// Returns the number of the last parameter of [`Plan::condition`].
+    pub(super) fn parameters(&self) -> usize {
+        self.parameters.len() + 2
     }
 
     fn begins_with_store(&self) -> bool {

@@ -23,6 +23,11 @@ impl Range {
         }
     }
 
+    /// Reports whether it is that of one store.
+    pub(super) fn is_store(&self) -> bool {
+        self.after.checked_add(1).map(|first| first >> 32) == Some(self.end >> 32)
+    }
+
     /// Returns the range of one id alone.
     pub(in crate::backend::sqlite) fn one(id: i64) -> Self {
         Self {

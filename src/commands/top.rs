@@ -1,0 +1,238 @@
+//! `ecache top`: the entries that have the most of something.
+
+use anyhow::Result;
+use ecache_core::backend::{Backend, Content, Dimension, Direction, Row, Scan, Sort, Values};
+use ecache_core::entry::Entry;
+use ecache_core::filter::Filter;
+use ecache_core::time::Timestamp;
+
+use super::shared::collections::note_elsewhere;
+use super::shared::fields::Field;
+use super::shared::filter::{Unless, filter, note_unknown_names};
+use super::shared::listing::{Entries, Listing, Shown, scopes};
+use crate::cli::{Measure, TopArgs};
+use crate::context::Context;
+use crate::error::Exit;
+use crate::output::{Cell, Column, Format, Secrets, human};
+
+/// The milliseconds of a day, by which waste is divided.
+const DAY: i128 = 86_400_000;
+
+pub(crate) fn run(context: &Context, args: TopArgs) -> Result<Exit> {
+    let now = context.now();
+    let filter = filter(context, &args.filter, Unless::AnyPolicy, now)?;
+    context.fold_usage();
+    let backend = context.reader()?;
+    note_unknown_names(context, backend.as_ref(), &filter)?;
+    let top = Top {
+        context,
+        args: &args,
+        filter: &filter,
+        backend: backend.as_ref(),
+        now,
+    };
+    let format = context.format(args.format);
+    let is_table = format == Format::Table;
+    let (entries, damaged) = top.entries(is_table)?;
+    if is_table {
+        top.table(&entries)?;
+    } else {
+        top.fields(format, &entries)?;
+    }
+    if entries.is_empty() && context.terminal.stdout_is_terminal {
+        context.note(match args.by {
+            Measure::Saved => "no entry that matches has saved time yet",
+            Measure::Hits => "no entry that matches was hit yet",
+            Measure::Size | Measure::Waste | Measure::Age => "no entry matches",
+        });
+    }
+    note_elsewhere(context, backend.as_ref(), &filter.into(), now)?;
+    if damaged {
+        return Ok(Exit::Damaged);
+    }
+    Ok(args.filter.exit(entries.is_empty()))
+}
+
+/// An entry, and the start of its value where that was asked for.
+type Found = (Entry, Option<Content>);
+
+struct Top<'a> {
+    context: &'a Context,
+    args: &'a TopArgs,
+    filter: &'a Filter,
+    backend: &'a dyn Backend,
+    now: Timestamp,
+}
+
+impl Top<'_> {
+    /// Returns the entries with the most of the measure, and whether one was damaged.
+    fn entries(&self, with_starts: bool) -> Result<(Vec<Found>, bool)> {
+        let (sort, direction) = match self.args.by {
+            Measure::Size => (Sort::Size, Direction::Descending),
+            Measure::Saved => (Sort::Saved, Direction::Descending),
+            Measure::Hits => (Sort::Hits, Direction::Descending),
+            Measure::Waste => (Sort::Waste, Direction::Descending),
+            Measure::Age => (Sort::Updated, Direction::Ascending),
+        };
+        let scan = Scan {
+            sort,
+            direction,
+            limit: Some(self.args.limit).filter(|limit| *limit > 0),
+            values: if with_starts {
+                Values::Start
+            } else {
+                Values::Omit
+            },
+            ..Scan::new(self.filter.clone())
+        };
+        let (mut entries, mut is_damaged) = (Vec::new(), false);
+        for row in self.backend.scan(&scan, self.now)? {
+            match row? {
+                Row::Entry(entry, start) => entries.push((*entry, start)),
+                Row::Foreign(found) => entries.push((found.entry, found.content)),
+                Row::Damaged(address) => {
+                    self.context
+                        .warn(&format!("{address} is damaged and left out"));
+                    is_damaged = true;
+                }
+            }
+        }
+        if matches!(self.args.by, Measure::Saved | Measure::Hits) {
+            entries.retain(|(entry, _)| self.amount(entry) > 0);
+        }
+        Ok((entries, is_damaged))
+    }
+
+    /// Returns how much of the measure an entry has.
+    fn amount(&self, entry: &Entry) -> i128 {
+        match self.args.by {
+            Measure::Size => entry.size.into(),
+            Measure::Saved => entry.saved_ms.into(),
+            Measure::Hits => entry.hits.into(),
+            Measure::Waste => entry.waste(self.now),
+            Measure::Age => {
+                let now = i128::from(self.now.as_millis());
+                now - i128::from(entry.written_at().as_millis())
+            }
+        }
+    }
+
+    /// Prints the fields that programs get.
+    fn fields(&self, format: Format, entries: &[Found]) -> Result<()> {
+        const FIELDS: [Field; 11] = [
+            Field::StoreName,
+            Field::Key,
+            Field::DatasetId,
+            Field::Collection,
+            Field::Kind,
+            Field::Size,
+            Field::Hits,
+            Field::SavedMs,
+            Field::CostMs,
+            Field::UpdatedAt,
+            Field::LastUsedAt,
+        ];
+        let datasets = self.context.datasets()?;
+        let columns = FIELDS.iter().map(|field| field.column());
+        let columns: Vec<Column> = columns.chain([Column::number("waste_byte_days")]).collect();
+        let mut rows = self.context.rows(format, &columns)?;
+        for (entry, _) in entries {
+            let secrets = Secrets::from(self.args.reveal);
+            let cells = FIELDS.map(|field| field.cell(entry, None, &datasets, secrets));
+            let mut cells = Vec::from(cells);
+            cells.push(Cell::Count(self.byte_days(entry)));
+            rows.row(&cells)?;
+        }
+        Ok(rows.finish()?)
+    }
+
+    fn byte_days(&self, entry: &Entry) -> u64 {
+        u64::try_from(entry.waste(self.now) / DAY).unwrap_or(u64::MAX)
+    }
+
+    /// Prints a table for people: the measure, its share, and the entry.
+    fn table(&self, entries: &[Found]) -> Result<()> {
+        let datasets = self.context.datasets()?;
+        let by = self.args.by;
+        let mut shown: Vec<Shown> = match by {
+            Measure::Size => vec![Shown::Field(Field::Hits), Shown::Age],
+            Measure::Saved => vec![Shown::Field(Field::Hits), Shown::Field(Field::CostMs)],
+            Measure::Hits => vec![Shown::Saved, Shown::Field(Field::CostMs), Shown::Age],
+            Measure::Waste => vec![Shown::Field(Field::Size), Shown::Unused],
+            Measure::Age => vec![Shown::Field(Field::Size), Shown::Field(Field::Hits)],
+        };
+        shown.extend([Field::StoreName, Field::Key].map(Shown::Field));
+        if self.context.may_mix_collections() {
+            shown.push(Shown::Field(Field::Collection));
+        }
+        shown.extend(scopes(&datasets));
+        shown.push(Shown::Call);
+        let listing = Listing::new(
+            shown,
+            Entries::of(entries.iter().map(|(entry, _)| entry)),
+            &datasets,
+            Secrets::from(self.args.reveal),
+            self.now,
+        );
+        let leading = match by {
+            Measure::Size => Column::number("size"),
+            Measure::Saved => Column::number("saved_ms"),
+            Measure::Hits => Column::number("hits"),
+            Measure::Waste => Column::number("waste"),
+            Measure::Age => Column::age("updated_at"),
+        };
+        let mut columns = vec![leading.leading(), Column::whole("bar").titled(" ")];
+        let whole = self.whole()?;
+        if whole.is_some() {
+            columns.push(Column::number("share"));
+        }
+        columns.extend(listing.columns());
+        let mut rows = self.context.rows(Format::Table, &columns)?;
+        let most = entries.first().map_or(0, |(entry, _)| self.amount(entry));
+        for (entry, start) in entries {
+            let amount = self.amount(entry);
+            let (part, most) = (amount.unsigned_abs(), most.unsigned_abs());
+            let mut cells = vec![
+                match by {
+                    Measure::Size => Cell::Size(entry.size),
+                    Measure::Saved => Cell::Duration(entry.saved_ms),
+                    Measure::Hits => Cell::Count(entry.hits),
+                    Measure::Waste => {
+                        Cell::from(format!("{} d", human::size(self.byte_days(entry))))
+                    }
+                    Measure::Age => Cell::Time(entry.written_at().as_millis()),
+                },
+                Cell::from(human::bar(part, most)),
+            ];
+            if let Some(whole) = whole {
+                cells.push(Cell::from(human::share(part, whole)));
+            }
+            cells.extend(listing.cells(entry, start.as_ref()));
+            rows.row_as(listing.mood(entry), &cells)?;
+        }
+        rows.finish()?;
+        if by == Measure::Waste && !entries.is_empty() {
+            self.context
+                .footer("waste: size times days since the last write or hit");
+        }
+        Ok(())
+    }
+
+    /// Returns how much of the measure all entries have together, where that is a sum of theirs.
+    fn whole(&self) -> Result<Option<u128>> {
+        let of_groups = |amount: fn(&ecache_core::backend::Group) -> u64| -> Result<_> {
+            let groups = self
+                .backend
+                .groups(self.filter, Dimension::Collection, self.now)?;
+            Ok(Some(
+                groups.iter().map(|group| u128::from(amount(group))).sum(),
+            ))
+        };
+        match self.args.by {
+            Measure::Size => of_groups(|group| group.usage.bytes),
+            Measure::Saved => of_groups(|group| group.saved_ms),
+            Measure::Hits => of_groups(|group| group.hits),
+            Measure::Waste | Measure::Age => Ok(None),
+        }
+    }
+}
