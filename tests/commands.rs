@@ -33,6 +33,21 @@ fn top_lists_what_has_the_most() {
 }
 
 #[test]
+fn diff_compares_two_stores() {
+    replay(&Session::new(), "diff.txt");
+}
+
+#[test]
+fn edit_changes_a_value_and_loses_none() {
+    replay(&Session::new(), "edit.txt");
+}
+
+#[test]
+fn ls_finds_a_text_in_values() {
+    replay(&Session::new(), "value_contains.txt");
+}
+
+#[test]
 fn stores_are_created_changed_renamed_and_removed() {
     replay(&Session::new(), "stores.txt");
 }

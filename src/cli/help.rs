@@ -19,8 +19,9 @@ Look:     ls           list entries
           stats        whether it helps
           watch        follow changes live
           info         where the store is, and its settings
+          diff         compare two stores
 
-One:      get, set, has, key, rm
+One:      get, set, edit, has, key, rm
 
 Many:     clear        remove what a filter selects
           prune        remove expired, old, unused or excess entries

@@ -14,7 +14,8 @@ Examples:
   ecache ls thumbs --expired
   ecache ls --sort size --reverse -L 10
   ecache ls --user u-alice --fields store_name,key | cut -f 2
-  ecache ls --format jsonl | jq -r 'select(.hits > 10) | .key'")]
+  ecache ls --format jsonl | jq -r 'select(.hits > 10) | .key'
+  ecache ls curl --value-contains '\"error\"' --format jsonl | ecache rm --entries-from - -n")]
 pub(crate) struct LsArgs {
     /// Order by this field
     #[arg(long, value_enum, value_name = "FIELD")]
@@ -28,6 +29,10 @@ pub(crate) struct LsArgs {
     /// Dry run, which a list is not
     #[arg(short = 'n', value_name = "COUNT", num_args = 0..=1, hide = true)]
     pub(crate) dry_run: Option<Option<String>>,
+    /// List only entries whose value contains this text. Values are read for it; of a command, what
+    /// it printed
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
+    pub(crate) value_contains: Option<String>,
     /// Show all columns of a table, and cut nothing
     #[arg(long, conflicts_with = "fields")]
     pub(crate) wide: bool,

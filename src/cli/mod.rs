@@ -6,7 +6,9 @@
 //! clap would replace the variant's text by it.
 
 pub(crate) mod config;
+mod diff;
 mod doctor;
+mod edit;
 mod entries;
 pub(crate) mod entry;
 mod fast_parse;
@@ -34,7 +36,9 @@ use crate::output::Voice;
 use help::{LONG_EXAMPLES, styled_help};
 
 pub(crate) use config::*;
+pub(crate) use diff::*;
 pub(crate) use doctor::*;
+pub(crate) use edit::*;
 pub(crate) use entries::*;
 pub(crate) use listing::*;
 pub(crate) use manual::*;
@@ -136,6 +140,13 @@ pub(crate) enum Command {
     /// Its lifetime is renewed: it never expires unless --ttl says otherwise. With --if-value it
     /// keeps its expiry, too.
     Set(SetArgs),
+    /// Edit the value of an entry in an editor
+    ///
+    /// The editor is $VISUAL, else $EDITOR, else vi. Text is edited as it is, JSON laid out. Type,
+    /// lifetime, policy and scopes stay. If the entry was changed meanwhile, nothing is written and
+    /// the exit code is 1. What was typed is never lost: if it cannot be written, or is no JSON, it
+    /// is in a file that the message names.
+    Edit(EditArgs),
     /// Exit with 0 if there is a fresh entry, else with 1
     Has(HasArgs),
     /// Run a command, or print what it printed the last time
@@ -285,6 +296,17 @@ pub(crate) enum Command {
     /// @ the store of --db or $ECACHE_DB. Entries are copied as they are, in batches: a copy that
     /// was stopped is run again, and goes on.
     Copy(CopyArgs),
+    /// Compare the entries of two stores
+    ///
+    /// FROM and TO are files or databases; @ is the store of --db or $ECACHE_DB. Prints a line for
+    /// each entry that is in TO alone (added), in FROM alone (removed), or differs (changed) by
+    /// what `differs` lists: the value, its kind, the policy, a scope, the function or the
+    /// arguments. When an entry was written, hit or will expire, and what it cost, are not compared,
+    /// nor are the documents of stores.
+    ///
+    /// Exits with 0 if nothing differs, with 1 if something does, and with more where they cannot be
+    /// compared. An entry that is damaged on one side is named, and the exit code is 4.
+    Diff(DiffArgs),
     /// Find what is wrong with the entries of a store, and the command that mends it
     ///
     /// Looks at every entry that the filter selects, of every collection unless some are named with

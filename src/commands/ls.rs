@@ -1,7 +1,11 @@
 //! `ecache ls`: lists entries.
 
+use std::io::Read as _;
+
 use anyhow::Result;
-use ecache_core::backend::{Backend, Content, Direction, Row, Scan, Sort, Values, read_value};
+use ecache_core::backend::{
+    Backend, Content, ContentReader, Direction, Row, START_SIZE, Scan, Sort, Values, read_value,
+};
 use ecache_core::entry::Entry;
 use ecache_core::filter::{Filter, Freshness, Pattern, Usage};
 use ecache_core::time::Timestamp;
@@ -11,6 +15,7 @@ use super::shared::deletion::entries;
 use super::shared::fields::{self, Field};
 use super::shared::filter::{Unless, filter, note_unknown_names};
 use super::shared::listing::{Entries, Listing, Shown, scopes};
+use super::shared::value_text::ValueText;
 use crate::cli::LsArgs;
 use crate::context::Context;
 use crate::error::{Exit, usage_tip};
@@ -30,6 +35,7 @@ pub(crate) fn run(context: &Context, args: LsArgs) -> Result<Exit> {
             format!("to list {count} entries: ecache ls -L {count}"),
         ));
     }
+    let text = args.value_contains.as_deref().map(ValueText::new);
     let now = context.now();
     let format = context.format(args.format);
     let filter = filter(context, &args.filter, Unless::AnyPolicy, now)?;
@@ -43,6 +49,7 @@ pub(crate) fn run(context: &Context, args: LsArgs) -> Result<Exit> {
         backend: backend.as_ref(),
         now,
         are_known,
+        text: text.transpose()?,
     };
     let seen = match format {
         Format::Table if args.fields.is_empty() => list.table()?,
@@ -66,6 +73,8 @@ pub(crate) fn run(context: &Context, args: LsArgs) -> Result<Exit> {
 #[derive(Default)]
 struct Seen {
     count: u64,
+    /// Rows whose values were searched
+    searched: u64,
     damaged: u64,
     foreign: u64,
 }
@@ -78,6 +87,8 @@ struct List<'a> {
     now: Timestamp,
     /// All names in the filter are known
     are_known: bool,
+    /// The text that values must contain
+    text: Option<ValueText>,
 }
 
 impl List<'_> {
@@ -86,10 +97,11 @@ impl List<'_> {
         self.context.terminal.stdout_is_terminal
     }
 
-    fn limit(&self) -> Option<u64> {
+    /// Returns the maximum number of rows.
+    fn limit(&self, format: Format) -> Option<u64> {
         match self.args.limit {
             Some(0) => None,
-            None if self.is_for_terminal() => Some(ROWS),
+            None if self.is_for_terminal() && format == Format::Table => Some(ROWS),
             limit => limit,
         }
     }
@@ -112,30 +124,57 @@ impl List<'_> {
                 Direction::Descending
             },
             after: None,
-            limit: if is_table {
-                self.limit()
-            } else {
-                self.args.limit.filter(|limit| *limit > 0)
+            // A search through values ends by itself.
+            limit: self.limit(format).filter(|_| self.text.is_none()),
+            values: match self.text {
+                Some(_) => Values::Include,
+                None => values,
             },
-            values,
         }
     }
 
     /// Returns the entry of a row, or `None` for a damaged one, which is warned about.
-    fn entry(&self, row: Row, seen: &mut Seen) -> Option<(Entry, Option<Content>)> {
-        match row {
-            Row::Entry(entry, content) => Some((*entry, content)),
-            Row::Foreign(found) => {
-                seen.foreign += 1;
-                Some((found.entry, found.content))
-            }
+    /// So is one whose value does not contain the text that is wanted.
+    fn entry(&self, row: Row, seen: &mut Seen) -> Result<Option<(Entry, Option<Content>)>> {
+        let (is_foreign, entry, content) = match row {
+            Row::Entry(entry, content) => (false, *entry, content),
+            Row::Foreign(found) => (true, found.entry, found.content),
             Row::Damaged(address) => {
                 seen.damaged += 1;
                 self.context
                     .warn(&format!("{address} is damaged and was left out"));
-                None
+                return Ok(None);
+            }
+        };
+        if let Some(text) = &self.text {
+            seen.searched += 1;
+            let is_wanted = match &content {
+                Some(content) => text.is_in(self.backend, entry.kind, content)?,
+                None => false,
+            };
+            if !is_wanted {
+                return Ok(None);
             }
         }
+        seen.foreign += u64::from(is_foreign);
+        Ok(Some((entry, content)))
+    }
+
+    /// Reports whether as many rows are there as are listed.
+    fn is_full(&self, format: Format, count: u64) -> bool {
+        self.limit(format).is_some_and(|limit| count >= limit)
+    }
+
+    /// Returns the start of a value, of which a search has read all.
+    fn start(&self, content: Option<Content>) -> Result<Option<Content>> {
+        let content = match content {
+            Some(content) if content.size() > START_SIZE as u64 => content,
+            short => return Ok(short),
+        };
+        let mut start = Vec::new();
+        let value = ContentReader::new(self.backend, content);
+        value.take(START_SIZE as u64).read_to_end(&mut start)?;
+        Ok(Some(Content::Inline(start)))
     }
 
     /// Prints the fields that were asked for, or those that programs get.
@@ -160,9 +199,13 @@ impl List<'_> {
         let mut rows = self.rows(format, &columns)?;
         let mut seen = Seen::default();
         for row in self.backend.scan(&self.scan(values, format), self.now)? {
-            let Some((entry, content)) = self.entry(row?, &mut seen) else {
+            if self.is_full(format, seen.count) {
+                break;
+            }
+            let Some((entry, content)) = self.entry(row?, &mut seen)? else {
                 continue;
             };
+            let content = content.filter(|_| values == Values::Include);
             let value = match content {
                 Some(content) => {
                     let value = read_value(self.backend, entry.kind, content)?;
@@ -199,8 +242,13 @@ impl List<'_> {
         let mut scanned = self.backend.scan(&scan, self.now)?;
         // What the first page holds decides about the columns.
         let mut page = Vec::new();
-        for row in scanned.by_ref().take(PAGE) {
-            page.extend(self.entry(row?, &mut seen));
+        while page.len() < PAGE
+            && !self.is_full(Format::Table, page.len() as u64)
+            && let Some(row) = scanned.next()
+        {
+            if let Some((entry, content)) = self.entry(row?, &mut seen)? {
+                page.push((entry, self.start(content)?));
+            }
         }
         let kind = Entries::of(page.iter().map(|(entry, _)| entry));
         let secrets = Secrets::from(self.args.reveal);
@@ -216,8 +264,11 @@ impl List<'_> {
             rows.row_as(listing.mood(&entry), &listing.cells(&entry, start.as_ref()))?;
             seen.count += 1;
         }
-        for row in scanned {
-            if let Some((entry, start)) = self.entry(row?, &mut seen) {
+        while !self.is_full(Format::Table, seen.count)
+            && let Some(row) = scanned.next()
+        {
+            if let Some((entry, content)) = self.entry(row?, &mut seen)? {
+                let start = self.start(content)?;
                 rows.row_as(listing.mood(&entry), &listing.cells(&entry, start.as_ref()))?;
                 seen.count += 1;
             }
@@ -298,6 +349,15 @@ impl List<'_> {
     /// Says below a table on a terminal how many entries there are, and what it left out.
     fn footer(&self, seen: &Seen, left: &Left) -> Result<()> {
         if !self.is_for_terminal() || self.context.quiet {
+            return Ok(());
+        }
+        if self.text.is_some() {
+            let searched = human::entries(seen.searched);
+            self.context.footer(&match seen.count {
+                0 => format!("none of {searched} contains that"),
+                1 => format!("1 of {searched} contains that"),
+                count => format!("{} of {searched} contain that", human::count(count)),
+            });
             return Ok(());
         }
         let all = self.usage(self.filter)?;

@@ -4,7 +4,9 @@ mod clear;
 mod completions;
 mod config;
 mod copy;
+mod diff;
 mod doctor;
+mod edit;
 mod export;
 mod get;
 mod get_many;
@@ -45,6 +47,7 @@ pub(crate) fn run(context: &Context, command: Command) -> Result<Exit> {
         Command::Set(args) => set::run(context, args),
         Command::Run(args) => run::run(context, args),
         Command::Warm(args) => warm::run(context, *args),
+        Command::Edit(args) => edit::run(context, args),
         Command::Has(args) => has::run(context, args),
         Command::Key(args) => key::run(context, args),
         Command::Why(args) => why::run(context, *args),
@@ -64,6 +67,7 @@ pub(crate) fn run(context: &Context, command: Command) -> Result<Exit> {
         Command::Export(args) => export::run(context, args),
         Command::Import(args) => import::run(context, args),
         Command::Copy(args) => copy::run(context, args),
+        Command::Diff(args) => diff::run(context, args),
         Command::Doctor(args) => doctor::run(context, args),
         Command::Config(args) => config::run(context, args),
         Command::Completions(args) => completions::run(args),

@@ -56,6 +56,8 @@ pub(crate) fn filled_by(session: Session) -> Session {
     session
         .run("import lines.jsonl")
         .notes("imported 10 entries (10 new, 0 replaced)\n");
+    session.run("set s k v --db empty.db").notes("");
+    session.run("rm s k --no-undo -q --db empty.db").notes("");
     session
 }
 
@@ -244,6 +246,12 @@ pub(crate) const VERBS: &[Verb] = &[
         without: &[],
     },
     Verb {
+        words: "diff empty.db @ --format jsonl",
+        tells: Tells::Lines,
+        means: AS_IT_IS,
+        without: &[],
+    },
+    Verb {
         words: "export",
         tells: Tells::Lines,
         means: AS_IT_IS,
@@ -371,7 +379,7 @@ pub(crate) fn every_verb_selects(session: &Session) {
             };
             let ran = session.run(&words);
             assert!(
-                ran.code == 0 || verb.name() == "doctor" && ran.code == 1,
+                ran.code == 0 || ["doctor", "diff"].contains(&verb.name()) && ran.code == 1,
                 "{words}: {ran:?}"
             );
             let amount = match usage.entries {

@@ -28,3 +28,4 @@ pub(super) mod resolve;
 pub(super) mod sieve;
 pub(super) mod stdin;
 pub(super) mod transfer;
+pub(super) mod value_text;

@@ -1,0 +1,270 @@
+//! `ecache edit`: changes the value of an entry in an editor.
+//!
+//! The entry is written only if it still has the value that was edited. Whatever goes wrong, what
+//! was typed is kept in a file that the message names.
+
+use std::fs;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Context as _, Result};
+use ecache_core::backend::{
+    Backend, Condition, Content, Keep, Lookup, Put, PutOptions, read_value,
+};
+use ecache_core::entry::Entry;
+use ecache_core::error::Error;
+use ecache_core::python_json::Json;
+use ecache_core::value::{Kind, Value};
+use tempfile::NamedTempFile;
+
+use super::shared::pasted::{Accept, whole_entry};
+use super::shared::resolve::{Request, note_missing};
+use crate::cli::EditArgs;
+use crate::context::Context;
+use crate::error::{Exit, usage, usage_tip};
+use crate::output::escape::shell;
+use crate::output::{pretty, say, stdin};
+use crate::variables::variable;
+use crate::{inherited, signals};
+
+/// Width to which JSON is laid out.
+const WIDTH: usize = 80;
+
+pub(crate) fn run(context: &Context, args: EditArgs) -> Result<Exit> {
+    let editor = editor()?;
+    let backend = context.remover()?;
+    let entry = whole_entry(context, backend.as_ref(), args.entry, Accept::Marked)?;
+    let request = Request::new(context, entry)?;
+    let (entry, content) = match backend.lookup(&request.address, context.now())? {
+        Lookup::Hit(entry, content) if !request.contradicts(&entry) => (*entry, content),
+        Lookup::Hit(..) | Lookup::Missing => {
+            note_missing(context, backend.as_ref(), &request.address)?;
+            return Ok(Exit::No);
+        }
+        Lookup::Stale(_) => {
+            context.note(&format!(
+                "{} is expired, and cannot be edited: ecache touch --expired revives it",
+                request.address
+            ));
+            return Ok(Exit::No);
+        }
+        Lookup::Foreign(_, reason) => {
+            return Err(usage(format!(
+                "{} is of another program, and cannot be edited: {reason}",
+                request.address
+            )));
+        }
+        Lookup::Damaged(address) => {
+            let address = Box::new(address);
+            return Err(Error::DamagedEntry { address }.into());
+        }
+    };
+    let old = read_value(backend.as_ref(), entry.kind, content)?;
+    let text = text_of(&old)
+        .with_context(|| format!("cannot edit {}", request.address))
+        .map_err(|error| usage(format!("{error:#}")))?;
+    // The editor is in the foreground: Ctrl-C is for it.
+    signals::finish_batches()?;
+    let Some(edited) = edit(context, &editor, entry.kind, text)? else {
+        context.note("nothing was changed");
+        return Ok(Exit::Done);
+    };
+    write(context, backend.as_ref(), entry, old, edited)
+}
+
+/// Returns the editor, with its arguments.
+fn editor() -> Result<String> {
+    let named = ["VISUAL", "EDITOR"].into_iter().find_map(variable);
+    match named {
+        Some(editor) => editor
+            .into_string()
+            .map_err(|_| usage("VISUAL or EDITOR is no UTF-8: name an editor that is")),
+        None if stdin().is_terminal() => Ok("vi".to_owned()),
+        None => Err(usage_tip(
+            "there is no editor",
+            "set VISUAL or EDITOR; ecache set --value-file changes a value without one",
+        )),
+    }
+}
+
+/// Returns a value as it is edited: JSON laid out, text as it is.
+fn text_of(value: &Value) -> Result<String> {
+    let instead = "write it to a file with `ecache get`, and keep the changed file with `ecache set --type bytes --value-file FILE`";
+    match value.kind {
+        Kind::Text => String::from_utf8(value.bytes.clone()).context("it is no UTF-8"),
+        Kind::Json => {
+            let json = Json::parse(&value.bytes).context("it is no JSON")?;
+            let laid_out = pretty(&json, WIDTH, false) + "\n";
+            // What cannot be laid out without a loss, such as half of a surrogate pair, is edited as
+            // it is.
+            let is_same = Json::parse(laid_out.as_bytes()).is_ok_and(|same| same == json);
+            Ok(if is_same {
+                laid_out
+            } else {
+                String::from_utf8(value.bytes.clone()).context("it is no UTF-8")? + "\n"
+            })
+        }
+        Kind::Bytes => anyhow::bail!("it is bytes: {instead}"),
+        Kind::Command => anyhow::bail!(
+            "it is what a command printed: run that again with `ecache run --refresh`"
+        ),
+    }
+}
+
+/// An edited value, and the file that has it.
+struct Edited {
+    value: Value,
+    file: NamedTempFile,
+}
+
+impl Edited {
+    /// Leaves the file there, and returns its name for a message.
+    fn keep(self) -> Result<String> {
+        keep(self.file)
+    }
+}
+
+fn keep(file: NamedTempFile) -> Result<String> {
+    let path = file.into_temp_path().keep()?;
+    Ok(path.display().to_string())
+}
+
+/// Has a text edited until it is a value of that kind. Returns `None` if it was left as it is.
+fn edit(context: &Context, editor: &str, kind: Kind, text: String) -> Result<Option<Edited>> {
+    let suffix = if kind == Kind::Json { ".json" } else { ".txt" };
+    let mut file = tempfile::Builder::new()
+        .prefix("ecache-edit-")
+        .suffix(suffix)
+        .tempfile()
+        .context("cannot make a file for the editor")?;
+    file.write_all(text.as_bytes())
+        .and_then(|()| file.flush())
+        .context("cannot write the file for the editor")?;
+    loop {
+        let ended = start(editor, &file);
+        // Editors replace a file, so it is read by its name.
+        let path = PathBuf::from(file.path());
+        let mut typed =
+            fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        // Most editors end the last line.
+        if typed.ends_with(b"\n") && !text.ends_with('\n') {
+            typed.pop();
+        }
+        if let Err(error) = ended {
+            return Err(if typed == text.as_bytes() {
+                error
+            } else {
+                error.context(format!("what was typed is in {}", keep(file)?))
+            });
+        }
+        if typed == text.as_bytes() {
+            return Ok(None);
+        }
+        match parse(kind, typed) {
+            Ok(value) => return Ok(Some(Edited { value, file })),
+            Err(problem) if is_answered(context, &problem)? => {}
+            Err(problem) => {
+                return Err(usage(format!(
+                    "{problem}; nothing was changed, and what was typed is in {}",
+                    keep(file)?
+                )));
+            }
+        }
+    }
+}
+
+/// Runs the editor on a file. A variable may name one with arguments, which a shell splits.
+fn start(editor: &str, file: &NamedTempFile) -> Result<()> {
+    let mut command = Command::new("sh");
+    command
+        .arg("-c")
+        .arg(format!("{editor} \"$@\""))
+        .arg(editor)
+        .arg(file.path());
+    inherited::prepare(&mut command);
+    let status = command
+        .status()
+        .with_context(|| format!("cannot start the editor {editor:?}"))?;
+    if status.success() {
+        Ok(())
+    } else {
+        anyhow::bail!("the editor {editor:?} failed ({status}), and nothing was changed")
+    }
+}
+
+/// Reads the text as a value of the kind that the entry has.
+fn parse(kind: Kind, typed: Vec<u8>) -> Result<Value, String> {
+    match kind {
+        Kind::Json => {
+            let json = Json::parse(&typed).map_err(|error| format!("this is no JSON: {error}"))?;
+            Ok(Value {
+                kind,
+                bytes: json.dumps().into_bytes(),
+            })
+        }
+        _ if str::from_utf8(&typed).is_err() => Err("this is no UTF-8".to_owned()),
+        _ => Ok(Value { kind, bytes: typed }),
+    }
+}
+
+/// Shows a problem, and waits until it was read: the editor that opens again hides it. Returns
+/// `false` where nobody can answer, or if the input ends.
+fn is_answered(context: &Context, problem: &str) -> Result<bool> {
+    if !(stdin().is_terminal() && context.terminal.stderr_is_terminal) {
+        return Ok(false);
+    }
+    say(&format!(
+        "{problem}\n  Enter edits it again, Ctrl-D keeps the text in a file and leaves"
+    ));
+    let mut line = String::new();
+    std::io::BufRead::read_line(&mut std::io::BufReader::new(stdin()), &mut line)?;
+    Ok(!line.is_empty() && signals::interrupted().is_none())
+}
+
+/// Writes the value, if the entry still has the old one.
+fn write(
+    context: &Context,
+    backend: &dyn Backend,
+    old: Entry,
+    value: Value,
+    edited: Edited,
+) -> Result<Exit> {
+    let now = context.now();
+    let size = edited.value.bytes.len() as u64;
+    let mut entry = Entry::new(old.address.clone(), old.kind, now);
+    entry.policy = old.policy;
+    entry.expires_at = old.expires_at;
+    entry.scopes = old.scopes.clone();
+    entry.function = old.function.clone();
+    entry.args = old.args.clone();
+    entry.cost_ms = old.cost_ms;
+    let options = PutOptions {
+        condition: Condition::IfValue(value),
+        keep: Keep::LIFETIME,
+    };
+    let content = backend.stage(&mut &edited.value.bytes[..], now);
+    let put = content.and_then(|content: Content| backend.put(&entry, &content, &options, now));
+    match put {
+        Ok(Put::Created | Put::Replaced) => {
+            context.note(&format!(
+                "changed {}: {size} bytes, before {}",
+                old.address, old.size
+            ));
+            Ok(Exit::Done)
+        }
+        Ok(Put::Refused) => {
+            let file = edited.keep()?;
+            context.warn(&format!(
+                "{} was changed, removed or expired meanwhile, and stays as it is; what was typed is in {}",
+                old.address,
+                shell(&file)
+            ));
+            Ok(Exit::No)
+        }
+        Err(error) => {
+            let file = edited.keep()?;
+            Err(anyhow::Error::new(error).context(format!("what was typed is in {file}")))
+        }
+    }
+}
