@@ -43,6 +43,7 @@ complete -c ecache -n "__fish_ecache_needs_command" -s h -l help -d 'Print help'
 complete -c ecache -n "__fish_ecache_needs_command" -s V -l version -d 'Print version'
 complete -c ecache -n "__fish_ecache_needs_command" -f -a "get" -d 'Print the value of an entry'
 complete -c ecache -n "__fish_ecache_needs_command" -f -a "set" -d 'Set the value of an entry'
+complete -c ecache -n "__fish_ecache_needs_command" -f -a "edit" -d 'Edit the value of an entry in an editor'
 complete -c ecache -n "__fish_ecache_needs_command" -f -a "has" -d 'Exit with 0 if there is a fresh entry, else with 1'
 complete -c ecache -n "__fish_ecache_needs_command" -f -a "run" -d 'Run a command, or print what it printed the last time'
 complete -c ecache -n "__fish_ecache_needs_command" -f -a "warm" -d 'Run a command for each line of the input, and keep what each prints'
@@ -53,6 +54,7 @@ complete -c ecache -n "__fish_ecache_needs_command" -f -a "ls" -d 'List entries'
 complete -c ecache -n "__fish_ecache_needs_command" -f -a "top" -d 'List the entries that are largest, save the most or waste the most'
 complete -c ecache -n "__fish_ecache_needs_command" -f -a "stores" -d 'List, create, change, rename and remove stores'
 complete -c ecache -n "__fish_ecache_needs_command" -f -a "stats" -d 'Count entries, bytes and hits'
+complete -c ecache -n "__fish_ecache_needs_command" -f -a "browse" -d 'Look around in the store, interactively'
 complete -c ecache -n "__fish_ecache_needs_command" -f -a "watch" -d 'Print what becomes of entries, and calls, as they happen'
 complete -c ecache -n "__fish_ecache_needs_command" -f -a "info" -d 'Print where the store is, its size and its settings'
 complete -c ecache -n "__fish_ecache_needs_command" -f -a "rm" -d 'Remove entries by key, whatever their policy'
@@ -64,6 +66,7 @@ complete -c ecache -n "__fish_ecache_needs_command" -f -a "touch" -d 'Change the
 complete -c ecache -n "__fish_ecache_needs_command" -f -a "export" -d 'Write entries as JSON lines, for `ecache import`'
 complete -c ecache -n "__fish_ecache_needs_command" -f -a "import" -d 'Read entries from JSON lines, Extended JSON or a mongodump'
 complete -c ecache -n "__fish_ecache_needs_command" -f -a "copy" -d 'Copy entries from one store, database or file to another'
+complete -c ecache -n "__fish_ecache_needs_command" -f -a "diff" -d 'Compare the entries of two stores'
 complete -c ecache -n "__fish_ecache_needs_command" -f -a "doctor" -d 'Find what is wrong with the entries of a store, and the command that mends it'
 complete -c ecache -n "__fish_ecache_needs_command" -f -a "config" -d 'List, read and change settings'
 complete -c ecache -n "__fish_ecache_needs_command" -f -a "completions" -d 'Print a shell\'s completion script'
@@ -133,6 +136,30 @@ complete -c ecache -n "__fish_ecache_using_subcommand set" -s q -l quiet -d 'Say
 complete -c ecache -n "__fish_ecache_using_subcommand set" -s v -l verbose -d 'Say more on standard error'
 complete -c ecache -n "__fish_ecache_using_subcommand set" -l if-absent -d 'Set nothing, and exit with 1, if there is a fresh entry'
 complete -c ecache -n "__fish_ecache_using_subcommand set" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c ecache -n "__fish_ecache_using_subcommand edit" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand edit" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand edit" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand edit" -l color -d 'Print colours' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c ecache -n "__fish_ecache_using_subcommand edit" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339' -r -f -a "relative\t''
+local\t''
+utc\t''
+iso\t''"
+complete -c ecache -n "__fish_ecache_using_subcommand edit" -s a -l arg -d 'Name the entry by the call\'s next argument, a string' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand edit" -s j -l json-arg -d 'Name the entry by the call\'s next argument, as JSON' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand edit" -l args -d 'Name the entry by all arguments of the call' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand edit" -l dataset -d 'The dataset\'s id, or in FiftyOne\'s database its name' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand edit" -l user -d 'The user\'s id' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand edit" -l operator -d 'The operator, as in @acme/stats/dashboard' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand edit" -l prompt -d 'The operator prompt' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand edit" -l jwt-file -d 'The file that holds the user\'s request token (a JWT)' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand edit" -l all-collections -d 'Work in all collections, where there is a filter'
+complete -c ecache -n "__fish_ecache_using_subcommand edit" -l no-config -d 'Read no settings from config.toml'
+complete -c ecache -n "__fish_ecache_using_subcommand edit" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
+complete -c ecache -n "__fish_ecache_using_subcommand edit" -s q -l quiet -d 'Say nothing on success'
+complete -c ecache -n "__fish_ecache_using_subcommand edit" -s v -l verbose -d 'Say more on standard error'
+complete -c ecache -n "__fish_ecache_using_subcommand edit" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ecache -n "__fish_ecache_using_subcommand has" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand has" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand has" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
@@ -456,6 +483,7 @@ saved\t''
 waste\t''"
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -s L -l limit -d 'Print no more than this many entries; 0 for all [default: 100 on a terminal, else all]' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -s n -d 'Dry run, which a list is not' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand ls" -l value-contains -d 'List only entries whose value contains this text. Values are read for it; of a command, what it printed' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -l fields -d 'Print these fields, separated by commas; `all` for all but the value' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -l format -d 'Print in this format [default: table, or plain lines in a pipe]' -r -f -a "table\t'Aligned columns with a header, for people'
 json\t'One JSON array of objects'
@@ -842,6 +870,53 @@ complete -c ecache -n "__fish_ecache_using_subcommand stats" -l no-expiry -d 'En
 complete -c ecache -n "__fish_ecache_using_subcommand stats" -l never-used -d 'Entries without a hit'
 complete -c ecache -n "__fish_ecache_using_subcommand stats" -l fail-empty -d 'Exit with 1 if there is no such entry'
 complete -c ecache -n "__fish_ecache_using_subcommand stats" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c ecache -n "__fish_ecache_using_subcommand browse" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand browse" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand browse" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand browse" -l color -d 'Print colours' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c ecache -n "__fish_ecache_using_subcommand browse" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339' -r -f -a "relative\t''
+local\t''
+utc\t''
+iso\t''"
+complete -c ecache -n "__fish_ecache_using_subcommand browse" -l store -d 'Entries of this store' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand browse" -l dataset -d 'Entries linked to this dataset: its id, or in FiftyOne\'s database its name' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand browse" -l user -d 'Entries made for this user' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand browse" -l operator -d 'Entries made by this operator' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand browse" -l prompt -d 'Entries made in this operator prompt' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand browse" -l key -d 'Entries of this key' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand browse" -l arg -d 'Entries of a call with this argument, as text or JSON' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand browse" -l kind -d 'Entries whose value is of this kind; in FiftyOne\'s database also records of jobs' -r -f -a "json\t''
+text\t''
+bytes\t''
+command\t''
+job\t''"
+complete -c ecache -n "__fish_ecache_using_subcommand browse" -l older-than -d 'Entries written before a time, or a duration ago' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand browse" -l newer-than -d 'Entries written since a time, or within a duration' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand browse" -l unused-for -d 'Entries neither written nor used since then' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand browse" -l min-hits -d 'Entries with at least this many hits' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand browse" -l expiring-within -d 'Fresh entries that expire within a duration' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand browse" -l larger-than -d 'Entries larger than this, as in 500MB or 1GiB' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand browse" -l smaller-than -d 'Entries smaller than this' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand browse" -l cost-above -d 'Entries that took longer than this to compute, as far as recorded' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand browse" -l policy -d 'Entries of this policy' -r -f -a "evict\t'Entries that the cache may drop by itself'
+persist\t'Entries that are kept until they are removed by name'
+any\t'Both'"
+complete -c ecache -n "__fish_ecache_using_subcommand browse" -l all-collections -d 'Work in all collections, where there is a filter'
+complete -c ecache -n "__fish_ecache_using_subcommand browse" -l no-config -d 'Read no settings from config.toml'
+complete -c ecache -n "__fish_ecache_using_subcommand browse" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
+complete -c ecache -n "__fish_ecache_using_subcommand browse" -s q -l quiet -d 'Say nothing on success'
+complete -c ecache -n "__fish_ecache_using_subcommand browse" -s v -l verbose -d 'Say more on standard error'
+complete -c ecache -n "__fish_ecache_using_subcommand browse" -l reveal -d 'Show what looks like a secret in what was recorded, which is *** otherwise'
+complete -c ecache -n "__fish_ecache_using_subcommand browse" -l no-dataset -d 'Entries linked to no dataset'
+complete -c ecache -n "__fish_ecache_using_subcommand browse" -l glob -d 'Take names, keys and arguments for patterns: * ? [a-z]'
+complete -c ecache -n "__fish_ecache_using_subcommand browse" -l expired -d 'Entries that are expired'
+complete -c ecache -n "__fish_ecache_using_subcommand browse" -l fresh -d 'Entries that are not expired'
+complete -c ecache -n "__fish_ecache_using_subcommand browse" -l no-expiry -d 'Entries that never expire'
+complete -c ecache -n "__fish_ecache_using_subcommand browse" -l never-used -d 'Entries without a hit'
+complete -c ecache -n "__fish_ecache_using_subcommand browse" -l fail-empty -d 'Exit with 1 if there is no such entry'
+complete -c ecache -n "__fish_ecache_using_subcommand browse" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ecache -n "__fish_ecache_using_subcommand watch" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand watch" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand watch" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
@@ -1341,6 +1416,59 @@ complete -c ecache -n "__fish_ecache_using_subcommand copy" -l no-expiry -d 'Ent
 complete -c ecache -n "__fish_ecache_using_subcommand copy" -l never-used -d 'Entries without a hit'
 complete -c ecache -n "__fish_ecache_using_subcommand copy" -l fail-empty -d 'Exit with 1 if there is no such entry'
 complete -c ecache -n "__fish_ecache_using_subcommand copy" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c ecache -n "__fish_ecache_using_subcommand diff" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand diff" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand diff" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand diff" -l color -d 'Print colours' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c ecache -n "__fish_ecache_using_subcommand diff" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339' -r -f -a "relative\t''
+local\t''
+utc\t''
+iso\t''"
+complete -c ecache -n "__fish_ecache_using_subcommand diff" -l format -d 'Print in this format [default: table, or plain lines in a pipe]' -r -f -a "table\t'Aligned columns with a header, for people'
+json\t'One JSON array of objects'
+jsonl\t'One JSON object a line'
+csv\t'Comma-separated values as in RFC 4180, with a header'
+tsv\t'Tab-separated values with a header'"
+complete -c ecache -n "__fish_ecache_using_subcommand diff" -l store -d 'Entries of this store' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand diff" -l dataset -d 'Entries linked to this dataset: its id, or in FiftyOne\'s database its name' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand diff" -l user -d 'Entries made for this user' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand diff" -l operator -d 'Entries made by this operator' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand diff" -l prompt -d 'Entries made in this operator prompt' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand diff" -l key -d 'Entries of this key' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand diff" -l arg -d 'Entries of a call with this argument, as text or JSON' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand diff" -l kind -d 'Entries whose value is of this kind; in FiftyOne\'s database also records of jobs' -r -f -a "json\t''
+text\t''
+bytes\t''
+command\t''
+job\t''"
+complete -c ecache -n "__fish_ecache_using_subcommand diff" -l older-than -d 'Entries written before a time, or a duration ago' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand diff" -l newer-than -d 'Entries written since a time, or within a duration' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand diff" -l unused-for -d 'Entries neither written nor used since then' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand diff" -l min-hits -d 'Entries with at least this many hits' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand diff" -l expiring-within -d 'Fresh entries that expire within a duration' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand diff" -l larger-than -d 'Entries larger than this, as in 500MB or 1GiB' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand diff" -l smaller-than -d 'Entries smaller than this' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand diff" -l cost-above -d 'Entries that took longer than this to compute, as far as recorded' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand diff" -l policy -d 'Entries of this policy' -r -f -a "evict\t'Entries that the cache may drop by itself'
+persist\t'Entries that are kept until they are removed by name'
+any\t'Both'"
+complete -c ecache -n "__fish_ecache_using_subcommand diff" -l all-collections -d 'Work in all collections, where there is a filter'
+complete -c ecache -n "__fish_ecache_using_subcommand diff" -l no-config -d 'Read no settings from config.toml'
+complete -c ecache -n "__fish_ecache_using_subcommand diff" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
+complete -c ecache -n "__fish_ecache_using_subcommand diff" -s q -l quiet -d 'Say nothing on success'
+complete -c ecache -n "__fish_ecache_using_subcommand diff" -s v -l verbose -d 'Say more on standard error'
+complete -c ecache -n "__fish_ecache_using_subcommand diff" -l json -d 'Print JSON, as --format json does'
+complete -c ecache -n "__fish_ecache_using_subcommand diff" -s 0 -l null -d 'End rows with a NUL byte and escape nothing in them, for `xargs -0`'
+complete -c ecache -n "__fish_ecache_using_subcommand diff" -l no-dataset -d 'Entries linked to no dataset'
+complete -c ecache -n "__fish_ecache_using_subcommand diff" -l glob -d 'Take names, keys and arguments for patterns: * ? [a-z]'
+complete -c ecache -n "__fish_ecache_using_subcommand diff" -l expired -d 'Entries that are expired'
+complete -c ecache -n "__fish_ecache_using_subcommand diff" -l fresh -d 'Entries that are not expired'
+complete -c ecache -n "__fish_ecache_using_subcommand diff" -l no-expiry -d 'Entries that never expire'
+complete -c ecache -n "__fish_ecache_using_subcommand diff" -l never-used -d 'Entries without a hit'
+complete -c ecache -n "__fish_ecache_using_subcommand diff" -l fail-empty -d 'Exit with 1 if there is no such entry'
+complete -c ecache -n "__fish_ecache_using_subcommand diff" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f

@@ -1,6 +1,7 @@
 //! The `ecache` command: starts, and maps how a command ended to an exit code.
 
 mod artifacts;
+mod browse;
 mod cli;
 mod commands;
 mod config;

@@ -18,6 +18,7 @@ Look:     ls           list entries
           stores       list and edit stores
           stats        whether it helps
           watch        follow changes live
+          browse       look around, interactively
           info         where the store is, and its settings
           diff         compare two stores
 

@@ -5,6 +5,7 @@
 //! [`Command`], which is built before its arguments. A type of arguments has no doc comment, since
 //! clap would replace the variant's text by it.
 
+mod browse;
 pub(crate) mod config;
 mod diff;
 mod doctor;
@@ -35,6 +36,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use crate::output::Voice;
 use help::{LONG_EXAMPLES, styled_help};
 
+pub(crate) use browse::*;
 pub(crate) use config::*;
 pub(crate) use diff::*;
 pub(crate) use doctor::*;
@@ -219,6 +221,13 @@ pub(crate) enum Command {
     Stores(StoresArgs),
     /// Count entries, bytes and hits
     Stats(StatsArgs),
+    /// Look around in the store, interactively
+    ///
+    /// Stores and datasets are on the left, entries in the middle, and what is known of an entry
+    /// below or on the right. `/` filters by the words of `ecache ls`; entries are marked with the
+    /// space bar, cleared with `d`, brought back with `u` and pinned with `p`; `w` follows other
+    /// processes; `?` lists all keys. Needs a terminal of 24 columns and 8 lines or more.
+    Browse(BrowseArgs),
     /// Print what becomes of entries, and calls, as they happen
     ///
     /// A line for each entry that is created, updated, removed or evicted, by any process, until
@@ -301,11 +310,11 @@ pub(crate) enum Command {
     /// FROM and TO are files or databases; @ is the store of --db or $ECACHE_DB. Prints a line for
     /// each entry that is in TO alone (added), in FROM alone (removed), or differs (changed) by
     /// what `differs` lists: the value, its kind, the policy, a scope, the function or the
-    /// arguments. When an entry was written, hit or will expire, and what it cost, are not compared,
+    /// arguments. When an entry was written, hit or will expire, and its cost, are not compared,
     /// nor are the documents of stores.
     ///
-    /// Exits with 0 if nothing differs, with 1 if something does, and with more where they cannot be
-    /// compared. An entry that is damaged on one side is named, and the exit code is 4.
+    /// Exits with 0 if nothing differs, with 1 if something does, and with more where they cannot
+    /// be compared. An entry that is damaged on one side is named, and the exit code is 4.
     Diff(DiffArgs),
     /// Find what is wrong with the entries of a store, and the command that mends it
     ///

@@ -96,8 +96,7 @@ fn text_of(value: &Value) -> Result<String> {
         Kind::Json => {
             let json = Json::parse(&value.bytes).context("it is no JSON")?;
             let laid_out = pretty(&json, WIDTH, false) + "\n";
-            // What cannot be laid out without a loss, such as half of a surrogate pair, is edited as
-            // it is.
+            // Half of a surrogate pair, for one, cannot be laid out without a loss.
             let is_same = Json::parse(laid_out.as_bytes()).is_ok_and(|same| same == json);
             Ok(if is_same {
                 laid_out
@@ -209,7 +208,7 @@ fn parse(kind: Kind, typed: Vec<u8>) -> Result<Value, String> {
 }
 
 /// Shows a problem, and waits until it was read: the editor that opens again hides it. Returns
-/// `false` where nobody can answer, or if the input ends.
+/// `false` without a terminal, or if the input ends.
 fn is_answered(context: &Context, problem: &str) -> Result<bool> {
     if !(stdin().is_terminal() && context.terminal.stderr_is_terminal) {
         return Ok(false);

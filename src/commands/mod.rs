@@ -1,5 +1,6 @@
 //! One file per command: `run(context, args)` reads from top to bottom and says how it ended.
 
+mod browse;
 mod clear;
 mod completions;
 mod config;
@@ -56,6 +57,7 @@ pub(crate) fn run(context: &Context, command: Command) -> Result<Exit> {
         Command::Top(args) => top::run(context, args),
         Command::Stores(args) => stores::run(context, args),
         Command::Stats(args) => stats::run(context, args),
+        Command::Browse(args) => browse::run(context, args),
         Command::Watch(args) => watch::run(context, args),
         Command::Info(args) => info::run(context, args),
         Command::Rm(args) => rm::run(context, args),

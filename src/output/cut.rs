@@ -121,7 +121,7 @@ pub(crate) fn column(cells: &mut [String], width: usize, cut: Cut) {
 }
 
 /// Cuts a text to a width.
-pub(super) fn shorten(text: &str, width: usize, cut: Cut) -> String {
+pub(crate) fn shorten(text: &str, width: usize, cut: Cut) -> String {
     if text.width() <= width {
         return text.to_owned();
     }

@@ -6,6 +6,7 @@
 
 pub mod nonblocking;
 mod pty;
+pub mod screen;
 pub mod surroundings;
 pub mod transcript;
 

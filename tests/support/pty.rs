@@ -14,7 +14,7 @@ use super::{Shown, code};
 
 /// Runs `command` with its three streams on a new terminal of that many columns.
 pub(super) fn run(mut command: Command, columns: u16) -> Shown {
-    let (mut screen, terminal) = open(columns).expect("a pseudo-terminal");
+    let (mut screen, terminal) = open((columns, 40)).expect("a pseudo-terminal");
     command
         .stdin(terminal.try_clone().expect("a descriptor"))
         .stdout(terminal.try_clone().expect("a descriptor"))
@@ -35,8 +35,9 @@ pub(super) fn run(mut command: Command, columns: u16) -> Shown {
     }
 }
 
-/// Opens a pseudo-terminal; returns the screen's side and the command's side.
-fn open(columns: u16) -> io::Result<(File, File)> {
+/// Opens a pseudo-terminal of so many columns and lines; returns the screen's side and the
+/// command's side.
+pub(super) fn open(size: (u16, u16)) -> io::Result<(File, File)> {
     let screen = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)?;
     grantpt(&screen)?;
     unlockpt(&screen)?;
@@ -50,14 +51,17 @@ fn open(columns: u16) -> io::Result<(File, File)> {
     let mut modes = tcgetattr(&terminal)?;
     modes.output_modes.remove(OutputModes::OPOST);
     tcsetattr(&terminal, OptionalActions::Now, &modes)?;
-    tcsetwinsize(
-        &terminal,
-        Winsize {
-            ws_row: 40,
-            ws_col: columns,
-            ws_xpixel: 0,
-            ws_ypixel: 0,
-        },
-    )?;
+    set_size(&terminal, size)?;
     Ok((File::from(screen), terminal))
+}
+
+/// Sets the size of a terminal, in columns and lines.
+pub(super) fn set_size(terminal: &File, (columns, lines): (u16, u16)) -> io::Result<()> {
+    let size = Winsize {
+        ws_row: lines,
+        ws_col: columns,
+        ws_xpixel: 0,
+        ws_ypixel: 0,
+    };
+    Ok(tcsetwinsize(terminal, size)?)
 }

@@ -27,7 +27,16 @@ pub(in crate::commands) fn text(
     secrets: Secrets,
     now: Timestamp,
 ) -> String {
-    let terminal = &context.terminal;
+    let mut text = facts(entry, secrets, now);
+    if let Some(value) = value {
+        let terminal = &context.terminal;
+        text += &self::value(value, terminal.width.unwrap_or(80), terminal.color);
+    }
+    text
+}
+
+/// Formats what is known of an entry, a line for each fact.
+pub(in crate::commands) fn facts(entry: &Entry, secrets: Secrets, now: Timestamp) -> String {
     let mut text = String::new();
     let mut fact = |name: &str, fact: &str| {
         let _ = writeln!(text, "{name:<LABEL$}{}", for_line(fact));
@@ -87,11 +96,16 @@ pub(in crate::commands) fn text(
             &format!("{}{last}{saved}", human::count(entry.hits)),
         );
     }
-    let Some(value) = value else {
-        return text;
+    text
+}
+
+/// Formats a value: what it is, then itself; of a command its exit code and what it printed.
+pub(in crate::commands) fn value(value: &Value, width: usize, color: bool) -> String {
+    let mut text = String::new();
+    let mut fact = |name: &str, fact: &str| {
+        let _ = writeln!(text, "{name:<LABEL$}{}", for_line(fact));
     };
-    let (width, color) = (terminal.width.unwrap_or(80), terminal.color);
-    if is_command {
+    if value.kind == Kind::Command {
         let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
         let Ok(ending) = replay(value.bytes.as_slice(), &mut stdout, &mut stderr) else {
             fact("value", "recorded by another version of ecache");
@@ -111,9 +125,9 @@ pub(in crate::commands) fn text(
         return text;
     }
     let size = human::count(value.bytes.len() as u64);
-    fact("value", &format!("{}, {size} bytes", entry.kind));
+    fact("value", &format!("{}, {size} bytes", value.kind));
     text.push('\n');
-    push_value(&mut text, entry.kind, &value.bytes, width, color);
+    push_value(&mut text, value.kind, &value.bytes, width, color);
     text
 }
 

@@ -1,0 +1,40 @@
+//! The interactive browser: stores and datasets on the left, entries in the middle, the value and
+//! what is known of it on the right or below.
+//!
+//! ```text
+//! bytes ─ keys ─┐                    ┌─ view ─ screen ─ what changed
+//! signals ──────┼─ run ─ model ──────┤
+//! answers ──────┘                    └─ requests ─ worker ─ the store
+//! ```
+//!
+//! `model` is the state, and what each event makes of it; it is pure, and most tests are of it.
+//! `view` draws it into a buffer, `screen` sends the cells that changed, and `run` waits for keys,
+//! signals and answers. The store is read and changed on other threads (`worker`), so that a key
+//! never waits: where rows or counts are not there yet, `…` stands in their place.
+//!
+//! The list is a window of some hundred rows (`list`), read by key in transactions that end with
+//! the page ([`Scan::after`](ecache_core::backend::Scan)). A list by time or key comes from an
+//! index; another order is one pass over the entries for each page. Answers carry the number of
+//! the list that they belong to, so that those of an earlier filter are dropped.
+//!
+//! Designs weighed: a list of all ids in memory (a second and 8 MB for a million entries, and out
+//! of date at once), OFFSET (slower with each page), and this. A removal is an operation of the
+//! log like any other, which `u` and `ecache undo` take back.
+//!
+//! Names and values are escaped before they are drawn: data never acts on the terminal.
+
+mod keys;
+mod line;
+mod list;
+mod model;
+mod run;
+mod screen;
+mod view;
+mod worker;
+
+pub(crate) use line::words;
+pub(crate) use list::Row;
+pub(crate) use model::{Counts, Model, Place, Whole};
+pub(crate) use run::{Desk, Look, run};
+pub(crate) use view::Texts;
+pub(crate) use worker::Source;

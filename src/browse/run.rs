@@ -1,0 +1,264 @@
+//! The loop: waits for keys, signals and answers, and draws what they make of the browser.
+
+use std::io::{self, Read};
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use ecache_core::filter::Filter;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGWINCH};
+use signal_hook::{flag, low_level};
+
+use super::keys::Parser;
+use super::model::{Event, Model, Request};
+use super::screen::Screen;
+use super::view::{self, Texts};
+use super::worker::{Source, Workers};
+use crate::error::Exit;
+use crate::inherited::is_ignored;
+use crate::output::stdin;
+
+/// Time after the last key at which the words of the filter are read.
+const AFTER_KEY: Duration = Duration::from_millis(80);
+
+/// Time in which the rest of an escape sequence comes.
+const ESCAPE: Duration = Duration::from_millis(50);
+
+/// Time after which ages are drawn again.
+const AGES: Duration = Duration::from_secs(1);
+
+/// The part of the command that the loop needs on its own thread.
+pub(crate) trait Desk: Texts {
+    /// Reads the words of a filter, or says in a line what is wrong with them.
+    fn filter(&self, words: &str) -> Result<Filter, String>;
+}
+
+/// The properties of the terminal that decide how the browser looks.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Look {
+    pub(crate) color: bool,
+    pub(crate) is_unicode: bool,
+}
+
+/// Shows the browser until it is left.
+pub(crate) fn run(
+    mut model: Model,
+    desk: &dyn Desk,
+    source: Arc<dyn Source>,
+    look: Look,
+) -> Result<Exit> {
+    let signals = Signals::new()?;
+    let workers = Workers::start(source)?;
+    let mut screen = Screen::new(look.is_unicode)?;
+    let (width, height) = Screen::size()?;
+    model.take(Event::Size(width, height));
+    let mut browser = Browser {
+        model,
+        desk,
+        workers,
+        signals,
+        parser: Parser::default(),
+        typed: None,
+        exit: None,
+    };
+    let ended = browser.until_left(&mut screen, look.color);
+    drop(screen);
+    browser.workers.finish();
+    match ended {
+        Err(error) if is_gone(&error) => Ok(Exit::Signal(SIGHUP as u8)),
+        ended => ended,
+    }
+}
+
+/// Reports whether an error is that of a terminal that is gone.
+fn is_gone(error: &anyhow::Error) -> bool {
+    let error = error.downcast_ref::<io::Error>();
+    error.is_some_and(|error| error.raw_os_error() == Some(libc::EIO))
+}
+
+struct Browser<'a> {
+    model: Model,
+    desk: &'a dyn Desk,
+    workers: Workers,
+    signals: Signals,
+    parser: Parser,
+    /// The words of the filter, and when they are to be read
+    typed: Option<(String, Instant)>,
+    exit: Option<Exit>,
+}
+
+impl Browser<'_> {
+    /// Draws what happens until the browser is left.
+    fn until_left(&mut self, screen: &mut Screen, color: bool) -> Result<Exit> {
+        for request in self.model.begin() {
+            self.carry_out(request, screen)?;
+        }
+        loop {
+            let (buffer, cursor) = view::draw(&self.model, self.desk, color);
+            screen.show(buffer, cursor)?;
+            self.wait(screen)?;
+            if let Some(exit) = self.exit {
+                return Ok(exit);
+            }
+        }
+    }
+
+    /// Waits until something happens, and takes it.
+    fn wait(&mut self, screen: &mut Screen) -> Result<()> {
+        let mut timeout = AGES;
+        if let Some((_, at)) = &self.typed {
+            timeout = timeout.min(at.saturating_duration_since(Instant::now()));
+        }
+        if self.parser.is_waiting() {
+            timeout = timeout.min(ESCAPE);
+        }
+        let stdin = stdin();
+        let mut ready = [
+            PollFd::from_borrowed_fd(stdin.as_fd(), PollFlags::IN),
+            PollFd::from_borrowed_fd(self.signals.reader.as_fd(), PollFlags::IN),
+            PollFd::from_borrowed_fd(self.workers.woken.as_fd(), PollFlags::IN),
+        ];
+        let timeout = Timespec::try_from(timeout).ok();
+        match poll(&mut ready, timeout.as_ref()) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(io::Error::from(error).into()),
+        }
+        let [typed, signalled, woken] = ready.map(|ready| !ready.revents().is_empty());
+        if signalled {
+            self.take_signals(screen)?;
+        }
+        if typed {
+            self.read_keys(screen)?;
+        } else if self.parser.is_waiting()
+            && let Some(key) = self.parser.give_up()
+        {
+            self.take(Event::Key(key), screen)?;
+        }
+        if woken {
+            drain(&self.workers.woken);
+        }
+        let answers: Vec<Event> = self.workers.answers().collect();
+        for answer in answers {
+            self.take(answer, screen)?;
+        }
+        if self
+            .typed
+            .as_ref()
+            .is_some_and(|(_, at)| *at <= Instant::now())
+            && let Some((words, _)) = self.typed.take()
+        {
+            let filter = self.desk.filter(&words).map(Box::new);
+            self.take(Event::Filter(filter), screen)?;
+        }
+        Ok(())
+    }
+
+    fn read_keys(&mut self, screen: &mut Screen) -> Result<()> {
+        let mut bytes = [0; 4096];
+        let length = match stdin().read(&mut bytes) {
+            Ok(length) => length,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+            // What Linux says of a terminal that is gone.
+            Err(_) => 0,
+        };
+        if length == 0 {
+            self.exit = Some(Exit::Signal(SIGHUP as u8));
+            return Ok(());
+        }
+        for key in self.parser.keys(&bytes[..length]) {
+            self.take(Event::Key(key), screen)?;
+        }
+        Ok(())
+    }
+
+    fn take_signals(&mut self, screen: &mut Screen) -> Result<()> {
+        drain(&self.signals.reader);
+        for signal in self.signals.seen() {
+            match signal {
+                SIGTSTP => self.stop(screen)?,
+                // It was stopped without being asked, and its terminal was used by others.
+                SIGCONT => screen.enter()?,
+                SIGWINCH => {}
+                signal => self.exit = Some(Exit::Signal(signal as u8)),
+            }
+        }
+        self.measure(screen)
+    }
+
+    fn measure(&mut self, screen: &mut Screen) -> Result<()> {
+        let (width, height) = Screen::size()?;
+        self.take(Event::Size(width, height), screen)
+    }
+
+    /// Stops this process, as Ctrl-Z stops others, and goes on when it is continued.
+    fn stop(&mut self, screen: &mut Screen) -> Result<()> {
+        super::screen::restore();
+        low_level::emulate_default_handler(SIGTSTP)?;
+        screen.enter()?;
+        // That it was continued is known.
+        self.signals.seen().for_each(drop);
+        self.measure(screen)
+    }
+
+    fn take(&mut self, event: Event, screen: &mut Screen) -> Result<()> {
+        for request in self.model.take(event) {
+            self.carry_out(request, screen)?;
+        }
+        Ok(())
+    }
+
+    fn carry_out(&mut self, request: Request, screen: &mut Screen) -> Result<()> {
+        match request {
+            Request::Read(words) => self.typed = Some((words, Instant::now() + AFTER_KEY)),
+            Request::Quit => self.exit = Some(Exit::Done),
+            Request::Suspend => self.stop(screen)?,
+            request => self.workers.ask(request),
+        }
+        Ok(())
+    }
+}
+
+/// Takes all bytes of a stream that wakes the loop.
+fn drain(mut stream: &UnixStream) {
+    let mut bytes = [0; 64];
+    while stream.read(&mut bytes).is_ok_and(|length| length > 0) {}
+}
+
+/// Signals, which wake the loop.
+struct Signals {
+    reader: UnixStream,
+    flags: Vec<(i32, Arc<AtomicBool>)>,
+}
+
+impl Signals {
+    fn new() -> io::Result<Self> {
+        let (reader, writer) = UnixStream::pair()?;
+        reader.set_nonblocking(true)?;
+        let mut flags = Vec::new();
+        for signal in [SIGWINCH, SIGTSTP, SIGCONT, SIGINT, SIGTERM, SIGHUP, SIGQUIT] {
+            // As under `nohup`.
+            if is_ignored(signal) {
+                continue;
+            }
+            let flag = Arc::new(AtomicBool::new(false));
+            flag::register(signal, Arc::clone(&flag))?;
+            low_level::pipe::register(signal, writer.try_clone()?)?;
+            flags.push((signal, flag));
+        }
+        Ok(Self { reader, flags })
+    }
+
+    /// Returns the signals that came.
+    fn seen(&self) -> impl Iterator<Item = i32> + use<> {
+        let came = |(signal, flag): &(i32, Arc<AtomicBool>)| {
+            flag.swap(false, Ordering::SeqCst).then_some(*signal)
+        };
+        let seen: Vec<i32> = self.flags.iter().filter_map(came).collect();
+        seen.into_iter()
+    }
+}

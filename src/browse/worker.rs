@@ -1,0 +1,208 @@
+//! Threads that read and change the store, so that no key waits for it.
+//!
+//! One reads rows and makes changes, the other counts and looks for changes. Of the requests that
+//! wait, only the latest of a kind is answered; changes are made one by one.
+
+use std::io::{self, Write};
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use anyhow::Result;
+use ecache_core::backend::Scan;
+use ecache_core::entry::Policy;
+use ecache_core::filter::{Filter, Selection};
+use ecache_core::scope::Address;
+
+use super::list::{Part, Row};
+use super::model::{Counts, Event, Request, Whole};
+
+/// Time between two looks for changes.
+const LOOK_EVERY: Duration = Duration::from_millis(300);
+
+/// The store, as the browser reads and changes it.
+pub(crate) trait Source: Send + Sync {
+    fn rows(&self, scan: &Scan) -> Result<Vec<Row>>;
+    /// Counts what a filter means, and the places of the entries that another one means.
+    fn count(&self, filter: &Filter, everywhere: &Filter) -> Result<Counts>;
+    fn whole(&self, address: &Address) -> Result<Whole>;
+    /// Removes entries, and returns what to say and the operation that can be undone.
+    fn remove(&self, selection: &Selection) -> Result<(String, Option<u64>)>;
+    fn set_policy(&self, selection: &Selection, policy: Policy) -> Result<String>;
+    fn undo(&self, operation: u64) -> Result<String>;
+    /// Returns a number that differs once something changed; `None` where changes do not tell.
+    fn token(&self) -> Result<Option<u64>>;
+}
+
+/// The threads, and their answers.
+pub(super) struct Workers {
+    rows: Option<Sender<Request>>,
+    counts: Option<Sender<Request>>,
+    answers: Receiver<Event>,
+    /// Becomes readable with an answer
+    pub(super) woken: UnixStream,
+    writer: Option<JoinHandle<()>>,
+}
+
+/// Sends answers, and wakes the loop.
+#[derive(Clone)]
+struct Answers {
+    sender: Sender<Event>,
+    wake: Arc<UnixStream>,
+}
+
+impl Answers {
+    fn send(&self, event: Event) {
+        // Without a receiver the browser has ended; a full stream wakes it anyway.
+        let _ = self.sender.send(event);
+        let _ = (&*self.wake).write(&[0]);
+    }
+
+    /// Sends an answer, or says why there is none.
+    fn answer(&self, answer: Result<Event>) {
+        self.send(answer.unwrap_or_else(|error| Event::Failed(format!("{error:#}"))));
+    }
+}
+
+impl Workers {
+    pub(super) fn start(source: Arc<dyn Source>) -> io::Result<Self> {
+        let (woken, wake) = UnixStream::pair()?;
+        woken.set_nonblocking(true)?;
+        wake.set_nonblocking(true)?;
+        let (sender, answers) = mpsc::channel();
+        let sent = Answers {
+            sender,
+            wake: Arc::new(wake),
+        };
+        let (rows, asked) = mpsc::channel();
+        let (counts, asked_counts) = mpsc::channel();
+        let (store, answer) = (Arc::clone(&source), sent.clone());
+        let writer = thread::Builder::new()
+            .name("rows".into())
+            .spawn(move || read_rows(store.as_ref(), &asked, &answer))?;
+        thread::Builder::new()
+            .name("counts".into())
+            .spawn(move || count(source.as_ref(), &asked_counts, &sent))?;
+        Ok(Self {
+            rows: Some(rows),
+            counts: Some(counts),
+            answers,
+            woken,
+            writer: Some(writer),
+        })
+    }
+
+    /// Hands a request to its thread.
+    pub(super) fn ask(&self, request: Request) {
+        let thread = match request {
+            Request::Count(..) | Request::Watch(_) => &self.counts,
+            _ => &self.rows,
+        };
+        if let Some(thread) = thread {
+            // A thread that is gone has panicked, and the message is on the screen.
+            let _ = thread.send(request);
+        }
+    }
+
+    /// Returns the answers so far.
+    pub(super) fn answers(&self) -> impl Iterator<Item = Event> + '_ {
+        self.answers.try_iter()
+    }
+
+    /// Waits for changes that were asked for: half of a removal would not be told.
+    pub(super) fn finish(mut self) {
+        self.rows = None;
+        self.counts = None;
+        if let Some(writer) = self.writer.take() {
+            let _ = writer.join();
+        }
+    }
+}
+
+fn read_rows(source: &dyn Source, asked: &Receiver<Request>, answers: &Answers) {
+    while let Ok(first) = asked.recv() {
+        let (mut rows, mut whole) = (None, None);
+        let mut next = Some(first);
+        while let Some(request) = next {
+            match request {
+                Request::Rows(..) => rows = Some(request),
+                Request::Whole(_) => whole = Some(request),
+                Request::Remove(selection) => {
+                    let removed = source.remove(&selection);
+                    answers.answer(removed.map(|(said, undo)| Event::Done(said, undo)));
+                }
+                Request::SetPolicy(selection, policy) => {
+                    let set = source.set_policy(&selection, policy);
+                    answers.answer(set.map(|said| Event::Done(said, None)));
+                }
+                Request::Undo(operation) => {
+                    let undone = source.undo(operation);
+                    answers.answer(undone.map(|said| Event::Done(said, None)));
+                }
+                _ => {}
+            }
+            next = asked.try_recv().ok();
+        }
+        if let Some(Request::Rows(generation, part, scan)) = rows {
+            answers.answer(page(source, generation, part, &scan));
+        }
+        if let Some(Request::Whole(address)) = whole {
+            let read = source.whole(&address);
+            answers.answer(read.map(|whole| Event::Whole(address, whole)));
+        }
+    }
+}
+
+/// Reads a page; one that goes backwards is turned round.
+fn page(source: &dyn Source, generation: u64, part: Part, scan: &Scan) -> Result<Event> {
+    let mut rows = source.rows(scan)?;
+    let is_all = (rows.len() as u64) < scan.limit.unwrap_or(u64::MAX);
+    if matches!(part, Part::Before | Part::Last) {
+        rows.reverse();
+    }
+    Ok(Event::Rows(generation, part, rows, is_all))
+}
+
+fn count(source: &dyn Source, asked: &Receiver<Request>, answers: &Answers) {
+    let mut seen: Option<Option<u64>> = None;
+    loop {
+        let first = if seen.is_some() {
+            asked.recv_timeout(LOOK_EVERY)
+        } else {
+            asked.recv().map_err(|_| RecvTimeoutError::Disconnected)
+        };
+        match first {
+            Ok(first) => {
+                let mut counts = None;
+                for request in [first].into_iter().chain(asked.try_iter()) {
+                    match request {
+                        Request::Count(..) => counts = Some(request),
+                        Request::Watch(true) => seen = Some(source.token().ok().flatten()),
+                        Request::Watch(false) => seen = None,
+                        _ => {}
+                    }
+                }
+                if let Some(Request::Count(generation, filter, everywhere)) = counts {
+                    let counted = source.count(&filter, &everywhere);
+                    answers.answer(counted.map(|counts| Event::Counted(generation, counts)));
+                }
+            }
+            Err(RecvTimeoutError::Timeout) => match source.token() {
+                Ok(token) => {
+                    // Where changes do not tell, everything is read again, less often.
+                    let is_other = token.is_none() || seen != Some(token);
+                    if is_other && seen.replace(token).is_some() {
+                        answers.send(Event::Changed);
+                    }
+                    if token.is_none() {
+                        thread::sleep(4 * LOOK_EVERY);
+                    }
+                }
+                Err(error) => answers.send(Event::Failed(format!("{error:#}"))),
+            },
+            Err(RecvTimeoutError::Disconnected) => return,
+        }
+    }
+}
