@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use crate::backend::sqlite::Access;
+pub use crate::backend::Access;
 
 use crate::backend::memory::MemoryBackend;
 #[cfg(feature = "mongodb")]

@@ -9,6 +9,7 @@
 //! whole verbs in the trait, so that a backend can answer each with one indexed query or one
 //! transaction.
 
+mod access;
 #[cfg(test)]
 mod conformance;
 pub mod memory;
@@ -18,6 +19,7 @@ mod operation;
 pub mod sqlite;
 mod types;
 
+pub use access::*;
 pub use operation::*;
 pub use types::*;
 

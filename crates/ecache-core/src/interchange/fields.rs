@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 use std::str::FromStr;
 
+use super::errors::{DocumentError, Result, describe};
 use super::raw::{Given, Parts};
-use super::record::{DocumentError, Result};
 use crate::entry::Policy;
 use crate::mongo_types::extended_json::{self, Form, is_hex};
 use crate::mongo_types::{timestamp, wrapper};
@@ -387,19 +387,5 @@ fn mismatch(field: &'static str, expected: &'static str, found: &'static str) ->
         field,
         expected,
         found,
-    }
-}
-
-/// Names what `json` is, without showing what it holds.
-pub(super) fn describe(json: &Json) -> &'static str {
-    match json {
-        Json::Null => "null",
-        Json::Bool(_) => "a bool",
-        Json::Integer(_) => "an integer",
-        Json::BigInteger(_) => "a big integer",
-        Json::Float(_) => "a float",
-        Json::String(_) => "a string",
-        Json::Array(_) => "an array",
-        Json::Object(_) => "an object",
     }
 }

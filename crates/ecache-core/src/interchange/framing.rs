@@ -2,20 +2,9 @@
 
 use std::io::{self, BufRead, Read};
 
-use super::reader::{Position, Problem, ReadError};
+use super::MAX_BSON_SIZE;
+use super::errors::{Position, Problem, ReadError};
 use crate::mongo_types::bson;
-
-/// The size of the longest line, and of the largest element of an array, that is read or written,
-/// in bytes.
-///
-/// A store keeps larger values than MongoDB does, whose limit is 16 MiB, and a line is held in
-/// memory as a whole.
-pub const MAX_LINE_SIZE: usize = 1 << 30;
-
-/// The size of the largest BSON document that is read, in bytes.
-///
-/// MongoDB's limit is a quarter of it. It keeps the fourth byte of a document below any of a text.
-pub(super) const MAX_BSON_SIZE: usize = 64 << 20;
 
 /// Number of bytes that are needed to tell BSON from text.
 pub(super) const HEAD_SIZE: u64 = 5;

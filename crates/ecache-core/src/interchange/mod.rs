@@ -4,6 +4,7 @@
 //! [`write_store`] write these. Nothing here knows a backend: a reader returns a
 //! [`Record`](crate::backend::Record), and nothing that is read is ever executed.
 
+mod errors;
 mod fields;
 mod framing;
 mod raw;
@@ -13,7 +14,18 @@ mod write;
 
 pub use crate::mongo_types::bson::{BsonError, BsonFault};
 pub use crate::mongo_types::extended_json::ExtendedJsonError;
-pub use framing::MAX_LINE_SIZE;
-pub use reader::{Position, Problem, ReadError, Reader};
-pub use record::DocumentError;
+pub use errors::{DocumentError, Position, Problem, ReadError};
+pub use reader::Reader;
 pub use write::{TooLarge, check_size, write_entry, write_fields, write_store};
+
+/// The size of the longest line, and of the largest element of an array, that is read or written,
+/// in bytes.
+///
+/// A store keeps larger values than MongoDB does, whose limit is 16 MiB, and a line is held in
+/// memory as a whole.
+pub const MAX_LINE_SIZE: usize = 1 << 30;
+
+/// The size of the largest BSON document that is read, in bytes.
+///
+/// MongoDB's limit is a quarter of it. It keeps the fourth byte of a document below any of a text.
+const MAX_BSON_SIZE: usize = 64 << 20;

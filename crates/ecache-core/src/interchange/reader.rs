@@ -1,127 +1,16 @@
 //! Reads the documents of a file in whatever form it has.
 
-use std::fmt;
-use std::io::{self, BufRead, Chain, Cursor, Read};
+use std::io::{BufRead, Chain, Cursor, Read};
 
-use super::framing::{Framing, HEAD_SIZE, MAX_BSON_SIZE, MAX_LINE_SIZE};
+use super::MAX_LINE_SIZE;
+use super::errors::{DocumentError, Position, Problem, ReadError};
+use super::framing::{Framing, HEAD_SIZE};
 use super::raw::Parts;
-use super::record::{DocumentError, Recorder, Refused};
+use super::record::{Recorder, Refused};
 use crate::backend::Record;
-use crate::mongo_types::bson::{self, BsonError, BsonFault};
-use crate::python_json::{Json, ParseError};
-use crate::scope::Address;
+use crate::mongo_types::bson;
+use crate::python_json::Json;
 use crate::time::Timestamp;
-
-/// The position in a file at which a document begins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Position {
-    /// The number of a line, from 1
-    Line(u64),
-    /// An element of a JSON array
-    Element {
-        /// The number of the element, from 1
-        number: u64,
-        /// The number of the line, from 1
-        line: u64,
-    },
-    /// A BSON document
-    Document {
-        /// The number of the document, from 1
-        number: u64,
-        /// The bytes before it
-        offset: u64,
-    },
-}
-
-impl fmt::Display for Position {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Position::Line(line) => write!(f, "line {line}"),
-            Position::Element { number, line } => write!(f, "element {number} on line {line}"),
-            Position::Document { number, offset } => {
-                write!(f, "document {number} at byte {offset}")
-            }
-        }
-    }
-}
-
-/// A document could not be read.
-#[derive(Debug, thiserror::Error)]
-#[error("{position}: {problem}")]
-pub struct ReadError {
-    /// The document
-    pub position: Position,
-    /// The address of the document, if it can be read and has a fault elsewhere
-    pub address: Option<Box<Address>>,
-    /// The problem with it
-    pub problem: Problem,
-}
-
-impl ReadError {
-    /// Reports whether the file is intact, and only this document cannot be held.
-    ///
-    /// Another program may have written it: with a field or a policy of its own, or with a text
-    /// that is not UTF-8. After any other error, parts of the file may be missing.
-    pub fn is_of_one_document(&self) -> bool {
-        match &self.problem {
-            Problem::Document(error) => !matches!(error, DocumentError::NotAnObject { .. }),
-            Problem::Bson(error) => matches!(
-                error.fault,
-                BsonFault::Utf8 | BsonFault::Type(_) | BsonFault::Depth
-            ),
-            Problem::Io(_)
-            | Problem::Unrecognised
-            | Problem::TooLong
-            | Problem::Truncated
-            | Problem::BsonLength
-            | Problem::AfterArray
-            | Problem::Json(_) => false,
-        }
-    }
-}
-
-/// A problem with a document.
-#[derive(Debug, thiserror::Error)]
-pub enum Problem {
-    /// Reading failed.
-    #[error("cannot read: {0}")]
-    Io(#[from] io::Error),
-    /// The file is none of the forms that [`Reader`] knows.
-    #[error("neither JSON lines, nor Extended JSON, nor BSON")]
-    Unrecognised,
-    /// The document is larger than [`MAX_LINE_SIZE`].
-    #[error("longer than {} GiB", MAX_LINE_SIZE >> 30)]
-    TooLong,
-    /// The file ends within the document or the array.
-    #[error("cut off")]
-    Truncated,
-    /// A BSON document gives itself a length that none can have.
-    #[error("not the length of a BSON document of at most {} MiB", MAX_BSON_SIZE >> 20)]
-    BsonLength,
-    /// Something follows the array.
-    #[error("expected nothing after the array")]
-    AfterArray,
-    /// The document is not JSON.
-    #[error("not JSON: {} at its byte {}", .0.what, .0.offset)]
-    Json(#[from] ParseError),
-    /// The document is not BSON.
-    #[error(transparent)]
-    Bson(#[from] BsonError),
-    /// The document is not one of an execution store.
-    #[error(transparent)]
-    Document(#[from] DocumentError),
-}
-
-impl Problem {
-    /// Says where the problem is.
-    pub(super) fn at(self, position: Position) -> ReadError {
-        ReadError {
-            position,
-            address: None,
-            problem: self,
-        }
-    }
-}
 
 /// An iterator over the records of a file, each with where it was.
 ///

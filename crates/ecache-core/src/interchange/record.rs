@@ -1,104 +1,18 @@
 //! Makes records of documents.
 
 use std::borrow::Cow;
-use std::fmt;
 use std::mem;
 use std::sync::Arc;
 
-use super::fields::{Fields, Names, describe};
+use super::errors::{DocumentError, Result};
+use super::fields::{Fields, Names};
 use super::raw::Parts;
 use crate::backend::{Record, StoreMetadata, StoreRecord};
 use crate::entry::{Entry, Policy};
-use crate::key::{Key, KeyError};
-use crate::mongo_types::extended_json::ExtendedJsonError;
-use crate::python_json::Json;
-use crate::scope::{Address, DEFAULT_COLLECTION, NameError, STORE_KEY, Scopes, StoreAddress};
+use crate::key::Key;
+use crate::scope::{Address, DEFAULT_COLLECTION, STORE_KEY, Scopes, StoreAddress};
 use crate::time::Timestamp;
 use crate::value::Value;
-
-/// Maximum number of characters that a message quotes from a file.
-pub(super) const EXCERPT_LENGTH: usize = 80;
-
-/// A JSON object or BSON document is not one of an execution store.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum DocumentError {
-    /// It is no object.
-    #[error("expected an object, found {found}")]
-    NotAnObject {
-        /// The type that it has
-        found: &'static str,
-    },
-    /// A field is missing.
-    #[error("{field} is missing")]
-    Missing {
-        /// The field
-        field: &'static str,
-    },
-    /// A field holds what it must not.
-    #[error("{field} must be {expected}, found {found}")]
-    WrongType {
-        /// The field
-        field: &'static str,
-        /// The type or form that it must have
-        expected: &'static str,
-        /// The type that it has
-        found: &'static str,
-    },
-    /// There is a field that neither FiftyOne nor ecache has.
-    #[error("unknown field {}", Excerpt(name))]
-    UnknownField {
-        /// The field
-        name: String,
-    },
-    /// The policy is neither `persist` nor `evict`.
-    #[error("unknown policy {}: expected persist or evict", Excerpt(name))]
-    UnknownPolicy {
-        /// The policy
-        name: String,
-    },
-    /// The value is of no kind that ecache has.
-    #[error(
-        "unknown kind {}: expected json, text, bytes or command",
-        Excerpt(name)
-    )]
-    UnknownKind {
-        /// The kind
-        name: String,
-    },
-    /// A key is empty or too long.
-    #[error(transparent)]
-    Key(#[from] KeyError),
-    /// A name is empty or too long.
-    #[error("{field}: {error}")]
-    Name {
-        /// The field
-        field: &'static str,
-        /// The problem with the name
-        error: NameError,
-    },
-    /// A field has a type of MongoDB that is misspelled.
-    #[error(transparent)]
-    ExtendedJson(#[from] ExtendedJsonError),
-}
-
-pub(super) type Result<T, E = DocumentError> = std::result::Result<T, E>;
-
-impl DocumentError {
-    /// Says what `json` is instead of a document.
-    pub(super) fn not_an_object(json: &Json) -> Self {
-        DocumentError::NotAnObject {
-            found: describe(json),
-        }
-    }
-
-    /// Names the document that has the fault.
-    fn of(self, address: Address) -> Refused {
-        Refused {
-            error: self,
-            address: Some(Box::new(address)),
-        }
-    }
-}
 
 /// A document that is no record, with its address as far as that is known.
 pub(super) struct Refused {
@@ -106,22 +20,18 @@ pub(super) struct Refused {
     pub address: Option<Box<Address>>,
 }
 
-impl From<DocumentError> for Refused {
-    fn from(error: DocumentError) -> Self {
-        let address = None;
+impl Refused {
+    /// Names the document that has the fault.
+    fn of(error: DocumentError, address: Address) -> Self {
+        let address = Some(Box::new(address));
         Self { error, address }
     }
 }
 
-/// Shows a file's own words in quotes, escaped, and cut where they get long.
-struct Excerpt<'a>(&'a str);
-
-impl fmt::Display for Excerpt<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0.char_indices().nth(EXCERPT_LENGTH) {
-            Some((end, _)) => write!(f, "{:?}…", &self.0[..end]),
-            None => write!(f, "{:?}", self.0),
-        }
+impl From<DocumentError> for Refused {
+    fn from(error: DocumentError) -> Self {
+        let address = None;
+        Self { error, address }
     }
 }
 
@@ -174,7 +84,7 @@ impl Recorder {
         let (mut fields, fault) = Fields::read(parts);
         let address = self.address(&mut fields)?;
         if let Some(error) = fault {
-            return Err(error.of(address));
+            return Err(Refused::of(error, address));
         }
         let policy = match (fields.policy, fields.expires_at) {
             (_, Some(_)) => Policy::Evict,
@@ -193,12 +103,12 @@ impl Recorder {
                         policy,
                     }),
                 })),
-                Err(error) => Err(error.of(address)),
+                Err(error) => Err(Refused::of(error, address)),
             };
         }
         let Value { kind, bytes } = match fields.take_value() {
             Ok(value) => value,
-            Err(error) => return Err(error.of(address)),
+            Err(error) => return Err(Refused::of(error, address)),
         };
         let entry = Entry {
             address,

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use super::framing::MAX_LINE_SIZE;
+use super::MAX_LINE_SIZE;
 use crate::backend::{StoreMetadata, StoreRecord};
 use crate::entry::Entry;
 use crate::key::hex;

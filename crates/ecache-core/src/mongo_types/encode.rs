@@ -1,7 +1,7 @@
 //! Encodes ecache's text form as BSON.
 
-use super::bson::kind;
-use super::types::{self, Typed};
+use super::element::{self, NAN, kind};
+use super::types::Typed;
 use super::wrapper;
 use crate::python_json::{Json, PyString};
 
@@ -33,12 +33,12 @@ const MAX_NESTING: usize = 179;
 /// Encodes a document whose only element has that name and that value.
 pub(crate) fn document_of(name: &str, json: &Json) -> Result<Vec<u8>> {
     let mut out = Vec::new();
-    container(&mut out, |out| element(name, json, 0, out))?;
+    container(&mut out, |out| append(name, json, 0, out))?;
     Ok(out)
 }
 
 /// Appends an element.
-fn element(name: &str, json: &Json, depth: usize, out: &mut Vec<u8>) -> Result<()> {
+fn append(name: &str, json: &Json, depth: usize, out: &mut Vec<u8>) -> Result<()> {
     let start = out.len();
     out.push(kind::NULL);
     out.extend_from_slice(name.as_bytes());
@@ -69,7 +69,7 @@ fn payload(json: &Json, depth: usize, out: &mut Vec<u8>) -> Result<u8> {
             return Err(EncodeError::Integer(digits.trim_start_matches('-').len()));
         }
         Json::Float(double) if double.is_nan() => {
-            out.extend_from_slice(&types::NAN.to_le_bytes());
+            out.extend_from_slice(&NAN.to_le_bytes());
             kind::DOUBLE
         }
         Json::Float(double) => {
@@ -85,7 +85,7 @@ fn payload(json: &Json, depth: usize, out: &mut Vec<u8>) -> Result<u8> {
             container(out, |out| {
                 let mut index = itoa::Buffer::new();
                 let mut items = items.iter().enumerate();
-                items.try_for_each(|(at, item)| element(index.format(at), item, depth, out))
+                items.try_for_each(|(at, item)| append(index.format(at), item, depth, out))
             })?;
             kind::ARRAY
         }
@@ -126,7 +126,7 @@ fn members_of(members: &[(PyString, Json)], depth: usize, out: &mut Vec<u8>) -> 
             if name.contains('\0') {
                 return Err(EncodeError::Nul);
             }
-            element(name, json, depth, out)?;
+            append(name, json, depth, out)?;
         }
         Ok(())
     })
@@ -149,12 +149,8 @@ fn end(start: usize, out: &mut [u8]) -> Result<()> {
 }
 
 /// Appends a text with its length.
-pub(super) fn string(text: &str, out: &mut Vec<u8>) -> Result<()> {
-    let length = i32::try_from(text.len() + 1).map_err(|_| EncodeError::Length)?;
-    out.extend_from_slice(&length.to_le_bytes());
-    out.extend_from_slice(text.as_bytes());
-    out.push(0);
-    Ok(())
+fn string(text: &str, out: &mut Vec<u8>) -> Result<()> {
+    element::string(text, out).ok_or(EncodeError::Length)
 }
 
 fn deeper(depth: usize) -> Result<usize> {

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
-use super::bson::{self, kind};
-use super::{encode, extended_json, types, wrapper};
+use super::element::{self, kind};
+use super::{bson, encode, extended_json, wrapper};
 use crate::python_json::{Json, PyString};
 use crate::value::{Kind, write_stored};
 
@@ -155,7 +155,7 @@ fn leaves() -> impl Strategy<Value = Element> {
         )
             .prop_map(|(subtype, bytes)| (
                 kind::BINARY,
-                types::binary(subtype, &bytes).expect("it is short")
+                element::binary(subtype, &bytes).expect("it is short")
             )),
         fixed(kind::UNDEFINED, vec![]),
         any::<[u8; 12]>().prop_map(|id| (kind::OBJECT_ID, id.to_vec())),
@@ -343,7 +343,7 @@ fn json_texts() -> impl Strategy<Value = Json> {
         any::<bool>().prop_map(Json::from),
         prop_oneof![any::<i64>(), any::<i32>().prop_map(i64::from)].prop_map(Json::from),
         any::<f64>().prop_map(Json::from),
-        Just(Json::Float(f64::from_bits(types::NAN))),
+        Just(Json::Float(f64::from_bits(element::NAN))),
         texts().prop_map(Json::from),
     ];
     let names = names().prop_filter("the mark", |name| name != wrapper::MARK);

@@ -3,15 +3,9 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::bson::kind;
-use super::{decimal128, encode, timestamp};
+use super::element::{self, NAN, binary, kind};
+use super::{decimal128, timestamp};
 use crate::python_json::Json;
-
-/// The subtype of binary data that repeats its length within its payload.
-pub(super) const OLD_BINARY: u8 = 2;
-
-/// The bits of the double that `NaN` stands for, as Python's `float("nan")` has them.
-pub(super) const NAN: u64 = 0x7ff8_0000_0000_0000;
 
 /// A type that an object stands for.
 pub(super) enum Typed<'a> {
@@ -140,22 +134,6 @@ fn binary_of(base64: &Json, subtype: &Json) -> Option<Vec<u8>> {
     )
 }
 
-/// Encodes binary data.
-pub(super) fn binary(subtype: u8, bytes: &[u8]) -> Option<Vec<u8>> {
-    let length = i32::try_from(bytes.len()).ok()?;
-    let mut payload = Vec::with_capacity(bytes.len() + 9);
-    if subtype == OLD_BINARY {
-        payload.extend_from_slice(&length.checked_add(4)?.to_le_bytes());
-        payload.push(subtype);
-    }
-    payload.extend_from_slice(&length.to_le_bytes());
-    if subtype != OLD_BINARY {
-        payload.push(subtype);
-    }
-    payload.extend_from_slice(bytes);
-    Some(payload)
-}
-
 /// Encodes a regular expression.
 fn regex(pattern: &Json, options: &Json) -> Option<Vec<u8>> {
     let (pattern, options) = (pattern.as_str()?, options.as_str()?);
@@ -166,7 +144,7 @@ fn regex(pattern: &Json, options: &Json) -> Option<Vec<u8>> {
 /// Encodes a text with its length; `None` if it is too long for BSON.
 fn string(json: &Json) -> Option<Vec<u8>> {
     let mut payload = Vec::new();
-    encode::string(json.as_str()?, &mut payload).ok()?;
+    element::string(json.as_str()?, &mut payload)?;
     Some(payload)
 }
 

@@ -1,6 +1,6 @@
 //! The mark of ecache's text form: an object whose only name is `$bson`.
 
-use super::bson::kind;
+use super::element::kind;
 use super::types::{Typed, only_member, typed};
 use crate::python_json::{Json, PyString};
 

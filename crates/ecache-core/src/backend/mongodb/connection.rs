@@ -17,7 +17,7 @@ use tokio::time::timeout;
 
 use super::MongoBackend;
 use super::driver::Driver;
-use crate::backend::sqlite::Access;
+use crate::backend::Access;
 use crate::error::{Error, Result};
 
 /// FiftyOne's database, unless the URI names one.

@@ -5,42 +5,9 @@ use std::sync::Arc;
 
 use mongodb::bson::{Bson, Document, doc};
 
-use super::{MongoBackend, change_stream, usage};
-use crate::backend::{Follow, ObserveBackend};
+use super::MongoBackend;
 use crate::error::Result;
 use crate::scope::StoreAddress;
-use crate::time::Timestamp;
-use crate::usage::{Batch, LogId, Position, Recorded};
-
-impl ObserveBackend for MongoBackend {
-    fn generation(&self, store: &StoreAddress) -> Result<u64> {
-        generation(&self.on_primary(), store)
-    }
-
-    fn change_token(&self) -> Result<u64> {
-        changes(&self.on_primary())
-    }
-
-    fn tells_every_change(&self) -> bool {
-        false
-    }
-
-    fn follow(&self, collection: &str) -> Result<Option<Box<dyn Follow>>> {
-        change_stream::follow(self, collection)
-    }
-
-    fn add_usage(&self, batch: &Batch, position: Option<Position>, now: Timestamp) -> Result<bool> {
-        usage::add(self, batch, position, now)
-    }
-
-    fn folded(&self, log: LogId) -> Result<u64> {
-        usage::folded(self, log)
-    }
-
-    fn usage_since(&self, from: Timestamp, logs: &[LogId]) -> Result<Recorded> {
-        usage::since(self, from, logs)
-    }
-}
 
 /// The collection of the counters.
 pub(super) const COLLECTION: &str = "ecache";

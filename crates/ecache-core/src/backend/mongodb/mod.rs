@@ -39,12 +39,14 @@
 
 mod change_stream;
 mod connection;
+mod contract;
 mod counters;
 mod document;
 mod documents;
 mod driver;
 mod id;
 mod import;
+mod indexes;
 mod name;
 mod query;
 mod read;
@@ -66,7 +68,7 @@ use std::time::Duration;
 use mongodb::bson::RawDocumentBuf;
 use mongodb::{Collection, Database};
 
-use super::sqlite::Access;
+use super::Access;
 use crate::error::{Error, Result};
 
 pub use connection::DEFAULT_DATABASE;

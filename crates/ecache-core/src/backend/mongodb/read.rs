@@ -12,68 +12,16 @@ use super::driver::{Form, Notes, Page, Pages, Queries, notes_on};
 use super::id::DocumentId;
 use super::name::identity;
 use super::side_document::Note;
-use super::{BATCH, MongoBackend, documents, query, remove, stats};
+use super::{BATCH, MongoBackend, query};
 use crate::backend::{
-    Chunked, Content, Dataset, Dimension, Direction, Foreign, Group, Lookup, ReadBackend, Row,
-    Rows, START_SIZE, Scan, Sort, StoreMetadata, StoreRecord, Values, lookup_enough,
+    Content, Direction, Foreign, Lookup, Row, Rows, START_SIZE, Scan, Sort, Values,
 };
 use crate::entry::Entry;
 use crate::error::{Error, Result};
-use crate::filter::{Filter, Pattern, Selection, Usage};
+use crate::filter::{Filter, Pattern};
 use crate::key::Key;
 use crate::scope::{Address, StoreAddress};
 use crate::time::Timestamp;
-
-impl ReadBackend for MongoBackend {
-    fn is_fiftyones(&self) -> bool {
-        true
-    }
-
-    fn lookup(&self, address: &Address, now: Timestamp) -> Result<Lookup> {
-        lookup(self, address, now)
-    }
-
-    fn lookup_many(&self, addresses: &[Address], now: Timestamp) -> Result<Vec<Lookup>> {
-        lookup_enough(addresses, |address| lookup(self, address, now))
-    }
-
-    fn read_chunk(&self, _: &Chunked, _: u64, _: &mut Vec<u8>) -> Result<()> {
-        // No value is handed out in chunks.
-        Err(Error::Replaced)
-    }
-
-    fn scan(&self, scan: &Scan, now: Timestamp) -> Result<Rows<'_>> {
-        self::scan(self, scan, now)
-    }
-
-    fn usage(&self, selection: &Selection, now: Timestamp) -> Result<Usage> {
-        remove::usage(self, selection, now)
-    }
-
-    fn stores(&self) -> Result<Vec<StoreRecord>> {
-        stats::stores(self)
-    }
-
-    fn document(&self, store: &StoreAddress) -> Result<Option<StoreMetadata>> {
-        documents::read(self, store)
-    }
-
-    fn count_documents(&self, filter: &Filter) -> Result<u64> {
-        documents::count(self, filter)
-    }
-
-    fn groups(&self, filter: &Filter, by: Dimension, now: Timestamp) -> Result<Vec<Group>> {
-        stats::groups(self, filter, by, now)
-    }
-
-    fn names(&self, of: Dimension) -> Result<Vec<Arc<str>>> {
-        stats::names(self, of)
-    }
-
-    fn datasets(&self) -> Result<Option<Vec<Dataset>>> {
-        stats::datasets(self)
-    }
-}
 
 /// Values of this many bytes are fetched at once, unless a single one has more.
 const VALUES_SIZE: u64 = 4 << 20;

@@ -7,35 +7,16 @@ use mongodb::bson::{Document, RawDocumentBuf, doc};
 
 use super::document::{Stores, read};
 use super::query::SIZE;
-use super::{MongoBackend, counters, remove, side_document, write};
+use super::{MongoBackend, counters, indexes, side_document};
 use crate::backend::{
-    Dataset, Description, Dimension, Group, MaintainBackend, StoreMetadata, StoreRecord, Trouble,
-    UnnamedValues, Values,
+    Dataset, Description, Dimension, Group, StoreMetadata, StoreRecord, Trouble, UnnamedValues,
+    Values,
 };
 use crate::entry::Policy;
 use crate::error::Result;
 use crate::filter::{Filter, Usage};
 use crate::scope::{DEFAULT_COLLECTION, STORE_KEY, StoreAddress};
 use crate::time::Timestamp;
-
-impl MaintainBackend for MongoBackend {
-    fn troubles(&self, collection: &str) -> Result<Vec<Trouble>> {
-        troubles(self, collection)
-    }
-
-    fn collect_garbage(&self, now: Timestamp) -> Result<()> {
-        remove::collect_garbage(self, now)
-    }
-
-    fn compact(&self, now: Timestamp) -> Result<()> {
-        // The server reuses free space by itself.
-        self.collect_garbage(now)
-    }
-
-    fn describe(&self) -> Result<Description> {
-        describe(self)
-    }
-}
 
 impl MongoBackend {
     /// Returns the collections that are execution stores: FiftyOne's own, those that ecache wrote
@@ -67,11 +48,11 @@ impl MongoBackend {
 
     fn has_store_index(&self, collection: &str) -> Result<bool> {
         let documents = self.database.collection::<RawDocumentBuf>(collection);
-        let expected = write::indexes();
+        let expected = indexes::indexes();
         let unique = |index: &&Document| {
             index
                 .get_str("name")
-                .is_ok_and(|name| name == write::UNIQUE_INDEX)
+                .is_ok_and(|name| name == indexes::UNIQUE_INDEX)
         };
         let unique = expected.iter().find(unique).expect("it is one of them");
         let mut is_there = false;
@@ -109,7 +90,7 @@ pub(super) fn troubles(backend: &MongoBackend, collection: &str) -> Result<Vec<T
         let key = index.get_document("key").ok();
         there.extend(key.and_then(|key| Document::try_from(key).ok()));
     })?;
-    let missing = write::indexes()
+    let missing = indexes::indexes()
         .into_iter()
         .filter_map(|index| index.get_document("key").ok().cloned())
         .filter(|key| !there.contains(key));

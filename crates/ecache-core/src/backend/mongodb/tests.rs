@@ -15,9 +15,8 @@ use proptest::prelude::*;
 use super::{MongoBackend, query, side_document};
 use crate::backend::conformance::random::{fill, filters, records};
 use crate::backend::conformance::{EVERY, NOW, check, entry, inline, scan};
-use crate::backend::sqlite::Access;
 use crate::backend::{
-    Condition, Content, Dimension, Lookup, MaintainBackend, Put, ReadBackend, Record, Scan,
+    Access, Condition, Content, Dimension, Lookup, MaintainBackend, Put, ReadBackend, Record, Scan,
     WriteBackend, no_progress,
 };
 use crate::entry::{Entry, Policy};
@@ -151,7 +150,7 @@ fn collections_of_other_applications_are_no_stores() {
     // One that FiftyOne made, others that look similar, and a view.
     let likeness = doc! { "store_name": "s", "key": "k", "dataset_id": null, "value": 1 };
     let index =
-        |key: Document| doc! { "key": key, "name": super::write::UNIQUE_INDEX, "unique": true };
+        |key: Document| doc! { "key": key, "name": super::indexes::UNIQUE_INDEX, "unique": true };
     let fields = doc! { "store_name": 1, "key": 1, "dataset_id": 1 };
     for (name, key) in [
         ("fiftyones", fields),

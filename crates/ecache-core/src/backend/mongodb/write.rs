@@ -1,8 +1,6 @@
 //! Writing one entry, the hits of some, and a store's own document.
 
-use crate::filter::{Filter, Selection, Usage};
 use std::collections::BTreeSet;
-use std::io::Read;
 use std::sync::Arc;
 
 use mongodb::bson::oid::ObjectId;
@@ -14,153 +12,17 @@ use super::id::DocumentId;
 use super::name::identity;
 use super::query::size;
 use super::read::read_whole;
-use super::side_document::{self, Note, raw};
+use super::side_document::{Note, raw};
 use super::value::Encoded;
-use super::{ATTEMPTS, MAX_SIZE, MongoBackend, counters, documents, import, remove, rename};
-use crate::backend::{
-    Commit, Condition, Content, Imported, OnConflict, OnExistingStore, OnRefused, Progress, Put,
-    PutOptions, Record, StoreMetadata, Touch, UndoBackend, Values, WriteBackend,
-};
+use super::{ATTEMPTS, MongoBackend, counters};
+use crate::backend::{Condition, Content, Put, PutOptions, StoreMetadata, Values};
 use crate::entry::Entry;
 use crate::error::{Error, Result};
 use crate::scope::{Address, StoreAddress};
 use crate::time::Timestamp;
 use crate::value::{Kind, Value};
 
-impl UndoBackend for MongoBackend {}
-
-impl WriteBackend for MongoBackend {
-    fn stage(&self, value: &mut dyn Read, _: Timestamp) -> Result<Content> {
-        let mut bytes = Vec::new();
-        value.take(MAX_SIZE + 1).read_to_end(&mut bytes)?;
-        match bytes.len() as u64 {
-            size if size > MAX_SIZE => Err(Error::TooLarge {
-                size,
-                limit: MAX_SIZE,
-            }),
-            _ => Ok(Content::Inline(bytes)),
-        }
-    }
-
-    fn put(
-        &self,
-        entry: &Entry,
-        content: &Content,
-        options: &PutOptions,
-        now: Timestamp,
-    ) -> Result<Put> {
-        put(self, entry, content, options, now)
-    }
-
-    fn import(
-        &self,
-        records: &mut dyn Iterator<Item = Result<Record>>,
-        on_conflict: OnConflict,
-        commit: Commit,
-        on_refused: OnRefused<'_>,
-        progress: Progress<'_>,
-    ) -> Result<Imported> {
-        import::import(self, records, on_conflict, commit, on_refused, progress)
-    }
-
-    fn remove(
-        &self,
-        selection: &Selection,
-        now: Timestamp,
-        progress: Progress<'_>,
-    ) -> Result<Usage> {
-        remove::remove(self, selection, now, progress)
-    }
-
-    fn touch(
-        &self,
-        selection: &Selection,
-        touch: Touch,
-        now: Timestamp,
-        progress: Progress<'_>,
-    ) -> Result<Usage> {
-        remove::touch(self, selection, touch, now, progress)
-    }
-
-    fn set_metadata(&self, store: &StoreAddress, metadata: Option<&StoreMetadata>) -> Result<()> {
-        set_metadata(self, store, metadata)
-    }
-
-    fn remove_documents(&self, filter: &Filter) -> Result<u64> {
-        documents::remove(self, filter)
-    }
-
-    fn rename_store(
-        &self,
-        from: &StoreAddress,
-        to: &StoreAddress,
-        on_existing: OnExistingStore,
-        progress: Progress<'_>,
-    ) -> Result<Usage> {
-        rename::rename(self, from, to, on_existing, progress)
-    }
-}
-
-/// FiftyOne's index on store, key and dataset.
-pub(super) const UNIQUE_INDEX: &str = "unique_store_index";
-
-/// FiftyOne's indexes, as it makes them.
-pub(super) fn indexes() -> Vec<Document> {
-    let single = ["store_name", "key", "dataset_id", "updated_at", "policy"];
-    let mut indexes = vec![
-        doc! { "key": { "expires_at": 1 }, "name": "expires_at", "expireAfterSeconds": 0 },
-        doc! { "key": { "store_name": 1, "key": 1, "dataset_id": 1 }, "name": UNIQUE_INDEX, "unique": true },
-    ];
-    indexes.extend(single.map(|name| doc! { "key": { name: 1 }, "name": name }));
-    indexes
-}
-
 impl MongoBackend {
-    /// Makes the indexes of a collection before the first write of this process to it.
-    ///
-    /// FiftyOne's are made as FiftyOne makes them, and only if the collection is not there.
-    pub(super) fn prepare(&self, collection: &str) -> Result<()> {
-        self.check_writable()?;
-        let documents = self.documents(collection)?;
-        let lock = || {
-            let indexed = self.indexed.lock();
-            indexed.unwrap_or_else(std::sync::PoisonError::into_inner)
-        };
-        if lock().contains(collection) {
-            return Ok(());
-        }
-        let notes = side_document::collection(collection);
-        let names = self.database.list_collection_names();
-        let these = doc! { "name": { "$in": [collection, &*notes] } };
-        let names = self.run(names.filter(these))?;
-        if !names.iter().any(|name| name == collection) {
-            self.create_indexes(documents.name(), indexes())?;
-        }
-        if !names.contains(&notes) {
-            let known = |name: &str| {
-                doc! {
-                    "key": { name: 1 },
-                    "name": name,
-                    "partialFilterExpression": { name: { "$exists": true } },
-                }
-            };
-            let mut indexes = vec![
-                doc! { "key": { "entry": 1 }, "name": "entry" },
-                // The server expires a note with its document, unless a process removed it before.
-                doc! { "key": { "expires_at": 1 }, "name": "expires_at", "expireAfterSeconds": 0 },
-            ];
-            indexes.extend(["user_id", "operator_uri", "prompt_id"].map(known));
-            self.create_indexes(&notes, indexes)?;
-        }
-        lock().insert(collection.to_owned());
-        Ok(())
-    }
-
-    fn create_indexes(&self, collection: &str, indexes: Vec<Document>) -> Result<()> {
-        let command = doc! { "createIndexes": collection, "indexes": indexes };
-        self.run(self.database.run_command(command)).map(drop)
-    }
-
     /// The document of an address, without its value.
     pub(super) fn found(&self, address: &Address) -> Result<Option<Found>> {
         let Address { store, key } = address;

@@ -114,8 +114,9 @@ use pool::Pool;
 use query::Plan;
 use reclaim::Staging;
 
+pub use super::Access;
 pub use allocator::{begin_small, use_global_allocator};
-pub use open::{Access, BUSY_TIMEOUT};
+pub use open::BUSY_TIMEOUT;
 
 /// A store in a SQLite file.
 ///

@@ -15,7 +15,7 @@ use rusqlite::{Connection, ErrorCode, FileControl, OpenFlags};
 use super::errors::sqlite_error;
 use super::format::{Header, check_readable, check_schema, header};
 use super::trust::{check_file, create, sync_home, with_suffix};
-use super::{reserve, schema};
+use super::{Access, reserve, schema};
 use crate::error::{Error, Result};
 
 /// Maximum time that a write waits for other writers: 32 processes that write with
@@ -43,28 +43,6 @@ pub(super) const INDEX_IN_MEMORY: &str = "readonly_shm=1";
 
 /// Length, in bytes, to which the write-ahead log is truncated.
 const JOURNAL_SIZE_LIMIT: i64 = 4 << 20;
-
-/// The access that a store is opened with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Access {
-    /// Reads only; the file must be there, and the folder may be read-only
-    Read,
-    /// Reads and writes, creating a missing file. A power loss may cost the last writes, never the
-    /// store
-    Write,
-    /// Like `Write`, but waits until a write is on the disk before acknowledging it
-    WriteDurably,
-}
-
-impl Access {
-    /// Reports whether the store may be changed.
-    pub fn is_writing(self) -> bool {
-        match self {
-            Self::Read => false,
-            Self::Write | Self::WriteDurably => true,
-        }
-    }
-}
 
 /// Makes a path absolute, so that SQLite can neither take it for a URI nor for `:memory:`.
 pub(super) fn absolute(path: &Path) -> Result<PathBuf> {
