@@ -134,7 +134,7 @@ pub(crate) struct StoresRenameArgs {
     /// Link the store to no dataset
     #[arg(long, conflicts_with = "to_dataset")]
     pub(crate) to_no_dataset: bool,
-    /// Move the store to this collection; in a file alone
+    /// Move the store to this collection
     #[arg(long, value_name = "NAME")]
     pub(crate) to_collection: Option<String>,
     /// Say what would be renamed, and rename nothing

@@ -9,6 +9,7 @@ import os
 import subprocess
 from types import SimpleNamespace
 
+import bson
 import fiftyone as fo
 import pymongo
 from bson import ObjectId
@@ -334,7 +335,19 @@ def stores_as_such(dataset):
     ecache("stores", "rename", "other", "other", *here, "--to-no-dataset")
     assert sorted(unlinked.list_keys("other")) == ["expiring", "kept", "more", "ours"]
     assert unlinked.get_store("other").metadata == {"n": 5} and not service.has_store("other")
-    ecache("stores", "rename", "other", "other", "--to-collection", "elsewhere", code=3)
+    custom = documents().database["elsewhere"]
+    odd = {"store_name": "other", "dataset_id": None, "value": bson.Regex("a", "i"), "more": 1}
+    documents().insert_many([{**odd, "key": 1.5}, {**odd, "key": "unknown field"}])
+    query = {"store_name": "other", "dataset_id": None}
+    before = sorted(documents().find(query), key=lambda document: str(document["_id"]))
+    ecache("stores", "rename", "other", "other", "--to-collection", "elsewhere")
+    moved = sorted(custom.find(query), key=lambda document: str(document["_id"]))
+    assert moved == before and documents().count_documents(query) == 0
+    ecache("stores", "rename", "other", "$other", "--collection", "elsewhere")
+    back = ["--collection", "elsewhere", "--to-collection", documents().name]
+    ecache("stores", "rename", "$other", "other", *back)
+    assert sorted(documents().find(query), key=lambda document: str(document["_id"])) == before
+    documents().delete_many(odd)
     ecache("stores", "rename", "other", "other", "--to-dataset", dataset.name)
     assert sorted(service.list_keys("other")) == ["expiring", "kept", "more", "ours"]
     assert ecache("ls", "--store", "other", "--user", USER, "--fields", "key").split() == [b"ours"]

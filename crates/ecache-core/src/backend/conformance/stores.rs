@@ -240,7 +240,27 @@ fn rename(backend: &dyn Backend) {
         backend,
         &Entry::new(new.entry(key("another")), Kind::Text, NOW),
     );
-    assert_eq!((all(&one).len(), all(&new).len()), (1, 3));
+    let before_moving = all(&new);
+    assert_eq!((all(&one).len(), before_moving.len()), (1, 3));
+
+    let elsewhere = StoreAddress {
+        collection: "elsewhere".into(),
+        ..StoreAddress::new("$new")
+    };
+    let moved = renamed(backend, &new, &elsewhere, fail).expect("a renaming");
+    assert_eq!(moved.entries, 3);
+    let expected: Vec<_> = before_moving
+        .into_iter()
+        .map(|(entry, content)| {
+            let address = elsewhere.entry(entry.address.key.clone());
+            (Entry { address, ..entry }, content)
+        })
+        .collect();
+    assert_eq!((all(&new), all(&elsewhere)), (Vec::new(), expected));
+    assert_eq!(
+        (document(&new), document(&elsewhere)),
+        (None, Some(metadata("{}")))
+    );
 }
 
 fn rename_over(backend: &dyn Backend) {

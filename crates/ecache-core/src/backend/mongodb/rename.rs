@@ -1,20 +1,23 @@
 //! Renaming a store: each document gets the new name and dataset, and the notes on it stay as they
-//! are.
+//! are. Into another collection the server copies both, so that not a byte of a value changes.
 //!
-//! There is no transaction. A document has the old name or the new one at any time, so a renaming
-//! that stopped loses nothing and is continued by another one that merges.
+//! There is no transaction. A document has the old name or the new one at any time, and on its
+//! way to another collection both. So a renaming that stopped loses nothing, and is continued by
+//! another one that merges: a copy has the `_id` of its original.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use mongodb::bson::{Bson, Document, doc};
+use mongodb::Collection;
+use mongodb::bson::{Bson, Document, RawDocument, RawDocumentBuf, doc};
 
 use super::document::Stores;
 use super::id::DocumentId;
 use super::name::{self, identity};
-use super::side_document::timestamp;
+use super::remove::{Meant, delete};
+use super::side_document::{self, timestamp};
 use super::write::write_metadata;
-use super::{BATCH, MongoBackend, counters};
+use super::{ATTEMPTS, BATCH, MongoBackend, counters};
 use crate::backend::{OnExistingStore, Progress};
 use crate::error::{Error, Result};
 use crate::filter::{Filter, Usage};
@@ -30,13 +33,6 @@ pub(super) fn rename(
 ) -> Result<Usage> {
     to.check()?;
     backend.check_writable()?;
-    if from.collection != to.collection {
-        return Err(Error::Unsupported(
-            "MongoDB moves no documents between collections; export the store, and import it with \
-             --collection"
-                .into(),
-        ));
-    }
     if from == to || !exists(backend, from)? {
         return Ok(Usage::default());
     }
@@ -48,7 +44,12 @@ pub(super) fn rename(
         refuse_conflicts(backend, from, to)?;
     }
     let mut done = Usage::default();
-    match move_all(backend, from, to, &mut done, progress) {
+    let moved = if from.collection == to.collection {
+        move_all(backend, from, to, &mut done, progress)
+    } else {
+        move_away(backend, from, to, &mut done, progress)
+    };
+    match moved {
         Ok(()) => Ok(done),
         Err(error) => Err(error.after(done, 0)),
     }
@@ -66,9 +67,11 @@ fn exists(backend: &MongoBackend, store: &StoreAddress) -> Result<bool> {
     Ok(backend.run(documents.find_one(of_store(store)?))?.is_some())
 }
 
-/// Fails if a key is in both stores.
+/// Fails if a key is in both stores, unless one is the copy of the other that a renaming left which
+/// stopped.
 fn refuse_conflicts(backend: &MongoBackend, from: &StoreAddress, to: &StoreAddress) -> Result<()> {
     let documents = backend.documents(&from.collection)?;
+    let there = backend.documents(&to.collection)?;
     let mut keys: Vec<Bson> = Vec::new();
     let mut query = of_store(from)?;
     query.insert("key", doc! { "$ne": STORE_KEY });
@@ -80,25 +83,145 @@ fn refuse_conflicts(backend: &MongoBackend, from: &StoreAddress, to: &StoreAddre
     for batch in keys.chunks(BATCH) {
         let mut query = of_store(to)?;
         query.insert("key", doc! { "$in": batch });
-        let find = documents.find_one(query).projection(doc! { "value": 0 });
-        let Some(raw) = backend.run(find)? else {
-            continue;
-        };
-        let time = |name: &str| raw.get_datetime(name).ok().map(timestamp);
-        let written_at = time("updated_at").or(time("created_at"));
-        let id = DocumentId::read(&raw, "_id");
-        let address = id.map(|id| Stores::of(&to.collection).address(&raw, &id));
-        return Err(match address {
-            Some(address) => Error::Conflict {
-                address: Box::new(address),
-                written_at: written_at.unwrap_or(Timestamp::from_millis(0)),
-            },
-            None => Error::StoreExists {
-                store: Box::new(to.clone()),
-            },
-        });
+        let mut found: Vec<RawDocumentBuf> = Vec::new();
+        let find = there.find(query).projection(doc! { "value": 0 });
+        backend.each(find.batch(), |raw| found.push(raw.to_owned()))?;
+        for raw in found {
+            let id = DocumentId::read(&raw, "_id");
+            let is_copy = match &id {
+                Some(id) if from.collection != to.collection => {
+                    is_there(backend, &documents, from, id, &raw)?
+                }
+                _ => false,
+            };
+            if !is_copy {
+                return Err(conflict(to, &raw, id));
+            }
+        }
     }
     Ok(())
+}
+
+/// Reports whether the store has a document with that id, written at the same time.
+fn is_there(
+    backend: &MongoBackend,
+    documents: &Collection<RawDocumentBuf>,
+    store: &StoreAddress,
+    id: &DocumentId,
+    copy: &RawDocument,
+) -> Result<bool> {
+    let mut original = of_store(store)?;
+    original.insert("_id", id);
+    for field in ["key", "created_at", "updated_at"] {
+        let value = copy.get(field).ok().flatten();
+        let value = value.and_then(|value| Bson::try_from(value).ok());
+        original.insert(field, doc! { "$eq": value.unwrap_or(Bson::Null) });
+    }
+    Ok(backend.run(documents.find_one(original))?.is_some())
+}
+
+/// Says which entry of the store is in the way.
+fn conflict(store: &StoreAddress, raw: &RawDocument, id: Option<DocumentId>) -> Error {
+    let time = |name: &str| raw.get_datetime(name).ok().map(timestamp);
+    let written_at = time("updated_at").or(time("created_at"));
+    let address = id.map(|id| Stores::of(&store.collection).address(raw, &id));
+    match address {
+        Some(address) => Error::Conflict {
+            address: Box::new(address),
+            written_at: written_at.unwrap_or(Timestamp::from_millis(0)),
+        },
+        None => Error::StoreExists {
+            store: Box::new(store.clone()),
+        },
+    }
+}
+
+/// Moves the documents of a store to another collection.
+///
+/// An entry that is written meanwhile is found not to be as it was copied, and is copied again.
+fn move_away(
+    backend: &MongoBackend,
+    from: &StoreAddress,
+    to: &StoreAddress,
+    done: &mut Usage,
+    progress: Progress<'_>,
+) -> Result<()> {
+    backend.prepare(&to.collection)?;
+    for _ in 0..ATTEMPTS {
+        let listed = backend.entries(&Filter::store(from), Timestamp::from_millis(0), None)?;
+        let mut left: Vec<Meant> = Vec::new();
+        for listed in listed {
+            left.push(listed?.into());
+        }
+        if left.is_empty() {
+            // Last, so that a renaming that stopped leaves the document with the old name.
+            move_document(backend, from, to)?;
+            let to = BTreeSet::from([Arc::new(to.clone())]);
+            return counters::bump(backend, &to);
+        }
+        for batch in left.chunks(BATCH) {
+            let ids: Vec<&DocumentId> = batch.iter().map(|meant| &meant.id).collect();
+            copy(backend, from, to, &ids)?;
+            *done += delete(backend, batch, None)?;
+            if progress(done.entries).is_break() {
+                return Err(Error::Interrupted { done: *done });
+            }
+        }
+    }
+    Err(Error::Replaced)
+}
+
+/// Moves a store's own document to another collection, unless the store there has one.
+fn move_document(backend: &MongoBackend, from: &StoreAddress, to: &StoreAddress) -> Result<()> {
+    let documents = backend.documents(&from.collection)?;
+    let Some(own) = backend.run(documents.find_one(identity(from, STORE_KEY)?))? else {
+        return Ok(());
+    };
+    let there = backend.documents(&to.collection)?;
+    let has_own = backend
+        .run(there.find_one(identity(to, STORE_KEY)?))?
+        .is_some();
+    if let Some(id) = DocumentId::read(&own, "_id").filter(|_| !has_own) {
+        copy(backend, from, to, &[&id])?;
+    }
+    write_metadata(backend, &from.document(), None)
+}
+
+/// Copies documents of a store, and the notes on them, to another collection.
+fn copy(
+    backend: &MongoBackend,
+    from: &StoreAddress,
+    to: &StoreAddress,
+    ids: &[&DocumentId],
+) -> Result<()> {
+    let merge = |collection: &str| {
+        doc! { "$merge": { "into": collection, "on": "_id", "whenMatched": "replace" } }
+    };
+    // A restored collection has the ids of the one that was dumped.
+    let others = doc! { "_id": { "$in": ids }, "$nor": [of_store(to)?] };
+    let there = backend.documents(&to.collection)?;
+    if backend.run(there.find_one(others))?.is_some() {
+        return Err(Error::Unsupported(format!(
+            "the collection {} has other entries with the same _id; export the store, and import it \
+             with --collection",
+            to.collection
+        )));
+    }
+    // The notes first: a reader takes a document without one for what FiftyOne wrote.
+    let notes = backend.notes(&from.collection)?;
+    let on_these = doc! { "$match": { "entry": { "$in": ids } } };
+    let into = merge(&side_document::collection(&to.collection));
+    backend.each(notes.aggregate([on_these, into]).batch(), |_| {})?;
+    let mut these = of_store(from)?;
+    these.insert("_id", doc! { "$in": ids });
+    // A name may begin with a dollar.
+    let rename = doc! { "$set": {
+        "store_name": { "$literal": name::of(&to.store_name)? },
+        "dataset_id": { "$literal": name::dataset_of(to)? },
+    } };
+    let documents = backend.documents(&from.collection)?;
+    let pipeline = [doc! { "$match": these }, rename, merge(&to.collection)];
+    backend.each(documents.aggregate(pipeline).batch(), |_| {})
 }
 
 fn move_all(

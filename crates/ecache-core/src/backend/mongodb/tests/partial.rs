@@ -5,8 +5,8 @@ use std::ops::ControlFlow;
 
 use super::*;
 use crate::backend::{
-    Commit, Imported, OnConflict, OnExistingStore, ReadBackend, StoreMetadata, Touch, WriteBackend,
-    fail_at_refused, no_progress,
+    Commit, Imported, OnConflict, OnExistingStore, ReadBackend, StoreMetadata, Touch, Values,
+    WriteBackend, fail_at_refused, no_progress,
 };
 use crate::entry::Policy;
 use crate::error::Result;
@@ -240,4 +240,61 @@ fn a_renaming_that_stops_is_continued() {
     let document = |store| ReadBackend::document(&*backend, store).expect("no damage");
     assert_eq!((document(&old), document(&new)), (None, Some(metadata)));
     assert_eq!(backend.stores().expect("the stores").len(), 1);
+}
+
+/// A move to another collection that stopped left copies, which the next one takes for what they
+/// are. Documents that only have the same ids are not replaced.
+#[test]
+#[ignore = "needs a MongoDB server: tests/mongodb/with"]
+fn a_move_to_another_collection_is_continued() {
+    let backend = database("moving");
+    import(&backend, 1500, u64::MAX).expect("an import");
+    let old = StoreAddress::new("s");
+    let new = StoreAddress {
+        collection: "elsewhere".into(),
+        ..old.clone()
+    };
+    let of = |store: &StoreAddress| {
+        let values = Values::Include;
+        let mut found = scan(
+            &*backend,
+            &Scan {
+                values,
+                ..Scan::new(Filter::store(store))
+            },
+        );
+        for (entry, _) in &mut found {
+            entry.address = old.entry(entry.address.key.clone());
+        }
+        found.sort_by(|(one, _), (two, _)| one.address.cmp(&two.address));
+        found
+    };
+    let before = of(&old);
+    fail(
+        &backend,
+        "moving",
+        1,
+        doc! { "failCommands": ["delete"], "errorCode": 11601 },
+    );
+    let stopped = backend.rename_store(&old, &new, OnExistingStore::Fail, &mut no_progress);
+    heal(&backend);
+    assert!(stopped.is_err(), "{stopped:?}");
+    assert!(!of(&old).is_empty() && !of(&new).is_empty());
+    let again = backend.rename_store(&old, &new, OnExistingStore::Fail, &mut no_progress);
+    assert!(matches!(again, Err(Error::StoreExists { .. })), "{again:?}");
+    let rest = backend.rename_store(&old, &new, OnExistingStore::Merge, &mut no_progress);
+    rest.expect("a renaming");
+    assert_eq!((of(&old).len(), of(&new)), (0, before));
+
+    let documents = backend.documents("elsewhere").expect("a collection");
+    let restored = vec![doc! { "$match": {} }, doc! { "$out": "restored" }];
+    let copied = backend.each(documents.aggregate(restored).batch(), |_| {});
+    copied.expect("a copy");
+    let restored = StoreAddress {
+        collection: "restored".into(),
+        ..StoreAddress::new("another")
+    };
+    let refused = backend.rename_store(&new, &restored, OnExistingStore::Fail, &mut no_progress);
+    assert!(matches!(refused, Err(Error::Unsupported(_))), "{refused:?}");
+    assert_eq!(of(&new).len(), 1500);
 }
