@@ -115,6 +115,30 @@ fn a_watcher_of_two_collections_is_told_of_both() {
     }
 }
 
+#[test]
+#[ignore = "needs a replica set: tests/mongodb/with --replica-set"]
+fn a_watcher_of_all_collections_is_told_of_one_that_is_made_meanwhile() {
+    let session = Session::new().with("ECACHE_DB", &location("all"));
+    session.run("set s before x --collection mine").succeeds();
+    let watcher = Watcher::start(&session, "--all-collections");
+    let insert = |collection: &str, key: &str| {
+        let documents = format!("client.get_default_database()['{collection}']");
+        python("all", &format!("{documents}.insert_one(document('{key}'))"));
+    };
+    insert("mine", "a");
+    assert_eq!(watcher.next(), pair("created", "a"));
+    insert("of another application", "unseen");
+    session.run("set s b x --collection later").succeeds();
+    assert_eq!(watcher.next(), pair("created", "b"));
+    insert("later", "c");
+    assert_eq!(watcher.next(), pair("created", "c"));
+    let drop = "client.get_default_database().drop_collection('mine')";
+    python("all", drop);
+    let mut removed = [watcher.next(), watcher.next()];
+    removed.sort();
+    assert_eq!(removed, [pair("removed", "a"), pair("removed", "before")]);
+}
+
 /// A watcher sees FiftyOne's changes, even after another member became primary. Reads from
 /// secondaries may go back in time from one look to the next, so there this is not guaranteed.
 #[test]

@@ -91,8 +91,8 @@ pub struct Watch {
 enum Following {
     /// It was not asked yet
     NotAsked,
-    /// It does, for each collection
-    Told(Vec<Box<dyn Follow>>),
+    /// It does
+    Told(Box<dyn Follow>),
     /// It does not
     Untold,
 }
@@ -279,60 +279,22 @@ impl Watch {
     fn touched(&mut self) -> Result<Touched> {
         if let Following::NotAsked = self.following {
             // Before the first scan, so that nothing happens in between.
-            self.following = match self.follow()? {
-                Some(follows) => Following::Told(follows),
+            self.following = match self.backend.follow(&self.filter.collections)? {
+                Some(follow) => Following::Told(follow),
                 None => Following::Untold,
             };
         }
-        let Following::Told(follows) = &mut self.following else {
+        let Following::Told(follow) = &mut self.following else {
             return Ok(Touched::Unknown);
         };
-        let mut touched = Touched::These(BTreeSet::new());
-        for follow in follows {
-            match follow.touched() {
-                Ok(more) => touched = both(touched, more),
-                Err(error) => {
-                    // The events of the others are not told again.
-                    self.look_again();
-                    return Err(error);
-                }
-            }
+        let touched = follow.touched();
+        match &touched {
+            Ok(Touched::Unknown) => self.following = Following::Untold,
+            Ok(_) => {}
+            // The events are not told again.
+            Err(_) => self.look_again(),
         }
-        if touched == Touched::Unknown {
-            self.following = Following::Untold;
-        }
-        Ok(touched)
-    }
-
-    /// Follows the collections that the filter names, if the engine reports the changes of each.
-    ///
-    /// A collection that does not exist yet may match a pattern, and cannot be followed before it
-    /// is known.
-    fn follow(&self) -> Result<Option<Vec<Box<dyn Follow>>>> {
-        let mut follows = Vec::new();
-        for collection in &self.filter.collections {
-            let follow = match collection {
-                Pattern::Exact(collection) => self.backend.follow(collection)?,
-                Pattern::Glob(_) => None,
-            };
-            match follow {
-                Some(follow) => follows.push(follow),
-                None => return Ok(None),
-            }
-        }
-        Ok(Some(follows).filter(|follows| !follows.is_empty()))
-    }
-}
-
-/// Joins what is known of two collections.
-fn both(one: Touched, other: Touched) -> Touched {
-    match (one, other) {
-        (Touched::Unknown, _) | (_, Touched::Unknown) => Touched::Unknown,
-        (Touched::Any, _) | (_, Touched::Any) => Touched::Any,
-        (Touched::These(mut one), Touched::These(other)) => {
-            one.extend(other);
-            Touched::These(one)
-        }
+        touched
     }
 }
 

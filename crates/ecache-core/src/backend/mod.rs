@@ -30,7 +30,7 @@ use std::time::Duration;
 
 use crate::entry::Entry;
 use crate::error::{Error, Result};
-use crate::filter::{Filter, Selection, Usage};
+use crate::filter::{Filter, Pattern, Selection, Usage};
 use crate::scope::{Address, StoreAddress};
 use crate::time::Timestamp;
 use crate::usage::{Batch, LogId, Position, Recorded, Tally};
@@ -355,9 +355,9 @@ pub trait ObserveBackend {
         true
     }
 
-    /// Follows the changes of a collection from now on, by any process. Returns `None` where the
-    /// engine does not report them.
-    fn follow(&self, _collection: &str) -> Result<Option<Box<dyn Follow>>> {
+    /// Follows the changes of these collections from now on, or of all stores if there are none, by
+    /// any process. Returns `None` where the engine does not report them.
+    fn follow(&self, _collections: &[Pattern]) -> Result<Option<Box<dyn Follow>>> {
         Ok(None)
     }
 

@@ -15,7 +15,7 @@ use crate::backend::{
 };
 use crate::entry::Entry;
 use crate::error::{Error, Result};
-use crate::filter::{Filter, Selection, Usage};
+use crate::filter::{Filter, Pattern, Selection, Usage};
 use crate::scope::{Address, StoreAddress};
 use crate::time::Timestamp;
 use crate::usage::{Batch, LogId, Position, Recorded};
@@ -158,8 +158,8 @@ impl ObserveBackend for MongoBackend {
         false
     }
 
-    fn follow(&self, collection: &str) -> Result<Option<Box<dyn Follow>>> {
-        change_stream::follow(self, collection)
+    fn follow(&self, collections: &[Pattern]) -> Result<Option<Box<dyn Follow>>> {
+        change_stream::follow(self, collections)
     }
 
     fn add_usage(&self, batch: &Batch, position: Option<Position>, now: Timestamp) -> Result<bool> {

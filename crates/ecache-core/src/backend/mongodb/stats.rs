@@ -18,6 +18,10 @@ use crate::filter::{Filter, Usage};
 use crate::scope::{DEFAULT_COLLECTION, STORE_KEY, StoreAddress};
 use crate::time::Timestamp;
 
+/// Beginnings of the names of collections that are no stores. A dataset's samples are in
+/// collections of its own, of which there may be thousands.
+pub(super) const NEVER_STORES: [&str; 4] = ["samples.", "frames.", "system.", "fs."];
+
 impl MongoBackend {
     /// Returns the collections that are execution stores: FiftyOne's own, those that ecache wrote
     /// to, and those with FiftyOne's unique index.
@@ -30,10 +34,7 @@ impl MongoBackend {
         let names: BTreeSet<String> = names.into_iter().collect();
         let mut collections = Vec::new();
         for name in &names {
-            // A dataset's samples are in collections of its own, of which there may be thousands.
-            let is_other = ["samples.", "frames.", "system.", "fs."]
-                .iter()
-                .any(|prefix| name.starts_with(prefix));
+            let is_other = NEVER_STORES.iter().any(|prefix| name.starts_with(prefix));
             if is_other || name == counters::COLLECTION || name.ends_with(side_document::SUFFIX) {
                 continue;
             }

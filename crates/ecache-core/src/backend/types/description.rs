@@ -19,7 +19,7 @@ pub enum Trouble {
     Structure(String),
 }
 
-/// The entries of a collection that were touched.
+/// The entries of the followed collections that were touched.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Touched {
     /// The entries at these addresses, some of which may be gone
