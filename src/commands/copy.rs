@@ -224,7 +224,11 @@ impl Copy<'_> {
                 };
             }
         });
-        let write = |out: &mut dyn Write| self.pour_into(total, counted, lines(out));
+        let foreign = Omissions::of_foreign(self.context);
+        let write = |out: &mut dyn Write| {
+            let take = lines(out);
+            pour(self.context, "copying", total, counted, &foreign, take)
+        };
         let exit = match (self.args.dry_run, to.as_os_str() == "-") {
             (true, _) => write(&mut io::sink()),
             (false, true) => to_stdout(self.context, write),
@@ -238,16 +242,7 @@ impl Copy<'_> {
         if !self.context.summary.takes(usage, 0) {
             self.context.note(&format!("{verb} {}", amount(usage)));
         }
-        Ok(exit)
-    }
-
-    fn pour_into(
-        &self,
-        total: Option<u64>,
-        found: impl Iterator<Item = Result<Found, Error>>,
-        take: impl FnMut(Record) -> Result<()>,
-    ) -> Result<Exit> {
-        pour(self.context, "copying", total, found, take)
+        Ok(exit.max_trouble(foreign.finish()))
     }
 
     fn to_store(
@@ -256,7 +251,8 @@ impl Copy<'_> {
         found: impl Iterator<Item = Result<Found, Error>>,
     ) -> Result<Exit> {
         let backend = self.target()?;
-        let refused = Omissions::new(self.context);
+        let foreign = Omissions::of_foreign(self.context);
+        let refused = Omissions::new(self.context, "which TO cannot keep");
         let mut on_refused = |address: &Address, error| {
             refused.add(address, error);
             Ok(())
@@ -281,7 +277,8 @@ impl Copy<'_> {
             importer = importer.rehearsing();
         }
         signals::finish_batches()?;
-        let poured = self.pour_into(total, found, |record| Ok(importer.add(record)?));
+        let add = |record| Ok(importer.add(record)?);
+        let poured = pour(self.context, "copying", total, found, &foreign, add);
         // Records read before an error are written, so that another copy can continue behind them.
         let flushed = importer.flush();
         let verb = if self.args.dry_run {
@@ -293,7 +290,7 @@ impl Copy<'_> {
         if let Some(until) = importer.log().and_then(|log| log.until) {
             tell_undo(self.context, until, now);
         }
-        let refused = refused.finish("which TO cannot keep");
+        let omitted = refused.finish().max_trouble(foreign.finish());
         let exit = poured.and_then(|exit| Ok(flushed.map(|()| exit)?));
         let exit = exit.map_err(|error| {
             if is_passing(&error) {
@@ -302,7 +299,7 @@ impl Copy<'_> {
                 error.context("the copy stopped")
             }
         })?;
-        Ok(exit.max_trouble(refused))
+        Ok(exit.max_trouble(omitted))
     }
 
     /// Opens the store that is copied to. A dry run does not create it.

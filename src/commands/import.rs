@@ -62,7 +62,7 @@ pub(crate) fn run(context: &Context, args: ImportArgs) -> Result<Exit> {
         until: None,
     };
     let mut sieve = Sieve::new(context, filter, now);
-    let refused = Omissions::new(context);
+    let refused = Omissions::new(context, "which the store cannot keep");
     let imported = backend.import_logged(
         &mut read_ahead(records).filter_map(|read| sieve.sift(read)),
         args.on_conflict.into(),
@@ -99,7 +99,7 @@ pub(crate) fn run(context: &Context, args: ImportArgs) -> Result<Exit> {
     if let Some(until) = log.until {
         tell_undo(context, until, now);
     }
-    let refused = refused.finish("which the store cannot keep");
+    let refused = refused.finish();
     let exit = refused.max_trouble(sieve.finish());
     context.finish_summary(args.dry_run)?;
     let is_empty = imported.created + imported.replaced + imported.kept + imported.stores == 0;

@@ -19,13 +19,25 @@ pub(in crate::commands) const NAMED: u64 = 10;
 /// Names the first entries that cannot be taken along, and counts all of them.
 pub(in crate::commands) struct Omissions<'a> {
     context: &'a Context,
+    /// Completes the sentence `left out 3 entries, …`
+    why: &'static str,
     count: Cell<u64>,
 }
 
 impl<'a> Omissions<'a> {
-    pub(in crate::commands) fn new(context: &'a Context) -> Self {
+    pub(in crate::commands) fn new(context: &'a Context, why: &'static str) -> Self {
         let count = Cell::new(0);
-        Self { context, count }
+        Self {
+            context,
+            why,
+            count,
+        }
+    }
+
+    /// Omits what another program wrote, and ecache can keep nowhere else.
+    pub(in crate::commands) fn of_foreign(context: &'a Context) -> Self {
+        let why = "which would not be the same elsewhere; `ecache doctor` says why";
+        Self::new(context, why)
     }
 
     /// Leaves out one more entry, for a reason.
@@ -36,13 +48,14 @@ impl<'a> Omissions<'a> {
         }
     }
 
-    /// Reports how many were left out, and returns the exit code; `why` completes the sentence.
-    pub(in crate::commands) fn finish(&self, why: &str) -> Exit {
+    /// Reports how many were left out, and returns the exit code.
+    pub(in crate::commands) fn finish(&self) -> Exit {
         match self.count.get() {
             0 => Exit::Done,
             count => {
                 let entries = entries(count);
-                self.context.warn(&format!("left out {entries}, {why}"));
+                self.context
+                    .warn(&format!("left out {entries}, {}", self.why));
                 Exit::Failed
             }
         }

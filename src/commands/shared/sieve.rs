@@ -41,7 +41,7 @@ impl<'a> Sieve<'a> {
             filter,
             now,
             elsewhere: BTreeMap::new(),
-            omissions: Omissions::new(context),
+            omissions: Omissions::new(context, "which cannot be kept as written"),
             is_of_entries: false,
             nameless: Vec::new(),
         }
@@ -118,7 +118,7 @@ impl<'a> Sieve<'a> {
 
     /// Reports the documents that were left out, and returns the exit code.
     pub(in crate::commands) fn finish(self) -> Exit {
-        let exit = self.omissions.finish("which cannot be kept as written");
+        let exit = self.omissions.finish();
         collections::note(self.context, Counted::Entries, self.elsewhere);
         exit
     }

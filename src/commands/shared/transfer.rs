@@ -21,18 +21,19 @@ use crate::signals;
 
 /// Passes the records to `take`, with progress, until the end or until the user interrupts it.
 ///
-/// Damaged and oversized records are reported and left out, and change the exit code.
+/// Damaged and oversized records are reported and left out, and change the exit code. The caller
+/// says how many were `foreign` once it has said what was done.
 pub(in crate::commands) fn pour(
     context: &Context,
     verb: &'static str,
     total: Option<u64>,
     found: impl Iterator<Item = Result<Found, Error>>,
+    foreign: &Omissions<'_>,
     mut take: impl FnMut(Record) -> Result<()>,
 ) -> Result<Exit> {
     let mut bar = context.progress(verb, total);
     let mut exit = Exit::Done;
     let mut done = 0;
-    let foreign = Omissions::new(context);
     for found in found {
         if signals::interrupted().is_some() {
             let done = Usage {
@@ -65,8 +66,7 @@ pub(in crate::commands) fn pour(
         }
     }
     bar.finish();
-    let foreign = foreign.finish("which would not be the same elsewhere; `ecache doctor` says why");
-    Ok(exit.max_trouble(foreign))
+    Ok(exit)
 }
 
 /// Takes a record by writing it as a line.
