@@ -86,32 +86,30 @@ impl Check {
         self != Self::Foreign
     }
 
-    /// Describes the fault of the entries, as in `3 entries …`.
+    /// Describes the fault of the entries, as in `3 entries …` and `1 entry …`.
     pub fn explain(self) -> &'static str {
         match self {
-            Self::Damaged => "are not what was written",
+            Self::Damaged => "not as written",
             Self::Structure => {
-                "are in a file whose pages or indexes are damaged: more of them may be hidden"
+                "in a file whose pages or indexes are damaged: more of them may be hidden"
             }
-            Self::Unreadable => "have a value that FiftyOne's decorator raises on at every hit",
-            Self::Orphaned => "belong to datasets that were deleted",
-            Self::Expired => "are expired, and still there",
-            Self::EndlessPrompts => {
-                "were made in a prompt, which has ended or will, and never expire"
-            }
-            Self::EndlessUsers => "were made for a user, and never expire",
+            Self::Unreadable => "with a value that FiftyOne's decorator raises on at every hit",
+            Self::Orphaned => "of datasets that were deleted",
+            Self::Expired => "expired, and still there",
+            Self::EndlessPrompts => "made in a prompt, which has ended or will, without an expiry",
+            Self::EndlessUsers => "made for a user, without an expiry",
             Self::SharedStores => {
-                "are in stores that several functions use, which take each other's entries for theirs"
+                "in stores of several functions, which take each other's entries for theirs"
             }
-            Self::OldVersions => "belong to versions that a newer one has replaced",
-            Self::NearLimit => "have a value that is nearly too large for MongoDB (16 MiB)",
+            Self::OldVersions => "of versions that a newer one has replaced",
+            Self::NearLimit => "with a value that is nearly too large for MongoDB (16 MiB)",
             Self::PersistExpiry => {
-                "are of policy persist and have an expiry, at which MongoDB removes them all the same"
+                "of policy persist with an expiry, at which MongoDB removes them all the same"
             }
-            Self::MissingIndexes => "are read without the indexes that FiftyOne makes",
+            Self::MissingIndexes => "read without the indexes that FiftyOne makes",
             Self::Foreign => {
-                "have something that ecache cannot keep elsewhere: they are listed and counted, \
-                 and left out by export and copy"
+                "with something that ecache cannot keep elsewhere: listed and counted, and left \
+                 out by export and copy"
             }
         }
     }
