@@ -724,7 +724,7 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
         }
         'ecache;stores;rename' {
             [CompletionResult]::new('--to-dataset', '--to-dataset', [CompletionResultType]::ParameterName, 'Link the store to this dataset instead')
-            [CompletionResult]::new('--to-collection', '--to-collection', [CompletionResultType]::ParameterName, 'Move the store to this collection; in a file alone')
+            [CompletionResult]::new('--to-collection', '--to-collection', [CompletionResultType]::ParameterName, 'Move the store to this collection')
             [CompletionResult]::new('--dataset', '--dataset', [CompletionResultType]::ParameterName, 'The dataset that the store is linked to, by its id, or in FiftyOne''s database its name')
             [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne''s own: fiftyone (a file of that name is ./fiftyone)')
             [CompletionResult]::new('--db-file', '--db-file', [CompletionResultType]::ParameterName, 'Use the store whose location is in this file, as a URL with a password has to be')

@@ -703,7 +703,7 @@ set edit:completion:arg-completer[ecache] = {|@words|
         }
         &'ecache;stores;rename'= {
             cand --to-dataset 'Link the store to this dataset instead'
-            cand --to-collection 'Move the store to this collection; in a file alone'
+            cand --to-collection 'Move the store to this collection'
             cand --dataset 'The dataset that the store is linked to, by its id, or in FiftyOne''s database its name'
             cand --db 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne''s own: fiftyone (a file of that name is ./fiftyone)'
             cand --db-file 'Use the store whose location is in this file, as a URL with a password has to be'

@@ -786,7 +786,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_su
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rm" -s v -l verbose -d 'Say more on standard error'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rm" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rename" -l to-dataset -d 'Link the store to this dataset instead' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rename" -l to-collection -d 'Move the store to this collection; in a file alone' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rename" -l to-collection -d 'Move the store to this collection' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rename" -l dataset -d 'The dataset that the store is linked to, by its id, or in FiftyOne\'s database its name' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rename" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rename" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F

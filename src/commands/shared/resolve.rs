@@ -168,11 +168,12 @@ fn check_store(name: &str) -> Result<&str> {
 }
 
 /// Refuses an empty name for an entry that is written: most likely, a shell variable is not set.
+/// FiftyOne's entries without a name are read, removed, copied and imported.
 pub(in crate::commands) fn check_written(what: &str, name: &str) -> Result<()> {
     match name {
         "" => Err(usage_tip(
             format!("the {what} is empty"),
-            "entries without one are read and removed, and none is written",
+            "an unset variable is empty, too; ecache import writes entries without one",
         )),
         _ => Ok(()),
     }
