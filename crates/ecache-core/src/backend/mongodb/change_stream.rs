@@ -19,9 +19,9 @@ use mongodb::options::{FullDocumentType, ReadPreference, SelectionCriteria};
 use mongodb::{Collection, Database};
 use tokio::task::JoinHandle;
 
+use super::collections::NEVER_STORES;
 use super::document::Stores;
 use super::id::DocumentId;
-use super::stats::NEVER_STORES;
 use super::{MongoBackend, counters, side_document};
 use crate::backend::{Follow, Touched};
 use crate::error::Result;

@@ -1,7 +1,7 @@
 //! From a URI to a client, and from the driver's errors to ours.
 
 use std::collections::HashSet;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use mongodb::error::{Error as DriverError, ErrorKind, Result as DriverResult, WriteFailure};
@@ -65,7 +65,8 @@ pub(super) fn open(uri: &str, access: Access, hurry: Option<Duration>) -> Result
         driver: Arc::new(driver),
         host: hosts.join(",").into(),
         access,
-        indexed: Arc::new(Mutex::new(HashSet::new())),
+        indexed: Arc::default(),
+        stores: Arc::default(),
     };
     // Behind a load balancer, the driver contacts no server before the first operation.
     if asked.load_balanced != Some(true) {
@@ -139,6 +140,7 @@ impl MongoBackend {
             host: self.host.clone(),
             access: self.access,
             indexed: self.indexed.clone(),
+            stores: self.stores.clone(),
         }
     }
 

@@ -38,6 +38,7 @@
 //! of its own.
 
 mod change_stream;
+mod collections;
 mod connection;
 mod contract;
 mod counters;
@@ -95,6 +96,8 @@ pub struct MongoBackend {
     access: Access,
     /// Collections that are known to have their indexes
     indexed: Arc<Mutex<HashSet<String>>>,
+    /// Collections that are known to be no other application's
+    stores: Arc<Mutex<HashSet<String>>>,
 }
 
 impl MongoBackend {
@@ -119,13 +122,13 @@ impl MongoBackend {
 
     /// Returns the collection of that name, for its documents.
     fn documents(&self, collection: &str) -> Result<Collection<RawDocumentBuf>> {
-        check_collection(collection)?;
+        self.check_store(collection)?;
         Ok(self.database.collection(collection))
     }
 
     /// The notes on a collection's documents.
     fn notes(&self, collection: &str) -> Result<Collection<RawDocumentBuf>> {
-        check_collection(collection)?;
+        self.check_store(collection)?;
         Ok(self
             .database
             .collection(&side_document::collection(collection)))
@@ -138,24 +141,5 @@ impl MongoBackend {
                 "the store was opened to be read only".into(),
             )),
         }
-    }
-}
-
-/// Refuses a name that MongoDB has no collection for, or that is one of ours.
-fn check_collection(name: &str) -> Result<()> {
-    const MAX_LENGTH: usize = 200;
-    let is_ours = name == counters::COLLECTION || name.ends_with(side_document::SUFFIX);
-    let is_possible = name.len() <= MAX_LENGTH
-        && !name.contains(['$', '\0'])
-        && !name.starts_with(['.'])
-        && !name.ends_with('.')
-        && !name.contains("..")
-        && !name.starts_with("system.");
-    if is_possible && !is_ours {
-        Ok(())
-    } else {
-        Err(Error::Unsupported(format!(
-            "MongoDB cannot keep an execution store in the collection {name:?}"
-        )))
     }
 }

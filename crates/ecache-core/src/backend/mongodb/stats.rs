@@ -7,7 +7,7 @@ use mongodb::bson::{Document, RawDocumentBuf, doc};
 
 use super::document::{Stores, read};
 use super::query::SIZE;
-use super::{MongoBackend, counters, indexes, side_document};
+use super::{MongoBackend, indexes, side_document};
 use crate::backend::{
     Dataset, Description, Dimension, Group, StoreMetadata, StoreRecord, Trouble, UnnamedValues,
     Values,
@@ -15,57 +15,8 @@ use crate::backend::{
 use crate::entry::Policy;
 use crate::error::Result;
 use crate::filter::{Filter, Usage};
-use crate::scope::{DEFAULT_COLLECTION, STORE_KEY, StoreAddress};
+use crate::scope::{STORE_KEY, StoreAddress};
 use crate::time::Timestamp;
-
-/// Beginnings of the names of collections that are no stores. A dataset's samples are in
-/// collections of its own, of which there may be thousands.
-pub(super) const NEVER_STORES: [&str; 4] = ["samples.", "frames.", "system.", "fs."];
-
-impl MongoBackend {
-    /// Returns the collections that are execution stores: FiftyOne's own, those that ecache wrote
-    /// to, and those with FiftyOne's unique index.
-    ///
-    /// An application's own collection must never be taken for one, whatever its documents look
-    /// like: all of these may be removed from at once. Views have no indexes.
-    pub(super) fn collections(&self) -> Result<Vec<String>> {
-        let names = self.database.list_collection_names();
-        let names = self.run(names.filter(doc! { "type": "collection" }))?;
-        let names: BTreeSet<String> = names.into_iter().collect();
-        let mut collections = Vec::new();
-        for name in &names {
-            let is_other = NEVER_STORES.iter().any(|prefix| name.starts_with(prefix));
-            if is_other || name == counters::COLLECTION || name.ends_with(side_document::SUFFIX) {
-                continue;
-            }
-            let is_known =
-                name == DEFAULT_COLLECTION || names.contains(&side_document::collection(name));
-            if is_known || self.has_store_index(name)? {
-                collections.push(name.clone());
-            }
-        }
-        Ok(collections)
-    }
-
-    fn has_store_index(&self, collection: &str) -> Result<bool> {
-        let documents = self.database.collection::<RawDocumentBuf>(collection);
-        let expected = indexes::indexes();
-        let unique = |index: &&Document| {
-            index
-                .get_str("name")
-                .is_ok_and(|name| name == indexes::UNIQUE_INDEX)
-        };
-        let unique = expected.iter().find(unique).expect("it is one of them");
-        let mut is_there = false;
-        self.each(documents.list_indexes().batch(), |index| {
-            if let Ok(index) = Document::try_from(index) {
-                let same = |field| index.get(field) == unique.get(field);
-                is_there |= ["name", "key", "unique"].into_iter().all(same);
-            }
-        })?;
-        Ok(is_there)
-    }
-}
 
 pub(super) fn troubles(backend: &MongoBackend, collection: &str) -> Result<Vec<Trouble>> {
     let mut troubles = Vec::new();

@@ -138,7 +138,8 @@ proptest! {
 #[test]
 #[ignore = "needs a MongoDB server: tests/mongodb/with"]
 fn collections_of_other_applications_are_no_stores() {
-    let backend = TemporaryDatabase::new();
+    let uri = TemporaryDatabase::uri("");
+    let backend = TemporaryDatabase::at(&uri);
     write(&backend, &full(), "1");
     let mut elsewhere = full();
     elsewhere.address = StoreAddress {
@@ -173,6 +174,35 @@ fn collections_of_other_applications_are_no_stores() {
     let names = backend.names(Dimension::Collection).expect("the names");
     let names: Vec<&str> = names.iter().map(|name| &**name).collect();
     assert_eq!(names, ["execution_store", "fiftyones", "mine"]);
+
+    // Those of others are refused, also by name. One without indexes may have been restored.
+    let datasets: Collection<Document> = backend.database.collection("datasets");
+    let dataset = datasets.insert_one(doc! { "name": "street" });
+    backend.run(dataset).expect("a document");
+    let of = |collection: &str| Filter {
+        collections: vec![Pattern::exact(collection)],
+        ..Filter::default()
+    };
+    let again = MongoBackend::open(&uri, Access::Write).expect("the database");
+    for collection in ["plain", "similar", "new"] {
+        again.usage(&of(collection).into(), NOW).expect("a store");
+    }
+    let mut theirs = full();
+    theirs.address = StoreAddress {
+        collection: "datasets".into(),
+        ..StoreAddress::new("s")
+    }
+    .entry(full().address.key);
+    let put = again.put(&theirs, &inline("1"), &Condition::Always.into(), NOW);
+    for refused in [
+        put.map(|_| Usage::default()),
+        again.usage(&of("datasets").into(), NOW),
+        again.remove(&of("datasets").into(), NOW, &mut no_progress),
+    ] {
+        assert!(matches!(refused, Err(Error::Unsupported(_))), "{refused:?}");
+    }
+    let left = backend.run(datasets.count_documents(doc! {}));
+    assert_eq!(left.expect("a count"), 1);
     let all = Filter {
         collections: Vec::new(),
         ..Filter::default()

@@ -1,0 +1,119 @@
+//! Which collections are execution stores.
+
+use std::collections::{BTreeSet, HashSet};
+use std::sync::{MutexGuard, PoisonError};
+
+use mongodb::bson::{Document, RawDocumentBuf, doc};
+
+use super::{MongoBackend, counters, indexes, side_document};
+use crate::error::{Error, Result};
+use crate::scope::DEFAULT_COLLECTION;
+
+/// Beginnings of the names of collections that are no stores. A dataset's samples are in
+/// collections of its own, of which there may be thousands.
+pub(super) const NEVER_STORES: [&str; 4] = ["samples.", "frames.", "system.", "fs."];
+
+impl MongoBackend {
+    /// Returns the collections that are execution stores: FiftyOne's own, those that ecache wrote
+    /// to, and those with FiftyOne's unique index.
+    ///
+    /// An application's own collection must never be taken for one, whatever its documents look
+    /// like: all of these may be removed from at once. Views have no indexes.
+    pub(super) fn collections(&self) -> Result<Vec<String>> {
+        let names = self.database.list_collection_names();
+        let names = self.run(names.filter(doc! { "type": "collection" }))?;
+        let names: BTreeSet<String> = names.into_iter().collect();
+        let mut collections = Vec::new();
+        for name in &names {
+            let is_other = NEVER_STORES.iter().any(|prefix| name.starts_with(prefix));
+            if is_other || name == counters::COLLECTION || name.ends_with(side_document::SUFFIX) {
+                continue;
+            }
+            let is_known =
+                name == DEFAULT_COLLECTION || names.contains(&side_document::collection(name));
+            if is_known || self.has_store_index(name)? {
+                self.known_stores().insert(name.clone());
+                collections.push(name.clone());
+            }
+        }
+        Ok(collections)
+    }
+
+    /// Refuses a collection that is another application's, even if it is named: its documents would
+    /// be listed as entries, and `clear` would remove them.
+    ///
+    /// One whose first document has a store and a key is taken for a store without indexes, as
+    /// `mongorestore` leaves it with an option.
+    pub(super) fn check_store(&self, collection: &str) -> Result<()> {
+        check_name(collection)?;
+        if collection == DEFAULT_COLLECTION || self.known_stores().contains(collection) {
+            return Ok(());
+        }
+        let documents = self.database.collection::<RawDocumentBuf>(collection);
+        let names = doc! { "store_name": 1, "key": 1 };
+        let first = self.run(documents.find_one(doc! {}).projection(names))?;
+        let has = |field| matches!(&first, Some(first) if matches!(first.get(field), Ok(Some(_))));
+        let is_entry = has("store_name") && has("key");
+        let is_store = first.is_none()
+            || is_entry
+            || self.has_notes(collection)?
+            || self.has_store_index(collection)?;
+        if !is_store {
+            return Err(Error::Unsupported(format!(
+                "the collection {collection:?} is another application's: its documents are no \
+                 entries of an execution store"
+            )));
+        }
+        self.known_stores().insert(collection.to_owned());
+        Ok(())
+    }
+
+    fn known_stores(&self) -> MutexGuard<'_, HashSet<String>> {
+        self.stores.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reports whether ecache wrote to a collection.
+    fn has_notes(&self, collection: &str) -> Result<bool> {
+        let notes = doc! { "name": side_document::collection(collection) };
+        let names = self.database.list_collection_names().filter(notes);
+        Ok(!self.run(names)?.is_empty())
+    }
+
+    fn has_store_index(&self, collection: &str) -> Result<bool> {
+        let documents = self.database.collection::<RawDocumentBuf>(collection);
+        let expected = indexes::indexes();
+        let unique = |index: &&Document| {
+            index
+                .get_str("name")
+                .is_ok_and(|name| name == indexes::UNIQUE_INDEX)
+        };
+        let unique = expected.iter().find(unique).expect("it is one of them");
+        let mut is_there = false;
+        self.each(documents.list_indexes().batch(), |index| {
+            if let Ok(index) = Document::try_from(index) {
+                let same = |field| index.get(field) == unique.get(field);
+                is_there |= ["name", "key", "unique"].into_iter().all(same);
+            }
+        })?;
+        Ok(is_there)
+    }
+}
+
+/// Refuses a name that MongoDB has no collection for, or that is one of ours.
+fn check_name(name: &str) -> Result<()> {
+    const MAX_LENGTH: usize = 200;
+    let is_ours = name == counters::COLLECTION || name.ends_with(side_document::SUFFIX);
+    let is_possible = name.len() <= MAX_LENGTH
+        && !name.contains(['$', '\0'])
+        && !name.starts_with(['.'])
+        && !name.ends_with('.')
+        && !name.contains("..")
+        && !name.starts_with("system.");
+    if is_possible && !is_ours {
+        Ok(())
+    } else {
+        Err(Error::Unsupported(format!(
+            "MongoDB cannot keep an execution store in the collection {name:?}"
+        )))
+    }
+}
