@@ -39,6 +39,7 @@ impl Period {
 }
 
 /// Adds up the periods of equal begin and group.
+#[cfg(feature = "mongodb")]
 pub(crate) fn sum_by_group(periods: Vec<Period>) -> Vec<Period> {
     let mut sums: BTreeMap<(i64, Group), Period> = BTreeMap::new();
     for period in periods {

@@ -33,6 +33,7 @@ mod stored;
 
 use std::sync::Arc;
 
+#[cfg(feature = "mongodb")]
 pub(crate) use batch::sum_by_group;
 pub use batch::{Batch, EntryUse, Gap, Period};
 pub use follower::Follower;
