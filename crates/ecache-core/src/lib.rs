@@ -145,6 +145,12 @@
 //! | `compact` | yes | [`Compact`](execution_cache::Compact), a binary codec |
 //! | `mongodb` | no | stores in FiftyOne's own database |
 
+#[cfg(not(unix))]
+compile_error!(
+    "ecache needs Unix: locks that end with a process, signals, and files of one owner. On Windows it \
+     runs in WSL"
+);
+
 pub mod backend;
 #[doc(hidden)]
 pub mod command;

@@ -55,16 +55,16 @@ impl FlightLocks {
 
     /// Reports whether another open file holds any of these locks.
     pub(crate) fn is_any_locked(&self) -> io::Result<bool> {
-        let mut lock = description(libc::F_WRLCK, 0, 0);
-        control(&self.file, GET_LOCK, &mut lock)?;
-        Ok(lock.l_type != libc::F_UNLCK as libc::c_short)
+        let mut lock = description(kind::WRITE, 0, 0);
+        control(&self.file, command::GET_LOCK, &mut lock)?;
+        Ok(lock.l_type != kind::NONE)
     }
 
     /// Reports whether no other open file holds the lock of a key; `false` if that is unknown.
     pub(crate) fn is_free(&self, hash: &[u8; 32]) -> bool {
-        let mut lock = description(libc::F_WRLCK, offset(hash), 1);
-        let asked = control(&self.file, GET_LOCK, &mut lock);
-        asked.is_ok() && lock.l_type == libc::F_UNLCK as libc::c_short
+        let mut lock = description(kind::WRITE, offset(hash), 1);
+        let asked = control(&self.file, command::GET_LOCK, &mut lock);
+        asked.is_ok() && lock.l_type == kind::NONE
     }
 
     /// Locks a key, unless another process has it.
@@ -77,8 +77,8 @@ impl FlightLocks {
         let offset = offset(hash);
         match control(
             &self.file,
-            SET_LOCK,
-            &mut description(libc::F_WRLCK, offset, 1),
+            command::SET_LOCK,
+            &mut description(kind::WRITE, offset, 1),
         ) {
             Ok(()) => Ok(Some(FlightLock {
                 file: self.file.clone(),
@@ -99,8 +99,8 @@ impl FlightLocks {
     /// If the file system does not support such locks.
     pub(crate) fn wait(&self, hash: &[u8; 32]) -> io::Result<FlightLock> {
         let offset = offset(hash) | WAITING;
-        let mut lock = description(libc::F_RDLCK, offset, 1);
-        control(&self.file, SET_LOCK, &mut lock)?;
+        let mut lock = description(kind::READ, offset, 1);
+        control(&self.file, command::SET_LOCK, &mut lock)?;
         Ok(FlightLock {
             file: self.file.clone(),
             offset,
@@ -113,16 +113,16 @@ impl FlightLocks {
     ///
     /// `None` if the lock is unsigned, or signed by this process.
     pub(crate) fn leader(&self, hash: &[u8; 32]) -> Option<i32> {
-        let mut lock = description(libc::F_WRLCK, offset(hash) | SIGNED, 1);
+        let mut lock = description(kind::WRITE, offset(hash) | SIGNED, 1);
         control(&self.file, libc::F_GETLK, &mut lock).ok()?;
-        (lock.l_type != libc::F_UNLCK as libc::c_short).then_some(lock.l_pid.max(0))
+        (lock.l_type != kind::NONE).then_some(lock.l_pid.max(0))
     }
 
     /// Reports whether another process waits for a key.
     pub(crate) fn is_awaited(&self, hash: &[u8; 32]) -> bool {
-        let mut lock = description(libc::F_WRLCK, offset(hash) | WAITING, 1);
-        let asked = control(&self.file, GET_LOCK, &mut lock);
-        asked.is_ok() && lock.l_type != libc::F_UNLCK as libc::c_short
+        let mut lock = description(kind::WRITE, offset(hash) | WAITING, 1);
+        let asked = control(&self.file, command::GET_LOCK, &mut lock);
+        asked.is_ok() && lock.l_type != kind::NONE
     }
 
     /// Locks a key as soon as it is free, and waits no longer than `patience`.
@@ -178,7 +178,7 @@ impl FlightLock {
     /// drops it with the process. It is also dropped when this process closes any descriptor of the
     /// file.
     pub(crate) fn sign(&mut self) {
-        let mut lock = description(libc::F_WRLCK, self.offset | SIGNED, 1);
+        let mut lock = description(kind::WRITE, self.offset | SIGNED, 1);
         self.is_signed = control(&self.file, libc::F_SETLK, &mut lock).is_ok();
     }
 
@@ -194,13 +194,13 @@ impl Drop for FlightLock {
     fn drop(&mut self) {
         // If this fails, the kernel drops the locks when the file is closed.
         if self.is_signed {
-            let mut lock = description(libc::F_UNLCK, self.offset | SIGNED, 1);
+            let mut lock = description(kind::NONE, self.offset | SIGNED, 1);
             let _ = control(&self.file, libc::F_SETLK, &mut lock);
         }
         let _ = control(
             &self.file,
-            SET_LOCK,
-            &mut description(libc::F_UNLCK, self.offset, 1),
+            command::SET_LOCK,
+            &mut description(kind::NONE, self.offset, 1),
         );
     }
 }
@@ -219,20 +219,30 @@ const SIGNED: i64 = 1 << 61;
 /// Offset of the followers' bytes, behind both.
 const WAITING: i64 = 1 << 62;
 
-#[cfg(any(target_os = "linux", target_os = "android"))]
-const SET_LOCK: libc::c_int = libc::F_OFD_SETLK;
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-const SET_LOCK: libc::c_int = libc::F_SETLK;
-#[cfg(any(target_os = "linux", target_os = "android"))]
-const GET_LOCK: libc::c_int = libc::F_OFD_GETLK;
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-const GET_LOCK: libc::c_int = libc::F_GETLK;
+/// Kinds of locks, in the type of the field that has them.
+#[allow(
+    clippy::unnecessary_cast,
+    reason = "they are of another type on Linux than on Apple's systems"
+)]
+mod kind {
+    pub(super) const READ: libc::c_short = libc::F_RDLCK as libc::c_short;
+    pub(super) const WRITE: libc::c_short = libc::F_WRLCK as libc::c_short;
+    pub(super) const NONE: libc::c_short = libc::F_UNLCK as libc::c_short;
+}
+
+/// Commands for locks of an open file. Elsewhere locks belong to a process.
+mod command {
+    #[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple")))]
+    pub(super) use libc::{F_GETLK as GET_LOCK, F_SETLK as SET_LOCK};
+    #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
+    pub(super) use libc::{F_OFD_GETLK as GET_LOCK, F_OFD_SETLK as SET_LOCK};
+}
 
 /// Describes a lock of `length` bytes from `offset` on, or of all that follow if `length` is 0.
-fn description(kind: libc::c_int, offset: i64, length: i64) -> libc::flock {
+fn description(kind: libc::c_short, offset: i64, length: i64) -> libc::flock {
     // SAFETY: a `flock` of zeros is a valid value of this plain C struct.
     let mut lock: libc::flock = unsafe { std::mem::zeroed() };
-    lock.l_type = kind as libc::c_short;
+    lock.l_type = kind;
     lock.l_whence = libc::SEEK_SET as libc::c_short;
     lock.l_start = offset as libc::off_t;
     lock.l_len = length as libc::off_t;
