@@ -1,4 +1,5 @@
-//! The examples of README.md and docs/recipes.md, run as they stand.
+//! The examples of README.md, docs/recipes.md and docs/run.md, run as they stand; the links of all
+//! pages, and the book's table of contents.
 //!
 //! A fence `console` is a session: a line after `$ `, with those after `> `, is run by bash, in one
 //! shell per page; the lines below it are what it prints to both streams, compared if there are
@@ -108,4 +109,62 @@ fn the_readme_runs_as_it_stands() {
 #[test]
 fn the_recipes_run_as_they_stand() {
     check("docs/recipes.md");
+}
+
+#[test]
+fn the_page_on_commands_runs_as_it_stands() {
+    check("docs/run.md");
+}
+
+/// Returns the pages of the book, and the text of each.
+fn pages() -> Vec<(String, String)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
+    let mut pages = Vec::new();
+    for file in fs::read_dir(folder).expect("a folder") {
+        let path = file.expect("a file").path();
+        if path.extension().is_some_and(|extension| extension == "md") {
+            let name = path.file_name().expect("a name").to_string_lossy();
+            let text = fs::read_to_string(&path).expect("a page");
+            pages.push((name.into_owned(), text));
+        }
+    }
+    pages
+}
+
+/// Returns the targets of the links in a page, without anchors.
+fn links(text: &str) -> impl Iterator<Item = &str> {
+    let links = text.split("](").skip(1);
+    let links = links.filter_map(|rest| Some(rest.split_once(')')?.0));
+    let links = links.map(|link| link.split_once('#').map_or(link, |(page, _)| page));
+    links.filter(|link| !link.is_empty() && !link.contains("://"))
+}
+
+#[test]
+fn links_lead_to_pages_that_say_something() {
+    let repository = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let readme = fs::read_to_string(repository.join("README.md")).expect("the page is there");
+    let all = pages()
+        .into_iter()
+        .map(|(name, text)| (format!("docs/{name}"), text));
+    for (page, text) in all.chain([("README.md".to_owned(), readme)]) {
+        let folder = repository.join(&page);
+        let folder = folder.parent().expect("a folder");
+        for link in links(&text) {
+            let target = fs::metadata(folder.join(link));
+            let says = target.is_ok_and(|target| target.is_dir() || target.len() > 0);
+            assert!(says, "{page} links to {link}");
+        }
+    }
+}
+
+#[test]
+fn the_book_has_every_page_once() {
+    let (contents, pages): (Vec<_>, Vec<_>) = pages()
+        .into_iter()
+        .partition(|(name, _)| name == "SUMMARY.md");
+    let mut listed: Vec<&str> = links(&contents[0].1).collect();
+    let mut there: Vec<&str> = pages.iter().map(|(name, _)| &**name).collect();
+    listed.sort_unstable();
+    there.sort_unstable();
+    assert_eq!(listed, there);
 }
