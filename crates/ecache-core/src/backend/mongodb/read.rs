@@ -20,7 +20,7 @@ use crate::entry::Entry;
 use crate::error::{Error, Result};
 use crate::filter::{Filter, Pattern};
 use crate::key::Key;
-use crate::scope::{Address, StoreAddress};
+use crate::scope::Address;
 use crate::time::Timestamp;
 
 /// Values of this many bytes are fetched at once, unless a single one has more.
