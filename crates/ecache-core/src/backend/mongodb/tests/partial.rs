@@ -2,6 +2,7 @@
 //! back.
 
 use std::ops::ControlFlow;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::*;
 use crate::backend::{
@@ -19,8 +20,17 @@ fn database(application: &str) -> TemporaryDatabase {
     TemporaryDatabase::with(&format!("appName={application}"))
 }
 
-/// Makes commands of the application fail after `skip` successful ones.
-fn fail(backend: &MongoBackend, application: &str, skip: i32, mut how: Document) {
+/// The server has one fail point for all of its clients.
+static FAIL_POINT: Mutex<()> = Mutex::new(());
+
+/// Makes commands of the application fail after `skip` successful ones, until `heal`.
+fn fail(
+    backend: &MongoBackend,
+    application: &str,
+    skip: i32,
+    mut how: Document,
+) -> MutexGuard<'static, ()> {
+    let fail_point = FAIL_POINT.lock().unwrap_or_else(PoisonError::into_inner);
     how.insert("appName", application);
     let command = doc! {
         "configureFailPoint": "failCommand",
@@ -31,14 +41,16 @@ fn fail(backend: &MongoBackend, application: &str, skip: i32, mut how: Document)
     backend
         .run(admin.run_command(command))
         .expect("a fail point");
+    fail_point
 }
 
-fn heal(backend: &MongoBackend) {
+fn heal(backend: &MongoBackend, fail_point: MutexGuard<'_, ()>) {
     let command = doc! { "configureFailPoint": "failCommand", "mode": "off" };
     let admin = backend.driver.client.database("admin");
     backend
         .run(admin.run_command(command))
         .expect("a fail point");
+    drop(fail_point);
 }
 
 fn numbered(count: usize) -> impl Iterator<Item = Result<Record>> {
@@ -104,9 +116,9 @@ fn an_import_that_fails_says_how_much_is_there() {
     let lost = doc! { "failCommands": ["update"], "closeConnection": true };
     for (how, perhaps) in [(refused, 0), (lost, 1000)] {
         // Each batch sends one update for the documents and one for the counters.
-        fail(&backend, "ecache-import-fails", 2, how);
+        let failing = fail(&backend, "ecache-import-fails", 2, how);
         let failed = import(&backend, 2500, 0);
-        heal(&backend);
+        heal(&backend, failing);
         let Err(error @ Error::Partial { .. }) = failed else {
             panic!("a part is there: {failed:?}");
         };
@@ -120,7 +132,7 @@ fn an_import_that_fails_says_how_much_is_there() {
             unreachable!("it was one");
         };
         assert_eq!((done.entries, more), (1000, perhaps), "{told}");
-        assert!(told.starts_with("stopped after 1000 entries"), "{told}");
+        assert!(told.starts_with("stopped after 1,000 entries"), "{told}");
         assert_eq!(there(&backend), 1000);
         let all = Filter::default().into();
         backend
@@ -152,9 +164,9 @@ fn a_removal_that_fails_or_is_interrupted_says_how_much_is_gone() {
     assert_eq!(there(&backend), 1500);
     // The server refuses one of the two halves.
     let refused = doc! { "failCommands": ["delete"], "errorCode": 50 };
-    fail(&backend, "ecache-removal-fails", 1, refused);
+    let failing = fail(&backend, "ecache-removal-fails", 1, refused);
     let failed = backend.remove(&all, NOW, &mut no_progress);
-    heal(&backend);
+    heal(&backend, failing);
     let left = there(&backend);
     assert_eq!(left, 750);
     assert!(
@@ -162,9 +174,9 @@ fn a_removal_that_fails_or_is_interrupted_says_how_much_is_gone() {
         "{failed:?}"
     );
     let lost = doc! { "failCommands": ["delete"], "closeConnection": true };
-    fail(&backend, "ecache-removal-fails", 0, lost);
+    let failing = fail(&backend, "ecache-removal-fails", 0, lost);
     let failed = backend.remove(&all, NOW, &mut no_progress);
-    heal(&backend);
+    heal(&backend, failing);
     assert!(
         matches!(&failed, Err(Error::Partial { done, perhaps: 750, .. }) if done.entries == 0),
         "{failed:?}"
@@ -183,9 +195,9 @@ fn a_touch_that_fails_says_how_much_is_changed() {
     };
     // Each batch sends one update each for the notes, the documents and the counters.
     let refused = doc! { "failCommands": ["update"], "errorCode": 50 };
-    fail(&backend, "ecache-touch-fails", 3, refused);
+    let failing = fail(&backend, "ecache-touch-fails", 3, refused);
     let failed = backend.touch(&Filter::default().into(), touch, NOW, &mut no_progress);
-    heal(&backend);
+    heal(&backend, failing);
     assert!(
         matches!(&failed, Err(Error::Partial { done, perhaps: 1000, .. }) if done.entries == 1000),
         "{failed:?}"
@@ -227,9 +239,9 @@ fn a_renaming_that_stops_is_continued() {
     assert!(matches!(again, Err(Error::StoreExists { .. })));
 
     let fails = doc! { "failCommands": ["update"], "errorCode": 11601 };
-    fail(&backend, "renaming", 1, fails);
+    let failing = fail(&backend, "renaming", 1, fails);
     let failed = backend.rename_store(&old, &new, OnExistingStore::Merge, &mut no_progress);
-    heal(&backend);
+    heal(&backend, failing);
     let Err(Error::Partial { done, .. }) = failed else {
         panic!("{failed:?}");
     };
@@ -270,14 +282,14 @@ fn a_move_to_another_collection_is_continued() {
         found
     };
     let before = of(&old);
-    fail(
+    let failing = fail(
         &backend,
         "moving",
         1,
         doc! { "failCommands": ["delete"], "errorCode": 11601 },
     );
     let stopped = backend.rename_store(&old, &new, OnExistingStore::Fail, &mut no_progress);
-    heal(&backend);
+    heal(&backend, failing);
     assert!(stopped.is_err(), "{stopped:?}");
     assert!(!of(&old).is_empty() && !of(&new).is_empty());
     let again = backend.rename_store(&old, &new, OnExistingStore::Fail, &mut no_progress);
