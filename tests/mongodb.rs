@@ -323,10 +323,11 @@ fn a_server_that_refuses_is_known_at_once_and_remembered() {
         listed.stderr
     );
     let first = said(&session, "run -v -- echo out");
-    assert!(first.starts_with("running without the cache: "), "{first}");
+    assert!(first.starts_with("ecache: bypass: "), "{first}");
     assert!(first.contains("Connection refused"), "{first}");
     let second = said(&session, "run -v --dataset somebodys -- echo out");
-    let remembered = "running without the cache: its server could not be reached 0ms ago\n";
+    let remembered =
+        "ecache: bypass: its server could not be reached 0ms ago; running without the cache\n";
     assert_eq!(second, remembered);
     assert_eq!(session.run("run --no-exec -- echo out").code, 1);
     assert_eq!(session.run("run --strict -- echo out").code, 125);
@@ -365,7 +366,7 @@ fn a_server_that_is_reached_again_is_used_again() {
     session.set_clock("2026-11-23T06:32:51.000Z");
     assert_eq!(
         said(&session, "run -v -- echo out"),
-        "running without the cache: its server could not be reached 0ms ago\n"
+        "ecache: bypass: its server could not be reached 0ms ago; running without the cache\n"
     );
     session.run("ls").succeeds();
     assert!(!Path::new(&down).exists());

@@ -243,7 +243,7 @@ fn a_persistent_entry_that_is_expired_stays() {
     let put = backend.put(&entry, &content, &Condition::Always.into(), now());
     assert_eq!(put.expect("a write"), Put::Created);
     drop(backend);
-    let stays = "1 entry (4 B) is expired but persist, and stays; --policy any removes it\n";
+    let stays = "1 entry (4 B) is expired but persist, and would stay; --policy any removes it\n";
     let run = |words: &str| session.run(words);
     run("prune -n --collection execution_store")
         .notes(&format!("would remove 1 entry (3 B)\n{stays}"));
@@ -251,6 +251,7 @@ fn a_persistent_entry_that_is_expired_stays() {
         run("doctor --fix expired --fail-on none --collection execution_store --format tsv");
     let advice = "ecache prune --expired --policy any --collection execution_store";
     assert!(doctor.succeeds().text().contains(advice));
+    let stays = "1 entry (4 B) is expired but persist, and stays; --policy any removes it\n";
     run("prune --expired --collection execution_store")
         .notes(&format!("removed 0 entries (0 B)\n{stays}"));
     run("prune --expired --collection execution_store --policy any")
@@ -278,8 +279,8 @@ fn no_job_runs_in_a_file() {
 #[test]
 fn other_collections_are_named_where_they_are_left_out() {
     let session = filled();
-    let two = "2 more entries are in collection other: add --all-collections, or name it with --collection\n";
-    let one = "1 more entry is in collection other: add --all-collections, or name it with --collection\n";
+    let two = "2 more entries are in collection other; --collection other or --all-collections includes them\n";
+    let one = "1 more entry is in collection other; --collection other or --all-collections includes it\n";
     for (words, note) in [
         ("ls", two),
         ("stats", two),
@@ -338,7 +339,7 @@ fn a_backup_of_all_collections_keeps_their_names() {
         .run("import all.jsonl --db one.db --collection other")
         .notes(
             "imported 2 entries (2 new, 0 replaced)\n\
-             8 more entries are in collection execution_store: add --all-collections, or name it with --collection\n",
+             8 more entries are in collection execution_store; --collection execution_store or --all-collections includes them\n",
         );
     assert_eq!(lines("ls --db one.db --all-collections").len(), 2);
     // One collection is worked in where one entry is named.
@@ -356,7 +357,8 @@ fn a_backup_of_all_collections_keeps_their_names() {
 #[test]
 fn a_dataset_that_nothing_is_known_of_is_said() {
     let session = filled();
-    let note = "no entry is linked to dataset \"street\"; in a file, datasets are known by their ids alone\n";
+    let note =
+        "warning: no entry is linked to dataset street\n  tip: a file knows datasets by their ids";
     for verb in [
         "ls",
         "stats",
