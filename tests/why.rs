@@ -44,8 +44,9 @@ fn a_hit_is_told_with_its_times_and_runs_nothing() {
     explains(
         &before,
         &[
-            "a miss: there is no key in store tool",
-            "  nothing is kept in a store tool: it was never kept, or it was removed",
+            "miss: this command was never run here",
+            "  its result would be key in store tool",
+            "  store tool has no entries",
         ],
     );
     session
@@ -59,7 +60,7 @@ fn a_hit_is_told_with_its_times_and_runs_nothing() {
             .contains("\n  written 10m ago, expires in 50m, took "),
         "{hit:?}"
     );
-    assert!(hit.text().starts_with("a hit: key \""), "{hit:?}");
+    assert!(hit.text().starts_with("hit: key "), "{hit:?}");
     let ran = std::fs::read(session.path("ran")).expect("it ran");
     assert_eq!(ran, b"run\n");
 
@@ -108,7 +109,7 @@ fn a_miss_says_what_differs_from_the_nearest() {
     let other = why(&session, "--dataset d1 -- ./tool a c");
     let lines: Vec<&str> = other.text().lines().collect();
     assert_eq!(
-        lines[2..],
+        lines[3..],
         [
             "    argument 2: \"b\" there, \"c\" here",
             "    dataset: nothing there, \"d1\" here",
@@ -201,17 +202,17 @@ fn calls_are_explained_as_commands_are() {
     explains(
         &ran,
         &[
-            "a miss: there is no key in store labels",
+            "miss: there is no key in store labels",
             "  near it is key written 0ms ago, which differs in",
-            "    argument 2: 10 there, 11 here",
+            "    argument 2: 10 there, 11 here, 1 more",
             "    user: nothing there, \"ann\" here",
-            "  these are the nearest of the 1 latest entries of store labels",
+            "  store labels has no other entry",
         ],
     );
     let ran = session.run("why labels nothing");
     assert_eq!(
         (ran.code, ran.text()),
-        (1, "a miss: there is no key nothing in store labels\n")
+        (1, "miss: there is no key nothing in store labels\n")
     );
 }
 

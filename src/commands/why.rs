@@ -27,6 +27,7 @@ use crate::cli::{WhyArgs, WhyFormat};
 use crate::context::Context;
 use crate::error::{Exit, usage_tip};
 use crate::output::cut::short_ids;
+use crate::output::escape::shell;
 use crate::output::{JsonToTerminal, Secrets, escape, human, stdout};
 
 pub(crate) fn run(context: &Context, args: WhyArgs) -> Result<Exit> {
@@ -162,28 +163,28 @@ impl View<'_> {
         };
         match explanation {
             Explanation::Hit(entry) => {
-                say(format!("a hit: {address}"));
+                say(format!("hit: {address}"));
                 say(format!("  {}", self.times(entry)));
             }
             Explanation::Stale(entry) if entry.is_expired(self.now) => {
-                say(format!("a miss: {address} is expired"));
+                say(format!("miss: {address} is expired"));
                 say(format!("  {}", self.times(entry)));
             }
             Explanation::Stale(entry) => {
                 say(format!(
-                    "a miss: {address} claims to be from the future, so there is no telling how long it is good"
+                    "miss: {address} claims to be from the future, so there is no telling how long it is good"
                 ));
                 say(format!("  written at {}", entry.written_at()));
             }
             Explanation::Failure(entry, exit) => {
                 say(format!(
-                    "a miss: {address} is a failure with exit code {exit}, which --no-failures does not print"
+                    "miss: {address} is a failure with exit code {exit}, which --no-failures does not print"
                 ));
                 say(format!("  {}", self.times(entry)));
             }
             Explanation::Damaged => {
                 say(format!(
-                    "a miss: {address} is damaged; the next run replaces it, `ecache rm` removes it"
+                    "miss: {address} is damaged; the next run replaces it, `ecache rm` removes it"
                 ));
             }
             Explanation::Another(entry, differences)
@@ -194,13 +195,13 @@ impl View<'_> {
                     _ => ("go to two places", "went to one"),
                 };
                 say(format!(
-                    "a miss: {address} has another order: standard output and standard error {here} here, and {there} there"
+                    "miss: {address} has another order: standard output and standard error {here} here, and {there} there"
                 ));
                 say(format!("  {}", self.times(entry)));
             }
             Explanation::Another(entry, differences) => {
                 say(format!(
-                    "a miss: {address} was made by another call, which differs in"
+                    "miss: {address} was made by another call, which differs in"
                 ));
                 differences
                     .iter()
@@ -210,7 +211,11 @@ impl View<'_> {
                 match &self.fate {
                     Some(Fate::Kept(operation, entry)) => self.removed(operation, entry, &mut say),
                     Some(Fate::Gone(tombstone)) => self.gone(tombstone, &mut say),
-                    None => say(format!("a miss: there is no {address}")),
+                    None if self.question.outputs.is_some() => {
+                        say("miss: this command was never run here".to_owned());
+                        say(format!("  its result would be {address}"));
+                    }
+                    None => say(format!("miss: there is no {address}")),
                 }
                 self.missing(missing, &mut say);
             }
@@ -221,13 +226,19 @@ impl View<'_> {
     fn removed(&self, operation: &OperationRecord, entry: &Entry, say: &mut impl FnMut(String)) {
         let ago = rounded(operation.at, self.now);
         let (id, command) = (operation.id, &operation.operation.command);
+        let how = match operation.operation.cause {
+            Cause::Cleared => "cleared",
+            Cause::Pruned => "pruned",
+            Cause::Evicted => "evicted",
+            Cause::Removed | Cause::Expired | Cause::Orphaned => "removed",
+        };
         say(format!(
-            "a miss: {} was removed {ago} ago by op {id}, `ecache {command}`",
+            "miss: {} was {how} {ago} ago by op {id}, `ecache {command}`",
             self.question.address
         ));
         say(format!("  {}", self.times(entry)));
         let what = entries(operation.usage.entries);
-        say(format!("  `ecache undo {id}` brings {what} back"));
+        say(format!("  tip: ecache undo {id} brings {what} back"));
     }
 
     /// Says why an entry is gone for good.
@@ -254,7 +265,7 @@ impl View<'_> {
             (None, "") => String::new(),
             (None, note) => format!(" by {note}"),
         };
-        say(format!("a miss: {address} {how}{by}"));
+        say(format!("miss: {address} {how}{by}"));
     }
 
     fn missing(&self, missing: &Missing, say: &mut impl FnMut(String)) {
@@ -279,15 +290,18 @@ impl View<'_> {
         if self.question.arguments.is_none() {
             return;
         }
+        let store = shell(store);
         match (missing.read, missing.nearest.is_empty()) {
-            (0, _) => say(format!(
-                "  nothing is kept in a store {store:?}: it was never kept, or it was removed"
+            (0, _) => say(format!("  store {store} has no entries")),
+            (1, true) => say(format!(
+                "  the only entry of store {store} does not record what made it"
             )),
             (read, true) => say(format!(
-                "  none of the {read} latest entries of store {store:?} records what made it"
+                "  none of the {read} latest entries of store {store} records what made it"
             )),
+            (1, false) => say(format!("  store {store} has no other entry")),
             (read, false) => say(format!(
-                "  these are the nearest of the {read} latest entries of store {store:?}"
+                "  these are the nearest of the {read} latest entries of store {store}"
             )),
         }
     }
@@ -351,11 +365,11 @@ impl View<'_> {
             _ if show(&recorded) == show(&asked) => {
                 format!("    {part}: another secret, which --reveal shows")
             }
-            _ => format!(
-                "    {part}: {} there, {} here",
-                show(&recorded),
-                show(&asked)
-            ),
+            _ => {
+                let by = by_how_much(part, recorded.as_ref(), asked.as_ref());
+                let (there, here) = (show(&recorded), show(&asked));
+                format!("    {part}: {there} there, {here} here{by}")
+            }
         }
     }
 
@@ -469,6 +483,38 @@ impl View<'_> {
             "asked": asked.map(value),
             "recorded": recorded.map(value),
         })
+    }
+}
+
+/// Says how far two values are apart, where that has a measure.
+fn by_how_much(part: &Part, there: Option<&Json>, here: Option<&Json>) -> String {
+    /// Length of a common beginning that is hard to see through.
+    const LONG: usize = 12;
+    match (part, there, here) {
+        (Part::ProgramTime, Some(Json::Integer(there)), Some(Json::Integer(here))) => {
+            let word = if here > there { "later" } else { "earlier" };
+            let apart = here.abs_diff(*there) / 1_000_000;
+            format!(", {} {word}", human::duration(apart))
+        }
+        (Part::ProgramSize, Some(Json::Integer(there)), Some(Json::Integer(here))) => {
+            let word = if here > there { "larger" } else { "smaller" };
+            let apart = here.abs_diff(*there);
+            format!(", {} {word}", human::size(apart))
+        }
+        (_, Some(Json::Integer(there)), Some(Json::Integer(here))) => {
+            let word = if here > there { "more" } else { "less" };
+            format!(", {} {word}", here.abs_diff(*there))
+        }
+        (_, Some(Json::String(there)), Some(Json::String(here))) => {
+            let (there, here) = (there.to_string_lossy(), here.to_string_lossy());
+            let same = there.chars().zip(here.chars());
+            let same = same.take_while(|(there, here)| there == here).count();
+            if same < LONG {
+                return String::new();
+            }
+            format!(", from character {} on", same + 1)
+        }
+        _ => String::new(),
     }
 }
 

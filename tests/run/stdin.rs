@@ -281,8 +281,8 @@ fn asking_for_a_key_reads_nothing() {
     session
         .shell("printf 'a\nb\n' | ecache run -- cat")
         .succeeds();
-    let why = session.shell("printf 'a\nb\n' | { ecache why -- cat | head -c 6; echo; cat; }");
-    why.prints("a hit:\na\nb\n");
+    let why = session.shell("printf 'a\nb\n' | { ecache why -- cat | head -c 4; echo; cat; }");
+    why.prints("hit:\na\nb\n");
     session
         .shell("printf 'a\nb\n' | { ecache run --no-exec -- wc -l; echo $?; cat; }")
         .prints("1\na\nb\n");
