@@ -179,7 +179,7 @@ fn summaries_are_one_object() {
         ),
         (
             "touch thumbs --ttl 1d",
-            json!({"operation": "touch", "dry_run": false, "entries": 2, "bytes": 3, "stores": 0, "persist_left": null, "undo_until": null}),
+            json!({"operation": "touch", "dry_run": false, "entries": 2, "bytes": 3, "stores": 0, "persist_left": null, "undo_until": "2026-11-24T06:32:51.000Z"}),
         ),
         (
             "rm thumbs a -n",
@@ -191,7 +191,7 @@ fn summaries_are_one_object() {
         ),
         (
             "import one.jsonl",
-            json!({"operation": "import", "dry_run": false, "entries": 1, "bytes": null, "stores": 0, "persist_left": null, "undo_until": null, "created": 1, "replaced": 0, "kept": 0}),
+            json!({"operation": "import", "dry_run": false, "entries": 1, "bytes": null, "stores": 0, "persist_left": null, "undo_until": "2026-11-24T06:32:51.000Z", "created": 1, "replaced": 0, "kept": 0}),
         ),
     ] {
         let ran = session.run(&format!("{words} --json")).succeeds();

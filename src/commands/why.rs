@@ -330,10 +330,8 @@ impl View<'_> {
         if store.collection == self.question.address.store.collection {
             store.to_string()
         } else {
-            format!(
-                "store {:?} of collection {:?}",
-                store.store_name, store.collection
-            )
+            let [name, collection] = [&store.store_name, &store.collection].map(|name| shell(name));
+            format!("store {name} of collection {collection}")
         }
     }
 
