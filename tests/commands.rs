@@ -113,9 +113,9 @@ fn a_database_needs_a_build_that_can_open_it() {
     let ran = Session::new().run("ls --db mongodb://localhost/fiftyone");
     ran.ends(
         2,
-        "ecache: this build of ecache cannot open mongodb:// locations; \
-         build one that can, in a clone of its repository: \
-         `cargo install --locked --path . --features mongodb`\n",
+        "error: this build of ecache cannot open mongodb:// locations\n  \
+         tip: build one that can, in a clone of its repository: \
+         cargo install --locked --path . --features mongodb\n",
     );
 }
 

@@ -172,7 +172,7 @@ fn an_import_that_is_killed_is_whole_or_nothing() {
     assert!(seen.contains(&0), "no import was killed in time");
     session
         .run("import many.jsonl")
-        .notes("imported 3000 entries (3000 new, 0 replaced)\n");
+        .notes("imported 3,000 entries (3000 new, 0 replaced)\n");
 }
 
 #[test]

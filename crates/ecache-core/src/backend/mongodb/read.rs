@@ -386,6 +386,38 @@ fn place(entry: &Entry, sort: Sort, now: Timestamp) -> Place {
     (key, sort.rank(entry, now), entry.address.clone())
 }
 
+/// The same query from its first entry on.
+fn whole_list(scan: &Scan) -> Scan {
+    Scan {
+        after: None,
+        ..scan.clone()
+    }
+}
+
+/// Returns the number of entries up to and with `after`. The server decides which of two entries
+/// that are equal in an order comes first, so the entry itself is looked for; if it is gone, the
+/// last entry that is before it in the order.
+fn page_start(listed: &[Listed], after: &Entry, scan: &Scan, now: Timestamp) -> usize {
+    let rank = |entry: &Entry| {
+        let address = &entry.address;
+        let (collection, name) = (&address.store.collection, &address.store.store_name);
+        match scan.sort {
+            Sort::Stored => (Some((collection.clone(), name.clone())), None, 0),
+            Sort::Key => (None, Some(address.key.clone()), 0),
+            sort => (None, None, sort.rank(entry, now)),
+        }
+    };
+    let last = rank(after);
+    let is_before = |entry: &Entry| match scan.direction {
+        Direction::Ascending => rank(entry) < last,
+        Direction::Descending => rank(entry) > last,
+    };
+    (listed.iter())
+        .position(|item| item.entry.address == after.address)
+        .or_else(|| listed.iter().rposition(|item| is_before(&item.entry)))
+        .map_or(0, |last| last + 1)
+}
+
 /// Reads entries. An order that depends on notes is made here, and takes memory for each matching
 /// entry.
 pub(super) fn scan<'a>(backend: &'a MongoBackend, scan: &Scan, now: Timestamp) -> Result<Rows<'a>> {
@@ -404,20 +436,21 @@ pub(super) fn scan<'a>(backend: &'a MongoBackend, scan: &Scan, now: Timestamp) -
         let items = backend.items(&filter, now, order, scan.values, Some(limit))?;
         return Ok(Box::new(items.take(limit).map(|item| item.map(row))));
     }
+    let order = server_order(&whole_list(scan), is_one);
+    let is_ordered = order.is_some();
     let mut listed = Vec::new();
-    for item in backend.items(&filter, now, None, Values::Omit, None)? {
+    for item in backend.items(&filter, now, order.flatten(), Values::Omit, None)? {
         listed.push(item?);
     }
     let place = |entry: &Entry| place(entry, scan.sort, now);
-    if let Some(after) = scan.after.as_deref().map(place) {
-        listed.retain(|item| match scan.direction {
-            Direction::Ascending => place(&item.entry) > after,
-            Direction::Descending => place(&item.entry) < after,
-        });
+    if !is_ordered {
+        match scan.direction {
+            Direction::Ascending => listed.sort_by_cached_key(|item| place(&item.entry)),
+            Direction::Descending => listed.sort_by_cached_key(|item| Reverse(place(&item.entry))),
+        }
     }
-    match scan.direction {
-        Direction::Ascending => listed.sort_by_cached_key(|item| place(&item.entry)),
-        Direction::Descending => listed.sort_by_cached_key(|item| Reverse(place(&item.entry))),
+    if let Some(after) = scan.after.as_deref() {
+        listed.drain(..page_start(&listed, after, scan, now));
     }
     listed.truncate(limit);
     if scan.values == Values::Omit {
