@@ -370,7 +370,7 @@ fn a_server_that_is_reached_again_is_used_again() {
     );
     session.run("ls").succeeds();
     assert!(!Path::new(&down).exists());
-    assert!(said(&session, "run -v -- echo out").starts_with("ecache: miss: "));
+    assert!(said(&session, "run -v -- echo out").starts_with("ecache: hit, "));
     session.run("clear --all").succeeds();
 }
 
