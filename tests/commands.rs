@@ -236,7 +236,8 @@ fn a_full_disk_is_said_to_be_full_and_can_be_cleared() {
     let mut shell = session.program("unshare");
     shell.args(["--user", "--map-root-user", "--mount", "sh", "-c", script]);
     let ran = run(shell, b"");
-    let full = "ecache: no space is left for the store ~/disk/store.db; make room with `ecache prune` or `ecache clear`, which work on a full disk; where they fail too, delete other files there\n";
+    let full = "error: no space is left for the store ~/disk/store.db\n  \
+                tip: make room: ecache prune and ecache clear work on a full disk\n";
     let home = session.home().to_str().expect("a plain name");
     assert_eq!(ran.stderr.replace(home, "~"), full.repeat(2));
     assert_eq!(

@@ -64,7 +64,7 @@ fn everything_can_be_read_whatever_is_left_beside_the_store() {
         );
         let ran = on_a_small_disk(&session, &script);
         let stderr = ran.stderr.replace(
-            "not checked: orphaned; name the datasets that exist with --live-datasets\n",
+            "skipped  orphaned: say which datasets exist with --live-datasets FILE\n",
             "",
         );
         assert_eq!(stderr, "", "{state}");

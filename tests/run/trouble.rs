@@ -268,7 +268,7 @@ fn input_that_cannot_be_kept_reaches_the_command() {
     assert_eq!(ran.text(), "same\nsame\n1\n3\n4\n0\nsame\nsame\n");
     let told = "cannot keep standard input: No space left on device (os error 28)";
     let expected = format!(
-        "ecache: bypass: {told}; running without the cache\necache: {told}\necache: {told}\n"
+        "ecache: bypass: {told}; running without the cache\necache: {told}\nerror: {told}\n"
     );
     assert_eq!(ran.stderr, expected);
 }

@@ -84,7 +84,7 @@ pub enum Problem {
     /// Reading failed.
     #[error("cannot read: {0}")]
     Io(#[from] io::Error),
-    /// The file is none of the forms that [`Reader`] knows.
+    /// The file is none of the forms that [`Reader`](super::Reader) knows.
     #[error("neither JSON lines, nor Extended JSON, nor BSON")]
     Unrecognised,
     /// The document is larger than [`MAX_LINE_SIZE`].

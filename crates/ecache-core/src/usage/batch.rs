@@ -1,7 +1,6 @@
 //! Many records, summed by period and group and by entry.
 
-use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 
 use super::names::Names;
 use super::record::{self, Payload, Records, What};
@@ -41,6 +40,9 @@ impl Period {
 /// Adds up the periods of equal begin and group.
 #[cfg(feature = "mongodb")]
 pub(crate) fn sum_by_group(periods: Vec<Period>) -> Vec<Period> {
+    use std::collections::BTreeMap;
+    use std::collections::btree_map::Entry;
+
     let mut sums: BTreeMap<(i64, Group), Period> = BTreeMap::new();
     for period in periods {
         match sums.entry((period.begins_at, period.group.clone())) {
@@ -242,6 +244,8 @@ impl<'a> Sums<'a> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use proptest::prelude::*;
 
     use super::super::record::tests::events;

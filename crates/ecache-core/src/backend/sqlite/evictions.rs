@@ -9,7 +9,7 @@ use rusqlite::Connection;
 
 use super::checksum::Fields;
 use super::damage::readable;
-use super::{SqliteBackend, encoding, usage};
+use super::{SqliteBackend, encoding, reserve, usage};
 use crate::key::Key;
 use crate::scope::Scopes;
 use crate::time::Timestamp;
@@ -69,7 +69,9 @@ impl Evictions {
         });
         usage::add_now(transaction, &periods.collect::<Vec<_>>())?;
         let log = Log::beside(&backend.path);
-        if !self.keys.is_empty() && log.size() < MOST_LOGGED {
+        // On a full disk the log would take the space that the removal needs.
+        let has_room = !reserve::is_needed(&backend.path);
+        if !self.keys.is_empty() && has_room && log.size() < MOST_LOGGED {
             let events = self.keys.iter().filter_map(|(ids, key)| {
                 let (store, user_id, operator_uri) = groups.get(ids)?.clone();
                 let scopes = Scopes {

@@ -33,7 +33,7 @@ pub enum Touched {
 /// A dataset of the database that a store is in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dataset {
-    /// Its id, as [`StoreAddress::dataset_id`] has it
+    /// Its id, as [`StoreAddress::dataset_id`](crate::scope::StoreAddress::dataset_id) has it
     pub id: Arc<str>,
     /// Its name
     pub name: String,

@@ -15,7 +15,7 @@ pub enum Content {
     /// The whole value
     Inline(Vec<u8>),
     /// A value above [`CHUNK_SIZE`] that stays in the store;
-    /// [`ContentReader`](super::ContentReader) reads it
+    /// [`ContentReader`](crate::backend::ContentReader) reads it
     Chunked(Chunked),
 }
 
