@@ -42,13 +42,18 @@ impl Evictions {
         }
     }
 
-    /// Writes the counts, in the transaction that removes the entries.
+    /// Writes the counts, in the transaction that removes the entries. On a full disk nothing is
+    /// counted.
     pub(super) fn write(
         &self,
         backend: &SqliteBackend,
         transaction: &Connection,
         now: Timestamp,
     ) -> rusqlite::Result<()> {
+        // On a full disk counts and records would take the space that the removal needs.
+        if self.groups.is_empty() || reserve::is_needed(&backend.path) {
+            return Ok(());
+        }
         let mut groups = BTreeMap::new();
         for ids in self.groups.keys() {
             let (store, user, operator) = *ids;
@@ -69,9 +74,7 @@ impl Evictions {
         });
         usage::add_now(transaction, &periods.collect::<Vec<_>>())?;
         let log = Log::beside(&backend.path);
-        // On a full disk the log would take the space that the removal needs.
-        let has_room = !reserve::is_needed(&backend.path);
-        if !self.keys.is_empty() && has_room && log.size() < MOST_LOGGED {
+        if !self.keys.is_empty() && log.size() < MOST_LOGGED {
             let events = self.keys.iter().filter_map(|(ids, key)| {
                 let (store, user_id, operator_uri) = groups.get(ids)?.clone();
                 let scopes = Scopes {
