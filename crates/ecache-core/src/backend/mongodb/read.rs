@@ -361,7 +361,7 @@ pub(super) fn stored(direction: i32) -> ServerOrder {
 /// Returns the order that the server itself can bring documents into; `None` if they are to be
 /// sorted here, as those of several collections are.
 fn server_order(scan: &Scan, is_one_collection: bool) -> Option<ServerOrder> {
-    if query::notes(&scan.filter).is_some() || scan.after.is_some() {
+    if query::notes(&scan.filter).is_some() {
         return None;
     }
     let direction = match scan.direction {
@@ -369,7 +369,8 @@ fn server_order(scan: &Scan, is_one_collection: bool) -> Option<ServerOrder> {
         Direction::Descending => -1,
     };
     match scan.sort {
-        Sort::Any => Some(None),
+        // Where a page ended is only known of an order.
+        Sort::Any => scan.after.is_none().then_some(None),
         Sort::Stored => Some(stored(direction)),
         _ if !is_one_collection => None,
         Sort::Key => Some(Some(doc! { "key": direction })),
@@ -386,26 +387,16 @@ fn place(entry: &Entry, sort: Sort, now: Timestamp) -> Place {
     (key, sort.rank(entry, now), entry.address.clone())
 }
 
-/// The same query from its first entry on.
-fn whole_list(scan: &Scan) -> Scan {
-    Scan {
-        after: None,
-        ..scan.clone()
-    }
-}
-
-/// Returns the number of entries up to and with `after`. The server decides which of two entries
-/// that are equal in an order comes first, so the entry itself is looked for; if it is gone, the
-/// last entry that is before it in the order.
+/// Returns the number of entries up to and with `after`, in an order of the server's. The server
+/// decides which of two equal entries comes first, so the entry itself is looked for; if it is
+/// gone, the last entry that is before it in the order.
 fn page_start(listed: &[Listed], after: &Entry, scan: &Scan, now: Timestamp) -> usize {
     let rank = |entry: &Entry| {
-        let address = &entry.address;
-        let (collection, name) = (&address.store.collection, &address.store.store_name);
-        match scan.sort {
-            Sort::Stored => (Some((collection.clone(), name.clone())), None, 0),
-            Sort::Key => (None, Some(address.key.clone()), 0),
-            sort => (None, None, sort.rank(entry, now)),
-        }
+        let store = &entry.address.store;
+        let name = (scan.sort == Sort::Stored)
+            .then(|| (store.collection.clone(), store.store_name.clone()));
+        let (key, rank, _) = place(entry, scan.sort, now);
+        (name, key, rank)
     };
     let last = rank(after);
     let is_before = |entry: &Entry| match scan.direction {
@@ -432,25 +423,33 @@ pub(super) fn scan<'a>(backend: &'a MongoBackend, scan: &Scan, now: Timestamp) -
     let limit = usize::try_from(scan.limit.unwrap_or(u64::MAX)).unwrap_or(usize::MAX);
     let filter = scan.filter.clone();
     let is_one = backend.meant_collections(&filter)?.len() == 1;
-    if let Some(order) = server_order(scan, is_one) {
+    let order = server_order(scan, is_one);
+    let is_ordered = order.is_some();
+    let order = order.flatten();
+    if is_ordered && scan.after.is_none() {
         let items = backend.items(&filter, now, order, scan.values, Some(limit))?;
         return Ok(Box::new(items.take(limit).map(|item| item.map(row))));
     }
-    let order = server_order(&whole_list(scan), is_one);
-    let is_ordered = order.is_some();
     let mut listed = Vec::new();
-    for item in backend.items(&filter, now, order.flatten(), Values::Omit, None)? {
+    for item in backend.items(&filter, now, order, Values::Omit, None)? {
         listed.push(item?);
     }
-    let place = |entry: &Entry| place(entry, scan.sort, now);
-    if !is_ordered {
+    let after = scan.after.as_deref();
+    if is_ordered {
+        let start = after.map_or(0, |after| page_start(&listed, after, scan, now));
+        listed.drain(..start);
+    } else {
+        let place = |entry: &Entry| place(entry, scan.sort, now);
+        if let Some(after) = after.map(place) {
+            listed.retain(|item| match scan.direction {
+                Direction::Ascending => place(&item.entry) > after,
+                Direction::Descending => place(&item.entry) < after,
+            });
+        }
         match scan.direction {
             Direction::Ascending => listed.sort_by_cached_key(|item| place(&item.entry)),
             Direction::Descending => listed.sort_by_cached_key(|item| Reverse(place(&item.entry))),
         }
-    }
-    if let Some(after) = scan.after.as_deref() {
-        listed.drain(..page_start(&listed, after, scan, now));
     }
     listed.truncate(limit);
     if scan.values == Values::Omit {
