@@ -15,7 +15,7 @@ use rusqlite::{Connection, OptionalExtension, Row};
 use super::checksum;
 use super::damage::{damaged, is_corrupt, is_damage};
 use super::session::Session;
-use super::store_rows::{find_store, insert_store, store_columns, stored_in_index, verified_store};
+use super::store_rows::{find_store, insert_store, store_row, stored_in_index};
 use crate::scope::StoreAddress;
 
 /// The kinds of interned names, by the numbers that the file has for them.
@@ -146,13 +146,8 @@ impl Names {
         if let Some(store) = read(&self.stores).get(&id) {
             return Ok(store.clone());
         }
-        let store = connection
-            .prepare_cached(concat!(
-                "SELECT ",
-                store_columns!(),
-                " FROM stores WHERE id = ?1"
-            ))?
-            .query_row([id], verified_store)
+        let store = store_row(connection, id)
+            .and_then(|row| row.ok_or(rusqlite::Error::QueryReturnedNoRows))
             .map(|row| Arc::new(row.address));
         let store = match store {
             Err(error) if is_damage(&error) => stored_in_index(connection, id)?.address.into(),
