@@ -4,10 +4,11 @@
 use proptest::prelude::*;
 use proptest::sample::select;
 
+use super::scan::ORDERS;
 use super::*;
 use crate::backend::{
-    Commit, Dimension, Direction, Keep, OnConflict, PutOptions, ReadBackend, Record, Sort,
-    StoreMetadata, StoreRecord, Touch, fail_at_refused, no_progress,
+    Commit, Dimension, Direction, Keep, OnConflict, PutOptions, ReadBackend, Record, StoreMetadata,
+    StoreRecord, Touch, fail_at_refused, no_progress,
 };
 use crate::entry::Policy;
 use crate::error::Error;
@@ -297,17 +298,6 @@ fn contents(backend: &dyn Backend) -> Vec<(Entry, Option<Content>)> {
     scan(backend, &all)
 }
 
-const SORTS: [Sort; 9] = [
-    Sort::Stored,
-    Sort::Key,
-    Sort::Created,
-    Sort::Updated,
-    Sort::Expires,
-    Sort::Used,
-    Sort::Size,
-    Sort::Hits,
-    Sort::Cost,
-];
 const DIMENSIONS: [Dimension; 6] = [
     Dimension::Collection,
     Dimension::Store,
@@ -331,7 +321,7 @@ fn facts(
         let rows = scan(backend, &scan_sorted);
         rows.into_iter().map(|(entry, _)| entry).collect::<Vec<_>>()
     };
-    let scans = SORTS.iter().flat_map(|sort| {
+    let scans = ORDERS.iter().flat_map(|sort| {
         [
             sorted(*sort, Direction::Ascending, None),
             sorted(*sort, Direction::Descending, Some(3)),

@@ -112,7 +112,7 @@ fn limited(backend: &dyn Backend) {
 }
 
 /// Every order that a list can be read in page by page.
-const ORDERS: [Sort; 10] = [
+pub(super) const ORDERS: [Sort; 10] = [
     Sort::Stored,
     Sort::Key,
     Sort::Created,
