@@ -10,8 +10,7 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use ecache_core::backend::{Backend, Group as Entries, Row, Scan, Values};
-use ecache_core::entry::Policy;
-use ecache_core::filter::{Filter, Usage};
+use ecache_core::filter::Filter;
 use ecache_core::statistics;
 use ecache_core::time::Timestamp;
 use ecache_core::usage::{Counts, Gap, Group, KEPT};
@@ -185,28 +184,8 @@ fn group_entries(
             Some(dimension) => dimension.name(&entry.address.store, &entry.scopes),
             None => entry.function.clone(),
         });
-        let usage = Usage {
-            entries: 1,
-            bytes: entry.size,
-        };
-        groups
-            .entry(name.collect())
-            .or_default()
-            .entries
-            .merge(Entries {
-                name: None,
-                usage,
-                expired: if entry.is_expired(now) {
-                    usage
-                } else {
-                    Usage::default()
-                },
-                persistent: u64::from(entry.policy == Policy::Persist),
-                hits: entry.hits,
-                saved_ms: entry.saved_ms,
-                oldest: Some(entry.created_at),
-                newest: Some(entry.written_at()),
-            });
+        let stats = groups.entry(name.collect()).or_default();
+        stats.entries.merge(Entries::of(&entry, now));
     }
     Ok(())
 }

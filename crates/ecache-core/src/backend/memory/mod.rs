@@ -17,7 +17,7 @@ use super::{
     Sort, StoreMetadata, StoreRecord, Touch, UnnamedValues, Values, lookup_enough,
 };
 use crate::backend::{MaintainBackend, ObserveBackend, ReadBackend, WriteBackend};
-use crate::entry::{Entry, MAX_COUNT, Policy};
+use crate::entry::{Entry, MAX_COUNT};
 use crate::error::Result;
 use crate::filter::{Filter, Selection, Usage};
 use crate::scope::{Address, Scopes, StoreAddress};
@@ -137,21 +137,8 @@ impl ReadBackend for MemoryBackend {
         let state = self.read();
         let mut groups: BTreeMap<Option<Arc<str>>, Group> = BTreeMap::new();
         for Stored { entry, .. } in state.matching(filter, now) {
-            let Entry {
-                address, scopes, ..
-            } = entry;
-            let name = by.name(&address.store, scopes);
-            let expired = entry.is_expired(now);
-            groups.entry(name).or_default().merge(Group {
-                name: None,
-                usage: total([entry].into_iter()),
-                expired: total([entry].into_iter().filter(|_| expired)),
-                persistent: u64::from(entry.policy == Policy::Persist),
-                hits: entry.hits,
-                saved_ms: entry.saved_ms,
-                oldest: Some(entry.created_at),
-                newest: Some(entry.written_at()),
-            });
+            let name = by.name(&entry.address.store, &entry.scopes);
+            groups.entry(name).or_default().merge(Group::of(entry, now));
         }
         let named = |(name, group)| Group { name, ..group };
         Ok(groups.into_iter().map(named).collect())

@@ -12,9 +12,8 @@ use crate::backend::{
     Dataset, Description, Dimension, Group, StoreMetadata, StoreRecord, Trouble, UnnamedValues,
     Values,
 };
-use crate::entry::Policy;
 use crate::error::Result;
-use crate::filter::{Filter, Usage};
+use crate::filter::Filter;
 use crate::scope::{STORE_KEY, StoreAddress};
 use crate::time::Timestamp;
 
@@ -62,25 +61,11 @@ pub(super) fn groups(
     let mut groups: BTreeMap<Option<Arc<str>>, Group> = BTreeMap::new();
     for listed in backend.entries(filter, now, None)? {
         let entry = listed?.entry;
-        let usage = Usage {
-            entries: 1,
-            bytes: entry.size,
-        };
         let name = by.name(&entry.address.store, &entry.scopes);
-        groups.entry(name).or_default().merge(Group {
-            name: None,
-            usage,
-            expired: if entry.is_expired(now) {
-                usage
-            } else {
-                Usage::default()
-            },
-            persistent: u64::from(entry.policy == Policy::Persist),
-            hits: entry.hits,
-            saved_ms: entry.saved_ms,
-            oldest: Some(entry.created_at),
-            newest: Some(entry.written_at()),
-        });
+        groups
+            .entry(name)
+            .or_default()
+            .merge(Group::of(&entry, now));
     }
     let named = |(name, group)| Group { name, ..group };
     Ok(groups.into_iter().map(named).collect())

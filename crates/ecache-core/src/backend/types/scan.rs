@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::lookup::Content;
-use crate::entry::Entry;
+use crate::entry::{Entry, Policy};
 use crate::error::Result;
 use crate::filter::{Filter, Usage};
 use crate::scope::{Address, Scopes, StoreAddress};
@@ -196,6 +196,28 @@ pub struct Group {
 }
 
 impl Group {
+    /// Returns the unnamed group of one entry.
+    pub fn of(entry: &Entry, now: Timestamp) -> Self {
+        let usage = Usage {
+            entries: 1,
+            bytes: entry.size,
+        };
+        Self {
+            name: None,
+            usage,
+            expired: if entry.is_expired(now) {
+                usage
+            } else {
+                Usage::default()
+            },
+            persistent: u64::from(entry.policy == Policy::Persist),
+            hits: entry.hits,
+            saved_ms: entry.saved_ms,
+            oldest: Some(entry.created_at),
+            newest: Some(entry.written_at()),
+        }
+    }
+
     /// Adds another group's entries to this one's, whose name it keeps.
     pub fn merge(&mut self, other: Self) {
         self.usage += other.usage;
