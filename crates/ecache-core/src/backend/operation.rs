@@ -94,7 +94,7 @@ pub struct Tombstone {
     pub at: Timestamp,
     /// The operation that removed it, if it is still logged
     pub operation: Option<OperationRecord>,
-    /// What else was noted, such as the name of a limit
+    /// A detail, such as the name of a limit
     pub note: String,
     /// Time at which it had expired, if it had
     pub expired_at: Option<Timestamp>,

@@ -418,7 +418,7 @@ impl Cache {
     }
 }
 
-/// What follows when the counts were appended.
+/// The next step of the thread that appended the counts.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum AndThen {
     CountOn,

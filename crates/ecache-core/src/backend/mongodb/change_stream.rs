@@ -52,7 +52,7 @@ struct Following {
     backend: MongoBackend,
     /// The collections whose changes are reported: all stores if there are none
     collections: Vec<Pattern>,
-    /// Whether the collections that were touched so far are stores
+    /// By collection that was touched so far: it is a store
     are_stores: BTreeMap<String, bool>,
     heard: Arc<Mutex<Heard>>,
     task: JoinHandle<()>,
@@ -158,7 +158,7 @@ impl Following {
     }
 }
 
-/// What is listened to.
+/// The source of a stream of changes.
 enum Source {
     Collection(Collection<RawDocumentBuf>),
     /// Every collection that may be a store

@@ -1,7 +1,7 @@
 //! Entries that a limit evicts, counted in the transaction that removes them.
 //!
 //! A watcher learns from the usage log that a limit was the reason. The record counts nothing, and
-//! precedes the end of the transaction: whoever sees that an entry is gone finds it in the log.
+//! precedes the end of the transaction: a process that misses the entry finds it in the log.
 
 use std::collections::BTreeMap;
 

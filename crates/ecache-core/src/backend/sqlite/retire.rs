@@ -352,7 +352,7 @@ impl SqliteBackend {
     }
 }
 
-/// What an operation keeps of single entries.
+/// The part of an entry that an operation keeps for its undo.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kept {
     /// All of them

@@ -60,7 +60,7 @@ pub(super) struct Burial<'a> {
     pub(super) cause: Cause,
     /// The number of the operation, or 0
     pub(super) operation: i64,
-    /// What else is to be known, such as the name of a limit
+    /// A detail, such as the name of a limit
     pub(super) note: &'a str,
     pub(super) now: Timestamp,
 }

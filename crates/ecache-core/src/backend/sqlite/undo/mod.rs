@@ -277,7 +277,7 @@ impl SqliteBackend {
                 bytes: usage.bytes.saturating_sub(moved.bytes),
             };
         }
-        // What came last goes first: an imported entry before the one that it replaced comes back.
+        // In reverse order: an imported entry goes before the one that it replaced comes back.
         for number in (1..=target.parts).rev() {
             let part = target.part(&*self.connection()?, number).map_err(sqlite)?;
             let batches = part.split(BATCH);
